@@ -1,0 +1,47 @@
+"""The Ray actor: a painter in a process of its own, with one thread that paints and others that answer."""
+
+import os
+import threading
+
+import ray
+
+from actors.jobs import ChunkJob, ChunkResult, Health
+
+PAINT, CONTROL = "paint", "control"
+
+
+class RenderActor:
+    """One worker. Wrapped by `render_actor`; its methods are called from afar."""
+
+    def __init__(self, name: str, *, outputs: str, device: str | None, threads: int, orphan_s: float) -> None:
+        """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no device is held for nobody."""
+        # Imported here: the dispatcher imports this file too, and torch and diffusers would cost it 12 seconds and 300 MB.
+        from actors.engine import Engine
+        from actors.painter import Painter
+        from storage.outputs import open_outputs
+
+        self._painter: Painter = Painter(name, Engine(device=device, threads=threads), open_outputs(outputs))
+        self._heard = threading.Event()
+        threading.Thread(target=self._end_when_forgotten, args=(orphan_s,), daemon=True).start()
+
+    @ray.method(concurrency_group=PAINT)
+    def paint(self, job: ChunkJob) -> ChunkResult:
+        return self._painter.paint(job)
+
+    @ray.method(concurrency_group=CONTROL)
+    def health(self) -> Health:
+        self._heard.set()
+        return self._painter.health()
+
+    @ray.method(concurrency_group=CONTROL)
+    def acknowledge(self, chunk_id: int, lease: int) -> None:
+        self._painter.acknowledge(chunk_id, lease)
+
+    def _end_when_forgotten(self, orphan_s: float) -> None:
+        while self._heard.wait(orphan_s):
+            self._heard.clear()
+        os._exit(0)
+
+
+# One thread paints: a device has one stream of work, and torch keeps settings by thread. Two answer meanwhile.
+render_actor = ray.remote(concurrency_groups={PAINT: 1, CONTROL: 2})(RenderActor)

@@ -1,0 +1,195 @@
+"""Paints one batch with plain torch and diffusers. No Ray, no files written, no queue."""
+
+import platform
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, wraps
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import Tensor
+
+from actors.encode import Pixels
+from actors.models import weights_digest
+from actors.recipe import Group, Recipe
+from storage.errors import SeedbedError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_PROMPTS_KEPT = 4096
+_PIPELINES_KEPT = 2
+
+
+class BadRequest(SeedbedError):
+    """No worker can ever paint this."""
+
+
+@dataclass
+class Warm:
+    """A pipeline in memory, and its text encoder's answers so far."""
+
+    pipe: Any  # a diffusers pipeline: its methods are not typed
+    embed: Callable[[str], Tensor]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A batch as it left the device: one uint8 [h, w, 3] array a recipe, or None where the numbers were not a picture."""
+
+    pixels: list[Pixels | None]
+    previews: dict[int, list[Pixels]]
+    load_s: float
+    paint_s: float
+
+
+class Engine:
+    """Pipelines kept warm on one device, the least recently used one giving way to the next."""
+
+    def __init__(self, *, device: str | None = None, threads: int = 1) -> None:
+        """`threads` counts CPU threads; it decides pixels on a CPU, since kernels split their sums by it."""
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.threads = threads
+        self.warm: OrderedDict[tuple[str, str], Warm] = OrderedDict()
+        # No kernel is chosen by stopwatch: two runs, or two workers, could choose differently.
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+
+    @property
+    def numerics_class(self) -> str:
+        """Pixels are promised to be equal between workers whose classes are."""
+        if self.device.type == "cuda":
+            driver = torch._C._cuda_getDriverVersion()  # type: ignore[attr-defined]  # has no public name
+            return f"cuda:{torch.cuda.get_device_name(self.device)}:driver-{driver}:torch-{torch.__version__}:diffusers-{diffusers.__version__}"
+        capability = torch.backends.cpu.get_cpu_capability()
+        return f"cpu:{platform.machine()}:{capability}:threads-{self.threads}:torch-{torch.__version__}:diffusers-{diffusers.__version__}"
+
+    def paint(self, recipes: Sequence[Recipe], folder: str, previews_every: int | None = None) -> Painted:
+        """Paint up to a batch of recipes of one group; a short batch is padded to its shape.
+
+        Raises BadRequest where the model or a prompt cannot be used, torch.OutOfMemoryError where the device is too small.
+        """
+        torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
+        group = recipes[0].group
+        started = time.perf_counter()
+        warm = self._warm(group, folder)
+        loaded = time.perf_counter()
+        padded = [*recipes, *[recipes[-1]] * (group.batch - len(recipes))]
+        images, seen = self._denoise(warm, group, padded, previews_every)
+        good = torch.isfinite(images).flatten(1).all(1) & (images.flatten(1).amax(1) > images.flatten(1).amin(1))
+        arrays, fine = _to_pixels(images), good.tolist()
+        return Painted(
+            pixels=[arrays[k] if fine[k] else None for k in range(len(recipes))],
+            previews={step: list(_to_pixels(seen[step])[: len(recipes)]) for step in seen},
+            load_s=loaded - started,
+            paint_s=time.perf_counter() - loaded,
+        )
+
+    @torch.inference_mode()
+    def _denoise(self, warm: Warm, group: Group, recipes: Sequence[Recipe], previews_every: int | None) -> tuple[Tensor, dict[int, Tensor]]:
+        pipe = warm.pipe
+        pipe.scheduler = _new_scheduler(group)
+        generators = [torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes]
+        shape = (1, pipe.unet.config.in_channels, group.height // pipe.vae_scale_factor, group.width // pipe.vae_scale_factor)
+        latents = torch.cat([torch.randn(shape, generator=g, dtype=torch.float32) for g in generators])
+        seen: dict[int, Tensor] = {}
+        if previews_every:
+            _watch_steps(pipe.scheduler, lambda step, x0: seen.update({step: x0}), every=previews_every, last=group.steps)
+        images = pipe(
+            prompt_embeds=torch.cat([warm.embed(recipe.prompt) for recipe in recipes]),
+            negative_prompt_embeds=torch.cat([warm.embed(recipe.negative) for recipe in recipes]),
+            latents=latents.to(self.device, DTYPES[group.dtype]),
+            generator=generators,  # for schedulers that draw noise at every step
+            num_inference_steps=group.steps,
+            guidance_scale=group.guidance,
+            width=group.width,
+            height=group.height,
+            output_type="pt",
+        ).images
+        return images, {step: _decode(pipe, x0) for step, x0 in seen.items()}
+
+    def _warm(self, group: Group, folder: str) -> Warm:
+        key = (group.model, group.dtype)
+        if key not in self.warm:
+            while len(self.warm) >= _PIPELINES_KEPT:
+                self.warm.popitem(last=False)
+            self.warm[key] = self._load(group, folder)
+        self.warm.move_to_end(key)
+        return self.warm[key]
+
+    def _load(self, group: Group, folder: str) -> Warm:
+        if not Path(folder).is_dir():
+            raise BadRequest(f"The model folder {folder} is missing on {platform.node()}.")
+        if weights_digest(Path(folder)) != group.model:
+            raise BadRequest(f"The weights in {folder} have changed since the campaign was submitted: submit it under a new name.")
+        pipe = StableDiffusionPipeline.from_pretrained(
+            folder,
+            torch_dtype=DTYPES[group.dtype],
+            use_safetensors=True,
+            local_files_only=True,
+            safety_checker=None,
+            requires_safety_checker=False,
+        ).to(self.device)
+        pipe.set_progress_bar_config(disable=True)
+
+        @lru_cache(maxsize=_PROMPTS_KEPT)
+        @torch.inference_mode()
+        def embed(text: str) -> Tensor:
+            """[1, tokens, width]: always at this one shape, so that a prompt's numbers never depend on its neighbours."""
+            tokens, room = len(pipe.tokenizer(text).input_ids), pipe.tokenizer.model_max_length
+            if tokens > room:
+                raise BadRequest(f"A prompt has {tokens} tokens and the model reads {room}: shorten {text[:80]!r}.")
+            embedding: Tensor = pipe.encode_prompt(text, self.device, 1, False)[0]
+            return embedding
+
+        return Warm(pipe=pipe, embed=embed)
+
+
+def _new_scheduler(group: Group) -> Any:
+    """A fresh one for each batch: some keep a history of their steps."""
+    config = dict(group.scheduler_config)
+    return getattr(diffusers, config.pop("_class_name")).from_config(config)
+
+
+def _to_pixels(images: Tensor) -> Pixels:
+    """Float [n, 3, h, w] in 0..1 to uint8 [n, h, w, 3], rounded on the device so that a quarter of the bytes leave it."""
+    clean = torch.nan_to_num(images.float()).clamp(0, 1)
+    array: Pixels = (clean * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return array
+
+
+def _decode(pipe: Any, latents: Tensor) -> Tensor:
+    images = pipe.vae.decode(latents.to(pipe.vae.dtype) / pipe.vae.config.scaling_factor).sample
+    return images / 2 + 0.5
+
+
+def _watch_steps(scheduler: Any, see: Callable[[int, Tensor], None], *, every: int, last: int) -> None:
+    """Show `see` the predicted x0 at every n-th step but the last. The scheduler's own numbers are read, never changed."""
+    step = scheduler.step
+    done = 0
+
+    @wraps(step)
+    def watched(model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
+        nonlocal done
+        output = step(model_output, timestep, sample, *args, **{**kwargs, "return_dict": True})
+        done += 1
+        if done % every == 0 and done < last:
+            see(done, _predicted_x0(scheduler, output, model_output, sample))
+        return (output.prev_sample,)
+
+    scheduler.step = watched
+
+
+def _predicted_x0(scheduler: Any, output: Any, model_output: Tensor, sample: Tensor) -> Tensor:
+    known: Tensor | None = getattr(output, "pred_original_sample", None)
+    if known is not None:
+        return known
+    # The multistep solvers do not give it away; this is its definition at the step just made.
+    alpha, sigma = scheduler._sigma_to_alpha_sigma_t(scheduler.sigmas[scheduler.step_index - 1])
+    kind = scheduler.config.prediction_type
+    if kind == "v_prediction":
+        return alpha * sample - sigma * model_output
+    return model_output if kind == "sample" else (sample - sigma * model_output) / alpha

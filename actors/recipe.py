@@ -1,0 +1,80 @@
+"""A recipe: everything that decides a picture's pixels, and nothing else."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spare spaces, so that equal values have equal text."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def digest_of(value: Any) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """What renders must share to be painted in one device call.
+
+    `batch` is the shape of that call. It is here because kernels choose their order of summation by shape: at a fixed
+    shape a picture is the same bit for bit in any slot, between shapes it is not.
+    """
+
+    model: str  # digest of the weights
+    pipeline: str
+    steps: int
+    guidance: float
+    scheduler: str
+    scheduler_config: Json
+    width: int
+    height: int
+    dtype: str
+    batch: int
+
+    @property
+    def megapixel_steps(self) -> float:
+        """The cost of one render."""
+        return self.width * self.height * self.steps / 1e6
+
+    @cached_property
+    def _values(self) -> Json:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One picture of a group. `seed` alone decides its noise."""
+
+    group: Group
+    prompt: str
+    negative: str
+    seed: int
+
+    def to_json(self) -> Json:
+        return {**self.group._values, "prompt": self.prompt, "negative": self.negative, "seed": self.seed}
+
+    @classmethod
+    def from_json(cls, value: Json) -> "Recipe":
+        fields = dict(value)
+        prompt, negative, seed = fields.pop("prompt"), fields.pop("negative"), fields.pop("seed")
+        return cls(group=Group(**fields), prompt=prompt, negative=negative, seed=seed)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the canonical JSON: the render's identity."""
+        return digest_of(self.to_json())
+
+    def parameters(self, model_name: str) -> str:
+        """The recipe as the `parameters` text that many picture browsers read."""
+        g = self.group
+        return (
+            f"{self.prompt}\nNegative prompt: {self.negative}\n"
+            f"Steps: {g.steps}, Sampler: {g.scheduler}, CFG scale: {g.guidance}, Seed: {self.seed}, "
+            f"Size: {g.width}x{g.height}, Model hash: {g.model[:10]}, Model: {model_name}"
+        )

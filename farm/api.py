@@ -1,0 +1,92 @@
+"""The HTTP API under /api/v1, and /metrics beside it: a thin skin over `farm.service`."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, ConfigDict
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from farm.document import DocumentError
+from farm.metrics import Metrics
+from farm.service import Json, Service
+from storage.errors import DatabaseError, NotFound, OutputsError, RequestError, SeedbedError
+
+_NAME = r"^[a-z0-9][a-z0-9-]*$"
+Project = Annotated[str, Query(pattern=_NAME, max_length=80)]
+Name = Annotated[str, Path(pattern=_NAME, max_length=80)]
+_STATUS = ((NotFound, 404), (DocumentError, 422), (RequestError, 409), (OutputsError, 507), (DatabaseError, 503), (SeedbedError, 500))
+
+
+class Submission(BaseModel):
+    """A campaign to submit; its CSV files are read in already."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: str = "default"
+    campaign: dict[str, Any]
+    dry_run: bool = False
+
+
+def make_api(service: Service, metrics: Metrics, *, home: str) -> FastAPI:
+    """The application. `home` tells a client which farm it has reached."""
+    api = FastAPI(title="Seedbed", version="1", docs_url="/api/docs", redoc_url=None, openapi_url="/api/openapi.json")
+    # A page on the web must not reach the farm through a name that it points at this machine.
+    api.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+    api.add_exception_handler(SeedbedError, _refuse)
+
+    @api.get("/api/v1/health")
+    def health() -> Json:
+        return {"farm": "seedbed", "home": home}
+
+    @api.post("/api/v1/campaigns")
+    def submit(submission: Submission, response: Response) -> Json:
+        if submission.dry_run:
+            return service.plan(submission.campaign)
+        campaign, created = service.submit(submission.project, submission.campaign)
+        response.status_code = 201 if created else 200
+        return {**service.status(campaign.project, campaign.name), "created": created}
+
+    @api.get("/api/v1/campaigns")
+    def campaigns(project: Project | None = None) -> list[Json]:
+        return service.all(project)
+
+    @api.get("/api/v1/campaigns/{name}")
+    def status(name: Name, project: Project = "default") -> Json:
+        return service.status(project, name)
+
+    @api.get("/api/v1/campaigns/{name}/manifest")
+    def manifest(name: Name, project: Project = "default") -> StreamingResponse:
+        lines: Iterator[bytes] = service.manifest(project, name)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    @api.post("/api/v1/campaigns/{name}/manifest")
+    def save_manifest(name: Name, project: Project = "default") -> Json:
+        return {"manifest": service.save_manifest(project, name)}
+
+    @api.get("/api/v1/campaigns/{name}/sheet")
+    def sheet(name: Name, project: Project = "default") -> Response:
+        return Response(service.sheet(project, name), media_type="image/png")
+
+    @api.get("/api/v1/outputs/{key:path}")
+    def output(key: str) -> Response:
+        return Response(service.picture(key), media_type="application/octet-stream")
+
+    @api.get("/api/v1/workers")
+    def workers() -> list[Json]:
+        return [asdict(worker) for worker in service.workers()]
+
+    @api.get("/metrics")
+    def exposition() -> Response:
+        return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return api
+
+
+def _refuse(_request: Request, exc: Exception) -> JSONResponse:
+    code = next(code for kind, code in _STATUS if isinstance(exc, kind))
+    problems = [{"path": list(p.path), "message": p.message} for p in exc.problems] if isinstance(exc, DocumentError) else []
+    return JSONResponse({"error": str(exc), "problems": problems}, status_code=code)

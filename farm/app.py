@@ -1,0 +1,144 @@
+"""The farm put together: every part is made here and handed to those that need it."""
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from filelock import FileLock, Timeout
+
+from farm.api import make_api
+from farm.client import Client
+from farm.config import Settings
+from farm.metrics import Metrics
+from farm.service import Service
+from farm.supervisor import Supervisor
+from storage.campaigns import Campaigns
+from storage.database import open_database, upgrade
+from storage.errors import RequestError, SeedbedError, WorkError
+from storage.outputs import open_outputs
+from storage.watching import Watching
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class RunningFarm:
+    """An embedded farm: its address, and the process that keeps its dispatcher alive."""
+
+    url: str
+    supervisor: Supervisor
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """The API over a home's database and outputs; its tables are brought up to date."""
+    _make_home(settings)
+    engine = open_database(settings.database_url)
+    upgrade(engine)
+    watching = Watching(engine)
+    service = Service(
+        campaigns=Campaigns(engine), watching=watching, outputs=open_outputs(str(settings.outputs_folder)), chunk=settings.chunk
+    )
+    return make_api(service, Metrics(watching), home=settings.home_digest)
+
+
+@contextmanager
+def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
+    """API and dispatcher, for as long as the block lasts. Raises RequestError where the home has a farm already."""
+    _make_home(settings)
+    lock = FileLock(settings.home / "farm.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as exc:
+        at = _published_url(settings) or "another address"
+        raise RequestError(f"A farm runs on {settings.home} already (at {at}): use `farm submit --wait FILE`, or another --home.") from exc
+    try:
+        supervisor = Supervisor(settings)
+        with serve(make_app(settings), port) as url, _published(settings, url):
+            supervisor.start()
+            try:
+                yield RunningFarm(url, supervisor)
+            finally:
+                supervisor.stop()
+    finally:
+        lock.release()
+
+
+@contextmanager
+def serve(app: FastAPI, port: int) -> Iterator[str]:
+    """Serve an application on loopback from a thread, and give its address; port 0 takes a free one."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as exc:
+        listener.close()
+        raise RequestError(f"Port {port} on {HOST} is taken ({exc.strerror}): choose another with --port or FARM_PORT.") from exc
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    listener.listen(128)  # connections wait in the kernel until the server is up, so nobody has to
+    thread.start()
+    try:
+        yield f"http://{HOST}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+@contextmanager
+def open_client(settings: Settings) -> Iterator[Client]:
+    """A client of the farm that serves this home; where none runs, of its API in this process, which reads the same state."""
+    url = running_farm(settings)
+    if url is not None:
+        with Client(url, project=settings.project) as client:
+            yield client
+        return
+    if "url" in settings.model_fields_set:
+        raise WorkError(f"No farm answers at {settings.url} (FARM_URL): start it with `farm up`, or unset FARM_URL.")
+    with serve(make_app(settings), 0) as url, Client(url, project=settings.project) as client:
+        yield client
+
+
+def running_farm(settings: Settings) -> str | None:
+    """Where a farm answers: the one that FARM_URL names, else the one that serves this home."""
+    named = "url" in settings.model_fields_set
+    for url in [settings.url] if named else filter(None, [_published_url(settings), settings.url]):
+        with Client(url) as client:
+            try:
+                if client.health().get("home") == settings.home_digest or named:
+                    return url
+            except SeedbedError:
+                continue
+    return None
+
+
+@contextmanager
+def _published(settings: Settings, url: str) -> Iterator[None]:
+    """Leave word in the home of where its farm answers."""
+    path = settings.home / "farm.json"
+    path.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _published_url(settings: Settings) -> str | None:
+    try:
+        return str(json.loads((settings.home / "farm.json").read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _make_home(settings: Settings) -> None:
+    try:
+        Path(settings.home).mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise RequestError(f"The home {settings.home} cannot be made ({exc.strerror}): choose another with --home or FARM_HOME.") from exc

@@ -1,0 +1,65 @@
+"""From a campaign file on disk to a campaign that needs nothing beside it: CSV files are read in, paths made absolute."""
+
+import csv
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from farm.campaign import Campaign, parse_campaign
+from farm.document import Document, DocumentError, Problem, read_document
+
+
+def load_campaign(path: Path) -> Campaign:
+    """Read and check a campaign file. Raises RequestError or DocumentError, naming file and line."""
+    document = read_document(path)
+    folder = path.absolute().parent
+    data = dict(document.data)
+    if isinstance(data.get("vary"), dict):
+        data["vary"] = {name: _with_csv(raw, folder, name, document) for name, raw in data["vary"].items()}
+    model = data.get("model")
+    if isinstance(model, str) and (folder / model).is_dir():
+        data["model"] = str(folder / model)
+    return parse_campaign(data, document)
+
+
+def _with_csv(raw: Any, folder: Path, axis: str, document: Document) -> Any:
+    if not (isinstance(raw, dict) and set(raw) == {"csv"}):
+        return raw
+    try:
+        return [_with_numbers(row) for row in read_csv(folder / str(raw["csv"]))]
+    except ValueError as exc:
+        raise DocumentError([Problem(("vary", axis, "csv"), str(exc))], document) from exc
+
+
+def _with_numbers(row: dict[str, str]) -> dict[str, str | int | float]:
+    """A table has only text; the settings that are numbers become numbers, or stay text for the check to refuse."""
+    typed: dict[str, str | int | float] = dict(row)
+    for name, kind in (("steps", int), ("batch", int), ("guidance", float)):
+        if name in row:
+            with suppress(ValueError):
+                typed[name] = kind(row[name])
+    return typed
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file with a heading line. Raises ValueError, naming file and line, for what is no clean table."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
+    except FileNotFoundError as exc:
+        raise ValueError(f"there is no file {path}.") from exc
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"{path} is not UTF-8 text (byte {exc.start}): save it as UTF-8.") from exc
+    except OSError as exc:
+        raise ValueError(f"{path} cannot be read ({exc.strerror}).") from exc
+    except csv.Error as exc:
+        raise ValueError(f"{path} is no CSV table: {exc}.") from exc
+    if len(rows) < 2:
+        raise ValueError(f"{path} is empty: a heading line and at least one row are expected.")
+    heading = [cell.strip() for cell in rows[0]]
+    if not all(heading) or len(set(heading)) < len(heading):
+        raise ValueError(f"{path}:1: every column needs a heading of its own.")
+    for line, row in enumerate(rows[1:], start=2):
+        if len(row) != len(heading):
+            raise ValueError(f"{path}:{line}: the row has {len(row)} cells where the heading has {len(heading)}.")
+    return [dict(zip(heading, (cell.strip() for cell in row), strict=True)) for row in rows[1:]]

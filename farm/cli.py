@@ -1,0 +1,48 @@
+"""The `farm` command: finds what was asked for, and turns errors into a sentence and an exit code."""
+
+import sys
+
+import typer
+
+from farm.commands import bench, campaigns, database, doctor, farms
+from farm.commands.shared import say_error
+from storage.errors import RequestError, SeedbedError
+
+FAILED, WRONG = 1, 2
+
+app = typer.Typer(
+    name="farm",
+    help="Seedbed, a render farm for diffusion campaigns.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(farms.demo)
+app.command("run")(farms.run)
+app.command("up")(farms.up)
+app.command("submit")(campaigns.submit)
+app.command("list")(campaigns.list_campaigns)
+app.command("status")(campaigns.status)
+app.command("watch")(campaigns.watch)
+app.command("sheet")(campaigns.sheet)
+app.command("export")(campaigns.export)
+app.command("workers")(campaigns.workers)
+app.command("doctor")(doctor.doctor)
+app.add_typer(database.app, name="db")
+app.add_typer(bench.app, name="bench")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command. Exit codes: 0 fine, 1 the work failed, 2 the request was wrong."""
+    try:
+        app(args=arguments)
+    except RequestError as exc:
+        say_error(exc)
+        sys.exit(WRONG)
+    except SeedbedError as exc:
+        say_error(exc)
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The Python client: what the commands use, and what a pipeline may use. It speaks to the HTTP API and to nothing else."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from farm.campaign import Campaign
+from farm.campaign_file import load_campaign
+from storage.errors import NotFound, RequestError, WorkError
+
+Json = dict[str, Any]
+
+
+class Client:
+    """A farm, from afar.
+
+        with Client("http://127.0.0.1:8600") as farm:
+            farm.submit("campaign.yaml")
+            print(farm.status("spring-launch")["renders"])
+
+    Every call raises RequestError for what the farm refuses, NotFound for names it does not know, and WorkError where it
+    cannot be reached.
+    """
+
+    def __init__(self, url: str = "http://127.0.0.1:8600", *, project: str = "default", timeout_s: float = 600.0) -> None:
+        self.url = url.rstrip("/")
+        self.project = project
+        # Never through a proxy of the environment: a farm is on this machine or on one's own network.
+        self._http = httpx.Client(base_url=self.url, timeout=httpx.Timeout(timeout_s, connect=5.0), trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def health(self) -> Json:
+        return self._json("GET", "health")
+
+    def submit(self, campaign: Campaign | str | Path, *, dry_run: bool = False) -> Json:
+        """Submit a campaign, or the file of one; with `dry_run` only say what that would do. Doing it twice does it once."""
+        checked = campaign if isinstance(campaign, Campaign) else load_campaign(Path(campaign))
+        body = {"project": self.project, "campaign": checked.model_dump(mode="json"), "dry_run": dry_run}
+        return self._json("POST", "campaigns", body=body)
+
+    def campaigns(self) -> list[Json]:
+        """Every campaign of the project, the newest first."""
+        answer = self._request("GET", "campaigns", params={"project": self.project}).json()
+        return list(answer)
+
+    def status(self, name: str) -> Json:
+        return self._json("GET", f"campaigns/{quote(name, safe='')}", params={"project": self.project})
+
+    def manifest(self, name: str) -> Iterator[Json]:
+        """A mapping for each render that has ended, in the order of the expansion."""
+        path = f"campaigns/{quote(name, safe='')}/manifest"
+        with self._http.stream("GET", f"/api/v1/{path}", params={"project": self.project}) as response:
+            if response.is_error:
+                response.read()
+                _raise(response)
+            for line in response.iter_lines():
+                yield json.loads(line)
+
+    def save_manifest(self, name: str) -> str:
+        """Have the farm write the manifest beside the pictures; returns where."""
+        return str(self._json("POST", f"campaigns/{quote(name, safe='')}/manifest", params={"project": self.project})["manifest"])
+
+    def sheet(self, name: str) -> bytes:
+        """The contact sheet as PNG."""
+        return self._request("GET", f"campaigns/{quote(name, safe='')}/sheet", params={"project": self.project}).content
+
+    def output(self, key: str) -> bytes:
+        """The bytes of one file of the outputs."""
+        return self._request("GET", f"outputs/{quote(key)}").content
+
+    def workers(self) -> list[Json]:
+        return list(self._request("GET", "workers").json())
+
+    def _json(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json | None = None) -> Json:
+        answer = self._request(method, path, params=params, body=body).json()
+        return dict(answer)
+
+    def _request(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json | None = None) -> httpx.Response:
+        try:
+            response = self._http.request(method, f"/api/v1/{path}", params=params, json=body)
+        except httpx.TransportError as exc:
+            raise WorkError(
+                f"No farm answers at {self.url} ({exc}): start one with `farm up`, or run one campaign with `farm run FILE`."
+            ) from exc
+        if response.is_error:
+            _raise(response)
+        return response
+
+
+def _raise(response: httpx.Response) -> None:
+    try:
+        message = str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        message = f"The farm answered {response.status_code}: {response.text[:300]}"
+    if response.status_code == 404:
+        raise NotFound(message)
+    if response.status_code < 500:
+        raise RequestError(message)
+    raise WorkError(message)

@@ -1,0 +1,190 @@
+"""Commands about campaigns: `submit`, `list`, `status`, `watch`, `sheet`, `export`, `workers`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import track
+from rich.table import Table
+
+from actors.encode import file_pixels_digest
+from farm.app import open_client, running_farm
+from farm.campaign_file import load_campaign
+from farm.client import Client
+from farm.commands.farms import report
+from farm.commands.progress import follow
+from farm.commands.shared import AsJson, CampaignName, CampaignPath, Home, Project, err, out, print_json, say, settings_for
+from storage.errors import RequestError, WorkError
+
+Json = dict[str, Any]
+COUNTS = ("queued", "running", "held", "done", "failed")
+
+
+def submit(
+    file: CampaignPath,
+    home: Home = None,
+    project: Project = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is painted, then write its sheet and manifest.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file and say what it would do.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a campaign to the running farm. Submitting the same file twice does it once."""
+    settings = settings_for(home, project)
+    campaign = load_campaign(file)
+    if not dry_run and running_farm(settings) is None:
+        raise RequestError("No farm is running: start one with `farm up`, or paint this campaign alone with `farm run FILE`.")
+    with open_client(settings) as client:
+        answer = client.submit(campaign, dry_run=dry_run)
+        if dry_run:
+            print_json(answer) if as_json else _show_plan(answer)
+        elif wait:
+            status = follow(client, campaign.name, quiet=as_json)
+            report(client, status, settings.home / "sheets" / settings.project / f"{campaign.name}.png", as_json=as_json)
+        elif as_json:
+            print_json({**_summary(answer), "sheet": None, "manifest": None})
+        else:
+            verb = "Submitted" if answer["created"] else "Known already:"
+            say(f"{verb} {campaign.name}, {answer['renders']['total']:,} renders. `farm watch {campaign.name}` follows it.")
+
+
+def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+    """The campaigns of the project, the newest first."""
+    with open_client(settings_for(home, project)) as client:
+        rows = client.campaigns()
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    table = Table("campaign", "state", "renders", *COUNTS)
+    for row in rows:
+        table.add_row(row["campaign"], row["state"], *(f"{row['renders'][name]:,}" for name in ("total", *COUNTS)))
+    out.print(table)
+
+
+def status(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+    """Where a campaign is."""
+    with open_client(settings_for(home, project)) as client:
+        answer = client.status(campaign)
+    if as_json:
+        print_json(answer)
+        return
+    counts = ", ".join(f"{answer['renders'][name]:,} {name}" for name in COUNTS if answer["renders"][name])
+    say(f"{campaign} is {answer['state']}: {counts} of {answer['renders']['total']:,} renders, model {answer['model']}.")
+    if answer["halted"]:
+        say(f"It was stopped: {answer['halted']}")
+    for failure in answer["failures"]:
+        say(f"Render {failure['number']} {failure['state']} ({failure['reason']}): {failure['detail']}")
+
+
+def watch(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+    """Follow a campaign until it is over."""
+    settings = settings_for(home, project)
+    with open_client(settings) as client:
+        if running_farm(settings) is None and client.status(campaign)["state"] in ("queued", "running"):
+            raise RequestError("No farm is running, so nothing moves: start one with `farm up`, or use `farm run FILE`.")
+        answer = follow(client, campaign, quiet=as_json)
+    if as_json:
+        print_json(answer)
+    if answer["state"] != "done":
+        raise WorkError(f"The campaign {campaign} is {answer['state']}: {answer['halted'] or '`farm status` says why.'}")
+
+
+def sheet(
+    campaign: CampaignName,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Where the sheet goes; CAMPAIGN.png when not given.")] = None,
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw the contact sheet of what is done so far."""
+    with open_client(settings_for(home, project)) as client:
+        data = client.sheet(campaign)
+    target = (out_file or Path(f"{campaign}.png")).absolute()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    except OSError as exc:
+        raise RequestError(f"The sheet cannot be written to {target} ({exc.strerror}): choose another place with --out.") from exc
+    print_json({"campaign": campaign, "sheet": str(target)}) if as_json else say(f"Contact sheet: {target}")
+
+
+def export(
+    campaign: CampaignName,
+    dest: Annotated[Path, typer.Argument(help="The folder that the pictures go to.")],
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a campaign's pictures and manifest to a folder. What is there already, whole, is not copied again."""
+    with open_client(settings_for(home, project)) as client:
+        lines = list(client.manifest(campaign))
+        pictures = [line for line in lines if line["key"]]
+        copied = sum(_copy(client, line, dest) for line in track(pictures, "copying", console=err, disable=as_json or not err.is_terminal))
+    manifest = dest.absolute() / "manifest.jsonl"
+    _write(manifest, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
+    if as_json:
+        print_json(
+            {"campaign": campaign, "pictures": len(pictures), "copied": copied, "folder": str(dest.absolute()), "manifest": str(manifest)}
+        )
+    else:
+        say(f"{len(pictures)} pictures in {dest.absolute()}, {copied} of them copied now.")
+
+
+def workers(home: Home = None, as_json: AsJson = False) -> None:
+    """The workers as the dispatcher last saw them."""
+    with open_client(settings_for(home)) as client:
+        rows = client.workers()
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    table = Table("worker", "state", "node", "device", "warm model", "numerics class")
+    for row in rows:
+        table.add_row(row["name"], row["state"], row["node"], row["device"], (row["warm"] or "")[:12], row["numerics_class"])
+    out.print(table)
+
+
+def _copy(client: Client, line: Json, dest: Path) -> bool:
+    """Copy one picture with its previews, unless it is there; one whose pixels are not those of the manifest is refused."""
+    target = _place(dest, line["key"])
+    if target.is_file() and file_pixels_digest(target.read_bytes()) == line["pixels"]:
+        return False
+    data = client.output(line["key"])
+    if file_pixels_digest(data) != line["pixels"]:
+        raise WorkError(f"The file {line['key']} does not hold the pixels that the farm painted: it was changed since.")
+    for key in line["previews"]:
+        _write(_place(dest, key), client.output(key))
+    _write(target, data)  # last: its presence says that all of it is there
+    return True
+
+
+def _place(dest: Path, key: str) -> Path:
+    """Below the folder, without the project and campaign that it was exported for."""
+    return dest.joinpath(*key.split("/")[2:])
+
+
+def _write(target: Path, data: bytes) -> None:
+    part = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(target)
+    except OSError as exc:
+        raise RequestError(f"Cannot write {target} ({exc.strerror}): choose another folder, or make room.") from exc
+
+
+def _summary(status: Json) -> Json:
+    return {"campaign": status["campaign"], "state": status["state"], "renders": status["renders"]}
+
+
+def _show_plan(plan: Json) -> None:
+    axes = " x ".join(f"{count} {name}" for name, count in plan["axes"].items())
+    say(
+        f"{plan['campaign']}: {plan['renders']:,} renders ({axes or 'no axes'} x {plan['seeds']} seeds), {plan['groups']} groups, batches of {plan['batch']}."
+    )
+    for render in plan["first"]:
+        say(
+            f"  {render['shot']}  seed {render['seed']}: {render['prompt']}"
+            + (f"  (not: {render['negative']})" if render["negative"] else "")
+        )

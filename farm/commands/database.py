@@ -1,0 +1,21 @@
+"""`farm db`: the job database."""
+
+import typer
+
+from farm.commands.shared import AsJson, Home, print_json, say, settings_for
+from storage.database import open_database, upgrade
+
+app = typer.Typer(help="The job database.", no_args_is_help=True)
+
+
+@app.callback()
+def database() -> None:
+    """The job database."""
+
+
+@app.command("upgrade")
+def upgrade_tables(home: Home = None, as_json: AsJson = False) -> None:
+    """Bring the tables to this version's shape. Safe to repeat; the other commands do it too."""
+    settings = settings_for(home)
+    revision = upgrade(open_database(settings.database_url))
+    print_json({"database": settings.database_url, "revision": revision}) if as_json else say(f"The database is at revision {revision}.")

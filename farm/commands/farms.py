@@ -1,0 +1,99 @@
+"""Commands that run a farm: `demo`, `run`, `up`."""
+
+import signal
+import threading
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from farm.app import RunningFarm, embedded_farm
+from farm.campaign import Campaign
+from farm.campaign_file import load_campaign
+from farm.client import Client
+from farm.commands.progress import follow
+from farm.commands.shared import AsJson, CampaignPath, Home, Project, err, print_json, say, settings_for
+from farm.config import Settings
+from storage.errors import WorkError
+
+Json = dict[str, Any]
+Workers = Annotated[int | None, typer.Option("--workers", help="How many workers (FARM_WORKERS).")]
+
+
+def run(
+    file: CampaignPath,
+    home: Home = None,
+    project: Project = None,
+    workers: Workers = None,
+    sheet: Annotated[Path | None, typer.Option("--sheet", help="Where the contact sheet goes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Paint one campaign on a farm of its own, then stop. The same file again goes on where it was left."""
+    settings = settings_for(home, project, workers=workers)
+    _run(settings, load_campaign(file), sheet=sheet, as_json=as_json)
+
+
+def demo(
+    home: Home = None,
+    workers: Workers = None,
+    sheet: Annotated[Path | None, typer.Option("--sheet", help="Where the contact sheet goes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Paint the demo campaign with the embedded model, and show its contact sheet."""
+    settings = settings_for(home, "demo", workers=workers)
+    _run(settings, load_campaign(Path(str(files("farm") / "demo.yaml"))), sheet=sheet, as_json=as_json)
+
+
+def up(
+    home: Home = None,
+    port: Annotated[int | None, typer.Option("--port", help="The port of the API, on loopback (FARM_PORT).")] = None,
+    workers: Workers = None,
+) -> None:
+    """Run a farm that stays, serving its API on loopback, until it is stopped."""
+    settings = settings_for(home, port=port, workers=workers)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with embedded_farm(settings, port=settings.port) as farm:
+        say(f"The farm is up at {farm.url} (API: {farm.url}/api/docs, metrics: {farm.url}/metrics). Stop it with Ctrl-C.")
+        while not stop.wait(1.0):
+            if farm.supervisor.gave_up:
+                raise WorkError(farm.supervisor.gave_up)
+
+
+def _run(settings: Settings, campaign: Campaign, *, sheet: Path | None, as_json: bool) -> None:
+    with embedded_farm(settings, port=0) as farm, Client(farm.url, project=settings.project) as client:
+        client.submit(campaign)
+        status = follow(client, campaign.name, quiet=as_json, check=_alive(farm))
+        target = sheet or settings.home / "sheets" / settings.project / f"{campaign.name}.png"
+        report(client, status, target, as_json=as_json)
+
+
+def _alive(farm: RunningFarm) -> Callable[[], None]:
+    def check() -> None:
+        if farm.supervisor.gave_up:
+            raise WorkError(farm.supervisor.gave_up)
+
+    return check
+
+
+def report(client: Client, status: Json, sheet: Path, *, as_json: bool) -> None:
+    """Write the sheet and the manifest of a campaign that ended, and say where they are. Exit code 1 unless all of it is done."""
+    name = status["campaign"]
+    if status["state"] == "stopped":
+        if as_json:
+            print_json({"campaign": name, "state": status["state"], "renders": status["renders"], "sheet": None, "manifest": None})
+        raise WorkError(f"The campaign {name} was stopped: {status['halted']}")
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    sheet.write_bytes(client.sheet(name))
+    manifest = client.save_manifest(name)
+    if as_json:
+        print_json({"campaign": name, "state": status["state"], "renders": status["renders"], "sheet": str(sheet), "manifest": manifest})
+    else:
+        say(f"Contact sheet: {sheet}\nManifest:      {manifest}")
+    if status["state"] != "done":
+        for failure in status["failures"]:
+            err.print(f"Render {failure['number']} {failure['state']}: {failure['detail']}", markup=False)
+        raise typer.Exit(1)

@@ -1,0 +1,83 @@
+"""Following a campaign to its end: a bar with rate and time left on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+from farm.client import Client
+from farm.commands.shared import err
+
+Json = dict[str, Any]
+POLL_S = 0.5
+PLAIN_EVERY_S = 10.0
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.2f}/s" if task.speed else "")
+
+
+def follow(client: Client, name: str, *, quiet: bool, check: Callable[[], None] = lambda: None) -> Json:
+    """Wait until a campaign is done, failed or stopped, showing how far it is; returns its last status. `check` may raise."""
+    states = _states(client, name, check)
+    if quiet:
+        *_, last = states
+        return last
+    return _with_bar(states, name) if err.is_terminal else _with_lines(states, name)
+
+
+def _states(client: Client, name: str, check: Callable[[], None]) -> Iterator[Json]:
+    while True:
+        status = client.status(name)
+        yield status
+        if status["state"] in ("done", "failed", "stopped"):
+            return
+        check()
+        time.sleep(POLL_S)
+
+
+def _ended(status: Json) -> int:
+    counts = status["renders"]
+    return int(counts["done"] + counts["failed"] + counts["held"])
+
+
+def _with_bar(states: Iterator[Json], name: str) -> Json:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, speed_estimate_period=60) as progress:
+        task = progress.add_task(name, total=None)
+        for status in states:
+            what = f"{name}: {_words(status)}"
+            progress.update(task, total=status["renders"]["total"], completed=_ended(status), description=what)
+    return status
+
+
+def _with_lines(states: Iterator[Json], name: str) -> Json:
+    began = spoken = time.monotonic()
+    first: int | None = None
+    for status in states:
+        now, ended = time.monotonic(), _ended(status)
+        first = ended if first is None else first
+        if now - spoken >= PLAIN_EVERY_S:
+            spoken = now
+            rate = (ended - first) / (now - began)
+            left = f", {rate:.2f}/s, {(status['renders']['total'] - ended) / rate:.0f} s left" if rate else ""
+            err.print(f"{name}: {_words(status)}, {ended} of {status['renders']['total']}{left}")
+    err.print(f"{name}: {_words(status)}, {_ended(status)} of {status['renders']['total']}")
+    return status
+
+
+def _words(status: Json) -> str:
+    if status["state"] == "queued":
+        return "starting workers"
+    return str(status["state"])

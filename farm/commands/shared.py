@@ -1,0 +1,39 @@
+"""What the commands share: their common options, and how they speak to a person or a program."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from farm.config import Settings, read_settings
+
+Home = Annotated[Path | None, typer.Option("--home", help="Where the farm keeps its state (FARM_HOME).")]
+Project = Annotated[str | None, typer.Option("--project", help="The project (FARM_PROJECT).")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, or one a line, on standard output and nothing else.")]
+CampaignName = Annotated[str, typer.Argument(help="The campaign's name.")]
+CampaignPath = Annotated[Path, typer.Argument(help="The campaign file.", metavar="FILE")]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def settings_for(home: Path | None, project: str | None = None, **given: Any) -> Settings:
+    return read_settings(home=home, project=project, **given)
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """To a person, on standard output. What a stranger wrote is printed as it is, never as markup."""
+    out.print(escape(text))
+
+
+def say_error(error: Exception) -> None:
+    err.print(f"[bold red]Error:[/] {escape(str(error))}")

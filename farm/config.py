@@ -1,0 +1,100 @@
+"""Settings: read once from the environment (FARM_…), checked, and passed down in pieces. No other file reads the environment."""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from actors.fleet_settings import FleetSettings
+from storage.errors import RequestError
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each field is read from FARM_ and its name in capitals, like FARM_HOME."""
+
+    model_config = SettingsConfigDict(env_prefix="FARM_", frozen=True, extra="forbid")
+
+    home: Path = Field(default_factory=lambda: user_data_path("seedbed"), description="Where the farm keeps its state.")
+    project: str = Field(
+        "default", description="The project that campaigns are submitted to.", pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80
+    )
+    outputs: Path | None = Field(None, description="Where pictures go; `outputs` in the home when not given.")
+    url: str = Field("http://127.0.0.1:8600", description="The farm that commands speak to.")
+    port: int = Field(8600, description="The port that `farm up` serves on, on loopback.", ge=0, le=65535)
+    ray: str = Field("local", description="The Ray cluster: `local` to start one, or the address of a running one.")
+    workers: int | None = Field(None, description="How many workers; as many as GPUs, or CPU cores, when not given.", ge=1, le=10_000)
+    threads: int = Field(1, description="CPU threads of each worker. It decides pixels on a CPU.", ge=1, le=256)
+    device: str | None = Field(None, description="cpu or cuda; found when not given.")
+    chunk: int | None = Field(None, description="Renders in a chunk; about a minute of work when not given.", ge=1, le=100_000)
+
+    @field_validator("home", "outputs")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.home / 'farm.db'}"
+
+    @property
+    def outputs_folder(self) -> Path:
+        return self.outputs or self.home / "outputs"
+
+    @property
+    def log_folder(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def home_digest(self) -> str:
+        return hashlib.sha256(str(self.home).encode()).hexdigest()[:10]
+
+    @property
+    def ray_folder(self) -> Path:
+        """Short, whatever the home is called: the path of a unix socket in it may have 107 bytes."""
+        return Path(tempfile.gettempdir()) / f"farm-{os.getuid()}-{self.home_digest}"
+
+    def dispatcher_environment(self) -> dict[str, str]:
+        """The environment of the dispatcher, complete. Ray reads how to authenticate when it is imported, so it must be told here.
+
+        A cluster of one's own answers only to those who can read the token in the home.
+        """
+        environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+        if self.ray == "local":
+            token = self.home / "ray.token"
+            token.touch(mode=0o600)
+            token.write_text(secrets.token_hex(32))
+            environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+        return environment
+
+    def fleet(self) -> FleetSettings:
+        gpus = cuda_devices() if self.device != "cpu" else 0
+        return FleetSettings(
+            address=self.ray,
+            namespace=f"farm-{self.home_digest}",
+            outputs=str(self.outputs_folder),
+            device=self.device,
+            threads=self.threads,
+            gpus=1.0 if gpus else 0.0,
+            size=self.workers or gpus or max(1, (os.cpu_count() or 1) // self.threads),
+        )
+
+
+def cuda_devices() -> int:
+    """How many NVIDIA devices the driver shows, without loading torch."""
+    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+
+
+def read_settings(**given: Any) -> Settings:
+    """Settings from the environment, with what a command line gave on top. Raises RequestError for values that cannot be."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = str(first["loc"][0])
+        raise RequestError(f"The setting {name} (FARM_{name.upper()}) will not do: {first['msg']}.") from exc

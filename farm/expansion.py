@@ -1,0 +1,246 @@
+"""From a campaign to its renders, one at a time: any render is computed from its place, none is kept.
+
+A *number* is a render's place in the whole campaign: all axes in the order of the file, seeds innermost. An *ordinal* is its place
+within its group, counted over the axes that change no setting. Skipped cells keep their numbers and ordinals, empty.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import prod
+from typing import Any
+
+from actors.models import Model
+from actors.recipe import Group, canonical_json
+from actors.schedulers import scheduler_config
+from farm.axes import Axis, Scalar
+from farm.campaign import SETTINGS, Campaign, DerivedSeeds, Settings
+from farm.document import DocumentError, Problem
+from farm.seeds import derived_seed
+from farm.template import Template
+
+_SKIP_STATES = 100_000
+_SLUG = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """One cell of the product of axes."""
+
+    coordinates: Mapping[str, Any]
+    prompt: str
+    negative: str
+
+    @cached_property
+    def key(self) -> str:
+        """A folder name that a person can read: the values, and eight digits of a hash that keeps alike ones apart.
+
+        Axes are sorted, so that a shot keeps its name when a campaign's axes are put in another order.
+        """
+        values = [self.coordinates[name] for name in sorted(self.coordinates)]
+        words = "_".join(_slug(value) for value in values)[:_SLUG].strip("-_")
+        digest = hashlib.sha256(canonical_json(dict(self.coordinates)).encode()).hexdigest()[:8]
+        return f"{words}_{digest}" if words else f"shot_{digest}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Render:
+    """One shot with one seed."""
+
+    number: int
+    shot: Shot
+    seed: int
+
+
+def _slug(value: object) -> str:
+    text = " ".join(str(part) for part in value.values()) if isinstance(value, Mapping) else str(value)
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
+
+
+class Expansion:
+    """All renders of a campaign for a model."""
+
+    def __init__(self, campaign: Campaign, model: Model) -> None:
+        self.campaign = campaign
+        self.model = model
+        self.axes = campaign.axes
+        self._prompt = Template(campaign.prompt)
+        self._negative = Template(campaign.negative)
+        self._setting_axes = [k for k, axis in enumerate(self.axes) if axis.variables & SETTINGS]
+        self._free_axes = [k for k, axis in enumerate(self.axes) if not axis.variables & SETTINGS]
+        self._sizes = [len(axis.values) for axis in self.axes]
+        self._rules = _rule_masks(self.axes, campaign.skip)
+        self._all_rules = (1 << len(campaign.skip)) - 1
+        self._series = lru_cache(maxsize=4096)(self._series_of)
+        self.group = lru_cache(maxsize=256)(self._group)
+
+    @cached_property
+    def seeds_per_shot(self) -> int:
+        seeds = self.campaign.seeds
+        return seeds.count if isinstance(seeds, DerivedSeeds) else len(seeds)
+
+    @cached_property
+    def groups(self) -> int:
+        return prod(self._sizes[k] for k in self._setting_axes)
+
+    @cached_property
+    def shots_per_group(self) -> int:
+        """Cells of a group, skipped ones too."""
+        return prod(self._sizes[k] for k in self._free_axes)
+
+    @cached_property
+    def total(self) -> int:
+        """How many renders there are, without expanding them."""
+        return (prod(self._sizes) - self._skipped_cells()) * self.seeds_per_shot
+
+    def _group(self, group_no: int) -> Group:
+        """What the renders of a group share; `group` is this, remembered."""
+        chosen = _digits(group_no, [self._sizes[k] for k in self._setting_axes])
+        settings = self._settings(dict(zip(self._setting_axes, chosen, strict=True)))
+        width, height = settings.size or self.model.size
+        return Group(
+            model=self.model.digest,
+            pipeline=self.model.pipeline,
+            steps=settings.steps,
+            guidance=float(settings.guidance),
+            scheduler=settings.scheduler,
+            scheduler_config=scheduler_config(settings.scheduler, self.model.scheduler_config),
+            width=width,
+            height=height,
+            dtype=settings.dtype,
+            batch=settings.batch or self.model.batch,
+        )
+
+    def renders(self, group_no: int, start: int, stop: int) -> Iterator[Render]:
+        """The renders of a group from one ordinal up to but not including another, without the skipped ones."""
+        per_shot = self.seeds_per_shot
+        chosen = _digits(group_no, [self._sizes[k] for k in self._setting_axes])
+        for free_cell in range(start // per_shot, -(-stop // per_shot)):
+            cell = self._cell(chosen, free_cell)
+            if self._is_skipped(cell):
+                continue
+            shot = self._shot(cell)
+            first = _number(cell, self._sizes) * per_shot
+            for k in range(max(start - free_cell * per_shot, 0), min(stop - free_cell * per_shot, per_shot)):
+                yield Render(number=first + k, shot=shot, seed=self._seed(cell, k))
+
+    def all_renders(self) -> Iterator[tuple[int, Render]]:
+        """Every render with its group, group by group."""
+        for group_no in range(self.groups):
+            for render in self.renders(group_no, 0, self.shots_per_group * self.seeds_per_shot):
+                yield group_no, render
+
+    def render(self, number: int) -> tuple[int, Render]:
+        """The group and the render at a number."""
+        cell_no, k = divmod(number, self.seeds_per_shot)
+        cell = _digits(cell_no, self._sizes)
+        group_no = _number([cell[a] for a in self._setting_axes], [self._sizes[a] for a in self._setting_axes])
+        return group_no, Render(number=number, shot=self._shot(cell), seed=self._seed(cell, k))
+
+    def is_skipped(self, group_no: int, free_cell: int) -> bool:
+        chosen = _digits(group_no, [self._sizes[k] for k in self._setting_axes])
+        return self._is_skipped(self._cell(chosen, free_cell))
+
+    # --- one cell ---
+
+    def _cell(self, chosen: Sequence[int], free_cell: int) -> list[int]:
+        """The index into each axis, from those of the setting axes and a place among the others."""
+        cell = [0] * len(self.axes)
+        for axis, index in zip(self._setting_axes, chosen, strict=True):
+            cell[axis] = index
+        for axis, index in zip(self._free_axes, _digits(free_cell, [self._sizes[k] for k in self._free_axes]), strict=True):
+            cell[axis] = index
+        return cell
+
+    def _shot(self, cell: Sequence[int]) -> Shot:
+        values: dict[str, Scalar] = {}
+        for axis, index in zip(self.axes, cell, strict=True):
+            values.update(axis.assignments(index))
+        return Shot(
+            coordinates={axis.name: axis.values[index] for axis, index in zip(self.axes, cell, strict=True)},
+            prompt=self._prompt.fill(values),
+            negative=self._negative.fill(values),
+        )
+
+    def _settings(self, chosen: Mapping[int, int]) -> Settings:
+        changes: dict[str, Scalar] = {}
+        for axis, index in chosen.items():
+            changes.update({n: v for n, v in self.axes[axis].assignments(index).items() if n in SETTINGS})
+        return Settings.model_validate({**self.campaign.settings.model_dump(), **changes})
+
+    # --- seeds ---
+
+    def _seed(self, cell: Sequence[int], k: int) -> int:
+        seeds = self.campaign.seeds
+        if not isinstance(seeds, DerivedSeeds):
+            return seeds[k]
+        named = tuple(cell[a] if axis.name in seeds.per else -1 for a, axis in enumerate(self.axes)) if seeds.per else ()
+        return self._series(named, k)
+
+    def _series_of(self, named: tuple[int, ...], k: int) -> int:
+        seeds = self.campaign.seeds
+        assert isinstance(seeds, DerivedSeeds)
+        coordinates = {axis.name: axis.values[i] for axis, i in zip(self.axes, named, strict=False) if i >= 0}
+        return derived_seed(seeds.base, k, coordinates)
+
+    # --- skipping ---
+
+    def _is_skipped(self, cell: Sequence[int]) -> bool:
+        if not self._all_rules:
+            return False
+        left = self._all_rules
+        for masks, index in zip(self._rules, cell, strict=True):
+            left &= masks[index]
+        return left != 0
+
+    def _skipped_cells(self) -> int:
+        """How many cells some rule skips: axis by axis, cells are counted by which rules they may still meet."""
+        if not self._all_rules:
+            return 0
+        cells: Counter[int] = Counter({self._all_rules: 1})
+        for masks in self._rules:
+            kinds = Counter(masks)
+            following: Counter[int] = Counter()
+            for left, count in cells.items():
+                for mask, values in kinds.items():
+                    following[left & mask] += count * values
+            if len(following) > _SKIP_STATES:
+                raise DocumentError([Problem(("skip",), "the rules are too entangled to count: use fewer of them.")])
+            cells = following
+        return sum(count for left, count in cells.items() if left)
+
+
+def _rule_masks(axes: Sequence[Axis], rules: Sequence[Mapping[str, Scalar]]) -> list[list[int]]:
+    """For each axis and value, the rules (as bits) that the value does not rule out."""
+    return [
+        [
+            sum(
+                1 << bit
+                for bit, rule in enumerate(rules)
+                if all(str(rule[name]) == str(value) for name, value in axis.assignments(index).items() if name in rule)
+            )
+            for index in range(len(axis.values))
+        ]
+        if rules
+        else []
+        for axis in axes
+    ]
+
+
+def _digits(number: int, sizes: Sequence[int]) -> list[int]:
+    """`number` in the mixed radix of `sizes`, the last one running fastest."""
+    digits = []
+    for size in reversed(sizes):
+        number, digit = divmod(number, size)
+        digits.append(digit)
+    return digits[::-1]
+
+
+def _number(digits: Sequence[int], sizes: Sequence[int]) -> int:
+    number = 0
+    for digit, size in zip(digits, sizes, strict=True):
+        number = number * size + digit
+    return number

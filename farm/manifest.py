@@ -1,0 +1,79 @@
+"""The manifest of a campaign: a line of JSON for each of its renders that has ended, computed from the job database."""
+
+import json
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+from typing import Any
+
+from actors.jobs import preview_key
+from actors.recipe import Json
+from farm.expansion import Expansion, Render
+from farm.specs import expansion_of
+from storage.campaigns import Campaigns
+from storage.outputs import Outputs
+from storage.rows import CampaignRow, RenderOutcome
+
+STAGE = "final"
+
+
+def folder_of(campaign: CampaignRow) -> str:
+    return f"{campaign.project}/{campaign.name}"
+
+
+def picture_key(campaign: CampaignRow, render: Render) -> str:
+    """Where a render's picture goes: a path that a person can read."""
+    return f"{folder_of(campaign)}/{STAGE}/{render.shot.key}/{render.seed}.png"
+
+
+def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Json]:
+    """One mapping a render, in the order of the expansion."""
+    expansion = expansion_of(campaign.spec)
+    for outcome, attempts, worker in campaigns.outcomes(campaign.id):
+        yield _line(campaign, expansion, outcome, attempts, worker)
+
+
+def write_manifest(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs) -> str:
+    """Write `manifest.jsonl` beside the campaign's pictures and return its key; an older one is replaced only by a whole one."""
+    key = f"{folder_of(campaign)}/manifest.jsonl"
+    with TemporaryFile() as file:
+        for line in manifest_lines(campaigns, campaign):
+            file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        file.seek(0)
+        outputs.put(key, file)
+    return key
+
+
+def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, attempts: int, worker: str | None) -> dict[str, Any]:
+    group_no, render = expansion.render(outcome.number)
+    group = expansion.group(group_no)
+    every = expansion.campaign.previews.every if expansion.campaign.previews and outcome.key else 0
+    return {
+        "campaign": campaign.name,
+        "stage": STAGE,
+        "shot": render.shot.key,
+        "coordinates": render.shot.coordinates,
+        "seed": render.seed,
+        "prompt": render.shot.prompt,
+        "negative": render.shot.negative,
+        "settings": {
+            "steps": group.steps,
+            "guidance": group.guidance,
+            "scheduler": group.scheduler,
+            "size": f"{group.width}x{group.height}",
+            "batch": group.batch,
+            "dtype": group.dtype,
+        },
+        "model": campaign.model,
+        "digest": outcome.digest,
+        "pixels": outcome.pixels,
+        "key": outcome.key,
+        "bytes": outcome.bytes,
+        "previews": [preview_key(outcome.key, step) for step in range(every, group.steps, every)] if every and outcome.key else [],
+        "state": outcome.state,
+        "reason": outcome.reason,
+        "detail": outcome.detail,
+        "attempts": attempts,
+        "worker": worker,
+        "numerics_class": outcome.numerics_class,
+        "seconds": outcome.seconds,
+    }

@@ -1,0 +1,99 @@
+"""Keeps the dispatcher alive: starts it as a child process, and starts it again when it ends."""
+
+import contextlib
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+from farm.config import Settings
+
+STABLE_S = 60.0
+LONGEST_PAUSE_S = 30.0
+QUICK_ENDS = 4
+
+log = logging.getLogger(__name__)
+
+
+def pauses() -> Iterator[float]:
+    """Seconds to wait before each restart in a row: 0.5, 1, 2 … 30."""
+    pause = 0.5
+    while True:
+        yield min(pause, LONGEST_PAUSE_S)
+        pause *= 2
+
+
+class Supervisor:
+    """One child process, restarted with growing pauses until `stop`."""
+
+    def __init__(self, settings: Settings, *, command: tuple[str, ...] = (sys.executable, "-m", "farm.dispatcher")) -> None:
+        self._settings = settings
+        self._command = command
+        self._environment = settings.dispatcher_environment()
+        self._stopping = threading.Event()
+        self._child: subprocess.Popen[str] | None = None
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self.gave_up: str | None = None
+        """Why no dispatcher can be kept alive, once several have ended as soon as they began."""
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child else None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 15.0) -> None:
+        """End the child, gently first."""
+        self._stopping.set()
+        child = self._child
+        if child is not None and child.poll() is None:
+            child.terminate()
+            try:
+                child.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        quick_ends, waits = 0, pauses()
+        while not self._stopping.is_set():
+            lived_s = self._live_once()
+            if self._stopping.is_set():
+                return
+            if lived_s >= STABLE_S:
+                quick_ends, waits = 0, pauses()
+            quick_ends += 1
+            log.warning("The dispatcher ended after %.0f s. action=restart", lived_s)
+            if quick_ends >= QUICK_ENDS:
+                self.gave_up = f"The dispatcher ended {QUICK_ENDS} times in a row: see {self._settings.log_folder / 'dispatcher.out'}."
+                return
+            self._stopping.wait(next(waits))
+
+    def _live_once(self) -> float:
+        self._settings.log_folder.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        with (self._settings.log_folder / "dispatcher.out").open("a") as output:
+            # Its own session: a Ctrl-C at the terminal is the parent's to answer.
+            self._child = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                text=True,
+                env=self._environment,
+                start_new_session=True,
+            )
+            assert self._child.stdin is not None
+            with contextlib.suppress(BrokenPipeError):  # it may have ended at once; the pipe stays open while it lives
+                self._child.stdin.write(self._settings.model_dump_json() + "\n")
+                self._child.stdin.flush()
+            if self._stopping.is_set():
+                self._child.terminate()
+            self._child.wait()
+            with contextlib.suppress(BrokenPipeError):
+                self._child.stdin.close()
+        return time.monotonic() - began

@@ -1,0 +1,44 @@
+"""Prompt templates: plain `{name}` fields, nothing executable."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from string import Formatter
+
+
+class TemplateError(ValueError):
+    """What is wrong with a template, as a sentence."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A text with `{name}` fields; `{{` and `}}` stand for braces."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        _ = self.fields
+
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """Raises TemplateError for anything but plain names in the braces."""
+        return frozenset(name for _, name in self._parts if name is not None)
+
+    def fill(self, values: Mapping[str, object]) -> str:
+        """The text with its fields replaced; braces inside the values stay as they are."""
+        return "".join(before + ("" if name is None else str(values[name])) for before, name in self._parts)
+
+    @cached_property
+    def _parts(self) -> tuple[tuple[str, str | None], ...]:
+        try:
+            parsed = list(Formatter().parse(self.text))
+        except ValueError as exc:
+            raise TemplateError(f"the braces do not match ({exc}): write {{{{ and }}}} for braces that are text.") from exc
+        parts = []
+        for before, name, spec, conversion in parsed:
+            if name is not None and (spec or conversion or not re.fullmatch(r"[A-Za-z_]\w*", name)):
+                field = f"{{{name}{'!' + conversion if conversion else ''}{':' + spec if spec else ''}}}"
+                raise TemplateError(f"{field} is not a plain field: only names like {{color}} may stand in braces.")
+            parts.append((before, name))
+        return tuple(parts)

@@ -1,0 +1,1 @@
+"""The floor that remembers: the job database and the outputs. It imports neither `actors` nor `farm`."""

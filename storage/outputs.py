@@ -1,0 +1,83 @@
+"""Where pictures go: the protocol, and the folder that is its embedded default."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Protocol
+from uuid import uuid4
+
+from storage.errors import NotFound, OutputsError
+
+
+class Outputs(Protocol):
+    """A store of whole files under keys like `project/campaign/final/shot/seed.png`.
+
+    A key can be read only once all its bytes are there. Writing the same bytes again is harmless. What cannot be written or
+    read raises OutputsError, with a sentence that says where and why.
+    """
+
+    address: str
+
+    def put(self, key: str, data: bytes | IO[bytes]) -> None: ...
+
+    def open(self, key: str) -> IO[bytes]: ...
+
+    def keys(self, prefix: str) -> Iterator[str]: ...
+
+
+def open_outputs(address: str) -> Outputs:
+    """The store at an address; today every address is a folder."""
+    return FolderOutputs(Path(address))
+
+
+class FolderOutputs:
+    """Outputs in a folder. Files are written beside their place and renamed into it, so that a key never holds half a file."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self.address = str(self._root)
+
+    def put(self, key: str, data: bytes | IO[bytes]) -> None:
+        path = self._path(key)
+        part = path.with_name(f".{uuid4().hex}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with part.open("xb") as file:
+                    shutil.copyfileobj(BytesIO(data) if isinstance(data, bytes) else data, file)
+                    file.flush()
+                    os.fsync(file.fileno())  # a row may say "done" only of bytes that outlive a power cut
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+        except OSError as exc:
+            raise self._refusal("write", path, exc) from exc
+
+    def open(self, key: str) -> IO[bytes]:
+        path = self._path(key)
+        try:
+            return path.open("rb")
+        except FileNotFoundError as exc:
+            raise NotFound(f"There is no {key} in {self.address}.") from exc
+        except OSError as exc:
+            raise self._refusal("read", path, exc) from exc
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every key that begins with a folder's name, in no particular order; files still being written are not among them."""
+        for folder, _, names in os.walk(self._path(prefix)):
+            for name in names:
+                if not name.startswith("."):
+                    yield (Path(folder) / name).relative_to(self._root).as_posix()
+
+    def _path(self, key: str) -> Path:
+        path = Path(os.path.normpath(self._root / key))
+        if not path.is_relative_to(self._root):
+            raise OutputsError(f"The key {key!r} leads out of {self.address}.")
+        return path
+
+    def _refusal(self, verb: str, path: Path, exc: OSError) -> OutputsError:
+        return OutputsError(
+            f"Cannot {verb} {path} ({exc.strerror or exc}): make the outputs folder {self.address} writable and free some space, then run it again."
+        )

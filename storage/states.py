@@ -1,0 +1,78 @@
+"""Where a render is, why it ended, and which steps between states are legal."""
+
+from enum import StrEnum
+
+
+class RenderState(StrEnum):
+    """Where a render is. Queued and running are read off its chunk; only the others are stored in a row of its own."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    HELD = "held"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: dict[RenderState, frozenset[RenderState]] = {
+    # Waiting in a chunk that no worker has.
+    RenderState.QUEUED: frozenset({RenderState.RUNNING, RenderState.CANCELLED}),
+    # In a chunk that a worker has leased; a lost lease puts it back.
+    RenderState.RUNNING: frozenset({RenderState.QUEUED, RenderState.HELD, RenderState.DONE, RenderState.FAILED, RenderState.CANCELLED}),
+    # A person has to look: it may be tried again or given up.
+    RenderState.HELD: frozenset({RenderState.QUEUED, RenderState.CANCELLED}),
+    # Its picture is in the outputs.
+    RenderState.DONE: frozenset(),
+    # It will not be tried again unless somebody asks.
+    RenderState.FAILED: frozenset({RenderState.QUEUED}),
+    # Nobody wants it any more.
+    RenderState.CANCELLED: frozenset(),
+}
+
+OUTCOMES = frozenset({RenderState.HELD, RenderState.DONE, RenderState.FAILED})
+
+
+class Reason(StrEnum):
+    """Why a render ended as it did."""
+
+    PAINTED = "painted"
+    BAD_REQUEST = "bad_request"
+    BAD_OUTPUT = "bad_output"
+    OUT_OF_MEMORY = "out_of_memory"
+    WORKER_LOST = "worker_lost"
+    UNKNOWN = "unknown"
+
+
+class ChunkState(StrEnum):
+    """Where a chunk is: waiting, in the hands of a worker, or settled."""
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    SETTLED = "settled"
+
+
+class CampaignState(StrEnum):
+    """Where a campaign is; worked out from its counts, never stored."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (CampaignState.DONE, CampaignState.FAILED)
+
+
+def campaign_state(*, total: int, done: int, failed: int, held: int, started: bool, halted: str | None) -> CampaignState:
+    """A campaign has failed when it is over and not every render is done; halted ones wait for a person."""
+    if done + failed + held >= total:
+        return CampaignState.DONE if done == total else CampaignState.FAILED
+    if halted is not None:
+        return CampaignState.STOPPED
+    return CampaignState.RUNNING if started else CampaignState.QUEUED

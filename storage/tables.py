@@ -1,0 +1,116 @@
+"""The tables of the job database. `storage/migrations` builds exactly these, which a test proves."""
+
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint, text
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# SQLite counts rows only in a column declared INTEGER, whatever its size.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("project", String(100), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("spec", Text, nullable=False),  # JSON: everything that a render is computed from
+    Column("fingerprint", String(64), nullable=False),
+    Column("model", String(1000), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("max_workers", Integer),
+    Column("total", BigInteger, nullable=False),
+    Column("done", BigInteger, nullable=False, server_default="0"),
+    Column("failed", BigInteger, nullable=False, server_default="0"),
+    Column("held", BigInteger, nullable=False, server_default="0"),
+    Column("halted", Text),  # a sentence for the operator: nothing of it is painted while it is set
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    UniqueConstraint("project", "name"),
+    Index("ix_campaigns_open", "id", sqlite_where=text("finished_at IS NULL"), postgresql_where=text("finished_at IS NULL")),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("heartbeat_at", Float, nullable=False),
+    Column("ended_at", Float),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
+    Column("group_no", Integer, nullable=False),
+    Column("start", BigInteger, nullable=False),  # ordinals within the group, from `start` up to but not including `stop`
+    Column("stop", BigInteger, nullable=False),
+    Column("total", Integer, nullable=False),  # renders in it: skipped cells are not counted
+    Column("state", String(10), nullable=False),
+    Column("lease", Integer, nullable=False, server_default="0"),  # grows with every claim; a write with an older one is stale
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("losses", Integer, nullable=False, server_default="0"),
+    Column("session_id", _Id, ForeignKey("sessions.id")),
+    Column("worker", String(100)),
+    Index("ix_chunks_queue", "campaign_id", "state", "id"),
+    Index("ix_chunks_leases", "session_id", sqlite_where=text("state = 'leased'"), postgresql_where=text("state = 'leased'")),
+)
+
+renders = Table(
+    "renders",
+    metadata,
+    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", BigInteger, primary_key=True),  # the render's place in the expansion
+    Column("digest", String(64), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("detail", Text),
+    Column("key", Text),
+    Column("pixels", String(64)),
+    Column("bytes", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("worker", String(100)),
+    Column("numerics_class", String(200)),
+    Column("seconds", Float),
+    Column("finished_at", Float, nullable=False),
+)
+
+# One row for each time that a worker gave a chunk back, whatever came of it; `farm.metrics` reads what is new here.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
+    Column("chunk_id", _Id, nullable=False),
+    Column("lease", Integer, nullable=False),
+    Column("worker", String(100), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("detail", Text),
+    Column("done", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("facts", Text, nullable=False),  # JSON: what the worker measured
+    Column("ended_at", Float, nullable=False),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("session_id", _Id, ForeignKey("sessions.id"), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("node", String(255)),
+    Column("device", String(100)),
+    Column("numerics_class", String(200)),
+    Column("warm", Text),
+    Column("seen_at", Float, nullable=False),
+)

@@ -1,0 +1,78 @@
+"""What operators look at: workers as last seen, how much waits, and the attempts that metrics have not counted yet."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Engine, delete, func, insert, select
+
+from storage.rows import AttemptRow, WorkerRow
+from storage.states import ChunkState
+from storage.tables import attempts, campaigns, chunks, workers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """Renders of one model that are not over."""
+
+    model: str
+    queued: int
+    running: int
+
+
+class Watching:
+    """Read-mostly views of one job database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(readonly=True)
+
+    def save_workers(self, session: int, seen: Sequence[WorkerRow], now: float) -> None:
+        """Replace the roster: there is one dispatcher, and what it sees is what there is."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(workers))
+            if seen:
+                rows = [{**asdict(worker), "session_id": session, "seen_at": now} for worker in seen]
+                connection.execute(insert(workers), rows)
+
+    def workers(self) -> list[WorkerRow]:
+        with self._reader.connect() as connection:
+            rows = connection.execute(select(workers).order_by(workers.c.name)).all()
+        return [WorkerRow(**{name: row._mapping[name] for name in WorkerRow.__dataclass_fields__}) for row in rows]
+
+    def backlog(self) -> list[Backlog]:
+        """Renders that wait or are being painted, by model, over the campaigns that are not over."""
+        leased = select(func.coalesce(func.sum(chunks.c.total), 0)).where(
+            chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED
+        )
+        left = campaigns.c.total - campaigns.c.done - campaigns.c.failed - campaigns.c.held
+        query = select(campaigns.c.model, left.label("left"), leased.scalar_subquery().label("running"))
+        with self._reader.connect() as connection:
+            rows = connection.execute(query.where(campaigns.c.finished_at.is_(None))).all()
+        models = sorted({row.model for row in rows})
+        return [
+            Backlog(
+                model=model,
+                queued=sum(row.left - row.running for row in rows if row.model == model),
+                running=sum(row.running for row in rows if row.model == model),
+            )
+            for model in models
+        ]
+
+    def last_attempt(self) -> int:
+        with self._reader.connect() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(attempts.c.id), 0))).scalar_one())
+
+    def attempts_after(self, attempt_id: int, limit: int = 1000) -> list[AttemptRow]:
+        query = (
+            select(attempts, campaigns.c.model)
+            .join(campaigns, campaigns.c.id == attempts.c.campaign_id)
+            .where(attempts.c.id > attempt_id)
+            .order_by(attempts.c.id)
+            .limit(limit)
+        )
+        with self._reader.connect() as connection:
+            return [
+                AttemptRow(id=row.id, model=row.model, outcome=row.outcome, done=row.done, failed=row.failed, facts=json.loads(row.facts))
+                for row in connection.execute(query)
+            ]
