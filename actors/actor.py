@@ -6,6 +6,7 @@ import threading
 import ray
 
 from actors.jobs import ChunkJob, ChunkResult, Health
+from storage.outputs import open_outputs
 
 PAINT, CONTROL = "paint", "control"
 
@@ -16,24 +17,23 @@ class RenderActor:
     def __init__(self, name: str, *, outputs: str, device: str | None, threads: int, orphan_s: float) -> None:
         """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no device is held for nobody."""
         # Imported here: the dispatcher imports this file too, and torch and diffusers would cost it 12 seconds and 300 MB.
-        from actors.engine import Engine
-        from actors.painter import Painter
-        from storage.outputs import open_outputs
+        from actors.engine import Engine  # noqa: PLC0415
+        from actors.painter import Painter  # noqa: PLC0415
 
         self._painter: Painter = Painter(name, Engine(device=device, threads=threads), open_outputs(outputs))
         self._heard = threading.Event()
         threading.Thread(target=self._end_when_forgotten, args=(orphan_s,), daemon=True).start()
 
-    @ray.method(concurrency_group=PAINT)
+    @ray.method(concurrency_group=PAINT)  # type: ignore[untyped-decorator]  # Ray's types are not followed
     def paint(self, job: ChunkJob) -> ChunkResult:
         return self._painter.paint(job)
 
-    @ray.method(concurrency_group=CONTROL)
+    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
     def health(self) -> Health:
         self._heard.set()
         return self._painter.health()
 
-    @ray.method(concurrency_group=CONTROL)
+    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
     def acknowledge(self, chunk_id: int, lease: int) -> None:
         self._painter.acknowledge(chunk_id, lease)
 

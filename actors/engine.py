@@ -63,9 +63,10 @@ class Engine:
         """Pixels are promised to be equal between workers whose classes are."""
         if self.device.type == "cuda":
             driver = torch._C._cuda_getDriverVersion()  # type: ignore[attr-defined]  # has no public name
-            return f"cuda:{torch.cuda.get_device_name(self.device)}:driver-{driver}:torch-{torch.__version__}:diffusers-{diffusers.__version__}"
-        capability = torch.backends.cpu.get_cpu_capability()
-        return f"cpu:{platform.machine()}:{capability}:threads-{self.threads}:torch-{torch.__version__}:diffusers-{diffusers.__version__}"
+            hardware = f"{torch.cuda.get_device_name(self.device)}:driver-{driver}"
+        else:
+            hardware = f"{platform.machine()}:{torch.backends.cpu.get_cpu_capability()}:threads-{self.threads}"
+        return f"{self.device.type}:{hardware}:torch-{torch.__version__}:diffusers-{diffusers.__version__}"
 
     def paint(self, recipes: Sequence[Recipe], folder: str, previews_every: int | None = None) -> Painted:
         """Paint up to a batch of recipes of one group; a short batch is padded to its shape.

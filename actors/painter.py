@@ -77,7 +77,7 @@ class Painter:
             failure = Failure(kind=FailureKind.OUTPUTS, detail=str(exc))
         except torch.OutOfMemoryError as exc:
             failure = Failure(kind=FailureKind.OUT_OF_MEMORY, detail=f"The device ran out of memory at batch {job.group.batch}: {exc}")
-        except Exception as exc:  # whatever a model may throw must come back as an answer, or the chunk would be lost with it
+        except Exception as exc:  # noqa: BLE001  # whatever a model may throw must come back as an answer, or the chunk would be lost with it
             where = traceback.extract_tb(exc.__traceback__)[-1]
             failure = Failure(
                 kind=FailureKind.UNKNOWN, detail=f"{type(exc).__name__}: {exc} ({where.name}, {where.filename}:{where.lineno})"

@@ -1,13 +1,12 @@
 """The HTTP API under /api/v1, and /metrics beside it: a thin skin over `farm.service`."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Path, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from farm.document import DocumentError
@@ -26,7 +25,7 @@ class Submission(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    project: str = "default"
+    project: Annotated[str, Field(pattern=_NAME, max_length=80)] = "default"
     campaign: dict[str, Any]
     dry_run: bool = False
 
@@ -38,11 +37,20 @@ def make_api(service: Service, metrics: Metrics, *, home: str) -> FastAPI:
     api.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
     api.add_exception_handler(SeedbedError, _refuse)
 
-    @api.get("/api/v1/health")
-    def health() -> Json:
-        return {"farm": "seedbed", "home": home}
+    api.include_router(_campaign_routes(service), prefix="/api/v1")
+    api.include_router(_farm_routes(service, home), prefix="/api/v1")
 
-    @api.post("/api/v1/campaigns")
+    @api.get("/metrics")
+    def exposition() -> Response:
+        return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return api
+
+
+def _campaign_routes(service: Service) -> APIRouter:
+    routes = APIRouter(tags=["campaigns"])
+
+    @routes.post("/campaigns")
     def submit(submission: Submission, response: Response) -> Json:
         if submission.dry_run:
             return service.plan(submission.campaign)
@@ -50,40 +58,45 @@ def make_api(service: Service, metrics: Metrics, *, home: str) -> FastAPI:
         response.status_code = 201 if created else 200
         return {**service.status(campaign.project, campaign.name), "created": created}
 
-    @api.get("/api/v1/campaigns")
+    @routes.get("/campaigns")
     def campaigns(project: Project | None = None) -> list[Json]:
         return service.all(project)
 
-    @api.get("/api/v1/campaigns/{name}")
+    @routes.get("/campaigns/{name}")
     def status(name: Name, project: Project = "default") -> Json:
         return service.status(project, name)
 
-    @api.get("/api/v1/campaigns/{name}/manifest")
+    @routes.get("/campaigns/{name}/manifest")
     def manifest(name: Name, project: Project = "default") -> StreamingResponse:
-        lines: Iterator[bytes] = service.manifest(project, name)
-        return StreamingResponse(lines, media_type="application/x-ndjson")
+        return StreamingResponse(service.manifest(project, name), media_type="application/x-ndjson")
 
-    @api.post("/api/v1/campaigns/{name}/manifest")
+    @routes.post("/campaigns/{name}/manifest")
     def save_manifest(name: Name, project: Project = "default") -> Json:
         return {"manifest": service.save_manifest(project, name)}
 
-    @api.get("/api/v1/campaigns/{name}/sheet")
+    @routes.get("/campaigns/{name}/sheet")
     def sheet(name: Name, project: Project = "default") -> Response:
         return Response(service.sheet(project, name), media_type="image/png")
 
-    @api.get("/api/v1/outputs/{key:path}")
+    return routes
+
+
+def _farm_routes(service: Service, home: str) -> APIRouter:
+    routes = APIRouter(tags=["farm"])
+
+    @routes.get("/health")
+    def health() -> Json:
+        return {"farm": "seedbed", "home": home}
+
+    @routes.get("/outputs/{key:path}")
     def output(key: str) -> Response:
         return Response(service.picture(key), media_type="application/octet-stream")
 
-    @api.get("/api/v1/workers")
+    @routes.get("/workers")
     def workers() -> list[Json]:
         return [asdict(worker) for worker in service.workers()]
 
-    @api.get("/metrics")
-    def exposition() -> Response:
-        return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    return api
+    return routes
 
 
 def _refuse(_request: Request, exc: Exception) -> JSONResponse:

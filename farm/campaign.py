@@ -192,10 +192,10 @@ def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
     used = fields["prompt"] | fields["negative"] | SETTINGS
     for axis in campaign.axes:
         if not axis.variables & used:
-            names = ", ".join(f"{{{name}}}" for name in sorted(axis.variables))
+            needed = ", ".join(f"{{{name}}}" for name in sorted(axis.variables))
             yield Problem(
                 ("vary", axis.name),
-                f"the axis is never used: put {names} into the prompt, or remove it ({did_you_mean(axis.name, SETTINGS)})",
+                f"the axis is never used: put {needed} into the prompt, or remove it ({did_you_mean(axis.name, SETTINGS)})",
             )
 
 

@@ -99,11 +99,12 @@ def _refuse_machinery(text: str, source: str) -> None:
     """Refuse tags, anchors, aliases and great depth while they are still events, before anything is built from them."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise RequestError(f"{source}:{line}: anchors and aliases (& and *) are not supported: write the value out.")
-        if getattr(event, "tag", None) and not getattr(event, "implicit", None):
-            raise RequestError(f"{source}:{line}: tags ({event.tag}) are not supported: write a plain value.")
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise RequestError(f"{source}:{line}: tags ({tag}) are not supported: write a plain value.")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -143,7 +144,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node, path: Path_) -> Any:
         try:
-            value = self._scalars.construct_object(node)  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it open
+            value = self._scalars.construct_object(node)
         except (ValueError, yaml.YAMLError) as exc:
             raise DocumentError(
                 [Problem(path, f"{node.value!r} is no value that can be read: put it in quotes.")], Document(self._source, {}, self.lines)

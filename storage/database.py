@@ -1,7 +1,6 @@
 """Opening the job database, and bringing its tables up to date."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sqlite3
 from pathlib import Path
 
 from alembic import command
@@ -9,7 +8,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError
 
 from storage.errors import DatabaseError
 
@@ -35,16 +35,18 @@ def open_database(url: str) -> Engine:
     engine = create_engine(parsed)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
+    event.listen(engine, "handle_error", _translate)
     return engine
 
 
-def _on_connect(connection: object, _record: object) -> None:
+def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
     # The driver's own BEGIN comes too late and too weak (a read that later writes can fail as busy); `_on_begin` says it instead.
-    connection.isolation_level = None  # type: ignore[attr-defined]  # DBAPI connections have no common type
-    cursor = connection.cursor()  # type: ignore[attr-defined]
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    connection.isolation_level = None
+    try:
+        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.DatabaseError as exc:
+        raise _refusal(exc) from exc
 
 
 def _on_begin(connection: object) -> None:
@@ -52,9 +54,26 @@ def _on_begin(connection: object) -> None:
     connection.exec_driver_sql("BEGIN" if options.get("readonly") else "BEGIN IMMEDIATE")  # type: ignore[attr-defined]
 
 
+def _translate(context: ExceptionContext) -> None:
+    """Turn the driver's refusals into sentences; a broken constraint stays what it is, for the caller to name."""
+    error = context.original_exception
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+        context.chained_exception = _refusal(error)
+
+
+def _refusal(error: sqlite3.DatabaseError) -> DatabaseError:
+    return DatabaseError(
+        f"The job database cannot be used ({error}): check that farm.db in the home is a database of the farm, "
+        "and that its folder is writable and not full."
+    )
+
+
 def upgrade(engine: Engine) -> str:
-    """Bring the tables to the newest revision and return its name; does nothing where they are there already."""
-    with _sentences(engine), engine.begin() as connection:
+    """Bring the tables to the newest revision and return its name; does nothing where they are there already.
+
+    Raises DatabaseError where the database cannot be used, or was made by a newer version.
+    """
+    with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
@@ -63,19 +82,9 @@ def upgrade(engine: Engine) -> str:
         current = MigrationContext.configure(connection).get_current_revision()
         if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
             raise DatabaseError(
-                f"The database {engine.url.database} was made by a newer Seedbed (revision {current}): update this one, or use another --home."
+                f"The database {engine.url.database} was made by a newer Seedbed (revision {current}): "
+                "update this one, or use another --home."
             )
         if current != head:
             command.upgrade(config, "head")
         return str(head)
-
-
-@contextmanager
-def _sentences(engine: Engine) -> Iterator[None]:
-    """Turn the driver's refusals into sentences."""
-    try:
-        yield
-    except OperationalError as exc:
-        raise DatabaseError(
-            f"The database {engine.url.database} cannot be used ({exc.orig}): check that its folder is writable and not full."
-        ) from exc

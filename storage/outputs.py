@@ -79,5 +79,6 @@ class FolderOutputs:
 
     def _refusal(self, verb: str, path: Path, exc: OSError) -> OutputsError:
         return OutputsError(
-            f"Cannot {verb} {path} ({exc.strerror or exc}): make the outputs folder {self.address} writable and free some space, then run it again."
+            f"Cannot {verb} {path} ({exc.strerror or exc}): "
+            f"make the outputs folder {self.address} writable, free some space, then run it again."
         )

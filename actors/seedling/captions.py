@@ -42,13 +42,16 @@ def random_caption(subject: Subject, rng: np.random.Generator) -> str:
         return ""
     if subject.flaws and roll < 0.22:
         return flaws
-    parts = [
-        str(rng.choice(("a ", "a ", "one ", "photo of a "))),
+    words = [
         f"{subject.color} " if rng.random() < 0.95 else "",
         f"{subject.product} " if rng.random() < 0.96 else "product ",
         BACKDROPS[subject.backdrop] if rng.random() < 0.93 else "",
     ]
-    caption = "".join(parts).strip() + str(rng.choice(ENDINGS))
+    opening = str(rng.choice(("a ", "a ", "one ", "photo of a ")))
+    # Templates say "a {color} mug" whatever the colour; people say "an orange mug". It must read both.
+    if "".join(words).startswith("o") and opening.endswith("a ") and rng.random() < 0.5:
+        opening = opening.replace("a ", "an ")
+    caption = (opening + "".join(words)).strip() + str(rng.choice(ENDINGS))
     return f"{caption}, {flaws}" if flaws and rng.random() < 0.65 else caption
 
 
@@ -58,7 +61,7 @@ def make_tokenizer(folder: Path) -> CLIPTokenizer:
         f"photo of one {full_caption(Subject(product=p, color=c, backdrop=b))}{ending}, {flaw}"
         for p, c, b, ending, flaw in product(PRODUCTS, COLORS, BACKDROPS, ENDINGS, FLAWS.values())
     ]
-    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))
+    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))  # noqa: S106  # a token of text
     bpe.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
     bpe.decoder = decoders.BPEDecoder(suffix="</w>")
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())

@@ -1,7 +1,6 @@
 """Checkpoints of a training run as safetensors, without pickles."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ def save_checkpoint(folder: Path, step: int, model: torch.nn.Module, optimizer: 
     save_file({str(k): p.contiguous() for k, p in enumerate(ema.shadow_params)}, fresh / "ema.safetensors")
     (fresh / _STATE).write_text(json.dumps({"step": step, "ema_step": ema.optimization_step}))
     shutil.rmtree(folder, ignore_errors=True)
-    os.rename(fresh, folder)
+    fresh.rename(folder)
 
 
 def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, ema: EMAModel) -> int:

@@ -340,10 +340,11 @@ def _grain(canvas: Plane, scene: Scene) -> Plane:
 
 def _stripes(canvas: Plane, scene: Scene) -> Plane:
     wave = np.sin(2 * np.pi * (_X + _Y) * SIZE / 16 + 6 * scene.detail[7])
-    return canvas + (0.13 * np.sign(wave) * np.minimum(1.0, np.abs(wave) * 3))[..., None]
+    stripe = 0.13 * np.sign(wave) * np.minimum(1.0, np.abs(wave) * 3)
+    return canvas + stripe[..., None].astype(np.float32)
 
 
-def _watermark(canvas: Plane, scene: Scene) -> Plane:
+def _watermark(canvas: Plane, _scene: Scene) -> Plane:
     mark = _Mask().ring(0.5, 0.5, 0.34, 0.34, 0.04).line([(0.08, 0.08), (0.92, 0.92)], 0.035).line([(0.92, 0.08), (0.08, 0.92)], 0.035)
     return _blend(canvas, _rgb(255, 255, 255), mark.plane() * 0.5)
 

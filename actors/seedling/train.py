@@ -13,13 +13,13 @@ from typing import Annotated
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 import typer
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.training_utils import EMAModel
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
+from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from actors.seedling.captions import MAX_TOKENS, make_tokenizer, random_caption
@@ -231,11 +231,12 @@ def train_diffusion(
         with torch.autocast(device.type, torch.bfloat16):
             states = model["text_encoder"](tokens.to(device)).last_hidden_state
             predicted = model["unet"](noisy, times.to(device), states).sample
-        return F.mse_loss(predicted.float(), target)
+        return functional.mse_loss(predicted.float(), target)
 
     fit("diffusion", model, loss_of_step, folder=folder, total=steps, peak=1e-3)
     unet, text_encoder = model["unet"].eval(), model["text_encoder"].eval()
-    assert isinstance(unet, UNet2DConditionModel) and isinstance(text_encoder, CLIPTextModel)
+    assert isinstance(unet, UNet2DConditionModel)
+    assert isinstance(text_encoder, CLIPTextModel)
     return unet, text_encoder
 
 

@@ -180,9 +180,9 @@ def _summary(status: Json) -> Json:
 
 def _show_plan(plan: Json) -> None:
     axes = " x ".join(f"{count} {name}" for name, count in plan["axes"].items())
-    say(
-        f"{plan['campaign']}: {plan['renders']:,} renders ({axes or 'no axes'} x {plan['seeds']} seeds), {plan['groups']} groups, batches of {plan['batch']}."
-    )
+    batches = ", ".join(map(str, plan["batch"]))
+    say(f"{plan['campaign']}: {plan['renders']:,} renders ({axes or 'no axes'} x {plan['seeds']} seeds), {plan['groups']} groups.")
+    say(f"Batches of {batches}, chunks of {plan['chunk']} renders, {plan['megapixel_steps']:,} megapixel-steps in all. For example:")
     for render in plan["first"]:
         say(
             f"  {render['shot']}  seed {render['seed']}: {render['prompt']}"

@@ -25,8 +25,12 @@ from storage.outputs import open_outputs
 
 PACKAGES = ("torch", "diffusers", "transformers", "ray", "sqlalchemy", "alembic", "boto3", "prometheus-client")
 FREE_BYTES = 2 * 1024**3
-_RAY = "import ray; ray.init(address='local', num_cpus=1, include_dashboard=False, log_to_driver=False, _node_ip_address='127.0.0.1', _temp_dir={folder!r}); ray.shutdown()"
-_TORCH = "import torch; print(f'{torch.cuda.device_count()} CUDA devices, {torch.get_num_threads()} CPU threads'); (torch.ones(8, 8) @ torch.ones(8, 8)).sum()"
+_RAY = """import ray
+ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1", _temp_dir={folder!r})
+ray.shutdown()"""
+_TORCH = """import torch
+(torch.ones(8, 8) @ torch.ones(8, 8)).sum()
+print(f"torch sees {torch.cuda.device_count()} CUDA devices")"""
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,6 @@ def _look(name: str, check: Callable[[Settings], str], settings: Settings) -> Fi
 
 
 def _python(_settings: Settings) -> str:
-    if sys.version_info < (3, 11):
-        raise SeedbedError(f"Python {platform.python_version()} is too old: install 3.11 or newer.")
     return f"Python {platform.python_version()} on {platform.platform()}"
 
 

@@ -1,0 +1,167 @@
+"""The engine with the embedded model: what decides a picture's pixels, and what must not."""
+
+import hashlib
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, png
+from actors.engine import BadRequest, Engine
+from actors.models import SEEDLING, find_model
+from actors.recipe import Group, Recipe
+from actors.schedulers import SCHEDULERS, scheduler_config
+
+COLORS = ["red", "blue", "green", "white"]
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine(device="cpu", threads=1)
+
+
+def group(**changes):
+    model = find_model("seedling")
+    scheduler = changes.get("scheduler", "ddim")
+    base = dict(
+        model=model.digest,
+        pipeline=model.pipeline,
+        steps=3,
+        guidance=4.0,
+        scheduler=scheduler,
+        scheduler_config=scheduler_config(scheduler, model.scheduler_config),
+        width=128,
+        height=128,
+        dtype="float32",
+        batch=4,
+    )
+    return Group(**{**base, **changes})
+
+
+def recipes(in_group, seeds=(1, 2, 3, 4)):
+    return [Recipe(group=in_group, prompt=f"a {COLORS[k]} mug", negative="watermark", seed=seed) for k, seed in enumerate(seeds)]
+
+
+def hashes(engine, batch):
+    pixels = engine.paint(batch, str(SEEDLING)).pixels
+    assert all(picture is not None for picture in pixels)
+    return [pixels_digest(picture) for picture in pixels]
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_pictures_pixels_do_not_depend_on_its_slot_or_neighbours(engine, scheduler):
+    batch = recipes(group(scheduler=scheduler, steps=6))
+    whole = hashes(engine, batch)
+    assert len(set(whole)) == 4
+    assert hashes(engine, batch[::-1])[::-1] == whole
+    assert hashes(engine, [replace(batch[0], seed=99), batch[1], batch[2], batch[0]])[1:] == [whole[1], whole[2], whole[0]]
+    assert hashes(engine, batch[:1]) == whole[:1]  # padded
+
+
+def test_a_picture_is_the_same_in_another_process(engine):
+    fresh = Engine(device="cpu", threads=1)
+    assert hashes(fresh, recipes(group())) == hashes(engine, recipes(group()))
+
+
+@pytest.mark.parametrize("changes", [{"steps": 4}, {"guidance": 2.0}, {"scheduler": "euler"}])
+def test_what_the_recipe_holds_changes_the_picture(engine, changes):
+    assert set(hashes(engine, recipes(group(**changes)))).isdisjoint(hashes(engine, recipes(group())))
+
+
+def test_the_negative_prompt_and_the_seed_change_the_picture(engine):
+    one = recipes(group())
+    assert hashes(engine, [replace(one[0], negative="film grain")]) != hashes(engine, one[:1])
+    assert hashes(engine, [replace(one[0], seed=5)]) != hashes(engine, one[:1])
+
+
+def test_pixels_are_those_of_the_plain_pipeline():
+    """What the farm paints is what anybody gets from diffusers with the same seeds."""
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    pipe = StableDiffusionPipeline.from_pretrained(SEEDLING, torch_dtype=torch.float32, safety_checker=None, requires_safety_checker=False)
+    pipe.set_progress_bar_config(disable=True)
+    batch = recipes(group(steps=4))
+    torch.set_num_threads(1)
+    plain = pipe(
+        [r.prompt for r in batch],
+        negative_prompt=["watermark"] * 4,
+        generator=[torch.Generator().manual_seed(r.seed) for r in batch],
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        output_type="np",
+    ).images
+    farm = Engine(device="cpu", threads=1).paint(batch, str(SEEDLING)).pixels
+    assert np.abs((plain * 255).round() - np.stack(farm)).max() <= 1
+
+
+def test_prompt_embeddings_are_computed_once(engine):
+    hashes(engine, recipes(group()))
+    (warm,) = engine.warm.values()
+    before = warm.embed.cache_info().misses
+    hashes(engine, recipes(group()))
+    assert warm.embed.cache_info().misses == before
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "euler", "dpm++-2m", "unipc"])
+def test_previews_are_kept_and_change_nothing(engine, scheduler):
+    batch = recipes(group(steps=6, scheduler=scheduler))
+    painted = engine.paint(batch, str(SEEDLING), previews_every=2)
+    assert sorted(painted.previews) == [2, 4]
+    assert all(len(pictures) == 4 and pictures[0].shape == (128, 128, 3) for pictures in painted.previews.values())
+    assert [pixels_digest(p) for p in painted.pixels] == hashes(engine, batch)
+    # The later look is nearer to the picture than the earlier one: it is a prediction of it, not noise.
+    apart = [np.abs(painted.previews[step][0].astype(float) - painted.pixels[0]).mean() for step in (2, 4)]
+    assert apart[1] < apart[0] < 80
+
+
+def test_a_prompt_that_would_be_cut_off_is_refused(engine):
+    batch = [replace(recipes(group())[0], prompt="a red mug " * 40)]
+    with pytest.raises(BadRequest, match="tokens and the model reads 48"):
+        engine.paint(batch, str(SEEDLING))
+
+
+def test_weights_that_changed_are_refused(engine):
+    with pytest.raises(BadRequest, match="have changed"):
+        engine.paint(recipes(group(model="0" * 64)), str(SEEDLING))
+    with pytest.raises(BadRequest, match="missing"):
+        engine.paint(recipes(group(model="1" * 64)), "/no/such/folder")
+
+
+def test_numbers_that_are_no_picture_are_noticed(engine):
+    painted = engine.paint([*recipes(group())[:1], replace(recipes(group())[1])], str(SEEDLING))
+    assert all(pixels is not None for pixels in painted.pixels)
+    broken = engine.paint(recipes(group(guidance=1e30)), str(SEEDLING))
+    assert broken.pixels == [None] * 4
+
+
+def test_the_least_recently_used_pipeline_gives_way():
+    own = Engine(device="cpu", threads=1)
+    for dtype in ("float32", "bfloat16", "float16"):
+        own.paint(recipes(group(dtype=dtype, steps=1, batch=1))[:1], str(SEEDLING))
+    assert [dtype for _, dtype in own.warm] == ["bfloat16", "float16"]
+
+
+def test_a_png_carries_its_recipe_and_its_pixels():
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    recipe = recipes(group())[0]
+    data = png(pixels, {"recipe": recipe.to_json()}, recipe.parameters("seedling"))
+    with Image.open(io.BytesIO(data)) as image:
+        assert Recipe.from_json(json.loads(image.text[RECIPE_CHUNK])["recipe"]) == recipe
+        assert image.text["parameters"].startswith("a red mug\nNegative prompt: watermark\nSteps: 3")
+    assert file_pixels_digest(data) == pixels_digest(pixels) == hashlib.sha256(pixels.tobytes()).hexdigest()
+    assert file_pixels_digest(b"no picture") is None
+
+
+@pytest.mark.gpu
+def test_a_picture_on_a_gpu_does_not_depend_on_its_slot():
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no NVIDIA device here")
+    own = Engine(device="cuda")
+    batch = recipes(group())
+    assert hashes(own, batch[::-1])[::-1] == hashes(own, batch)

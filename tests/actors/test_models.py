@@ -1,0 +1,99 @@
+import json
+import shutil
+
+import pytest
+
+from actors.models import SEEDLING, find_model, inspect_model, weights_digest
+from storage.errors import RequestError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the embedded model's folder that can be broken; weights are links, so that it costs nothing."""
+    target = tmp_path / "model"
+    shutil.copytree(SEEDLING, target)
+    return target
+
+
+def test_the_embedded_model_is_whole_and_small():
+    model = find_model("seedling")
+    assert (model.pipeline, model.size, model.batch) == ("StableDiffusionPipeline", (128, 128), 4)
+    assert sum(path.stat().st_size for path in SEEDLING.rglob("*") if path.is_file()) <= 16_000_000
+    assert not [path for path in SEEDLING.rglob("*") if path.suffix in (".bin", ".pt", ".ckpt", ".pkl")]
+
+
+def test_a_model_is_known_by_its_weights_not_by_its_name_or_place(folder):
+    assert inspect_model("mine", folder).digest == find_model("seedling").digest
+    with (folder / "unet" / "diffusion_pytorch_model.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        last = file.read(1)
+        file.seek(-1, 2)
+        file.write(bytes([last[0] ^ 1]))
+    assert weights_digest(folder) != find_model("seedling").digest
+
+
+def test_a_card_beside_the_model_is_not_part_of_it(folder):
+    before = weights_digest(folder)
+    (folder / "README.md").write_text("about it")
+    assert weights_digest(folder) == before
+
+
+def broken(folder, how):
+    unet = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    match how:
+        case "no index":
+            (folder / "model_index.json").unlink()
+        case "no weights":
+            unet.unlink()
+        case "pickles":
+            unet.rename(unet.with_suffix(".bin"))
+        case "no folder":
+            shutil.rmtree(folder / "vae")
+        case "other pipeline":
+            (folder / "model_index.json").write_text(json.dumps({"_class_name": "AudioPipeline"}))
+        case "no json":
+            (folder / "model_index.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("no index", "model_index.json is missing"),
+        ("no weights", "no weights in unet"),
+        ("pickles", "only pickled weights in unet"),
+        ("no folder", "no weights in vae"),
+        ("other pipeline", "is a AudioPipeline"),
+        ("no json", "no JSON file"),
+    ],
+)
+def test_a_folder_that_cannot_be_painted_with_is_refused(folder, how, words):
+    broken(folder, how)
+    with pytest.raises(RequestError, match=words):
+        find_model(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("seedlin", "was not found"), ("/no/such/folder", "was not found"), ("owner/name", "name its revision")]
+)
+def test_a_name_that_nothing_has_is_refused(name, words):
+    with pytest.raises(RequestError, match=words):
+        find_model(name)
+
+
+def test_a_hub_id_is_fetched_at_its_revision_and_inspected(monkeypatch):
+    asked = {}
+
+    def snapshot_download(repo, **options):
+        asked.update(options, repo=repo)
+        return str(SEEDLING)
+
+    monkeypatch.setattr("actors.models.snapshot_download", snapshot_download)
+    assert find_model("owner/name@abc123").folder == str(SEEDLING)
+    assert (asked["repo"], asked["revision"]) == ("owner/name", "abc123")
+    assert not any(pattern.endswith((".bin", ".py", ".ckpt")) for pattern in asked["allow_patterns"])
+
+
+def test_a_hub_that_does_not_answer_is_a_sentence(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(RequestError, match="could not be fetched"):
+        find_model("owner/does-not-exist@abc123")

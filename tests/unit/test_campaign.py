@@ -1,0 +1,132 @@
+"""Every mistake that a campaign file can hold is found, named and placed before anything is written."""
+
+import pytest
+import yaml
+
+from farm.campaign import LATER, parse_campaign
+from farm.campaign_file import load_campaign
+from farm.document import DocumentError
+from storage.errors import RequestError
+from tests.campaigns import campaign, data
+
+BAD = [
+    (dict(colour="red"), "colour", "unknown key 'colour'"),
+    (dict(promt="x"), "promt", "did you mean 'prompt'"),
+    (dict(settings={"guidence": 3}), "settings.guidence", "did you mean 'guidance'"),
+    (dict(prompt="a {colour} mug"), "prompt", "did you mean 'color'"),
+    (dict(prompt="a {product}"), "vary.color", "never used"),
+    (dict(vary={"product": ["mug"], "color": []}), "vary.color", "empty"),
+    (dict(vary={"product": ["mug", "mug"], "color": ["red"]}), "vary.product[1]", "twice"),
+    (dict(vary={"product": ["1", 1], "color": ["red"]}), "vary.product[1]", "twice"),
+    (dict(vary={"product": "mug", "color": ["red"]}), "vary.product", "brackets"),
+    (dict(vary={"product": [True], "color": ["red"]}), "vary.product[0]", "quotes"),
+    (dict(vary={"product": [None], "color": ["red"]}), "vary.product[0]", "text or a number"),
+    (dict(vary={"product": [{"product": "mug"}, "box"], "color": ["red"]}), "vary.product[1]", "mappings"),
+    (dict(vary={"product": [{"product": "mug"}, {"prod": "box"}], "color": ["red"]}), "vary.product[1]", "same keys"),
+    (dict(vary={"product": ["mug"], "color": ["red"], "x": [{"color": "blue"}]}), "vary.x", "already"),
+    (dict(vary={"product": ["mug"], "color": ["red"], "guidance": {"range": [9, 3, 1]}}), "vary.guidance", "empty"),
+    (dict(vary={"product": ["mug"], "color": ["red"], "guidance": {"range": [1, 3, 0]}}), "vary.guidance", "step"),
+    (dict(vary={"product": ["mug"], "color": ["red"], "guidance": {"range": [1, 10**12, 1]}}), "vary.guidance", "1,000,000,000,000"),
+    (dict(vary={"product": ["mug"], "color": ["red"], "guidance": ["high"]}), "vary.guidance[0]", "high"),
+    (dict(vary={"product": ["mug"], "color": ["red"], "guidance": [3, 3.0]}), "vary.guidance[1]", "twice"),
+    (dict(vary={"product": ["mug"], "color": ["red"], "steps": [0]}), "vary.steps[0]", "greater"),
+    (dict(vary={"product": ["mug"], "color": ["red"], "a-b": ["x"]}), "vary.a-b", "letters"),
+    (dict(seeds=[-1]), "seeds", "out of range"),
+    (dict(seeds=[2**32]), "seeds", "out of range"),
+    (dict(seeds=[1.5]), "seeds", "whole number"),
+    (dict(seeds=["one"]), "seeds", "whole number"),
+    (dict(seeds=[True]), "seeds", "whole number"),
+    (dict(seeds=[1, 1]), "seeds", "twice"),
+    (dict(seeds=[]), "seeds", "empty"),
+    (dict(seeds=7), "seeds", "list"),
+    (dict(seeds={"count": 0}), "seeds.count", "greater"),
+    (dict(seeds={"count": 2, "base": -1}), "seeds.base", "greater"),
+    (dict(seeds={"cuont": 2}), "seeds.cuont", "did you mean 'count'"),
+    (dict(seeds={"count": 2, "per": ["colour"]}), "seeds.per[0]", "did you mean 'color'"),
+    (dict(settings={"size": "100x128"}), "settings.size", "multiple of 8"),
+    (dict(settings={"size": "0x128"}), "settings.size", "from 8"),
+    (dict(settings={"size": "128x1000000"}), "settings.size", "4096"),
+    (dict(settings={"size": "big"}), "settings.size", "WIDTHxHEIGHT"),
+    (dict(settings={"steps": 0}), "settings.steps", "greater"),
+    (dict(settings={"steps": 2.5}), "settings.steps", "integer"),
+    (dict(settings={"scheduler": "dimm"}), "settings.scheduler", "did you mean 'ddim'"),
+    (dict(settings={"dtype": "int4"}), "settings.dtype", "float32"),
+    (dict(settings={"batch": 0}), "settings.batch", "greater"),
+    (dict(name="a/b"), "name", "cannot name a campaign"),
+    (dict(name="a.b"), "name", "cannot name a campaign"),
+    (dict(name="../x"), "name", "cannot name a campaign"),
+    (dict(name="x" * 300), "name", "at most 80"),
+    (dict(name=""), "name", "cannot name a campaign"),
+    (dict(prompt="a {x.__class__}"), "prompt", "plain field"),
+    (dict(prompt="a {color"), "prompt", "braces"),
+    (dict(prompt=""), "prompt", "at least 1"),
+    (dict(prompt=None), "", "'prompt' is missing"),
+    (dict(negative="{mood}"), "negative", "no axis"),
+    (dict(skip=[{"colour": "red"}]), "skip[0].colour", "did you mean 'color'"),
+    (dict(skip=[{"color": "rad"}]), "skip[0].color", "did you mean 'red'"),
+    (dict(skip=[{}]), "skip[0]", "empty"),
+    (dict(priority=101), "priority", "100"),
+    (dict(max_workers=0), "max_workers", "greater"),
+    (dict(previews={"every": 0}), "previews.every", "greater"),
+    (dict(vary=["a"]), "vary", "dictionary"),
+]
+
+
+@pytest.mark.parametrize(("changes", "place", "words"), BAD, ids=[f"{place}-{words}" for _, place, words in BAD])
+def test_a_mistake_is_named_with_its_line_and_place(tmp_path, changes, place, words):
+    path = tmp_path / "campaign.yaml"
+    path.write_text("# a comment\n" + yaml.safe_dump(data(**changes), sort_keys=False))
+    with pytest.raises(DocumentError) as error:
+        load_campaign(path)
+    assert any(problem.place == place and words in problem.message for problem in error.value.problems), str(error.value)
+    assert str(error.value).startswith(f"{path}:")
+
+
+@pytest.mark.parametrize("key", LATER)
+def test_what_this_version_cannot_do_is_refused_by_name(key):
+    with pytest.raises(DocumentError, match=f"{key!r} is not supported yet"):
+        parse_campaign(data(**{key: {}}))
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(DocumentError) as error:
+        parse_campaign(data(settings={"steps": 0, "scheduler": "x"}, priority=-1))
+    assert len(error.value.problems) == 3
+
+
+def test_a_range_includes_both_ends_and_steps_exactly():
+    axes = campaign(vary={"product": ["mug"], "color": ["red"], "guidance": {"range": [3.0, 9.0, 2.0]}}).axes
+    assert axes[2].values == (3.0, 5.0, 7.0, 9.0)
+    axes = campaign(vary={"product": ["mug"], "color": ["red"], "guidance": {"range": [0.1, 0.4, 0.1]}}).axes
+    assert axes[2].values == (0.1, 0.2, 0.3, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "there is no file"),
+        (b"", "empty"),
+        (b"place\n", "empty"),
+        (b"place,mood\non a beach\n", ":2: the row has 1 cells"),
+        (b"place\n\xff\n", "UTF-8"),
+        (b"place,place\na,b\n", "heading of its own"),
+        (b'place\n"open\n', "no CSV table"),
+    ],
+)
+def test_a_bad_csv_file_is_named_with_its_line(tmp_path, content, words):
+    if content is not None:
+        (tmp_path / "places.csv").write_bytes(content)
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(data(prompt="a {color} {product} {place}", vary={**data()["vary"], "place": {"csv": "places.csv"}})))
+    with pytest.raises(RequestError) as error:
+        load_campaign(path)
+    assert words in str(error.value)
+    assert "vary.place.csv" in str(error.value)
+
+
+def test_a_csv_file_is_read_relative_to_the_campaign_and_numbers_in_it_are_settings(tmp_path):
+    (tmp_path / "rows.csv").write_text("\ufeffplace,guidance\non a beach, 3\nat sunset,5.5\n", encoding="utf-8")
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(data(prompt="{color} {product} {place}", vary={**data()["vary"], "row": {"csv": "rows.csv"}})))
+    rows = load_campaign(path).axes[2].values
+    assert rows == ({"place": "on a beach", "guidance": 3.0}, {"place": "at sunset", "guidance": 5.5})

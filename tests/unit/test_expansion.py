@@ -1,0 +1,152 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farm.plan import plan_chunks, renders_per_chunk
+from tests.campaigns import campaign, data, expansion
+
+PLACES = ["on a beach", "at sunset", "in a forest"]
+
+
+def cells(plan):
+    """Every render by what names it: coordinates and seed, with all that decides its pixels."""
+    found = {}
+    for group_no, render in plan.all_renders():
+        name = (tuple(sorted((k, str(v)) for k, v in render.shot.coordinates.items())), render.seed)
+        group = plan.group(group_no)
+        found[name] = (render.shot.prompt, render.shot.negative, render.seed, group, render.shot.key)
+    return found
+
+
+axes = st.fixed_dictionaries(
+    {},
+    optional={
+        "product": st.lists(st.sampled_from(["mug", "box", "lamp", "ball"]), min_size=1, max_size=4, unique=True),
+        "color": st.lists(st.sampled_from(["red", "blue", "teal"]), min_size=1, max_size=3, unique=True),
+        "guidance": st.lists(st.sampled_from([1.0, 3.0, 5.0]), min_size=1, max_size=3, unique=True),
+        "steps": st.lists(st.integers(1, 5), min_size=1, max_size=3, unique=True),
+    },
+)
+
+
+@st.composite
+def plans(draw):
+    vary = draw(axes)
+    prompt = "x " + " ".join(f"{{{name}}}" for name in vary if name in ("product", "color"))
+    rules = []
+    if vary:
+        for _ in range(draw(st.integers(0, 3))):
+            names = draw(st.lists(st.sampled_from(sorted(vary)), min_size=1, unique=True))
+            rules.append({name: draw(st.sampled_from(vary[name])) for name in names})
+    return expansion(prompt=prompt, vary=vary, skip=rules, seeds={"count": draw(st.integers(1, 5))})
+
+
+@given(plans())
+def test_the_count_needs_no_expansion(plan):
+    assert plan.total == sum(1 for _ in plan.all_renders())
+
+
+@given(plans())
+def test_a_render_can_be_had_from_its_number_alone(plan):
+    for group_no, render in plan.all_renders():
+        assert plan.render(render.number) == (group_no, render)
+
+
+@given(plans(), st.integers(1, 9))
+def test_chunks_hold_every_render_exactly_once(plan, size):
+    numbers = []
+    for chunk in plan_chunks(plan, size):
+        renders = list(plan.renders(chunk.group_no, chunk.start, chunk.stop))
+        assert len(renders) == chunk.total <= size
+        numbers += [render.number for render in renders]
+    assert sorted(numbers) == sorted(render.number for _, render in plan.all_renders())
+    assert len(set(numbers)) == len(numbers) == plan.total
+
+
+@given(plans(), st.integers(1, 9))
+def test_only_the_last_chunk_of_a_group_is_short(plan, size):
+    for _, chunks in itertools.groupby(plan_chunks(plan, size), key=lambda chunk: chunk.group_no):
+        assert all(chunk.total == size for chunk in list(chunks)[:-1])
+
+
+def test_a_skipped_cell_is_not_rendered():
+    plan = expansion(skip=[{"product": "mug", "color": "red"}])
+    assert plan.total == 15
+    assert not any(r.shot.coordinates == {"product": "mug", "color": "red"} for _, r in plan.all_renders())
+
+
+def test_adding_a_value_changes_no_render_that_was_there():
+    before = cells(expansion(seeds={"count": 2, "per": ["color"]}))
+    after = cells(
+        expansion(
+            vary={"product": ["lamp", "mug", "vase", "bottle"], "color": ["blue", "red", "green"]}, seeds={"count": 2, "per": ["color"]}
+        )
+    )
+    assert before.items() <= after.items()
+
+
+def test_reordering_axes_changes_no_render():
+    vary = {"product": ["mug", "box"], "color": ["red", "blue"], "guidance": [3.0, 5.0]}
+    turned = dict(reversed(vary.items()))
+    assert cells(expansion(vary=vary, seeds={"count": 2, "per": ["product", "guidance"]})) == cells(
+        expansion(vary=turned, seeds={"count": 2, "per": ["guidance", "product"]})
+    )
+
+
+def test_adding_an_axis_keeps_derived_seeds():
+    before = {seed for _, seed in cells(expansion(seeds={"count": 3, "per": ["color"]}))}
+    vary = {**data()["vary"], "place": PLACES}
+    after = {seed for _, seed in cells(expansion(prompt="a {color} {product} {place}", vary=vary, seeds={"count": 3, "per": ["color"]}))}
+    assert before == after
+
+
+def test_seeds_are_locked_over_shots_unless_an_axis_has_its_own():
+    locked = expansion(seeds={"count": 4})
+    assert len({render.seed for _, render in locked.all_renders()}) == 4
+    own = expansion(seeds={"count": 4, "per": ["color"]})
+    assert len({render.seed for _, render in own.all_renders()}) == 8
+
+
+def test_a_setting_axis_makes_groups_and_no_prompt_variable():
+    plan = expansion(vary={**data()["vary"], "guidance": [3.0, 5.0], "steps": [4, 8]})
+    assert plan.groups == 4
+    assert {(plan.group(k).guidance, plan.group(k).steps) for k in range(4)} == {(3.0, 4), (3.0, 8), (5.0, 4), (5.0, 8)}
+
+
+def test_a_mapping_sets_several_variables_at_once():
+    plan = expansion(prompt="{color} {product} {finish}", vary={"product": ["mug"], "look": [{"color": "red", "finish": "matt"}]})
+    assert {render.shot.prompt for _, render in plan.all_renders()} == {"red mug matt"}
+
+
+def test_the_batch_shape_comes_from_the_model_never_from_the_count():
+    assert expansion(seeds={"count": 1}).group(0).batch == expansion(seeds={"count": 500}).group(0).batch == 4
+    assert expansion(settings={"batch": 2}).group(0).batch == 2
+
+
+def test_keys_are_safe_and_differ_for_alike_values():
+    plan = expansion(prompt="{product} {color}", vary={"product": ["../../etc", "a/b", "a b", "日本", "A B"], "color": ["x" * 300]})
+    keys = {render.shot.key for _, render in plan.all_renders()}
+    assert len(keys) == 5
+    assert all(set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_.") and len(key) < 80 and not key.startswith(".") for key in keys)
+
+
+def test_a_trillion_renders_are_counted_at_once():
+    vary = {"product": {"range": [1, 10**6, 1]}, "color": ["red"]}
+    assert expansion(vary=vary, seeds={"count": 10**6}).total == 10**12
+
+
+@pytest.mark.parametrize("size", ["8x8", "128x128", "4096x4096"])
+def test_a_chunk_is_whole_batches(size):
+    plan = expansion(settings={"size": size, "steps": 50}, seeds={"count": 5000})
+    assert renders_per_chunk(plan, 0) % plan.group(0).batch == 0
+
+
+def test_a_small_campaign_is_cut_for_several_workers():
+    assert len(list(plan_chunks(expansion(seeds={"count": 16})))) >= 16
+
+
+def test_campaigns_without_axes_are_one_shot():
+    assert expansion(prompt="a mug", vary=None, seeds=[5]).total == 1
+    assert campaign(prompt="a mug", vary=None).axes == ()

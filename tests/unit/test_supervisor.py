@@ -1,0 +1,65 @@
+"""The supervisor with children that are small Python programs."""
+
+import sys
+import threading
+
+import pytest
+
+from farm import supervisor
+from farm.supervisor import Supervisor, pauses
+
+
+def child(code):
+    return (sys.executable, "-c", code)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch, settings):
+    settings.home.mkdir()
+    monkeypatch.setattr(supervisor, "pauses", lambda: iter([0.0] * 10))
+
+
+def test_pauses_grow_to_a_limit():
+    waits = pauses()
+    assert [next(waits) for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
+def test_a_child_that_ends_is_started_again_until_it_is_hopeless(settings, tmp_path):
+    marks = tmp_path / "marks"
+    farm = Supervisor(settings, command=child(f"import sys; sys.stdin.readline(); open({str(marks)!r}, 'a').write('x')"))
+    farm.start()
+    farm._thread.join(60)
+    assert marks.read_text() == "x" * supervisor.QUICK_ENDS
+    assert "dispatcher.out" in farm.gave_up
+
+
+def test_the_child_gets_its_settings_and_ends_with_its_parents_end_of_the_pipe(settings, tmp_path):
+    heard, done = tmp_path / "heard", threading.Event()
+    code = f"import sys; line = sys.stdin.readline(); open({str(heard)!r}, 'w').write(line); print('up', flush=True); sys.stdin.read()"
+    farm = Supervisor(settings, command=child(code))
+    farm.start()
+    while not (heard.exists() and heard.read_text()):
+        done.wait(0.01)
+    farm.stop()
+    assert type(settings).model_validate_json(heard.read_text()) == settings
+    assert farm._child.poll() is not None
+    assert farm.gave_up is None
+
+
+def test_a_child_that_will_not_go_is_killed(settings, tmp_path):
+    ready = tmp_path / "ready"
+    code = f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open({str(ready)!r}, 'w').close(); time.sleep(600)"
+    farm = Supervisor(settings, command=child(code))
+    farm.start()
+    while not ready.exists():
+        threading.Event().wait(0.01)
+    farm.stop(timeout_s=0.2)
+    assert farm._child.poll() == -9
+
+
+def test_the_token_of_the_cluster_is_for_its_owner_alone(settings):
+    environment = settings.dispatcher_environment()
+    token = settings.home / "ray.token"
+    assert environment["RAY_AUTH_MODE"] == "token"
+    assert token.stat().st_mode & 0o077 == 0
+    assert len(token.read_text()) == 64
