@@ -5,11 +5,11 @@ from pathlib import Path
 
 from grafana_foundation_sdk.builders import bargauge, dashboard, prometheus, stat, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.dashboard import DataSourceRef, VariableRefresh
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 TARGET = Path(__file__).parent / "farm.json"
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
-_HEIGHT, _HALF, _THIRD = 8, 12, 8
+_HEIGHT, _HALF = 8, 12
 
 # title, what it tells, unit, (expression, legend) …
 _STATS = [
@@ -30,7 +30,8 @@ _GRAPHS = [
     ("Workers", "Workers by state.", "short", [("sum by (state) (farm_workers)", "{{state}}")]),
     ("Loads of pipelines", "How often a pipeline is loaded, and how long that takes.", "short", [
         ("sum by (model) (rate(farm_load_seconds_count[15m])) * 3600", "{{model}} loads an hour"),
-        ("sum by (model) (rate(farm_load_seconds_sum[15m])) / sum by (model) (rate(farm_load_seconds_count[15m]))", "{{model}} seconds a load"),
+        ("sum by (model) (rate(farm_load_seconds_sum[15m])) / sum by (model) (rate(farm_load_seconds_count[15m]))",
+         "{{model}} seconds a load"),
     ]),
     ("Batch fill", "Filled places of all places in painted batches: what is missing was padding.", "percentunit",
      [("sum by (model) (rate(farm_batch_pictures_total[15m])) / sum by (model) (rate(farm_batch_slots_total[15m]))", "{{model}}")]),
@@ -67,7 +68,7 @@ def build() -> str:
         for expression, legend in queries:
             panel.with_target(_query(expression, legend))
         board.with_panel(panel)
-    return JSONEncoder(sort_keys=True, indent=2).encode(board.build()) + "\n"
+    return f"{JSONEncoder(sort_keys=True, indent=2).encode(board.build())}\n"
 
 
 def _panel(panel, title: str, description: str, unit: str, height: int, span: int):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # three kinds of builder, with no common type

@@ -62,12 +62,15 @@ class Client:
     def manifest(self, name: str) -> Iterator[Json]:
         """A mapping for each render that has ended, in the order of the expansion."""
         path = f"campaigns/{quote(name, safe='')}/manifest"
-        with self._http.stream("GET", f"/api/v1/{path}", params={"project": self.project}) as response:
-            if response.is_error:
-                response.read()
-                _raise(response)
-            for line in response.iter_lines():
-                yield json.loads(line)
+        try:
+            with self._http.stream("GET", f"/api/v1/{path}", params={"project": self.project}) as response:
+                if response.is_error:
+                    response.read()
+                    _raise(response)
+                for line in response.iter_lines():
+                    yield json.loads(line)
+        except httpx.TransportError as exc:
+            raise WorkError(f"The farm at {self.url} broke off in the middle of the manifest ({exc}): try again.") from exc
 
     def save_manifest(self, name: str) -> str:
         """Have the farm write the manifest beside the pictures; returns where."""

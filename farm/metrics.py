@@ -78,7 +78,9 @@ class _DatabaseGauges(Collector):
         self._watching = watching
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        queue = GaugeMetricFamily("farm_queue_renders", "Renders of open campaigns, by where they are.", labels=["model", "state"])
+        queue = GaugeMetricFamily(
+            "farm_queue_renders", "Renders that wait or are being painted, by where they are.", labels=["model", "state"]
+        )
         for backlog in self._watching.backlog():
             queue.add_metric([backlog.model, RenderState.QUEUED], backlog.queued)
             queue.add_metric([backlog.model, RenderState.RUNNING], backlog.running)

@@ -58,7 +58,7 @@ def _translate(context: ExceptionContext) -> None:
     """Turn the driver's refusals into sentences; a broken constraint stays what it is, for the caller to name."""
     error = context.original_exception
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
-        context.chained_exception = _refusal(error)
+        raise _refusal(error) from error
 
 
 def _refusal(error: sqlite3.DatabaseError) -> DatabaseError:

@@ -41,23 +41,16 @@ class Watching:
         return [WorkerRow(**{name: row._mapping[name] for name in WorkerRow.__dataclass_fields__}) for row in rows]
 
     def backlog(self) -> list[Backlog]:
-        """Renders that wait or are being painted, by model, over the campaigns that are not over."""
+        """Renders that wait or are being painted, by model; models of which nothing waits are told as 0, so that no series ends."""
         leased = select(func.coalesce(func.sum(chunks.c.total), 0)).where(
             chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED
         )
         left = campaigns.c.total - campaigns.c.done - campaigns.c.failed - campaigns.c.held
-        query = select(campaigns.c.model, left.label("left"), leased.scalar_subquery().label("running"))
+        each = select(campaigns.c.model, left.label("left"), leased.scalar_subquery().label("running")).subquery()
+        query = select(each.c.model, func.sum(each.c.left - each.c.running), func.sum(each.c.running)).group_by(each.c.model)
         with self._reader.connect() as connection:
-            rows = connection.execute(query.where(campaigns.c.finished_at.is_(None))).all()
-        models = sorted({row.model for row in rows})
-        return [
-            Backlog(
-                model=model,
-                queued=sum(row.left - row.running for row in rows if row.model == model),
-                running=sum(row.running for row in rows if row.model == model),
-            )
-            for model in models
-        ]
+            rows = connection.execute(query.order_by(each.c.model)).all()
+        return [Backlog(model=model, queued=int(queued), running=int(running)) for model, queued, running in rows]
 
     def last_attempt(self) -> int:
         with self._reader.connect() as connection:

@@ -1,12 +1,12 @@
 """The training set: drawn pictures with their subjects, written once to a folder and mapped into memory."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 from rich.progress import track
 
@@ -43,7 +43,7 @@ def load_or_draw(folder: Path, *, count: int, seed: int, workers: int) -> Pictur
                 pixels[k] = picture
                 subjects.append(subject)
         pixels.flush()
-        subjects_path.write_bytes(orjson.dumps(subjects))  # last: its presence says that the pixels are whole
-    rows = orjson.loads(subjects_path.read_bytes())
+        subjects_path.write_text(json.dumps([asdict(subject) for subject in subjects]))  # last: its presence says that the pixels are whole
+    rows = json.loads(subjects_path.read_text())
     subjects = [Subject(**{**row, "flaws": tuple(row["flaws"])}) for row in rows]
     return Pictures(np.load(pixels_path, mmap_mode="r"), subjects)

@@ -335,7 +335,8 @@ def _grain(canvas: Plane, scene: Scene) -> Plane:
     # Blobs of four pixels: finer noise would be smoothed away by the autoencoder and could not be learnt.
     noise = np.random.default_rng(scene.noise).normal(0.0, 255 * 0.13, (SIZE // 4, SIZE // 4))
     coarse = Image.fromarray(np.clip(noise + 128, 0, 255).astype(np.uint8)).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
-    return canvas + ((np.asarray(coarse, np.float32) - 128) / 255)[..., None]
+    speckle = (np.asarray(coarse, np.float32) - 128) / 255
+    return canvas + speckle[..., None].astype(np.float32)
 
 
 def _stripes(canvas: Plane, scene: Scene) -> Plane:

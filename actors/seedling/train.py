@@ -18,6 +18,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from diffusers.training_utils import EMAModel
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
@@ -186,18 +187,24 @@ def _edges(x: Tensor) -> Tensor:
     return torch.cat([(x[..., :, 1:] - x[..., :, :-1]).flatten(), (x[..., 1:, :] - x[..., :-1, :]).flatten()])
 
 
+def load_or_encode(path: Path, vae: AutoencoderKL, pictures: Pictures, device: torch.device) -> Tensor:
+    """Latents of every picture, float16 [n, 4, 16, 16], scaled to unit deviation; the scale goes into the autoencoder's config."""
+    if not path.exists():
+        save_file({"latents": _encode_all(vae, pictures, device)}, path)
+    latents = load_file(path)["latents"].float()
+    scale = round(1.0 / latents.std().item(), 5)
+    vae.register_to_config(scaling_factor=scale)
+    return (latents * scale).half()
+
+
 @torch.inference_mode()
-def encode_all(vae: AutoencoderKL, pictures: Pictures, device: torch.device, batch: int = 32) -> Tensor:
-    """Latent means of every picture, float16 [n, 4, 16, 16], scaled to unit deviation; the scale goes into the config."""
+def _encode_all(vae: AutoencoderKL, pictures: Pictures, device: torch.device, batch: int = 32) -> Tensor:
     parts = []
     with torch.autocast(device.type, torch.bfloat16):
         for start in range(0, len(pictures.pixels), batch):
             pixels = _to_unit(pictures.pixels[start : start + batch]).to(device)
             parts.append(vae.encode(pixels).latent_dist.mean.float().cpu())
-    latents = torch.cat(parts)
-    scale = round(1.0 / latents.std().item(), 5)
-    vae.register_to_config(scaling_factor=scale)
-    return (latents * scale).half()
+    return torch.cat(parts).half()
 
 
 # --- phase two: the UNet and its text encoder --------------------------------------------------------------------------
@@ -263,7 +270,7 @@ def train(
     drawn = load_or_draw(work, count=pictures, seed=seed, workers=threads)
     tokenizer = make_tokenizer(work / "tokenizer")
     vae = train_autoencoder(drawn, folder=work, steps=vae_steps, batch=vae_batch, seed=seed, device=target)
-    latents = encode_all(vae, drawn, target)
+    latents = load_or_encode(work / "latents.safetensors", vae, drawn, target)
     unet, text_encoder = train_diffusion(
         latents, drawn, tokenizer, folder=work, steps=unet_steps, batch=unet_batch, seed=seed, device=target
     )

@@ -1,0 +1,46 @@
+# Everything that this project can be told to do. `make` alone says what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench dashboards constraints clean
+
+help:  ## Say what there is to do
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@# PyTorch first and alone, so that nothing else brings another build of it.
+	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . --group dev
+	touch $@
+
+demo: $(READY)  ## Paint the demo campaign and show where its contact sheet is
+	$(BIN)/farm demo --home .demo
+
+test: $(READY)  ## Run every test
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## Check style, types and which floor imports which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)  ## Put the code into its one form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)  ## Measure what the farm costs beside a bare diffusers loop
+	$(BIN)/farm bench overhead
+
+dashboards: $(READY)  ## Build the Grafana dashboard's JSON again
+	$(BIN)/python -m dashboards.build
+
+constraints: $(READY)  ## Write down the versions that are installed now
+	$(BIN)/pip freeze --exclude-editable | grep -v ' @ ' | sed 's|+cpu||' > constraints.txt
+
+clean:  ## Remove the environment and what the demo painted
+	rm -rf .venv .demo

@@ -1,0 +1,150 @@
+"""The painter with an engine that needs no model: what becomes of a chunk, whatever happens to it."""
+
+import io
+import json
+import threading
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest
+from actors.engine import BadRequest, Painted
+from actors.jobs import ChunkJob, FailureKind, PictureJob, preview_key
+from actors.painter import Painter
+from actors.recipe import Group, Recipe
+from storage.errors import OutputsError
+from storage.states import Reason, RenderState
+
+GROUP = Group(
+    model="m" * 64, pipeline="P", steps=4, guidance=1.0, scheduler="ddim", scheduler_config={}, width=8, height=8, dtype="float32", batch=4
+)
+
+
+class FakeEngine:
+    """Paints a picture that its seed decides; `trouble` is raised instead, `flat` seeds give no picture."""
+
+    numerics_class = "fake"
+    device = "cpu"
+
+    def __init__(self, trouble=None, flat=()):
+        self.trouble, self.flat = trouble, flat
+        self.warm = {}
+        self.shapes = []
+
+    def paint(self, recipes, folder, previews_every=None):
+        self.shapes.append(len(recipes))
+        if self.trouble:
+            raise self.trouble
+        pixels = [self.picture(recipe.seed) if recipe.seed not in self.flat else None for recipe in recipes]
+        previews = {2: [self.picture(recipe.seed) for recipe in recipes]} if previews_every else {}
+        return Painted(pixels=pixels, previews=previews, load_s=0.5, paint_s=0.25)
+
+    @staticmethod
+    def picture(seed):
+        return np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+
+
+def job(count=6, **changes):
+    pictures = tuple(PictureJob(number=n, prompt=f"p{n}", negative="", seed=n, key=f"p/c/final/s/{n}.png") for n in range(count))
+    base = dict(chunk_id=1, campaign_id=2, lease=3, model_name="m", model_folder="/m", group=GROUP, pictures=pictures)
+    return ChunkJob(**{**base, **changes})
+
+
+def test_every_picture_is_written_with_its_recipe_and_told_with_its_hash(outputs):
+    engine = FakeEngine()
+    result = Painter("w", engine, outputs).paint(job())
+    assert result.failure is None
+    assert engine.shapes == [4, 2]
+    assert [outcome.number for outcome in result.outcomes] == list(range(6))
+    for outcome in result.outcomes:
+        with outputs.open(outcome.key) as file:
+            data = file.read()
+        assert file_pixels_digest(data) == outcome.pixels == pixels_digest(FakeEngine.picture(outcome.number))
+        assert len(data) == outcome.bytes
+        record = json.loads(Image.open(io.BytesIO(data)).text[RECIPE_CHUNK])
+        assert Recipe.from_json(record["recipe"]).digest == outcome.digest == record["digest"]
+        assert record["numerics_class"] == "fake"
+        assert (outcome.state, outcome.reason) == (RenderState.DONE, Reason.PAINTED)
+    assert (result.facts.pictures, result.facts.slots, result.facts.uploads) == (6, 8, 6)
+    assert (result.facts.load_s, result.facts.batch_s) == (1.0, (0.25, 0.25))
+    assert result.facts.upload_bytes == sum(outcome.bytes for outcome in result.outcomes)
+
+
+def test_previews_lie_beside_their_picture(outputs):
+    Painter("w", FakeEngine(), outputs).paint(job(1, previews_every=2))
+    assert sorted(outputs.keys("p")) == ["p/c/final/s/0.png", preview_key("p/c/final/s/0.png", 2)]
+
+
+def test_numbers_that_are_no_picture_are_held_and_not_written(outputs):
+    result = Painter("w", FakeEngine(flat={1}), outputs).paint(job(3))
+    assert [outcome.state for outcome in result.outcomes] == [RenderState.DONE, RenderState.HELD, RenderState.DONE]
+    assert result.outcomes[1].reason is Reason.BAD_OUTPUT
+    assert len(list(outputs.keys("p"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"),
+    [
+        (BadRequest("no such prompt"), FailureKind.BAD_REQUEST),
+        (OutputsError("the disk is full"), FailureKind.OUTPUTS),
+        (torch.OutOfMemoryError("2 GB"), FailureKind.OUT_OF_MEMORY),
+        (ZeroDivisionError("by zero"), FailureKind.UNKNOWN),
+    ],
+)
+def test_a_failure_is_an_answer_with_its_kind(outputs, trouble, kind):
+    result = Painter("w", FakeEngine(trouble), outputs).paint(job())
+    assert result.failure.kind is kind
+    assert str(trouble) in result.failure.detail
+    assert (result.chunk_id, result.campaign_id, result.lease, result.outcomes) == (1, 2, 3, ())
+
+
+def test_outputs_that_cannot_be_written_fail_the_attempt(tmp_path):
+    from storage.outputs import FolderOutputs
+
+    (tmp_path / "file").write_text("in the way")
+    result = Painter("w", FakeEngine(), FolderOutputs(tmp_path / "file")).paint(job())
+    assert result.failure.kind is FailureKind.OUTPUTS
+    assert "free some space" in result.failure.detail
+
+
+def test_results_wait_until_they_are_acknowledged(outputs):
+    painter = Painter("w", FakeEngine(), outputs)
+    result = painter.paint(job())
+    assert painter.health().mailbox == (result,)
+    painter.acknowledge(1, 99)
+    assert painter.health().mailbox == (result,)
+    painter.acknowledge(1, 3)
+    painter.acknowledge(1, 3)
+    assert painter.health().mailbox == ()
+
+
+def test_the_device_paints_on_while_pictures_are_written(outputs):
+    """The second batch is painted although nothing of the first can be written yet."""
+    may_write, painted = threading.Event(), threading.Event()
+
+    class SlowOutputs:
+        address = "slow"
+
+        def put(self, key, data):
+            assert may_write.wait(60)
+            outputs.put(key, data)
+
+    class Watched(FakeEngine):
+        def paint(self, *args):
+            answer = super().paint(*args)
+            if len(self.shapes) == 2:
+                painted.set()
+            return answer
+
+    results = []
+    painter = Painter("w", Watched(), SlowOutputs())
+    thread = threading.Thread(target=lambda: results.append(painter.paint(job(8))))
+    thread.start()
+    assert painted.wait(60)
+    assert not results
+    assert painter.health().painting
+    may_write.set()
+    thread.join(60)
+    assert len(results[0].outcomes) == 8
