@@ -1,0 +1,142 @@
+"""`farm run` and `farm demo` with everything real: Ray, diffusers, the embedded model, SQLite and files."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from actors.encode import file_pixels_digest
+
+pytestmark = pytest.mark.cluster
+DEMO = Path(__file__).parents[2] / "examples" / "demo.yaml"
+
+
+def by_digest(lines):
+    pixels = {line["digest"]: line["pixels"] for line in lines}
+    assert len(pixels) == len(lines)
+    return pixels
+
+
+def test_the_demo_is_the_same_twice_and_with_another_fleet_chunk_size_and_order(farm, tmp_path):
+    first = farm.json("demo", "--workers", "1")
+    assert (first["state"], first["renders"]["done"], first["renders"]["total"]) == ("done", 96, 96)
+    with Image.open(first["sheet"]) as sheet:
+        assert min(sheet.size) > 500
+    pixels = by_digest(farm.manifest("demo", "demo"))
+
+    data = yaml.safe_load(DEMO.read_text())
+    data["vary"] = {name: values[::-1] for name, values in reversed(data["vary"].items())}
+    shuffled = tmp_path / "shuffled.yaml"
+    shuffled.write_text(yaml.safe_dump(data, sort_keys=False))
+    again = type(farm)(tmp_path / "second", {})
+    farm.started += again.started
+    again.json("run", str(shuffled), "--workers", "2", FARM_CHUNK="12")
+    assert by_digest(again.manifest("demo")) == pixels
+    # Both painted for themselves.
+    assert farm.row("demo", "demo").created_at != again.row("demo").created_at
+
+    repeated = farm.json("demo")
+    assert repeated["renders"]["done"] == 96
+    assert by_digest(farm.manifest("demo", "demo")) == pixels
+
+
+def test_files_hold_the_pixels_and_recipes_that_the_manifest_names(farm, tmp_path):
+    farm.run("run", farm.file(settings={"steps": 4}, seeds=[7], previews={"every": 2}))
+    lines = farm.manifest()
+    assert len(lines) == 12
+    for line in lines:
+        data = (farm.home / "outputs" / line["key"]).read_bytes()
+        assert (file_pixels_digest(data), len(data)) == (line["pixels"], line["bytes"])
+        assert [(farm.home / "outputs" / key).is_file() for key in line["previews"]] == [True]
+    exported = farm.json("export", "c", str(tmp_path / "out"))
+    assert (exported["pictures"], exported["copied"]) == (12, 12)
+    assert farm.json("export", "c", str(tmp_path / "out"))["copied"] == 0
+    assert len(list((tmp_path / "out").rglob("*.png"))) == len(list((tmp_path / "out").rglob("*.webp"))) == 12
+    (damaged,) = (farm.home / "outputs" / lines[0]["key"],)
+    Image.new("RGB", (128, 128)).save(damaged)
+    shutil.rmtree(tmp_path / "out")
+    assert "changed since" in farm.run("export", "c", str(tmp_path / "out"), code=1)
+
+
+def test_killed_dispatcher_and_worker_cost_nothing_but_time(farm):
+    process = farm.start("run", farm.file(), FARM_CHUNK="4")
+    farm.wait_until(lambda: farm.row().done >= 4, process)
+    (dispatcher,) = farm.processes("farm.dispatcher")
+    os.kill(dispatcher, signal.SIGKILL)
+    farm.wait_until(lambda: farm.row().done >= 12, process)
+    (dispatcher,) = farm.processes("farm.dispatcher")
+    farm.wait_until(lambda: farm.processes("ray::RenderActor"), process)
+    os.kill(farm.processes("ray::RenderActor")[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, (out, err, farm.log())
+    lines = farm.manifest()
+    assert len({line["key"] for line in lines}) == len(lines) == 48
+    assert all(line["state"] == "done" for line in lines)
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was(farm):
+    file = farm.file()
+    process = farm.start("run", file, FARM_CHUNK="4")
+    farm.wait_until(lambda: farm.row().done >= 8, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    farm.wait_until(lambda: not farm.processes("farm.dispatcher"))
+    before = {line["number"]: line for line in farm_rows(farm)}
+    assert 8 <= len(before) < 48
+    summary = farm.json("run", file)
+    assert (summary["state"], summary["renders"]["done"]) == ("done", 48)
+    after = {line["number"]: line for line in farm_rows(farm)}
+    # What was settled has not been touched: same attempt, same worker, same file.
+    assert {number: after[number] for number in before} == before
+    assert len({line["key"] for line in farm.manifest()}) == len(farm.manifest()) == 48
+    farm.wait_until(lambda: not farm.processes("ray"))
+
+
+def farm_rows(farm):
+    import sqlite3
+
+    with sqlite3.connect(farm.home / "farm.db") as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute("SELECT * FROM renders ORDER BY number")]
+
+
+def test_outputs_that_cannot_be_written_stop_the_campaign_until_they_can(farm, tmp_path):
+    blocked = tmp_path / "in-the-way"
+    blocked.write_text("a file where a folder should be")
+    file = farm.file(seeds=[1])
+    error = farm.run("run", file, code=1, FARM_OUTPUTS=str(blocked / "outputs"))
+    assert "was stopped" in error
+    assert str(blocked) in error
+    assert "free some space" in error
+    assert json.loads(farm.run("status", "c", "--json"))["state"] == "stopped"
+    blocked.unlink()
+    assert farm.json("run", file, FARM_OUTPUTS=str(blocked / "outputs"))["renders"]["done"] == 12
+
+
+@pytest.mark.skipif(os.geteuid() != 0 and "CI" not in os.environ, reason="only root can make a small disk")
+def test_a_full_disk_stops_the_campaign_until_there_is_room(farm, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)], check=True)
+    try:
+        file = farm.file(settings={"steps": 2})
+        error = farm.run("run", file, code=1, FARM_OUTPUTS=str(disk / "outputs"))
+        assert "No space left on device" in error
+        assert not [path for path in disk.rglob("*") if path.suffix == ".part"]
+        subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
+        assert farm.json("run", file, FARM_OUTPUTS=str(disk / "outputs"))["renders"]["done"] == 48
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_prompt_that_the_model_cannot_read_fails_by_itself_with_its_reason(farm):
+    file = farm.file(vary={"product": ["mug", "mug " * 60], "color": ["red"]}, seeds={"count": 4}, settings={"steps": 2})
+    error = farm.run("run", file, code=1, FARM_CHUNK="4")
+    assert "tokens and the model reads 48" in error
+    assert (farm.row().done, farm.row().failed) == (4, 4)
