@@ -50,7 +50,10 @@ def make_app(settings: Settings) -> FastAPI:
 
 @contextmanager
 def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
-    """API and dispatcher, for as long as the block lasts. Raises RequestError where the home has a farm already."""
+    """A farm for as long as the block lasts: its API serves at once, its dispatcher is the caller's to start.
+
+    Raises RequestError where the home has a farm already.
+    """
     _make_home(settings)
     lock = FileLock(settings.home / "farm.lock")
     try:
@@ -61,7 +64,6 @@ def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
     try:
         supervisor = Supervisor(settings)
         with serve(make_app(settings), port) as url, _published(settings, url):
-            supervisor.start()
             try:
                 yield RunningFarm(url, supervisor)
             finally:

@@ -2,6 +2,7 @@
 
 import csv
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,15 @@ from farm.campaign import Campaign, parse_campaign
 from farm.document import Document, DocumentError, Problem, read_document
 
 
-def load_campaign(path: Path) -> Campaign:
+@dataclass(frozen=True)
+class CampaignFile:
+    """A checked campaign, and the file that it stands in, for whoever finds more to say about its lines."""
+
+    campaign: Campaign
+    document: Document
+
+
+def load_campaign(path: Path) -> CampaignFile:
     """Read and check a campaign file. Raises RequestError or DocumentError, naming file and line."""
     document = read_document(path)
     folder = path.absolute().parent
@@ -19,7 +28,7 @@ def load_campaign(path: Path) -> Campaign:
     model = data.get("model")
     if isinstance(model, str) and (folder / model).is_dir():
         data["model"] = str(folder / model)
-    return parse_campaign(data, document)
+    return CampaignFile(parse_campaign(data, document), document)
 
 
 def _with_csv(raw: Any, folder: Path, axis: str, document: Document) -> Any:

@@ -10,7 +10,8 @@ from urllib.parse import quote
 import httpx
 
 from farm.campaign import Campaign
-from farm.campaign_file import load_campaign
+from farm.campaign_file import CampaignFile, load_campaign
+from farm.document import DocumentError, Problem
 from storage.errors import NotFound, RequestError, WorkError
 
 Json = dict[str, Any]
@@ -45,11 +46,19 @@ class Client:
     def health(self) -> Json:
         return self._json("GET", "health")
 
-    def submit(self, campaign: Campaign | str | Path, *, dry_run: bool = False) -> Json:
-        """Submit a campaign, or the file of one; with `dry_run` only say what that would do. Doing it twice does it once."""
-        checked = campaign if isinstance(campaign, Campaign) else load_campaign(Path(campaign))
+    def submit(self, campaign: Campaign | CampaignFile | str | Path, *, dry_run: bool = False) -> Json:
+        """Submit a campaign, or the file of one; with `dry_run` only say what that would do. Doing it twice does it once.
+
+        Raises DocumentError, with the file's lines, for what is wrong with a file.
+        """
+        if isinstance(campaign, str | Path):
+            campaign = load_campaign(Path(campaign))
+        checked, document = (campaign, None) if isinstance(campaign, Campaign) else (campaign.campaign, campaign.document)
         body = {"project": self.project, "campaign": checked.model_dump(mode="json"), "dry_run": dry_run}
-        return self._json("POST", "campaigns", body=body)
+        try:
+            return self._json("POST", "campaigns", body=body)
+        except DocumentError as exc:
+            raise DocumentError(exc.problems, document) from None
 
     def campaigns(self) -> list[Json]:
         """Every campaign of the project, the newest first."""
@@ -105,7 +114,10 @@ class Client:
 
 def _raise(response: httpx.Response) -> None:
     try:
-        message = str(response.json()["error"])
+        answer = response.json()
+        message = str(answer["error"])
+        if answer["problems"]:
+            raise DocumentError(Problem(tuple(p["path"]), p["message"]) for p in answer["problems"])
     except (ValueError, KeyError, TypeError):
         message = f"The farm answered {response.status_code}: {response.text[:300]}"
     if response.status_code == 404:

@@ -81,6 +81,7 @@ def _rounds(settings: Settings, pairs: int, pictures: int, folder: Path) -> Iter
         loops = [stack.enter_context(_Loop.open(fleet.threads)) for _ in range(fleet.size)]
         alone = stack.enter_context(_Loop.open(fleet.threads * fleet.size))
         farm = stack.enter_context(embedded_farm(settings, port=0))
+        farm.supervisor.start()
         client = stack.enter_context(Client(farm.url))
         watching = Watching(open_database(settings.database_url))
         for k in range(pairs + 1):

@@ -31,21 +31,22 @@ def submit(
 ) -> None:
     """Give a campaign to the running farm. Submitting the same file twice does it once."""
     settings = settings_for(home, project)
-    campaign = load_campaign(file)
+    loaded = load_campaign(file)
+    name = loaded.campaign.name
     if not dry_run and running_farm(settings) is None:
         raise RequestError("No farm is running: start one with `farm up`, or paint this campaign alone with `farm run FILE`.")
     with open_client(settings) as client:
-        answer = client.submit(campaign, dry_run=dry_run)
+        answer = client.submit(loaded, dry_run=dry_run)
         if dry_run:
             print_json(answer) if as_json else _show_plan(answer)
         elif wait:
-            status = follow(client, campaign.name, quiet=as_json)
-            report(client, status, settings.home / "sheets" / settings.project / f"{campaign.name}.png", as_json=as_json)
+            status = follow(client, name, quiet=as_json)
+            report(client, status, settings.home / "sheets" / settings.project / f"{name}.png", as_json=as_json)
         elif as_json:
             print_json({**_summary(answer), "sheet": None, "manifest": None})
         else:
             verb = "Submitted" if answer["created"] else "Known already:"
-            say(f"{verb} {campaign.name}, {answer['renders']['total']:,} renders. `farm watch {campaign.name}` follows it.")
+            say(f"{verb} {name}, {answer['renders']['total']:,} renders. `farm watch {name}` follows it.")
 
 
 def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson = False) -> None:

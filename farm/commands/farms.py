@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from farm.app import RunningFarm, embedded_farm
-from farm.campaign import Campaign
-from farm.campaign_file import load_campaign
+from farm.campaign_file import CampaignFile, load_campaign
 from farm.client import Client
 from farm.commands.progress import follow
 from farm.commands.shared import AsJson, CampaignPath, Home, Project, err, print_json, say, settings_for
@@ -57,18 +56,20 @@ def up(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with embedded_farm(settings, port=settings.port) as farm:
+        farm.supervisor.start()
         say(f"The farm is up at {farm.url} (API: {farm.url}/api/docs, metrics: {farm.url}/metrics). Stop it with Ctrl-C.")
         while not stop.wait(1.0):
             if farm.supervisor.gave_up:
                 raise WorkError(farm.supervisor.gave_up)
 
 
-def _run(settings: Settings, campaign: Campaign, *, sheet: Path | None, as_json: bool) -> None:
+def _run(settings: Settings, file: CampaignFile, *, sheet: Path | None, as_json: bool) -> None:
+    name = file.campaign.name
     with embedded_farm(settings, port=0) as farm, Client(farm.url, project=settings.project) as client:
-        client.submit(campaign)
-        status = follow(client, campaign.name, quiet=as_json, check=_alive(farm))
-        target = sheet or settings.home / "sheets" / settings.project / f"{campaign.name}.png"
-        report(client, status, target, as_json=as_json)
+        client.submit(file)
+        farm.supervisor.start()  # not before: what is wrong with the file should be said at once
+        status = follow(client, name, quiet=as_json, check=_alive(farm))
+        report(client, status, sheet or settings.home / "sheets" / settings.project / f"{name}.png", as_json=as_json)
 
 
 def _alive(farm: RunningFarm) -> Callable[[], None]:

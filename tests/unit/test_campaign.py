@@ -128,5 +128,5 @@ def test_a_csv_file_is_read_relative_to_the_campaign_and_numbers_in_it_are_setti
     (tmp_path / "rows.csv").write_text("\ufeffplace,guidance\non a beach, 3\nat sunset,5.5\n", encoding="utf-8")
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump(data(prompt="{color} {product} {place}", vary={**data()["vary"], "row": {"csv": "rows.csv"}})))
-    rows = load_campaign(path).axes[2].values
+    rows = load_campaign(path).campaign.axes[2].values
     assert rows == ({"place": "on a beach", "guidance": 3.0}, {"place": "at sunset", "guidance": 5.5})

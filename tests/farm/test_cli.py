@@ -1,0 +1,119 @@
+"""The `farm` command in processes of its own, where no worker is needed."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from actors.models import SEEDLING
+from tests.campaigns import data
+
+
+@pytest.fixture
+def farm(tmp_path):
+    def run(*arguments, code=0, **environment):
+        process = subprocess.run(
+            [sys.executable, "-m", "farm.cli", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, "FARM_HOME": str(tmp_path / "home"), **environment},
+        )
+        assert process.returncode == code, (process.returncode, process.stdout, process.stderr)
+        assert "Traceback" not in process.stderr
+        return process.stdout if code == 0 else process.stderr
+
+    return run
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(**changes):
+        path = tmp_path / "campaign.yaml"
+        path.write_text(yaml.safe_dump(data(**changes), sort_keys=False))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def pickled(tmp_path):
+    shutil.copytree(SEEDLING, tmp_path / "pickled")
+    weights = tmp_path / "pickled" / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "words"),
+    [
+        (dict(colour="red"), r":\d+: colour", "unknown key"),
+        (dict(model="/no/such/model"), r":2: model", "was not found"),
+        (dict(model="pickled"), ":2: model", "only pickled weights in unet"),
+        (dict(skip=[{"color": "red"}, {"color": "blue"}]), r":\d+: skip", "0 renders"),
+        (dict(seeds={"count": 10**6}, vary={"product": {"range": [1, 10**6, 1]}, "color": ["red"]}), "", "1,000,000,000,000 renders"),
+        (dict(prompt="a {x.__class__}"), ":3: prompt", "plain field"),
+        (dict(seeds=[-1]), r":\d+: seeds", "out of range"),
+    ],
+)
+def test_a_wrong_request_is_one_sentence_with_its_place_and_exit_code_2(farm, file, tmp_path, pickled, changes, place, words):
+    path = file(**changes)
+    for command in (["run", path], ["submit", "--dry-run", path]):
+        error = farm(*command, code=2)
+        assert re.search(re.escape(path) + place, error), error
+        assert words in error
+    assert not (tmp_path / "home" / "outputs").exists()
+    assert farm("list", "--json") == ""
+
+
+def test_commands_without_a_farm_act_on_the_home(farm):
+    assert farm("list", "--json") == ""
+    assert "no campaign nothing" in farm("status", "nothing", code=2)
+    assert json.loads(farm("db", "upgrade", "--json"))["revision"]
+    assert farm("workers", "--json") == ""
+
+
+def test_commands_that_need_workers_say_how_to_get_them(farm, file):
+    error = farm("submit", file(), code=2)
+    assert "farm up" in error
+    assert "farm run" in error
+
+
+def test_a_dry_run_as_json_is_one_object(farm, file):
+    assert json.loads(farm("submit", "--dry-run", "--json", file()))["renders"] == 18
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"FARM_PORT": "many"}, "FARM_PORT"),
+        ({"FARM_PROJECT": "../x"}, "FARM_PROJECT"),
+        ({"FARM_WORKERS": "0"}, "FARM_WORKERS"),
+        ({"FARM_HOME": "/proc/nowhere"}, "cannot be made"),
+    ],
+)
+def test_a_wrong_setting_is_named(farm, environment, words):
+    assert words in farm("list", code=2, **environment)
+
+
+def test_a_farm_that_was_named_but_is_not_there_is_an_error(farm):
+    assert "FARM_URL" in farm("list", code=1, FARM_URL="http://127.0.0.1:9")
+
+
+def test_words_that_are_no_command_are_refused(farm):
+    assert "No such command" in farm("pint", code=2)
+
+
+def test_a_home_has_one_farm_at_a_time(farm, file, settings, tmp_path):
+    from farm.app import embedded_farm
+    from farm.config import read_settings
+
+    with embedded_farm(read_settings(home=tmp_path / "home"), port=0) as first:
+        assert first.url in farm("run", file(), code=2)
+        assert json.loads(farm("submit", "--json", file()))["renders"]["total"] == 18
+        assert farm("list", "--json").count("spring") == 1
