@@ -67,7 +67,7 @@ class Dispatcher:
         """One round: claim, assign, submit, collect, settle."""
         open_campaigns = self._queue.open_campaigns(self._session)
         self._grow(open_campaigns, now)
-        seats = assign(open_campaigns, self._free_workers(), {c.id: self._plan(c.id)[1].model.digest for c in open_campaigns})
+        seats = assign(open_campaigns, self._free_workers())
         for chunk in self._queue.claim(self._session, [(seat.campaign_id, seat.worker) for seat in seats], now):
             self._leased[chunk.id] = chunk
             self._fleet.submit(chunk.worker, self._job(chunk))
@@ -85,7 +85,8 @@ class Dispatcher:
             mail = self._fleet.collect(COLLECT_S)
             counted = self._queue.settle([_settled(result) for result in mail if result.failure is None], now)
             self._fleet.acknowledge(mail)
-            log.info("Adopted %d results that waited with workers. action=adopt", len(counted))
+            if counted:
+                log.info("Adopted %d results that waited with workers. action=adopt", len(counted))
         freed = self._queue.end_sessions(silent_since=now, now=now)
         if freed:
             log.info("Put back %d chunks that an earlier dispatcher had leased. action=free", freed)

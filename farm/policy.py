@@ -29,10 +29,10 @@ class FreeWorker:
     warm: str | None = None
 
 
-def assign(campaigns: Sequence[OpenCampaign], workers: Sequence[FreeWorker], models: dict[int, str]) -> list[Seat]:
+def assign(campaigns: Sequence[OpenCampaign], workers: Sequence[FreeWorker]) -> list[Seat]:
     """Fill the workers' free places: the emptiest worker first, the highest priority first, then the oldest campaign.
 
-    Among campaigns of equal priority one whose model (`models`, a digest by campaign) is warm on the worker is preferred. That
+    Among campaigns of equal priority one whose model is warm on the worker is preferred. That
     starves nobody: the others keep their turn on every worker that has not that model, and after it is done.
     """
     waiting = [campaign for campaign in campaigns if campaign.waiting]
@@ -46,7 +46,7 @@ def assign(campaigns: Sequence[OpenCampaign], workers: Sequence[FreeWorker], mod
             choice = [c for c in waiting if _may_use(c, worker.name, users[c.id])]
             if not choice:
                 continue
-            best = min(choice, key=lambda c: (-c.priority, models[c.id] != worker.warm, c.id))
+            best = min(choice, key=lambda c: (-c.priority, c.model_digest != worker.warm, c.id))
             seats.append(Seat(campaign_id=best.id, worker=worker.name))
             users[best.id].add(worker.name)
             held[worker.name] += 1

@@ -11,6 +11,7 @@ from farm.document import DocumentError, Problem
 from farm.expansion import Expansion
 from farm.manifest import manifest_lines, write_manifest
 from farm.plan import plan_chunks, renders_per_chunk
+from farm.prompts import check_prompts
 from farm.sheet import draw_sheet
 from farm.specs import difference, expansion_of, fingerprint, make_spec
 from storage.campaigns import Campaigns
@@ -57,6 +58,7 @@ class Service:
                 spec=spec,
                 fingerprint=mark,
                 model=campaign.model,
+                model_digest=expansion.model.digest,
                 priority=campaign.priority,
                 max_workers=campaign.max_workers,
                 total=expansion.total,
@@ -132,6 +134,7 @@ class Service:
             raise DocumentError(
                 [Problem((), f"the campaign has {expansion.total:,} renders; at most {MAX_RENDERS:,} are supported: split it.")]
             )
+        check_prompts(expansion)
         return expansion, make_spec(campaign, model)
 
     def _model(self, name: str) -> Model:

@@ -12,7 +12,7 @@ from storage.tables import attempts, campaigns, chunks, renders, sessions
 _waiting = select(chunks.c.id).where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.QUEUED).limit(1)
 
 OPEN_CAMPAIGNS = (
-    select(campaigns.c.id, campaigns.c.model, campaigns.c.priority, campaigns.c.max_workers, exists(_waiting).label("waiting"))
+    select(campaigns.c.id, campaigns.c.model_digest, campaigns.c.priority, campaigns.c.max_workers, exists(_waiting).label("waiting"))
     .where(campaigns.c.finished_at.is_(None), campaigns.c.halted.is_(None))
     .order_by(campaigns.c.id)
 )
@@ -90,7 +90,7 @@ class Queue:
         return [
             OpenCampaign(
                 id=row.id,
-                model=row.model,
+                model_digest=row.model_digest,
                 priority=row.priority,
                 max_workers=row.max_workers,
                 waiting=bool(row.waiting),

@@ -19,6 +19,7 @@ class CampaignRow:
     spec: Json = field(repr=False)
     fingerprint: str
     model: str
+    model_digest: str
     priority: int
     max_workers: int | None
     total: int
@@ -56,6 +57,7 @@ class NewCampaign:
     spec: Json = field(repr=False)
     fingerprint: str
     model: str
+    model_digest: str
     priority: int
     max_workers: int | None
     total: int
@@ -76,7 +78,7 @@ class OpenCampaign:
     """What the dispatcher needs to know of a campaign that is not over."""
 
     id: int
-    model: str
+    model_digest: str
     priority: int
     max_workers: int | None
     waiting: bool

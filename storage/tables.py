@@ -22,6 +22,7 @@ campaigns = Table(
     Column("spec", Text, nullable=False),  # JSON: everything that a render is computed from
     Column("fingerprint", String(64), nullable=False),
     Column("model", String(1000), nullable=False),
+    Column("model_digest", String(64), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("max_workers", Integer),
     Column("total", BigInteger, nullable=False),

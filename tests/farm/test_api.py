@@ -110,6 +110,8 @@ def test_a_dry_run_tells_and_writes_nothing(farm):
         (dict(skip=[{"color": "red"}, {"color": "blue"}]), "0 renders"),
         (dict(model="/no/such/model"), "model: The model /no/such/model was not found"),
         (dict(model="seedlin"), "was not found"),
+        (dict(vary={"product": ["mug", "mug " * 60], "color": ["red"]}), "prompt: it grows to 64 tokens and the model reads 48"),
+        (dict(negative="grain, " * 40), "negative: it grows to"),
     ],
 )
 def test_what_cannot_be_painted_is_refused_and_nothing_is_written(farm, changes, words):

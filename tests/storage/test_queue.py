@@ -8,7 +8,9 @@ NOW = 1000.0
 
 
 def new_campaign(name="spring", total=6, **changes):
-    base = dict(project="p", name=name, spec={"a": 1}, fingerprint="f", model="m", priority=50, max_workers=None, total=total)
+    base = dict(
+        project="p", name=name, spec={"a": 1}, fingerprint="f", model="m", model_digest="d", priority=50, max_workers=None, total=total
+    )
     return NewCampaign(**{**base, **changes})
 
 

@@ -20,7 +20,7 @@ from storage.states import Reason
 
 
 def open_campaign(number, **changes):
-    base = {"id": number, "model": "m", "priority": 50, "max_workers": None, "waiting": True, "workers": frozenset()}
+    base = {"id": number, "model_digest": "d", "priority": 50, "max_workers": None, "waiting": True, "workers": frozenset()}
     return OpenCampaign(**{**base, **changes})
 
 
@@ -49,7 +49,7 @@ workers = st.lists(st.builds(worker, st.integers(0, 9), held=st.integers(0, 2)),
 
 @given(campaigns, workers)
 def test_no_worker_gets_more_than_it_has_room_for_and_no_campaign_more_workers_than_it_may(open_campaigns, free):
-    seats = assign(open_campaigns, free, {c.id: "d" for c in open_campaigns})
+    seats = assign(open_campaigns, free)
     for w in free:
         assert w.held + sum(seat.worker == w.name for seat in seats) <= max(CHUNKS_PER_WORKER, w.held)
     for c in open_campaigns:
@@ -60,28 +60,32 @@ def test_no_worker_gets_more_than_it_has_room_for_and_no_campaign_more_workers_t
 
 @given(campaigns, workers)
 def test_no_place_stays_empty_while_an_unlimited_campaign_waits(open_campaigns, free):
-    seats = assign(open_campaigns, free, {c.id: "d" for c in open_campaigns})
+    seats = assign(open_campaigns, free)
     if any(c.waiting and c.max_workers is None for c in open_campaigns):
         assert len(seats) == sum(max(0, CHUNKS_PER_WORKER - w.held) for w in free)
 
 
 def test_every_worker_has_a_chunk_before_one_has_two():
-    seats = assign([open_campaign(1)], [worker(1), worker(2)], {1: "d"})
+    seats = assign([open_campaign(1)], [worker(1), worker(2)])
     assert [seat.worker for seat in seats[:2]] == ["w1", "w2"]
 
 
 def test_a_higher_priority_goes_first_whatever_is_warm():
-    seats = assign([open_campaign(1, priority=10), open_campaign(2, priority=90)], [worker(1, warm="one")], {1: "one", 2: "two"})
+    seats = assign(
+        [open_campaign(1, priority=10, model_digest="one"), open_campaign(2, priority=90, model_digest="two")], [worker(1, warm="one")]
+    )
     assert {seat.campaign_id for seat in seats} == {2}
 
 
 def test_a_warm_model_is_preferred_among_equals():
-    seats = assign([open_campaign(1), open_campaign(2)], [worker(1, warm="two"), worker(2, warm="one")], {1: "one", 2: "two"})
+    seats = assign(
+        [open_campaign(1, model_digest="one"), open_campaign(2, model_digest="two")], [worker(1, warm="two"), worker(2, warm="one")]
+    )
     assert {(seat.worker, seat.campaign_id) for seat in seats} == {("w1", 2), ("w2", 1)}
 
 
 def test_max_workers_counts_those_that_hold_chunks_already():
-    seats = assign([open_campaign(1, max_workers=1, workers=frozenset({"w2"}))], [worker(1), worker(2, held=1)], {1: "d"})
+    seats = assign([open_campaign(1, max_workers=1, workers=frozenset({"w2"}))], [worker(1), worker(2, held=1)])
     assert [seat.worker for seat in seats] == ["w2"]
 
 

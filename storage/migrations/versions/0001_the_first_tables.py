@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("spec", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("model", sa.String(length=1000), nullable=False),
+        sa.Column("model_digest", sa.String(length=64), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("max_workers", sa.Integer(), nullable=True),
         sa.Column("total", sa.BigInteger(), nullable=False),

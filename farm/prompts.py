@@ -1,0 +1,35 @@
+"""Whether a model can read a campaign's prompts to their end: what is too long would be cut off without a word."""
+
+import json
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from farm.axes import Scalar
+from farm.document import DocumentError, Problem
+from farm.expansion import Expansion
+from farm.template import Template
+
+
+def check_prompts(expansion: Expansion) -> None:
+    """Raise DocumentError where the longest prompt or negative has more tokens than the model's text encoder reads.
+
+    The longest is the one with each axis' longest value: one look, whatever the number of renders. A worker looks again at
+    every prompt it paints. Models without a tokenizer.json are left to that look.
+    """
+    folder = Path(expansion.model.folder) / "tokenizer"
+    if not (folder / "tokenizer.json").is_file():
+        return
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    room = int(json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["model_max_length"])
+    longest: dict[str, Scalar] = {}
+    for axis in expansion.axes:
+        lengths = [len(axis.label(k)) for k in range(len(axis.values))]
+        longest.update(axis.assignments(lengths.index(max(lengths))))
+    for key in ("prompt", "negative"):
+        text = Template(getattr(expansion.campaign, key)).fill(longest)
+        tokens = len(tokenizer.encode(text).ids)
+        if tokens > room:
+            raise DocumentError(
+                [Problem((key,), f"it grows to {tokens} tokens and the model reads {room}: shorten it, or the values in it.")]
+            )

@@ -1,0 +1,112 @@
+"""What the documents say is what the code has."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from actors.schedulers import SCHEDULERS
+from farm.campaign import LATER, Campaign, Settings
+from farm.campaign_file import load_campaign
+from farm.cli import app
+from farm.config import Settings as FarmSettings
+from storage.states import RenderState
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+LIFE = (ROOT / "docs" / "a-renders-life.md").read_text()
+
+
+def rows(text, section=""):
+    """The first cells of the tables of a document, or of one section of it."""
+    part = text.partition(f"## {section}\n")[2].partition("\n## ")[0] if section else text
+    return {name for cell in re.findall(r"^\| (`.*?`|\w+)[^|]* \|", part, re.MULTILINE) for name in re.findall(r"[\w-]+", cell)}
+
+
+def commands(group=None, prefix="farm"):
+    for name, command in (group or get_command(app)).commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}"
+
+
+def test_every_command_is_in_the_readme():
+    missing = [command for command in commands() if f"`{command}" not in README]
+    assert not missing
+
+
+def test_every_command_that_the_readme_names_is_there():
+    known = set(commands()) | {"farm db", "farm bench"}
+    for words in re.findall(r"`farm ([a-z]+)", README):
+        assert f"farm {words}" in known
+
+
+def test_every_setting_is_documented():
+    text = (ROOT / "docs" / "settings.md").read_text()
+    assert set(re.findall(r"^\| `(FARM_\w+)`", text, re.MULTILINE)) == {f"FARM_{name.upper()}" for name in FarmSettings.model_fields}
+
+
+def test_every_key_of_a_campaign_is_documented():
+    text = (ROOT / "docs" / "campaign-file.md").read_text()
+    keys = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert keys == set(Campaign.model_fields) | set(Settings.model_fields)
+    assert all(f"`{name}`" in text for name in (*LATER, *SCHEDULERS))
+
+
+def test_the_campaign_in_the_readme_is_one(tmp_path):
+    (block,) = [block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "spring-launch" in block]
+    path = tmp_path / "c.yaml"
+    path.write_text(block)
+    assert load_campaign(path).campaign.name == "spring-launch"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_example_is_a_campaign(path):
+    load_campaign(path)
+
+
+def test_every_target_that_the_readme_names_is_in_the_makefile():
+    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`?make ([a-z]+)", README)) <= targets
+
+
+def test_every_link_leads_somewhere():
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_function_in_a_renders_life_exists():
+    names = set(re.findall(r"`((?:farm|actors|storage)\.[\w.]+)`", LIFE))
+    assert len(names) >= 15
+    for name in names - {"farm.yaml"}:
+        path, *inside = _split(name)
+        source = path.read_text()
+        for part in inside:
+            assert re.search(rf"^\s*(def|class) {part}\b", source, re.MULTILINE), name
+
+
+def _split(name):
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        path = ROOT.joinpath(*parts[:length]).with_suffix(".py")
+        if path.is_file():
+            return path, *parts[length:]
+    raise AssertionError(f"no module {name}")
+
+
+def test_the_states_in_a_renders_life_are_the_states():
+    assert rows(LIFE, "Where a render can be") - {"state"} == {state.value for state in RenderState}
+
+
+def test_every_metric_is_documented(watching):
+    from farm.metrics import Metrics
+
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    documented = set(re.findall(r"^\| `(farm_\w+)`", text, re.MULTILINE))
+    served = set()
+    for family in Metrics(watching).registry.collect():
+        served.add(f"{family.name}_total" if family.type == "counter" else family.name)
+    assert served == documented
