@@ -52,7 +52,7 @@ class Settings(BaseSettings):
 
     @property
     def home_digest(self) -> str:
-        return hashlib.sha256(str(self.home).encode()).hexdigest()[:10]
+        return _digest(str(self.home))
 
     @property
     def ray_folder(self) -> Path:
@@ -76,13 +76,18 @@ class Settings(BaseSettings):
         gpus = cuda_devices() if self.device != "cpu" else 0
         return FleetSettings(
             address=self.ray,
-            namespace=f"farm-{self.home_digest}",
+            # Workers are found again by name: only those that write to the same place, on the same kind of device, are ours.
+            namespace=f"farm-{self.home_digest}-{_digest(f'{self.outputs_folder} {self.device} {self.threads}')}",
             outputs=str(self.outputs_folder),
             device=self.device,
             threads=self.threads,
             gpus=1.0 if gpus else 0.0,
             size=self.workers or gpus or max(1, (os.cpu_count() or 1) // self.threads),
         )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def cuda_devices() -> int:

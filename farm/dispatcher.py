@@ -30,7 +30,7 @@ from storage.database import open_database
 from storage.errors import OutputsError
 from storage.outputs import Outputs, open_outputs
 from storage.queue import Queue
-from storage.rows import CampaignRow, Chunk, OpenCampaign, RenderOutcome, Settlement, WorkerRow
+from storage.rows import CampaignRow, Chunk, OpenCampaign, RenderOutcome, Settlement
 from storage.states import Reason, RenderState
 from storage.watching import Watching
 
@@ -56,10 +56,9 @@ class Dispatcher:
         self._fleet = fleet
         self._fleet_size = fleet_size
         self._plan = lru_cache(maxsize=64)(self._load_plan)
-        self._leased: dict[int, Chunk] = {}
+        self._leased: dict[tuple[int, int], Chunk] = {}
         self._failed_starts = 0
         self._next_heartbeat = 0.0
-        self._roster: list[WorkerRow] = []
         self._adopt(now)
         self._session = queue.begin_session(host=platform.node(), pid=os.getpid(), now=now)
 
@@ -69,11 +68,17 @@ class Dispatcher:
         self._grow(open_campaigns, now)
         seats = assign(open_campaigns, self._free_workers())
         for chunk in self._queue.claim(self._session, [(seat.campaign_id, seat.worker) for seat in seats], now):
-            self._leased[chunk.id] = chunk
+            self._leased[chunk.id, chunk.lease] = chunk
             self._fleet.submit(chunk.worker, self._job(chunk))
         results = self._fleet.collect(COLLECT_S)
         self._settle(results, now)
         self._beat(now)
+
+    def end(self, now: float) -> None:
+        """End the workers and this session; what they had goes back into the queue."""
+        self._fleet.end()
+        self._watching.save_workers(self._session, [], now)
+        self._queue.end_sessions(silent_since=now, now=now)
 
     # --- taking over ---
 
@@ -116,11 +121,8 @@ class Dispatcher:
             self._next_heartbeat = now + HEARTBEAT_S
             self._queue.heartbeat(self._session, now)
             self._settle(self._fleet.ask_health(now), now)
+            self._watching.save_workers(self._session, self._fleet.rows(), now)
         self._watch_starts()
-        roster = self._fleet.rows()
-        if roster != self._roster:
-            self._watching.save_workers(self._session, roster, now)
-            self._roster = roster
 
     def _watch_starts(self) -> None:
         """Where no worker can start, say so on every open campaign rather than try for ever."""
@@ -164,8 +166,8 @@ class Dispatcher:
             self._finish(campaign_id)
 
     def _settlement(self, result: ChunkResult) -> Settlement:
-        chunk = self._leased.pop(result.chunk_id, None)
-        if result.failure is None or chunk is None or chunk.lease != result.lease:
+        chunk = self._leased.pop((result.chunk_id, result.lease), None)
+        if result.failure is None or chunk is None:
             return _settled(result)
         verdict = after_failure(result.failure, chunk)
         failed = _settled(result, failures=chunk.failures, losses=chunk.losses)
@@ -265,7 +267,7 @@ def main() -> None:
     log.info("Dispatching with up to %d workers. action=begin pid=%d", fleet_settings.size, os.getpid())
     while not stop.is_set():
         dispatcher.tick(time.time())
-    fleet.end()
+    dispatcher.end(time.time())
     log.info("Stopped. action=end")
 
 

@@ -2,7 +2,8 @@
 read from it when somebody asks. No label is ever an id.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -22,7 +23,7 @@ _LOAD_BUCKETS = (0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 class Metrics:
     """The metrics of one API process, in a registry of their own."""
 
-    def __init__(self, watching: Watching) -> None:
+    def __init__(self, watching: Watching, clock: Callable[[], float] = time.time) -> None:
         self.registry = CollectorRegistry()
         self._watching = watching
         self._seen = watching.last_attempt()
@@ -38,7 +39,7 @@ class Metrics:
         self._fill = Gauge("farm_batch_fill_ratio", "Filled places of all places, over the last chunk.", ["model"], registry=r)
         self._uploads = Counter("farm_uploads", "Files written to the outputs.", ["model"], registry=r)
         self._upload_bytes = Counter("farm_upload_bytes", "Bytes written to the outputs.", ["model"], registry=r)
-        r.register(_DatabaseGauges(watching))
+        r.register(_DatabaseGauges(watching, clock))
 
     def text(self) -> bytes:
         """The exposition text, brought up to date first."""
@@ -69,13 +70,15 @@ class Metrics:
 
 # Below this the pipeline was warm: looking it up takes microseconds, reading the smallest model tens of milliseconds.
 _LOADED_S = 0.005
+_WORKERS_SEEN_S = 15.0  # five heartbeats of a dispatcher
 
 
 class _DatabaseGauges(Collector):
     """What the job database says at the moment of asking."""
 
-    def __init__(self, watching: Watching) -> None:
+    def __init__(self, watching: Watching, clock: Callable[[], float]) -> None:
         self._watching = watching
+        self._clock = clock
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         queue = GaugeMetricFamily(
@@ -86,7 +89,7 @@ class _DatabaseGauges(Collector):
             queue.add_metric([backlog.model, RenderState.RUNNING], backlog.running)
         yield queue
         workers = GaugeMetricFamily("farm_workers", "Workers by state.", labels=["state"])
-        seen = [worker.state for worker in self._watching.workers()]
+        seen = [worker.state for worker in self._watching.workers(seen_since=self._clock() - _WORKERS_SEEN_S)]
         for state in WORKER_STATES:
             workers.add_metric([state], seen.count(state))
         yield workers

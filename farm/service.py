@@ -21,6 +21,7 @@ from storage.rows import CampaignRow, NewCampaign, WorkerRow
 from storage.watching import Watching
 
 Json = dict[str, Any]
+WORKERS_SEEN_S = 15.0  # five heartbeats of a dispatcher
 
 
 class Service:
@@ -118,7 +119,7 @@ class Service:
         return draw_sheet(expansion_of(campaign.spec), done, self._outputs)
 
     def workers(self) -> list[WorkerRow]:
-        return self._watching.workers()
+        return self._watching.workers(seen_since=self._clock() - WORKERS_SEEN_S)
 
     def picture(self, key: str) -> bytes:
         with self._outputs.open(key) as file:

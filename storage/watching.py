@@ -35,9 +35,10 @@ class Watching:
                 rows = [{**asdict(worker), "session_id": session, "seen_at": now} for worker in seen]
                 connection.execute(insert(workers), rows)
 
-    def workers(self) -> list[WorkerRow]:
+    def workers(self, *, seen_since: float) -> list[WorkerRow]:
+        """The workers that a dispatcher has seen since then; those of one that was killed fall silent."""
         with self._reader.connect() as connection:
-            rows = connection.execute(select(workers).order_by(workers.c.name)).all()
+            rows = connection.execute(select(workers).where(workers.c.seen_at >= seen_since).order_by(workers.c.name)).all()
         return [WorkerRow(**{name: row._mapping[name] for name in WorkerRow.__dataclass_fields__}) for row in rows]
 
     def backlog(self) -> list[Backlog]:
