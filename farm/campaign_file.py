@@ -1,13 +1,14 @@
 """From a campaign file on disk to a campaign that needs nothing beside it: CSV files are read in, paths made absolute."""
 
 import csv
+import io
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from farm.campaign import Campaign, parse_campaign
-from farm.document import Document, DocumentError, Problem, read_document
+from farm.document import Document, DocumentError, Problem, read_document, read_text
 
 
 @dataclass(frozen=True)
@@ -53,18 +54,13 @@ def _with_numbers(row: dict[str, str]) -> dict[str, str | int | float]:
 def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file with a heading line. Raises ValueError, naming file and line, for what is no clean table."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file, strict=True))
-    except FileNotFoundError as exc:
-        raise ValueError(f"there is no file {path}.") from exc
-    except UnicodeDecodeError as exc:
-        raise ValueError(f"{path} is not UTF-8 text (byte {exc.start}): save it as UTF-8.") from exc
-    except OSError as exc:
-        raise ValueError(f"{path} cannot be read ({exc.strerror}).") from exc
+        rows = list(csv.reader(io.StringIO(read_text(path), newline=""), strict=True))
     except csv.Error as exc:
-        raise ValueError(f"{path} is no CSV table: {exc}.") from exc
+        raise ValueError(f"{path}: the file is no CSV table: {exc}.") from exc
+    except ValueError as exc:
+        raise ValueError(f"{path}: {exc}") from exc
     if len(rows) < 2:
-        raise ValueError(f"{path} is empty: a heading line and at least one row are expected.")
+        raise ValueError(f"{path}: the file is empty: a heading line and at least one row are expected.")
     heading = [cell.strip() for cell in rows[0]]
     if not all(heading) or len(set(heading)) < len(heading):
         raise ValueError(f"{path}:1: every column needs a heading of its own.")

@@ -65,18 +65,24 @@ def _sentence(problem: Problem, document: Document | None) -> str:
 
 def read_document(path: Path) -> Document:
     """Parse a file. Raises DocumentError, naming file and line, for what is no plain mapping."""
-    source = str(path)
+    try:
+        return parse_document(read_text(path), str(path))
+    except ValueError as exc:
+        raise RequestError(f"{path}: {exc}") from exc
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that a stranger wrote. Raises ValueError, as a sentence, where there is none to be had."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise RequestError(f"{source}: the file is larger than {MAX_BYTES >> 20} MB: put long lists into a CSV file.")
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as exc:
-        raise RequestError(f"{source}: there is no such file.") from exc
+            raise ValueError(f"the file is larger than {MAX_BYTES >> 20} MB.")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as exc:
-        raise RequestError(f"{source}: the file is not UTF-8 text (byte {exc.start}): save it as UTF-8.") from exc
+        raise ValueError(f"the file is not UTF-8 text (byte {exc.start}): save it as UTF-8.") from exc
+    except FileNotFoundError as exc:
+        raise ValueError("there is no such file.") from exc
     except OSError as exc:
-        raise RequestError(f"{source}: the file cannot be read ({exc.strerror}).") from exc
-    return parse_document(text, source)
+        raise ValueError(f"the file cannot be read ({exc.strerror}).") from exc
 
 
 def parse_document(text: str, source: str) -> Document:

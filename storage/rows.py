@@ -10,10 +10,9 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CampaignRow:
-    """A campaign as stored, with its counts."""
+class NewCampaign:
+    """What submitting writes; its chunks follow it in the same transaction."""
 
-    id: int
     project: str
     name: str
     spec: Json = field(repr=False)
@@ -23,6 +22,13 @@ class CampaignRow:
     priority: int
     max_workers: int | None
     total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignRow(NewCampaign):
+    """A campaign as stored, with its counts."""
+
+    id: int
     done: int
     failed: int
     held: int
@@ -46,21 +52,6 @@ class CampaignRow:
     @property
     def queued(self) -> int:
         return self.total - self.done - self.failed - self.held - self.running
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewCampaign:
-    """What submitting writes; its chunks follow it in the same transaction."""
-
-    project: str
-    name: str
-    spec: Json = field(repr=False)
-    fingerprint: str
-    model: str
-    model_digest: str
-    priority: int
-    max_workers: int | None
-    total: int
 
 
 @dataclass(frozen=True, kw_only=True)

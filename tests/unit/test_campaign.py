@@ -104,7 +104,7 @@ def test_a_range_includes_both_ends_and_steps_exactly():
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "there is no file"),
+        (None, "places.csv: there is no such file"),
         (b"", "empty"),
         (b"place\n", "empty"),
         (b"place,mood\non a beach\n", ":2: the row has 1 cells"),
