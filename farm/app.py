@@ -3,11 +3,13 @@
 import json
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from fastapi import FastAPI
@@ -62,8 +64,13 @@ def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
         at = _published_url(settings) or "another address"
         raise RequestError(f"A farm runs on {settings.home} already (at {at}): use `farm submit --wait FILE`, or another --home.") from exc
     try:
-        supervisor = Supervisor(settings)
-        with serve(make_app(settings), port) as url, _published(settings, url):
+        # Ray's files: a short path, whatever the home is called, since that of a unix socket in it may have 107 bytes.
+        with (
+            TemporaryDirectory(prefix="farm-ray-", ignore_cleanup_errors=True) as ray_folder,
+            serve(make_app(settings), port) as url,
+            _published(settings, url),
+        ):
+            supervisor = Supervisor(settings, (sys.executable, "-m", "farm.dispatcher", ray_folder))
             try:
                 yield RunningFarm(url, supervisor)
             finally:

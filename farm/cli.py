@@ -1,5 +1,6 @@
 """The `farm` command: finds what was asked for, and turns errors into a sentence and an exit code."""
 
+import signal
 import sys
 
 import typer
@@ -34,6 +35,7 @@ app.add_typer(bench.app, name="bench")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. Exit codes: 0 fine, 1 the work failed, 2 the request was wrong."""
+    signal.signal(signal.SIGTERM, _leave)
     try:
         app(args=arguments)
     except RequestError as exc:
@@ -42,6 +44,11 @@ def main(arguments: list[str] | None = None) -> None:
     except SeedbedError as exc:
         say_error(exc)
         sys.exit(FAILED)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """Leave by the ordinary way out, so that what was started is ended."""
+    sys.exit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import secrets
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +52,6 @@ class Settings(BaseSettings):
     @property
     def home_digest(self) -> str:
         return _digest(str(self.home))
-
-    @property
-    def ray_folder(self) -> Path:
-        """Short, whatever the home is called: the path of a unix socket in it may have 107 bytes."""
-        return Path(tempfile.gettempdir()) / f"farm-{os.getuid()}-{self.home_digest}"
 
     def dispatcher_environment(self) -> dict[str, str]:
         """The environment of the dispatcher, complete. Ray reads how to authenticate when it is imported, so it must be told here.

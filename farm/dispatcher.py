@@ -8,7 +8,6 @@ import contextlib
 import logging
 import os
 import platform
-import shutil
 import signal
 import sys
 import threading
@@ -16,6 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
+from pathlib import Path
 
 from actors.fleet import Fleet, connect
 from actors.jobs import ChunkJob, ChunkResult, PictureJob
@@ -243,15 +243,13 @@ def _given_up(job: ChunkJob, picture: PictureJob, reason: Reason, detail: str) -
 
 
 def main() -> None:
-    """Dispatch until the parent says stop or is gone. Its settings come as the first line of standard input."""
+    """Dispatch until the parent says stop or is gone. Settings come as the first line of standard input; the argument is Ray's folder."""
     settings = Settings.model_validate_json(sys.stdin.readline())
     log_to_file(settings.log_folder / "dispatcher.log")
     stop = threading.Event()
     threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
     fleet_settings = settings.fleet()
-    if fleet_settings.address == "local":
-        shutil.rmtree(settings.ray_folder, ignore_errors=True)  # what a killed cluster of this home left behind
-    connect(fleet_settings, settings.ray_folder)
+    connect(fleet_settings, Path(sys.argv[1]))
     signal.signal(signal.SIGTERM, lambda *_: stop.set())  # after Ray has put its own in place
     engine = open_database(settings.database_url)
     fleet = Fleet(fleet_settings)

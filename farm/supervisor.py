@@ -3,10 +3,9 @@
 import contextlib
 import logging
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from farm.config import Settings
 
@@ -28,7 +27,7 @@ def pauses() -> Iterator[float]:
 class Supervisor:
     """One child process, restarted with growing pauses until `stop`."""
 
-    def __init__(self, settings: Settings, *, command: tuple[str, ...] = (sys.executable, "-m", "farm.dispatcher")) -> None:
+    def __init__(self, settings: Settings, command: Sequence[str]) -> None:
         self._settings = settings
         self._command = command
         self._environment = settings.dispatcher_environment()

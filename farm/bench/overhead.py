@@ -107,7 +107,7 @@ def _farm(client: Client, watching: Watching, pictures: int, k: int) -> tuple[fl
             return time.perf_counter() - began, [row.facts for row in watching.attempts_after(seen)]
         if status["state"] in ("failed", "stopped"):
             raise WorkError(f"The campaign of the measurement is {status['state']}: {status['halted'] or status['failures']}")
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def _campaign(pictures: int, k: int) -> Campaign:

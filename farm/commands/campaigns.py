@@ -13,7 +13,7 @@ from farm.app import open_client, running_farm
 from farm.campaign_file import load_campaign
 from farm.client import Client
 from farm.commands.farms import report
-from farm.commands.progress import follow
+from farm.commands.progress import follow, states_of
 from farm.commands.shared import AsJson, CampaignName, CampaignPath, Home, Project, err, out, print_json, say, settings_for
 from storage.errors import RequestError, WorkError
 
@@ -84,11 +84,19 @@ def watch(campaign: CampaignName, home: Home = None, project: Project = None, as
     with open_client(settings) as client:
         if running_farm(settings) is None and client.status(campaign)["state"] in ("queued", "running"):
             raise RequestError("No farm is running, so nothing moves: start one with `farm up`, or use `farm run FILE`.")
-        answer = follow(client, campaign, quiet=as_json)
-    if as_json:
-        print_json(answer)
+        answer = _follow_as_json(client, campaign) if as_json else follow(client, campaign, quiet=False)
     if answer["state"] != "done":
         raise WorkError(f"The campaign {campaign} is {answer['state']}: {answer['halted'] or '`farm status` says why.'}")
+
+
+def _follow_as_json(client: Client, campaign: str) -> Json:
+    """A line for each change, the last one at the end."""
+    last: Json = {}
+    for answer in states_of(client, campaign):
+        if answer != last:
+            print_json(answer)
+        last = answer
+    return last
 
 
 def sheet(

@@ -22,14 +22,15 @@ class _Rate(ProgressColumn):
 
 def follow(client: Client, name: str, *, quiet: bool, check: Callable[[], None] = lambda: None) -> Json:
     """Wait until a campaign is done, failed or stopped, showing how far it is; returns its last status. `check` may raise."""
-    states = _states(client, name, check)
+    states = states_of(client, name, check)
     if quiet:
         *_, last = states
         return last
     return _with_bar(states, name) if err.is_terminal else _with_lines(states, name)
 
 
-def _states(client: Client, name: str, check: Callable[[], None]) -> Iterator[Json]:
+def states_of(client: Client, name: str, check: Callable[[], None] = lambda: None) -> Iterator[Json]:
+    """A campaign's status again and again, until it is done, failed or stopped."""
     while True:
         status = client.status(name)
         yield status
