@@ -20,12 +20,20 @@ from actors.recipe import Group, Recipe
 from storage.errors import SeedbedError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_PROMPTS_KEPT = 4096
+_PROMPTS_KEPT = 512  # 120 MB of Stable Diffusion's, of the device's own memory
 _PIPELINES_KEPT = 2
 
 
 class BadRequest(SeedbedError):
     """No worker can ever paint this."""
+
+
+class PromptTooLong(BadRequest):
+    """A prompt would be cut off; `text` is it."""
+
+    def __init__(self, text: str, tokens: int, room: int) -> None:
+        super().__init__(f"A prompt has {tokens} tokens and the model reads {room}: shorten {text[:80]!r}.")
+        self.text = text
 
 
 @dataclass
@@ -142,7 +150,7 @@ class Engine:
             """[1, tokens, width]: always at this one shape, so that a prompt's numbers never depend on its neighbours."""
             tokens, room = len(pipe.tokenizer(text).input_ids), pipe.tokenizer.model_max_length
             if tokens > room:
-                raise BadRequest(f"A prompt has {tokens} tokens and the model reads {room}: shorten {text[:80]!r}.")
+                raise PromptTooLong(text, tokens, room)
             embedding: Tensor = pipe.encode_prompt(text, self.device, 1, False)[0]
             return embedding
 

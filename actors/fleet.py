@@ -1,4 +1,4 @@
-"""All workers, as the dispatcher handles them: found, started, fed, heard from and given up. Every Ray call is in this file."""
+"""All workers, as the dispatcher handles them: found, started, fed, heard from and given up. Ray is called from here alone."""
 
 import time
 from collections.abc import Iterable

@@ -39,6 +39,7 @@ class FailureKind(StrEnum):
     """Why a whole attempt failed, each with a rule of its own in `farm.policy.after_failure`."""
 
     BAD_REQUEST = "bad_request"
+    BAD_SPEC = "bad_spec"
     OUT_OF_MEMORY = "out_of_memory"
     OUTPUTS = "outputs"
     WORKER_LOST = "worker_lost"
@@ -59,6 +60,7 @@ class Facts:
 
     load_s: float = 0.0
     batch_s: tuple[float, ...] = ()
+    megapixel_steps: float = 0.0
     encode_s: float = 0.0
     pictures: int = 0
     slots: int = 0
@@ -88,7 +90,6 @@ class Health:
     device: str
     numerics_class: str
     warm: str | None
-    painting: bool
     mailbox: tuple[ChunkResult, ...] = ()
     """Results that no dispatcher has acknowledged."""
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from safetensors import SafetensorError, safe_open
 
 from storage.errors import RequestError
 
@@ -42,7 +44,7 @@ def find_model(name: str) -> Model:
     """
     if name == "seedling":
         return inspect_model(name, SEEDLING)
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # noqa: PTH112  # says no to impossible names, where Path raises
         return inspect_model(name, Path(name).absolute())
     if hub := _HUB_ID.fullmatch(name):
         return inspect_model(name, _fetch(hub["repo"], hub["revision"]))
@@ -53,7 +55,7 @@ def find_model(name: str) -> Model:
 
 def inspect_model(name: str, folder: Path) -> Model:
     """Look at a diffusers folder without loading it."""
-    index = _read_json(folder / "model_index.json", name)
+    index = read_json(folder / "model_index.json", name)
     pipeline = str(index.get("_class_name"))
     if pipeline not in PIPELINES:
         raise RequestError(f"The model {name} is a {pipeline}; those that can be painted are {', '.join(PIPELINES)}.")
@@ -66,16 +68,29 @@ def inspect_model(name: str, folder: Path) -> Model:
         pipeline=pipeline,
         batch=_BATCH.get(name, DEFAULT_BATCH),
         size=_native_size(folder, name),
-        scheduler_config=_read_json(folder / "scheduler" / "scheduler_config.json", name),
+        scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json", name),
     )
+
+
+def read_json(path: Path, name: str) -> dict[str, Any]:
+    """A JSON object of a model's folder. Raises RequestError, as a sentence about the model."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise RequestError(f"The model {name} is no diffusers folder: {path} is missing.") from exc
+    except (OSError, ValueError) as exc:
+        raise RequestError(f"The model {name} cannot be read: {path} is no JSON file ({exc}).") from exc
+    if not isinstance(value, dict):
+        raise RequestError(f"The model {name} cannot be read: {path} is not a JSON object.")
+    return value
 
 
 def _native_size(folder: Path, name: str) -> tuple[int, int]:
     """Width and height that the model was trained at, in pixels."""
-    latent = _read_json(folder / "unet" / "config.json", name).get("sample_size", 64)
-    levels = len(_read_json(folder / "vae" / "config.json", name).get("block_out_channels", [0] * 4))
-    side = int(latent) * 2 ** (levels - 1)
-    return side, side
+    latent = read_json(folder / "unet" / "config.json", name).get("sample_size", 64)
+    levels = len(read_json(folder / "vae" / "config.json", name).get("block_out_channels", [0] * 4))
+    height, width = latent if isinstance(latent, list) else (latent, latent)
+    return int(width) * 2 ** (levels - 1), int(height) * 2 ** (levels - 1)
 
 
 def weights_digest(folder: Path) -> str:
@@ -90,7 +105,14 @@ def weights_digest(folder: Path) -> str:
 
 
 def _require_weights(name: str, component: Path) -> None:
-    if any(component.glob("*.safetensors")):
+    weights = sorted(component.glob("*.safetensors"))
+    for path in weights:
+        try:
+            with safe_open(path, framework="np"):  # reads the header alone
+                pass
+        except (SafetensorError, OSError) as exc:
+            raise RequestError(f"The model {name} has weights that cannot be read: {path} is no whole safetensors file ({exc}).") from exc
+    if weights:
         return
     if component.is_dir() and any(path.suffix in _PICKLES for path in component.iterdir()):
         raise RequestError(
@@ -98,18 +120,6 @@ def _require_weights(name: str, component: Path) -> None:
             f"save it again with `pipeline.save_pretrained(folder, safe_serialization=True)`."
         )
     raise RequestError(f"The model {name} has no weights in {component.name}/: a *.safetensors file is expected in {component}.")
-
-
-def _read_json(path: Path, name: str) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as exc:
-        raise RequestError(f"The model {name} is no diffusers folder: {path} is missing.") from exc
-    except (OSError, ValueError) as exc:
-        raise RequestError(f"The model {name} cannot be read: {path} is no JSON file ({exc}).") from exc
-    if not isinstance(value, dict):
-        raise RequestError(f"The model {name} cannot be read: {path} is not a JSON object.")
-    return value
 
 
 def _fetch(repo: str, revision: str) -> Path:

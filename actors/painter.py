@@ -4,7 +4,6 @@ import platform
 import threading
 import time
 import traceback
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ import torch
 import transformers
 
 from actors import encode
-from actors.engine import BadRequest, Engine, Painted
+from actors.engine import BadRequest, Engine, Painted, PromptTooLong
 from actors.jobs import ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key
 from actors.recipe import Json
 from storage.errors import OutputsError
@@ -35,15 +34,10 @@ class Painter:
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="writer")
         self._mailbox: dict[tuple[int, int], ChunkResult] = {}
         self._lock = threading.Lock()
-        self._painting = False
 
     def paint(self, job: ChunkJob) -> ChunkResult:
         """Paint every picture of a chunk, write it out, and answer with what happened. Failures are answers too."""
-        self._painting = True
-        try:
-            result = self._try_to_paint(job)
-        finally:
-            self._painting = False
+        result = self._try_to_paint(job)
         with self._lock:
             self._mailbox[job.chunk_id, job.lease] = result
         return result
@@ -63,7 +57,6 @@ class Painter:
             device=str(self._engine.device),
             numerics_class=self._engine.numerics_class,
             warm=newest[0] if newest else None,
-            painting=self._painting,
             mailbox=mailbox,
         )
 
@@ -88,9 +81,18 @@ class Painter:
 
     def _paint_batches(self, job: ChunkJob) -> tuple[list[RenderOutcome], Facts]:
         writes: list[Future[_Written]] = []
+        refused: list[RenderOutcome] = []
         load_s, batch_s = 0.0, []
-        for batch in _batches(job):
-            painted = self._engine.paint([job.recipe(p) for p in batch], job.model_folder, job.previews_every)
+        left = list(job.pictures)
+        while left:
+            batch, left = left[: job.group.batch], left[job.group.batch :]
+            try:
+                painted = self._engine.paint([job.recipe(p) for p in batch], job.model_folder, job.previews_every)
+            except PromptTooLong as exc:
+                too_long = [p for p in batch if exc.text in (p.prompt, p.negative)]
+                refused += [_ended(job, p, RenderState.FAILED, Reason.BAD_REQUEST, str(exc)) for p in too_long]
+                left = [p for p in batch if p not in too_long] + left
+                continue
             load_s += painted.load_s
             batch_s.append(painted.paint_s)
             for k, picture in enumerate(batch):
@@ -98,25 +100,26 @@ class Painter:
             if len(writes) > _WAITING_BATCHES * job.group.batch:
                 writes[-_WAITING_BATCHES * job.group.batch].result()  # the device waits only when the writers are far behind
         written = [write.result() for write in writes]
+        slots = len(batch_s) * job.group.batch
         facts = Facts(
             load_s=load_s,
             batch_s=tuple(batch_s),
+            megapixel_steps=slots * job.group.megapixel_steps,
             encode_s=sum(w.seconds for w in written),
             pictures=len(written),
-            slots=len(batch_s) * job.group.batch,
+            slots=slots,
             uploads=sum(w.files for w in written),
             upload_bytes=sum(w.bytes for w in written),
         )
-        return [w.outcome for w in written], facts
+        return refused + [w.outcome for w in written], facts
 
     def _write(self, job: ChunkJob, picture: PictureJob, painted: Painted, k: int, seconds: float) -> "_Written":
         started = time.perf_counter()
         recipe = job.recipe(picture)
         pixels = painted.pixels[k]
         if pixels is None:
-            detail = "The model gave numbers that are no picture (not finite, or one flat colour)."
-            held = RenderOutcome(
-                number=picture.number, digest=recipe.digest, state=RenderState.HELD, reason=Reason.BAD_OUTPUT, detail=detail
+            held = _ended(
+                job, picture, RenderState.HELD, Reason.BAD_OUTPUT, "The model's numbers are no picture: not finite, or one flat colour."
             )
             return _Written(held, time.perf_counter() - started, 0, 0)
         record = {
@@ -154,9 +157,8 @@ class _Written:
         self.outcome, self.seconds, self.files, self.bytes = outcome, seconds, files, total
 
 
-def _batches(job: ChunkJob) -> Iterator[tuple[PictureJob, ...]]:
-    for start in range(0, len(job.pictures), job.group.batch):
-        yield job.pictures[start : start + job.group.batch]
+def _ended(job: ChunkJob, picture: PictureJob, state: RenderState, reason: Reason, detail: str) -> RenderOutcome:
+    return RenderOutcome(number=picture.number, digest=job.recipe(picture).digest, state=state, reason=reason, detail=detail)
 
 
 def _versions() -> Json:

@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from farm.document import DocumentError
+from farm.document import MAX_PROBLEMS, DocumentError
 from farm.metrics import Metrics
 from farm.service import Json, Service
 from storage.errors import DatabaseError, NotFound, OutputsError, RequestError, SeedbedError
@@ -36,6 +36,7 @@ def make_api(service: Service, metrics: Metrics, *, home: str) -> FastAPI:
     # A page on the web must not reach the farm through a name that it points at this machine.
     api.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
     api.add_exception_handler(SeedbedError, _refuse)
+    api.add_exception_handler(Exception, _apologize)
 
     api.include_router(_campaign_routes(service), prefix="/api/v1")
     api.include_router(_farm_routes(service, home), prefix="/api/v1")
@@ -101,5 +102,13 @@ def _farm_routes(service: Service, home: str) -> APIRouter:
 
 def _refuse(_request: Request, exc: Exception) -> JSONResponse:
     code = next(code for kind, code in _STATUS if isinstance(exc, kind))
-    problems = [{"path": list(p.path), "message": p.message} for p in exc.problems] if isinstance(exc, DocumentError) else []
+    problems = [{"path": list(p.path), "message": p.message} for p in exc.problems[:MAX_PROBLEMS]] if isinstance(exc, DocumentError) else []
     return JSONResponse({"error": str(exc), "problems": problems}, status_code=code)
+
+
+def _apologize(_request: Request, exc: Exception) -> JSONResponse:
+    """For what nobody foresaw: a sentence to whoever asked; the server logs the rest."""
+    return JSONResponse(
+        {"error": f"The farm could not answer ({type(exc).__name__}): this is a fault of the farm, not of the request.", "problems": []},
+        500,
+    )

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from farm.api import make_api
 from farm.client import Client
 from farm.config import Settings
+from farm.logs import log_to_file
 from farm.metrics import Metrics
 from farm.service import Service
 from farm.supervisor import Supervisor
@@ -63,6 +64,11 @@ def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
     except Timeout as exc:
         at = _published_url(settings) or "another address"
         raise RequestError(f"A farm runs on {settings.home} already (at {at}): use `farm submit --wait FILE`, or another --home.") from exc
+    except OSError as exc:
+        raise RequestError(
+            f"The home {settings.home} cannot be used ({exc.strerror or exc}): make it writable, or choose another."
+        ) from exc
+    log_to_file(settings.log_folder / "api.log")
     try:
         # Ray's files: a short path, whatever the home is called, since that of a unix socket in it may have 107 bytes.
         with (
@@ -89,7 +95,7 @@ def serve(app: FastAPI, port: int) -> Iterator[str]:
     except OSError as exc:
         listener.close()
         raise RequestError(f"Port {port} on {HOST} is taken ({exc.strerror}): choose another with --port or FARM_PORT.") from exc
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     listener.listen(128)  # connections wait in the kernel until the server is up, so nobody has to
     thread.start()

@@ -1,15 +1,17 @@
 """Axes: the named lists that a campaign varies."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 Scalar = str | int | float
 Value = Scalar | Mapping[str, Scalar]
 
-MAX_VALUES = 1_000_000
+MAX_VALUES = 100_000
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ def parse_axis(name: str, raw: object) -> Axis:
 
 def range_values(raw: object) -> Sequence[int | float]:
     """`[first, last, step]` with both ends included. Decimal steps are exact: 0.1, 0.2, 0.3."""
-    if not (isinstance(raw, list) and len(raw) == 3 and all(isinstance(v, int | float) and not isinstance(v, bool) for v in raw)):
-        raise AxisError("a range is three numbers: [first, last, step].")
+    if not (isinstance(raw, list) and len(raw) == 3 and all(_is_number(v) for v in raw)):
+        raise AxisError("a range is three finite numbers: [first, last, step].")
     first, last, step = (Decimal(str(v)) for v in raw)
     if step == 0:
         raise AxisError("the step of a range must not be 0.")
@@ -81,6 +83,15 @@ def range_values(raw: object) -> Sequence[int | float]:
     return [int(v) if whole else float(v) for v in (first + step * k for k in range(count))]
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether a text has characters that a terminal or a file format could take for orders; lone surrogates cannot be written at all."""
+    return any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in text)
+
+
 def _check_scalar(value: object, index: int) -> None:
     if isinstance(value, bool):
         raise AxisError(f"YAML reads this as {str(value).lower()}, not as text: put it in quotes.", index)
@@ -88,6 +99,10 @@ def _check_scalar(value: object, index: int) -> None:
         raise AxisError("some values of the axis are mappings and some are not: make all of them alike.", index)
     if not isinstance(value, str | int | float):
         raise AxisError("a value must be text or a number.", index)
+    if isinstance(value, float) and not isfinite(value):
+        raise AxisError("a number must be finite.", index)
+    if isinstance(value, str) and has_control_characters(value):
+        raise AxisError("the value has characters that cannot be printed: remove them.", index)
     if value == "":
         raise AxisError("the value is empty: write the text it stands for.", index)
 

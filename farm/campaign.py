@@ -1,6 +1,7 @@
 """A campaign as its file says it, checked: every mistake is found before anything is written or painted."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic_core import ErrorDetails
 
 from actors.schedulers import SCHEDULERS
-from farm.axes import Axis, AxisError, parse_axis
+from farm.axes import Axis, AxisError, has_control_characters, parse_axis
 from farm.document import Document, DocumentError, Path_, Problem, did_you_mean
 from farm.seeds import SEED_LIMIT
 from farm.template import Template, TemplateError
@@ -38,7 +39,7 @@ def _size(value: object) -> object:
 
 
 def _scheduler(value: object) -> object:
-    if value not in SCHEDULERS:
+    if not isinstance(value, str) or value not in SCHEDULERS:
         raise ValueError(f"there is no scheduler {value!r}: {did_you_mean(str(value), SCHEDULERS)}")
     return value
 
@@ -111,6 +112,8 @@ def _seeds(value: object) -> object:
 
 def _template(value: object) -> object:
     if isinstance(value, str):
+        if has_control_characters(value):
+            raise ValueError("the text has characters that cannot be printed: remove them.")
         try:
             Template(value)
         except TemplateError as exc:
@@ -131,13 +134,13 @@ class Campaign(BaseModel):
     model: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
     prompt: Annotated[TemplateText, StringConstraints(min_length=1)]
     negative: TemplateText = ""
-    vary: dict[AxisName, Any] = {}
-    skip: Annotated[tuple[dict[str, str | int | float], ...], Field(strict=False, max_length=1000)] = ()
+    vary: Annotated[dict[AxisName, Any], Field(max_length=20)] = {}
+    skip: Annotated[tuple[dict[str, Any], ...], Field(strict=False, max_length=1000)] = ()
     settings: Settings = Settings()
     seeds: Annotated[tuple[int, ...] | DerivedSeeds, BeforeValidator(_seeds)] = DerivedSeeds(count=1)
     previews: Previews | None = None
     priority: Annotated[int, Field(ge=0, le=100)] = 50
-    max_workers: Annotated[int, Field(ge=1)] | None = None
+    max_workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -197,6 +200,11 @@ def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
                 ("vary", axis.name),
                 f"the axis is never used: put {needed} into the prompt, or remove it ({did_you_mean(axis.name, SETTINGS)})",
             )
+            continue
+        for variable in sorted(axis.variables - used):
+            # A column that nothing uses is a note to oneself; one that is nearly a setting's name is a slip.
+            if near := get_close_matches(variable, used, n=1, cutoff=0.75):
+                yield Problem(("vary", axis.name), f"nothing uses {variable!r}: did you mean {near[0]!r}?")
 
 
 def _setting_problems(campaign: Campaign) -> Iterable[Problem]:
@@ -226,7 +234,9 @@ def _skip_problems(campaign: Campaign) -> Iterable[Problem]:
         if not rule:
             yield Problem(("skip", k), "the rule is empty and would skip everything: name what it skips.")
         for variable, value in rule.items():
-            if variable not in values:
+            if isinstance(value, bool) or not isinstance(value, str | int | float):
+                yield Problem(("skip", k, variable), "a rule names one text or number of an axis; put words like true in quotes.")
+            elif variable not in values:
                 yield Problem(("skip", k, variable), f"no axis sets {variable!r}: {did_you_mean(variable, values)}")
             elif str(value) not in values[variable]:
                 yield Problem(("skip", k, variable), f"{value!r} is no value of {variable!r}: {did_you_mean(str(value), values[variable])}")
@@ -275,5 +285,8 @@ def _problem(error: ErrorDetails, within: str | None = None) -> Problem:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes out no integer of more than 4300 digits
+        return "the number"
     return text if len(text) <= 60 else f"{text[:57]}..."

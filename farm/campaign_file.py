@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ def load_campaign(path: Path) -> CampaignFile:
     if isinstance(data.get("vary"), dict):
         data["vary"] = {name: _with_csv(raw, folder, name, document) for name, raw in data["vary"].items()}
     model = data.get("model")
-    if isinstance(model, str) and (folder / model).is_dir():
+    if isinstance(model, str) and model != "seedling" and os.path.isdir(folder / model):  # noqa: PTH112  # says no to impossible names
         data["model"] = str(folder / model)
     return CampaignFile(parse_campaign(data, document), document)
 
@@ -54,17 +55,18 @@ def _with_numbers(row: dict[str, str]) -> dict[str, str | int | float]:
 def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file with a heading line. Raises ValueError, naming file and line, for what is no clean table."""
     try:
-        rows = list(csv.reader(io.StringIO(read_text(path), newline=""), strict=True))
+        reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+        rows = [(reader.line_num, row) for row in reader if row]
     except csv.Error as exc:
         raise ValueError(f"{path}: the file is no CSV table: {exc}.") from exc
     except ValueError as exc:
         raise ValueError(f"{path}: {exc}") from exc
     if len(rows) < 2:
         raise ValueError(f"{path}: the file is empty: a heading line and at least one row are expected.")
-    heading = [cell.strip() for cell in rows[0]]
+    heading = [cell.strip() for cell in rows[0][1]]
     if not all(heading) or len(set(heading)) < len(heading):
         raise ValueError(f"{path}:1: every column needs a heading of its own.")
-    for line, row in enumerate(rows[1:], start=2):
+    for line, row in rows[1:]:
         if len(row) != len(heading):
             raise ValueError(f"{path}:{line}: the row has {len(row)} cells where the heading has {len(heading)}.")
-    return [dict(zip(heading, (cell.strip() for cell in row), strict=True)) for row in rows[1:]]
+    return [dict(zip(heading, (cell.strip() for cell in row), strict=True)) for _, row in rows[1:]]

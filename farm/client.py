@@ -97,8 +97,10 @@ class Client:
         return list(self._request("GET", "workers").json())
 
     def _json(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json | None = None) -> Json:
-        answer = self._request(method, path, params=params, body=body).json()
-        return dict(answer)
+        try:
+            return dict(self._request(method, path, params=params, body=body).json())
+        except (ValueError, TypeError) as exc:
+            raise WorkError(f"What answers at {self.url} is no farm: check FARM_URL.") from exc
 
     def _request(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json | None = None) -> httpx.Response:
         try:

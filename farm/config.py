@@ -1,4 +1,4 @@
-"""Settings: read once from the environment (FARM_…), checked, and passed down in pieces. No other file reads the environment."""
+"""Settings: read once from the environment (FARM_…), checked, and passed down in pieces. No other file reads settings from it."""
 
 import hashlib
 import os
@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from actors.fleet_settings import FleetSettings
+from storage.database import sqlite_address
 from storage.errors import RequestError
 
 
@@ -39,7 +40,7 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        return f"sqlite:///{self.home / 'farm.db'}"
+        return sqlite_address(self.home / "farm.db")
 
     @property
     def outputs_folder(self) -> Path:

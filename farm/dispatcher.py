@@ -13,12 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
 from actors.fleet import Fleet, connect
-from actors.jobs import ChunkJob, ChunkResult, PictureJob
+from actors.jobs import ChunkJob, ChunkResult, Failure, FailureKind, PictureJob
 from farm.config import Settings
 from farm.expansion import Expansion
 from farm.logs import log_to_file
@@ -27,10 +28,10 @@ from farm.policy import Again, FreeWorker, GiveUp, Halt, after_failure, assign, 
 from farm.specs import expansion_of
 from storage.campaigns import Campaigns
 from storage.database import open_database
-from storage.errors import OutputsError
+from storage.errors import SeedbedError
 from storage.outputs import Outputs, open_outputs
 from storage.queue import Queue
-from storage.rows import CampaignRow, Chunk, OpenCampaign, RenderOutcome, Settlement
+from storage.rows import CampaignRow, Chunk, RenderOutcome, Settlement
 from storage.states import Reason, RenderState
 from storage.watching import Watching
 
@@ -59,17 +60,18 @@ class Dispatcher:
         self._leased: dict[tuple[int, int], Chunk] = {}
         self._failed_starts = 0
         self._next_heartbeat = 0.0
+        # Manifests are written beside the loop: that of a million renders takes half a minute.
+        self._clerk = ThreadPoolExecutor(1, thread_name_prefix="clerk")
         self._adopt(now)
         self._session = queue.begin_session(host=platform.node(), pid=os.getpid(), now=now)
 
     def tick(self, now: float) -> None:
         """One round: claim, assign, submit, collect, settle."""
         open_campaigns = self._queue.open_campaigns(self._session)
-        self._grow(open_campaigns, now)
+        self._grow(now)
         seats = assign(open_campaigns, self._free_workers())
         for chunk in self._queue.claim(self._session, [(seat.campaign_id, seat.worker) for seat in seats], now):
-            self._leased[chunk.id, chunk.lease] = chunk
-            self._fleet.submit(chunk.worker, self._job(chunk))
+            self._submit(chunk, now)
         results = self._fleet.collect(COLLECT_S)
         self._settle(results, now)
         self._beat(now)
@@ -78,7 +80,8 @@ class Dispatcher:
         """End the workers and this session; what they had goes back into the queue."""
         self._fleet.end()
         self._watching.save_workers(self._session, [], now)
-        self._queue.end_sessions(silent_since=now, now=now)
+        self._queue.end_session(self._session, now)
+        self._clerk.shutdown()
 
     # --- taking over ---
 
@@ -92,20 +95,22 @@ class Dispatcher:
             self._fleet.acknowledge(mail)
             if counted:
                 log.info("Adopted %d results that waited with workers. action=adopt", len(counted))
-        freed = self._queue.end_sessions(silent_since=now, now=now)
+        freed = self._queue.end_all_sessions(now)
         if freed:
             log.info("Put back %d chunks that an earlier dispatcher had leased. action=free", freed)
 
     # --- the fleet ---
 
-    def _grow(self, open_campaigns: Sequence[OpenCampaign], now: float) -> None:
+    def _grow(self, now: float) -> None:
         workers = self._fleet.workers.values()
+        if len(workers) >= self._fleet_size:
+            return
         starting = sum(not worker.is_ready for worker in workers)
         count = workers_to_start(
             wanted=self._fleet_size,
             alive=len(workers) - starting,
             starting=starting,
-            work_waits=any(campaign.waiting for campaign in open_campaigns),
+            waiting_chunks=self._queue.waiting_chunks(self._fleet_size),
             pending_limit=STARTING_AT_ONCE,
         )
         for _ in range(count):
@@ -140,6 +145,17 @@ class Dispatcher:
     def _load_plan(self, campaign_id: int) -> tuple[CampaignRow, Expansion]:
         campaign = self._campaigns.by_id(campaign_id)
         return campaign, expansion_of(campaign.spec)
+
+    def _submit(self, chunk: Chunk, now: float) -> None:
+        self._leased[chunk.id, chunk.lease] = chunk
+        try:
+            job = self._job(chunk)
+        except (SeedbedError, ValueError, KeyError) as exc:  # a spec that this version cannot read must not stop the others
+            failure = Failure(kind=FailureKind.BAD_SPEC, detail=f"The stored campaign cannot be read: {exc}")
+            result = ChunkResult(chunk_id=chunk.id, campaign_id=chunk.campaign_id, lease=chunk.lease, worker=chunk.worker, failure=failure)
+            self._settle([result], now)
+            return
+        self._fleet.submit(chunk.worker, job)
 
     def _job(self, chunk: Chunk) -> ChunkJob:
         campaign, expansion = self._plan(chunk.campaign_id)
@@ -185,12 +201,14 @@ class Dispatcher:
 
     def _finish(self, campaign_id: int) -> None:
         campaign = self._campaigns.by_id(campaign_id)
-        if not campaign.state.is_final:
-            return
-        log.info("Campaign %s is %s. action=finish campaign=%d", campaign.name, campaign.state, campaign_id)
+        if campaign.state.is_final:
+            log.info("Campaign %s is %s. action=finish campaign=%d", campaign.name, campaign.state, campaign_id)
+            self._clerk.submit(self._write_manifest, campaign)
+
+    def _write_manifest(self, campaign: CampaignRow) -> None:
         try:
             write_manifest(self._campaigns, campaign, self._outputs)
-        except OutputsError as exc:
+        except SeedbedError as exc:
             log.warning("The manifest of %s was not written: %s action=manifest", campaign.name, exc)
 
 
@@ -242,7 +260,7 @@ def _given_up(job: ChunkJob, picture: PictureJob, reason: Reason, detail: str) -
 # --- the process -------------------------------------------------------------------------------------------------------
 
 
-def main() -> None:
+def dispatch() -> None:
     """Dispatch until the parent says stop or is gone. Settings come as the first line of standard input; the argument is Ray's folder."""
     settings = Settings.model_validate_json(sys.stdin.readline())
     log_to_file(settings.log_folder / "dispatcher.log")
@@ -267,6 +285,16 @@ def main() -> None:
         dispatcher.tick(time.time())
     dispatcher.end(time.time())
     log.info("Stopped. action=end")
+
+
+def main() -> None:
+    """Dispatch, and leave the sentence of what ended it as the last line for the parent to quote."""
+    try:
+        dispatch()
+    except SeedbedError as exc:
+        log.exception("The dispatcher ends. action=crash")
+        print(exc, file=sys.stderr)  # noqa: T201  # the parent reads it
+        sys.exit(1)
 
 
 def _stop_with_parent(stop: threading.Event) -> None:

@@ -2,7 +2,9 @@
 
 import datetime
 import difflib
+import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,8 @@ from storage.errors import RequestError
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 20
+MAX_PROBLEMS = 20
+_PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9]\d{0,18})(\.\d*)?([eE][-+]?\d{1,3})?|[-+]?\.\d+")
 
 Path_ = tuple[str | int, ...]
 
@@ -35,7 +39,9 @@ class DocumentError(RequestError):
 
     def __init__(self, problems: Iterable[Problem], document: "Document | None" = None) -> None:
         self.problems = list(problems)
-        super().__init__("\n".join(_sentence(problem, document) for problem in self.problems))
+        told = [_sentence(problem, document) for problem in self.problems[:MAX_PROBLEMS]]
+        more = len(self.problems) - len(told)
+        super().__init__("\n".join([*told, f"… and {more} more."] if more else told))
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,8 @@ def read_text(path: Path) -> str:
 
 
 def parse_document(text: str, source: str) -> Document:
+    if source.endswith(".json"):
+        return Document(source, _parse_json(text, source))
     try:
         _refuse_machinery(text, source)
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
@@ -99,6 +107,30 @@ def parse_document(text: str, source: str) -> Document:
         raise RequestError(f"{source}:{line}: this is not YAML: {exc.problem or exc.context}.") from exc
     except yaml.YAMLError as exc:
         raise RequestError(f"{source}: this is not YAML: {' '.join(str(exc).split())}.") from exc
+
+
+def _parse_json(text: str, source: str) -> dict[str, Any]:
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise RequestError(f"{source}: the key {key!r} stands twice in the same object: keep one of them.")
+        return dict(pairs)
+
+    def constant(word: str) -> Any:
+        raise RequestError(f"{source}: {word} is not a number that can be painted with: write a finite one.")
+
+    try:
+        data = json.loads(text, object_pairs_hook=mapping, parse_constant=constant)
+    except json.JSONDecodeError as exc:
+        raise RequestError(f"{source}:{exc.lineno}: this is not JSON: {exc.msg}.") from exc
+    except (RecursionError, ValueError) as exc:
+        raise RequestError(
+            f"{source}: this is not JSON that can be read: it is nested too deep, or has numbers that are too long."
+        ) from exc
+    if not isinstance(data, dict):
+        raise RequestError(f"{source}:1: a campaign is an object of keys and values.")
+    return data
 
 
 def _refuse_machinery(text: str, source: str) -> None:
@@ -156,12 +188,18 @@ class _Reader:
                 [Problem(path, f"{node.value!r} is no value that can be read: put it in quotes.")], Document(self._source, {}, self.lines)
             ) from exc
         if isinstance(value, float) and not math.isfinite(value):
-            message = f"{node.value} is not a number that can be painted with: write a finite one."
+            message = f"{_short(node.value)} is not a number that can be painted with: write a finite one."
+        elif isinstance(value, int | float) and not isinstance(value, bool) and not _PLAIN_NUMBER.fullmatch(node.value):
+            message = f"YAML reads {_short(node.value)} as a number in its own way: write it plainly, or put it in quotes to mean text."
         elif isinstance(value, datetime.date | bytes):
             message = f"{node.value} is read as {type(value).__name__} by YAML: put it in quotes to mean text."
         else:
             return value
         raise DocumentError([Problem(path, message)], Document(self._source, {}, self.lines))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """From a campaign to its renders, one at a time: any render is computed from its place, none is kept.
 
 A *number* is a render's place in the whole campaign: all axes in the order of the file, seeds innermost. An *ordinal* is its place
-within its group, counted over the axes that change no setting. Skipped cells keep their numbers and ordinals, empty.
+within its group, the renders whose settings are the same. Skipped cells keep their numbers and ordinals, empty.
 """
 
 import hashlib
@@ -36,13 +36,13 @@ class Shot:
 
     @cached_property
     def key(self) -> str:
-        """A folder name that a person can read: the values, and eight digits of a hash that keeps alike ones apart.
+        """A folder name that a person can read: the values, and sixteen digits of a hash that keeps alike ones apart.
 
         Axes are sorted, so that a shot keeps its name when a campaign's axes are put in another order.
         """
         values = [self.coordinates[name] for name in sorted(self.coordinates)]
         words = "_".join(_slug(value) for value in values)[:_SLUG].strip("-_")
-        digest = hashlib.sha256(canonical_json(dict(self.coordinates)).encode()).hexdigest()[:8]
+        digest = hashlib.sha256(canonical_json(dict(self.coordinates)).encode()).hexdigest()[:16]
         return f"{words}_{digest}" if words else f"shot_{digest}"
 
 
@@ -69,9 +69,13 @@ class Expansion:
         self.axes = campaign.axes
         self._prompt = Template(campaign.prompt)
         self._negative = Template(campaign.negative)
-        self._setting_axes = [k for k, axis in enumerate(self.axes) if axis.variables & SETTINGS]
-        self._free_axes = [k for k, axis in enumerate(self.axes) if not axis.variables & SETTINGS]
         self._sizes = [len(axis.values) for axis in self.axes]
+        # Of each axis, its values in classes that set the same settings: a group is a choice of one class of each.
+        self._classes = [_classes(axis) for axis in self.axes]
+        self._class_counts = [len(classes) for classes in self._classes]
+        self._class_of = [
+            {i: k for k, values in enumerate(classes) for i in values} if len(classes) > 1 else {} for classes in self._classes
+        ]
         self._rules = _rule_masks(self.axes, campaign.skip)
         self._all_rules = (1 << len(campaign.skip)) - 1
         self._series = lru_cache(maxsize=4096)(self._series_of)
@@ -84,12 +88,11 @@ class Expansion:
 
     @cached_property
     def groups(self) -> int:
-        return prod(self._sizes[k] for k in self._setting_axes)
+        return prod(self._class_counts)
 
-    @cached_property
-    def shots_per_group(self) -> int:
+    def shots_in_group(self, group_no: int) -> int:
         """Cells of a group, skipped ones too."""
-        return prod(self._sizes[k] for k in self._free_axes)
+        return prod(len(values) for values in self._chosen(group_no))
 
     @cached_property
     def total(self) -> int:
@@ -98,8 +101,8 @@ class Expansion:
 
     def _group(self, group_no: int) -> Group:
         """What the renders of a group share; `group` is this, remembered."""
-        chosen = _digits(group_no, [self._sizes[k] for k in self._setting_axes])
-        settings = self._settings(dict(zip(self._setting_axes, chosen, strict=True)))
+        chosen = [values[0] for values in self._chosen(group_no)]
+        settings = self._settings(chosen)
         width, height = settings.size or self.model.size
         return Group(
             model=self.model.digest,
@@ -117,43 +120,43 @@ class Expansion:
     def renders(self, group_no: int, start: int, stop: int) -> Iterator[Render]:
         """The renders of a group from one ordinal up to but not including another, without the skipped ones."""
         per_shot = self.seeds_per_shot
-        chosen = _digits(group_no, [self._sizes[k] for k in self._setting_axes])
-        for free_cell in range(start // per_shot, -(-stop // per_shot)):
-            cell = self._cell(chosen, free_cell)
+        for shot_no in range(start // per_shot, -(-stop // per_shot)):
+            cell = self._cell(group_no, shot_no)
             if self._is_skipped(cell):
                 continue
             shot = self._shot(cell)
             first = _number(cell, self._sizes) * per_shot
-            for k in range(max(start - free_cell * per_shot, 0), min(stop - free_cell * per_shot, per_shot)):
+            for k in range(max(start - shot_no * per_shot, 0), min(stop - shot_no * per_shot, per_shot)):
                 yield Render(number=first + k, shot=shot, seed=self._seed(cell, k))
 
     def all_renders(self) -> Iterator[tuple[int, Render]]:
         """Every render with its group, group by group."""
         for group_no in range(self.groups):
-            for render in self.renders(group_no, 0, self.shots_per_group * self.seeds_per_shot):
+            for render in self.renders(group_no, 0, self.shots_in_group(group_no) * self.seeds_per_shot):
                 yield group_no, render
 
     def render(self, number: int) -> tuple[int, Render]:
         """The group and the render at a number."""
         cell_no, k = divmod(number, self.seeds_per_shot)
         cell = _digits(cell_no, self._sizes)
-        group_no = _number([cell[a] for a in self._setting_axes], [self._sizes[a] for a in self._setting_axes])
+        kinds = [known.get(index, 0) for known, index in zip(self._class_of, cell, strict=True)]
+        group_no = _number(kinds, self._class_counts)
         return group_no, Render(number=number, shot=self._shot(cell), seed=self._seed(cell, k))
 
-    def is_skipped(self, group_no: int, free_cell: int) -> bool:
-        chosen = _digits(group_no, [self._sizes[k] for k in self._setting_axes])
-        return self._is_skipped(self._cell(chosen, free_cell))
+    def is_skipped(self, group_no: int, shot_no: int) -> bool:
+        return self._is_skipped(self._cell(group_no, shot_no))
 
     # --- one cell ---
 
-    def _cell(self, chosen: Sequence[int], free_cell: int) -> list[int]:
-        """The index into each axis, from those of the setting axes and a place among the others."""
-        cell = [0] * len(self.axes)
-        for axis, index in zip(self._setting_axes, chosen, strict=True):
-            cell[axis] = index
-        for axis, index in zip(self._free_axes, _digits(free_cell, [self._sizes[k] for k in self._free_axes]), strict=True):
-            cell[axis] = index
-        return cell
+    def _chosen(self, group_no: int) -> list[Sequence[int]]:
+        """Of each axis, the indices of the values that a group has."""
+        return [classes[k] for classes, k in zip(self._classes, _digits(group_no, self._class_counts), strict=True)]
+
+    def _cell(self, group_no: int, shot_no: int) -> list[int]:
+        """The index into each axis of a group's shot."""
+        chosen = self._chosen(group_no)
+        places = _digits(shot_no, [len(values) for values in chosen])
+        return [values[place] for values, place in zip(chosen, places, strict=True)]
 
     def _shot(self, cell: Sequence[int]) -> Shot:
         values: dict[str, Scalar] = {}
@@ -165,10 +168,10 @@ class Expansion:
             negative=self._negative.fill(values),
         )
 
-    def _settings(self, chosen: Mapping[int, int]) -> Settings:
+    def _settings(self, cell: Sequence[int]) -> Settings:
         changes: dict[str, Scalar] = {}
-        for axis, index in chosen.items():
-            changes.update({n: v for n, v in self.axes[axis].assignments(index).items() if n in SETTINGS})
+        for axis, index in zip(self.axes, cell, strict=True):
+            changes.update(_settings_of(axis, index))
         return Settings.model_validate({**self.campaign.settings.model_dump(), **changes})
 
     # --- seeds ---
@@ -207,10 +210,23 @@ class Expansion:
             for left, count in cells.items():
                 for mask, values in kinds.items():
                     following[left & mask] += count * values
-            if len(following) > _SKIP_STATES:
-                raise DocumentError([Problem(("skip",), "the rules are too entangled to count: use fewer of them.")])
+                if len(following) > _SKIP_STATES:
+                    raise DocumentError([Problem(("skip",), "the rules are too entangled to count: use fewer of them.")])
             cells = following
         return sum(count for left, count in cells.items() if left)
+
+
+def _settings_of(axis: Axis, index: int) -> dict[str, Scalar]:
+    return {name: value for name, value in axis.assignments(index).items() if name in SETTINGS}
+
+
+def _classes(axis: Axis) -> list[Sequence[int]]:
+    if not axis.variables & SETTINGS:
+        return [range(len(axis.values))]
+    kinds: dict[tuple[tuple[str, Scalar], ...], list[int]] = {}
+    for index in range(len(axis.values)):
+        kinds.setdefault(tuple(sorted(_settings_of(axis, index).items())), []).append(index)
+    return list(kinds.values())
 
 
 def _rule_masks(axes: Sequence[Axis], rules: Sequence[Mapping[str, Scalar]]) -> list[list[int]]:

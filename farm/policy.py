@@ -30,10 +30,10 @@ class FreeWorker:
 
 
 def assign(campaigns: Sequence[OpenCampaign], workers: Sequence[FreeWorker]) -> list[Seat]:
-    """Fill the workers' free places: the emptiest worker first, the highest priority first, then the oldest campaign.
+    """Fill the workers' free places, the emptiest first, each with the waiting campaign of the highest priority.
 
-    Among campaigns of equal priority one whose model is warm on the worker is preferred. That
-    starves nobody: the others keep their turn on every worker that has not that model, and after it is done.
+    Among equals the one that the fewest other workers serve comes first, so that workers are shared evenly; then one whose
+    model is warm on the worker, so that it stays with what it has; then the oldest.
     """
     waiting = [campaign for campaign in campaigns if campaign.waiting]
     users = {campaign.id: set(campaign.workers) for campaign in waiting}
@@ -46,7 +46,7 @@ def assign(campaigns: Sequence[OpenCampaign], workers: Sequence[FreeWorker]) -> 
             choice = [c for c in waiting if _may_use(c, worker.name, users[c.id])]
             if not choice:
                 continue
-            best = min(choice, key=lambda c: (-c.priority, c.model_digest != worker.warm, c.id))
+            best = min(choice, key=lambda c: (-c.priority, len(users[c.id] - {worker.name}), c.model_digest != worker.warm, c.id))
             seats.append(Seat(campaign_id=best.id, worker=worker.name))
             users[best.id].add(worker.name)
             held[worker.name] += 1
@@ -82,7 +82,7 @@ def after_failure(failure: Failure, chunk: Chunk) -> Again | GiveUp | Halt:
     match failure.kind:
         case FailureKind.BAD_REQUEST:
             return GiveUp(reason=Reason.BAD_REQUEST)
-        case FailureKind.OUTPUTS:
+        case FailureKind.OUTPUTS | FailureKind.BAD_SPEC:
             return Halt()
         case FailureKind.OUT_OF_MEMORY:
             # The batch shape is part of the recipe: a smaller one would be another picture.
@@ -96,8 +96,6 @@ def after_failure(failure: Failure, chunk: Chunk) -> Again | GiveUp | Halt:
             return Again(failures=failed, losses=chunk.losses) if failed < MAX_FAILURES else GiveUp(reason=Reason.UNKNOWN)
 
 
-def workers_to_start(*, wanted: int, alive: int, starting: int, work_waits: bool, pending_limit: int) -> int:
-    """How many workers to ask for now: up to the fleet's size while there is work, few at a time."""
-    if not work_waits:
-        return 0
-    return max(0, min(wanted - alive - starting, pending_limit - starting))
+def workers_to_start(*, wanted: int, alive: int, starting: int, waiting_chunks: int, pending_limit: int) -> int:
+    """How many workers to ask for now: no more than the fleet's size or than there are chunks for, few at a time."""
+    return max(0, min(wanted - alive - starting, waiting_chunks - starting, pending_limit - starting))

@@ -1,10 +1,10 @@
 """Whether a model can read a campaign's prompts to their end: what is too long would be cut off without a word."""
 
-import json
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from actors.models import read_json
 from farm.axes import Scalar
 from farm.document import DocumentError, Problem
 from farm.expansion import Expansion
@@ -21,15 +21,17 @@ def check_prompts(expansion: Expansion) -> None:
     if not (folder / "tokenizer.json").is_file():
         return
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    room = int(json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["model_max_length"])
+    room = read_json(folder / "tokenizer_config.json", expansion.model.name).get("model_max_length")
+    if not isinstance(room, int | float):
+        return
     longest: dict[str, Scalar] = {}
     for axis in expansion.axes:
-        lengths = [len(axis.label(k)) for k in range(len(axis.values))]
+        lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch([axis.label(k) for k in range(len(axis.values))])]
         longest.update(axis.assignments(lengths.index(max(lengths))))
     for key in ("prompt", "negative"):
         text = Template(getattr(expansion.campaign, key)).fill(longest)
         tokens = len(tokenizer.encode(text).ids)
         if tokens > room:
             raise DocumentError(
-                [Problem((key,), f"it grows to {tokens} tokens and the model reads {room}: shorten it, or the values in it.")]
+                [Problem((key,), f"it grows to {tokens} tokens and the model reads {int(room)}: shorten it, or the values in it.")]
             )

@@ -15,7 +15,7 @@ from farm.prompts import check_prompts
 from farm.sheet import draw_sheet
 from farm.specs import difference, expansion_of, fingerprint, make_spec
 from storage.campaigns import Campaigns
-from storage.errors import NotFound, RequestError
+from storage.errors import AlreadyThere, RequestError
 from storage.outputs import Outputs
 from storage.rows import CampaignRow, NewCampaign, WorkerRow
 from storage.watching import Watching
@@ -50,21 +50,22 @@ class Service:
         expansion, spec = self._check(data)
         campaign = expansion.campaign
         mark = fingerprint(spec)
+        speed = self._watching.seconds_per_megapixel_step(expansion.model.digest)
+        new = NewCampaign(
+            project=project,
+            name=campaign.name,
+            spec=spec,
+            fingerprint=mark,
+            model=campaign.model,
+            model_digest=expansion.model.digest,
+            priority=campaign.priority,
+            max_workers=campaign.max_workers,
+            total=expansion.total,
+        )
         try:
+            return self._campaigns.add(new, plan_chunks(expansion, speed, self._chunk), self._clock()), True
+        except AlreadyThere:
             known = self._campaigns.get(project, campaign.name)
-        except NotFound:
-            new = NewCampaign(
-                project=project,
-                name=campaign.name,
-                spec=spec,
-                fingerprint=mark,
-                model=campaign.model,
-                model_digest=expansion.model.digest,
-                priority=campaign.priority,
-                max_workers=campaign.max_workers,
-                total=expansion.total,
-            )
-            return self._campaigns.add(new, plan_chunks(expansion, self._chunk), self._clock()), True
         if known.fingerprint != mark:
             raise RequestError(
                 f"A different campaign {campaign.name} was submitted before: give this one another name.\n{difference(known.spec, spec)}"
@@ -88,7 +89,7 @@ class Service:
             "seeds": expansion.seeds_per_shot,
             "groups": expansion.groups,
             "batch": sorted({group.batch for group in groups}),
-            "chunk": self._chunk or renders_per_chunk(expansion, 0),
+            "chunk": self._chunk or renders_per_chunk(expansion, 0, self._watching.seconds_per_megapixel_step(expansion.model.digest)),
             "megapixel_steps": round(sum(group.megapixel_steps for group in groups) / len(groups) * expansion.total, 3),
             "first": first,
         }
@@ -98,9 +99,8 @@ class Service:
 
     def status(self, project: str, name: str) -> Json:
         campaign = self._campaigns.get(project, name)
-        failures = [
-            {"number": o.number, "state": o.state, "reason": o.reason, "detail": o.detail} for o in self._campaigns.failures(campaign.id, 5)
-        ]
+        some = self._campaigns.failures(campaign.id, 5) if campaign.failed + campaign.held else []
+        failures = [{"number": o.number, "state": o.state, "reason": o.reason, "detail": o.detail} for o in some]
         return {**status_of(campaign), "failures": failures}
 
     def manifest(self, project: str, name: str) -> Iterator[bytes]:
@@ -136,7 +136,9 @@ class Service:
                 [Problem((), f"the campaign has {expansion.total:,} renders; at most {MAX_RENDERS:,} are supported: split it.")]
             )
         check_prompts(expansion)
-        return expansion, make_spec(campaign, model)
+        spec = make_spec(campaign, model)
+        expansion_of(spec)  # what is stored must be read again, or nobody could paint it
+        return expansion, spec
 
     def _model(self, name: str) -> Model:
         try:

@@ -3,9 +3,9 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import prod, sqrt
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from farm.expansion import Expansion
 from storage.errors import NotFound, RequestError
@@ -13,6 +13,7 @@ from storage.outputs import Outputs
 
 MAX_CELLS = 10_000
 MAX_SIDE = 12_000
+MAX_PIXELS = 40_000_000  # 120 MB in memory, whoever asks
 _GAP = 4
 _PAPER, _INK, _FAINT, _EMPTY = (250, 250, 248), (40, 40, 44), (120, 120, 126), (228, 228, 226)
 
@@ -61,7 +62,13 @@ def _split(dimensions: Sequence[_Dimension]) -> int:
 
 def _cell_size(expansion: Expansion, columns: int, rows: int) -> tuple[int, int]:
     width, height = expansion.group(0).width, expansion.group(0).height
-    scale = min(1.0, 256 / max(width, height), MAX_SIDE / (columns * (width + _GAP)), MAX_SIDE / (rows * (height + _GAP)))
+    scale = min(
+        1.0,
+        256 / max(width, height),
+        MAX_SIDE / (columns * (width + _GAP)),
+        MAX_SIDE / (rows * (height + _GAP)),
+        sqrt(MAX_PIXELS / (rows * columns * width * height)),
+    )
     return max(8, int(width * scale)), max(8, int(height * scale))
 
 
@@ -71,8 +78,8 @@ def _read(outputs: Outputs, key: str | None) -> Image.Image | None:
     try:
         with outputs.open(key) as file:
             return Image.open(io.BytesIO(file.read())).convert("RGB")
-    except NotFound:
-        return None  # somebody moved it away; its cell shows that
+    except (NotFound, UnidentifiedImageError, OSError, SyntaxError):
+        return None  # somebody moved it away or damaged it; its cell shows that
 
 
 class _Sheet:

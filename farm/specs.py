@@ -36,5 +36,4 @@ def difference(old: Json, new: Json) -> str:
 
 
 def _identity(spec: Mapping[str, Any]) -> Json:
-    model = {name: spec["model"][name] for name in ("digest", "pipeline", "batch", "size")}
-    return {**spec["campaign"], "model": {"name": spec["model"]["name"], **model}}
+    return {**spec["campaign"], "model": {name: spec["model"][name] for name in ("digest", "pipeline", "batch", "size")}}

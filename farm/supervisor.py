@@ -37,10 +37,6 @@ class Supervisor:
         self.gave_up: str | None = None
         """Why no dispatcher can be kept alive, once several have ended as soon as they began."""
 
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
-
     def start(self) -> None:
         self._thread.start()
 
@@ -61,7 +57,11 @@ class Supervisor:
     def _run(self) -> None:
         quick_ends, waits = 0, pauses()
         while not self._stopping.is_set():
-            lived_s = self._live_once()
+            try:
+                lived_s = self._live_once()
+            except OSError as exc:
+                self.gave_up = f"The dispatcher cannot be started: {exc}."
+                return
             if self._stopping.is_set():
                 return
             if lived_s >= STABLE_S:
@@ -69,9 +69,15 @@ class Supervisor:
             quick_ends += 1
             log.warning("The dispatcher ended after %.0f s. action=restart", lived_s)
             if quick_ends >= QUICK_ENDS:
-                self.gave_up = f"The dispatcher ended {QUICK_ENDS} times in a row: see {self._settings.log_folder / 'dispatcher.out'}."
+                self.gave_up = f"The dispatcher ended {QUICK_ENDS} times in a row: {self._last_words()}"
                 return
             self._stopping.wait(next(waits))
+
+    def _last_words(self) -> str:
+        """The last line that the child printed, and where the others are."""
+        path = self._settings.log_folder / "dispatcher.out"
+        lines = path.read_text(errors="replace").strip().splitlines()
+        return f"{lines[-1][:500] if lines else 'it said nothing.'} (All it said is in {path}.)"
 
     def _live_once(self) -> float:
         self._settings.log_folder.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from storage.errors import NotFound, RequestError
+from storage.errors import AlreadyThere, NotFound
 from storage.rows import CampaignRow, NewCampaign, NewChunk, RenderOutcome, dump
 from storage.states import ChunkState, Reason, RenderState
 from storage.tables import campaigns, chunks, renders
@@ -26,7 +26,7 @@ class Campaigns:
         self._reader = engine.execution_options(readonly=True)
 
     def add(self, new: NewCampaign, new_chunks: Iterable[NewChunk], now: float) -> CampaignRow:
-        """Write a campaign with all its chunks, or nothing. Raises RequestError where its project has one of that name."""
+        """Write a campaign with all its chunks, or nothing. Raises AlreadyThere where its project has one of that name."""
         values = {**asdict(new), "spec": dump(new.spec), "created_at": now}
         try:
             with self._engine.begin() as connection:
@@ -36,7 +36,7 @@ class Campaigns:
                     rows = [{**asdict(chunk), "campaign_id": campaign_id, "state": ChunkState.QUEUED} for chunk in batch]
                     connection.execute(insert(chunks), rows)
         except IntegrityError as exc:
-            raise RequestError(f"Project {new.project} has a campaign {new.name} already.") from exc
+            raise AlreadyThere(f"Project {new.project} has a campaign {new.name} already.") from exc
         return self.get(new.project, new.name)
 
     def get(self, project: str, name: str) -> CampaignRow:

@@ -2,7 +2,8 @@
 
 SeedbedError                 the root; its text is a sentence for the person who meets it
 ├── RequestError             what was asked for is wrong (exit code 2)
-│   └── NotFound             a name that nothing has
+│   ├── NotFound             a name that nothing has
+│   └── AlreadyThere         a name that something has
 ├── WorkError                the work failed (exit code 1)
 ├── DatabaseError            the job database cannot be used
 └── OutputsError             the outputs cannot be written or read
@@ -19,6 +20,10 @@ class RequestError(SeedbedError):
 
 class NotFound(RequestError):
     """Nothing has that name."""
+
+
+class AlreadyThere(RequestError):
+    """Something has that name."""
 
 
 class WorkError(SeedbedError):

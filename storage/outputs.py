@@ -48,8 +48,9 @@ class FolderOutputs:
                 with part.open("xb") as file:
                     shutil.copyfileobj(BytesIO(data) if isinstance(data, bytes) else data, file)
                     file.flush()
-                    os.fsync(file.fileno())  # a row may say "done" only of bytes that outlive a power cut
+                    os.fsync(file.fileno())
                 part.replace(path)
+                _sync(path.parent)
             finally:
                 part.unlink(missing_ok=True)
         except OSError as exc:
@@ -73,7 +74,7 @@ class FolderOutputs:
 
     def _path(self, key: str) -> Path:
         path = Path(os.path.normpath(self._root / key))
-        if not path.is_relative_to(self._root):
+        if "\0" in key or not path.is_relative_to(self._root):
             raise OutputsError(f"The key {key!r} leads out of {self.address}.")
         return path
 
@@ -82,3 +83,12 @@ class FolderOutputs:
             f"Cannot {verb} {path} ({exc.strerror or exc}): "
             f"make the outputs folder {self.address} writable, free some space, then run it again."
         )
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk: a row may say "done" only of a picture that outlives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, Engine, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, exists, func, insert, select, update
 
 from storage.rows import Chunk, OpenCampaign, RenderOutcome, Settlement, dump
-from storage.states import OUTCOMES, ChunkState, RenderState
+from storage.states import TRANSITIONS, ChunkState, RenderState
 from storage.tables import attempts, campaigns, chunks, renders, sessions
 
 _waiting = select(chunks.c.id).where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.QUEUED).limit(1)
@@ -65,12 +65,17 @@ class Queue:
         with self._engine.begin() as connection:
             connection.execute(update(sessions).where(sessions.c.id == session).values(heartbeat_at=now))
 
-    def end_sessions(self, *, silent_since: float, now: float) -> int:
-        """End every session that has not been heard from since then, and put its chunks back; returns how many chunks."""
-        silent = sessions.c.ended_at.is_(None) & (sessions.c.heartbeat_at <= silent_since)
+    def end_session(self, session: int, now: float) -> int:
+        """End a session and put its chunks back; returns how many."""
+        return self._end(sessions.c.id == session, now)
+
+    def end_all_sessions(self, now: float) -> int:
+        """End every session. Only for who knows that no other dispatcher lives: a home has one, and its parent holds the lock."""
+        return self._end(sessions.c.ended_at.is_(None), now)
+
+    def _end(self, which: ColumnElement[bool], now: float) -> int:
         with self._engine.begin() as connection:
-            connection.execute(update(sessions).where(silent).values(ended_at=now))
-            ended = select(sessions.c.id).where(sessions.c.ended_at.is_not(None))
+            ended = connection.execute(update(sessions).where(which).values(ended_at=now).returning(sessions.c.id)).scalars().all()
             freed = connection.execute(
                 update(chunks)
                 .where(chunks.c.state == ChunkState.LEASED, chunks.c.session_id.in_(ended))
@@ -98,6 +103,17 @@ class Queue:
             )
             for row in rows
         ]
+
+    def waiting_chunks(self, limit: int) -> int:
+        """How many chunks wait in open campaigns, counted up to a limit."""
+        some = (
+            select(chunks.c.id)
+            .join(campaigns, campaigns.c.id == chunks.c.campaign_id)
+            .where(campaigns.c.finished_at.is_(None), campaigns.c.halted.is_(None), chunks.c.state == ChunkState.QUEUED)
+            .limit(limit)
+        )
+        with self._reader.connect() as connection:
+            return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
 
     def claim(self, session: int, seats: Iterable[tuple[int, str]], now: float) -> list[Chunk]:
         """Lease the next chunk of a campaign to a worker, for each (campaign id, worker name) given; where a campaign has no
@@ -162,7 +178,7 @@ def _count(connection: Connection, campaign_id: int, outcomes: list[RenderOutcom
 
 
 def _render_row(settlement: Settlement, outcome: RenderOutcome, now: float) -> dict[str, object]:
-    assert outcome.state in OUTCOMES, f"{outcome.state} is not how an attempt ends"
+    assert outcome.state in TRANSITIONS[RenderState.RUNNING], f"{outcome.state} is not how an attempt ends"
     return {
         **{name: getattr(outcome, name) for name in RenderOutcome.__dataclass_fields__},
         "campaign_id": settlement.campaign_id,

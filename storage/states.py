@@ -33,8 +33,6 @@ TRANSITIONS: dict[RenderState, frozenset[RenderState]] = {
     RenderState.CANCELLED: frozenset(),
 }
 
-OUTCOMES = frozenset({RenderState.HELD, RenderState.DONE, RenderState.FAILED})
-
 
 class Reason(StrEnum):
     """Why a render ended as it did."""

@@ -53,6 +53,20 @@ class Watching:
             rows = connection.execute(query.order_by(each.c.model)).all()
         return [Backlog(model=model, queued=int(queued), running=int(running)) for model, queued, running in rows]
 
+    def seconds_per_megapixel_step(self, model_digest: str, attempts_looked_at: int = 50) -> float | None:
+        """What a megapixel-step of a model has cost a worker lately; None where it has no history."""
+        query = (
+            select(attempts.c.facts)
+            .join(campaigns, campaigns.c.id == attempts.c.campaign_id)
+            .where(campaigns.c.model_digest == model_digest, attempts.c.done > 0)
+            .order_by(attempts.c.id.desc())
+            .limit(attempts_looked_at)
+        )
+        with self._reader.connect() as connection:
+            facts = [json.loads(text) for text in connection.execute(query).scalars()]
+        work = sum(fact["megapixel_steps"] for fact in facts)
+        return sum(sum(fact["batch_s"]) for fact in facts) / work if work else None
+
     def last_attempt(self) -> int:
         with self._reader.connect() as connection:
             return int(connection.execute(select(func.coalesce(func.max(attempts.c.id), 0))).scalar_one())

@@ -270,7 +270,7 @@ def train(
     drawn = load_or_draw(work, count=pictures, seed=seed, workers=threads)
     tokenizer = make_tokenizer(work / "tokenizer")
     vae = train_autoencoder(drawn, folder=work, steps=vae_steps, batch=vae_batch, seed=seed, device=target)
-    latents = load_or_encode(work / "latents.safetensors", vae, drawn, target)
+    latents = load_or_encode(work / f"latents-{seed}-{pictures}-{vae_steps}.safetensors", vae, drawn, target)
     unet, text_encoder = train_diffusion(
         latents, drawn, tokenizer, folder=work, steps=unet_steps, batch=unet_batch, seed=seed, device=target
     )

@@ -111,8 +111,7 @@ def _farm(client: Client, watching: Watching, pictures: int, k: int) -> tuple[fl
 
 
 def _campaign(pictures: int, k: int) -> Campaign:
-    seeds = [1000 * k + n for n in range(-(-pictures // 192))]
-    products = VARY["product"][: -(-pictures // (32 * len(seeds)))]
+    products = VARY["product"][: pictures // 32]
     return parse_campaign(
         {
             "name": f"overhead-{k}",
@@ -121,7 +120,7 @@ def _campaign(pictures: int, k: int) -> Campaign:
             "negative": NEGATIVE,
             "vary": {**VARY, "product": products},
             "settings": {"steps": STEPS, "guidance": GUIDANCE},
-            "seeds": seeds,
+            "seeds": [k],
         }
     )
 

@@ -20,7 +20,7 @@ def bench() -> None:
 @app.command("overhead")
 def overhead(
     pairs: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 5,
-    pictures: Annotated[int, typer.Option(help="Pictures a run, in steps of 32.", min=32)] = 96,
+    pictures: Annotated[int, typer.Option(help="Pictures a run, in steps of 32.", min=32, max=192)] = 96,
     work: Annotated[Path | None, typer.Option(help="Where the runs keep their files; a temporary folder when not given.")] = None,
     as_json: AsJson = False,
 ) -> None:

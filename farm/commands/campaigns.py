@@ -170,7 +170,10 @@ def _copy(client: Client, line: Json, dest: Path) -> bool:
 
 def _place(dest: Path, key: str) -> Path:
     """Below the folder, without the project and campaign that it was exported for."""
-    return dest.joinpath(*key.split("/")[2:])
+    target = dest.joinpath(*key.split("/")[2:])
+    if ".." in target.relative_to(dest).parts:
+        raise WorkError(f"The farm names a file outside the folder: {key}. Nothing was written there.")
+    return target
 
 
 def _write(target: Path, data: bytes) -> None:

@@ -30,7 +30,7 @@ ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=Fal
 ray.shutdown()"""
 _TORCH = """import torch
 (torch.ones(8, 8) @ torch.ones(8, 8)).sum()
-print(f"torch sees {torch.cuda.device_count()} CUDA devices")"""
+print(torch.cuda.device_count())"""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,12 @@ def _model(_settings: Settings) -> str:
 
 
 def _device(_settings: Settings) -> str:
-    return f"{_in_python(_TORCH)}; {cuda_devices()} NVIDIA devices, {os.cpu_count()} CPU cores"
+    seen, there = int(_in_python(_TORCH)), cuda_devices()
+    if seen < there:
+        raise SeedbedError(
+            f"The machine has {there} NVIDIA devices and torch sees {seen}: install a CUDA build of torch that fits the driver."
+        )
+    return f"{seen} CUDA devices, {os.cpu_count()} CPU cores"
 
 
 def _ray(settings: Settings) -> str:

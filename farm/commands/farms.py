@@ -13,9 +13,9 @@ from farm.app import RunningFarm, embedded_farm
 from farm.campaign_file import CampaignFile, load_campaign
 from farm.client import Client
 from farm.commands.progress import follow
-from farm.commands.shared import AsJson, CampaignPath, Home, Project, err, print_json, say, settings_for
+from farm.commands.shared import AsJson, CampaignPath, Home, Project, print_json, say, say_error, settings_for
 from farm.config import Settings
-from storage.errors import WorkError
+from storage.errors import SeedbedError, WorkError
 
 Json = dict[str, Any]
 Workers = Annotated[int | None, typer.Option("--workers", help="How many workers (FARM_WORKERS).")]
@@ -81,20 +81,33 @@ def _alive(farm: RunningFarm) -> Callable[[], None]:
 
 
 def report(client: Client, status: Json, sheet: Path, *, as_json: bool) -> None:
-    """Write the sheet and the manifest of a campaign that ended, and say where they are. Exit code 1 unless all of it is done."""
-    name = status["campaign"]
-    if status["state"] == "stopped":
-        if as_json:
-            print_json({"campaign": name, "state": status["state"], "renders": status["renders"], "sheet": None, "manifest": None})
-        raise WorkError(f"The campaign {name} was stopped: {status['halted']}")
-    sheet.parent.mkdir(parents=True, exist_ok=True)
-    sheet.write_bytes(client.sheet(name))
-    manifest = client.save_manifest(name)
+    """Write the manifest and the sheet of a campaign that ended, and say where they are. Exit code 1 unless all of it is done.
+
+    A sheet that cannot be drawn or written is said, and is no failure: the pictures are there.
+    """
+    name, state = status["campaign"], status["state"]
+    manifest = drawn = None
+    if state != "stopped":
+        manifest = client.save_manifest(name)
+        drawn = _write_sheet(client, name, sheet)
     if as_json:
-        print_json({"campaign": name, "state": status["state"], "renders": status["renders"], "sheet": str(sheet), "manifest": manifest})
-    else:
-        say(f"Contact sheet: {sheet}\nManifest:      {manifest}")
-    if status["state"] != "done":
+        print_json({"campaign": name, "state": state, "renders": status["renders"], "sheet": drawn, "manifest": manifest})
+    if state == "stopped":
+        raise WorkError(f"The campaign {name} was stopped: {status['halted']}")
+    if not as_json:
+        say(f"Contact sheet: {drawn or 'none'}\nManifest:      {manifest}")
+    if state != "done":
         for failure in status["failures"]:
-            err.print(f"Render {failure['number']} {failure['state']}: {failure['detail']}", markup=False)
+            say_error(f"render {failure['number']} is {failure['state']}: {failure['detail']}")
         raise typer.Exit(1)
+
+
+def _write_sheet(client: Client, name: str, target: Path) -> str | None:
+    try:
+        data = client.sheet(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    except (SeedbedError, OSError) as exc:
+        say_error(f"there is no contact sheet: {exc}")
+        return None
+    return str(target)

@@ -31,9 +31,13 @@ def print_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """To a person, on standard output. What a stranger wrote is printed as it is, never as markup."""
-    out.print(escape(text))
+    """To a person, on standard output. What a stranger wrote is printed as it is, never as markup or as orders to the terminal."""
+    out.print(escape(_printable(text)))
 
 
-def say_error(error: Exception) -> None:
-    err.print(f"[bold red]Error:[/] {escape(str(error))}")
+def say_error(error: object) -> None:
+    err.print(f"[bold red]Error:[/] {escape(_printable(str(error)))}")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -47,6 +47,8 @@ def broken(folder, how):
             unet.unlink()
         case "pickles":
             unet.rename(unet.with_suffix(".bin"))
+        case "half weights":
+            unet.write_bytes(unet.read_bytes()[:1000])
         case "no folder":
             shutil.rmtree(folder / "vae")
         case "other pipeline":
@@ -61,6 +63,7 @@ def broken(folder, how):
         ("no index", "model_index.json is missing"),
         ("no weights", "no weights in unet"),
         ("pickles", "only pickled weights in unet"),
+        ("half weights", "no whole safetensors file"),
         ("no folder", "no weights in vae"),
         ("other pipeline", "is a AudioPipeline"),
         ("no json", "no JSON file"),
@@ -73,7 +76,8 @@ def test_a_folder_that_cannot_be_painted_with_is_refused(folder, how, words):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("seedlin", "was not found"), ("/no/such/folder", "was not found"), ("owner/name", "name its revision")]
+    ("name", "words"),
+    [("seedlin", "was not found"), ("/no/such/folder", "was not found"), ("owner/name", "name its revision"), ("x" * 300, "was not found")],
 )
 def test_a_name_that_nothing_has_is_refused(name, words):
     with pytest.raises(RequestError, match=words):

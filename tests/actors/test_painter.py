@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest
-from actors.engine import BadRequest, Painted
+from actors.engine import BadRequest, Painted, PromptTooLong
 from actors.jobs import ChunkJob, FailureKind, PictureJob, preview_key
 from actors.painter import Painter
 from actors.recipe import Group, Recipe
@@ -84,6 +84,20 @@ def test_numbers_that_are_no_picture_are_held_and_not_written(outputs):
     assert len(list(outputs.keys("p"))) == 2
 
 
+def test_a_prompt_that_is_too_long_fails_alone(outputs):
+    class Reader(FakeEngine):
+        def paint(self, recipes, *args):
+            for recipe in recipes:
+                if recipe.prompt in ("p1", "p4"):
+                    raise PromptTooLong(recipe.prompt, 99, 48)
+            return super().paint(recipes, *args)
+
+    result = Painter("w", Reader(), outputs).paint(job())
+    states = {outcome.number: outcome.state for outcome in result.outcomes}
+    assert states == {n: RenderState.FAILED if n in (1, 4) else RenderState.DONE for n in range(6)}
+    assert "99 tokens and the model reads 48" in result.outcomes[0].detail
+
+
 @pytest.mark.parametrize(
     ("trouble", "kind"),
     [
@@ -144,7 +158,6 @@ def test_the_device_paints_on_while_pictures_are_written(outputs):
     thread.start()
     assert painted.wait(60)
     assert not results
-    assert painter.health().painting
     may_write.set()
     thread.join(60)
     assert len(results[0].outcomes) == 8

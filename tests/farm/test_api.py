@@ -3,14 +3,17 @@
 import io
 import json
 import re
+import shutil
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from PIL import Image
 
 from actors.encode import png
+from actors.models import SEEDLING
 from farm.app import make_app, serve
 from farm.client import Client
 from storage.errors import NotFound, RequestError, WorkError
@@ -64,6 +67,7 @@ def paint_all(database, settings, name="spring"):
         facts = {
             "load_s": 1.0,
             "batch_s": [0.3],
+            "megapixel_steps": 1.3,
             "encode_s": 0.1,
             "pictures": len(outcomes),
             "slots": 4,
@@ -88,6 +92,19 @@ def test_a_changed_campaign_under_the_same_name_is_refused_with_what_changed(far
     with pytest.raises(RequestError, match=r"(?s)another name.*-prompt: a \{color\} \{product\}.*\+prompt: the \{color\}"):
         farm.submit(campaign(prompt="the {color} {product}"))
     assert farm.status("spring")["renders"]["total"] == 18
+
+
+def test_the_same_file_at_the_same_time_is_one_campaign(farm):
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: farm.submit(campaign())["created"], range(4)))
+    assert sorted(answers) == [False, False, False, True]
+
+
+def test_a_model_is_the_same_wherever_it_lies(farm, tmp_path):
+    for place in ("a", "b"):
+        shutil.copytree(SEEDLING, tmp_path / place)
+    answers = [farm.submit(campaign(model=str(tmp_path / place)))["created"] for place in ("a", "b")]
+    assert answers == [True, False]
 
 
 def test_the_same_name_is_free_in_another_project(farm):
@@ -133,7 +150,7 @@ def test_only_this_machine_may_ask_and_only_with_json(farm):
     assert farm.campaigns() == []
 
 
-@pytest.mark.parametrize("key", ["../farm.db", "..%2ffarm.db", "/etc/passwd", "%2e%2e/farm.db"])
+@pytest.mark.parametrize("key", ["../farm.db", "..%2ffarm.db", "/etc/passwd", "%2e%2e/farm.db", "a%00b"])
 def test_the_outputs_show_nothing_but_outputs(farm, settings, key):
     assert settings.database_url.endswith("farm.db")
     assert httpx.get(f"{farm.url}/api/v1/outputs/{key}").status_code in (400, 404, 507)
@@ -229,5 +246,7 @@ def test_a_broken_database_is_a_sentence_not_a_traceback(farm, settings):
         connection.execute("DROP TABLE renders")
     with pytest.raises(WorkError, match="broke off"):
         list(farm.manifest("spring"))
+    with sqlite3.connect(settings.home / "farm.db") as connection:
+        connection.execute("DROP TABLE campaigns")
     with pytest.raises(WorkError, match="job database cannot be used"):
         farm.status("spring")

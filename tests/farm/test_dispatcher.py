@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from actors.jobs import ChunkResult, Facts, Failure, FailureKind, Health
 from actors.models import find_model
@@ -19,7 +20,7 @@ NOW = 1000.0
 class FakeWorker:
     def __init__(self, name, ready=True):
         self.name, self.jobs, self.is_ready = name, {}, ready
-        self.health = Health(name=name, node="n", device="cpu", numerics_class="c", warm=None, painting=False) if ready else None
+        self.health = Health(name=name, node="n", device="cpu", numerics_class="c", warm=None) if ready else None
 
 
 class FakeFleet:
@@ -45,7 +46,7 @@ class FakeFleet:
             if not worker.is_ready:
                 worker.is_ready, worker.health = (
                     True,
-                    Health(name=worker.name, node="n", device="cpu", numerics_class="c", warm=None, painting=False),
+                    Health(name=worker.name, node="n", device="cpu", numerics_class="c", warm=None),
                 )
         results, self.results = self.results, []
         return results
@@ -107,6 +108,7 @@ def test_a_campaign_is_painted_and_its_manifest_written(start, campaign, campaig
     for _ in range(10):
         dispatcher.tick(NOW)
         fleet.paint()
+    dispatcher.end(NOW)
     ended = campaigns.by_id(campaign.id)
     assert (ended.state, ended.done) == (CampaignState.DONE, 18)
     assert len(fleet.acknowledged) == 6
@@ -200,6 +202,19 @@ def test_a_new_dispatcher_settles_what_waits_with_workers_before_it_frees_the_re
         heir.paint()
         second.tick(NOW)
     assert campaigns.by_id(campaign.id).done == 18
+
+
+def test_a_stored_campaign_that_cannot_be_read_stops_itself_and_no_other(start, campaign, campaigns, service, engine):
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE campaigns SET spec = replace(spec, 'mug', '')"))
+    other, _ = service.submit("p", data(name="other"))
+    fleet = FakeFleet()
+    dispatcher = start(fleet)
+    for _ in range(10):
+        dispatcher.tick(NOW)
+        fleet.paint()
+    assert "cannot be read" in campaigns.by_id(campaign.id).halted
+    assert campaigns.by_id(other.id).state is CampaignState.DONE
 
 
 def test_where_no_worker_can_start_the_campaign_says_so(start, campaign, campaigns):

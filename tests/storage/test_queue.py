@@ -69,7 +69,7 @@ def test_an_empty_campaign_leaves_its_seat_empty(queue, campaign, session):
 
 def test_a_stale_lease_changes_nothing(campaigns, queue, campaign, session):
     old = claim_one(queue, session, campaign)
-    queue.end_sessions(silent_since=NOW, now=NOW)
+    queue.end_all_sessions(NOW)
     fresh = claim_one(queue, queue.begin_session(host="h", pid=2, now=NOW), campaign)
     assert (fresh.id, fresh.lease) == (old.id, old.lease + 1)
     assert queue.settle([settlement(old, outcomes(old))], NOW) == []
@@ -94,11 +94,21 @@ def test_an_attempt_without_outcomes_goes_back_with_its_counts(queue, campaign, 
     assert (attempt.outcome, attempt.done, attempt.failed) == ("worker_lost", 0, 0)
 
 
-def test_only_silent_sessions_lose_their_leases(queue, campaign, session):
+def test_a_session_that_ends_gives_back_its_own_leases_alone(queue, campaign, session):
+    other = queue.begin_session(host="h", pid=2, now=NOW)
     claim_one(queue, session, campaign)
-    queue.heartbeat(session, NOW + 10)
-    assert queue.end_sessions(silent_since=NOW + 5, now=NOW + 10) == 0
-    assert queue.end_sessions(silent_since=NOW + 10, now=NOW + 20) == 1
+    claim_one(queue, other, campaign)
+    assert queue.end_session(session, NOW) == 1
+    assert queue.end_session(session, NOW) == 0
+    assert queue.end_all_sessions(NOW - 100) == 1  # whatever the clock says
+
+
+def test_waiting_chunks_are_counted_up_to_a_limit(queue, campaign, session, campaigns):
+    assert (queue.waiting_chunks(2), queue.waiting_chunks(99)) == (2, 3)
+    claim_one(queue, session, campaign)
+    assert queue.waiting_chunks(99) == 2
+    campaigns.halt(campaign.id, "x")
+    assert queue.waiting_chunks(99) == 0
 
 
 def test_a_halted_campaign_is_not_open(campaigns, queue, campaign, session):

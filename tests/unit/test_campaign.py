@@ -66,6 +66,13 @@ BAD = [
     (dict(skip=[{"color": "rad"}]), "skip[0].color", "did you mean 'red'"),
     (dict(skip=[{}]), "skip[0]", "empty"),
     (dict(priority=101), "priority", "100"),
+    (dict(max_workers=10**30), "max_workers", "100000"),
+    (dict(settings={"scheduler": ["ddim"]}), "settings.scheduler", "no scheduler"),
+    (dict(skip=[{"color": True}]), "skip[0].color", "quotes"),
+    (dict(vary={"look": [{"color": "red", "product": "mug", "guidence": 3.0}]}), "vary.look", "did you mean 'guidance'"),
+    (dict(prompt="\x1b[2J {color} {product}"), "prompt", "cannot be printed"),
+    (dict(vary={"product": ["a\x1b]0;x"], "color": ["red"]}), "vary.product[0]", "cannot be printed"),
+    (dict(vary={"product": ["mug"], "color": ["red"], "guidance": {"range": [101, 20000, 1]}}), "vary.guidance[0]", "less than"),
     (dict(max_workers=0), "max_workers", "greater"),
     (dict(previews={"every": 0}), "previews.every", "greater"),
     (dict(vary=["a"]), "vary", "dictionary"),
@@ -92,6 +99,19 @@ def test_all_mistakes_are_told_at_once():
     with pytest.raises(DocumentError) as error:
         parse_campaign(data(settings={"steps": 0, "scheduler": "x"}, priority=-1))
     assert len(error.value.problems) == 3
+
+
+def test_of_very_many_mistakes_the_first_are_told():
+    with pytest.raises(DocumentError, match="and 80 more") as error:
+        parse_campaign(data(skip=[{"color": "x"}] * 100))
+    assert str(error.value).count("\n") == 20
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_without_end_are_refused(number):
+    for vary in ({"product": ["mug", number], "color": ["red"]}, {"product": {"range": [1, number, 1]}, "color": ["red"]}):
+        with pytest.raises(DocumentError, match="finite"):
+            parse_campaign(data(vary=vary))
 
 
 def test_a_range_includes_both_ends_and_steps_exactly():

@@ -22,6 +22,10 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         ("a: [1, 2\n", 2, "not YAML"),
         ("a: 1\n\tb: 2\n", 2, "not YAML"),
         ("a: .nan\n", 1, "finite"),
+        ("a: 16:9\n", 1, "plainly"),
+        ("a: 010\n", 1, "plainly"),
+        ("a: 1_000\n", 1, "plainly"),
+        ("a: 0xff\n", 1, "plainly"),
         ("a:\n  b: 2026-01-01\n", 2, "quotes"),
         ("? [a, b]\n: 1\n", 1, "plain word"),
         ("a: " + "[" * 500 + "]" * 500, 1, "nested"),
@@ -65,3 +69,16 @@ def test_a_file_that_is_not_utf8_is_named(tmp_path, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(RequestError, match="no such file"):
         read_document(tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("{", "not JSON"), ('{"a": 1, "a": 2}', "twice"), ('{"a": NaN}', "finite"), ("[1]", "an object"), ("[" * 100_000, "nested too deep")],
+)
+def test_bad_json_is_a_sentence(text, words):
+    with pytest.raises(RequestError, match=words):
+        parse_document(text, "c.json")
+
+
+def test_json_is_read_as_json():
+    assert parse_document('{"a": 1e1, "b": "\\ud83d\\ude00"}', "c.json").data == {"a": 10.0, "b": "\U0001f600"}

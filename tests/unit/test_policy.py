@@ -105,8 +105,14 @@ def test_each_kind_of_failure_has_its_rule(kind, so_far, verdict):
     assert after_failure(Failure(kind=kind, detail="x"), chunk(**so_far)) == verdict
 
 
-@given(st.integers(1, 50), st.integers(0, 50), st.integers(0, 10), st.booleans(), st.integers(1, 8))
-def test_workers_are_asked_for_only_while_work_waits_and_few_at_a_time(wanted, alive, starting, waits, limit):
-    count = workers_to_start(wanted=wanted, alive=alive, starting=starting, work_waits=waits, pending_limit=limit)
+@given(st.integers(1, 50), st.integers(0, 50), st.integers(0, 10), st.integers(0, 99), st.integers(1, 8))
+def test_workers_are_asked_for_only_while_work_waits_and_few_at_a_time(wanted, alive, starting, chunks, limit):
+    count = workers_to_start(wanted=wanted, alive=alive, starting=starting, waiting_chunks=chunks, pending_limit=limit)
     assert count >= 0
-    assert count == 0 or (waits and alive + starting + count <= wanted and starting + count <= limit)
+    assert count == 0 or (alive + starting + count <= wanted and starting + count <= min(chunks, limit))
+
+
+def test_campaigns_of_equal_priority_share_the_workers_whatever_is_warm():
+    both = [open_campaign(1, model_digest="one"), open_campaign(2, model_digest="two")]
+    seats = assign(both, [worker(1, warm="one"), worker(2, warm="one")])
+    assert {(seat.worker, seat.campaign_id) for seat in seats} == {("w1", 1), ("w2", 2)}

@@ -26,10 +26,11 @@ def test_pauses_grow_to_a_limit():
 
 def test_a_child_that_ends_is_started_again_until_it_is_hopeless(settings, tmp_path):
     marks = tmp_path / "marks"
-    farm = Supervisor(settings, child(f"import sys; sys.stdin.readline(); open({str(marks)!r}, 'a').write('x')"))
+    farm = Supervisor(settings, child(f"import sys; sys.stdin.readline(); open({str(marks)!r}, 'a').write('x'); print('the disk is full')"))
     farm.start()
     farm._thread.join(60)
     assert marks.read_text() == "x" * supervisor.QUICK_ENDS
+    assert "the disk is full" in farm.gave_up
     assert "dispatcher.out" in farm.gave_up
 
 
@@ -63,3 +64,11 @@ def test_the_token_of_the_cluster_is_for_its_owner_alone(settings):
     assert environment["RAY_AUTH_MODE"] == "token"
     assert token.stat().st_mode & 0o077 == 0
     assert len(token.read_text()) == 64
+
+
+def test_a_child_that_cannot_be_started_is_said(settings):
+    (settings.home / "logs").write_text("in the way")
+    farm = Supervisor(settings, child("pass"))
+    farm.start()
+    farm._thread.join(60)
+    assert "cannot be started" in farm.gave_up
