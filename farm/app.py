@@ -61,6 +61,7 @@ def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
     lock = FileLock(settings.home / "farm.lock")
     try:
         lock.acquire(timeout=0)
+        log_to_file(settings.log_folder / "api.log")
     except Timeout as exc:
         at = _published_url(settings) or "another address"
         raise RequestError(f"A farm runs on {settings.home} already (at {at}): use `farm submit --wait FILE`, or another --home.") from exc
@@ -68,7 +69,6 @@ def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
         raise RequestError(
             f"The home {settings.home} cannot be used ({exc.strerror or exc}): make it writable, or choose another."
         ) from exc
-    log_to_file(settings.log_folder / "api.log")
     try:
         # Ray's files: a short path, whatever the home is called, since that of a unix socket in it may have 107 bytes.
         with (
