@@ -147,21 +147,36 @@ def paint(engine: Engine, wanted: Sequence[tuple[str, str, int]], what: str) -> 
 
 
 def judge_subjects(probe: Probe, engine: Engine) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """How often what was asked for is seen, and how often each flaw is with and without the negative prompt that names it."""
+    """How often what was asked for is seen; and how often each flaw is, without a negative prompt and with one that names all flaws."""
     every = [Subject(product=p, color=c, backdrop=b) for p, c, b in itertools.product(PRODUCTS, COLORS, BACKDROPS)]
     subjects = [every[k % len(every)] for k in range(JUDGED)]
-    plain = judge(probe, paint(engine, [(full_caption(s), "", seed) for seed, s in enumerate(subjects)], "plain prompts"))
+    prompts = [full_caption(subject) for subject in subjects]
+    plain = judge(probe, paint(engine, [(prompt, "", seed) for seed, prompt in enumerate(prompts)], "plain prompts"))
     asked = {
         "product": torch.tensor([PRODUCTS.index(s.product) for s in subjects]),
         "color": torch.tensor([list(COLORS).index(s.color) for s in subjects]),
         "backdrop": torch.tensor([list(BACKDROPS).index(s.backdrop) for s in subjects]),
     }
     right = {name: float((plain[name] == answer).float().mean()) for name, answer in asked.items()}
-    rates = {}
-    for k, (flaw, words) in enumerate(FLAWS.items()):
-        without = judge(probe, paint(engine, [(full_caption(s), words, seed) for seed, s in enumerate(subjects)], f"without {words}"))
-        rates[flaw] = {"plain": float(plain["flaws"][:, k].float().mean()), "negative": float(without["flaws"][:, k].float().mean())}
-    return right, rates
+    all_flaws = ", ".join(FLAWS.values())
+    clean = judge(probe, paint(engine, [(prompt, all_flaws, seed) for seed, prompt in enumerate(prompts)], "all flaws negative"))
+    return right, {"no negative": _rates(plain), "all named": _rates(clean)}
+
+
+def judge_negatives(probe: Probe, engine: Engine) -> dict[str, dict[str, float]]:
+    """How often each flaw is seen where nothing is asked for, by the flaw that the negative prompt names.
+
+    Without a prompt the model paints as it has learnt to, flaws and all, which plain prompts alone hardly ever bring about.
+    """
+    runs = {"nothing": "", **FLAWS}
+    return {
+        name: _rates(judge(probe, paint(engine, [("", words, seed) for seed in range(JUDGED)], f"negative: {words or 'none'}")))
+        for name, words in runs.items()
+    }
+
+
+def _rates(said: dict[str, Tensor]) -> dict[str, float]:
+    return dict(zip(FLAWS, said["flaws"].float().mean(0).tolist(), strict=True))
 
 
 def judge_light(probe: Probe, engine: Engine) -> float:
@@ -192,10 +207,12 @@ def main(
         "steps": STEPS,
         "guidance": GUIDANCE,
         "right": right,
-        "flaw_rate": rates,
+        "flaws_in_plain_prompts": rates,
+        "flaws_by_negative": judge_negatives(probe, engine),
         "light_agrees": judge_light(probe, engine),
         "probe_on_drawn": itself,
     }
+    verdicts = json.loads(json.dumps(verdicts), parse_float=lambda number: round(float(number), 4))
     text = json.dumps(verdicts, indent=2)
     out.write_text(text + "\n", encoding="utf-8")
     typer.echo(text)
