@@ -87,6 +87,14 @@ class Expansion:
         return seeds.count if isinstance(seeds, DerivedSeeds) else len(seeds)
 
     @cached_property
+    def locked_seeds(self) -> tuple[int, ...] | None:
+        """The seeds that every shot has, or None where some axis has its own."""
+        seeds = self.campaign.seeds
+        if not isinstance(seeds, DerivedSeeds):
+            return seeds
+        return None if seeds.per else tuple(derived_seed(seeds.base, k, {}) for k in range(seeds.count))
+
+    @cached_property
     def groups(self) -> int:
         return prod(self._class_counts)
 

@@ -31,12 +31,12 @@ def draw_sheet(expansion: Expansion, done: Mapping[int, str], outputs: Outputs) 
 
     Raises RequestError for a campaign too large for one picture.
     """
-    dimensions = _dimensions(expansion)
-    cells = prod(len(d.labels) for d in dimensions)
+    cells = prod(len(axis.values) for axis in expansion.axes) * expansion.seeds_per_shot
     if cells > MAX_CELLS:
         raise RequestError(
             f"The campaign has {cells:,} cells, too many for one sheet (at most {MAX_CELLS:,}): export its pictures instead."
         )
+    dimensions = _dimensions(expansion)
     split = _split(dimensions)
     rows, columns = dimensions[:split], dimensions[split:]
     width, height = _cell_size(expansion, prod(len(d.labels) for d in columns), prod(len(d.labels) for d in rows))
@@ -50,8 +50,9 @@ def draw_sheet(expansion: Expansion, done: Mapping[int, str], outputs: Outputs) 
 
 def _dimensions(expansion: Expansion) -> list[_Dimension]:
     axes = [_Dimension(axis.name, tuple(axis.label(k) for k in range(len(axis.values)))) for axis in expansion.axes]
-    seeds = expansion.seeds_per_shot
-    return [*axes, _Dimension("seed", tuple(f"seed {k + 1}" for k in range(seeds)))]
+    locked = expansion.locked_seeds
+    names = locked if locked is not None else range(1, expansion.seeds_per_shot + 1)
+    return [*axes, _Dimension("seed", tuple(f"seed {name}" for name in names))]
 
 
 def _split(dimensions: Sequence[_Dimension]) -> int:

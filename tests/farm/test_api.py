@@ -195,7 +195,7 @@ def test_the_sheet_shows_every_cell_in_its_place(farm, database, settings):
 
 
 def test_a_sheet_of_a_huge_campaign_is_refused(farm):
-    farm.submit(campaign(seeds={"count": 100_000}))
+    farm.submit(campaign(seeds={"count": 1_000_000}))
     with pytest.raises(RequestError, match="too many for one sheet"):
         farm.sheet("spring")
 
