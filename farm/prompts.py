@@ -21,6 +21,8 @@ def check_prompts(expansion: Expansion) -> None:
     if not (folder / "tokenizer.json").is_file():
         return
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()  # files keep what their training last did, and that would hide just what is looked for
+    tokenizer.no_padding()
     room = read_json(folder / "tokenizer_config.json", expansion.model.name).get("model_max_length")
     if not isinstance(room, int | float):
         return
