@@ -1,5 +1,6 @@
 """All workers, as the dispatcher handles them: found, started, fed, heard from and given up. Ray is called from here alone."""
 
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -50,6 +51,12 @@ def connect(settings: FleetSettings, folder: Path) -> None:
         _node_ip_address="127.0.0.1",
         _temp_dir=str(folder),
     )
+
+
+def disconnect(folder: Path) -> None:
+    """Leave the cluster; one of one's own ends, and its files with it."""
+    ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class Fleet:

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
-from actors.fleet import Fleet, connect
+from actors.fleet import Fleet, connect, disconnect
 from actors.jobs import ChunkJob, ChunkResult, Failure, FailureKind, PictureJob
 from farm.config import Settings
 from farm.expansion import Expansion
@@ -267,7 +267,8 @@ def dispatch() -> None:
     stop = threading.Event()
     threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
     fleet_settings = settings.fleet()
-    connect(fleet_settings, Path(sys.argv[1]))
+    folder = Path(sys.argv[1])
+    connect(fleet_settings, folder)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())  # after Ray has put its own in place
     engine = open_database(settings.database_url)
     fleet = Fleet(fleet_settings)
@@ -284,6 +285,7 @@ def dispatch() -> None:
     while not stop.is_set():
         dispatcher.tick(time.time())
     dispatcher.end(time.time())
+    disconnect(folder)
     log.info("Stopped. action=end")
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 import yaml
@@ -82,7 +83,8 @@ def test_killed_dispatcher_and_worker_cost_nothing_but_time(farm):
 
 def test_a_run_that_was_killed_goes_on_where_it_was(farm):
     file = farm.file()
-    process = farm.start("run", file, FARM_CHUNK="4")
+    scratch = mkdtemp(prefix="t")  # a short path: Ray keeps sockets in it
+    process = farm.start("run", file, FARM_CHUNK="4", TMPDIR=scratch)
     farm.wait_until(lambda: farm.row().done >= 8, process)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
@@ -96,6 +98,8 @@ def test_a_run_that_was_killed_goes_on_where_it_was(farm):
     assert {number: after[number] for number in before} == before
     assert len({line["key"] for line in farm.manifest()}) == len(farm.manifest()) == 48
     farm.wait_until(lambda: not farm.processes("ray"))
+    assert not list(Path(scratch).glob("farm-*"))
+    shutil.rmtree(scratch)
 
 
 def farm_rows(farm):
