@@ -34,7 +34,7 @@ class Axis:
     def label(self, index: int) -> str:
         """The value as a person reads it."""
         value = self.values[index]
-        return " ".join(str(part) for part in value.values()) if isinstance(value, Mapping) else str(value)
+        return ", ".join(str(part) for part in value.values()) if isinstance(value, Mapping) else str(value)
 
 
 class AxisError(ValueError):

@@ -7,6 +7,7 @@ from math import prod, sqrt
 
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
+from farm.axes import Axis
 from farm.expansion import Expansion
 from storage.errors import NotFound, RequestError
 from storage.outputs import Outputs
@@ -49,10 +50,16 @@ def draw_sheet(expansion: Expansion, done: Mapping[int, str], outputs: Outputs) 
 
 
 def _dimensions(expansion: Expansion) -> list[_Dimension]:
-    axes = [_Dimension(axis.name, tuple(axis.label(k) for k in range(len(axis.values)))) for axis in expansion.axes]
+    axes = [_Dimension(axis.name, tuple(_label(axis, k) for k in range(len(axis.values)))) for axis in expansion.axes]
     locked = expansion.locked_seeds
     names = locked if locked is not None else range(1, expansion.seeds_per_shot + 1)
     return [*axes, _Dimension("seed", tuple(f"seed {name}" for name in names))]
+
+
+def _label(axis: Axis, index: int) -> str:
+    """The value, with the name of its axis where it is a number and would say nothing alone."""
+    alone = isinstance(axis.values[index], str | Mapping)
+    return axis.label(index) if alone else f"{axis.name} {axis.label(index)}"
 
 
 def _split(dimensions: Sequence[_Dimension]) -> int:
