@@ -49,7 +49,7 @@ class Round:
 
 def measure(*, pairs: int, pictures: int, work: Path | None) -> Json:
     """Run every side `pairs` times in turn, after one round that is not counted."""
-    with tempfile.TemporaryDirectory(prefix="farm-bench-", dir=work) as folder:
+    with tempfile.TemporaryDirectory(prefix="farm-overhead-", dir=work) as folder:
         settings = read_settings(home=Path(folder) / "home")
         rounds = list(_rounds(settings, pairs, pictures, Path(folder)))[1:]
     fleet = settings.fleet()
