@@ -16,7 +16,7 @@ _STATS = [
     ("Renders a second", "Renders that ended well, over five minutes.", "ops", 'sum(rate(farm_renders_total{outcome="done"}[5m]))'),
     ("Waiting", "Renders of open campaigns that no worker has yet.", "short", 'sum(farm_queue_renders{state="queued"})'),
     ("Workers painting", "Workers that hold at least one chunk.", "short", 'farm_workers{state="painting"}'),
-    ("Failed in an hour", "Renders that failed or are held.", "short", 'sum(increase(farm_renders_total{outcome="failed"}[1h]))'),
+    ("Failed in an hour", "Renders that failed or are held.", "short", 'sum(increase(farm_renders_total{outcome=~"failed|held"}[1h]))'),
 ]
 _GRAPHS = [
     ("Throughput", "Renders that ended, by model and outcome.", "ops",

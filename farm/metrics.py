@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from storage.rows import AttemptRow
 from storage.states import RenderState
-from storage.watching import Watching
+from storage.watching import ROSTER_FRESH_S, Watching
 
 WORKER_STATES = ("starting", "idle", "painting")
 # From a small picture on a GPU to a large batch on a CPU.
@@ -55,6 +55,7 @@ class Metrics:
         self._attempts.labels(model, row.outcome).inc()
         self._renders.labels(model, RenderState.DONE).inc(row.done)
         self._renders.labels(model, RenderState.FAILED).inc(row.failed)
+        self._renders.labels(model, RenderState.HELD).inc(row.held)
         for seconds in facts["batch_s"]:
             self._paint.labels(model).observe(seconds)
         if facts["load_s"] >= _LOADED_S:
@@ -70,7 +71,6 @@ class Metrics:
 
 # Below this the pipeline was warm: looking it up takes microseconds, reading the smallest model tens of milliseconds.
 _LOADED_S = 0.005
-_WORKERS_SEEN_S = 15.0  # five heartbeats of a dispatcher
 
 
 class _DatabaseGauges(Collector):
@@ -89,7 +89,7 @@ class _DatabaseGauges(Collector):
             queue.add_metric([backlog.model, RenderState.RUNNING], backlog.running)
         yield queue
         workers = GaugeMetricFamily("farm_workers", "Workers by state.", labels=["state"])
-        seen = [worker.state for worker in self._watching.workers(seen_since=self._clock() - _WORKERS_SEEN_S)]
+        seen = [worker.state for worker in self._watching.workers(seen_since=self._clock() - ROSTER_FRESH_S)]
         for state in WORKER_STATES:
             workers.add_metric([state], seen.count(state))
         yield workers

@@ -18,10 +18,9 @@ from storage.campaigns import Campaigns
 from storage.errors import AlreadyThere, RequestError
 from storage.outputs import Outputs
 from storage.rows import CampaignRow, NewCampaign, WorkerRow
-from storage.watching import Watching
+from storage.watching import ROSTER_FRESH_S, Watching
 
 Json = dict[str, Any]
-WORKERS_SEEN_S = 15.0  # five heartbeats of a dispatcher
 
 
 class Service:
@@ -119,7 +118,7 @@ class Service:
         return draw_sheet(expansion_of(campaign.spec), done, self._outputs)
 
     def workers(self) -> list[WorkerRow]:
-        return self._watching.workers(seen_since=self._clock() - WORKERS_SEEN_S)
+        return self._watching.workers(seen_since=self._clock() - ROSTER_FRESH_S)
 
     def picture(self, key: str) -> bytes:
         with self._outputs.open(key) as file:

@@ -197,7 +197,8 @@ def _attempt_row(settlement: Settlement, now: float) -> dict[str, object]:
         "outcome": settlement.outcome,
         "detail": settlement.detail,
         "done": sum(o.state is RenderState.DONE for o in settlement.outcomes),
-        "failed": sum(o.state is not RenderState.DONE for o in settlement.outcomes),
+        "failed": sum(o.state is RenderState.FAILED for o in settlement.outcomes),
+        "held": sum(o.state is RenderState.HELD for o in settlement.outcomes),
         "facts": dump(settlement.facts),
         "ended_at": now,
     }

@@ -133,6 +133,7 @@ class AttemptRow:
     outcome: str
     done: int
     failed: int
+    held: int
     facts: Json
 
 

@@ -99,6 +99,7 @@ attempts = Table(
     Column("detail", Text),
     Column("done", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
     Column("facts", Text, nullable=False),  # JSON: what the worker measured
     Column("ended_at", Float, nullable=False),
 )

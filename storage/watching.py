@@ -10,6 +10,8 @@ from storage.rows import AttemptRow, WorkerRow
 from storage.states import ChunkState
 from storage.tables import attempts, campaigns, chunks, workers
 
+ROSTER_FRESH_S = 15.0  # five heartbeats of a dispatcher: one that has been silent for longer is taken for dead
+
 
 @dataclass(frozen=True, kw_only=True)
 class Backlog:
@@ -80,7 +82,16 @@ class Watching:
             .limit(limit)
         )
         with self._reader.connect() as connection:
-            return [
-                AttemptRow(id=row.id, model=row.model, outcome=row.outcome, done=row.done, failed=row.failed, facts=json.loads(row.facts))
-                for row in connection.execute(query)
-            ]
+            rows = connection.execute(query).all()
+        return [
+            AttemptRow(
+                id=row.id,
+                model=row.model,
+                outcome=row.outcome,
+                done=row.done,
+                failed=row.failed,
+                held=row.held,
+                facts=json.loads(row.facts),
+            )
+            for row in rows
+        ]

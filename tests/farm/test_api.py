@@ -207,6 +207,7 @@ def test_metrics_count_what_attempts_record(farm, database, settings):
     paint_all(database, settings)
     text = httpx.get(f"{farm.url}/metrics").text
     assert 'farm_renders_total{model="seedling",outcome="done"} 18.0' in text
+    assert 'farm_renders_total{model="seedling",outcome="held"} 0.0' in text
     assert 'farm_paint_seconds_count{model="seedling"}' in text
     assert 'farm_uploads_total{model="seedling"} 18.0' in text
     assert text == httpx.get(f"{farm.url}/metrics").text

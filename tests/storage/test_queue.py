@@ -127,12 +127,13 @@ def test_open_campaigns_tell_who_holds_their_chunks(queue, campaign, session):
     assert queue.open_campaigns(session)[0].waiting is False
 
 
-def test_failed_and_held_renders_end_a_campaign_as_failed(campaigns, queue, campaign, session):
+def test_failed_and_held_renders_end_a_campaign_as_failed(campaigns, queue, campaign, session, watching):
     for state in (RenderState.DONE, RenderState.FAILED, RenderState.HELD):
         chunk = claim_one(queue, session, campaign)
         queue.settle([settlement(chunk, outcomes(chunk, state))], NOW)
     ended = campaigns.by_id(campaign.id)
     assert (ended.done, ended.failed, ended.held, ended.state) == (2, 2, 2, CampaignState.FAILED)
+    assert [(a.done, a.failed, a.held) for a in watching.attempts_after(0)] == [(2, 0, 0), (0, 2, 0), (0, 0, 2)]
     assert [o.state for o in campaigns.failures(campaign.id, 10)] == [RenderState.FAILED] * 2 + [RenderState.HELD] * 2
 
 

@@ -1,0 +1,46 @@
+"""`farm up` and `farm doctor`, as an operator meets them."""
+
+import json
+import os
+import signal
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.cluster
+
+
+def test_a_farm_that_stays_takes_campaigns_shows_metrics_and_leaves_when_told(farm):
+    process = farm.start("up", "--port", "0")
+    published = farm.home / "farm.json"
+    farm.wait_until(published.is_file, process)
+    url = json.loads(published.read_text())["url"]
+    file = farm.file(settings={"steps": 2}, seeds=[1])
+    first = farm.json("submit", "--wait", file)
+    assert (first["state"], first["renders"]["done"], len(farm.manifest())) == ("done", 12, 12)
+    assert farm.json("submit", file)["renders"]["done"] == 12
+    text = httpx.get(f"{url}/metrics").text
+    assert 'farm_renders_total{model="seedling",outcome="done"} 12.0' in text
+    assert len(farm.run("workers", "--json").splitlines()) == 2
+    assert farm.json("watch", "c")["state"] == "done"
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert not published.exists()
+    farm.wait_until(lambda: not farm.processes("ray"))
+
+
+def test_the_doctor_finds_everything_that_painting_needs(farm):
+    findings = [json.loads(line) for line in farm.run("doctor", "--json", FARM_PORT="0").splitlines()]
+    assert {finding["check"] for finding in findings} >= {"python", "packages", "folders", "database", "port", "model", "device", "ray"}
+    assert all(finding["fine"] for finding in findings)
+
+
+def test_the_doctor_says_what_is_wrong_and_what_to_do(farm, tmp_path):
+    (tmp_path / "in-the-way").write_text("")
+    process = farm.start("doctor", "--json", FARM_OUTPUTS=str(tmp_path / "in-the-way" / "outputs"), FARM_RAY="127.0.0.1:9")
+    out, _ = process.communicate(timeout=120)
+    wrong = {finding["check"]: finding["detail"] for finding in map(json.loads, out.splitlines()) if not finding["fine"]}
+    assert process.returncode == 1
+    assert "writable" in wrong["folders"]
+    assert "FARM_RAY" in wrong["ray"]
