@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench dashboards constraints clean
+.PHONY: help demo test lint format bench chaos dashboards constraints clean
 
 help:  ## Say what there is to do
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,8 +33,12 @@ format: $(READY)  ## Put the code into its one form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## Measure what the farm costs beside a bare diffusers loop
+bench: $(READY)  ## Measure the farm beside a bare diffusers loop, and its queue beside others
 	$(BIN)/farm bench overhead
+	$(BIN)/farm bench queue
+
+chaos: $(READY)  ## Kill, stop and cut everything while it paints, 20 times, and check what is left
+	$(BIN)/python -m tests.chaos --runs 20
 
 dashboards: $(READY)  ## Build the Grafana dashboard's JSON again
 	$(BIN)/python -m dashboards.build

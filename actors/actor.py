@@ -1,5 +1,6 @@
 """The Ray actor: a painter in a process of its own, with one thread that paints and others that answer."""
 
+import logging
 import os
 import threading
 
@@ -14,13 +15,18 @@ PAINT, CONTROL = "paint", "control"
 class RenderActor:
     """One worker. Wrapped by `render_actor`; its methods are called from afar."""
 
-    def __init__(self, name: str, *, outputs: str, device: str | None, threads: int, orphan_s: float) -> None:
+    def __init__(
+        self, name: str, *, outputs: str, s3_style: str, device: str | None, threads: int, orphan_s: float, rest_s: float | None
+    ) -> None:
         """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no device is held for nobody."""
         # Imported here: the dispatcher imports this file too, and torch and diffusers would cost it 12 seconds and 300 MB.
         from actors.engine import Engine  # noqa: PLC0415
         from actors.painter import Painter  # noqa: PLC0415
+        from actors.resting import RestingEngine  # noqa: PLC0415
 
-        self._painter: Painter = Painter(name, Engine(device=device, threads=threads), open_outputs(outputs))
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+        engine = Engine(device=device, threads=threads) if rest_s is None else RestingEngine(rest_s)
+        self._painter: Painter = Painter(name, engine, open_outputs(outputs, s3_style=s3_style))
         self._heard = threading.Event()
         threading.Thread(target=self._end_when_forgotten, args=(orphan_s,), daemon=True).start()
 
@@ -36,6 +42,10 @@ class RenderActor:
     @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
     def acknowledge(self, chunk_id: int, lease: int) -> None:
         self._painter.acknowledge(chunk_id, lease)
+
+    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
+    def stop(self, chunk_id: int, lease: int) -> None:
+        self._painter.stop(chunk_id, lease)
 
     def _end_when_forgotten(self, orphan_s: float) -> None:
         while self._heard.wait(orphan_s):

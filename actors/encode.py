@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,17 @@ def file_pixels_digest(data: bytes) -> str | None:
             return pixels_digest(np.asarray(image.convert("RGB")))
     except (UnidentifiedImageError, OSError, SyntaxError):
         return None
+
+
+def read_png(data: bytes) -> tuple[Json, str] | None:
+    """The record that a PNG carries and the hash of its pixels, or None where it has none or is not whole."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            digest = pixels_digest(np.asarray(image.convert("RGB")))
+            record = json.loads(getattr(image, "text", {})[RECIPE_CHUNK])
+    except (UnidentifiedImageError, OSError, SyntaxError, KeyError, ValueError):
+        return None
+    return (record, digest) if isinstance(record, dict) else None
 
 
 def png(pixels: Pixels, record: Json, parameters: str) -> bytes:

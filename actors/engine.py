@@ -28,6 +28,10 @@ class BadRequest(SeedbedError):
     """No worker can ever paint this."""
 
 
+class ModelMissing(SeedbedError):
+    """The model is not on this worker; it may be on another."""
+
+
 class PromptTooLong(BadRequest):
     """A prompt would be cut off; `text` is it."""
 
@@ -76,8 +80,10 @@ class Engine:
             hardware = f"{platform.machine()}:{torch.backends.cpu.get_cpu_capability()}:threads-{self.threads}"
         return f"{self.device.type}:{hardware}:torch-{torch.__version__}:diffusers-{diffusers.__version__}"
 
-    def paint(self, recipes: Sequence[Recipe], folder: str, previews_every: int | None = None) -> Painted:
-        """Paint up to a batch of recipes of one group; a short batch is padded to its shape.
+    def paint(
+        self, recipes: Sequence[Recipe], folder: str, previews_every: int | None = None, *, on_step: Callable[[], None] = lambda: None
+    ) -> Painted:
+        """Paint up to a batch of recipes of one group; a short batch is padded to its shape. `on_step` is called after each step.
 
         Raises BadRequest where the model or a prompt cannot be used, torch.OutOfMemoryError where the device is too small.
         """
@@ -87,7 +93,10 @@ class Engine:
         warm = self._warm(group, folder)
         loaded = time.perf_counter()
         padded = [*recipes, *[recipes[-1]] * (group.batch - len(recipes))]
-        images, seen = self._denoise(warm, group, padded, previews_every)
+        on_step()
+        images, seen = self._denoise(warm, group, padded, previews_every, on_step)
+        if images.shape != (group.batch, 3, group.height, group.width):
+            raise ValueError(f"The model made pictures of the shape {tuple(images.shape)}, not of {group.width}x{group.height}.")
         good = torch.isfinite(images).flatten(1).all(1) & (images.flatten(1).amax(1) > images.flatten(1).amin(1))
         arrays, fine = _to_pixels(images), good.tolist()
         return Painted(
@@ -97,14 +106,27 @@ class Engine:
             paint_s=time.perf_counter() - loaded,
         )
 
+    def forget(self) -> None:
+        """Give back the memory of every pipeline."""
+        self.warm.clear()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     @torch.inference_mode()
-    def _denoise(self, warm: Warm, group: Group, recipes: Sequence[Recipe], previews_every: int | None) -> tuple[Tensor, dict[int, Tensor]]:
+    def _denoise(
+        self, warm: Warm, group: Group, recipes: Sequence[Recipe], previews_every: int | None, on_step: Callable[[], None]
+    ) -> tuple[Tensor, dict[int, Tensor]]:
         pipe = warm.pipe
         pipe.scheduler = _new_scheduler(group)
         generators = [torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes]
         shape = (1, pipe.unet.config.in_channels, group.height // pipe.vae_scale_factor, group.width // pipe.vae_scale_factor)
         latents = torch.cat([torch.randn(shape, generator=g, dtype=torch.float32) for g in generators])
         seen: dict[int, Tensor] = {}
+
+        def after_step(_pipe: Any, _step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            on_step()
+            return tensors
+
         if previews_every:
             _watch_steps(pipe.scheduler, lambda step, x0: seen.update({step: x0}), every=previews_every, last=group.steps)
         images = pipe(
@@ -117,6 +139,8 @@ class Engine:
             width=group.width,
             height=group.height,
             output_type="pt",
+            callback_on_step_end=after_step,
+            callback_on_step_end_tensor_inputs=[],
         ).images
         return images, {step: _decode(pipe, x0) for step, x0 in seen.items()}
 
@@ -131,7 +155,7 @@ class Engine:
 
     def _load(self, group: Group, folder: str) -> Warm:
         if not Path(folder).is_dir():
-            raise BadRequest(f"The model folder {folder} is missing on {platform.node()}.")
+            raise ModelMissing(f"The model folder {folder} is missing on {platform.node()}.")
         if weights_digest(Path(folder)) != group.model:
             raise BadRequest(f"The weights in {folder} have changed since the campaign was submitted: submit it under a new name.")
         pipe = StableDiffusionPipeline.from_pretrained(

@@ -17,6 +17,20 @@ from actors.jobs import ChunkJob, ChunkResult, Failure, FailureKind, Health
 from storage.rows import WorkerRow
 
 _UNANSWERED_S = 30.0
+_IDLE_ANSWERS = 2  # one alone may fall between two chunks
+
+
+@dataclass(frozen=True)
+class Held:
+    """A chunk that a worker has."""
+
+    chunk_id: int
+    campaign_id: int
+    lease: int
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.chunk_id, self.lease
 
 
 @dataclass
@@ -28,11 +42,25 @@ class Worker:
     pending_health: Any
     asked_at: float
     health: Health | None = None
-    jobs: dict[Any, ChunkJob] = field(default_factory=dict)
+    jobs: dict[Any, Held] = field(default_factory=dict)
+    """Chunks given to it, by the reference to their results, in the order in which it takes them."""
+    inherited: dict[tuple[int, int], Held] = field(default_factory=dict)
+    """Chunks that an earlier dispatcher gave to it: their results come through its mailbox."""
+    idle_answers: int = 0
+    has_returned: bool = False
+    """Whether a chunk of this dispatcher's own has come back, so that all it had before that has too."""
+    sure: bool = False
+    """Whether its health was asked for after that."""
+    is_adopted: bool = False
 
     @property
     def is_ready(self) -> bool:
         return self.health is not None
+
+    @property
+    def held(self) -> list[Held]:
+        """All that it has, what it paints first."""
+        return [*self.inherited.values(), *self.jobs.values()]
 
 
 def connect(settings: FleetSettings, folder: Path) -> None:
@@ -65,6 +93,7 @@ class Fleet:
     def __init__(self, settings: FleetSettings) -> None:
         self._settings = settings
         self.workers: dict[str, Worker] = {}
+        self.size = settings.size
         self.failed_starts: list[str] = []
         """Why workers ended before they were ready; whoever reads it empties it."""
 
@@ -74,6 +103,7 @@ class Fleet:
             if entry["namespace"] == self._settings.namespace:
                 handle = ray.get_actor(entry["name"], namespace=entry["namespace"])
                 self._add(entry["name"], handle, now)
+                self.workers[entry["name"]].is_adopted = True
 
     def start(self, now: float) -> str:
         """Ask for one more worker; it is ready once it has answered for its health."""
@@ -82,13 +112,22 @@ class Fleet:
         options = {"num_gpus": s.gpus} if s.gpus else {"num_cpus": s.threads}
         handle = render_actor.options(
             name=name, namespace=s.namespace, lifetime="detached", max_restarts=0, max_task_retries=0, **options
-        ).remote(name, outputs=s.outputs, device=s.device, threads=s.threads, orphan_s=s.orphan_s)
+        ).remote(name, outputs=s.outputs, s3_style=s.s3_style, device=s.device, threads=s.threads, orphan_s=s.orphan_s, rest_s=s.rest_s)
         self._add(name, handle, now)
         return name
 
     def submit(self, worker: str, job: ChunkJob) -> None:
-        held = self.workers[worker]
-        held.jobs[held.handle.paint.remote(job)] = job
+        """Give a chunk to a worker, after what it has."""
+        to = self.workers[worker]
+        to.jobs[to.handle.paint.remote(job)] = Held(job.chunk_id, job.campaign_id, job.lease)
+
+    def inherit(self, worker: str, chunk_id: int, campaign_id: int, lease: int) -> None:
+        """Expect from a worker the result of a chunk that an earlier dispatcher gave to it."""
+        self.workers[worker].inherited[chunk_id, lease] = Held(chunk_id, campaign_id, lease)
+
+    def stop(self, worker: str, key: tuple[int, int]) -> None:
+        """Have a worker leave a chunk (id, lease) alone from its next batch on."""
+        self.workers[worker].handle.stop.remote(*key)
 
     def collect(self, timeout_s: float) -> list[ChunkResult]:
         """What has come back, waiting up to `timeout_s` for the first. A lost worker's jobs come back as failures."""
@@ -111,8 +150,9 @@ class Fleet:
         for worker in list(self.workers.values()):
             if worker.pending_health is None:
                 worker.pending_health, worker.asked_at = worker.handle.health.remote(), now
-            elif worker.is_ready and now - worker.asked_at > _UNANSWERED_S:
-                lost += self._lose(worker, f"it did not answer for {_UNANSWERED_S:.0f} seconds")
+                worker.sure = worker.has_returned
+            elif (worker.is_ready or worker.is_adopted) and now - worker.asked_at > _UNANSWERED_S:
+                lost += self._lose(worker, FailureKind.WORKER_LOST, f"it did not answer for {_UNANSWERED_S:.0f} seconds")
         return lost
 
     def acknowledge(self, results: Iterable[ChunkResult]) -> None:
@@ -125,8 +165,13 @@ class Fleet:
         return [_row(worker) for worker in self.workers.values()]
 
     def end(self) -> None:
+        """End every worker."""
         for worker in self.workers.values():
             ray.kill(worker.handle)
+        self.forget()
+
+    def forget(self) -> None:
+        """Leave the workers as they are, to another dispatcher."""
         self.workers.clear()
 
     def _add(self, name: str, handle: Any, now: float) -> None:
@@ -139,32 +184,47 @@ class Fleet:
             answer = ray.get(ref)
         except RayActorError as exc:
             started = not (isinstance(exc, ActorDiedError) and exc.actor_init_failed)
-            return self._lose(worker, "its process ended" if started else f"it could not start: {exc}")
+            kind = FailureKind.PREEMPTED if isinstance(exc, ActorDiedError) and exc.preempted else FailureKind.WORKER_LOST
+            return self._lose(worker, kind, "its process ended" if started else f"it could not start: {exc}")
         except RayError as exc:
             if ref not in worker.jobs:
-                return self._lose(worker, f"it could not answer for its health: {exc}")
+                return self._lose(worker, FailureKind.WORKER_LOST, f"it could not answer for its health: {exc}")
             return [_failed(worker, worker.jobs.pop(ref), FailureKind.UNKNOWN, str(exc))]
         if isinstance(answer, Health):
-            worker.pending_health = None
-            first = worker.health is None
-            worker.health = answer
-            return list(answer.mailbox) if first else []
+            return self._hear(worker, answer)
         worker.jobs.pop(ref)
+        worker.has_returned = True
         return [answer]
 
-    def _lose(self, worker: Worker, why: str) -> list[ChunkResult]:
+    def _hear(self, worker: Worker, health: Health) -> list[ChunkResult]:
+        """Take a worker's word for its health, and from its mailbox what was inherited."""
+        worker.pending_health, worker.health = None, health
+        if health.quiet_s > self._settings.stuck_s:
+            return self._lose(worker, FailureKind.STUCK, f"it made no step for {health.quiet_s:.0f} seconds")
+        results = [result for result in health.mailbox if worker.inherited.pop(result.key, None)]
+        worker.idle_answers = 0 if health.painting or results or worker.jobs else worker.idle_answers + 1
+        if worker.inherited and (worker.sure or worker.idle_answers >= _IDLE_ANSWERS):
+            # It has neither a result nor anything left to paint before what came later: the order was lost with who gave it.
+            lost, worker.inherited = worker.inherited, {}
+            results += [_failed(worker, held, FailureKind.PREEMPTED, "The order was lost with its dispatcher.") for held in lost.values()]
+        return results
+
+    def _lose(self, worker: Worker, kind: FailureKind, why: str) -> list[ChunkResult]:
+        """Give a worker up. Only the chunk that it painted can have anything to do with it; the others had not begun."""
         del self.workers[worker.name]
         ray.kill(worker.handle)
-        if not worker.is_ready:
+        if not worker.is_ready and not worker.is_adopted:
             self.failed_starts.append(why)
-        return [_failed(worker, job, FailureKind.WORKER_LOST, f"The worker {worker.name} was lost: {why}.") for job in worker.jobs.values()]
+        kinds = [kind, *[FailureKind.PREEMPTED] * len(worker.held)]
+        detail = f"The worker {worker.name} was lost: {why}."
+        return [_failed(worker, held, kind, detail) for held, kind in zip(worker.held, kinds, strict=False)]
 
 
-def _failed(worker: Worker, job: ChunkJob, kind: FailureKind, detail: str) -> ChunkResult:
+def _failed(worker: Worker, held: Held, kind: FailureKind, detail: str) -> ChunkResult:
     return ChunkResult(
-        chunk_id=job.chunk_id,
-        campaign_id=job.campaign_id,
-        lease=job.lease,
+        chunk_id=held.chunk_id,
+        campaign_id=held.campaign_id,
+        lease=held.lease,
         worker=worker.name,
         failure=Failure(kind=kind, detail=detail),
     )
@@ -174,7 +234,7 @@ def _row(worker: Worker) -> WorkerRow:
     health = worker.health
     if health is None:
         return WorkerRow(name=worker.name, state="starting", node=None, device=None, numerics_class=None, warm=None)
-    state = "painting" if worker.jobs else "idle"
+    state = "painting" if worker.held else "idle"
     return WorkerRow(
         name=worker.name, state=state, node=health.node, device=health.device, numerics_class=health.numerics_class, warm=health.warm
     )

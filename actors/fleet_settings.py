@@ -5,13 +5,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class FleetSettings:
-    """`address` is `local`, for a cluster of one's own, or that of a running cluster; `gpus` is each worker's share of one."""
+    """`address` is `local`, for a cluster of one's own, or that of a running cluster; `gpus` is each worker's share of one.
+
+    Workers that hear from nobody for `orphan_s` end themselves; those that make no step for `stuck_s` are ended. With `rest_s`, they
+    rest for so long instead of painting a batch (`actors.resting`).
+    """
 
     address: str
     namespace: str
     outputs: str
+    s3_style: str = "auto"
     device: str | None
     threads: int
     gpus: float
     size: int
     orphan_s: float = 120.0
+    stuck_s: float = 600.0
+    rest_s: float | None = None

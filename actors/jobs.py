@@ -30,19 +30,33 @@ class ChunkJob:
     group: Group
     pictures: tuple[PictureJob, ...]
     previews_every: int | None = None
+    look_first: bool = False
+    """Whether some of it may be in the outputs already, from an attempt that nobody heard the end of."""
 
     def recipe(self, picture: PictureJob) -> Recipe:
         return Recipe(group=self.group, prompt=picture.prompt, negative=picture.negative, seed=picture.seed)
 
 
 class FailureKind(StrEnum):
-    """Why a whole attempt failed, each with a rule of its own in `farm.policy.after_failure`."""
+    """Why an attempt did not end as it should, each with a rule of its own in `farm.retry.after_failure`."""
 
     BAD_REQUEST = "bad_request"
+    """The recipe asks for what cannot be: no worker could paint it."""
     BAD_SPEC = "bad_spec"
+    """The stored campaign cannot be read by this version."""
+    WORKER_LOST = "worker_lost"
+    """The worker's process ended while it painted this."""
+    PREEMPTED = "preempted"
+    """The worker went away for reasons that have nothing to do with this."""
     OUT_OF_MEMORY = "out_of_memory"
     OUTPUTS = "outputs"
-    WORKER_LOST = "worker_lost"
+    """The place where pictures go cannot be written, and only a person can change that."""
+    SHORTAGE = "shortage"
+    """Something that painting needs, like the place where pictures go, is away or full."""
+    STUCK = "stuck"
+    """The worker made no step for too long."""
+    STOPPED = "stopped"
+    """It was asked to stop."""
     UNKNOWN = "unknown"
 
 
@@ -56,7 +70,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a worker measured over one chunk. Times in seconds; `slots` counts padding too, `pictures` does not."""
+    """What a worker measured over one chunk. Times in seconds; `slots` counts padding too, `pictures` does not, nor those `adopted`."""
 
     load_s: float = 0.0
     batch_s: tuple[float, ...] = ()
@@ -64,21 +78,28 @@ class Facts:
     encode_s: float = 0.0
     pictures: int = 0
     slots: int = 0
+    adopted: int = 0
     uploads: int = 0
     upload_bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkResult:
-    """A worker's answer: the outcome of every picture, or the failure that ended the attempt."""
+    """A worker's answer: the outcome of every picture that has one, and the failure that kept the others from it."""
 
     chunk_id: int
     campaign_id: int
     lease: int
     worker: str
     outcomes: tuple[RenderOutcome, ...] = ()
+    bad_outputs: tuple[int, ...] = ()
+    """Renders whose numbers came out as no picture."""
     failure: Failure | None = None
     facts: Facts = field(default_factory=Facts)
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.chunk_id, self.lease
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +111,9 @@ class Health:
     device: str
     numerics_class: str
     warm: str | None
+    painting: bool = False
+    quiet_s: float = 0.0
+    """Seconds since it last loaded something or made a step, while it paints."""
     mailbox: tuple[ChunkResult, ...] = ()
     """Results that no dispatcher has acknowledged."""
 

@@ -2,17 +2,20 @@
 
 from dataclasses import asdict
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from farm.document import MAX_PROBLEMS, DocumentError
 from farm.metrics import Metrics
 from farm.service import Json, Service
 from storage.errors import DatabaseError, NotFound, OutputsError, RequestError, SeedbedError
+from storage.states import RenderState
 
 _NAME = r"^[a-z0-9][a-z0-9-]*$"
 Project = Annotated[str, Query(pattern=_NAME, max_length=80)]
@@ -28,6 +31,33 @@ class Submission(BaseModel):
     project: Annotated[str, Field(pattern=_NAME, max_length=80)] = "default"
     campaign: dict[str, Any]
     dry_run: bool = False
+    update: bool = False
+
+
+class Retry(BaseModel):
+    """Which renders to try again: those that failed, those that are held, or one of either."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    failed: bool = True
+    held: bool = True
+    render: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+
+
+class Priority(BaseModel):
+    """A campaign's place among the others: 0 to 100, higher goes first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    priority: Annotated[int, Field(ge=0, le=100)]
+
+
+class Pruning(BaseModel):
+    """Campaigns that have been over for so long are to be forgotten."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    older_than_s: Annotated[float, Field(ge=0, le=1e11)]
 
 
 def make_api(service: Service, metrics: Metrics, *, home: str) -> FastAPI:
@@ -35,10 +65,12 @@ def make_api(service: Service, metrics: Metrics, *, home: str) -> FastAPI:
     api = FastAPI(title="Seedbed", version="1", docs_url="/api/docs", redoc_url=None, openapi_url="/api/openapi.json")
     # A page on the web must not reach the farm through a name that it points at this machine.
     api.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+    api.add_middleware(_OwnPagesOnly)
     api.add_exception_handler(SeedbedError, _refuse)
     api.add_exception_handler(Exception, _apologize)
 
     api.include_router(_campaign_routes(service), prefix="/api/v1")
+    api.include_router(_control_routes(service), prefix="/api/v1")
     api.include_router(_farm_routes(service, home), prefix="/api/v1")
 
     @api.get("/metrics")
@@ -55,9 +87,9 @@ def _campaign_routes(service: Service) -> APIRouter:
     def submit(submission: Submission, response: Response) -> Json:
         if submission.dry_run:
             return service.plan(submission.campaign)
-        campaign, created = service.submit(submission.project, submission.campaign)
-        response.status_code = 201 if created else 200
-        return {**service.status(campaign.project, campaign.name), "created": created}
+        campaign, did = service.submit(submission.project, submission.campaign, update=submission.update)
+        response.status_code = 201 if did["created"] else 200
+        return {**service.status(campaign.project, campaign.name), **did}
 
     @routes.get("/campaigns")
     def campaigns(project: Project | None = None) -> list[Json]:
@@ -82,6 +114,42 @@ def _campaign_routes(service: Service) -> APIRouter:
     return routes
 
 
+def _control_routes(service: Service) -> APIRouter:
+    routes = APIRouter(tags=["control"])
+
+    @routes.post("/campaigns/{name}/pause")
+    def pause(name: Name, project: Project = "default") -> Json:
+        service.pause(project, name)
+        return service.status(project, name)
+
+    @routes.post("/campaigns/{name}/resume")
+    def resume(name: Name, project: Project = "default") -> Json:
+        service.resume(project, name)
+        return service.status(project, name)
+
+    @routes.post("/campaigns/{name}/cancel")
+    def cancel(name: Name, project: Project = "default") -> Json:
+        service.cancel(project, name)
+        return service.status(project, name)
+
+    @routes.post("/campaigns/{name}/priority")
+    def priority(name: Name, body: Priority, project: Project = "default") -> Json:
+        service.set_priority(project, name, body.priority)
+        return service.status(project, name)
+
+    @routes.post("/campaigns/{name}/retry")
+    def retry(name: Name, body: Retry, project: Project = "default") -> Json:
+        states = [state for state, wanted in ((RenderState.FAILED, body.failed), (RenderState.HELD, body.held)) if wanted]
+        count = service.retry(project, name, states, body.render)
+        return {**service.status(project, name), "retried": count}
+
+    @routes.get("/campaigns/{name}/why")
+    def why(name: Name, project: Project = "default", render: Annotated[int | None, Query(ge=0, lt=2**63)] = None) -> Json:
+        return {"campaign": name, "render": render, "why": service.why(project, name, render)}
+
+    return routes
+
+
 def _farm_routes(service: Service, home: str) -> APIRouter:
     routes = APIRouter(tags=["farm"])
 
@@ -93,11 +161,40 @@ def _farm_routes(service: Service, home: str) -> APIRouter:
     def output(key: str) -> Response:
         return Response(service.picture(key), media_type="application/octet-stream")
 
+    @routes.post("/prune")
+    def prune(body: Pruning) -> Json:
+        return {"pruned": service.prune(body.older_than_s)}
+
     @routes.get("/workers")
     def workers() -> list[Json]:
         return [asdict(worker) for worker in service.workers()]
 
     return routes
+
+
+class _OwnPagesOnly:
+    """A page of another site may make a browser send orders here; browsers say from where they send them.
+
+    Written for ASGI itself: starlette's decorator would hide it where a streamed answer breaks off.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app: ASGIApp = _FOREIGN if scope["type"] == "http" and _is_foreign(Request(scope)) else self._app
+        await app(scope, receive, send)
+
+
+_FOREIGN = JSONResponse({"error": "Orders from pages of other sites are refused.", "problems": []}, 403)
+
+
+def _is_foreign(request: Request) -> bool:
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return False
+    origin = request.headers.get("origin")
+    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    return elsewhere or request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 def _refuse(_request: Request, exc: Exception) -> JSONResponse:

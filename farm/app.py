@@ -23,9 +23,9 @@ from farm.metrics import Metrics
 from farm.service import Service
 from farm.supervisor import Supervisor
 from storage.campaigns import Campaigns
-from storage.database import open_database, upgrade
+from storage.control import Control
+from storage.database import open_database, prepare
 from storage.errors import RequestError, SeedbedError, WorkError
-from storage.outputs import open_outputs
 from storage.watching import Watching
 
 HOST = "127.0.0.1"
@@ -40,13 +40,17 @@ class RunningFarm:
 
 
 def make_app(settings: Settings) -> FastAPI:
-    """The API over a home's database and outputs; its tables are brought up to date."""
+    """The API over a home's database and outputs; the tables of a SQLite database are brought up to date."""
     _make_home(settings)
-    engine = open_database(settings.database_url)
-    upgrade(engine)
+    engine = open_database(settings.database_address)
+    prepare(engine)
     watching = Watching(engine)
     service = Service(
-        campaigns=Campaigns(engine), watching=watching, outputs=open_outputs(str(settings.outputs_folder)), chunk=settings.chunk
+        campaigns=Campaigns(engine),
+        control=Control(engine),
+        watching=watching,
+        outputs=settings.open_outputs(),
+        chunk=settings.chunk,
     )
     return make_api(service, Metrics(watching), home=settings.home_digest)
 
@@ -76,7 +80,7 @@ def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
             serve(make_app(settings), port) as url,
             _published(settings, url),
         ):
-            supervisor = Supervisor(settings, (sys.executable, "-m", "farm.dispatcher", ray_folder))
+            supervisor = Supervisor(settings, (sys.executable, "-m", "farm.dispatching", ray_folder))
             try:
                 yield RunningFarm(url, supervisor)
             finally:

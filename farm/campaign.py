@@ -1,6 +1,8 @@
 """A campaign as its file says it, checked: every mistake is found before anything is written or painted."""
 
+import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -17,8 +19,9 @@ from farm.template import Template, TemplateError
 MAX_SIDE = 4096
 MAX_RENDERS = 100_000_000
 MAX_PROMPT = 20_000
-LATER = ("brand", "proof", "drift", "reference", "adapters", "budget", "deadline")
+LATER = ("brand", "proof", "drift", "reference", "adapters", "budget")
 
+_ORDER = re.compile(r"as-written|ends-first|every-([2-9]|[1-9][0-9]{1,6})")
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -121,6 +124,25 @@ def _template(value: object) -> object:
     return value
 
 
+def _deadline(value: object) -> object:
+    """A moment, with its offset from UTC, as it is stored: in UTC."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError("a deadline is a date and a time with its zone, like 2026-12-01T12:00:00Z.")
+    return moment.astimezone(UTC).isoformat()
+
+
+def _order(value: object) -> object:
+    if not isinstance(value, str) or not _ORDER.fullmatch(value):
+        raise ValueError(f"the order {value!r} is not known: as-written, ends-first, or every-N with N from 2 on, like every-10.")
+    return value
+
+
 TemplateText = Annotated[str, BeforeValidator(_template), StringConstraints(max_length=MAX_PROMPT)]
 AxisName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=60)]
 
@@ -141,6 +163,13 @@ class Campaign(BaseModel):
     previews: Previews | None = None
     priority: Annotated[int, Field(ge=0, le=100)] = 50
     max_workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    deadline: Annotated[str | None, BeforeValidator(_deadline)] = None
+    order: Annotated[str, BeforeValidator(_order)] = "as-written"
+
+    @property
+    def deadline_at(self) -> float | None:
+        """Seconds since 1970."""
+        return None if self.deadline is None else datetime.fromisoformat(self.deadline).timestamp()
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:

@@ -5,9 +5,9 @@ import sys
 
 import typer
 
-from farm.commands import bench, campaigns, database, doctor, farms
+from farm.commands import bench, campaigns, control, database, doctor, farms
 from farm.commands.shared import say_error
-from storage.errors import RequestError, SeedbedError
+from storage.errors import DatabaseError, RequestError, SeedbedError
 
 FAILED, WRONG = 1, 2
 
@@ -25,6 +25,13 @@ app.command("submit")(campaigns.submit)
 app.command("list")(campaigns.list_campaigns)
 app.command("status")(campaigns.status)
 app.command("watch")(campaigns.watch)
+app.command("why")(control.why)
+app.command("pause")(control.pause)
+app.command("resume")(control.resume)
+app.command("cancel")(control.cancel)
+app.command("retry")(control.retry)
+app.command("priority")(control.priority)
+app.command("prune")(control.prune)
 app.command("sheet")(campaigns.sheet)
 app.command("export")(campaigns.export)
 app.command("workers")(campaigns.workers)
@@ -38,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _leave)
     try:
         app(args=arguments)
-    except RequestError as exc:
+    except (RequestError, DatabaseError) as exc:
         say_error(exc)
         sys.exit(WRONG)
     except SeedbedError as exc:

@@ -46,15 +46,16 @@ class Client:
     def health(self) -> Json:
         return self._json("GET", "health")
 
-    def submit(self, campaign: Campaign | CampaignFile | str | Path, *, dry_run: bool = False) -> Json:
-        """Submit a campaign, or the file of one; with `dry_run` only say what that would do. Doing it twice does it once.
+    def submit(self, campaign: Campaign | CampaignFile | str | Path, *, dry_run: bool = False, update: bool = False) -> Json:
+        """Submit a campaign, or the file of one; with `dry_run` only say what that would do. Doing it twice does it once. With
+        `update`, another version takes the place of the one that was submitted before.
 
         Raises DocumentError, with the file's lines, for what is wrong with a file.
         """
         if isinstance(campaign, str | Path):
             campaign = load_campaign(Path(campaign))
         checked, document = (campaign, None) if isinstance(campaign, Campaign) else (campaign.campaign, campaign.document)
-        body = {"project": self.project, "campaign": checked.model_dump(mode="json"), "dry_run": dry_run}
+        body = {"project": self.project, "campaign": checked.model_dump(mode="json"), "dry_run": dry_run, "update": update}
         try:
             return self._json("POST", "campaigns", body=body)
         except DocumentError as exc:
@@ -67,6 +68,37 @@ class Client:
 
     def status(self, name: str) -> Json:
         return self._json("GET", f"campaigns/{quote(name, safe='')}", params={"project": self.project})
+
+    def pause(self, name: str) -> Json:
+        """Start nothing more of it; what is under way is finished."""
+        return self._order(name, "pause")
+
+    def resume(self, name: str) -> Json:
+        """Let it go on, whether it was paused or stopped itself."""
+        return self._order(name, "resume")
+
+    def cancel(self, name: str) -> Json:
+        """Want nothing of it any more; what is done stays done."""
+        return self._order(name, "cancel")
+
+    def set_priority(self, name: str, priority: int) -> Json:
+        return self._order(name, "priority", {"priority": priority})
+
+    def retry(self, name: str, *, failed: bool = True, held: bool = True, render: int | None = None) -> Json:
+        """Try what failed or is held again, or one render of these; `retried` in the answer counts them."""
+        return self._order(name, "retry", {"failed": failed, "held": held, "render": render})
+
+    def why(self, name: str, render: int | None = None) -> list[str]:
+        """Why a campaign, or one of its renders, is where it is: sentences."""
+        params = {"project": self.project} | ({} if render is None else {"render": str(render)})
+        return list(self._json("GET", f"campaigns/{quote(name, safe='')}/why", params=params)["why"])
+
+    def prune(self, older_than_s: float) -> int:
+        """Forget campaigns that have been over for so long; their pictures stay."""
+        return int(self._json("POST", "prune", body={"older_than_s": older_than_s})["pruned"])
+
+    def _order(self, name: str, verb: str, body: Json | None = None) -> Json:
+        return self._json("POST", f"campaigns/{quote(name, safe='')}/{verb}", params={"project": self.project}, body=body)
 
     def manifest(self, name: str) -> Iterator[Json]:
         """A mapping for each render that has ended, in the order of the expansion."""

@@ -2,17 +2,19 @@
 
 import hashlib
 import os
+import platform
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from actors.fleet_settings import FleetSettings
-from storage.database import sqlite_address
+from storage.database import shown_address, sqlite_address
 from storage.errors import RequestError
+from storage.outputs import SCHEME, Outputs, open_outputs
 
 
 class Settings(BaseSettings):
@@ -24,27 +26,63 @@ class Settings(BaseSettings):
     project: str = Field(
         "default", description="The project that campaigns are submitted to.", pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80
     )
-    outputs: Path | None = Field(None, description="Where pictures go; `outputs` in the home when not given.")
+    database_url: str | None = Field(
+        None, repr=False, description="The job database: a PostgreSQL server; SQLite in the home when not given."
+    )
+    outputs: str | None = Field(
+        None, description="Where pictures go: a folder or s3://bucket/prefix; `outputs` in the home when not given."
+    )
+    s3_style: Literal["auto", "path", "virtual"] = Field("auto", description="How buckets are named in requests to S3.")
     url: str = Field("http://127.0.0.1:8600", description="The farm that commands speak to.")
     port: int = Field(8600, description="The port that `farm up` serves on, on loopback.", ge=0, le=65535)
     ray: str = Field("local", description="The Ray cluster: `local` to start one, or the address of a running one.")
     workers: int | None = Field(None, description="How many workers; as many as GPUs, or CPU cores, when not given.", ge=1, le=10_000)
     threads: int = Field(1, description="CPU threads of each worker. It decides pixels on a CPU.", ge=1, le=256)
     device: str | None = Field(None, description="cpu or cuda; found when not given.")
+    shares: dict[str, float] = Field(
+        default_factory=dict, description="Weights of projects in sharing the fleet, as JSON; 1 for those not named."
+    )
+    stuck: float = Field(600.0, description="Seconds without a step after which a worker is taken for stuck.", gt=0)
+    rest: float | None = Field(None, description="Seconds to rest for each batch instead of painting it, to measure the farm itself.", ge=0)
     chunk: int | None = Field(None, description="Renders in a chunk; about a minute of work when not given.", ge=1, le=100_000)
 
-    @field_validator("home", "outputs")
+    @field_validator("home")
     @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.expanduser().absolute()
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("outputs")
+    @classmethod
+    def _place(cls, value: str | None) -> str | None:
+        return value if value is None or value.startswith(SCHEME) else str(Path(value).expanduser().absolute())
+
+    @field_validator("shares")
+    @classmethod
+    def _positive(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, weight in value.items():
+            if not 0 < weight < 1e6:
+                raise ValueError(f"the weight of {name} must be a number above 0, not {weight}.")
+        return value
 
     @property
-    def database_url(self) -> str:
-        return sqlite_address(self.home / "farm.db")
+    def database_address(self) -> str:
+        return self.database_url or sqlite_address(self.home / "farm.db")
+
+    def owner(self) -> str:
+        """Whose dispatcher it is: a home has one at a time, as its lock sees to. Hosts may have the same name and homes the same
+        path, so a home is known by a number of its own.
+        """
+        path = self.home / "farm.id"
+        if not path.exists():
+            path.write_text(secrets.token_hex(16))
+        return f"{platform.node()[:100]}:{path.read_text().strip()[:100]}"
 
     @property
-    def outputs_folder(self) -> Path:
-        return self.outputs or self.home / "outputs"
+    def outputs_address(self) -> str:
+        return self.outputs or str(self.home / "outputs")
+
+    def open_outputs(self) -> Outputs:
+        return open_outputs(self.outputs_address, s3_style=self.s3_style)
 
     @property
     def log_folder(self) -> Path:
@@ -71,12 +109,17 @@ class Settings(BaseSettings):
         gpus = cuda_devices() if self.device != "cpu" else 0
         return FleetSettings(
             address=self.ray,
-            # Workers are found again by name: only those that write to the same place, on the same kind of device, are ours.
-            namespace=f"farm-{self.home_digest}-{_digest(f'{self.outputs_folder} {self.device} {self.threads}')}",
-            outputs=str(self.outputs_folder),
+            # Workers are found again by name, by whoever leads with the same database: only those that write to the same place, on
+            # the same kind of device, are ours.
+            namespace=f"farm-{_digest(shown_address(self.database_address))}-"
+            + _digest(f"{self.outputs_address} {self.device} {self.threads} {self.rest}"),
+            outputs=self.outputs_address,
+            s3_style=self.s3_style,
             device=self.device,
             threads=self.threads,
             gpus=1.0 if gpus else 0.0,
+            stuck_s=self.stuck,
+            rest_s=self.rest,
             size=self.workers or gpus or max(1, (os.cpu_count() or 1) // self.threads),
         )
 
@@ -94,6 +137,8 @@ def read_settings(**given: Any) -> Settings:
     """Settings from the environment, with what a command line gave on top. Raises RequestError for values that cannot be."""
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
+    except SettingsError as exc:  # says which variable, and nothing that a person could use
+        raise RequestError(f'A setting cannot be read as JSON: {exc}. FARM_SHARES is written like {{"acme": 2}}.') from exc
     except ValidationError as exc:
         first = exc.errors()[0]
         name = str(first["loc"][0])

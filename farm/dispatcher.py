@@ -1,45 +1,37 @@
 """The dispatcher: takes chunks from the queue, gives them to workers, and writes down what became of them.
 
-It is a process of its own, because Ray may end a process that talks to it without an exception. It keeps nothing that the job
-database does not have, so that it can be killed at any moment; its parent (`farm.supervisor`) starts it again.
+It keeps nothing that the job database does not have, so that it can be killed at any moment. Where the database is away, it keeps
+what its workers have finished until that is back. `farm.dispatching` is the process that it runs in.
 """
 
-import contextlib
 import logging
-import os
-import platform
-import signal
-import sys
-import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from functools import lru_cache
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache, partial
 
-from actors.fleet import Fleet, connect, disconnect
-from actors.jobs import ChunkJob, ChunkResult, Failure, FailureKind, PictureJob
-from farm.config import Settings
+from actors.fleet import Fleet, Worker
+from actors.jobs import ChunkJob, ChunkResult, Failure, FailureKind
 from farm.expansion import Expansion
-from farm.logs import log_to_file
-from farm.manifest import picture_key, write_manifest
-from farm.policy import Again, FreeWorker, GiveUp, Halt, after_failure, assign, workers_to_start
+from farm.jobs import chunk_job
+from farm.manifest import write_manifest
+from farm.policy import FreeWorker, Record, Seat, after_attempt, assign, record_of, usable, workers_to_start
+from farm.retry import BLAMED_ON_WORKER, settlement_of
+from farm.share import Shares, charge, welcome
 from farm.specs import expansion_of
 from storage.campaigns import Campaigns
-from storage.database import open_database
-from storage.errors import SeedbedError
-from storage.outputs import Outputs, open_outputs
-from storage.queue import Queue
-from storage.rows import CampaignRow, Chunk, RenderOutcome, Settlement
-from storage.states import Reason, RenderState
+from storage.errors import DatabaseAway, NotFound, SeedbedError
+from storage.outputs import Outputs
+from storage.queue import HEARTBEAT_S, Queue
+from storage.rows import CampaignRow, Chunk, OpenCampaign, Settlement, Snapshot, WorkerRow
+from storage.settling import Settling
 from storage.watching import Watching
 
 COLLECT_S = 0.25
-HEARTBEAT_S = 3.0
-ADOPTION_S = 20.0
 STARTS_BEFORE_HALT = 3
 STARTING_AT_ONCE = 4
+MANIFEST_S = 120.0  # that of a million renders takes half a minute
 
 log = logging.getLogger(__name__)
 
@@ -48,96 +40,186 @@ class Dispatcher:
     """One session of dispatching. `tick` is the whole of its work."""
 
     def __init__(
-        self, *, queue: Queue, campaigns: Campaigns, watching: Watching, outputs: Outputs, fleet: Fleet, fleet_size: int, now: float
+        self,
+        *,
+        session: int,
+        queue: Queue,
+        settling: Settling,
+        campaigns: Campaigns,
+        watching: Watching,
+        outputs: Outputs,
+        fleet: Fleet,
+        weights: Mapping[str, float],
     ) -> None:
+        self._session = session
         self._queue = queue
+        self._settling = settling
         self._campaigns = campaigns
         self._watching = watching
         self._outputs = outputs
         self._fleet = fleet
-        self._fleet_size = fleet_size
+        self._weights = weights
         self._plan = lru_cache(maxsize=64)(self._load_plan)
         self._leased: dict[tuple[int, int], Chunk] = {}
+        self._unsettled: list[ChunkResult] = []
+        self._open: dict[int, OpenCampaign] = {}
+        self._shares = Shares()
+        self._records: dict[str, Record] = {}
+        self._stopped: set[tuple[int, int]] = set()
+        self._touched: set[int] = set()
+        """Campaigns that may be over since they were last looked at."""
         self._failed_starts = 0
         self._next_heartbeat = 0.0
+        self._next_health = 0.0
+        self._database_was_away = False
         # Manifests are written beside the loop: that of a million renders takes half a minute.
         self._clerk = ThreadPoolExecutor(1, thread_name_prefix="clerk")
-        self._adopt(now)
-        self._session = queue.begin_session(host=platform.node(), pid=os.getpid(), now=now)
+
+    def adopt(self) -> None:
+        """Take over from a dispatcher that is no more: wait for what its workers paint, and put back what none of them has."""
+        self._records = {row.name: record_of(row) for row in self._watching.workers(fresh_s=None)}
+        freed = self._queue.release(self._session, keep=self._fleet.workers)
+        for chunk in self._queue.leases(self._session):
+            self._leased[chunk.id, chunk.lease] = chunk
+            self._fleet.inherit(chunk.worker, chunk.id, chunk.campaign_id, chunk.lease)
+        self._touched.update(self._campaigns.ended_unheard(self._session, MANIFEST_S))
+        log.info("Took over %d chunks and put %d back. action=adopt session=%d", len(self._leased), freed, self._session)
 
     def tick(self, now: float) -> None:
-        """One round: claim, assign, submit, collect, settle."""
-        open_campaigns = self._queue.open_campaigns(self._session)
-        self._grow(now)
-        seats = assign(open_campaigns, self._free_workers())
-        for chunk in self._queue.claim(self._session, [(seat.campaign_id, seat.worker) for seat in seats], now):
-            self._submit(chunk, now)
-        results = self._fleet.collect(COLLECT_S)
-        self._settle(results, now)
-        self._beat(now)
+        """One round: claim, assign, submit, collect, settle. `now` is this process's own clock, for its pace alone.
 
-    def end(self, now: float) -> None:
-        """End the workers and this session; what they had goes back into the queue."""
+        Raises SessionLost where another dispatcher has taken over.
+        """
+        try:
+            snapshot = self._look()
+            self._grow(now)
+            barren: set[tuple[int, str]] = set()
+            while seats := self._assign(snapshot, barren):
+                for seat, chunk in self._claim(seats, barren):
+                    if not self._submit(seat, chunk):
+                        barren.add((seat.campaign_id, seat.worker))
+            self._unsettled += self._fleet.collect(COLLECT_S)
+            self._settle(snapshot.now)
+            self._finish()
+            self._beat(now, snapshot.now)
+        except DatabaseAway as exc:
+            if not self._database_was_away:
+                log.warning("%s What the workers finish is kept until it is back. action=wait", exc)
+            self._database_was_away = True
+            self._unsettled += self._fleet.collect(COLLECT_S)
+            self._ask(now)
+
+    def end(self) -> None:
+        """End the workers and this session; what they had goes back into the queue. Raises SessionLost where they are another's."""
+        with suppress(DatabaseAway):
+            self._make_sure()
         self._fleet.end()
-        self._watching.save_workers(self._session, [], now)
-        self._queue.end_session(self._session, now)
+        self._watching.save_workers(self._session, [])
+        self._queue.end_session(self._session)
+
+    def close(self) -> None:
+        """Let the clerk finish what it writes."""
         self._clerk.shutdown()
 
-    # --- taking over ---
+    # --- looking and deciding ---
 
-    def _adopt(self, now: float) -> None:
-        """Take over from a dispatcher that is no more: settle what its workers finished, then free what it had leased."""
-        self._fleet.adopt(now)
-        deadline = time.monotonic() + ADOPTION_S
-        while any(not w.is_ready for w in self._fleet.workers.values()) and time.monotonic() < deadline:
-            mail = self._fleet.collect(COLLECT_S)
-            counted = self._queue.settle([_settled(result) for result in mail if result.failure is None], now)
-            self._fleet.acknowledge(mail)
-            if counted:
-                log.info("Adopted %d results that waited with workers. action=adopt", len(counted))
-        freed = self._queue.end_all_sessions(now)
-        if freed:
-            log.info("Put back %d chunks that an earlier dispatcher had leased. action=free", freed)
+    def _look(self) -> Snapshot:
+        if self._database_was_away:
+            self._recover()
+        snapshot = self._queue.snapshot(self._session)
+        self._open = {campaign.id: campaign for campaign in snapshot.campaigns}
+        self._shares = welcome(self._shares, snapshot.campaigns)
+        known = snapshot.leases | self._stopped
+        unwanted = [(worker.name, held.key) for worker in self._fleet.workers.values() for held in worker.held if held.key not in known]
+        if unwanted:  # cancelled, or replaced by another version
+            self._make_sure()
+        for worker, key in unwanted:
+            self._stop(worker, key)
+        return snapshot
+
+    def _make_sure(self) -> None:
+        """Raise SessionLost where another leads: what is not leased to this session is that one's, and so is the word to its worker."""
+        self._queue.renew(self._session)
+
+    def _recover(self) -> None:
+        """Give out what was claimed without the answer having reached this process."""
+        leases = self._queue.leases(self._session)
+        log.info("The database is back. action=recover results=%d", len(self._unsettled))
+        for chunk in leases:
+            if (chunk.id, chunk.lease) not in self._leased:
+                self._give(chunk)
+        self._database_was_away = False
+
+    def _assign(self, snapshot: Snapshot, barren: Collection[tuple[int, str]]) -> list[Seat]:
+        ready = {name: worker for name, worker in self._fleet.workers.items() if worker.health is not None}
+        free = [_free(ready[name]) for name in usable(ready, self._records, snapshot.now)]
+        return assign(snapshot.campaigns, free, self._shares, weights=self._weights, now=snapshot.now, size=self._fleet.size, barren=barren)
+
+    def _claim(self, seats: Sequence[Seat], barren: set[tuple[int, str]]) -> list[tuple[Seat, Chunk]]:
+        """The chunks claimed, each with its seat. A campaign that had no chunk for a worker is noted as barren for it: its last
+        ones are out, or others are to have them.
+        """
+        left = list(seats)
+        claimed = []
+        for chunk in self._queue.claim(self._session, [(seat.campaign_id, seat.worker) for seat in seats]):
+            seat = next(seat for seat in left if (seat.campaign_id, seat.worker) == (chunk.campaign_id, chunk.worker))
+            left.remove(seat)
+            claimed.append((seat, chunk))
+        barren.update((seat.campaign_id, seat.worker) for seat in left)
+        return claimed
 
     # --- the fleet ---
 
     def _grow(self, now: float) -> None:
         workers = self._fleet.workers.values()
-        if len(workers) >= self._fleet_size:
+        if len(workers) >= self._fleet.size:
             return
         starting = sum(not worker.is_ready for worker in workers)
         count = workers_to_start(
-            wanted=self._fleet_size,
+            wanted=self._fleet.size,
             alive=len(workers) - starting,
             starting=starting,
-            waiting_chunks=self._queue.waiting_chunks(self._fleet_size),
+            waiting_chunks=self._queue.waiting_chunks(self._fleet.size),
             pending_limit=STARTING_AT_ONCE,
         )
         for _ in range(count):
             name = self._fleet.start(now)
             log.info("Asked for worker %s. action=start worker=%s", name, name)
 
-    def _free_workers(self) -> list[FreeWorker]:
-        return [FreeWorker(name=w.name, held=len(w.jobs), warm=w.health.warm) for w in self._fleet.workers.values() if w.health is not None]
-
-    def _beat(self, now: float) -> None:
+    def _beat(self, now: float, db_now: float) -> None:
         """Say that this session lives, ask the workers whether they do, and publish what they are doing."""
         if now >= self._next_heartbeat:
+            self._queue.renew(self._session)
             self._next_heartbeat = now + HEARTBEAT_S
-            self._queue.heartbeat(self._session, now)
-            self._settle(self._fleet.ask_health(now), now)
-            self._watching.save_workers(self._session, self._fleet.rows(), now)
+            self._ask(now)
+            self._settle(db_now)
+            self._records = {name: record for name, record in self._records.items() if name in self._fleet.workers}
+            self._watching.save_workers(self._session, [self._with_record(row, db_now) for row in self._fleet.rows()])
         self._watch_starts()
+
+    def _ask(self, now: float) -> None:
+        """Ask the workers for their health: those that hear from nobody end themselves."""
+        if now >= self._next_health:
+            self._next_health = now + HEARTBEAT_S
+            self._unsettled += self._fleet.ask_health(now)
+
+    def _with_record(self, row: WorkerRow, db_now: float) -> WorkerRow:
+        record = self._records.get(row.name, Record())
+        quarantined = (record.quarantined_until or 0) > db_now
+        return replace(
+            row, state="quarantined" if quarantined else row.state, blamed=record.blamed, quarantined_until=record.quarantined_until
+        )
 
     def _watch_starts(self) -> None:
         """Where no worker can start, say so on every open campaign rather than try for ever."""
         failed, self._fleet.failed_starts = self._fleet.failed_starts, []
         if any(worker.is_ready for worker in self._fleet.workers.values()):
             self._failed_starts = 0
+            return
         self._failed_starts += len(failed)
         if failed and self._failed_starts >= STARTS_BEFORE_HALT:
-            for campaign in self._queue.open_campaigns(self._session):
-                self._campaigns.halt(campaign.id, f"No worker could be started: {failed[-1]}")
+            for campaign_id in self._open:
+                self._campaigns.halt(campaign_id, f"No worker could be started: {failed[-1]}")
             self._failed_starts = 0
 
     # --- jobs out ---
@@ -146,165 +228,122 @@ class Dispatcher:
         campaign = self._campaigns.by_id(campaign_id)
         return campaign, expansion_of(campaign.spec)
 
-    def _submit(self, chunk: Chunk, now: float) -> None:
-        self._leased[chunk.id, chunk.lease] = chunk
-        try:
-            job = self._job(chunk)
-        except (SeedbedError, ValueError, KeyError) as exc:  # a spec that this version cannot read must not stop the others
-            failure = Failure(kind=FailureKind.BAD_SPEC, detail=f"The stored campaign cannot be read: {exc}")
-            result = ChunkResult(chunk_id=chunk.id, campaign_id=chunk.campaign_id, lease=chunk.lease, worker=chunk.worker, failure=failure)
-            self._settle([result], now)
-            return
-        self._fleet.submit(chunk.worker, job)
-
     def _job(self, chunk: Chunk) -> ChunkJob:
         campaign, expansion = self._plan(chunk.campaign_id)
         return chunk_job(campaign, expansion, chunk)
 
+    def _submit(self, seat: Seat, chunk: Chunk) -> bool:
+        given = self._give(chunk)
+        if given and seat.instead_of is not None:
+            self._stop(seat.worker, seat.instead_of)
+        return given
+
+    def _give(self, chunk: Chunk) -> bool:
+        """Send a leased chunk to its worker; False where that cannot be, for which there is a result then."""
+        job: ChunkJob | None = None
+        try:
+            job = self._job(chunk)
+        except DatabaseAway:
+            raise  # not given yet: `_recover` will
+        except Exception as exc:  # noqa: BLE001  # whatever a stored campaign makes of this version, the others are painted
+            self._refuse(chunk, FailureKind.BAD_SPEC, f"The stored campaign cannot be read: {exc}")
+        self._leased[chunk.id, chunk.lease] = chunk
+        if job is None:
+            return False
+        if chunk.worker not in self._fleet.workers:
+            self._refuse(chunk, FailureKind.PREEMPTED, f"The worker {chunk.worker} had gone.")
+            return False
+        self._fleet.submit(chunk.worker, job)
+        return True
+
+    def _refuse(self, chunk: Chunk, kind: FailureKind, detail: str) -> None:
+        failure = Failure(kind=kind, detail=detail)
+        self._unsettled.append(
+            ChunkResult(chunk_id=chunk.id, campaign_id=chunk.campaign_id, lease=chunk.lease, worker=chunk.worker, failure=failure)
+        )
+
+    def _stop(self, worker: str, key: tuple[int, int]) -> None:
+        if worker in self._fleet.workers:
+            self._stopped.add(key)
+            self._fleet.stop(worker, key)
+
     # --- results in ---
 
-    def _settle(self, results: Sequence[ChunkResult], now: float) -> None:
-        if not results:
+    def _settle(self, db_now: float) -> None:
+        """Write down every result there is. They are forgotten only once that is done."""
+        if not self._unsettled:
             return
-        settlements = [self._settlement(result) for result in results]
-        counted = self._queue.settle(settlements, now)
+        results = self._unsettled
+        counted = self._settling.settle(self._session, [self._settlement(result) for result in results])
+        if len(counted) < len(results):
+            self._make_sure()
+        self._unsettled = []
+        self._touched.update(result.campaign_id for result in results)
         self._fleet.acknowledge(results)
         for settlement in counted:
-            log.info(
-                "Chunk %d: %s. action=settle campaign=%d worker=%s %s",
-                settlement.chunk_id,
-                settlement.outcome,
-                settlement.campaign_id,
-                settlement.worker,
-                settlement.detail or "",
-            )
-        for campaign_id in {s.campaign_id for s in counted}:
-            self._finish(campaign_id)
+            self._account(settlement, db_now)
+        for result in results:
+            self._leased.pop(result.key, None)
+            self._stopped.discard(result.key)
 
     def _settlement(self, result: ChunkResult) -> Settlement:
-        chunk = self._leased.pop((result.chunk_id, result.lease), None)
-        if result.failure is None or chunk is None:
-            return _settled(result)
-        verdict = after_failure(result.failure, chunk)
-        failed = _settled(result, failures=chunk.failures, losses=chunk.losses)
-        match verdict:
-            case Halt():
-                self._campaigns.halt(chunk.campaign_id, result.failure.detail)
-                return failed
-            case Again():
-                return _settled(result, failures=verdict.failures, losses=verdict.losses)
-            case GiveUp():
-                job = self._job(chunk)
-                return _settled(
-                    result, outcomes=tuple(_given_up(job, picture, verdict.reason, result.failure.detail) for picture in job.pictures)
-                )
+        chunk = self._leased.get(result.key) or _unknown_chunk(result)
+        campaign = self._open.get(result.campaign_id)
+        try:
+            return settlement_of(result, chunk, partial(self._job, chunk), waits=campaign.waits if campaign else 0)
+        except NotFound:  # the campaign was removed meanwhile: what is written of it is stale
+            return settlement_of(replace(result, failure=None, bad_outputs=()), chunk, partial(self._job, chunk), waits=0)
 
-    def _finish(self, campaign_id: int) -> None:
-        campaign = self._campaigns.by_id(campaign_id)
-        if campaign.state.is_final:
-            log.info("Campaign %s is %s. action=finish campaign=%d", campaign.name, campaign.state, campaign_id)
-            self._clerk.submit(self._write_manifest, campaign)
+    def _account(self, settlement: Settlement, db_now: float) -> None:
+        """Charge device time to who was given it, and blame the worker where it is its fault."""
+        log.info(
+            "Chunk %d: %s. action=settle campaign=%d worker=%s %s",
+            settlement.chunk_id, settlement.outcome, settlement.campaign_id, settlement.worker, settlement.detail or "",
+        )  # fmt: skip
+        campaign = self._open.get(settlement.campaign_id)
+        if campaign is not None:
+            weight = self._weights.get(campaign.project, 1.0)
+            self._shares = charge(
+                self._shares, project=campaign.project, campaign_id=campaign.id, seconds=settlement.device_s, weight=weight
+            )
+        failed = settlement.outcome in BLAMED_ON_WORKER
+        if failed or settlement.outcomes:
+            before = self._records.get(settlement.worker, Record())
+            record = after_attempt(before, settlement.campaign_id, failed=failed, now=db_now)
+            self._records[settlement.worker] = record
+            if record.quarantined_until != before.quarantined_until:
+                log.warning("Worker %s is in quarantine. action=quarantine worker=%s", settlement.worker, settlement.worker)
+
+    def _finish(self) -> None:
+        """Have the manifests of campaigns written that are over."""
+        for campaign_id in sorted(self._touched):
+            try:
+                campaign = self._campaigns.by_id(campaign_id)
+            except NotFound:
+                campaign = None  # removed meanwhile
+            self._touched.discard(campaign_id)
+            if campaign is not None and campaign.state.is_final:
+                log.info("Campaign %s is %s. action=finish campaign=%d", campaign.name, campaign.state, campaign_id)
+                self._clerk.submit(self._write_manifest, campaign)
 
     def _write_manifest(self, campaign: CampaignRow) -> None:
         try:
             write_manifest(self._campaigns, campaign, self._outputs)
+        except DatabaseAway:
+            self._touched.add(campaign.id)  # once more, when it is back
         except SeedbedError as exc:
             log.warning("The manifest of %s was not written: %s action=manifest", campaign.name, exc)
 
 
-def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> ChunkJob:
-    """A chunk with its renders written out."""
-    previews = expansion.campaign.previews
-    return ChunkJob(
-        chunk_id=chunk.id,
-        campaign_id=campaign.id,
-        lease=chunk.lease,
-        model_name=expansion.model.name,
-        model_folder=expansion.model.folder,
-        group=expansion.group(chunk.group_no),
-        pictures=tuple(
-            PictureJob(
-                number=render.number,
-                prompt=render.shot.prompt,
-                negative=render.shot.negative,
-                seed=render.seed,
-                key=picture_key(campaign, render),
-            )
-            for render in expansion.renders(chunk.group_no, chunk.start, chunk.stop)
-        ),
-        previews_every=previews.every if previews else None,
-    )
+def _free(worker: Worker) -> FreeWorker:
+    assert worker.health is not None
+    holds = tuple((held.campaign_id, held.key) for held in worker.held)
+    return FreeWorker(name=worker.name, holds=holds, warm=worker.health.warm)
 
 
-def _settled(result: ChunkResult, *, outcomes: tuple[RenderOutcome, ...] | None = None, failures: int = 0, losses: int = 0) -> Settlement:
-    failure = result.failure
-    return Settlement(
-        chunk_id=result.chunk_id,
-        campaign_id=result.campaign_id,
-        lease=result.lease,
+def _unknown_chunk(result: ChunkResult) -> Chunk:
+    """Of a result that was settled already: whatever is made of it is stale."""
+    return Chunk(
+        id=result.chunk_id, campaign_id=result.campaign_id, group_no=0, start=0, stop=0, total=0, lease=result.lease, failures=0, losses=0,
         worker=result.worker,
-        outcome="painted" if failure is None else failure.kind.value,
-        detail=None if failure is None else failure.detail,
-        outcomes=result.outcomes if outcomes is None else outcomes,
-        failures=failures,
-        losses=losses,
-        facts=asdict(result.facts),
-    )
-
-
-def _given_up(job: ChunkJob, picture: PictureJob, reason: Reason, detail: str) -> RenderOutcome:
-    digest = job.recipe(picture).digest
-    return RenderOutcome(number=picture.number, digest=digest, state=RenderState.FAILED, reason=reason, detail=detail)
-
-
-# --- the process -------------------------------------------------------------------------------------------------------
-
-
-def dispatch() -> None:
-    """Dispatch until the parent says stop or is gone. Settings come as the first line of standard input; the argument is Ray's folder."""
-    settings = Settings.model_validate_json(sys.stdin.readline())
-    log_to_file(settings.log_folder / "dispatcher.log")
-    stop = threading.Event()
-    threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
-    fleet_settings = settings.fleet()
-    folder = Path(sys.argv[1])
-    connect(fleet_settings, folder)
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())  # after Ray has put its own in place
-    engine = open_database(settings.database_url)
-    fleet = Fleet(fleet_settings)
-    dispatcher = Dispatcher(
-        queue=Queue(engine),
-        campaigns=Campaigns(engine),
-        watching=Watching(engine),
-        outputs=open_outputs(str(settings.outputs_folder)),
-        fleet=fleet,
-        fleet_size=fleet_settings.size,
-        now=time.time(),
-    )
-    log.info("Dispatching with up to %d workers. action=begin pid=%d", fleet_settings.size, os.getpid())
-    while not stop.is_set():
-        dispatcher.tick(time.time())
-    dispatcher.end(time.time())
-    disconnect(folder)
-    log.info("Stopped. action=end")
-
-
-def main() -> None:
-    """Dispatch, and leave the sentence of what ended it as the last line for the parent to quote."""
-    try:
-        dispatch()
-    except SeedbedError as exc:
-        log.exception("The dispatcher ends. action=crash")
-        print(exc, file=sys.stderr)  # noqa: T201  # the parent reads it
-        sys.exit(1)
-
-
-def _stop_with_parent(stop: threading.Event) -> None:
-    """The parent holds the other end of standard input: when it closes, nobody is left to dispatch for."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdin.read()
-    stop.set()
-
-
-if __name__ == "__main__":
-    main()
+    )  # fmt: skip

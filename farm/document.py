@@ -191,6 +191,8 @@ class _Reader:
             message = f"{_short(node.value)} is not a number that can be painted with: write a finite one."
         elif isinstance(value, int | float) and not isinstance(value, bool) and not _PLAIN_NUMBER.fullmatch(node.value):
             message = f"YAML reads {_short(node.value)} as a number in its own way: write it plainly, or put it in quotes to mean text."
+        elif isinstance(value, datetime.date) and path == ("deadline",):
+            return node.value
         elif isinstance(value, datetime.date | bytes):
             message = f"{node.value} is read as {type(value).__name__} by YAML: put it in quotes to mean text."
         else:

@@ -147,14 +147,53 @@ class Expansion:
         """The group and the render at a number."""
         cell_no, k = divmod(number, self.seeds_per_shot)
         cell = _digits(cell_no, self._sizes)
-        kinds = [known.get(index, 0) for known, index in zip(self._class_of, cell, strict=True)]
-        group_no = _number(kinds, self._class_counts)
-        return group_no, Render(number=number, shot=self._shot(cell), seed=self._seed(cell, k))
+        return self._group_of(cell), Render(number=number, shot=self._shot(cell), seed=self._seed(cell, k))
+
+    def numbers(self, group_no: int) -> Iterator[int]:
+        """The numbers of a group's renders in order, without working out what they are."""
+        for shot_no in range(self.shots_in_group(group_no)):
+            cell = self._cell(group_no, shot_no)
+            if not self._is_skipped(cell):
+                first = _number(cell, self._sizes) * self.seeds_per_shot
+                yield from range(first, first + self.seeds_per_shot)
+
+    def has(self, number: int) -> bool:
+        """Whether there is a render of that number."""
+        cells = prod(self._sizes)
+        return 0 <= number < cells * self.seeds_per_shot and not self._is_skipped(_digits(number // self.seeds_per_shot, self._sizes))
+
+    def place(self, number: int) -> tuple[int, int]:
+        """The group of a render, and its ordinal there."""
+        cell_no, k = divmod(number, self.seeds_per_shot)
+        cell = _digits(cell_no, self._sizes)
+        group_no = self._group_of(cell)
+        chosen = self._chosen(group_no)
+        places = [values.index(index) for values, index in zip(chosen, cell, strict=True)]
+        return group_no, _number(places, [len(values) for values in chosen]) * self.seeds_per_shot + k
+
+    def group_of(self, number: int) -> int:
+        return self._group_of(_digits(number // self.seeds_per_shot, self._sizes))
+
+    def number_of(self, coordinates: Mapping[str, Any], k: int) -> int | None:
+        """The number of the render with these coordinates and the seed at place `k`, or None where there is no such cell."""
+        if set(coordinates) != set(self._value_indices):
+            return None
+        cell = [self._value_indices[axis.name].get(canonical_json(coordinates[axis.name])) for axis in self.axes]
+        known = [index for index in cell if index is not None]
+        return _number(known, self._sizes) * self.seeds_per_shot + k if len(known) == len(cell) and k < self.seeds_per_shot else None
+
+    @cached_property
+    def _value_indices(self) -> dict[str, dict[str, int]]:
+        return {axis.name: {canonical_json(value): index for index, value in enumerate(axis.values)} for axis in self.axes}
 
     def is_skipped(self, group_no: int, shot_no: int) -> bool:
         return self._is_skipped(self._cell(group_no, shot_no))
 
     # --- one cell ---
+
+    def _group_of(self, cell: Sequence[int]) -> int:
+        kinds = [known.get(index, 0) for known, index in zip(self._class_of, cell, strict=True)]
+        return _number(kinds, self._class_counts)
 
     def _chosen(self, group_no: int) -> list[Sequence[int]]:
         """Of each axis, the indices of the values that a group has."""

@@ -50,6 +50,7 @@ def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, a
     return {
         "campaign": campaign.name,
         "stage": STAGE,
+        "number": outcome.number,
         "shot": render.shot.key,
         "coordinates": render.shot.coordinates,
         "seed": render.seed,

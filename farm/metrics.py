@@ -2,8 +2,7 @@
 read from it when somebody asks. No label is ever an id.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -11,10 +10,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from storage.rows import AttemptRow
+from storage.settling import STALE
 from storage.states import RenderState
-from storage.watching import ROSTER_FRESH_S, Watching
+from storage.watching import Watching
 
-WORKER_STATES = ("starting", "idle", "painting")
+WORKER_STATES = ("starting", "idle", "painting", "quarantined")
 # From a small picture on a GPU to a large batch on a CPU.
 _PAINT_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 _LOAD_BUCKETS = (0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
@@ -23,7 +23,7 @@ _LOAD_BUCKETS = (0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 class Metrics:
     """The metrics of one API process, in a registry of their own."""
 
-    def __init__(self, watching: Watching, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, watching: Watching) -> None:
         self.registry = CollectorRegistry()
         self._watching = watching
         self._seen = watching.last_attempt()
@@ -37,9 +37,10 @@ class Metrics:
         self._slots = Counter("farm_batch_slots", "Places in painted batches, filled or padded.", ["model"], registry=r)
         self._filled = Counter("farm_batch_pictures", "Places in painted batches that held a picture.", ["model"], registry=r)
         self._fill = Gauge("farm_batch_fill_ratio", "Filled places of all places, over the last chunk.", ["model"], registry=r)
+        self._adopted = Counter("farm_adopted", "Pictures found whole in the outputs, and not painted again.", ["model"], registry=r)
         self._uploads = Counter("farm_uploads", "Files written to the outputs.", ["model"], registry=r)
         self._upload_bytes = Counter("farm_upload_bytes", "Bytes written to the outputs.", ["model"], registry=r)
-        r.register(_DatabaseGauges(watching, clock))
+        r.register(_DatabaseGauges(watching))
 
     def text(self) -> bytes:
         """The exposition text, brought up to date first."""
@@ -53,6 +54,8 @@ class Metrics:
     def _count(self, row: AttemptRow) -> None:
         model, facts = row.model, row.facts
         self._attempts.labels(model, row.outcome).inc()
+        if row.outcome == STALE:
+            return
         self._renders.labels(model, RenderState.DONE).inc(row.done)
         self._renders.labels(model, RenderState.FAILED).inc(row.failed)
         self._renders.labels(model, RenderState.HELD).inc(row.held)
@@ -63,6 +66,7 @@ class Metrics:
         self._encode.labels(model).inc(facts["encode_s"])
         self._slots.labels(model).inc(facts["slots"])
         self._filled.labels(model).inc(facts["pictures"])
+        self._adopted.labels(model).inc(facts.get("adopted", 0))
         self._uploads.labels(model).inc(facts["uploads"])
         self._upload_bytes.labels(model).inc(facts["upload_bytes"])
         if facts["slots"]:
@@ -76,9 +80,8 @@ _LOADED_S = 0.005
 class _DatabaseGauges(Collector):
     """What the job database says at the moment of asking."""
 
-    def __init__(self, watching: Watching, clock: Callable[[], float]) -> None:
+    def __init__(self, watching: Watching) -> None:
         self._watching = watching
-        self._clock = clock
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         queue = GaugeMetricFamily(
@@ -89,7 +92,7 @@ class _DatabaseGauges(Collector):
             queue.add_metric([backlog.model, RenderState.RUNNING], backlog.running)
         yield queue
         workers = GaugeMetricFamily("farm_workers", "Workers by state.", labels=["state"])
-        seen = [worker.state for worker in self._watching.workers(seen_since=self._clock() - ROSTER_FRESH_S)]
+        seen = [worker.state for worker in self._watching.workers()]
         for state in WORKER_STATES:
             workers.add_metric([state], seen.count(state))
         yield workers

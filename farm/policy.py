@@ -1,101 +1,230 @@
-"""Who is painted next, where, and what follows from a failure. Pure functions of values: no clock, no I/O, no chance."""
+"""Which campaign each worker serves next: decided from values alone, with no clock and no I/O."""
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.jobs import Failure, FailureKind
-from storage.rows import Chunk, OpenCampaign
-from storage.states import Reason
+from farm.plan import CHUNK_S, SECONDS_PER_MEGAPIXEL_STEP
+from farm.share import Shares
+from storage.rows import OpenCampaign, WorkerRow
 
 CHUNKS_PER_WORKER = 2  # one being painted and the next one waiting, so that a device never waits for the dispatcher
-MAX_FAILURES = 3
-MAX_LOSSES = 5
+LATE_TIER = 101  # above every priority: a campaign that would miss its deadline
+# How far over its share, in device seconds, a campaign may be and still be preferred because its model is warm. Loading another
+# costs up to a minute, so two minutes make it half of the time at worst; and nobody waits longer than that for a fair share.
+AFFINITY_S = 120.0
+BLAMED_CAMPAIGNS = 3
+FORGIVE_S = 600.0
 
-
-@dataclass(frozen=True, kw_only=True)
-class Seat:
-    """Room for one chunk of a campaign on a worker."""
-
-    campaign_id: int
-    worker: str
+Key = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FreeWorker:
-    """A ready worker: how many chunks it holds, and the digest of the model it has warm."""
+    """A ready worker: the campaigns of the chunks that it holds, what it paints first, and the digest of the model it has warm."""
 
     name: str
-    held: int
+    holds: tuple[tuple[int, Key], ...] = ()
+    """(campaign id, (chunk id, lease)) of each."""
     warm: str | None = None
 
 
-def assign(campaigns: Sequence[OpenCampaign], workers: Sequence[FreeWorker]) -> list[Seat]:
-    """Fill the workers' free places, the emptiest first, each with the waiting campaign of the highest priority.
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """Room for one chunk of a campaign on a worker, in place of another chunk where `instead_of` names one (id, lease)."""
 
-    Among equals the one that the fewest other workers serve comes first, so that workers are shared evenly; then one whose
-    model is warm on the worker, so that it stays with what it has; then the oldest.
+    campaign_id: int
+    worker: str
+    instead_of: Key | None = None
+
+
+def assign(
+    campaigns: Sequence[OpenCampaign],
+    workers: Sequence[FreeWorker],
+    shares: Shares,
+    *,
+    weights: Mapping[str, float],
+    now: float,
+    size: int,
+    barren: Collection[tuple[int, str]] = (),
+) -> list[Seat]:
+    """Fill the workers' free places, the emptiest first. `size` is that of the fleet; `barren` names the campaigns that had no
+    chunk for a worker when they were asked (campaign id, worker).
+
+    The highest tier goes first. In it projects, and in a project campaigns, are served by who has been given least. Among those
+    that are within AFFINITY_S of that one, a campaign that no worker serves comes first, then one whose model is warm. A campaign
+    that still has no worker then takes the place of a chunk that waits behind another, of a campaign that is being painted.
     """
-    waiting = [campaign for campaign in campaigns if campaign.waiting]
-    users = {campaign.id: set(campaign.workers) for campaign in waiting}
-    held = {worker.name: worker.held for worker in workers}
+    table = _Table(campaigns, workers, shares, weights=weights, now=now, size=size, barren=barren)
     seats: list[Seat] = []
     for depth in range(CHUNKS_PER_WORKER):
         for worker in sorted(workers, key=lambda w: w.name):
-            if held[worker.name] > depth:
-                continue
-            choice = [c for c in waiting if _may_use(c, worker.name, users[c.id])]
-            if not choice:
-                continue
-            best = min(choice, key=lambda c: (-c.priority, len(users[c.id] - {worker.name}), c.model_digest != worker.warm, c.id))
-            seats.append(Seat(campaign_id=best.id, worker=worker.name))
-            users[best.id].add(worker.name)
-            held[worker.name] += 1
+            if table.held[worker.name] <= depth and (best := table.best_for(worker.name)):
+                table.seat(best, worker.name)
+                seats.append(Seat(campaign_id=best.id, worker=worker.name))
+    return seats + _recalls(table, workers)
+
+
+def _recalls(table: "_Table", workers: Sequence[FreeWorker]) -> list[Seat]:
+    seats = []
+    behind = [(worker.name, campaign_id, key) for worker in workers for campaign_id, key in worker.holds[1:]]
+    painted = Counter(worker.holds[0][0] for worker in workers if worker.holds)
+    for campaign in sorted(table.waiting, key=lambda c: (-table.tier(c), table.level(c), c.id)):
+        if table.users[campaign.id]:
+            continue
+        fair = [
+            place
+            for place in behind
+            if table.may_use(campaign, place[0]) and table.may_displace(campaign, place[1], is_painted=painted[place[1]] > 0)
+        ]
+        if fair:
+            place = min(fair, key=lambda p: table.standing(p[1]))
+            behind.remove(place)
+            table.seat(campaign, place[0])
+            seats.append(Seat(campaign_id=campaign.id, worker=place[0], instead_of=place[2]))
     return seats
 
 
-def _may_use(campaign: OpenCampaign, worker: str, users: set[str]) -> bool:
-    return campaign.max_workers is None or worker in users or len(users) < campaign.max_workers
+class _Table:
+    """Campaigns at the table, with what each would have been given once all that it holds is painted."""
+
+    def __init__(
+        self,
+        campaigns: Sequence[OpenCampaign],
+        workers: Sequence[FreeWorker],
+        shares: Shares,
+        *,
+        weights: Mapping[str, float],
+        now: float,
+        size: int,
+        barren: Collection[tuple[int, str]],
+    ) -> None:
+        self._open = {campaign.id: campaign for campaign in campaigns}
+        self._shares, self._weights, self._now, self._size, self._barren = shares, weights, now, size, barren
+        self.waiting = [campaign for campaign in campaigns if campaign.waiting]
+        # What was dealt since the campaigns were looked at counts too.
+        self.users = {
+            campaign.id: set(campaign.workers).union(w.name for w in workers if campaign.id in {number for number, _ in w.holds})
+            for campaign in campaigns
+        }
+        self.held = {worker.name: len(worker.holds) for worker in workers}
+        self._warm = {worker.name: worker.warm for worker in workers}
+        self._given = {campaign.id: campaign.running * seconds_per_render(campaign) for campaign in campaigns}
+        self._given_to_project: dict[str, float] = defaultdict(float)
+        for campaign in campaigns:
+            self._given_to_project[campaign.project] += self._given[campaign.id]
+
+    def best_for(self, worker: str) -> OpenCampaign | None:
+        choice = [campaign for campaign in self.waiting if self.may_use(campaign, worker)]
+        if not choice:
+            return None
+        top = max(map(self.tier, choice))
+        choice = [campaign for campaign in choice if self.tier(campaign) == top]
+        least = min(map(self._project_level, choice))
+        choice = [campaign for campaign in choice if self._project_level(campaign) <= least + AFFINITY_S]
+        lowest: dict[str, float] = {}
+        for campaign in choice:
+            lowest[campaign.project] = min(self._level(campaign), lowest.get(campaign.project, float("inf")))
+        choice = [campaign for campaign in choice if self._level(campaign) <= lowest[campaign.project] + AFFINITY_S]
+        return min(
+            choice,
+            key=lambda c: (bool(self.users[c.id]), c.model_digest != self._warm[worker], *self.level(c), c.id),
+        )
+
+    def seat(self, campaign: OpenCampaign, worker: str) -> None:
+        cost = _chunk_s(campaign)
+        self.users[campaign.id].add(worker)
+        self.held[worker] += 1
+        self._warm[worker] = campaign.model_digest
+        self._given[campaign.id] += cost
+        self._given_to_project[campaign.project] += cost
+
+    def tier(self, campaign: OpenCampaign) -> int:
+        return LATE_TIER if would_be_late(campaign, self._now, self._size) else campaign.priority
+
+    def level(self, campaign: OpenCampaign) -> tuple[float, float]:
+        return self._project_level(campaign), self._level(campaign)
+
+    def standing(self, campaign_id: int) -> tuple[int, float, float]:
+        """The lower, the sooner a place of it is given up."""
+        campaign = self._open.get(campaign_id)
+        if campaign is None:
+            return -1, 0.0, 0.0  # paused or stopped meanwhile
+        project, own = self.level(campaign)
+        return self.tier(campaign), -project, -own
+
+    def may_displace(self, campaign: OpenCampaign, other_id: int, *, is_painted: bool) -> bool:
+        other = self._open.get(other_id)
+        if other is None or self.tier(campaign) > self.tier(other):
+            return True
+        if self.tier(campaign) < self.tier(other) or not is_painted:
+            return False
+        return self._project_level(campaign) <= self._project_level(other) + AFFINITY_S
+
+    def may_use(self, campaign: OpenCampaign, worker: str) -> bool:
+        if (campaign.id, worker) in self._barren:
+            return False
+        users = self.users[campaign.id]
+        return campaign.max_workers is None or worker in users or len(users) < campaign.max_workers
+
+    def _project_level(self, campaign: OpenCampaign) -> float:
+        name = campaign.project
+        return self._shares.projects.get(name, 0.0) + self._given_to_project[name] / self._weights.get(name, 1.0)
+
+    def _level(self, campaign: OpenCampaign) -> float:
+        return self._shares.campaigns.get(campaign.id, 0.0) + self._given[campaign.id]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Again:
-    """Back into the queue, with these counts."""
-
-    failures: int
-    losses: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class GiveUp:
-    """Every render of the chunk has failed, for this reason."""
-
-    reason: Reason
+def seconds_per_render(campaign: OpenCampaign) -> float:
+    """What a render of it costs a device: as it has shown, or as its size lets expect."""
+    if campaign.ended and campaign.device_s:
+        return campaign.device_s / campaign.ended
+    return campaign.megapixel_steps / max(1, campaign.left + campaign.ended) * SECONDS_PER_MEGAPIXEL_STEP
 
 
-@dataclass(frozen=True, kw_only=True)
-class Halt:
-    """Back into the queue, and nothing more of the campaign until a person has acted."""
+def would_be_late(campaign: OpenCampaign, now: float, size: int) -> bool:
+    """Whether it would miss its deadline even if every worker that it may have began on it now."""
+    if campaign.deadline is None:
+        return False
+    workers = min(size, campaign.max_workers or size)
+    return now + campaign.left * seconds_per_render(campaign) / max(1, workers) > campaign.deadline
 
 
-def after_failure(failure: Failure, chunk: Chunk) -> Again | GiveUp | Halt:
-    """What follows from a failed attempt at a chunk."""
-    match failure.kind:
-        case FailureKind.BAD_REQUEST:
-            return GiveUp(reason=Reason.BAD_REQUEST)
-        case FailureKind.OUTPUTS | FailureKind.BAD_SPEC:
-            return Halt()
-        case FailureKind.OUT_OF_MEMORY:
-            # The batch shape is part of the recipe: a smaller one would be another picture.
-            return GiveUp(reason=Reason.OUT_OF_MEMORY)
-        case FailureKind.WORKER_LOST:
-            # Free of charge, but not for ever: a chunk may be what kills its workers.
-            lost = chunk.losses + 1
-            return Again(failures=chunk.failures, losses=lost) if lost < MAX_LOSSES else GiveUp(reason=Reason.WORKER_LOST)
-        case FailureKind.UNKNOWN:
-            failed = chunk.failures + 1
-            return Again(failures=failed, losses=chunk.losses) if failed < MAX_FAILURES else GiveUp(reason=Reason.UNKNOWN)
+def _chunk_s(campaign: OpenCampaign) -> float:
+    return min(CHUNK_S, campaign.left * seconds_per_render(campaign))
 
 
 def workers_to_start(*, wanted: int, alive: int, starting: int, waiting_chunks: int, pending_limit: int) -> int:
     """How many workers to ask for now: no more than the fleet's size or than there are chunks for, few at a time."""
     return max(0, min(wanted - alive - starting, waiting_chunks - starting, pending_limit - starting))
+
+
+# --- workers that fail -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A worker's last failures: the campaigns, one after the other, and until when it is left alone for them."""
+
+    blamed: tuple[int, ...] = ()
+    quarantined_until: float | None = None
+
+
+def after_attempt(record: Record, campaign_id: int, *, failed: bool, now: float) -> Record:
+    """A success clears a worker's record; failures of three different campaigns in a row put it into quarantine for a time."""
+    if not failed:
+        return Record(quarantined_until=record.quarantined_until)
+    blamed = record.blamed if campaign_id in record.blamed else (*record.blamed, campaign_id)
+    if len(blamed) < BLAMED_CAMPAIGNS:
+        return Record(blamed=blamed, quarantined_until=record.quarantined_until)
+    return Record(quarantined_until=now + FORGIVE_S)
+
+
+def usable(names: Collection[str], records: Mapping[str, Record], now: float) -> set[str]:
+    """The workers that may have work: those not in quarantine, or all where there would be none."""
+    trusted = {name for name in names if (records.get(name, Record()).quarantined_until or 0) <= now}
+    return trusted or set(names)
+
+
+def record_of(row: WorkerRow) -> Record:
+    return Record(blamed=row.blamed, quarantined_until=row.quarantined_until)

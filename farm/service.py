@@ -1,8 +1,8 @@
 """What the farm does for those who ask: submit, look, and hand out results. The API is a thin skin over it."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from actors.models import Model, find_model
@@ -10,15 +10,21 @@ from farm.campaign import MAX_RENDERS, parse_campaign
 from farm.document import DocumentError, Problem
 from farm.expansion import Expansion
 from farm.manifest import manifest_lines, write_manifest
-from farm.plan import plan_chunks, renders_per_chunk
+from farm.plan import Size, chunk_size, chunks_of, in_order, plan_chunks
 from farm.prompts import check_prompts
 from farm.sheet import draw_sheet
 from farm.specs import difference, expansion_of, fingerprint, make_spec
+from farm.update import compare
+from farm.why import Farm, why_campaign, why_render
 from storage.campaigns import Campaigns
-from storage.errors import AlreadyThere, RequestError
+from storage.control import Control
+from storage.errors import AlreadyThere, NotFound, RequestError
 from storage.outputs import Outputs
-from storage.rows import CampaignRow, NewCampaign, WorkerRow
-from storage.watching import ROSTER_FRESH_S, Watching
+from storage.rows import CampaignRow, NewCampaign, NewChunk, WorkerRow
+from storage.states import RenderState
+from storage.watching import Watching
+
+UPDATES_TRIED = 3
 
 Json = dict[str, Any]
 
@@ -26,52 +32,100 @@ Json = dict[str, Any]
 class Service:
     """The farm, to whoever may ask."""
 
-    def __init__(
-        self,
-        *,
-        campaigns: Campaigns,
-        watching: Watching,
-        outputs: Outputs,
-        chunk: int | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, *, campaigns: Campaigns, control: Control, watching: Watching, outputs: Outputs, chunk: int | None = None) -> None:
         self._campaigns = campaigns
+        self._control = control
         self._watching = watching
         self._outputs = outputs
         self._chunk = chunk
-        self._clock = clock
 
-    def submit(self, project: str, data: Json) -> tuple[CampaignRow, bool]:
-        """Store a campaign and say whether it is new. The same campaign again changes nothing, but lets a halted one go on.
+    # --- submitting ---
+
+    def submit(self, project: str, data: Json, *, update: bool = False) -> tuple[CampaignRow, Json]:
+        """Store a campaign, and say what that did. The same campaign again changes nothing, but lets a halted one go on; another
+        under its name is refused, or with `update` takes its place: what is the same is kept, what is gone is retired.
 
         Raises DocumentError for a campaign that is wrong, RequestError where another stands under its name.
         """
         expansion, spec = self._check(data)
-        campaign = expansion.campaign
-        mark = fingerprint(spec)
-        speed = self._watching.seconds_per_megapixel_step(expansion.model.digest)
-        new = NewCampaign(
-            project=project,
-            name=campaign.name,
-            spec=spec,
-            fingerprint=mark,
-            model=campaign.model,
-            model_digest=expansion.model.digest,
-            priority=campaign.priority,
-            max_workers=campaign.max_workers,
-            total=expansion.total,
-        )
+        size = self._size(expansion)
+        new = _new_campaign(project, expansion, spec)
         try:
-            return self._campaigns.add(new, plan_chunks(expansion, speed, self._chunk), self._clock()), True
+            return self._campaigns.add(new, plan_chunks(expansion, size)), {"created": True}
         except AlreadyThere:
-            known = self._campaigns.get(project, campaign.name)
-        if known.fingerprint != mark:
-            raise RequestError(
-                f"A different campaign {campaign.name} was submitted before: give this one another name.\n{difference(known.spec, spec)}"
-            )
+            known = self._campaigns.get(project, new.name)
+        if known.fingerprint != new.fingerprint:
+            if not update:
+                raise RequestError(
+                    f"A different campaign {new.name} was submitted before: give this one another name, or put it in the other's place "
+                    f"with --update.\n{difference(known.spec, spec)}"
+                )
+            return self._update(known, new, expansion, size)
         if known.halted is not None:
-            self._campaigns.resume(known.id)
-        return self._campaigns.get(project, campaign.name), False
+            self._control.resume(known.id)
+        return self._campaigns.get(project, new.name), {"created": False}
+
+    def _update(self, known: CampaignRow, new: NewCampaign, expansion: Expansion, size: Size) -> tuple[CampaignRow, Json]:
+        for _ in range(UPDATES_TRIED):
+            kept, missing = compare(expansion_of(known.spec), expansion, partial(self._campaigns.digests, known.id))
+            if self._control.replace(known.id, new, kept, chunks_of(expansion, in_order(expansion, missing), size, total=len(missing))):
+                counts = {"kept": len(kept), "new": len(missing), "retired": known.total - len(kept)}
+                return self._campaigns.get(new.project, new.name), {"created": False, "updated": counts}
+        raise RequestError(f"The campaign {new.name} changes too fast to be updated: pause it first.")
+
+    # --- control ---
+
+    def pause(self, project: str, name: str) -> None:
+        self._control.pause(self._open(project, name, "paused").id)
+
+    def resume(self, project: str, name: str) -> None:
+        """Let it go on, whatever stopped it."""
+        self._control.resume(self._open(project, name, "resumed").id)
+
+    def cancel(self, project: str, name: str) -> None:
+        self._control.cancel(self._campaigns.get(project, name).id)
+
+    def set_priority(self, project: str, name: str, priority: int) -> None:
+        self._control.set_priority(self._campaigns.get(project, name).id, priority)
+
+    def retry(self, project: str, name: str, states: Sequence[RenderState], number: int | None = None) -> int:
+        """Queue renders in these states again, all or one; returns how many."""
+        campaign = self._campaigns.get(project, name)
+        expansion = expansion_of(campaign.spec)
+        self._check_number(expansion, campaign, number)
+        size = self._size(expansion)
+
+        def plan(numbers: Sequence[int], attempts: int) -> Iterator[NewChunk]:
+            return chunks_of(expansion, numbers, size, lease=attempts, total=len(numbers))
+
+        return self._control.retry(campaign.id, states, plan, number)
+
+    def prune(self, older_than_s: float) -> int:
+        return self._control.prune(older_than_s)
+
+    def why(self, project: str, name: str, number: int | None = None) -> list[str]:
+        """Why a campaign, or one render of it, is where it is."""
+        campaign = self._campaigns.get(project, name)
+        farm = Farm(dispatcher=self._watching.dispatcher(), workers=self._watching.workers(), others=self._campaigns.others(campaign.id))
+        if number is None:
+            return why_campaign(campaign, farm)
+        expansion = expansion_of(campaign.spec)
+        self._check_number(expansion, campaign, number)
+        outcome = self._campaigns.outcome(campaign.id, number)
+        chunk = None if outcome else self._campaigns.chunk_of(campaign.id, *expansion.place(number), number)
+        return why_render(number, campaign, farm, outcome=outcome, chunk=chunk)
+
+    def _open(self, project: str, name: str, verb: str) -> CampaignRow:
+        campaign = self._campaigns.get(project, name)
+        if campaign.state.is_final:
+            raise RequestError(f"The campaign {name} is over ({campaign.state}): it cannot be {verb}.")
+        return campaign
+
+    def _check_number(self, expansion: Expansion, campaign: CampaignRow, number: int | None) -> None:
+        if number is not None and not expansion.has(number):
+            raise NotFound(f"The campaign {campaign.name} has no render {number}: its manifest has their numbers.")
+
+    # --- looking ---
 
     def plan(self, data: Json) -> Json:
         """What submitting would do, without doing it."""
@@ -88,8 +142,8 @@ class Service:
             "seeds": expansion.seeds_per_shot,
             "groups": expansion.groups,
             "batch": sorted({group.batch for group in groups}),
-            "chunk": self._chunk or renders_per_chunk(expansion, 0, self._watching.seconds_per_megapixel_step(expansion.model.digest)),
-            "megapixel_steps": round(sum(group.megapixel_steps for group in groups) / len(groups) * expansion.total, 3),
+            "chunk": self._size(expansion)(0, expansion.total),
+            "megapixel_steps": round(megapixel_steps(expansion), 3),
             "first": first,
         }
 
@@ -118,11 +172,14 @@ class Service:
         return draw_sheet(expansion_of(campaign.spec), done, self._outputs)
 
     def workers(self) -> list[WorkerRow]:
-        return self._watching.workers(seen_since=self._clock() - ROSTER_FRESH_S)
+        return self._watching.workers()
 
     def picture(self, key: str) -> bytes:
         with self._outputs.open(key) as file:
             return file.read()
+
+    def _size(self, expansion: Expansion) -> Size:
+        return chunk_size(expansion, self._watching.seconds_per_megapixel_step(expansion.model.digest), self._chunk)
 
     def _check(self, data: Json) -> tuple[Expansion, Json]:
         campaign = parse_campaign(data)
@@ -146,6 +203,29 @@ class Service:
             raise DocumentError([Problem(("model",), str(exc))]) from exc
 
 
+def megapixel_steps(expansion: Expansion) -> float:
+    """The work of a campaign; of very many groups the first thousand stand for all."""
+    groups = [expansion.group(k) for k in range(min(expansion.groups, 1000))]
+    return sum(group.megapixel_steps for group in groups) / len(groups) * expansion.total
+
+
+def _new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign:
+    campaign = expansion.campaign
+    return NewCampaign(
+        project=project,
+        name=campaign.name,
+        spec=spec,
+        fingerprint=fingerprint(spec),
+        model=campaign.model,
+        model_digest=expansion.model.digest,
+        priority=campaign.priority,
+        max_workers=campaign.max_workers,
+        total=expansion.total,
+        megapixel_steps=megapixel_steps(expansion),
+        deadline=campaign.deadline_at,
+    )
+
+
 def status_of(campaign: CampaignRow) -> Json:
     """A campaign as the API shows it."""
     return {
@@ -153,6 +233,7 @@ def status_of(campaign: CampaignRow) -> Json:
         "project": campaign.project,
         "state": campaign.state,
         "halted": campaign.halted,
+        "waits_for": campaign.waits_for,
         "model": campaign.model,
         "priority": campaign.priority,
         "renders": {
@@ -162,8 +243,10 @@ def status_of(campaign: CampaignRow) -> Json:
             "held": campaign.held,
             "done": campaign.done,
             "failed": campaign.failed,
-            "cancelled": 0,
+            "cancelled": campaign.cancelled,
         },
+        "deadline": campaign.deadline,
+        "device_s": round(campaign.device_s, 3),
         "created_at": campaign.created_at,
         "started_at": campaign.started_at,
         "finished_at": campaign.finished_at,

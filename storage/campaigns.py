@@ -1,20 +1,20 @@
 """Campaigns and their renders in the job database: writing them down, and reading them back."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
-from itertools import islice
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, func, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
+from storage.bulk import insert_chunks
+from storage.clock import db_time
 from storage.errors import AlreadyThere, NotFound
-from storage.rows import CampaignRow, NewCampaign, NewChunk, RenderOutcome, dump
+from storage.rows import CampaignRow, Chunk, NewCampaign, NewChunk, RenderOutcome, dump
 from storage.states import ChunkState, Reason, RenderState
-from storage.tables import campaigns, chunks, renders
+from storage.tables import campaigns, chunks, renders, sessions
 
-_INSERT_AT_ONCE = 10_000
 _READ_AT_ONCE = 5_000
 
 
@@ -25,16 +25,11 @@ class Campaigns:
         self._engine = engine
         self._reader = engine.execution_options(readonly=True)
 
-    def add(self, new: NewCampaign, new_chunks: Iterable[NewChunk], now: float) -> CampaignRow:
+    def add(self, new: NewCampaign, new_chunks: Iterable[NewChunk]) -> CampaignRow:
         """Write a campaign with all its chunks, or nothing. Raises AlreadyThere where its project has one of that name."""
-        values = {**asdict(new), "spec": dump(new.spec), "created_at": now}
         try:
             with self._engine.begin() as connection:
-                campaign_id = connection.execute(insert(campaigns).returning(campaigns.c.id), values).scalar_one()
-                series = iter(new_chunks)
-                while batch := list(islice(series, _INSERT_AT_ONCE)):
-                    rows = [{**asdict(chunk), "campaign_id": campaign_id, "state": ChunkState.QUEUED} for chunk in batch]
-                    connection.execute(insert(chunks), rows)
+                insert_chunks(connection, insert_campaign(connection, new), new_chunks)
         except IntegrityError as exc:
             raise AlreadyThere(f"Project {new.project} has a campaign {new.name} already.") from exc
         return self.get(new.project, new.name)
@@ -48,23 +43,34 @@ class Campaigns:
         return _campaign(row)
 
     def by_id(self, campaign_id: int) -> CampaignRow:
+        """Raises NotFound where the campaign was removed."""
         with self._reader.connect() as connection:
-            return _campaign(connection.execute(_campaigns().where(campaigns.c.id == campaign_id)).one())
+            row = connection.execute(_campaigns().where(campaigns.c.id == campaign_id)).first()
+        if row is None:
+            raise NotFound("The campaign is not there any more: `farm list` shows those that are.")
+        return _campaign(row)
 
     def all(self, project: str | None = None) -> list[CampaignRow]:
-        """All campaigns, the newest first."""
-        query = _campaigns().order_by(campaigns.c.id.desc())
+        """All campaigns, the newest first, without their specs."""
+        query = _campaigns(with_spec=False).order_by(campaigns.c.id.desc())
         if project is not None:
             query = query.where(campaigns.c.project == project)
         with self._reader.connect() as connection:
             return [_campaign(row) for row in connection.execute(query)]
 
+    def ended_unheard(self, session: int, margin_s: float) -> list[int]:
+        """The ids of campaigns that ended since the session before was last heard, or so many seconds earlier: what was to follow
+        may not have been done.
+        """
+        last_heard = select(func.max(sessions.c.heartbeat_at)).where(sessions.c.id < session).scalar_subquery()
+        query = select(campaigns.c.id).where(campaigns.c.finished_at >= last_heard - margin_s, campaigns.c.pruned_at.is_(None))
+        with self._reader.connect() as connection:
+            return list(connection.execute(query.order_by(campaigns.c.id)).scalars())
+
     def halt(self, campaign_id: int, sentence: str) -> None:
         """Stop claiming a campaign's chunks until somebody has read why."""
-        self._set_halted(campaign_id, sentence)
-
-    def resume(self, campaign_id: int) -> None:
-        self._set_halted(campaign_id, None)
+        with self._engine.begin() as connection:
+            connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(halted=sentence))
 
     def outcomes(self, campaign_id: int) -> Iterator[tuple[RenderOutcome, int, str | None]]:
         """Every render that has ended, in the order of the expansion, with its attempts and worker; read in pages, so that no
@@ -83,22 +89,64 @@ class Campaigns:
 
     def failures(self, campaign_id: int, limit: int) -> list[RenderOutcome]:
         """The first renders that did not end well."""
-        query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.state != RenderState.DONE)
+        query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.state != literal_column("'done'"))
         with self._reader.connect() as connection:
             return [_outcome(row) for row in connection.execute(query.order_by(renders.c.number).limit(limit))]
 
-    def _set_halted(self, campaign_id: int, sentence: str | None) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(halted=sentence))
+    def outcome(self, campaign_id: int, number: int) -> tuple[RenderOutcome, int, str | None] | None:
+        """How one render ended, with its attempts and worker; None while it has not."""
+        query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.number == number)
+        with self._reader.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (_outcome(row), row.attempts, row.worker)
+
+    def digests(self, campaign_id: int, numbers: Collection[int]) -> dict[int, str]:
+        """The recipes' digests of those of these renders that have ended, by number."""
+        query = select(renders.c.number, renders.c.digest).where(renders.c.campaign_id == campaign_id, renders.c.number.in_(numbers))
+        with self._reader.connect() as connection:
+            return {row.number: row.digest for row in connection.execute(query)}
+
+    def others(self, campaign_id: int) -> list[CampaignRow]:
+        """The other campaigns that are not over, those of the highest priority first, without their specs."""
+        query = _campaigns(with_spec=False).where(campaigns.c.finished_at.is_(None), campaigns.c.id != campaign_id)
+        with self._reader.connect() as connection:
+            return [_campaign(row) for row in connection.execute(query.order_by(campaigns.c.priority.desc(), campaigns.c.id))]
+
+    def chunk_of(self, campaign_id: int, group_no: int, ordinal: int, number: int) -> tuple[ChunkState, Chunk, int] | None:
+        """The chunk that has a render (by its ordinal in its group, and its number), and how many others are before it."""
+        mine = (chunks.c.campaign_id == campaign_id) & chunks.c.state.in_((ChunkState.QUEUED, ChunkState.LEASED))
+        runs = select(chunks).where(mine, chunks.c.group_no == group_no, chunks.c.start <= ordinal, ordinal < chunks.c.stop)
+        with self._reader.connect() as connection:
+            found = connection.execute(runs.where(chunks.c.numbers.is_(None)).limit(1)).first()
+            if found is None:
+                named = connection.execute(select(chunks).where(mine, chunks.c.numbers.is_not(None)))
+                found = next((row for row in named if number in json.loads(row.numbers)), None)
+            if found is None:
+                return None
+            ahead = select(func.count()).select_from(chunks)
+            ahead = ahead.where(chunks.c.campaign_id == campaign_id, chunks.c.state == ChunkState.QUEUED, chunks.c.id < found.id)
+            return ChunkState(found.state), chunk_row(found), int(connection.execute(ahead).scalar_one())
 
 
-def _campaigns() -> Select[Any]:
+def insert_campaign(connection: Connection, new: NewCampaign, **more: Any) -> int:
+    """Write a campaign's row; returns its id."""
+    values = {**asdict(new), "spec": dump(new.spec), "created_at": db_time(), **more}
+    return int(connection.execute(insert(campaigns).values(values).returning(campaigns.c.id)).scalar_one())
+
+
+def chunk_row(row: Row[Any]) -> Chunk:
+    fields = {name: row._mapping[name] for name in Chunk.__dataclass_fields__}
+    return Chunk(**{**fields, "numbers": None if row.numbers is None else tuple(json.loads(row.numbers))})
+
+
+def _campaigns(*, with_spec: bool = True) -> Select[Any]:
     running = (
         select(func.coalesce(func.sum(chunks.c.total), 0))
         .where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED)
         .scalar_subquery()
     )
-    return select(campaigns, running.label("running"))
+    columns = [column if with_spec or column.name != "spec" else literal_column("'{}'").label("spec") for column in campaigns.c]
+    return select(*columns, running.label("running"), db_time().label("now")).where(campaigns.c.pruned_at.is_(None))
 
 
 def _campaign(row: Row[Any]) -> CampaignRow:

@@ -5,8 +5,11 @@ SeedbedError                 the root; its text is a sentence for the person who
 │   ├── NotFound             a name that nothing has
 │   └── AlreadyThere         a name that something has
 ├── WorkError                the work failed (exit code 1)
-├── DatabaseError            the job database cannot be used
+├── DatabaseError            the job database cannot be used (exit code 2)
+│   ├── DatabaseAway         it does not answer; it may again
+│   └── SessionLost          another dispatcher leads now
 └── OutputsError             the outputs cannot be written or read
+    └── OutputsAway          they are full or do not answer; they may again
 """
 
 
@@ -34,5 +37,17 @@ class DatabaseError(SeedbedError):
     """The job database cannot be opened or used."""
 
 
+class DatabaseAway(DatabaseError):
+    """The job database does not answer; the same may work later."""
+
+
+class SessionLost(DatabaseError):
+    """Another dispatcher leads now, and has the leases; nothing that this one writes counts any more."""
+
+
 class OutputsError(SeedbedError):
     """The place where pictures go cannot be written or read."""
+
+
+class OutputsAway(OutputsError):
+    """The place where pictures go is full or does not answer; the same may work later."""

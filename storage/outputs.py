@@ -1,5 +1,6 @@
 """Where pictures go: the protocol, and the folder that is its embedded default."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,14 +9,19 @@ from pathlib import Path
 from typing import IO, Protocol
 from uuid import uuid4
 
-from storage.errors import NotFound, OutputsError
+from storage.errors import NotFound, OutputsAway, OutputsError
+
+SCHEME = "s3://"
+
+# What may be otherwise in a while, without anybody changing a setting: a full disk, a network folder that does not answer.
+_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENOTCONN, errno.EHOSTDOWN})
 
 
 class Outputs(Protocol):
     """A store of whole files under keys like `project/campaign/final/shot/seed.png`.
 
-    A key can be read only once all its bytes are there. Writing the same bytes again is harmless. What cannot be written or
-    read raises OutputsError, with a sentence that says where and why.
+    A key can be read only once all its bytes are there. Writing the same bytes again is harmless, and so is deleting what is not
+    there. What cannot be written or read raises OutputsError, with a sentence that says where and why.
     """
 
     address: str
@@ -24,11 +30,22 @@ class Outputs(Protocol):
 
     def open(self, key: str) -> IO[bytes]: ...
 
+    def delete(self, key: str) -> None: ...
+
     def keys(self, prefix: str) -> Iterator[str]: ...
 
+    def clock_skew_s(self) -> float:
+        """How far the store's clock is from this machine's."""
+        ...
 
-def open_outputs(address: str) -> Outputs:
-    """The store at an address; today every address is a folder."""
+
+def open_outputs(address: str, *, s3_style: str = "auto") -> Outputs:
+    """The store at an address: a bucket for s3://bucket/prefix, else a folder. `s3_style` is how buckets are named in requests."""
+    if address.startswith(SCHEME):
+        # boto3 takes half a second to import: only who has a bucket pays for it.
+        from storage.s3 import S3Outputs  # noqa: PLC0415
+
+        return S3Outputs(address, style=s3_style)
     return FolderOutputs(Path(address))
 
 
@@ -65,12 +82,22 @@ class FolderOutputs:
         except OSError as exc:
             raise self._refusal("read", path, exc) from exc
 
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as exc:
+            raise self._refusal("delete", path, exc) from exc
+
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins with a folder's name, in no particular order; files still being written are not among them."""
         for folder, _, names in os.walk(self._path(prefix)):
             for name in names:
                 if not name.startswith("."):
                     yield (Path(folder) / name).relative_to(self._root).as_posix()
+
+    def clock_skew_s(self) -> float:
+        return 0.0  # nobody looks at the clock for a file
 
     def _path(self, key: str) -> Path:
         path = Path(os.path.normpath(self._root / key))
@@ -79,7 +106,8 @@ class FolderOutputs:
         return path
 
     def _refusal(self, verb: str, path: Path, exc: OSError) -> OutputsError:
-        return OutputsError(
+        kind = OutputsAway if exc.errno in _PASSING else OutputsError
+        return kind(
             f"Cannot {verb} {path} ({exc.strerror or exc}): "
             f"make the outputs folder {self.address} writable, free some space, then run it again."
         )

@@ -1,49 +1,80 @@
-"""The queue: sessions that hold leases, claims of chunks, and the settling of what came back."""
+"""The queue: the session that leads, and its claims of chunks. `storage.settling` has what becomes of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, bindparam, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
-from storage.rows import Chunk, OpenCampaign, RenderOutcome, Settlement, dump
-from storage.states import TRANSITIONS, ChunkState, RenderState
-from storage.tables import attempts, campaigns, chunks, renders, sessions
+from storage.campaigns import chunk_row
+from storage.clock import db_time, now
+from storage.errors import SessionLost
+from storage.rows import Chunk, OpenCampaign, Snapshot
+from storage.settling import cancel_queued
+from storage.states import ChunkState
+from storage.tables import campaigns, chunks, refusals, sessions, workers
+
+HEARTBEAT_S = 3.0
+LEASE_S = 2 * HEARTBEAT_S
+"""A session that has been silent for so long has lost its leases, as soon as another dispatcher sees it."""
 
 _waiting = select(chunks.c.id).where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.QUEUED).limit(1)
+_may_run = (
+    campaigns.c.finished_at.is_(None)
+    & campaigns.c.halted.is_(None)
+    & campaigns.c.paused_at.is_(None)
+    & campaigns.c.cancelled_at.is_(None)
+    & campaigns.c.pruned_at.is_(None)
+)
+_before = chunks.alias("before")
+_under_way_before = exists().where(_before.c.campaign_id == campaigns.c.replaces, _before.c.state == ChunkState.LEASED)
+_is_ready = and_(func.coalesce(campaigns.c.waits_until, 0) <= db_time(), or_(campaigns.c.replaces.is_(None), ~_under_way_before))
 
 OPEN_CAMPAIGNS = (
-    select(campaigns.c.id, campaigns.c.model_digest, campaigns.c.priority, campaigns.c.max_workers, exists(_waiting).label("waiting"))
-    .where(campaigns.c.finished_at.is_(None), campaigns.c.halted.is_(None))
+    select(
+        *(column for column in campaigns.c if column.name != "spec"),
+        and_(exists(_waiting), _is_ready).label("waiting"),
+        db_time().label("now"),
+    )
+    .where(_may_run)
     .order_by(campaigns.c.id)
 )
 
-LEASES = select(chunks.c.campaign_id, chunks.c.worker).where(
+LEASES = select(chunks.c.id, chunks.c.lease, chunks.c.campaign_id, chunks.c.worker, chunks.c.total).where(
     chunks.c.state == ChunkState.LEASED, chunks.c.session_id == bindparam("session")
 )
+
+RENEW = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("session"), sessions.c.live == 1)
+    .values(heartbeat_at=db_time())
+    .returning(sessions.c.heartbeat_at)
+)
+
+_next = chunks.alias("next")
+_by_me = exists().where(refusals.c.chunk_id == _next.c.id, refusals.c.worker == bindparam("holder"))
+_by_other = exists().where(refusals.c.chunk_id == _next.c.id, refusals.c.worker == workers.c.name).correlate(_next, workers)
+_another = exists().where(or_(workers.c.state == "idle", workers.c.state == "painting"), workers.c.name != bindparam("holder"), ~_by_other)
 
 CLAIM = (
     update(chunks)
     .where(
         chunks.c.id
-        == select(chunks.c.id)
-        .where(chunks.c.campaign_id == bindparam("campaign"), chunks.c.state == ChunkState.QUEUED)
-        .order_by(chunks.c.id)
+        == select(_next.c.id)
+        .where(
+            _next.c.campaign_id == bindparam("campaign"),
+            _next.c.state == ChunkState.QUEUED,
+            # A chunk that the worker has failed before is left to the others, while there are any that have not.
+            or_(~_by_me, ~_another),
+        )
+        .order_by(_next.c.id)
         .limit(1)
+        .with_for_update(skip_locked=True, of=_next)
         .scalar_subquery()
     )
     .values(state=ChunkState.LEASED, lease=chunks.c.lease + 1, session_id=bindparam("session"), worker=bindparam("holder"))
     .returning(chunks)
-)
-
-RETURN = (
-    update(chunks)
-    .where(chunks.c.id == bindparam("chunk"), chunks.c.lease == bindparam("token"), chunks.c.state == ChunkState.LEASED)
-    .values(
-        state=bindparam("next"),
-        failures=bindparam("failed_times"),
-        losses=bindparam("lost_times"),
-        session_id=None,
-    )
 )
 
 
@@ -56,149 +87,146 @@ class Queue:
 
     # --- sessions ---
 
-    def begin_session(self, *, host: str, pid: int, now: float) -> int:
-        with self._engine.begin() as connection:
-            values = {"host": host, "pid": pid, "started_at": now, "heartbeat_at": now}
-            return int(connection.execute(insert(sessions).returning(sessions.c.id), values).scalar_one())
+    def lead(self, *, owner: str, host: str, pid: int) -> int | None:
+        """Begin the session that leads, with the leases of the one before it; None while that one lives.
 
-    def heartbeat(self, session: int, now: float) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(update(sessions).where(sessions.c.id == session).values(heartbeat_at=now))
+        An owner has one dispatcher at a time: it takes over from its own at once, from others when they have been silent for a lease.
+        """
+        try:
+            with self._engine.begin() as connection:
+                before = connection.execute(select(sessions).where(sessions.c.live == 1).with_for_update()).first()
+                time = now(connection)
+                if before is not None:
+                    if before.owner != owner and before.heartbeat_at > time - LEASE_S:
+                        return None
+                    connection.execute(update(sessions).where(sessions.c.id == before.id).values(live=None, ended_at=time))
+                values = {"owner": owner, "host": host, "pid": pid, "live": 1, "started_at": time, "heartbeat_at": time}
+                session = int(connection.execute(insert(sessions).returning(sessions.c.id), values).scalar_one())
+                leased = chunks.c.state == ChunkState.LEASED
+                _lock_campaigns(connection, leased)
+                connection.execute(update(chunks).where(leased).values(session_id=session))
+                return session
+        except IntegrityError:
+            return None  # another was quicker: one session alone can be live
 
-    def end_session(self, session: int, now: float) -> int:
+    def renew(self, session: int) -> float:
+        """Say that a session lives; returns the time. Raises SessionLost where another has taken over."""
+        with self._engine.begin() as connection:
+            return _renew(connection, session)
+
+    def release(self, session: int, *, keep: Iterable[str] = ()) -> int:
+        """Put a session's chunks back, but for those that the workers to keep have; returns how many."""
+        with self._engine.begin() as connection:
+            mine = (chunks.c.state == ChunkState.LEASED) & (chunks.c.session_id == session)
+            _lock_campaigns(connection, mine)
+            back = update(chunks).where(mine, chunks.c.worker.not_in(list(keep))).values(state=ChunkState.QUEUED, session_id=None)
+            released = connection.execute(back.returning(chunks.c.campaign_id)).scalars().all()
+            cancel_queued(connection, set(released))
+            return len(released)
+
+    def end_session(self, session: int) -> int:
         """End a session and put its chunks back; returns how many."""
-        return self._end(sessions.c.id == session, now)
-
-    def end_all_sessions(self, now: float) -> int:
-        """End every session. Only for who knows that no other dispatcher lives: a home has one, and its parent holds the lock."""
-        return self._end(sessions.c.ended_at.is_(None), now)
-
-    def _end(self, which: ColumnElement[bool], now: float) -> int:
+        released = self.release(session)
         with self._engine.begin() as connection:
-            ended = connection.execute(update(sessions).where(which).values(ended_at=now).returning(sessions.c.id)).scalars().all()
-            freed = connection.execute(
-                update(chunks)
-                .where(chunks.c.state == ChunkState.LEASED, chunks.c.session_id.in_(ended))
-                .values(state=ChunkState.QUEUED, session_id=None)
-            )
-            return int(freed.rowcount)
+            mine = update(sessions).where(sessions.c.id == session, sessions.c.live == 1)
+            connection.execute(mine.values(live=None, ended_at=db_time()))
+        return released
 
     # --- claims ---
 
-    def open_campaigns(self, session: int) -> list[OpenCampaign]:
-        """The campaigns that are neither over nor halted, oldest first, with the workers that hold chunks of each."""
-        holders: dict[int, set[str]] = defaultdict(set)
+    def snapshot(self, session: int) -> Snapshot:
+        """The campaigns that may be painted now, oldest first, with the workers that hold chunks of each."""
         with self._reader.connect() as connection:
-            for row in connection.execute(LEASES, {"session": session}):
-                holders[row.campaign_id].add(row.worker)
+            leases = connection.execute(LEASES, {"session": session}).all()
             rows = connection.execute(OPEN_CAMPAIGNS).all()
-        return [
-            OpenCampaign(
-                id=row.id,
-                model_digest=row.model_digest,
-                priority=row.priority,
-                max_workers=row.max_workers,
-                waiting=bool(row.waiting),
-                workers=frozenset(holders[row.id]),
-            )
-            for row in rows
-        ]
+            unwanted = _cancelled(connection, {lease.campaign_id for lease in leases} - {row.id for row in rows})
+            time = rows[0].now if rows else now(connection)
+        holders: dict[int, set[str]] = defaultdict(set)
+        running: dict[int, int] = defaultdict(int)
+        for lease in leases:
+            holders[lease.campaign_id].add(lease.worker)
+            running[lease.campaign_id] += lease.total
+        return Snapshot(
+            now=time,
+            campaigns=tuple(_open_campaign(row, running[row.id], frozenset(holders[row.id])) for row in rows),
+            leases=frozenset((lease.id, lease.lease) for lease in leases if lease.campaign_id not in unwanted),
+        )
 
     def waiting_chunks(self, limit: int) -> int:
-        """How many chunks wait in open campaigns, counted up to a limit."""
+        """How many chunks wait in campaigns that may be painted now, counted up to a limit."""
         some = (
             select(chunks.c.id)
             .join(campaigns, campaigns.c.id == chunks.c.campaign_id)
-            .where(campaigns.c.finished_at.is_(None), campaigns.c.halted.is_(None), chunks.c.state == ChunkState.QUEUED)
+            .where(_may_run, _is_ready, chunks.c.state == ChunkState.QUEUED)
             .limit(limit)
         )
         with self._reader.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
 
-    def claim(self, session: int, seats: Iterable[tuple[int, str]], now: float) -> list[Chunk]:
+    def claim(self, session: int, seats: Iterable[tuple[int, str]]) -> list[Chunk]:
         """Lease the next chunk of a campaign to a worker, for each (campaign id, worker name) given; where a campaign has no
-        chunk left, its seat stays empty.
+        chunk left, its seat stays empty. Raises SessionLost where another session leads.
         """
         seats = list(seats)
         if not seats:
             return []
         claimed: list[Chunk] = []
         with self._engine.begin() as connection:
+            time = _renew(connection, session)  # and so no lease outlives its session: whoever ends that waits for this transaction
+            first = campaigns.c.id.in_({campaign_id for campaign_id, _ in seats}) & campaigns.c.started_at.is_(None)
+            connection.execute(update(campaigns).where(first).values(started_at=time))
             for campaign_id, worker in seats:
                 row = connection.execute(CLAIM, {"campaign": campaign_id, "session": session, "holder": worker}).first()
                 if row is not None:
-                    fields = {name: row._mapping[name] for name in Chunk.__dataclass_fields__}
-                    claimed.append(Chunk(**fields))
-            begun = {chunk.campaign_id for chunk in claimed}
-            first = campaigns.c.id.in_(begun) & campaigns.c.started_at.is_(None)
-            connection.execute(update(campaigns).where(first).values(started_at=now))
+                    claimed.append(chunk_row(row))
         return claimed
 
-    # --- settling ---
-
-    def settle(self, settlements: Sequence[Settlement], now: float) -> list[Settlement]:
-        """Record what came of attempts, in one transaction, and return those that counted.
-
-        One whose lease is stale changes nothing. One with outcomes settles its chunk; one without puts it back.
-        """
-        if not settlements:
-            return []
-        with self._engine.begin() as connection:
-            counted = [s for s in settlements if self._return_chunk(connection, s)]
-            rows = [_render_row(s, o, now) for s in counted for o in s.outcomes]
-            if rows:
-                connection.execute(insert(renders), rows)
-            if counted:
-                connection.execute(insert(attempts), [_attempt_row(s, now) for s in counted])
-            for campaign_id in {s.campaign_id for s in counted}:
-                _count(connection, campaign_id, [o for s in counted if s.campaign_id == campaign_id for o in s.outcomes], now)
-        return counted
-
-    def _return_chunk(self, connection: Connection, settlement: Settlement) -> bool:
-        changed = connection.execute(
-            RETURN,
-            {
-                "chunk": settlement.chunk_id,
-                "token": settlement.lease,
-                "next": ChunkState.SETTLED if settlement.outcomes else ChunkState.QUEUED,
-                "failed_times": settlement.failures,
-                "lost_times": settlement.losses,
-            },
-        )
-        return changed.rowcount == 1
+    def leases(self, session: int) -> list[Chunk]:
+        """What a session has leased."""
+        query = select(chunks).where(chunks.c.state == ChunkState.LEASED, chunks.c.session_id == session).order_by(chunks.c.id)
+        with self._reader.connect() as connection:
+            return [chunk_row(row) for row in connection.execute(query)]
 
 
-def _count(connection: Connection, campaign_id: int, outcomes: list[RenderOutcome], now: float) -> None:
-    done, failed, held = (sum(o.state is state for o in outcomes) for state in (RenderState.DONE, RenderState.FAILED, RenderState.HELD))
-    c = campaigns.c
-    mine = update(campaigns).where(c.id == campaign_id)
-    connection.execute(mine.values(done=c.done + done, failed=c.failed + failed, held=c.held + held))
-    over = (c.done + c.failed + c.held >= c.total) & c.finished_at.is_(None)
-    connection.execute(mine.where(over).values(finished_at=now))
+def _renew(connection: Connection, session: int) -> float:
+    time = connection.execute(RENEW, {"session": session}).scalar()
+    if time is None:
+        raise SessionLost("Another dispatcher leads now: this one's leases are its.")
+    return float(time)
 
 
-def _render_row(settlement: Settlement, outcome: RenderOutcome, now: float) -> dict[str, object]:
-    assert outcome.state in TRANSITIONS[RenderState.RUNNING], f"{outcome.state} is not how an attempt ends"
-    return {
-        **{name: getattr(outcome, name) for name in RenderOutcome.__dataclass_fields__},
-        "campaign_id": settlement.campaign_id,
-        "attempts": settlement.lease,
-        "worker": settlement.worker,
-        "finished_at": now,
-    }
+def _lock_campaigns(connection: Connection, of: ColumnElement[bool]) -> None:
+    """Keep others from the campaigns of chunks, before they are changed: two that lock them in different orders would wait for each
+    other, and none goes back into the queue of a campaign that is being cancelled.
+    """
+    concerned = select(chunks.c.campaign_id).where(of)
+    connection.execute(select(campaigns.c.id).where(campaigns.c.id.in_(concerned)).order_by(campaigns.c.id).with_for_update())
 
 
-def _attempt_row(settlement: Settlement, now: float) -> dict[str, object]:
-    return {
-        "campaign_id": settlement.campaign_id,
-        "chunk_id": settlement.chunk_id,
-        "lease": settlement.lease,
-        "worker": settlement.worker,
-        "outcome": settlement.outcome,
-        "detail": settlement.detail,
-        "done": sum(o.state is RenderState.DONE for o in settlement.outcomes),
-        "failed": sum(o.state is RenderState.FAILED for o in settlement.outcomes),
-        "held": sum(o.state is RenderState.HELD for o in settlement.outcomes),
-        "facts": dump(settlement.facts),
-        "ended_at": now,
-    }
+def _cancelled(connection: Connection, campaign_ids: set[int]) -> set[int]:
+    if not campaign_ids:
+        return set()
+    unwanted = or_(campaigns.c.cancelled_at.is_not(None), campaigns.c.pruned_at.is_not(None))
+    query = select(campaigns.c.id).where(campaigns.c.id.in_(campaign_ids), unwanted)
+    return set(connection.execute(query).scalars())
+
+
+def _open_campaign(row: Any, running: int, holders: frozenset[str]) -> OpenCampaign:
+    ended = row.done + row.failed + row.held + row.cancelled
+    return OpenCampaign(
+        id=row.id,
+        project=row.project,
+        name=row.name,
+        model_digest=row.model_digest,
+        priority=row.priority,
+        max_workers=row.max_workers,
+        deadline=row.deadline,
+        left=row.total - ended,
+        ended=ended,
+        running=running,
+        device_s=row.device_s,
+        megapixel_steps=row.megapixel_steps,
+        waits=row.waits,
+        waiting=bool(row.waiting),
+        workers=holders,
+    )

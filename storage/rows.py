@@ -22,21 +22,33 @@ class NewCampaign:
     priority: int
     max_workers: int | None
     total: int
+    megapixel_steps: float = 0.0
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignRow(NewCampaign):
-    """A campaign as stored, with its counts."""
+    """A campaign as stored, with its counts. Times are seconds since 1970 by the database's clock, `now` among them."""
 
     id: int
+    now: float
     done: int
     failed: int
     held: int
+    cancelled: int
     running: int
+    device_s: float
     halted: str | None
+    paused_at: float | None
+    cancelled_at: float | None
+    waits: int
+    waits_until: float | None
+    waits_why: str | None
     created_at: float
     started_at: float | None
     finished_at: float | None
+    replaces: int | None
+    pruned_at: float | None
 
     @property
     def state(self) -> CampaignState:
@@ -45,51 +57,91 @@ class CampaignRow(NewCampaign):
             done=self.done,
             failed=self.failed,
             held=self.held,
+            cancelled=self.cancelled,
             started=self.started_at is not None,
+            paused=self.paused_at is not None,
             halted=self.halted,
         )
 
     @property
     def queued(self) -> int:
-        return self.total - self.done - self.failed - self.held - self.running
+        return self.total - self.done - self.failed - self.held - self.cancelled - self.running
+
+    @property
+    def ended(self) -> int:
+        return self.done + self.failed + self.held + self.cancelled
+
+    @property
+    def waits_for(self) -> str | None:
+        """What it needs that was away, while it waits for it."""
+        return self.waits_why if self.waits_until is not None and self.waits_until > self.now else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewChunk:
-    """A run of one group's ordinals, `start` up to but not including `stop`, with `total` renders in it."""
+    """Renders of one group: a run of its ordinals, `start` up to but not including `stop`, or the numbers themselves."""
 
     group_no: int
-    start: int
-    stop: int
+    start: int = 0
+    stop: int = 0
+    numbers: tuple[int, ...] | None = None
     total: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenCampaign:
-    """What the dispatcher needs to know of a campaign that is not over."""
-
-    id: int
-    model_digest: str
-    priority: int
-    max_workers: int | None
-    waiting: bool
-    workers: frozenset[str]
+    lease: int = 0
+    failures: int = 0
+    losses: int = 0
+    bad_outputs: int = 0
+    refused_by: frozenset[str] = frozenset()
+    """Workers that do not get it while there are others."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """A leased chunk. `lease` is the token that every later write about it must show."""
+    """A leased chunk. `lease` is the token that every later write about it must show; it counts the attempts."""
 
     id: int
     campaign_id: int
     group_no: int
     start: int
     stop: int
+    numbers: tuple[int, ...] | None = None
     total: int
     lease: int
     failures: int
     losses: int
+    bad_outputs: int = 0
     worker: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenCampaign:
+    """What the dispatcher needs to know of a campaign that may be painted now."""
+
+    id: int
+    project: str
+    name: str
+    model_digest: str
+    priority: int
+    max_workers: int | None
+    deadline: float | None
+    left: int
+    """Renders that have not ended."""
+    ended: int
+    running: int
+    device_s: float
+    megapixel_steps: float
+    waits: int = 0
+    waiting: bool
+    workers: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The queue at one moment of the database's clock."""
+
+    now: float
+    campaigns: tuple[OpenCampaign, ...]
+    leases: frozenset[tuple[int, int]] = frozenset()
+    """(chunk id, lease) of what is under way, but for campaigns that were cancelled or replaced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +162,10 @@ class RenderOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """What became of one attempt at a chunk. Without outcomes the chunk goes back into the queue."""
+    """What became of one attempt at a chunk: the renders that ended, and the chunks that the others go on in.
+
+    With neither, the chunk itself goes back into the queue, with these counts.
+    """
 
     chunk_id: int
     campaign_id: int
@@ -119,9 +174,24 @@ class Settlement:
     outcome: str
     detail: str | None = None
     outcomes: tuple[RenderOutcome, ...] = ()
+    again: tuple[NewChunk, ...] = ()
     failures: int = 0
     losses: int = 0
+    bad_outputs: int = 0
+    refused_by: frozenset[str] = frozenset()
+    wait: "Wait | None" = None
+    halt: str | None = None
+    """Why nothing more of the campaign is to be painted until a person has acted."""
+    device_s: float = 0.0
     facts: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """A campaign is left alone for so many seconds, because something that it needs is away."""
+
+    seconds: float
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +217,9 @@ class WorkerRow:
     device: str | None
     numerics_class: str | None
     warm: str | None
+    blamed: tuple[int, ...] = ()
+    """Campaigns whose renders it failed, one after the other."""
+    quarantined_until: float | None = None
 
 
 def dump(value: Any) -> str:

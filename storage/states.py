@@ -42,15 +42,17 @@ class Reason(StrEnum):
     BAD_OUTPUT = "bad_output"
     OUT_OF_MEMORY = "out_of_memory"
     WORKER_LOST = "worker_lost"
+    STUCK = "stuck"
     UNKNOWN = "unknown"
 
 
 class ChunkState(StrEnum):
-    """Where a chunk is: waiting, in the hands of a worker, or settled."""
+    """Where a chunk is: waiting, in the hands of a worker, settled, or wanted no more."""
 
     QUEUED = "queued"
     LEASED = "leased"
     SETTLED = "settled"
+    CANCELLED = "cancelled"
 
 
 class CampaignState(StrEnum):
@@ -58,19 +60,25 @@ class CampaignState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     STOPPED = "stopped"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
     @property
     def is_final(self) -> bool:
-        return self in (CampaignState.DONE, CampaignState.FAILED)
+        return self in (CampaignState.DONE, CampaignState.FAILED, CampaignState.CANCELLED)
 
 
-def campaign_state(*, total: int, done: int, failed: int, held: int, started: bool, halted: str | None) -> CampaignState:
-    """A campaign has failed when it is over and not every render is done; halted ones wait for a person."""
-    if done + failed + held >= total:
-        return CampaignState.DONE if done == total else CampaignState.FAILED
+def campaign_state(
+    *, total: int, done: int, failed: int, held: int, cancelled: int, started: bool, paused: bool, halted: str | None
+) -> CampaignState:
+    """A campaign has failed when it is over and not every render is done; paused and stopped ones wait for a person."""
+    if done + failed + held + cancelled >= total:
+        return CampaignState.DONE if done == total else CampaignState.CANCELLED if cancelled else CampaignState.FAILED
     if halted is not None:
         return CampaignState.STOPPED
+    if paused:
+        return CampaignState.PAUSED
     return CampaignState.RUNNING if started else CampaignState.QUEUED

@@ -25,27 +25,43 @@ campaigns = Table(
     Column("model_digest", String(64), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("max_workers", Integer),
+    Column("deadline", Float),
+    Column("megapixel_steps", Float, nullable=False, server_default="0"),
     Column("total", BigInteger, nullable=False),
     Column("done", BigInteger, nullable=False, server_default="0"),
     Column("failed", BigInteger, nullable=False, server_default="0"),
     Column("held", BigInteger, nullable=False, server_default="0"),
+    Column("cancelled", BigInteger, nullable=False, server_default="0"),
+    Column("device_s", Float, nullable=False, server_default="0"),  # what workers' devices have given to it
     Column("halted", Text),  # a sentence for the operator: nothing of it is painted while it is set
+    Column("paused_at", Float),
+    Column("cancelled_at", Float),
+    Column("waits", Integer, nullable=False, server_default="0"),  # how often in a row something that it needs was away
+    Column("waits_until", Float),
+    Column("waits_why", Text),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    Column("replaces", BigInteger),  # the version before this one: not claimed while any of that is under way
+    Column("pruned_at", Float),  # being removed: nobody sees it any more
     UniqueConstraint("project", "name"),
     Index("ix_campaigns_open", "id", sqlite_where=text("finished_at IS NULL"), postgresql_where=text("finished_at IS NULL")),
+    # No id is ever given twice, not even that of a row that was removed: a late result of the old one would count for the new one.
+    sqlite_autoincrement=True,
 )
 
 sessions = Table(
     "sessions",
     metadata,
     Column("id", _Id, primary_key=True),
+    Column("owner", String(255), nullable=False, server_default=""),  # whose child it is: one owner has one dispatcher at a time
     Column("host", String(255), nullable=False),
     Column("pid", Integer, nullable=False),
+    Column("live", Integer, unique=True),  # 1 for the session that leads, NULL for those that have ended: so there is one at most
     Column("started_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
     Column("ended_at", Float),
+    sqlite_autoincrement=True,
 )
 
 chunks = Table(
@@ -56,15 +72,26 @@ chunks = Table(
     Column("group_no", Integer, nullable=False),
     Column("start", BigInteger, nullable=False),  # ordinals within the group, from `start` up to but not including `stop`
     Column("stop", BigInteger, nullable=False),
+    Column("numbers", Text),  # JSON: the renders themselves, where they are no run of ordinals
     Column("total", Integer, nullable=False),  # renders in it: skipped cells are not counted
     Column("state", String(10), nullable=False),
     Column("lease", Integer, nullable=False, server_default="0"),  # grows with every claim; a write with an older one is stale
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("losses", Integer, nullable=False, server_default="0"),
+    Column("bad_outputs", Integer, nullable=False, server_default="0"),
     Column("session_id", _Id, ForeignKey("sessions.id")),
     Column("worker", String(100)),
     Index("ix_chunks_queue", "campaign_id", "state", "id"),
     Index("ix_chunks_leases", "session_id", sqlite_where=text("state = 'leased'"), postgresql_where=text("state = 'leased'")),
+    sqlite_autoincrement=True,
+)
+
+# Workers that have failed a chunk and do not get it again while there are others.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("chunk_id", _Id, ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True),
+    Column("worker", String(100), primary_key=True),
 )
 
 renders = Table(
@@ -84,6 +111,7 @@ renders = Table(
     Column("numerics_class", String(200)),
     Column("seconds", Float),
     Column("finished_at", Float, nullable=False),
+    Index("ix_renders_not_done", "campaign_id", "number", sqlite_where=text("state <> 'done'"), postgresql_where=text("state <> 'done'")),
 )
 
 # One row for each time that a worker gave a chunk back, whatever came of it; `farm.metrics` reads what is new here.
@@ -102,6 +130,8 @@ attempts = Table(
     Column("held", Integer, nullable=False),
     Column("facts", Text, nullable=False),  # JSON: what the worker measured
     Column("ended_at", Float, nullable=False),
+    Index("ix_attempts_campaign", "campaign_id", "id"),
+    sqlite_autoincrement=True,
 )
 
 workers = Table(
@@ -109,10 +139,12 @@ workers = Table(
     metadata,
     Column("name", String(100), primary_key=True),
     Column("session_id", _Id, ForeignKey("sessions.id"), nullable=False),
-    Column("state", String(10), nullable=False),
+    Column("state", String(20), nullable=False),
     Column("node", String(255)),
     Column("device", String(100)),
     Column("numerics_class", String(200)),
     Column("warm", Text),
+    Column("blamed", Text, nullable=False, server_default="[]"),  # JSON: campaigns whose renders it failed, one after the other
+    Column("quarantined_until", Float),
     Column("seen_at", Float, nullable=False),
 )

@@ -3,14 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy import Engine, Row, delete, func, insert, select
 
-from storage.rows import AttemptRow, WorkerRow
+from storage.clock import db_time, now
+from storage.queue import HEARTBEAT_S
+from storage.rows import AttemptRow, WorkerRow, dump
 from storage.states import ChunkState
-from storage.tables import attempts, campaigns, chunks, workers
+from storage.tables import attempts, campaigns, chunks, sessions, workers
 
-ROSTER_FRESH_S = 15.0  # five heartbeats of a dispatcher: one that has been silent for longer is taken for dead
+ROSTER_FRESH_S = 5 * HEARTBEAT_S  # a dispatcher that has been silent for longer is taken for dead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,27 +32,42 @@ class Watching:
         self._engine = engine
         self._reader = engine.execution_options(readonly=True)
 
-    def save_workers(self, session: int, seen: Sequence[WorkerRow], now: float) -> None:
-        """Replace the roster: there is one dispatcher, and what it sees is what there is."""
+    def save_workers(self, session: int, seen: Sequence[WorkerRow]) -> None:
+        """Replace the roster: one dispatcher leads, and what it sees is what there is. One that leads no more changes nothing."""
         with self._engine.begin() as connection:
+            if (
+                connection.execute(select(sessions.c.id).where(sessions.c.id == session, sessions.c.live == 1).with_for_update()).first()
+                is None
+            ):
+                return
             connection.execute(delete(workers))
+            time = now(connection)
             if seen:
-                rows = [{**asdict(worker), "session_id": session, "seen_at": now} for worker in seen]
+                rows = [{**asdict(worker), "blamed": dump(worker.blamed), "session_id": session, "seen_at": time} for worker in seen]
                 connection.execute(insert(workers), rows)
 
-    def workers(self, *, seen_since: float) -> list[WorkerRow]:
-        """The workers that a dispatcher has seen since then; those of one that was killed fall silent."""
+    def workers(self, *, fresh_s: float | None = ROSTER_FRESH_S) -> list[WorkerRow]:
+        """The workers that a dispatcher has seen lately, those of one that was killed fall silent; with None, all it saw last."""
+        query = select(workers).order_by(workers.c.name)
+        if fresh_s is not None:
+            query = query.where(workers.c.seen_at >= db_time() - fresh_s)
         with self._reader.connect() as connection:
-            rows = connection.execute(select(workers).where(workers.c.seen_at >= seen_since).order_by(workers.c.name)).all()
-        return [WorkerRow(**{name: row._mapping[name] for name in WorkerRow.__dataclass_fields__}) for row in rows]
+            return [_worker(row) for row in connection.execute(query)]
+
+    def dispatcher(self) -> str | None:
+        """The host of the dispatcher that leads, if it has been heard lately."""
+        query = select(sessions.c.host).where(sessions.c.live == 1, sessions.c.heartbeat_at >= db_time() - ROSTER_FRESH_S)
+        with self._reader.connect() as connection:
+            return connection.execute(query).scalar()
 
     def backlog(self) -> list[Backlog]:
         """Renders that wait or are being painted, by model; models of which nothing waits are told as 0, so that no series ends."""
         leased = select(func.coalesce(func.sum(chunks.c.total), 0)).where(
             chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED
         )
-        left = campaigns.c.total - campaigns.c.done - campaigns.c.failed - campaigns.c.held
-        each = select(campaigns.c.model, left.label("left"), leased.scalar_subquery().label("running")).subquery()
+        c = campaigns.c
+        left = c.total - c.done - c.failed - c.held - c.cancelled
+        each = select(c.model, left.label("left"), leased.scalar_subquery().label("running")).where(c.pruned_at.is_(None)).subquery()
         query = select(each.c.model, func.sum(each.c.left - each.c.running), func.sum(each.c.running)).group_by(each.c.model)
         with self._reader.connect() as connection:
             rows = connection.execute(query.order_by(each.c.model)).all()
@@ -57,10 +75,10 @@ class Watching:
 
     def seconds_per_megapixel_step(self, model_digest: str, attempts_looked_at: int = 50) -> float | None:
         """What a megapixel-step of a model has cost a worker lately; None where it has no history."""
+        lately = select(campaigns.c.id).where(campaigns.c.model_digest == model_digest).order_by(campaigns.c.id.desc()).limit(20)
         query = (
             select(attempts.c.facts)
-            .join(campaigns, campaigns.c.id == attempts.c.campaign_id)
-            .where(campaigns.c.model_digest == model_digest, attempts.c.done > 0)
+            .where(attempts.c.campaign_id.in_(lately), attempts.c.done > 0)
             .order_by(attempts.c.id.desc())
             .limit(attempts_looked_at)
         )
@@ -95,3 +113,8 @@ class Watching:
             )
             for row in rows
         ]
+
+
+def _worker(row: Row[Any]) -> WorkerRow:
+    fields = {name: row._mapping[name] for name in WorkerRow.__dataclass_fields__}
+    return WorkerRow(**{**fields, "blamed": tuple(json.loads(row.blamed))})

@@ -1,20 +1,31 @@
 """Fixtures that many tests share."""
 
+import os
+from uuid import uuid4
+
+import hypothesis
 import pytest
 
 from farm.config import Settings, read_settings
+from storage.bench.postgres import temporary_postgres
+from storage.bench.seaweed import temporary_seaweed
 from storage.campaigns import Campaigns
+from storage.control import Control
 from storage.database import open_database, upgrade
+from storage.errors import DatabaseError, OutputsError
 from storage.outputs import FolderOutputs
 from storage.queue import Queue
+from storage.settling import Settling
 from storage.watching import Watching
+
+# A test that takes its time is no failure: machines differ.
+hypothesis.settings.register_profile("farm", deadline=None)
+hypothesis.settings.load_profile("farm")
 
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch):
     """What the person who runs the tests has set for a farm of their own must not reach them."""
-    import os
-
     for name in [name for name in os.environ if name.startswith(("FARM_", "RAY_"))]:
         monkeypatch.delenv(name)
 
@@ -24,10 +35,72 @@ def settings(tmp_path) -> Settings:
     return read_settings(home=tmp_path / "home")
 
 
-@pytest.fixture
-def engine(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'farm.db'}")
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server for the whole session. Where the machine has none: a skip on a laptop, a failure in CI."""
+    try:
+        server = temporary_postgres()
+        running = server.__enter__()
+    except DatabaseError as exc:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(exc))
+    yield running
+    server.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres):
+    """The address of a database with all tables, which others are copied from."""
+    url = postgres.new_database()
+    engine = open_database(url)
     upgrade(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="session")
+def seaweed():
+    """An S3 server for the whole session. Where it is not installed: a skip on a laptop, a failure in CI."""
+    try:
+        server = temporary_seaweed()
+        running = server.__enter__()
+    except OutputsError as exc:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(exc))
+    yield running
+    server.__exit__(None, None, None)
+
+
+@pytest.fixture
+def bucket(seaweed, monkeypatch):
+    """The address of an empty bucket, with the environment that leads to it."""
+    import boto3
+
+    for name, value in seaweed.environment.items():
+        monkeypatch.setenv(name, value)
+    name = f"farm-{uuid4().hex[:12]}"
+    boto3.session.Session().client("s3").create_bucket(Bucket=name)
+    return f"s3://{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """The address of a database of the test's own, with all tables; once on each engine."""
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgres")
+        return server.new_database(request.getfixturevalue("postgres_template"))
+    url = f"sqlite:///{tmp_path / 'farm.db'}"
+    engine = open_database(url)
+    upgrade(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def engine(database_url):
+    engine = open_database(database_url)
     yield engine
     engine.dispose()
 
@@ -40,6 +113,16 @@ def campaigns(engine) -> Campaigns:
 @pytest.fixture
 def queue(engine) -> Queue:
     return Queue(engine)
+
+
+@pytest.fixture
+def settling(engine) -> Settling:
+    return Settling(engine)
+
+
+@pytest.fixture
+def control(engine) -> Control:
+    return Control(engine)
 
 
 @pytest.fixture

@@ -4,9 +4,6 @@ The sides take turns in one run, so that a machine whose speed drifts favours ne
 """
 
 import json
-import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from actors.models import find_model
 from farm.app import embedded_farm
+from farm.bench.figures import Json, machine, spread
 from farm.campaign import Campaign, parse_campaign
 from farm.client import Client
 from farm.config import Settings, read_settings
@@ -26,7 +23,6 @@ from storage.database import open_database
 from storage.errors import WorkError
 from storage.watching import Watching
 
-Json = dict[str, Any]
 PROMPT, NEGATIVE, STEPS, GUIDANCE = "a {color} {product} {place}", "film grain", 20, 4.0
 VARY = {
     "product": ["mug", "bottle", "box", "lamp", "ball", "vase"],
@@ -54,25 +50,19 @@ def measure(*, pairs: int, pictures: int, work: Path | None) -> Json:
         rounds = list(_rounds(settings, pairs, pictures, Path(folder)))[1:]
     fleet = settings.fleet()
     figures = {
-        "farm_vs_bare": _spread([r.farm / r.bare for r in rounds]),
-        "farm_vs_naive": _spread([r.farm / r.naive for r in rounds]),
-        "pictures_per_s": _spread([r.farm for r in rounds]),
-        "device_busy": _spread([r.busy for r in rounds]),
-        "encode_and_write_s_per_picture": _spread([r.encode_s / pictures for r in rounds]),
+        "farm_vs_bare": spread([r.farm / r.bare for r in rounds]),
+        "farm_vs_naive": spread([r.farm / r.naive for r in rounds]),
+        "pictures_per_s": spread([r.farm for r in rounds]),
+        "device_busy": spread([r.busy for r in rounds]),
+        "encode_and_write_s_per_picture": spread([r.encode_s / pictures for r in rounds]),
     }
     peers = {
-        "bare_pictures_per_s": _spread([r.bare for r in rounds]),
-        "naive_pictures_per_s": _spread([r.naive for r in rounds]),
-    }
-    machine = {
-        "cores": os.cpu_count(),
-        "processor": platform.machine(),
-        "system": platform.platform(),
-        "workers": fleet.size,
-        "threads": fleet.threads,
+        "bare_pictures_per_s": spread([r.bare for r in rounds]),
+        "naive_pictures_per_s": spread([r.naive for r in rounds]),
     }
     setup = {"pairs": pairs, "pictures": pictures, "steps": STEPS, "model": "seedling", "batch": find_model("seedling").batch}
-    return {"bench": "overhead", "machine": machine, "setup": setup, "figures": figures, "peers": peers}
+    on = machine(workers=fleet.size, threads=fleet.threads)
+    return {"bench": "overhead", "machine": on, "setup": setup, "figures": figures, "peers": peers}
 
 
 def _rounds(settings: Settings, pairs: int, pictures: int, folder: Path) -> Iterator[Round]:
@@ -83,7 +73,7 @@ def _rounds(settings: Settings, pairs: int, pictures: int, folder: Path) -> Iter
         farm = stack.enter_context(embedded_farm(settings, port=0))
         farm.supervisor.start()
         client = stack.enter_context(Client(farm.url))
-        watching = Watching(open_database(settings.database_url))
+        watching = Watching(open_database(settings.database_address))
         for k in range(pairs + 1):
             bare = _bare(loops, pictures)
             wall, facts = _farm(client, watching, pictures, k)
@@ -197,7 +187,3 @@ def _order(kind: str, count: int, first: int = 0) -> Json:
         "guidance": GUIDANCE,
         "batch": find_model("seedling").batch,
     }
-
-
-def _spread(values: list[float]) -> Json:
-    return {"median": round(statistics.median(values), 4), "min": round(min(values), 4), "max": round(max(values), 4)}

@@ -6,10 +6,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from farm.bench.overhead import measure
+from farm.bench.figures import Json
+from farm.bench.overhead import measure as measure_overhead
+from farm.bench.queue import measure as measure_queue
+from farm.bench.submitting import FEWEST, STEP
 from farm.commands.shared import AsJson, out, print_json
 
 app = typer.Typer(help="Measurements, as ratios side by side in one run.", no_args_is_help=True)
+
+
+Work = Annotated[Path | None, typer.Option(help="Where the runs keep their files; a temporary folder when not given.")]
 
 
 @app.callback()
@@ -21,15 +27,35 @@ def bench() -> None:
 def overhead(
     pairs: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 5,
     pictures: Annotated[int, typer.Option(help="Pictures a run, in steps of 32.", min=32, max=192)] = 96,
-    work: Annotated[Path | None, typer.Option(help="Where the runs keep their files; a temporary folder when not given.")] = None,
+    work: Work = None,
     as_json: AsJson = False,
 ) -> None:
     """The whole farm against a bare diffusers loop, and against the loop that people write."""
-    result = measure(pairs=pairs, pictures=pictures // 32 * 32, work=work)
+    _show(measure_overhead(pairs=pairs, pictures=pictures // 32 * 32, work=work), as_json)
+
+
+@app.command("queue")
+def queue(
+    rounds: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 5,
+    renders: Annotated[int, typer.Option(help=f"Renders in the queue, in steps of {STEP}.", min=FEWEST)] = 1_000_000,
+    batches: Annotated[int, typer.Option(help="Batches that the farm gives to resting workers, in steps of 20.", min=100)] = 2_000,
+    work: Work = None,
+    as_json: AsJson = False,
+) -> None:
+    """The queue on both engines, and how busy it keeps its workers, against queues of others and Ray Data. Takes half an hour."""
+    _show(measure_queue(rounds=rounds, renders=renders // STEP * STEP, batches=batches // 20 * 20, work=work), as_json)
+
+
+def _show(result: Json, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    table = Table("figure", "median", "min", "max", title=f"overhead, {result['machine']['workers']} workers, {pairs} pairs")
+    setup = ", ".join(f"{name} {value}" for name, value in result["setup"].items() if value)
+    table = Table("figure", "median", "min", "max", title=result["bench"], caption=setup)
     for name, spread in {**result["figures"], **result["peers"]}.items():
-        table.add_row(name, *(f"{spread[key]:.3f}" for key in ("median", "min", "max")))
+        table.add_row(name, *(_readable(spread[key]) for key in ("median", "min", "max")))
     out.print(table)
+
+
+def _readable(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3f}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.progress import track
 from rich.table import Table
 
@@ -18,7 +19,7 @@ from farm.commands.shared import AsJson, CampaignName, CampaignPath, Home, Proje
 from storage.errors import RequestError, WorkError
 
 Json = dict[str, Any]
-COUNTS = ("queued", "running", "held", "done", "failed")
+COUNTS = ("queued", "running", "held", "done", "failed", "cancelled")
 
 
 def submit(
@@ -27,6 +28,7 @@ def submit(
     project: Project = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is painted, then write its sheet and manifest.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file and say what it would do.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Put this version in the place of the one submitted before.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Give a campaign to the running farm. Submitting the same file twice does it once."""
@@ -36,7 +38,7 @@ def submit(
     if not dry_run and running_farm(settings) is None:
         raise RequestError("No farm is running: start one with `farm up`, or paint this campaign alone with `farm run FILE`.")
     with open_client(settings) as client:
-        answer = client.submit(loaded, dry_run=dry_run)
+        answer = client.submit(loaded, dry_run=dry_run, update=update)
         if dry_run:
             print_json(answer) if as_json else _show_plan(answer)
         elif wait:
@@ -44,6 +46,8 @@ def submit(
             report(client, status, settings.home / "sheets" / settings.project / f"{name}.png", as_json=as_json)
         elif as_json:
             print_json({**_summary(answer), "sheet": None, "manifest": None})
+        elif updated := answer.get("updated"):
+            say(f"Updated {name}: {updated['kept']:,} renders kept, {updated['new']:,} to paint, {updated['retired']:,} retired.")
         else:
             verb = "Submitted" if answer["created"] else "Known already:"
             say(f"{verb} {name}, {answer['renders']['total']:,} renders. `farm watch {name}` follows it.")
@@ -57,9 +61,12 @@ def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson =
         for row in rows:
             print_json(row)
         return
-    table = Table("campaign", "state", "renders", *COUNTS)
+    table = Table("campaign", "state", "priority", "renders", "left", "done", "failed", "held", box=SIMPLE_HEAD)
     for row in rows:
-        table.add_row(row["campaign"], row["state"], *(f"{row['renders'][name]:,}" for name in ("total", *COUNTS)))
+        counts = row["renders"]
+        left = counts["queued"] + counts["running"]
+        numbers = (counts["total"], left, counts["done"], counts["failed"], counts["held"])
+        table.add_row(row["campaign"], row["state"], str(row["priority"]), *(f"{number:,}" for number in numbers))
     out.print(table)
 
 
@@ -72,6 +79,8 @@ def status(campaign: CampaignName, home: Home = None, project: Project = None, a
         return
     counts = ", ".join(f"{answer['renders'][name]:,} {name}" for name in COUNTS if answer["renders"][name])
     say(f"{campaign} is {answer['state']}: {counts} of {answer['renders']['total']:,} renders, model {answer['model']}.")
+    if answer["waits_for"]:
+        say(f"It waits for something that is away: {answer['waits_for']}")
     if answer["halted"]:
         say(f"It was stopped: {answer['halted']}")
     for failure in answer["failures"]:
@@ -187,7 +196,8 @@ def _write(target: Path, data: bytes) -> None:
 
 
 def _summary(status: Json) -> Json:
-    return {"campaign": status["campaign"], "state": status["state"], "renders": status["renders"]}
+    summary = {"campaign": status["campaign"], "state": status["state"], "renders": status["renders"]}
+    return summary | ({"updated": status["updated"]} if "updated" in status else {})
 
 
 def _show_plan(plan: Json) -> None:

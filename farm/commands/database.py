@@ -3,7 +3,7 @@
 import typer
 
 from farm.commands.shared import AsJson, Home, print_json, say, settings_for
-from storage.database import open_database, upgrade
+from storage.database import open_database, shown_address, upgrade
 
 app = typer.Typer(help="The job database.", no_args_is_help=True)
 
@@ -17,5 +17,7 @@ def database() -> None:
 def upgrade_tables(home: Home = None, as_json: AsJson = False) -> None:
     """Bring the tables to this version's shape. Safe to repeat; the other commands do it too."""
     settings = settings_for(home)
-    revision = upgrade(open_database(settings.database_url))
-    print_json({"database": settings.database_url, "revision": revision}) if as_json else say(f"The database is at revision {revision}.")
+    revision = upgrade(open_database(settings.database_address))
+    print_json({"database": shown_address(settings.database_address), "revision": revision}) if as_json else say(
+        f"The database is at revision {revision}."
+    )

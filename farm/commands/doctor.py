@@ -2,6 +2,7 @@
 
 import os
 import platform
+import secrets
 import shutil
 import socket
 import subprocess
@@ -19,11 +20,12 @@ from actors.models import find_model
 from farm.app import HOST, running_farm
 from farm.commands.shared import AsJson, Home, out, print_json, settings_for
 from farm.config import Settings, cuda_devices
-from storage.database import open_database, upgrade
+from storage.database import open_database, prepare, shown_address
 from storage.errors import SeedbedError
 from storage.outputs import open_outputs
 
 PACKAGES = ("torch", "diffusers", "transformers", "ray", "sqlalchemy", "alembic", "boto3", "prometheus-client")
+MOST_SKEW_S = 60.0  # S3 refuses requests that are 15 minutes off
 FREE_BYTES = 2 * 1024**3
 _RAY = """import ray
 ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1", _temp_dir={folder!r})
@@ -78,17 +80,39 @@ def _packages(_settings: Settings) -> str:
 
 def _folders(settings: Settings) -> str:
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for folder in (settings.home, settings.outputs_folder, Path(tempfile.gettempdir())):
+    for folder in (settings.home, Path(tempfile.gettempdir())):
         open_outputs(str(folder)).put(".doctor", b"")
         (folder / ".doctor").unlink()
         free = shutil.disk_usage(folder).free
         if free < FREE_BYTES:
             raise SeedbedError(f"{folder} has only {free >> 20} MB left: free at least {FREE_BYTES >> 20} MB.")
-    return f"home {settings.home}, outputs {settings.outputs_folder}, both writable"
+    return f"home {settings.home} and {tempfile.gettempdir()}, both writable"
+
+
+def _outputs(settings: Settings) -> str:
+    """Do with a small file all that the farm does with pictures, and say which of it is refused."""
+    store, key = settings.open_outputs(), f".doctor/{secrets.token_hex(8)}"
+    wrong = []
+    for deed in (
+        lambda: store.put(key, b"fine"),
+        lambda: store.open(key).close(),
+        lambda: list(store.keys(".doctor")),
+        lambda: store.delete(key),
+    ):
+        try:
+            deed()
+        except SeedbedError as exc:
+            wrong.append(str(exc))
+    if wrong:
+        raise SeedbedError(" ".join(wrong))
+    if (skew := store.clock_skew_s()) > MOST_SKEW_S:
+        raise SeedbedError(f"The clock of this machine is {skew:.0f} s from that of {store.address}: set it, or requests will be refused.")
+    return f"{store.address} can be written, read, listed and cleared"
 
 
 def _database(settings: Settings) -> str:
-    return f"{settings.database_url} at revision {upgrade(open_database(settings.database_url))}"
+    prepare(open_database(settings.database_address))
+    return f"{shown_address(settings.database_address)} has the tables of this version, and may be written"
 
 
 def _port(settings: Settings) -> str:
@@ -144,6 +168,7 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "python": _python,
     "packages": _packages,
     "folders": _folders,
+    "outputs": _outputs,
     "database": _database,
     "port": _port,
     "model": _model,

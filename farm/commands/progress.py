@@ -8,11 +8,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from farm.client import Client
-from farm.commands.shared import err
+from farm.commands.shared import err, say_error
+from storage.errors import WorkError
 
 Json = dict[str, Any]
 POLL_S = 0.5
 PLAIN_EVERY_S = 10.0
+PATIENCE_S = 180.0
 
 
 class _Rate(ProgressColumn):
@@ -21,20 +23,41 @@ class _Rate(ProgressColumn):
 
 
 def follow(client: Client, name: str, *, quiet: bool, check: Callable[[], None] = lambda: None) -> Json:
-    """Wait until a campaign is done, failed or stopped, showing how far it is; returns its last status. `check` may raise."""
-    states = states_of(client, name, check)
+    """Wait until a campaign is over or stopped, showing how far it is; returns its last status. `check` may raise."""
+    states = _telling(states_of(client, name, check))
     if quiet:
         *_, last = states
         return last
     return _with_bar(states, name) if err.is_terminal else _with_lines(states, name)
 
 
-def states_of(client: Client, name: str, check: Callable[[], None] = lambda: None) -> Iterator[Json]:
-    """A campaign's status again and again, until it is done, failed or stopped."""
-    while True:
-        status = client.status(name)
+def _telling(states: Iterator[Json]) -> Iterator[Json]:
+    """Say what a campaign waits for, when that begins."""
+    told = None
+    for status in states:
+        if status["waits_for"] not in (None, told):
+            say_error(f"it waits and tries again: {status['waits_for']}")
+        told = status["waits_for"] or told
         yield status
-        if status["state"] in ("done", "failed", "stopped"):
+
+
+def states_of(client: Client, name: str, check: Callable[[], None] = lambda: None) -> Iterator[Json]:
+    """A campaign's status again and again, until it is over or stopped. A farm that cannot answer, because its database is away, is
+    asked again for some minutes: its workers go on meanwhile.
+    """
+    answered = time.monotonic()
+    while True:
+        try:
+            status = client.status(name)
+        except WorkError:
+            if time.monotonic() - answered > PATIENCE_S:
+                raise
+            check()
+            time.sleep(POLL_S)
+            continue
+        answered = time.monotonic()
+        yield status
+        if status["state"] in ("done", "failed", "cancelled", "stopped"):
             return
         check()
         time.sleep(POLL_S)
@@ -42,7 +65,7 @@ def states_of(client: Client, name: str, check: Callable[[], None] = lambda: Non
 
 def _ended(status: Json) -> int:
     counts = status["renders"]
-    return int(counts["done"] + counts["failed"] + counts["held"])
+    return int(counts["done"] + counts["failed"] + counts["held"] + counts["cancelled"])
 
 
 def _with_bar(states: Iterator[Json], name: str) -> Json:
@@ -81,4 +104,4 @@ def _with_lines(states: Iterator[Json], name: str) -> Json:
 def _words(status: Json) -> str:
     if status["state"] == "queued":
         return "starting workers"
-    return str(status["state"])
+    return "waits for what is away" if status["waits_for"] else str(status["state"])

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, png
-from actors.engine import BadRequest, Engine
+from actors.engine import BadRequest, Engine, ModelMissing
 from actors.models import SEEDLING, find_model
 from actors.recipe import Group, Recipe
 from actors.schedulers import SCHEDULERS, scheduler_config
@@ -127,7 +127,7 @@ def test_a_prompt_that_would_be_cut_off_is_refused(engine):
 def test_weights_that_changed_are_refused(engine):
     with pytest.raises(BadRequest, match="have changed"):
         engine.paint(recipes(group(model="0" * 64)), str(SEEDLING))
-    with pytest.raises(BadRequest, match="missing"):
+    with pytest.raises(ModelMissing, match="missing"):
         engine.paint(recipes(group(model="1" * 64)), "/no/such/folder")
 
 

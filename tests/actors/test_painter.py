@@ -14,7 +14,7 @@ from actors.engine import BadRequest, Painted, PromptTooLong
 from actors.jobs import ChunkJob, FailureKind, PictureJob, preview_key
 from actors.painter import Painter
 from actors.recipe import Group, Recipe
-from storage.errors import OutputsError
+from storage.errors import OutputsAway, OutputsError
 from storage.states import Reason, RenderState
 
 GROUP = Group(
@@ -33,7 +33,11 @@ class FakeEngine:
         self.warm = {}
         self.shapes = []
 
-    def paint(self, recipes, folder, previews_every=None):
+    def forget(self):
+        self.forgotten = True
+
+    def paint(self, recipes, folder, previews_every=None, *, on_step=lambda: None):
+        on_step()
         self.shapes.append(len(recipes))
         if self.trouble:
             raise self.trouble
@@ -77,20 +81,95 @@ def test_previews_lie_beside_their_picture(outputs):
     assert sorted(outputs.keys("p")) == ["p/c/final/s/0.png", preview_key("p/c/final/s/0.png", 2)]
 
 
-def test_numbers_that_are_no_picture_are_held_and_not_written(outputs):
+def test_numbers_that_are_no_picture_are_told_and_not_written(outputs):
     result = Painter("w", FakeEngine(flat={1}), outputs).paint(job(3))
-    assert [outcome.state for outcome in result.outcomes] == [RenderState.DONE, RenderState.HELD, RenderState.DONE]
-    assert result.outcomes[1].reason is Reason.BAD_OUTPUT
+    assert [outcome.number for outcome in result.outcomes] == [0, 2]
+    assert (result.bad_outputs, result.failure) == ((1,), None)
     assert len(list(outputs.keys("p"))) == 2
+
+
+def test_what_was_painted_before_a_failure_is_told(outputs):
+    class Failing(FakeEngine):
+        def paint(self, recipes, *args, **kwargs):
+            if recipes[0].seed == 4:
+                raise ZeroDivisionError("by zero")
+            return super().paint(recipes, *args, **kwargs)
+
+    result = Painter("w", Failing(), outputs).paint(job())
+    assert result.failure.kind is FailureKind.UNKNOWN
+    assert "in paint" in result.failure.detail  # the end of its traceback
+    assert [outcome.number for outcome in result.outcomes] == [0, 1, 2, 3]
+
+
+def test_a_chunk_that_nobody_wants_is_left_alone_from_the_next_batch_on(outputs):
+    class Watched(FakeEngine):
+        def paint(self, *args, **kwargs):
+            painter.stop(1, 3)
+            return super().paint(*args, **kwargs)
+
+    painter = Painter("w", Watched(), outputs)
+    result = painter.paint(job(12))
+    assert result.failure.kind is FailureKind.STOPPED
+    assert [outcome.number for outcome in result.outcomes] == [0, 1, 2, 3]
+    # Before its first batch too; another lease of the same chunk is not meant.
+    assert painter.paint(job(12)).outcomes == ()
+    assert len(Painter("w", FakeEngine(), outputs).paint(job(12, lease=4)).outcomes) == 12
+
+
+def test_what_is_in_the_outputs_with_the_right_recipe_is_not_painted_again(outputs):
+    first = Painter("w", FakeEngine(), outputs).paint(job(6))
+    keys = [outcome.key for outcome in first.outcomes]
+    outputs.put(keys[1], b"half a file")
+    other = job(6).recipe(job(6).pictures[0])
+    with outputs.open(keys[0]) as file:
+        outputs.put(keys[2], file.read())  # another picture, with another recipe
+    engine = FakeEngine()
+    again = Painter("x", engine, outputs).paint(job(6, lease=4, look_first=True))
+    assert engine.shapes == [2]
+    assert again.facts.adopted == 4
+    assert sorted((o.number, o.pixels, o.digest) for o in again.outcomes) == sorted((o.number, o.pixels, o.digest) for o in first.outcomes)
+    assert other.digest == first.outcomes[0].digest
+    # Without a reason to look, nothing is looked for.
+    Painter("x", engine, outputs).paint(job(6))
+    assert engine.shapes == [2, 4, 2]
+
+
+def test_pictures_of_another_numerics_class_are_painted_again(outputs):
+    Painter("w", FakeEngine(), outputs).paint(job(4))
+    engine = FakeEngine()
+    engine.numerics_class = "another"
+    assert Painter("x", engine, outputs).paint(job(4, look_first=True)).facts.adopted == 0
+
+
+def test_a_worker_says_how_long_it_has_made_no_step(outputs):
+    seen = []
+
+    class Watched(FakeEngine):
+        def paint(self, *args, **kwargs):
+            seen.append(painter.health())
+            return super().paint(*args, **kwargs)
+
+    painter = Painter("w", Watched(), outputs)
+    assert (painter.health().painting, painter.health().quiet_s) == (False, 0.0)
+    painter.paint(job(4))
+    assert seen[0].painting
+    assert 0 <= seen[0].quiet_s < 60
+    assert painter.health().quiet_s == 0.0
+
+
+def test_an_out_of_memory_gives_the_devices_memory_back(outputs):
+    engine = FakeEngine(torch.OutOfMemoryError("2 GB"))
+    Painter("w", engine, outputs).paint(job())
+    assert engine.forgotten
 
 
 def test_a_prompt_that_is_too_long_fails_alone(outputs):
     class Reader(FakeEngine):
-        def paint(self, recipes, *args):
+        def paint(self, recipes, *args, **kwargs):
             for recipe in recipes:
                 if recipe.prompt in ("p1", "p4"):
                     raise PromptTooLong(recipe.prompt, 99, 48)
-            return super().paint(recipes, *args)
+            return super().paint(recipes, *args, **kwargs)
 
     result = Painter("w", Reader(), outputs).paint(job())
     states = {outcome.number: outcome.state for outcome in result.outcomes}
@@ -102,7 +181,8 @@ def test_a_prompt_that_is_too_long_fails_alone(outputs):
     ("trouble", "kind"),
     [
         (BadRequest("no such prompt"), FailureKind.BAD_REQUEST),
-        (OutputsError("the disk is full"), FailureKind.OUTPUTS),
+        (OutputsError("no such folder"), FailureKind.OUTPUTS),
+        (OutputsAway("the disk is full"), FailureKind.SHORTAGE),
         (torch.OutOfMemoryError("2 GB"), FailureKind.OUT_OF_MEMORY),
         (ZeroDivisionError("by zero"), FailureKind.UNKNOWN),
     ],
@@ -146,8 +226,8 @@ def test_the_device_paints_on_while_pictures_are_written(outputs):
             outputs.put(key, data)
 
     class Watched(FakeEngine):
-        def paint(self, *args):
-            answer = super().paint(*args)
+        def paint(self, *args, **kwargs):
+            answer = super().paint(*args, **kwargs)
             if len(self.shapes) == 2:
                 painted.set()
             return answer

@@ -71,7 +71,7 @@ class Farm:
         return Campaigns(open_database(f"sqlite:///{self.home / 'farm.db'}")).get(project, name)
 
     def workers(self):
-        return Watching(open_database(f"sqlite:///{self.home / 'farm.db'}")).workers(seen_since=0)
+        return Watching(open_database(f"sqlite:///{self.home / 'farm.db'}")).workers(fresh_s=None)
 
     def manifest(self, name: str = "c", project: str = "default") -> list[dict]:
         path = Path(self._environment.get("FARM_OUTPUTS", self.home / "outputs")) / project / name / "manifest.jsonl"

@@ -1,6 +1,7 @@
 """A cluster that outlives the farm's processes: workers are found again by name, and what they finished meanwhile is kept."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -47,7 +48,7 @@ def test_a_new_dispatcher_adopts_the_workers_of_a_dead_one(cluster, tmp_path):
         process = farm.start("run", farm.file())
         farm.wait_until(lambda: farm.row().done >= 8, process)
         before = {worker.name for worker in farm.workers()}
-        (dispatcher,) = farm.processes("farm.dispatcher")
+        (dispatcher,) = farm.processes("farm.dispatching")
         os.kill(dispatcher, signal.SIGKILL)
         out, err = process.communicate(timeout=240)
         assert process.returncode == 0, (out, err, farm.log())
@@ -57,4 +58,7 @@ def test_a_new_dispatcher_adopts_the_workers_of_a_dead_one(cluster, tmp_path):
     assert len(before) == 2
     assert {row["worker"] for row in rows} == before
     assert len(rows) == len({row["key"] for row in rows}) == 48
-    assert "Adopted" in (farm.home / "logs" / "dispatcher.log").read_text()
+    # Their chunks were waited for, not painted again.
+    log = (farm.home / "logs" / "dispatcher.log").read_text()
+    assert re.search(r"Took over [1-9][0-9]* chunks and put 0 back", log), log
+    assert all(row["attempts"] == 1 for row in rows)

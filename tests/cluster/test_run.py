@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 
 from actors.encode import file_pixels_digest
+from tests.cluster.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.cluster
 DEMO = Path(__file__).parents[2] / "examples" / "demo.yaml"
@@ -68,10 +69,10 @@ def test_files_hold_the_pixels_and_recipes_that_the_manifest_names(farm, tmp_pat
 def test_killed_dispatcher_and_worker_cost_nothing_but_time(farm):
     process = farm.start("run", farm.file(), FARM_CHUNK="4")
     farm.wait_until(lambda: farm.row().done >= 4, process)
-    (dispatcher,) = farm.processes("farm.dispatcher")
+    (dispatcher,) = farm.processes("farm.dispatching")
     os.kill(dispatcher, signal.SIGKILL)
     farm.wait_until(lambda: farm.row().done >= 12, process)
-    (dispatcher,) = farm.processes("farm.dispatcher")
+    (dispatcher,) = farm.processes("farm.dispatching")
     farm.wait_until(lambda: farm.processes("ray::RenderActor"), process)
     os.kill(farm.processes("ray::RenderActor")[0], signal.SIGKILL)
     out, err = process.communicate(timeout=240)
@@ -88,7 +89,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(farm):
     farm.wait_until(lambda: farm.row().done >= 8, process)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    farm.wait_until(lambda: not farm.processes("farm.dispatcher"))
+    farm.wait_until(lambda: not farm.processes("farm.dispatching"))
     before = {line["number"]: line for line in farm_rows(farm)}
     assert 8 <= len(before) < 48
     summary = farm.json("run", file)
@@ -124,17 +125,19 @@ def test_outputs_that_cannot_be_written_stop_the_campaign_until_they_can(farm, t
 
 
 @pytest.mark.skipif(os.geteuid() != 0 and "CI" not in os.environ, reason="only root can make a small disk")
-def test_a_full_disk_stops_the_campaign_until_there_is_room(farm, tmp_path):
+def test_a_full_disk_is_waited_for_until_there_is_room(farm, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)], check=True)
     try:
-        file = farm.file(settings={"steps": 2})
-        error = farm.run("run", file, code=1, FARM_OUTPUTS=str(disk / "outputs"))
-        assert "No space left on device" in error
+        process = farm.start("run", farm.file(settings={"steps": 2}), FARM_OUTPUTS=str(disk / "outputs"))
+        farm.wait_until(lambda: "No space left on device" in (farm.row().waits_for or ""), process)
         assert not [path for path in disk.rglob("*") if path.suffix == ".part"]
         subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
-        assert farm.json("run", file, FARM_OUTPUTS=str(disk / "outputs"))["renders"]["done"] == 48
+        _, err = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0, err
+        assert "No space left on device" in err  # the person at the terminal was told
+        assert (farm.row().done, farm.row().waits) == (48, 0)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 

@@ -4,22 +4,34 @@ import io
 import json
 import re
 import shutil
-import sqlite3
-import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
+from sqlalchemy import text
 
 from actors.encode import png
 from actors.models import SEEDLING
 from farm.app import make_app, serve
 from farm.client import Client
+from farm.config import read_settings
+from farm.jobs import chunk_job
+from farm.specs import expansion_of
+from storage.campaigns import Campaigns
 from storage.errors import NotFound, RequestError, WorkError
-from storage.rows import RenderOutcome, Settlement
+from storage.queue import Queue
+from storage.rows import RenderOutcome, Settlement, WorkerRow
+from storage.settling import Settling
 from storage.states import Reason, RenderState
+from storage.watching import Watching
 from tests.campaigns import campaign
+
+
+@pytest.fixture
+def settings(tmp_path, database_url):
+    return read_settings(home=tmp_path / "home", database_url=database_url)
 
 
 @pytest.fixture
@@ -28,34 +40,32 @@ def farm(settings):
         yield client
 
 
-@pytest.fixture
-def database(settings, farm):
-    from storage.database import open_database
-
-    engine = open_database(settings.database_url)
-    yield engine
-    engine.dispose()
-
-
-def paint_all(database, settings, name="spring"):
-    """What a dispatcher and its workers do, with pictures of one colour each."""
+def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
+    """What a dispatcher and its workers do, with pictures of one colour each; renders in `fail` fail."""
     import numpy as np
 
     from actors.encode import pixels_digest
-    from farm.dispatcher import chunk_job
-    from farm.specs import expansion_of
-    from storage.campaigns import Campaigns
-    from storage.outputs import FolderOutputs
-    from storage.queue import Queue
 
-    queue, outputs = Queue(database), FolderOutputs(settings.outputs_folder)
-    row = Campaigns(database).get("default", name)
+    queue, outputs = Queue(engine), settings.open_outputs()
+    row = Campaigns(engine).get("default", name)
     plan = expansion_of(row.spec)
-    session = queue.begin_session(host="h", pid=1, now=time.time())
-    while chunks := queue.claim(session, [(row.id, "w")], time.time()):
-        job = chunk_job(row, plan, chunks[0])
+    session = queue.lead(owner="test", host="h", pid=1)
+    while (chunks is None or chunks > 0) and (claimed := queue.claim(session, [(row.id, "w")])):
+        chunks = None if chunks is None else chunks - 1
+        job = chunk_job(row, plan, claimed[0])
         outcomes = []
         for picture in job.pictures:
+            if picture.number in fail:
+                outcomes.append(
+                    RenderOutcome(
+                        number=picture.number,
+                        digest=job.recipe(picture).digest,
+                        state=RenderState.FAILED,
+                        reason=Reason.UNKNOWN,
+                        detail="boom",
+                    )
+                )
+                continue
             pixels = np.full((128, 128, 3), picture.number * 7 % 256, np.uint8)
             outputs.put(picture.key, png(pixels, {}, ""))
             outcomes.append(
@@ -77,7 +87,7 @@ def paint_all(database, settings, name="spring"):
         settlement = Settlement(
             chunk_id=job.chunk_id, campaign_id=row.id, lease=job.lease, worker="w", outcome="painted", outcomes=tuple(outcomes), facts=facts
         )
-        assert queue.settle([settlement], time.time())
+        assert Settling(engine).settle(session, [settlement])
 
 
 def test_submitting_twice_does_it_once(farm):
@@ -150,10 +160,20 @@ def test_only_this_machine_may_ask_and_only_with_json(farm):
     assert farm.campaigns() == []
 
 
-@pytest.mark.parametrize("key", ["../farm.db", "..%2ffarm.db", "/etc/passwd", "%2e%2e/farm.db", "a%00b"])
+@pytest.mark.parametrize("key", ["../secret", "..%2fsecret", "/etc/passwd", "%2e%2e/secret", "a%00b"])
 def test_the_outputs_show_nothing_but_outputs(farm, settings, key):
-    assert settings.database_url.endswith("farm.db")
+    (settings.home / "secret").write_text("the password")
     assert httpx.get(f"{farm.url}/api/v1/outputs/{key}").status_code in (400, 404, 507)
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}])
+def test_a_page_of_another_site_gives_no_orders(farm, headers):
+    farm.submit(campaign())
+    answer = httpx.post(f"{farm.url}/api/v1/campaigns/spring/cancel", headers=headers)
+    assert answer.status_code == 403
+    assert farm.status("spring")["renders"]["cancelled"] == 0
+    same = {"Origin": farm.url, "Sec-Fetch-Site": "same-origin"}
+    assert httpx.post(f"{farm.url}/api/v1/campaigns/spring/pause", headers=same).status_code == 200
 
 
 def test_unknown_names_are_not_found(farm):
@@ -167,27 +187,27 @@ def test_a_farm_that_is_not_there_is_a_sentence():
         nobody.campaigns()
 
 
-def test_the_manifest_names_every_render_with_all_it_needs(farm, database, settings):
+def test_the_manifest_names_every_render_with_all_it_needs(farm, engine, settings):
     farm.submit(campaign(negative="grain", vary={"product": ["mug", "box"], "color": ["red"], "guidance": [3.0, 5.0]}))
-    paint_all(database, settings)
+    paint_all(engine, settings)
     lines = list(farm.manifest("spring"))
     assert len(lines) == 12
-    wanted = "campaign stage shot coordinates seed prompt negative settings digest pixels key bytes"
+    wanted = "campaign stage number shot coordinates seed prompt negative settings digest pixels key bytes"
     wanted += " state reason attempts worker numerics_class seconds"
     assert all(set(wanted.split()) <= set(line) for line in lines)
     assert {line["settings"]["guidance"] for line in lines} == {3.0, 5.0}
     assert len({line["key"] for line in lines}) == len({line["digest"] for line in lines}) == 12
     assert lines[0]["key"] == f"default/spring/final/{lines[0]['shot']}/{lines[0]['seed']}.png"
-    written = settings.outputs_folder / "default" / "spring" / "manifest.jsonl"
+    written = Path(settings.outputs_address) / "default" / "spring" / "manifest.jsonl"
     assert farm.save_manifest("spring") == str(written)
     assert [json.loads(line) for line in written.read_text().splitlines()] == lines
     assert farm.status("spring")["state"] == "done"
 
 
-def test_the_sheet_shows_every_cell_in_its_place(farm, database, settings):
+def test_the_sheet_shows_every_cell_in_its_place(farm, engine, settings):
     farm.submit(campaign())
     empty = Image.open(io.BytesIO(farm.sheet("spring")))
-    paint_all(database, settings)
+    paint_all(engine, settings)
     sheet = Image.open(io.BytesIO(farm.sheet("spring")))
     assert sheet.size == empty.size
     shades = {color for _, color in sheet.getcolors(1 << 24)}
@@ -200,27 +220,27 @@ def test_a_sheet_of_a_huge_campaign_is_refused(farm):
         farm.sheet("spring")
 
 
-def test_metrics_count_what_attempts_record(farm, database, settings):
+def test_metrics_count_what_attempts_record(farm, engine, settings):
     farm.submit(campaign())
-    text = httpx.get(f"{farm.url}/metrics").text
-    assert 'farm_queue_renders{model="seedling",state="queued"} 18.0' in text
-    paint_all(database, settings)
-    text = httpx.get(f"{farm.url}/metrics").text
-    assert 'farm_renders_total{model="seedling",outcome="done"} 18.0' in text
-    assert 'farm_renders_total{model="seedling",outcome="held"} 0.0' in text
-    assert 'farm_paint_seconds_count{model="seedling"}' in text
-    assert 'farm_uploads_total{model="seedling"} 18.0' in text
-    assert text == httpx.get(f"{farm.url}/metrics").text
+    page = httpx.get(f"{farm.url}/metrics").text
+    assert 'farm_queue_renders{model="seedling",state="queued"} 18.0' in page
+    paint_all(engine, settings)
+    page = httpx.get(f"{farm.url}/metrics").text
+    assert 'farm_renders_total{model="seedling",outcome="done"} 18.0' in page
+    assert 'farm_renders_total{model="seedling",outcome="held"} 0.0' in page
+    assert 'farm_paint_seconds_count{model="seedling"}' in page
+    assert 'farm_uploads_total{model="seedling"} 18.0' in page
+    assert page == httpx.get(f"{farm.url}/metrics").text
 
 
-def test_every_query_of_the_dashboard_names_series_and_labels_that_are_served(farm, database, settings):
+def test_every_query_of_the_dashboard_names_series_and_labels_that_are_served(farm, engine, settings):
     from dashboards.build import TARGET
 
     farm.submit(campaign())
-    paint_all(database, settings)
-    text = httpx.get(f"{farm.url}/metrics").text
+    paint_all(engine, settings)
+    page = httpx.get(f"{farm.url}/metrics").text
     served: dict[str, set[str]] = {}
-    for name, labels in re.findall(r"^([a-z_]+)(?:\{(.*)\})? \S+$", text, re.MULTILINE):
+    for name, labels in re.findall(r"^([a-z_]+)(?:\{(.*)\})? \S+$", page, re.MULTILINE):
         served.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))
     queries = re.findall(r'"expr": "(.*)"', TARGET.read_text())
     assert len(queries) >= 15
@@ -241,13 +261,147 @@ def test_the_dashboard_is_what_the_code_builds():
     assert build() == TARGET.read_text()
 
 
-def test_a_broken_database_is_a_sentence_not_a_traceback(farm, settings):
+def drop(engine, table):
+    cascade = "" if engine.dialect.name == "sqlite" else " CASCADE"
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {table}{cascade}"))
+
+
+def test_a_broken_database_is_a_sentence_not_a_traceback(farm, engine):
     farm.submit(campaign())
-    with sqlite3.connect(settings.home / "farm.db") as connection:
-        connection.execute("DROP TABLE renders")
+    drop(engine, "renders")
     with pytest.raises(WorkError, match="broke off"):
         list(farm.manifest("spring"))
-    with sqlite3.connect(settings.home / "farm.db") as connection:
-        connection.execute("DROP TABLE campaigns")
-    with pytest.raises(WorkError, match="job database cannot be used"):
+    drop(engine, "campaigns")
+    with pytest.raises(WorkError, match=r"cannot be used|has not the tables"):
         farm.status("spring")
+
+
+# --- control ---
+
+
+def test_a_campaign_is_paused_resumed_and_cancelled_and_each_twice_is_once(farm):
+    farm.submit(campaign())
+    for order, state in ((farm.pause, "paused"), (farm.resume, "queued"), (farm.cancel, "cancelled")):
+        assert [order("spring")["state"] for _ in range(2)] == [state] * 2
+    status = farm.status("spring")
+    assert (status["state"], status["renders"]["cancelled"], status["renders"]["queued"]) == ("cancelled", 18, 0)
+    for order in (farm.pause, farm.resume):
+        with pytest.raises(RequestError, match="is over"):
+            order("spring")
+    with pytest.raises(RequestError, match="cancelled"):
+        farm.retry("spring")
+
+
+def test_orders_reach_what_was_named_and_nothing_else(farm):
+    farm.submit(campaign())
+    farm.submit(campaign(name="autumn"))
+    with Client(farm.url, project="other") as other:
+        other.submit(campaign())
+        farm.pause("spring")
+        farm.set_priority("spring", 90)
+        assert (other.status("spring")["state"], other.status("spring")["priority"]) == ("queued", 50)
+    assert farm.status("autumn")["state"] == "queued"
+    assert farm.status("spring")["priority"] == 90
+    with pytest.raises(NotFound):
+        farm.cancel("winter")
+    with pytest.raises(RequestError, match="priority"):
+        farm.set_priority("spring", 101)
+
+
+def test_what_failed_is_tried_again(farm, engine, settings):
+    farm.submit(campaign())
+    paint_all(engine, settings, fail={3, 4, 11})
+    assert farm.status("spring")["renders"] | {} == {
+        "total": 18,
+        "queued": 0,
+        "running": 0,
+        "held": 0,
+        "done": 15,
+        "failed": 3,
+        "cancelled": 0,
+    }
+    assert farm.retry("spring", render=4)["retried"] == 1
+    assert farm.retry("spring", render=4)["retried"] == 0
+    assert farm.retry("spring", failed=False)["retried"] == 0
+    assert farm.retry("spring")["retried"] == 2
+    with pytest.raises(NotFound, match="no render 18"):
+        farm.retry("spring", render=18)
+    paint_all(engine, settings)
+    assert farm.status("spring")["state"] == "done"
+    assert {line["number"]: line["attempts"] for line in farm.manifest("spring")}[4] == 2
+
+
+def test_an_update_paints_what_is_new_and_keeps_the_rest(farm, engine, settings):
+    farm.submit(campaign())
+    paint_all(engine, settings)
+    before = {(line["shot"], line["seed"]): line["pixels"] for line in farm.manifest("spring")}
+    changed = campaign(vary={"product": ["vase", "mug", "lamp"], "color": ["red", "blue"]})
+    answer = farm.submit(changed, update=True)
+    assert answer["updated"] == {"kept": 12, "new": 6, "retired": 6}
+    assert (answer["state"], answer["renders"]["done"], answer["renders"]["queued"]) == ("running", 12, 6)
+    assert farm.submit(changed, update=True)["created"] is False
+    paint_all(engine, settings)
+    lines = list(farm.manifest("spring"))
+    assert [line["number"] for line in lines] == list(range(18))
+    assert {line["coordinates"]["product"] for line in lines} == {"vase", "mug", "lamp"}
+    assert all(before[line["shot"], line["seed"]] == line["pixels"] for line in lines if line["coordinates"]["product"] != "vase")
+    assert farm.status("spring")["state"] == "done"
+    assert len(farm.campaigns()) == 1
+
+
+def test_an_update_of_a_campaign_under_way_loses_nothing(farm, engine, settings):
+    farm.submit(campaign())
+    paint_all(engine, settings, chunks=2)
+    done = farm.status("spring")["renders"]["done"]
+    assert 0 < done < 18
+    updated = farm.submit(campaign(seeds={"count": 4}), update=True)["updated"]
+    assert updated == {"kept": done, "new": 24 - done, "retired": 18 - done}
+    paint_all(engine, settings)
+    assert farm.status("spring")["renders"]["done"] == 24
+
+
+def test_pruning_forgets_campaigns_that_are_over_and_keeps_their_pictures(farm, engine, settings):
+    farm.submit(campaign())
+    farm.submit(campaign(name="autumn"))
+    paint_all(engine, settings)
+    assert farm.prune(3600) == 0
+    assert farm.prune(0) == 1
+    assert [c["campaign"] for c in farm.campaigns()] == ["autumn"]
+    assert len(list(Path(settings.outputs_address).rglob("*.png"))) == 18
+    assert farm.submit(campaign())["created"]
+
+
+def why(farm, *target):
+    return " ".join(farm.why(*target))
+
+
+def test_why_says_what_a_campaign_waits_for(farm, engine, settings):
+    farm.submit(campaign())
+    assert "farm up" in why(farm, "spring")
+    session = Queue(engine).lead(owner="test", host="h", pid=1)
+    assert "No worker is ready" in why(farm, "spring")
+    rows = [WorkerRow(name="w", state="idle", node=None, device=None, numerics_class=None, warm=None)]
+    Watching(engine).save_workers(session, rows)
+    assert "loaded on no worker yet" in why(farm, "spring")
+    farm.submit(campaign(name="urgent", priority=90))
+    Queue(engine).claim(session, [(Campaigns(engine).get("default", "urgent").id, "w")])
+    assert "urgent (90)" in why(farm, "spring")
+    farm.set_priority("urgent", 50)
+    assert "shares the workers with 1 campaigns" in why(farm, "spring")
+    farm.pause("spring")
+    assert "farm resume spring" in why(farm, "spring")
+    farm.cancel("spring")
+    assert why(farm, "spring") == "It is over (cancelled): 18 cancelled."
+
+
+def test_why_says_where_a_render_is(farm, engine, settings):
+    farm.submit(campaign())
+    assert re.search(r"Render 17 waits in a chunk of \d+, behind [1-9]\d* chunks", why(farm, "spring", 17))
+    session = Queue(engine).lead(owner="test", host="h", pid=1)
+    Queue(engine).claim(session, [(Campaigns(engine).get("default", "spring").id, "worker-1")])
+    assert "that worker-1 has, on attempt 1" in why(farm, "spring", 0)
+    paint_all(engine, settings, fail={17})
+    assert why(farm, "spring", 17) == "Render 17 is failed (unknown) by w, on attempt 1. boom"
+    with pytest.raises(NotFound, match="no render 18"):
+        farm.why("spring", 18)

@@ -95,10 +95,46 @@ def test_a_dry_run_as_json_is_one_object(farm, file):
         ({"FARM_PROJECT": "../x"}, "FARM_PROJECT"),
         ({"FARM_WORKERS": "0"}, "FARM_WORKERS"),
         ({"FARM_HOME": "/proc/nowhere"}, "cannot be made"),
+        ({"FARM_SHARES": "acme"}, "FARM_SHARES"),
+        ({"FARM_SHARES": '{"acme": 0}'}, "FARM_SHARES"),
+        ({"FARM_DATABASE_URL": "nonsense"}, "postgresql://user:password@host"),
+        ({"FARM_DATABASE_URL": "mysql://host/farm"}, "mysql"),
+        ({"FARM_DATABASE_URL": "postgresql://farm:s3cret@127.0.0.1:9/farm"}, "does not answer"),
     ],
 )
 def test_a_wrong_setting_is_named(farm, environment, words):
-    assert words in farm("list", code=2, **environment)
+    error = farm("list", code=2, **environment)
+    assert words in error
+    assert "s3cret" not in error
+
+
+def test_a_server_without_tables_says_how_to_make_them(farm, postgres):
+    url = postgres.new_database()
+    for command in (["list"], ["up", "--port", "0"]):
+        assert "farm db upgrade" in farm(*command, code=2, FARM_DATABASE_URL=url)
+    farm("db", "upgrade", FARM_DATABASE_URL=url)
+    assert farm("list", "--json", FARM_DATABASE_URL=url) == ""
+
+
+def test_a_database_of_a_newer_version_is_refused(farm, postgres, postgres_template):
+    from sqlalchemy import text
+
+    from storage.database import open_database
+
+    url = postgres.new_database(postgres_template)
+    engine = open_database(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    assert "newer Seedbed" in farm("list", code=2, FARM_DATABASE_URL=url)
+
+
+def test_a_length_of_time_and_a_render_are_read_with_care(farm):
+    assert "30d" in farm("prune", "--older-than", "a while", code=2)
+    assert json.loads(farm("prune", "--older-than", "30d", "--json")) == {"pruned": 0}
+    assert "CAMPAIGN/NUMBER" in farm("why", "spring/x", code=2)
+    assert "no campaign spring" in farm("why", "spring/3", code=2)
+    assert "no campaign spring" in farm("retry", "spring/3", code=2)
 
 
 def test_a_farm_that_was_named_but_is_not_there_is_an_error(farm):

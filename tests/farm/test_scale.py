@@ -11,8 +11,8 @@ from farm.config import read_settings
 from farm.service import Service
 from farm.specs import expansion_of
 from storage.campaigns import Campaigns
+from storage.control import Control
 from storage.database import open_database, upgrade
-from storage.outputs import FolderOutputs
 from storage.watching import Watching
 
 def peak():
@@ -20,9 +20,9 @@ def peak():
 
 settings = read_settings(home=sys.argv[1])
 make_app(settings)
-engine = open_database(settings.database_url)
-outputs = FolderOutputs(settings.outputs_folder)
-service = Service(campaigns=Campaigns(engine), watching=Watching(engine), outputs=outputs)
+engine = open_database(settings.database_address)
+outputs = settings.open_outputs()
+service = Service(campaigns=Campaigns(engine), control=Control(engine), watching=Watching(engine), outputs=outputs)
 idle = peak()
 vary = {"product": {"range": [1, 100, 1]}, "color": {"range": [1, 100, 1]}}
 data = {"name": "big", "model": "seedling", "prompt": "{product} {color}", "vary": vary, "seeds": {"count": 100}}

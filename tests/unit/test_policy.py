@@ -1,36 +1,40 @@
-import pytest
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.jobs import Failure, FailureKind
 from farm.policy import (
+    AFFINITY_S,
     CHUNKS_PER_WORKER,
-    MAX_FAILURES,
-    MAX_LOSSES,
-    Again,
+    FORGIVE_S,
     FreeWorker,
-    GiveUp,
-    Halt,
-    after_failure,
+    Record,
+    after_attempt,
     assign,
+    usable,
     workers_to_start,
+    would_be_late,
 )
-from storage.rows import Chunk, OpenCampaign
-from storage.states import Reason
+from farm.share import Shares, charge, welcome
+from storage.rows import OpenCampaign
 
 
 def open_campaign(number, **changes):
-    base = {"id": number, "model_digest": "d", "priority": 50, "max_workers": None, "waiting": True, "workers": frozenset()}
+    base = dict(
+        id=number, project="p", name=f"c{number}", model_digest="d", priority=50, max_workers=None, deadline=None, left=100, ended=0,
+        running=0, device_s=0.0, megapixel_steps=1000.0, waiting=True, workers=frozenset(),
+    )  # fmt: skip
     return OpenCampaign(**{**base, **changes})
 
 
-def worker(number, held=0, warm=None):
-    return FreeWorker(name=f"w{number}", held=held, warm=warm)
+def worker(number, holds=(), warm=None):
+    """A worker that holds chunks of these campaigns, the first being painted."""
+    return FreeWorker(name=f"w{number}", holds=tuple((c, (1000 * number + k, 1)) for k, c in enumerate(holds)), warm=warm)
 
 
-def chunk(**changes):
-    base = dict(id=1, campaign_id=1, group_no=0, start=0, stop=4, total=4, lease=1, failures=0, losses=0, worker="w")
-    return Chunk(**{**base, **changes})
+def deal(open_campaigns, free, shares=None, weights=None, now=0.0, size=8):
+    shares = welcome(Shares(), open_campaigns) if shares is None else shares
+    return assign(open_campaigns, free, shares, weights=weights or {}, now=now, size=size)
 
 
 campaigns = st.lists(
@@ -44,14 +48,15 @@ campaigns = st.lists(
     max_size=5,
     unique_by=lambda c: c.id,
 )
-workers = st.lists(st.builds(worker, st.integers(0, 9), held=st.integers(0, 2)), max_size=6, unique_by=lambda w: w.name)
+workers = st.lists(st.builds(worker, st.integers(0, 9), holds=st.lists(st.just(99), max_size=2)), max_size=6, unique_by=lambda w: w.name)
 
 
 @given(campaigns, workers)
 def test_no_worker_gets_more_than_it_has_room_for_and_no_campaign_more_workers_than_it_may(open_campaigns, free):
-    seats = assign(open_campaigns, free)
+    seats = deal(open_campaigns, free)
     for w in free:
-        assert w.held + sum(seat.worker == w.name for seat in seats) <= max(CHUNKS_PER_WORKER, w.held)
+        mine = sum(seat.worker == w.name for seat in seats if seat.instead_of is None)
+        assert len(w.holds) + mine <= max(CHUNKS_PER_WORKER, len(w.holds))
     for c in open_campaigns:
         mine = {seat.worker for seat in seats if seat.campaign_id == c.id}
         assert c.waiting or not mine
@@ -60,49 +65,33 @@ def test_no_worker_gets_more_than_it_has_room_for_and_no_campaign_more_workers_t
 
 @given(campaigns, workers)
 def test_no_place_stays_empty_while_an_unlimited_campaign_waits(open_campaigns, free):
-    seats = assign(open_campaigns, free)
+    seats = deal(open_campaigns, free)
     if any(c.waiting and c.max_workers is None for c in open_campaigns):
-        assert len(seats) == sum(max(0, CHUNKS_PER_WORKER - w.held) for w in free)
+        assert len(seats) >= sum(max(0, CHUNKS_PER_WORKER - len(w.holds)) for w in free)
 
 
 def test_every_worker_has_a_chunk_before_one_has_two():
-    seats = assign([open_campaign(1)], [worker(1), worker(2)])
+    seats = deal([open_campaign(1)], [worker(1), worker(2)])
     assert [seat.worker for seat in seats[:2]] == ["w1", "w2"]
 
 
 def test_a_higher_priority_goes_first_whatever_is_warm():
-    seats = assign(
+    seats = deal(
         [open_campaign(1, priority=10, model_digest="one"), open_campaign(2, priority=90, model_digest="two")], [worker(1, warm="one")]
     )
     assert {seat.campaign_id for seat in seats} == {2}
 
 
 def test_a_warm_model_is_preferred_among_equals():
-    seats = assign(
+    seats = deal(
         [open_campaign(1, model_digest="one"), open_campaign(2, model_digest="two")], [worker(1, warm="two"), worker(2, warm="one")]
     )
     assert {(seat.worker, seat.campaign_id) for seat in seats} == {("w1", 2), ("w2", 1)}
 
 
 def test_max_workers_counts_those_that_hold_chunks_already():
-    seats = assign([open_campaign(1, max_workers=1, workers=frozenset({"w2"}))], [worker(1), worker(2, held=1)])
+    seats = deal([open_campaign(1, max_workers=1, workers=frozenset({"w2"}))], [worker(1), worker(2, holds=[1])])
     assert [seat.worker for seat in seats] == ["w2"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "so_far", "verdict"),
-    [
-        (FailureKind.BAD_REQUEST, {}, GiveUp(reason=Reason.BAD_REQUEST)),
-        (FailureKind.OUTPUTS, {"failures": 2}, Halt()),
-        (FailureKind.OUT_OF_MEMORY, {}, GiveUp(reason=Reason.OUT_OF_MEMORY)),
-        (FailureKind.WORKER_LOST, {"failures": 2}, Again(failures=2, losses=1)),
-        (FailureKind.WORKER_LOST, {"losses": MAX_LOSSES - 1}, GiveUp(reason=Reason.WORKER_LOST)),
-        (FailureKind.UNKNOWN, {}, Again(failures=1, losses=0)),
-        (FailureKind.UNKNOWN, {"failures": MAX_FAILURES - 1}, GiveUp(reason=Reason.UNKNOWN)),
-    ],
-)
-def test_each_kind_of_failure_has_its_rule(kind, so_far, verdict):
-    assert after_failure(Failure(kind=kind, detail="x"), chunk(**so_far)) == verdict
 
 
 @given(st.integers(1, 50), st.integers(0, 50), st.integers(0, 10), st.integers(0, 99), st.integers(1, 8))
@@ -112,7 +101,210 @@ def test_workers_are_asked_for_only_while_work_waits_and_few_at_a_time(wanted, a
     assert count == 0 or (alive + starting + count <= wanted and starting + count <= min(chunks, limit))
 
 
-def test_campaigns_of_equal_priority_share_the_workers_whatever_is_warm():
+def test_a_campaign_that_nobody_serves_comes_before_what_is_warm():
     both = [open_campaign(1, model_digest="one"), open_campaign(2, model_digest="two")]
-    seats = assign(both, [worker(1, warm="one"), worker(2, warm="one")])
-    assert {(seat.worker, seat.campaign_id) for seat in seats} == {("w1", 1), ("w2", 2)}
+    seats = deal(both, [worker(1, warm="one"), worker(2, warm="one")])
+    assert {(seat.worker, seat.campaign_id) for seat in seats[:2]} == {("w1", 1), ("w2", 2)}
+
+
+def test_who_has_been_given_least_goes_first():
+    both = [open_campaign(1, workers=frozenset({"x"})), open_campaign(2, workers=frozenset({"y"}))]
+    ahead = Shares(projects={"p": 0.0}, campaigns={1: AFFINITY_S + 1, 2: 0.0}, active_projects=frozenset({"p"}))
+    assert {seat.campaign_id for seat in deal(both, [worker(1)], ahead)} == {2}
+
+
+def test_a_warm_model_is_worth_a_bounded_debt():
+    both = [
+        open_campaign(1, model_digest="one", workers=frozenset({"x"})),
+        open_campaign(2, model_digest="two", workers=frozenset({"y"})),
+    ]
+    for debt, first in ((AFFINITY_S - 1, 1), (AFFINITY_S + 1, 2)):
+        shares = Shares(projects={"p": 0.0}, campaigns={1: debt, 2: 0.0}, active_projects=frozenset({"p"}))
+        assert deal(both, [worker(1, warm="one")], shares)[0].campaign_id == first
+
+
+def test_a_campaign_that_would_be_late_goes_before_every_priority():
+    late = open_campaign(1, priority=0, deadline=50.0, left=100, megapixel_steps=1000.0)
+    assert would_be_late(late, now=0.0, size=8)
+    assert not would_be_late(late, now=0.0, size=100)
+    assert {seat.campaign_id for seat in deal([late, open_campaign(2, priority=100)], [worker(1)])} == {1}
+
+
+def test_what_waits_on_a_worker_gives_way_to_a_campaign_that_has_none():
+    large = open_campaign(1, workers=frozenset({"w1", "w2"}), running=200)
+    full = [worker(1, holds=[1, 1]), worker(2, holds=[1, 1])]
+    (seat,) = deal([large, open_campaign(2)], full)
+    assert (seat.campaign_id, seat.instead_of) == (2, (1001, 1))
+    # Once it has a worker, nothing more is taken back for it.
+    assert deal([large, open_campaign(2, workers=frozenset({"w1"}))], full) == []
+
+
+def test_nothing_gives_way_to_a_lower_priority_or_to_one_over_its_share():
+    large = open_campaign(1, workers=frozenset({"w1"}), running=2)
+    assert deal([large, open_campaign(2, priority=49)], [worker(1, holds=[1, 1])]) == []
+    other = open_campaign(2, project="greedy")
+    ahead = Shares(projects={"p": 0.0, "greedy": 10 * AFFINITY_S}, campaigns={1: 0.0, 2: 0.0}, active_projects=frozenset({"p", "greedy"}))
+    assert deal([large, other], [worker(1, holds=[1, 1])], ahead) == []
+
+
+# --- shares ---
+
+
+def test_whoever_comes_anew_starts_level_with_who_has_least():
+    shares = welcome(Shares(), [open_campaign(1), open_campaign(2)])
+    shares = charge(shares, project="p", campaign_id=1, seconds=1000, weight=1)
+    shares = charge(shares, project="p", campaign_id=2, seconds=600, weight=1)
+    shares = welcome(shares, [open_campaign(1), open_campaign(2), open_campaign(3), open_campaign(4, project="q")])
+    assert shares.campaigns == {1: 1000, 2: 600, 3: 600, 4: 0}
+    assert shares.projects == {"p": 1600, "q": 1600}
+
+
+def test_a_project_that_comes_and_goes_does_not_get_its_past_back():
+    shares = welcome(Shares(), [open_campaign(1), open_campaign(2, project="q")])
+    shares = charge(shares, project="q", campaign_id=2, seconds=500, weight=1)
+    shares = welcome(shares, [open_campaign(1)])
+    shares = welcome(shares, [open_campaign(1), open_campaign(3, project="q")])
+    assert shares.projects["q"] == 500
+
+
+# --- over a virtual clock ---
+
+
+class Farm:
+    """Workers that paint chunks of a given length, on a clock of their own."""
+
+    def __init__(self, size, weights=None):
+        self.now, self.size, self.weights = 0.0, size, weights or {}
+        self.campaigns, self.given, self.first, self.shares = {}, {}, {}, Shares()
+        self.holds = {k: [] for k in range(size)}
+        self.idle_s, self.keys = 0.0, itertools.count()
+
+    def submit(self, number, chunks, chunk_s, **changes):
+        self.campaigns[number] = dict(left=chunks, chunk_s=chunk_s, ended=0, changes=changes)
+        self.given[number] = 0.0
+
+    def look(self):
+        rows = []
+        for number, c in self.campaigns.items():
+            held = [k for k, holds in self.holds.items() for h in holds if h[0] == number]
+            if c["left"] or held:
+                rows.append(
+                    open_campaign(
+                        number, left=c["left"] + len(held), ended=c["ended"], running=len(held), waiting=c["left"] > 0,
+                        workers=frozenset(f"w{k}" for k in held), device_s=self.given[number],
+                        megapixel_steps=c["chunk_s"] * (c["left"] + len(held) + c["ended"]), **c["changes"],
+                    )
+                )  # fmt: skip
+        return rows
+
+    def step(self):
+        """Deal, then let time pass until a worker is done with a chunk."""
+        barren = set()
+        while seats := self.deal(barren):
+            for seat in seats:
+                self.sit(seat, barren)
+        passing = min((holds[0][1] for holds in self.holds.values() if holds), default=None)
+        if passing is None:
+            return False
+        for holds in self.holds.values():
+            if not holds:
+                self.idle_s += passing if any(c["left"] for c in self.campaigns.values()) else 0.0
+                continue
+            self.first.setdefault(holds[0][0], self.now)
+            holds[0][1] -= passing
+            if holds[0][1] <= 1e-9:
+                self.finish(*holds.pop(0)[:1])
+        self.now += passing
+        return True
+
+    def deal(self, barren):
+        rows = self.look()
+        self.shares = welcome(self.shares, rows)
+        free = [FreeWorker(name=f"w{k}", holds=tuple((h[0], (h[2], 1)) for h in holds)) for k, holds in self.holds.items()]
+        return assign(rows, free, self.shares, weights=self.weights, now=self.now, size=self.size, barren=barren)
+
+    def sit(self, seat, barren):
+        c = self.campaigns[seat.campaign_id]
+        if not c["left"]:
+            barren.add((seat.campaign_id, seat.worker))
+            return
+        c["left"] -= 1
+        holds = self.holds[int(seat.worker[1:])]
+        if seat.instead_of:
+            (back,) = [h for h in holds if h[2] == seat.instead_of[0]]
+            holds.remove(back)
+            self.campaigns[back[0]]["left"] += 1
+        holds.append([seat.campaign_id, c["chunk_s"], next(self.keys)])
+
+    def finish(self, number):
+        c = self.campaigns[number]
+        self.given[number] += c["chunk_s"]
+        c["ended"] += 1
+        project = c["changes"].get("project", "p")
+        weight = self.weights.get(project, 1.0)
+        self.shares = charge(self.shares, project=project, campaign_id=number, seconds=c["chunk_s"], weight=weight)
+
+
+@given(st.integers(1, 4), st.lists(st.tuples(st.integers(1, 12), st.floats(1.0, 60.0)), min_size=1, max_size=5))
+def test_all_work_is_done_and_no_worker_idles_while_some_waits(size, loads):
+    farm = Farm(size)
+    for number, (chunks, chunk_s) in enumerate(loads, 1):
+        farm.submit(number, chunks, chunk_s)
+    for _ in range(1000):
+        if not farm.step():
+            break
+    assert all(c["left"] == 0 for c in farm.campaigns.values())
+    assert farm.idle_s == 0
+
+
+@given(st.integers(1, 4), st.floats(5.0, 60.0), st.floats(5.0, 60.0), st.floats(0.5, 4.0))
+def test_projects_get_what_their_weights_say(size, one_s, two_s, weight):
+    farm = Farm(size, {"q": weight})
+    farm.submit(1, 10**6, one_s)
+    farm.submit(2, 10**6, two_s, project="q")
+    while farm.now < 5_000:
+        farm.step()
+    error = abs(farm.given[1] - farm.given[2] / weight)
+    # A bounded debt for what is warm, and the chunks that are under way.
+    assert error <= AFFINITY_S + 2 * size * max(one_s, two_s) * max(1, 1 / weight)
+
+
+@given(st.integers(1, 4), st.integers(1, 40))
+def test_a_small_campaign_starts_within_one_chunks_time(size, head_start):
+    farm = Farm(size)
+    farm.submit(1, 1000, 60.0)
+    for _ in range(head_start):
+        farm.step()
+    came = farm.now
+    farm.submit(2, 3, 5.0)
+    for _ in range(10):
+        farm.step()
+    assert farm.first[2] - came <= 60.0
+
+
+def test_a_long_campaign_is_not_starved_by_many_small_ones():
+    farm = Farm(2)
+    farm.submit(1, 1000, 60.0)
+    for number in range(2, 60):
+        farm.submit(number, 2, 10.0)
+        for _ in range(3):
+            farm.step()
+    assert farm.given[1] > 0.2 * sum(farm.given.values())
+
+
+# --- workers that fail ---
+
+
+def test_failures_of_three_campaigns_in_a_row_put_a_worker_into_quarantine_for_a_time():
+    record = Record()
+    for campaign in (1, 1, 2, 1):
+        record = after_attempt(record, campaign, failed=True, now=100.0)
+    assert record == Record(blamed=(1, 2))
+    assert after_attempt(record, 3, failed=False, now=100.0) == Record()
+    record = after_attempt(record, 3, failed=True, now=100.0)
+    assert record.quarantined_until == 100.0 + FORGIVE_S
+    records = {"bad": record}
+    assert usable({"bad", "good"}, records, 101.0) == {"good"}
+    assert usable({"bad", "good"}, records, 101.0 + FORGIVE_S) == {"bad", "good"}
+    # Where there is no other, it is better than none.
+    assert usable({"bad"}, records, 101.0) == {"bad"}

@@ -17,17 +17,22 @@ def test_done_and_cancelled_are_final():
 
 
 @pytest.mark.parametrize(
-    ("counts", "started", "halted", "state"),
+    ("counts", "changes", "state"),
     [
-        ((0, 0, 0), False, None, CampaignState.QUEUED),
-        ((1, 0, 0), True, None, CampaignState.RUNNING),
-        ((1, 0, 0), True, "disk full", CampaignState.STOPPED),
-        ((4, 0, 0), True, None, CampaignState.DONE),
-        ((4, 0, 0), True, "disk full", CampaignState.DONE),
-        ((3, 1, 0), True, None, CampaignState.FAILED),
-        ((3, 0, 1), True, None, CampaignState.FAILED),
+        ((0, 0, 0, 0), {"started": False}, CampaignState.QUEUED),
+        ((1, 0, 0, 0), {}, CampaignState.RUNNING),
+        ((1, 0, 0, 0), {"halted": "disk full"}, CampaignState.STOPPED),
+        ((1, 0, 0, 0), {"paused": True}, CampaignState.PAUSED),
+        ((1, 0, 0, 0), {"paused": True, "halted": "disk full"}, CampaignState.STOPPED),
+        ((1, 0, 0, 2), {}, CampaignState.RUNNING),
+        ((4, 0, 0, 0), {}, CampaignState.DONE),
+        ((4, 0, 0, 0), {"halted": "disk full", "paused": True}, CampaignState.DONE),
+        ((3, 1, 0, 0), {}, CampaignState.FAILED),
+        ((3, 0, 1, 0), {}, CampaignState.FAILED),
+        ((1, 1, 0, 2), {}, CampaignState.CANCELLED),
     ],
 )
-def test_a_campaigns_state_follows_from_its_counts(counts, started, halted, state):
-    done, failed, held = counts
-    assert campaign_state(total=4, done=done, failed=failed, held=held, started=started, halted=halted) is state
+def test_a_campaigns_state_follows_from_its_counts(counts, changes, state):
+    done, failed, held, cancelled = counts
+    given = {"started": True, "paused": False, "halted": None, **changes}
+    assert campaign_state(total=4, done=done, failed=failed, held=held, cancelled=cancelled, **given) is state

@@ -1,0 +1,34 @@
+"""An engine that rests instead of painting: for measuring and proving everything around the painting, on a machine that has no GPU."""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from actors.engine import Painted
+from actors.recipe import Recipe
+
+_SIDE = 8
+
+
+class RestingEngine:
+    """Takes `batch_s` seconds for a batch and answers with small pictures whose pixels follow from their recipes, like real ones."""
+
+    def __init__(self, batch_s: float) -> None:
+        self._batch_s = batch_s
+        self.device = "none"
+        self.numerics_class = "resting"
+        self.warm: OrderedDict[tuple[str, str], object] = OrderedDict()
+
+    def paint(
+        self, recipes: Sequence[Recipe], _folder: str, _previews_every: int | None = None, *, on_step: Callable[[], None] = lambda: None
+    ) -> Painted:
+        time.sleep(self._batch_s)
+        on_step()
+        pixels = [np.resize(np.frombuffer(hashlib.sha512(r.digest.encode()).digest(), np.uint8), (_SIDE, _SIDE, 3)) for r in recipes]
+        return Painted(pixels=list(pixels), previews={}, load_s=0.0, paint_s=self._batch_s)
+
+    def forget(self) -> None:
+        """There is nothing to forget."""

@@ -1,0 +1,112 @@
+"""How busy the farm keeps its workers: actors that rest for each batch instead of painting it, and Ray Data with actors that rest as long.
+
+The efficiency is the ideal time, every batch's rest shared evenly among the actors, over the real one.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from farm.app import embedded_farm
+from farm.campaign import Campaign, parse_campaign
+from farm.client import Client
+from farm.config import read_settings
+from storage.database import sqlite_address
+from storage.errors import WorkError
+
+Figures = dict[str, float]
+
+RESTS_S = (0.1, 0.02)
+WORKERS = 4
+TAKES = 20
+WARM_BATCHES = 100
+PATIENCE_S = 300.0
+_LOOK_S = 0.05
+# Blocks of 20 batches: of 10 to 100 those with which Ray Data did best.
+_BATCHES_PER_BLOCK = 20
+
+
+def has_ray_data() -> bool:
+    return all(importlib.util.find_spec(name) for name in ("pandas", "pyarrow"))
+
+
+def farm_efficiencies(batches: int, work: Path | None) -> Figures:
+    """Of a warm farm on SQLite, for each rest: from the submission of a campaign until it is done."""
+    return {_name(rest_s): _farm(rest_s, batches, work) for rest_s in RESTS_S}
+
+
+def ray_data_efficiencies(batches: int) -> Figures:
+    """Of Ray Data's `map_batches`, for each rest: from when its actors are ready until the last batch is back."""
+    return {f"ray_data.{_name(rest_s)}": _ray_data(rest_s, batches) for rest_s in RESTS_S}
+
+
+def _name(rest_s: float) -> str:
+    return f"dispatch_eff_{rest_s * 1000:.0f}ms"
+
+
+def _farm(rest_s: float, batches: int, work: Path | None) -> float:
+    with TemporaryDirectory(prefix="farm-queue-", dir=work) as folder:
+        address = sqlite_address(Path(folder) / "farm.db")
+        settings = read_settings(home=Path(folder), database_url=address, ray="local", rest=rest_s, workers=WORKERS, threads=1)
+        with embedded_farm(settings, port=0) as farm, Client(farm.url) as client:
+            farm.supervisor.start()
+            _warm_up(client)
+            return batches * rest_s / WORKERS / _paint(client, "measured", batches)
+
+
+def _ray_data(rest_s: float, batches: int) -> float:
+    with TemporaryDirectory(prefix="farm-ray-", ignore_cleanup_errors=True) as folder:  # a short path, for the sake of its sockets
+        order = {"rest_s": rest_s, "batches": batches, "actors": WORKERS, "blocks": max(WORKERS, batches // _BATCHES_PER_BLOCK)}
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "actors.peers"],
+            input=json.dumps({**order, "folder": folder}),
+            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise WorkError(f"Ray Data, which the farm is compared with, ended: {done.stderr.strip()[-800:]}")
+    return float(json.loads(done.stdout.splitlines()[-1])["efficiency"])
+
+
+def _warm_up(client: Client) -> None:
+    """Have a first campaign start the workers, and once all are ready, a second one go through all of them."""
+    _paint(client, "warm-0", WARM_BATCHES)
+    deadline = time.monotonic() + PATIENCE_S
+    while [row["state"] for row in client.workers()] != ["idle"] * WORKERS:
+        if time.monotonic() > deadline:
+            raise WorkError(f"The workers of the measurement were not ready after {PATIENCE_S:.0f} seconds.")
+        time.sleep(_LOOK_S)
+    _paint(client, "warm-1", WARM_BATCHES)
+
+
+def _paint(client: Client, name: str, batches: int) -> float:
+    """Submit a campaign and wait for it; returns its seconds, by the database's clock, which is this machine's."""
+    campaign = _campaign(name, batches)
+    began = time.time()
+    client.submit(campaign)
+    while (status := client.status(name))["state"] != "done":
+        if status["state"] in ("failed", "stopped", "cancelled"):
+            raise WorkError(f"The campaign of the measurement is {status['state']}: {status['halted'] or status['failures']}")
+        time.sleep(_LOOK_S)
+    return float(status["finished_at"]) - began
+
+
+def _campaign(name: str, batches: int) -> Campaign:
+    """Batches of one render each, so that writing small pictures is the least of what is measured."""
+    return parse_campaign(
+        {
+            "name": name,
+            "model": "seedling",
+            "prompt": "a mug, take {take}",
+            "vary": {"take": {"range": [1, TAKES, 1]}},
+            "settings": {"steps": 1, "batch": 1},
+            "seeds": {"count": batches // TAKES},
+        }
+    )

@@ -1,0 +1,103 @@
+"""Commands that change campaigns: `pause`, `resume`, `cancel`, `retry`, `priority`, `prune`; and `why`, which explains them."""
+
+import re
+from typing import Annotated, Any
+
+import typer
+
+from farm.app import open_client
+from farm.commands.shared import AsJson, CampaignName, Home, Project, print_json, say, settings_for
+from storage.errors import RequestError
+
+Json = dict[str, Any]
+Target = Annotated[str, typer.Argument(help="A campaign, or one render of it as CAMPAIGN/NUMBER.", metavar="CAMPAIGN[/NUMBER]")]
+_AGE = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def pause(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+    """Start nothing more of a campaign; what is under way is finished."""
+    with open_client(settings_for(home, project)) as client:
+        _tell(client.pause(campaign), as_json=as_json)
+
+
+def resume(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+    """Let a campaign go on that was paused, or was stopped by the farm."""
+    with open_client(settings_for(home, project)) as client:
+        _tell(client.resume(campaign), as_json=as_json)
+
+
+def cancel(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+    """Want nothing of a campaign any more. Workers stop within a batch; what is done stays done."""
+    with open_client(settings_for(home, project)) as client:
+        _tell(client.cancel(campaign), as_json=as_json)
+
+
+def priority(
+    campaign: CampaignName,
+    level: Annotated[int, typer.Argument(help="0 to 100; higher goes first.", min=0, max=100)],
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set a campaign's place among the others."""
+    with open_client(settings_for(home, project)) as client:
+        _tell(client.set_priority(campaign, level), as_json=as_json)
+
+
+def retry(
+    target: Target,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
+    held: Annotated[bool, typer.Option("--held", help="Only those that are held.")] = False,
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try renders that failed or are held again: all of them, one kind, or one render."""
+    campaign, number = _target(target)
+    both = failed == held
+    with open_client(settings_for(home, project)) as client:
+        answer = client.retry(campaign, failed=failed or both, held=held or both, render=number)
+    if as_json:
+        print_json({"campaign": campaign, "retried": answer["retried"], "state": answer["state"], "renders": answer["renders"]})
+    else:
+        say(f"{answer['retried']:,} renders of {campaign} are queued again.")
+
+
+def why(target: Target, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+    """Why a campaign or a render is waiting, or how it ended."""
+    campaign, number = _target(target)
+    with open_client(settings_for(home, project)) as client:
+        sentences = client.why(campaign, number)
+    if as_json:
+        print_json({"campaign": campaign, "render": number, "why": sentences})
+    else:
+        say("\n".join(sentences))
+
+
+def prune(
+    older_than: Annotated[str, typer.Option("--older-than", help="How long they have been over, like 30d, 12h or 90m.")],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forget campaigns that have long been over, in every project. Their pictures stay where they are."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", older_than)
+    if match is None:
+        raise RequestError(f"{older_than!r} is no length of time: write a number and s, m, h, d or w, like 30d.")
+    with open_client(settings_for(home)) as client:
+        count = client.prune(int(match[1]) * _AGE[match[2]])
+    print_json({"pruned": count}) if as_json else say(f"{count:,} campaigns are forgotten.")
+
+
+def _target(text: str) -> tuple[str, int | None]:
+    campaign, slash, number = text.partition("/")
+    if slash and not re.fullmatch("[0-9]{1,18}", number):
+        raise RequestError(f"{text!r} names no render: write CAMPAIGN/NUMBER, with a number from the manifest.")
+    return campaign, int(number) if slash else None
+
+
+def _tell(status: Json, *, as_json: bool) -> None:
+    if as_json:
+        print_json({key: status[key] for key in ("campaign", "state", "priority", "renders")})
+    else:
+        left = status["renders"]["queued"] + status["renders"]["running"]
+        say(f"{status['campaign']} is {status['state']}, priority {status['priority']}, {left:,} renders left.")

@@ -1,0 +1,125 @@
+"""The dispatcher's process: waits until it may lead, leads, and waits again when another has taken over.
+
+It is a process of its own, because Ray may end a process that talks to it without an exception; its parent (`farm.supervisor`)
+starts it again. Settings come as the first line of standard input; the argument is the folder for Ray's files.
+"""
+
+import contextlib
+import logging
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from actors.fleet import Fleet, connect, disconnect
+from farm.config import Settings
+from farm.dispatcher import Dispatcher
+from farm.logs import log_to_file
+from storage.campaigns import Campaigns
+from storage.database import closing_engine
+from storage.errors import DatabaseAway, SeedbedError, SessionLost
+from storage.queue import LEASE_S, Queue
+from storage.settling import Settling
+from storage.watching import Watching
+
+STANDBY_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def dispatch(stop: threading.Event) -> None:
+    """Dispatch until `stop` is set."""
+    settings = Settings.model_validate_json(sys.stdin.readline())
+    log_to_file(settings.log_folder / "dispatcher.log")
+    threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
+    folder = Path(sys.argv[1])
+    # Joined before it may lead, so that a standby is warm: it takes seconds.
+    connect(settings.fleet(), folder)
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())  # after Ray has put its own in place
+    while not stop.is_set():
+        with closing_engine(settings.database_address) as engine:
+            queue = Queue(engine)
+            session = wait_to_lead(queue, settings.owner(), stop)
+            if session is None:
+                break
+            fleet = Fleet(settings.fleet())
+            dispatcher = Dispatcher(
+                session=session,
+                queue=queue,
+                settling=Settling(engine),
+                campaigns=Campaigns(engine),
+                watching=Watching(engine),
+                outputs=settings.open_outputs(),
+                fleet=fleet,
+                weights=settings.shares,
+            )
+            _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")
+    disconnect(folder)
+    log.info("Stopped. action=end")
+
+
+def _lead(dispatcher: Dispatcher, fleet: Fleet, stop: threading.Event, *, keeps_workers: bool) -> None:
+    """Dispatch until this process is to stop, or another has taken over."""
+    try:
+        fleet.adopt(time.monotonic())
+        dispatcher.adopt()
+        log.info("Leading with up to %d workers. action=lead pid=%d", fleet.size, os.getpid())
+        while not stop.is_set():
+            dispatcher.tick(time.monotonic())
+        dispatcher.end()
+    except DatabaseAway as exc:  # before the first tick; those outlast it
+        log.warning("%s action=wait", exc)
+        fleet.forget()
+        stop.wait(STANDBY_S)
+    except SessionLost as exc:
+        log.warning("%s action=standby", exc)
+        # On a cluster that others reach too, the workers are the new leader's now; on one's own they paint for nobody.
+        fleet.forget() if keeps_workers else fleet.end()
+    finally:
+        dispatcher.close()
+
+
+def wait_to_lead(queue: Queue, owner: str, stop: threading.Event) -> int | None:
+    """The session that this process leads in; None where it was to stop first.
+
+    A database that comes back gives the leader before a lease's time to be heard again, before another takes over from it.
+    """
+    waits = False
+    while not stop.is_set():
+        try:
+            session = queue.lead(owner=owner, host=platform.node(), pid=os.getpid())
+        except DatabaseAway as exc:
+            log.warning("%s action=wait", exc)
+            stop.wait(LEASE_S)
+            continue
+        if session is not None:
+            return session
+        if not waits:
+            log.info("Another dispatcher leads; this one stands by. action=standby")
+        waits = True
+        stop.wait(STANDBY_S)
+    return None
+
+
+def main() -> None:
+    """Dispatch, and leave the sentence of what ended it as the last line for the parent to quote."""
+    try:
+        dispatch(threading.Event())
+    except SeedbedError as exc:
+        log.exception("The dispatcher ends. action=crash")
+        print(exc, file=sys.stderr)  # noqa: T201  # the parent reads it
+        sys.exit(1)
+
+
+def _stop_with_parent(stop: threading.Event) -> None:
+    """The parent holds the other end of standard input: when it closes, nobody is left to dispatch for."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdin.read()
+    stop.set()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Why a campaign or a render is where it is, in sentences. Pure: all that is known is handed in."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from storage.rows import CampaignRow, Chunk, RenderOutcome, WorkerRow
+from storage.states import CampaignState, ChunkState
+
+_NAMED = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Farm:
+    """What a campaign's waiting depends on besides itself."""
+
+    dispatcher: str | None
+    """The host of the dispatcher that leads."""
+    workers: Sequence[WorkerRow]
+    others: Sequence[CampaignRow]
+    """The other campaigns that are not over."""
+
+
+def why_campaign(campaign: CampaignRow, farm: Farm) -> list[str]:
+    """Why it waits, or what is being done about it; the first reason first."""
+    if campaign.state.is_final:
+        return [_over(campaign)]
+    reasons = list(_held_back(campaign))
+    if farm.dispatcher is None:
+        reasons.append("No farm is running: start one with `farm up`.")
+    elif not reasons:
+        reasons += _waits_for_workers(campaign, farm)
+    if campaign.running:
+        reasons.insert(0, f"{campaign.running:,} of its renders are being painted, {campaign.queued:,} wait.")
+    return reasons or ["Its next chunk is about to be given to a worker."]
+
+
+def why_render(
+    number: int,
+    campaign: CampaignRow,
+    farm: Farm,
+    *,
+    outcome: tuple[RenderOutcome, int, str | None] | None,
+    chunk: tuple[ChunkState, Chunk, int] | None,
+) -> list[str]:
+    """The same for one render: how it ended, or the chunk that it is in and how many chunks are before that."""
+    if outcome is not None:
+        ended, attempts, worker = outcome
+        where = f" by {worker}" if worker else ""
+        return [f"Render {number} is {ended.state} ({ended.reason}){where}, on attempt {attempts}.", *filter(None, [ended.detail])]
+    if chunk is None:
+        return [f"Render {number} was cancelled." if campaign.cancelled_at else f"Render {number} waits.", *why_campaign(campaign, farm)]
+    state, held, ahead = chunk
+    tries = f" It has been given out {held.lease} times before." if state is ChunkState.QUEUED and held.lease else ""
+    if state is ChunkState.LEASED:
+        return [f"Render {number} is in a chunk of {held.total} that {held.worker} has, on attempt {held.lease}."]
+    return [
+        f"Render {number} waits in a chunk of {held.total}, behind {ahead} chunks of its campaign.{tries}",
+        *why_campaign(campaign, farm),
+    ]
+
+
+def _over(campaign: CampaignRow) -> str:
+    counts = {"done": campaign.done, "failed": campaign.failed, "held": campaign.held, "cancelled": campaign.cancelled}
+    said = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    again = " `farm retry` tries what failed or is held again." if campaign.failed + campaign.held and not campaign.cancelled_at else ""
+    return f"It is over ({campaign.state}): {said}.{again}"
+
+
+def _held_back(campaign: CampaignRow) -> Iterable[str]:
+    if campaign.cancelled_at is not None:
+        yield "It was cancelled; what is under way ends with its batch."
+    elif campaign.state is CampaignState.STOPPED:
+        yield f"It was stopped: {campaign.halted} `farm resume {campaign.name}` lets it go on."
+    elif campaign.state is CampaignState.PAUSED:
+        yield f"It is paused: `farm resume {campaign.name}` lets it go on."
+    elif campaign.waits_for is not None and campaign.waits_until is not None:
+        left = campaign.waits_until - campaign.now
+        yield f"Something that it needs is away, it is tried again in {left:.0f} s (time {campaign.waits} in a row): {campaign.waits_for}"
+
+
+def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
+    states = Counter(worker.state for worker in farm.workers)
+    ready = states["idle"] + states["painting"]
+    if quarantined := states["quarantined"]:
+        yield f"{quarantined} workers are in quarantine, for failing renders of several campaigns."
+    if not ready:
+        yield f"No worker is ready; {states['starting']} are starting."
+    if campaign.max_workers is not None and campaign.running and campaign.queued:
+        yield f"No more than {campaign.max_workers} workers may paint it at a time (max_workers)."
+    higher = [other for other in farm.others if other.priority > campaign.priority and other.state is CampaignState.RUNNING]
+    if higher:
+        yield f"Campaigns of a higher priority go first: {_names(higher)}. Its own is {campaign.priority}."
+    equal = [other for other in farm.others if other.priority == campaign.priority and other.state is CampaignState.RUNNING]
+    if equal:
+        yield (
+            f"It shares the workers with {len(equal)} campaigns of its priority: {_names(equal)}. Who has been given least goes first; "
+            f"it has had {campaign.device_s:.0f} s of them."
+        )
+    warm = sum(worker.warm == campaign.model_digest for worker in farm.workers)
+    if ready and not warm:
+        yield f"Its model {campaign.model} is loaded on no worker yet; the first chunk loads it."
+
+
+def _names(campaigns: Sequence[CampaignRow]) -> str:
+    named = ", ".join(f"{c.name} ({c.priority})" for c in campaigns[:_NAMED])
+    return named if len(campaigns) <= _NAMED else f"{named} and {len(campaigns) - _NAMED} more"

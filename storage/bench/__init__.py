@@ -1,0 +1,1 @@
+"""What the queue is measured with: a database server of one's own, and the queues of others."""

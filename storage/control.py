@@ -1,0 +1,149 @@
+"""What people do to campaigns that are there already. Each is safe while the farm runs, and doing it twice does it once."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, String, Table, bindparam, cast, delete, exists, func, select, update
+
+from storage.bulk import carry_over, insert_chunks
+from storage.campaigns import insert_campaign
+from storage.clock import db_time
+from storage.errors import NotFound, RequestError
+from storage.rows import NewCampaign, NewChunk
+from storage.settling import cancel_queued
+from storage.states import ChunkState, RenderState
+from storage.tables import attempts, campaigns, chunks, renders
+
+_AT_ONCE = 10_000
+# What is being removed gives its name free; no campaign can be called so.
+_OLD_NAME = campaigns.c.name + "~" + cast(campaigns.c.id, String)
+
+
+class Control:
+    """Changes to the campaigns of one job database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(readonly=True)
+
+    def pause(self, campaign_id: int) -> None:
+        """Claim none of its chunks any more; what is under way is finished."""
+        self._set(campaign_id, paused_at=func.coalesce(campaigns.c.paused_at, db_time()))
+
+    def resume(self, campaign_id: int) -> None:
+        """Let a campaign go on, whatever stopped it."""
+        self._set(campaign_id, paused_at=None, halted=None, waits=0, waits_until=None, waits_why=None)
+
+    def set_priority(self, campaign_id: int, priority: int) -> None:
+        self._set(campaign_id, priority=priority)
+
+    def cancel(self, campaign_id: int) -> None:
+        """Want nothing of it any more. What is under way ends with its batch; what is done stays done."""
+        with self._engine.begin() as connection:
+            row = _locked(connection, campaign_id)
+            if row.finished_at is None:
+                mine = update(campaigns).where(campaigns.c.id == campaign_id)
+                connection.execute(mine.values(cancelled_at=func.coalesce(campaigns.c.cancelled_at, db_time())))
+                cancel_queued(connection, [campaign_id])
+
+    def retry(
+        self,
+        campaign_id: int,
+        states: Iterable[RenderState],
+        plan: Callable[[Sequence[int], int], Iterable[NewChunk]],
+        only: int | None = None,
+    ) -> int:
+        """Queue renders that failed or are held again, all or one; returns how many. `plan` makes chunks of their numbers and
+        the attempts that they have had.
+        """
+        again = (renders.c.campaign_id == campaign_id) & renders.c.state.in_(list(states))
+        if only is not None:
+            again &= renders.c.number == only
+        with self._engine.begin() as connection:
+            row = _locked(connection, campaign_id)
+            if row.cancelled_at is not None:
+                raise RequestError(f"The campaign {row.name} was cancelled: submit it under another name.")
+            gone = connection.execute(delete(renders).where(again).returning(renders.c.number, renders.c.state, renders.c.attempts)).all()
+            if gone:
+                tries = max(render.attempts for render in gone)
+                insert_chunks(connection, campaign_id, plan(sorted(render.number for render in gone), tries))
+                failed = sum(render.state == RenderState.FAILED for render in gone)
+                values = {"failed": row.failed - failed, "held": row.held - (len(gone) - failed), "finished_at": None, "halted": None}
+                connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(**values))
+            return len(gone)
+
+    def replace(self, campaign_id: int, new: NewCampaign, kept: Sequence[tuple[int, int]], new_chunks: Iterable[NewChunk]) -> bool:
+        """Put another version in a campaign's place: `kept` names, as (new number, old number), the renders that stay as they are.
+
+        False, and nothing changed, where some of those are not there any more: they were asked to be tried again meanwhile.
+        """
+        with self._engine.begin() as connection:
+            old = _locked(connection, campaign_id)
+            connection.execute(update(campaigns).where(campaigns.c.id == old.id).values(name=_OLD_NAME, pruned_at=db_time()))
+            # What is under way for it goes on until its workers have stopped, and counts for nobody: until then nothing of the new
+            # version is begun, since both write to the same places.
+            dropped = update(chunks).where(chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.QUEUED)
+            connection.execute(dropped.values(state=ChunkState.CANCELLED))
+            history = {name: getattr(old, name) for name in ("device_s", "started_at", "paused_at")}
+            new_id = insert_campaign(connection, new, replaces=_still_painted(connection, old), **history)
+            for k in range(0, len(kept), _AT_ONCE):
+                carry_over(connection, old.id, new_id, kept[k : k + _AT_ONCE])
+            counts = {row.state: row.number for row in connection.execute(_COUNTS, {"campaign": new_id})}
+            if sum(counts.values()) != len(kept):
+                connection.rollback()
+                return False
+            insert_chunks(connection, new_id, new_chunks)
+            values: dict[str, Any] = {state: counts.get(state, 0) for state in (RenderState.DONE, RenderState.FAILED, RenderState.HELD)}
+            if len(kept) == new.total:
+                values["finished_at"] = db_time()
+            connection.execute(update(campaigns).where(campaigns.c.id == new_id).values(**values))
+        return True
+
+    def prune(self, older_than_s: float) -> int:
+        """Forget campaigns that have been over for so long, and what updates have retired; returns how many campaigns people
+        knew. Their pictures stay. Goes step by step, so that nobody waits for it; what a kill has left, the next one removes.
+        """
+        over = campaigns.c.finished_at < db_time() - older_than_s
+        with self._engine.begin() as connection:
+            marked = update(campaigns).where(over, campaigns.c.pruned_at.is_(None)).values(name=_OLD_NAME, pruned_at=db_time())
+            count = connection.execute(marked).rowcount
+        with self._reader.connect() as connection:
+            busy = exists().where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED)
+            ids = connection.execute(select(campaigns.c.id).where(campaigns.c.pruned_at.is_not(None), ~busy)).scalars().all()
+        for campaign_id in ids:
+            for table, key in ((renders, "number"), (attempts, "id"), (chunks, "id")):
+                while self._remove_some(table, key, campaign_id):
+                    pass
+            with self._engine.begin() as connection:
+                connection.execute(delete(campaigns).where(campaigns.c.id == campaign_id))
+        return int(count)
+
+    def _remove_some(self, table: Table, key: str, campaign_id: int) -> bool:
+        column = table.c[key]
+        some = select(column).where(table.c.campaign_id == campaign_id).order_by(column).limit(_AT_ONCE)
+        with self._engine.begin() as connection:
+            return connection.execute(delete(table).where(table.c.campaign_id == campaign_id, column.in_(some))).rowcount > 0
+
+    def _set(self, campaign_id: int, **values: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(**values))
+
+
+_COUNTS = (
+    select(renders.c.state, func.count().label("number")).where(renders.c.campaign_id == bindparam("campaign")).group_by(renders.c.state)
+)
+
+
+def _still_painted(connection: Connection, old: Row[Any]) -> int | None:
+    """The version whose workers have to stop first: the one being replaced, or one that this itself still waits for."""
+    leased = select(chunks.c.id).where(chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.LEASED).limit(1)
+    return old.replaces if connection.execute(leased).first() is None else int(old.id)
+
+
+def _locked(connection: Connection, campaign_id: int) -> Row[Any]:
+    """A campaign's row, kept from others until the transaction ends."""
+    query = select(campaigns).where(campaigns.c.id == campaign_id, campaigns.c.pruned_at.is_(None)).with_for_update()
+    row = connection.execute(query).first()
+    if row is None:
+        raise NotFound("The campaign is not there any more: `farm list` shows those that are.")
+    return row

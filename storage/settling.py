@@ -1,0 +1,189 @@
+"""What became of leased chunks, written down: many in one transaction, each guarded by its lease."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
+
+from storage.bulk import insert_chunks, insert_renders
+from storage.clock import db_time, now
+from storage.rows import RenderOutcome, Settlement, dump
+from storage.states import TRANSITIONS, ChunkState, RenderState
+from storage.tables import attempts, campaigns, chunks, refusals
+
+STALE = "stale"
+
+RETURN = (
+    update(chunks)
+    .where(
+        chunks.c.id == bindparam("chunk"),
+        chunks.c.lease == bindparam("token"),
+        chunks.c.session_id == bindparam("session"),
+        chunks.c.state == ChunkState.LEASED,
+    )
+    .values(
+        state=bindparam("next"),
+        failures=bindparam("failed_times"),
+        losses=bindparam("lost_times"),
+        bad_outputs=bindparam("bad_times"),
+        session_id=None,
+    )
+)
+
+CANCEL_QUEUED = (
+    update(chunks)
+    .where(chunks.c.campaign_id == bindparam("campaign"), chunks.c.state == ChunkState.QUEUED)
+    .values(state=ChunkState.CANCELLED)
+    .returning(chunks.c.total)
+)
+
+
+class Settling:
+    """Writes outcomes into one job database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def settle(self, session: int, settlements: Sequence[Settlement]) -> list[Settlement]:
+        """Record what came of attempts, in one transaction, and return those that counted.
+
+        One whose lease is not the session's any more changes nothing but a count. Doing it twice does it once.
+        """
+        if not settlements:
+            return []
+        with self._engine.begin() as connection:
+            # Always a campaign before its chunks: two that lock them in different orders would wait for each other.
+            wanted = sorted({s.campaign_id for s in settlements})
+            locked = select(campaigns).where(campaigns.c.id.in_(wanted)).order_by(campaigns.c.id).with_for_update()
+            known = {row.id: row for row in connection.execute(locked)}
+            counted: list[Settlement] = []
+            stale: list[Settlement] = []
+            for s in settlements:
+                if s.campaign_id in known:
+                    (counted if _return_chunk(connection, session, s) else stale).append(s)
+            time = now(connection)
+            insert_renders(connection, [_render_row(s, o, time) for s in counted for o in s.outcomes])
+            rows = [_attempt_row(s, time) for s in counted] + [_stale_row(s, time) for s in stale]
+            if rows:
+                connection.execute(insert(attempts), rows)
+            by_campaign: dict[int, list[Settlement]] = defaultdict(list)
+            for s in counted:
+                by_campaign[s.campaign_id].append(s)
+            for campaign_id, group in by_campaign.items():
+                _go_on(connection, known[campaign_id], group)
+                _count(connection, known[campaign_id], group, time)
+        return counted
+
+
+def cancel_queued(connection: Connection, campaign_ids: Iterable[int]) -> None:
+    """Nobody wants what waits in these campaigns, as far as they were cancelled; those of which nothing is left are over."""
+    c = campaigns.c
+    query = select(c.id).where(c.id.in_(list(campaign_ids)), c.cancelled_at.is_not(None)).order_by(c.id).with_for_update()
+    for campaign_id in connection.execute(query).scalars().all():
+        unwanted = sum(connection.execute(CANCEL_QUEUED, {"campaign": campaign_id}).scalars())
+        mine = update(campaigns).where(c.id == campaign_id)
+        connection.execute(mine.values(cancelled=c.cancelled + unwanted))
+        over = (c.done + c.failed + c.held + c.cancelled >= c.total) & c.finished_at.is_(None)
+        connection.execute(mine.where(over).values(finished_at=db_time()))
+
+
+def _return_chunk(connection: Connection, session: int, settlement: Settlement) -> bool:
+    ended = settlement.outcomes or settlement.again
+    changed = connection.execute(
+        RETURN,
+        {
+            "chunk": settlement.chunk_id,
+            "token": settlement.lease,
+            "session": session,
+            "next": ChunkState.SETTLED if ended else ChunkState.QUEUED,
+            "failed_times": settlement.failures,
+            "lost_times": settlement.losses,
+            "bad_times": settlement.bad_outputs,
+        },
+    )
+    if changed.rowcount == 1 and settlement.refused_by and not ended:
+        _refuse(connection, settlement.chunk_id, settlement.refused_by)
+    return bool(changed.rowcount == 1)
+
+
+def _refuse(connection: Connection, chunk_id: int, names: Iterable[str]) -> None:
+    known = set(connection.execute(select(refusals.c.worker).where(refusals.c.chunk_id == chunk_id)).scalars())
+    rows = [{"chunk_id": chunk_id, "worker": name} for name in sorted(set(names) - known)]
+    if rows:
+        connection.execute(insert(refusals), rows)
+
+
+def _go_on(connection: Connection, campaign: Row[Any], settlements: Sequence[Settlement]) -> None:
+    """Queue what the settled chunks left over."""
+    for s in settlements:
+        if s.again:
+            refused = connection.execute(select(refusals.c.worker).where(refusals.c.chunk_id == s.chunk_id)).scalars().all()
+            insert_chunks(connection, campaign.id, [replace(chunk, refused_by=chunk.refused_by.union(refused)) for chunk in s.again])
+
+
+def _count(connection: Connection, campaign: Row[Any], settlements: Sequence[Settlement], time: float) -> None:
+    """Bring a campaign's counts up to date; its row is locked, so that what was read of it still stands."""
+    states = Counter(o.state for s in settlements for o in s.outcomes)
+    values: dict[str, Any] = {
+        "done": campaign.done + states[RenderState.DONE],
+        "failed": campaign.failed + states[RenderState.FAILED],
+        "held": campaign.held + states[RenderState.HELD],
+        "device_s": campaign.device_s + sum(s.device_s for s in settlements),
+    }
+    waits = [s.wait for s in settlements if s.wait is not None]
+    if waits and (campaign.waits_until is None or campaign.waits_until <= time):  # what was under way meanwhile is no wait of its own
+        values |= {"waits": campaign.waits + 1, "waits_until": time + waits[-1].seconds, "waits_why": waits[-1].why}
+    elif states[RenderState.DONE] and campaign.waits:
+        values |= {"waits": 0, "waits_until": None, "waits_why": None}
+    halts = [s.halt for s in settlements if s.halt is not None]
+    if halts:
+        values["halted"] = halts[-1]
+    if values["done"] + values["failed"] + values["held"] + campaign.cancelled >= campaign.total:
+        values["finished_at"] = time
+    connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**values))
+    if campaign.cancelled_at is not None:
+        cancel_queued(connection, [campaign.id])
+
+
+def _render_row(settlement: Settlement, outcome: RenderOutcome, time: float) -> tuple[object, ...]:
+    assert outcome.state in TRANSITIONS[RenderState.RUNNING], f"{outcome.state} is not how an attempt ends"
+    return (
+        settlement.campaign_id,
+        outcome.number,
+        outcome.digest,
+        outcome.state.value,
+        outcome.reason.value,
+        outcome.detail,
+        outcome.key,
+        outcome.pixels,
+        outcome.bytes,
+        settlement.lease,
+        settlement.worker,
+        outcome.numerics_class,
+        outcome.seconds,
+        time,
+    )
+
+
+def _attempt_row(settlement: Settlement, time: float) -> dict[str, object]:
+    states = Counter(o.state for o in settlement.outcomes)
+    return {
+        "campaign_id": settlement.campaign_id,
+        "chunk_id": settlement.chunk_id,
+        "lease": settlement.lease,
+        "worker": settlement.worker,
+        "outcome": settlement.outcome,
+        "detail": settlement.detail,
+        "done": states[RenderState.DONE],
+        "failed": states[RenderState.FAILED],
+        "held": states[RenderState.HELD],
+        "facts": dump(settlement.facts),
+        "ended_at": time,
+    }
+
+
+def _stale_row(settlement: Settlement, time: float) -> dict[str, object]:
+    return {**_attempt_row(settlement, time), "outcome": STALE, "done": 0, "failed": 0, "held": 0, "facts": json.dumps({})}

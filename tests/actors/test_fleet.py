@@ -1,0 +1,128 @@
+"""What the fleet makes of a worker's answers, with handles that stand for Ray's."""
+
+import pytest
+
+from actors import fleet as fleet_file
+from actors.fleet import Fleet
+from actors.fleet_settings import FleetSettings
+from actors.jobs import ChunkJob, ChunkResult, FailureKind, Health
+from tests.actors.test_painter import job
+
+
+class Method:
+    """A method of an actor: its calls are kept, and each gives a reference of its own."""
+
+    def __init__(self):
+        self.calls = []
+
+    def remote(self, *arguments):
+        self.calls.append(arguments)
+        return object()
+
+
+class Handle:
+    def __init__(self):
+        self.paint, self.health, self.stop, self.acknowledge = Method(), Method(), Method(), Method()
+
+
+@pytest.fixture
+def fleet(monkeypatch):
+    monkeypatch.setattr(fleet_file.ray, "kill", lambda handle: None)
+    settings = FleetSettings(address="local", namespace="n", outputs="o", device=None, threads=1, gpus=0.0, size=2, stuck_s=60.0)
+    fleet = Fleet(settings)
+    fleet._add("w", Handle(), 0.0)
+    return fleet
+
+
+def health(**changes):
+    return Health(**{**dict(name="w", node="n", device="cpu", numerics_class="c", warm=None), **changes})
+
+
+def result(chunk_id):
+    return ChunkResult(chunk_id=chunk_id, campaign_id=2, lease=3, worker="w")
+
+
+def hear(fleet, **changes):
+    return fleet._hear(fleet.workers["w"], health(**changes))
+
+
+def give(fleet, *chunk_ids):
+    for chunk_id in chunk_ids:
+        fleet.submit("w", job(chunk_id=chunk_id))
+
+
+def test_what_an_earlier_dispatcher_gave_out_comes_through_the_mailbox_once(fleet):
+    fleet.inherit("w", 1, 2, 3)
+    assert hear(fleet, painting=True) == []
+    # Its own results are not taken from there: they come by their references.
+    assert [r.chunk_id for r in hear(fleet, mailbox=(result(1), result(9)))] == [1]
+    assert hear(fleet, mailbox=(result(1), result(9))) == []
+
+
+def test_an_order_that_was_lost_with_its_dispatcher_goes_back_after_a_second_look(fleet):
+    fleet.inherit("w", 1, 2, 3)
+    assert hear(fleet) == []
+    (lost,) = hear(fleet)
+    assert (lost.chunk_id, lost.lease, lost.failure.kind) == (1, 3, FailureKind.PREEMPTED)
+    assert fleet.workers["w"].held == []
+
+
+def test_an_order_that_was_lost_is_noticed_on_a_worker_that_is_never_idle(fleet):
+    """What it was given later has come back, and the order is neither painted nor in the mailbox."""
+    fleet.inherit("w", 1, 2, 3)
+    hear(fleet, painting=True)
+    fleet.workers["w"].has_returned = True
+    assert hear(fleet, painting=True) == []  # this answer may be older
+    fleet.ask_health(1.0)
+    (lost,) = hear(fleet, painting=True)
+    assert (lost.chunk_id, lost.failure.kind) == (1, FailureKind.PREEMPTED)
+
+
+def test_an_adopted_worker_that_never_answers_is_given_up_and_is_no_failed_start(fleet):
+    worker = fleet.workers["w"]
+    worker.is_adopted = True
+    fleet.inherit("w", 1, 2, 3)
+    assert fleet.ask_health(10.0) == []
+    (lost,) = fleet.ask_health(31.0)
+    assert (lost.chunk_id, lost.failure.kind) == (1, FailureKind.WORKER_LOST)
+    assert fleet.failed_starts == []
+
+
+def test_a_worker_that_makes_no_step_is_ended_and_only_what_it_painted_is_suspect(fleet):
+    give(fleet, 1, 2)
+    assert hear(fleet, painting=True, quiet_s=59.0) == []
+    lost = hear(fleet, painting=True, quiet_s=61.0)
+    assert [(r.chunk_id, r.failure.kind) for r in lost] == [(1, FailureKind.STUCK), (2, FailureKind.PREEMPTED)]
+    assert fleet.workers == {}
+
+
+def test_a_worker_that_does_not_answer_is_given_up(fleet):
+    give(fleet, 1)
+    hear(fleet)
+    assert fleet.ask_health(100.0) == []
+    assert fleet.ask_health(120.0) == []
+    (lost,) = fleet.ask_health(131.0)
+    assert lost.failure.kind is FailureKind.WORKER_LOST
+    assert "30 seconds" in lost.failure.detail
+
+
+def test_a_worker_that_never_answered_is_a_failed_start(fleet):
+    fleet._lose(fleet.workers["w"], FailureKind.WORKER_LOST, "no torch")
+    assert fleet.failed_starts == ["no torch"]
+
+
+def test_orders_and_receipts_reach_the_worker(fleet):
+    give(fleet, 1)
+    handle = fleet.workers["w"].handle
+    fleet.stop("w", (1, 3))
+    fleet.acknowledge([result(1)])
+    assert (handle.stop.calls, handle.acknowledge.calls) == ([(1, 3)], [(1, 3)])
+    assert isinstance(handle.paint.calls[0][0], ChunkJob)
+    assert [row.state for row in fleet.rows()] == ["starting"]
+    hear(fleet, painting=True)
+    assert [row.state for row in fleet.rows()] == ["painting"]
+
+
+def test_workers_that_are_another_dispatchers_are_left_alone(fleet):
+    fleet.forget()
+    assert fleet.workers == {}

@@ -1,0 +1,176 @@
+"""What must be true of a campaign whatever went wrong while it was painted."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, Row, Table, select
+
+from actors.encode import file_pixels_digest
+from farm.expansion import Expansion
+from farm.specs import expansion_of
+from storage.settling import STALE
+from storage.states import ChunkState, RenderState
+from storage.tables import attempts, campaigns, chunks, renders, sessions
+from tests.chaos.cluster import Painted
+
+Pixels = dict[tuple[str, int], str]
+"""The pixel hash of every render, by its campaign's name and its number."""
+_SHOWN = 5
+
+
+@dataclass
+class Audit:
+    """What was found. `problems` must be empty; the others are reported."""
+
+    problems: list[str] = field(default_factory=list)
+    renders: int = 0
+    lost: int = 0
+    twice: int = 0
+    failed: int = 0
+    painted: int = 0
+    repainted: int = 0
+    unsaid: int = 0
+    stale: int = 0
+    sessions: int = 0
+    parts: int = 0
+    """Files that a killed process had begun: hidden, under a name that no key has, and taken for a picture by nobody."""
+    pixels: Pixels = field(default_factory=dict)
+
+    def check(self, wrong: Sequence[object], sentence: str) -> int:
+        """Note what is wrong, if something is, with the first few of it; returns how many they are."""
+        if wrong:
+            self.problems.append(f"{len(wrong)} {sentence}: {', '.join(map(str, wrong[:_SHOWN]))}")
+        return len(wrong)
+
+
+def audit(engine: Engine, outputs: Path, painted: Painted, *, reference: Pixels | None, may_repaint: int) -> Audit:
+    """Look at a farm that has ended: its database, its files, and what its actors say that they painted."""
+    found = Audit()
+    read = partial(_read, engine)
+    for campaign in read(campaigns):
+        _check_campaign(found, campaign, read)
+    _check_sessions(found, read(sessions), read(chunks))
+    _check_files(found, outputs, read(campaigns), read(renders))
+    _check_pixels(found, outputs, {row.id: row.name for row in read(campaigns)}, read(renders), reference)
+    _check_work(found, read(renders), painted, may_repaint)
+    return found
+
+
+# --- each render once ---
+
+
+def _check_campaign(found: Audit, campaign: Row[Any], read: Any) -> None:
+    mine = partial(_of, campaign.id)
+    rows, tries, pieces = (list(filter(mine, read(table))) for table in (renders, attempts, chunks))
+    name, expansion = campaign.name, expansion_of(json.loads(campaign.spec))
+    numbers = {row.number for row in rows}
+    found.renders += campaign.total
+    found.lost += found.check(sorted({render.number for _, render in expansion.all_renders()} - numbers), f"renders of {name} are lost")
+    found.check(sorted(numbers - {render.number for _, render in expansion.all_renders()}), f"renders of {name} were never asked for")
+    not_done = [f"{row.number} ({row.state}, {row.reason}: {row.detail})" for row in rows if row.state != RenderState.DONE]
+    found.failed += found.check(not_done, f"renders of {name} are not done")
+    _check_counts(found, campaign, rows, tries)
+    _check_tokens(found, name, rows, tries, {piece.id: set(_numbers_of(piece, expansion)) for piece in pieces})
+    found.check([piece.id for piece in pieces if piece.state != ChunkState.SETTLED], f"chunks of {name} are not settled")
+
+
+def _check_counts(found: Audit, campaign: Row[Any], rows: Sequence[Row[Any]], tries: Sequence[Row[Any]]) -> None:
+    written = Counter(row.state for row in rows)
+    for state in (RenderState.DONE, RenderState.FAILED, RenderState.HELD):
+        counts = (getattr(campaign, state), written[state], sum(getattr(row, state) for row in tries))
+        found.check([] if len(set(counts)) == 1 else [counts], f"counts of {campaign.name} differ ({state}: campaign, rows, attempts)")
+
+
+def _check_tokens(found: Audit, name: str, rows: Sequence[Row[Any]], tries: Sequence[Row[Any]], numbers: Mapping[int, set[int]]) -> None:
+    """Each row was written by one attempt, whose lease was good; no chunk and no render was counted twice."""
+    good = [row for row in tries if row.outcome != STALE]
+    found.stale += len(tries) - len(good)
+    writers = [row for row in good if row.done + row.failed + row.held]
+    chunks_twice = [chunk for chunk, times in Counter(row.chunk_id for row in writers).items() if times > 1]
+    found.check(chunks_twice, f"chunks of {name} were settled twice")
+    by_lease: dict[tuple[int, str], list[int]] = {}
+    for row in writers:
+        by_lease.setdefault((row.lease, row.worker), []).append(row.chunk_id)
+    owners = {row.number: [c for c in by_lease.get((row.attempts, row.worker), []) if row.number in numbers[c]] for row in rows}
+    found.check([number for number, of in owners.items() if not of], f"renders of {name} have no good attempt")
+    found.twice += found.check([number for number, of in owners.items() if len(of) > 1], f"renders of {name} were counted twice")
+
+
+def _numbers_of(piece: Row[Any], expansion: Expansion) -> Iterator[int]:
+    if piece.numbers is not None:
+        yield from json.loads(piece.numbers)
+    else:
+        yield from (render.number for render in expansion.renders(piece.group_no, piece.start, piece.stop))
+
+
+def _check_work(found: Audit, rows: Sequence[Row[Any]], painted: Painted, may_repaint: int) -> None:
+    """No picture was painted again but for a lost actor, which may also have been lost before it could say what it had painted."""
+    again = painted - Painted(painted.keys())
+    unsaid = [(row.campaign_id, row.number) for row in rows if row.key and (row.campaign_id, row.number) not in painted]
+    found.painted, found.repainted, found.unsaid = painted.total(), again.total(), len(unsaid)
+    if found.repainted > may_repaint:
+        found.check(list(again.elements()), f"pictures were painted again, where {may_repaint} may be")
+    if found.unsaid > may_repaint:
+        found.check(unsaid, f"pictures were painted by nobody, where of {may_repaint} it may be unknown")
+
+
+# --- leases ---
+
+
+def _check_sessions(found: Audit, all_sessions: Sequence[Row[Any]], pieces: Sequence[Row[Any]]) -> None:
+    found.sessions = len(all_sessions)
+    found.check([row.id for row in all_sessions if row.live is not None], "sessions lead although every farm has ended")
+    found.check([row.id for row in all_sessions if (row.live is None) != (row.ended_at is not None)], "sessions have no end")
+    found.check([row.id for row in pieces if row.state == ChunkState.LEASED], "chunks are leased although every farm has ended")
+
+
+# --- files ---
+
+
+def _check_files(found: Audit, outputs: Path, all_campaigns: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> None:
+    files = [path for path in outputs.rglob("*") if path.is_file()]
+    found.parts = sum(path.name.startswith(".") for path in files)
+    pictures = {path.relative_to(outputs).as_posix() for path in files if path.suffix == ".png" and not path.name.startswith(".")}
+    keys = Counter(row.key for row in rows if row.key is not None)
+    manifests = {f"{row.project}/{row.name}/manifest.jsonl": row for row in all_campaigns}
+    others = {path.relative_to(outputs).as_posix() for path in files if path.suffix != ".png" and not path.name.startswith(".")}
+    found.check(sorted(pictures - set(keys)), "files have no row")
+    found.check(sorted(set(keys) - pictures), "rows have no file")
+    found.check([key for key, times in keys.items() if times > 1], "keys have several rows")
+    found.check(sorted(others - set(manifests)), "files are neither pictures nor manifests")
+    found.check(sorted(set(manifests) - others), "manifests are missing")
+    for key in sorted(set(manifests) & others):
+        _check_manifest(found, outputs / key, [row for row in rows if _of(manifests[key].id, row)])
+
+
+def _check_manifest(found: Audit, path: Path, rows: Sequence[Row[Any]]) -> None:
+    lines = {line["number"]: (line["key"], line["pixels"]) for line in map(json.loads, path.read_text().splitlines())}
+    wrong = [row.number for row in rows if lines.get(row.number) != (row.key, row.pixels)]
+    found.check(wrong, f"lines of {path.name} in {path.parent.name} are wrong or missing")
+
+
+def _check_pixels(found: Audit, outputs: Path, names: Mapping[int, str], rows: Sequence[Row[Any]], reference: Pixels | None) -> None:
+    found.pixels = {(names[row.campaign_id], row.number): row.pixels for row in rows}
+    wrong = [row.key for row in rows if row.key and _pixels(outputs / row.key) != row.pixels]
+    found.check(wrong, "files have other pixels than their row says")
+    if reference is not None:
+        other = [key for key, pixels in found.pixels.items() if reference.get(key) != pixels]
+        found.check(other, "renders have other pixels than in a run where nothing went wrong")
+
+
+def _pixels(path: Path) -> str | None:
+    return file_pixels_digest(path.read_bytes()) if path.is_file() else None
+
+
+def _read(engine: Engine, table: Table) -> Sequence[Row[Any]]:
+    with engine.execution_options(readonly=True).connect() as connection:
+        return connection.execute(select(table)).all()
+
+
+def _of(campaign_id: int, row: Row[Any]) -> bool:
+    return bool(row.campaign_id == campaign_id)

@@ -1,0 +1,110 @@
+"""Whatever goes wrong, each render is painted once, and what is written is true. `make chaos` does more of it, for longer."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from storage.database import open_database, sqlite_address
+from tests.chaos.audit import audit
+from tests.chaos.campaigns import BRIEF
+from tests.chaos.cluster import Painted
+from tests.chaos.schedule import ON_SQLITE, Kind, plan
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+EACH_KIND_ONCE = (
+    (1, (Kind.DISPATCHER_KILLED, Kind.DATABASE_KILLED, Kind.ACTOR_STOPPED)),
+    (2, (Kind.DISPATCHER_STOPPED, Kind.ACTOR_KILLED, Kind.ANSWERS_LOST)),
+    (3, (Kind.PARENT_KILLED, Kind.CONNECTION_CUT, Kind.CONNECTION_STALLED)),
+)
+
+
+def check(report, kinds):
+    assert not report.problems, f"{report}\n{report.problems}\n{report.said}"
+    assert set(report.story.struck) == set(kinds), f"{report.story.struck}\n{report.said}"
+
+
+@pytest.mark.parametrize(("seed", "kinds"), EACH_KIND_ONCE)
+def test_two_farms_on_postgresql(ground, seed, kinds):
+    check(ground.run(f"p{seed}", BRIEF, plan(seed, kinds, len(kinds))), kinds)
+
+
+def test_one_farm_on_sqlite(ground):
+    kinds = (Kind.DISPATCHER_KILLED, Kind.ACTOR_KILLED, Kind.ACTOR_STOPPED)
+    check(ground.run("s1", BRIEF, plan(1, kinds, len(kinds)), on_sqlite=True), kinds)
+
+
+def test_every_kind_is_tried_here_and_a_plan_follows_from_its_seed():
+    assert sorted(kind for _, kinds in EACH_KIND_ONCE for kind in kinds) == sorted(Kind)
+    assert plan(7) == plan(7) != plan(8)
+    assert {fault.kind for fault in plan(1, count=len(Kind))} == set(Kind)
+    assert set(ON_SQLITE) < set(Kind)
+
+
+# --- the audit itself: one that finds nothing where something is wrong proves nothing ---
+
+FIRST = "WHERE number = 0 AND campaign_id = 1"
+WRONG = {
+    f"DELETE FROM renders {FIRST}": ("are lost", "have no row", "counts of ember differ"),
+    f"UPDATE renders SET state = 'failed' {FIRST}": ("are not done", "counts of ember differ"),
+    f"UPDATE renders SET pixels = 'x' {FIRST}": ("other pixels than their row", "other pixels than in a run", "lines of manifest"),
+    f"UPDATE renders SET key = 'x.png' {FIRST}": ("files have no row", "rows have no file"),
+    f"UPDATE renders SET attempts = 9 {FIRST}": ("have no good attempt",),
+    "UPDATE attempts SET outcome = 'stale' WHERE id = 1": ("have no good attempt",),
+    "INSERT INTO attempts (campaign_id, chunk_id, lease, worker, outcome, done, failed, held, facts, ended_at) "
+    "SELECT campaign_id, chunk_id, lease, worker, outcome, done, failed, held, facts, ended_at FROM attempts WHERE id = 1": (
+        "settled twice",
+        "counted twice",
+        "counts of ember differ",
+    ),
+    "UPDATE campaigns SET done = done + 1 WHERE id = 1": ("counts of ember differ",),
+    "UPDATE chunks SET state = 'leased' WHERE id = 1": ("are not settled", "chunks are leased"),
+    "UPDATE sessions SET live = 1 WHERE id = 1": ("sessions lead", "have no end"),
+}
+
+
+@pytest.fixture
+def calm(ground, tmp_path):
+    """A copy of a farm where nothing went wrong."""
+    shutil.copytree(ground.calm(BRIEF), tmp_path / "calm", ignore=shutil.ignore_patterns("*.lock"))
+    return tmp_path / "calm"
+
+
+def look(folder: Path, ground, painted: Painted | None = None) -> list[str]:
+    reference = ground.pixels(BRIEF)
+    once = Painted((1 if name == "ember" else 2, number) for name, number in reference)
+    engine = open_database(sqlite_address(folder / "a" / "farm.db"))
+    found = audit(engine, folder / "outputs", painted or once, reference=reference, may_repaint=0)
+    engine.dispose()
+    return found.problems
+
+
+@pytest.mark.parametrize("change", WRONG)
+def test_the_audit_finds_what_is_wrong_in_the_database(ground, calm, change):
+    assert look(calm, ground) == []
+    engine = open_database(sqlite_address(calm / "a" / "farm.db"))
+    with engine.begin() as connection:
+        connection.execute(text(change))
+    engine.dispose()
+    problems = "\n".join(look(calm, ground))
+    for sentence in WRONG[change]:
+        assert sentence in problems
+
+
+def test_the_audit_finds_what_is_wrong_with_files_and_work(ground, calm):
+    one, other, *_ = sorted((calm / "outputs").rglob("*.png"))
+    one.rename(one.with_name("1.png"))
+    shutil.copyfile(one.with_name("1.png"), other)
+    (calm / "outputs" / "default" / "frost" / "manifest.jsonl").unlink()
+    problems = "\n".join(look(calm, ground, Painted({(1, 0): 2, (1, 1): 1})))
+    for sentence in (
+        "files have no row",
+        "rows have no file",
+        "other pixels than their row",
+        "manifests are missing",
+        "1 pictures were painted again",
+        "430 pictures were painted by nobody",
+    ):
+        assert sentence in problems

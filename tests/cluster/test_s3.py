@@ -1,0 +1,59 @@
+"""A campaign whose pictures go to a real S3 server, which is killed in the middle."""
+
+import boto3
+import pytest
+
+from storage.bench.seaweed import READER_KEY, READER_SECRET, temporary_seaweed
+from storage.campaigns import Campaigns
+from storage.database import open_database
+from storage.s3 import S3Outputs
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def server(seaweed, monkeypatch):
+    """A server of the test's own, that it may kill; that there is one at all, the other fixture has found out."""
+    with temporary_seaweed() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        boto3.session.Session().client("s3").create_bucket(Bucket="campaigns")
+        yield server
+
+
+def test_a_server_that_is_killed_in_the_middle_costs_nothing_but_time(farm, server):
+    place = {"FARM_OUTPUTS": "s3://campaigns/brand", **server.environment}
+    process = farm.start("run", farm.file(), **place)
+    farm.wait_until(lambda: farm.row().done >= 8, process)
+    server.kill()
+    farm.wait_until(lambda: "does not answer" in (farm.row().waits_for or ""), process)
+    server.start()
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, (err, farm.log())
+    assert (farm.row().done, farm.row().failed) == (48, 0)
+
+    # The same pixels as in a folder, every one with its row, and nothing else in the bucket.
+    store = S3Outputs("s3://campaigns/brand")
+    rows = {o.key: o for o, _, _ in Campaigns(open_database(f"sqlite:///{farm.home / 'farm.db'}")).outcomes(farm.row().id)}
+    assert set(store.keys("default")) == {*rows, "default/c/manifest.jsonl"}
+    farm.json("run", farm.file("again"))
+    again = {(line["shot"], line["seed"]): line["pixels"] for line in farm.manifest("again")}
+    assert {tuple(key.removesuffix(".png").split("/")[-2:]): o.pixels for key, o in rows.items()} == {
+        (shot, str(seed)): pixels for (shot, seed), pixels in again.items()
+    }
+    # Its keys are nowhere to be read.
+    said = "".join(path.read_text(errors="replace") for path in (farm.home / "logs").iterdir())
+    assert "devsecret123" not in said + err
+    assert b"devsecret123" not in (farm.home / "farm.db").read_bytes()
+
+
+def test_the_doctor_says_what_a_bucket_refuses(farm, server):
+    fine = farm.run("doctor", FARM_OUTPUTS="s3://campaigns", **server.environment)
+    assert "s3://campaigns can be written, read, listed and cleared" in fine
+    reader = {"AWS_ACCESS_KEY_ID": READER_KEY, "AWS_SECRET_ACCESS_KEY": READER_SECRET}
+    process = farm.start("doctor", FARM_OUTPUTS="s3://campaigns", **{**server.environment, **reader})
+    out, _ = process.communicate(timeout=240)
+    assert process.returncode == 1
+    assert "PutObject failed" in out
+    assert "DeleteObject failed" in out
+    assert READER_SECRET not in out
