@@ -24,7 +24,7 @@ from farm.service import Service
 from farm.supervisor import Supervisor
 from storage.campaigns import Campaigns
 from storage.control import Control
-from storage.database import open_database, prepare
+from storage.database import closing_engine, prepare
 from storage.errors import RequestError, SeedbedError, WorkError
 from storage.watching import Watching
 
@@ -39,20 +39,21 @@ class RunningFarm:
     supervisor: Supervisor
 
 
-def make_app(settings: Settings) -> FastAPI:
+@contextmanager
+def open_app(settings: Settings) -> Iterator[FastAPI]:
     """The API over a home's database and outputs; the tables of a SQLite database are brought up to date."""
     _make_home(settings)
-    engine = open_database(settings.database_address)
-    prepare(engine)
-    watching = Watching(engine)
-    service = Service(
-        campaigns=Campaigns(engine),
-        control=Control(engine),
-        watching=watching,
-        outputs=settings.open_outputs(),
-        chunk=settings.chunk,
-    )
-    return make_api(service, Metrics(watching), home=settings.home_digest)
+    with closing_engine(settings.database_address) as engine:
+        prepare(engine)
+        watching = Watching(engine)
+        service = Service(
+            campaigns=Campaigns(engine),
+            control=Control(engine),
+            watching=watching,
+            outputs=settings.open_outputs(),
+            chunk=settings.chunk,
+        )
+        yield make_api(service, Metrics(watching), home=settings.home_digest)
 
 
 @contextmanager
@@ -77,7 +78,8 @@ def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
         # Ray's files: a short path, whatever the home is called, since that of a unix socket in it may have 107 bytes.
         with (
             TemporaryDirectory(prefix="farm-ray-", ignore_cleanup_errors=True) as ray_folder,
-            serve(make_app(settings), port) as url,
+            open_app(settings) as app,
+            serve(app, port) as url,
             _published(settings, url),
         ):
             supervisor = Supervisor(settings, (sys.executable, "-m", "farm.dispatching", ray_folder))
@@ -121,7 +123,7 @@ def open_client(settings: Settings) -> Iterator[Client]:
         return
     if "url" in settings.model_fields_set:
         raise WorkError(f"No farm answers at {settings.url} (FARM_URL): start it with `farm up`, or unset FARM_URL.")
-    with serve(make_app(settings), 0) as url, Client(url, project=settings.project) as client:
+    with open_app(settings) as app, serve(app, 0) as url, Client(url, project=settings.project) as client:
         yield client
 
 

@@ -20,13 +20,17 @@ class Standing(Farm):
         super().__init__(
             home, {"FARM_WORKERS": "1", "FARM_REST": "0.1", "FARM_CHUNK": str(CHUNK), "FARM_DATABASE_URL": url, "FARM_PORT": "0"}
         )
-        engine = open_database(url)
-        self.campaigns, self.watching = Campaigns(engine), Watching(engine)
+        self._engine = open_database(url)
+        self.campaigns, self.watching = Campaigns(self._engine), Watching(self._engine)
         self.process = self.start("up")
         self.wait_until((self.home / "farm.json").exists, self.process)
 
     def row(self, name="c", project="default"):
         return self.campaigns.get(project, name)
+
+    def end(self):
+        super().end()
+        self._engine.dispose()
 
     def client(self):
         import json

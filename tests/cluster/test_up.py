@@ -42,5 +42,5 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(farm, tmp_path):
     out, _ = process.communicate(timeout=120)
     wrong = {finding["check"]: finding["detail"] for finding in map(json.loads, out.splitlines()) if not finding["fine"]}
     assert process.returncode == 1
-    assert "writable" in wrong["folders"]
+    assert "writable" in wrong["outputs"]
     assert "FARM_RAY" in wrong["ray"]

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from actors.encode import png
 from actors.models import SEEDLING
-from farm.app import make_app, serve
+from farm.app import open_app, serve
 from farm.client import Client
 from farm.config import read_settings
 from farm.jobs import chunk_job
@@ -36,7 +36,7 @@ def settings(tmp_path, database_url):
 
 @pytest.fixture
 def farm(settings):
-    with serve(make_app(settings), 0) as url, Client(url) as client:
+    with open_app(settings) as app, serve(app, 0) as url, Client(url) as client:
         yield client
 
 

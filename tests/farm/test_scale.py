@@ -6,7 +6,7 @@ import sys
 
 CODE = """
 import json, resource, sys
-from farm.app import make_app
+from farm.app import open_app
 from farm.config import read_settings
 from farm.service import Service
 from farm.specs import expansion_of
@@ -19,7 +19,8 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 settings = read_settings(home=sys.argv[1])
-make_app(settings)
+with open_app(settings):
+    pass
 engine = open_database(settings.database_address)
 outputs = settings.open_outputs()
 service = Service(campaigns=Campaigns(engine), control=Control(engine), watching=Watching(engine), outputs=outputs)
