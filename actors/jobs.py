@@ -1,8 +1,10 @@
 """What goes to a worker and what comes back: plain values, small enough to send, with no picture in them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from actors.encoding import Encoding
 from actors.recipe import Group, Recipe
 from storage.rows import RenderOutcome
 
@@ -16,6 +18,10 @@ class PictureJob:
     negative: str
     seed: int
     key: str
+    reference: str | None = None
+    """The digest of the file that the picture begins from; `ChunkJob.references` says where that is."""
+    twin: RenderOutcome | None = None
+    """A render of the same recipe that is done: its file is copied, where that is still there and of the worker's class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +36,18 @@ class ChunkJob:
     group: Group
     pictures: tuple[PictureJob, ...]
     previews_every: int | None = None
+    encoding: Encoding = field(default_factory=Encoding)
+    references: Mapping[str, str] = field(default_factory=dict)
+    """By digest, the keys in the outputs of the files that pictures begin from."""
+    adapter_paths: tuple[str, ...] = ()
+    """The files of the group's adapters, in the same order."""
+    canaries: Mapping[str, str] = field(default_factory=dict)
+    """What the canaries of this model, dtype and shape are known to be, by numerics class."""
     look_first: bool = False
     """Whether some of it may be in the outputs already, from an attempt that nobody heard the end of."""
 
     def recipe(self, picture: PictureJob) -> Recipe:
-        return Recipe(group=self.group, prompt=picture.prompt, negative=picture.negative, seed=picture.seed)
+        return Recipe(group=self.group, prompt=picture.prompt, negative=picture.negative, seed=picture.seed, reference=picture.reference)
 
 
 class FailureKind(StrEnum):
@@ -53,6 +66,8 @@ class FailureKind(StrEnum):
     """The place where pictures go cannot be written, and only a person can change that."""
     SHORTAGE = "shortage"
     """Something that painting needs, like the place where pictures go, is away or full."""
+    NUMERICS = "numerics"
+    """The worker's canaries are not those of its class: what it paints cannot be trusted to repeat."""
     STUCK = "stuck"
     """The worker made no step for too long."""
     STOPPED = "stopped"
@@ -70,7 +85,9 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a worker measured over one chunk. Times in seconds; `slots` counts padding too, `pictures` does not, nor those `adopted`."""
+    """What a worker measured over one chunk. Times in seconds; `slots` counts padding too, `pictures` does not,
+    nor those `adopted` or `copied`.
+    """
 
     load_s: float = 0.0
     batch_s: tuple[float, ...] = ()
@@ -79,6 +96,7 @@ class Facts:
     pictures: int = 0
     slots: int = 0
     adopted: int = 0
+    copied: int = 0
     uploads: int = 0
     upload_bytes: int = 0
 
@@ -96,10 +114,24 @@ class ChunkResult:
     """Renders whose numbers came out as no picture."""
     failure: Failure | None = None
     facts: Facts = field(default_factory=Facts)
+    canary: "Canary | None" = None
+    """What the pipeline painted when it was loaded for this chunk."""
 
     @property
     def key(self) -> tuple[int, int]:
         return self.chunk_id, self.lease
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """A hash of small pictures that a pipeline paints when it is warmed up: equal on all workers of one numerics class.
+
+    `subject` names model, dtype, batch shape and adapters.
+    """
+
+    subject: str
+    numerics_class: str
+    digest: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,14 @@ def digest_of(value: Any) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """A LoRA laid over a model's weights: the digest of its file, and how strongly it counts."""
+
+    digest: str
+    scale: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Group:
     """What renders must share to be painted in one device call.
 
@@ -36,6 +44,9 @@ class Group:
     height: int
     dtype: str
     batch: int
+    strength: float | None = None
+    """How far a picture may leave its reference, 0 to 1; None where it begins from noise alone."""
+    adapters: tuple[Adapter, ...] = ()
 
     @property
     def megapixel_steps(self) -> float:
@@ -44,26 +55,31 @@ class Group:
 
     @cached_property
     def _values(self) -> Json:
-        return asdict(self)
+        # What a recipe does not have is not in it: so the digests of those before there was such a thing stay as they are.
+        return {name: value for name, value in asdict(self).items() if value is not None and value != ()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One picture of a group. `seed` alone decides its noise."""
+    """One picture of a group. `seed` alone decides its noise, `reference` is the digest of the file that it begins from."""
 
     group: Group
     prompt: str
     negative: str
     seed: int
+    reference: str | None = None
 
     def to_json(self) -> Json:
-        return {**self.group._values, "prompt": self.prompt, "negative": self.negative, "seed": self.seed}
+        own = {"prompt": self.prompt, "negative": self.negative, "seed": self.seed}
+        return {**self.group._values, **own, **({"reference": self.reference} if self.reference else {})}
 
     @classmethod
     def from_json(cls, value: Json) -> "Recipe":
         fields = dict(value)
-        prompt, negative, seed = fields.pop("prompt"), fields.pop("negative"), fields.pop("seed")
-        return cls(group=Group(**fields), prompt=prompt, negative=negative, seed=seed)
+        own = {name: fields.pop(name) for name in ("prompt", "negative", "seed")}
+        reference = fields.pop("reference", None)
+        adapters = tuple(Adapter(**adapter) for adapter in fields.pop("adapters", ()))
+        return cls(group=Group(**fields, adapters=adapters), reference=reference, **own)
 
     @cached_property
     def digest(self) -> str:

@@ -14,7 +14,7 @@ _AT_ONCE = 500  # explicit chunks take a while to plan, and a server ends a tran
 _RENDER_COLUMNS = tuple(renders.c.keys())
 _RENDER_TYPES = (
     "bigint", "bigint", "text", "text", "text", "text", "text", "text", "bigint", "int", "text", "text", "double precision",
-    "double precision",
+    "double precision", "text",
 )  # fmt: skip
 _CHUNK_COLUMNS = ("campaign_id", "group_no", "start", "stop", "numbers", "total", "state", "lease", "failures", "losses", "bad_outputs")
 _CHUNK_TYPES = ("bigint", "int", "bigint", "bigint", "text", "int", "text", "int", "int", "int", "int")

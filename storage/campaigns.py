@@ -164,6 +164,7 @@ def _outcome(row: Row[Any]) -> RenderOutcome:
         key=row.key,
         pixels=row.pixels,
         bytes=row.bytes,
+        sha256=row.sha256,
         numerics_class=row.numerics_class,
         seconds=row.seconds,
     )

@@ -24,6 +24,12 @@ class NewCampaign:
     total: int
     megapixel_steps: float = 0.0
     deadline: float | None = None
+    encoding: str = "png"
+    """How its files are written, previews included: those of another campaign can take their place only where that is equal."""
+    is_fresh: bool = False
+    """Whether it is painted even where the project has its pictures already."""
+    numerics_class: str | None = None
+    """The class that its pixels are of: that of the first worker to get a chunk of it, or ANY_CLASS."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +162,8 @@ class RenderOutcome:
     key: str | None = None
     pixels: str | None = None
     bytes: int | None = None
+    sha256: str | None = None
+    """Of the file, where `pixels` is that of the picture as it was painted."""
     numerics_class: str | None = None
     seconds: float | None = None
 

@@ -165,6 +165,7 @@ def _render_row(settlement: Settlement, outcome: RenderOutcome, time: float) -> 
         outcome.numerics_class,
         outcome.seconds,
         time,
+        outcome.sha256,
     )
 
 

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     """Why a render ended as it did."""
 
     PAINTED = "painted"
+    COPIED = "copied"
     BAD_REQUEST = "bad_request"
     BAD_OUTPUT = "bad_output"
     OUT_OF_MEMORY = "out_of_memory"

@@ -1,6 +1,21 @@
 """The tables of the job database. `storage/migrations` builds exactly these, which a test proves."""
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -27,6 +42,9 @@ campaigns = Table(
     Column("max_workers", Integer),
     Column("deadline", Float),
     Column("megapixel_steps", Float, nullable=False, server_default="0"),
+    Column("encoding", String(100), nullable=False, server_default="png"),
+    Column("is_fresh", Boolean, nullable=False, server_default=false()),
+    Column("numerics_class", String(200)),
     Column("total", BigInteger, nullable=False),
     Column("done", BigInteger, nullable=False, server_default="0"),
     Column("failed", BigInteger, nullable=False, server_default="0"),
@@ -111,7 +129,19 @@ renders = Table(
     Column("numerics_class", String(200)),
     Column("seconds", Float),
     Column("finished_at", Float, nullable=False),
+    Column("sha256", String(64)),
     Index("ix_renders_not_done", "campaign_id", "number", sqlite_where=text("state <> 'done'"), postgresql_where=text("state <> 'done'")),
+)
+
+# What the pipelines of each numerics class paint when they are warmed up: the first worker to say so is believed.
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("subject", String(400), primary_key=True),
+    Column("numerics_class", String(200), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("worker", String(100), nullable=False),
+    Column("seen_at", Float, nullable=False),
 )
 
 # One row for each time that a worker gave a chunk back, whatever came of it; `farm.metrics` reads what is new here.

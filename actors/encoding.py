@@ -1,0 +1,30 @@
+"""How a picture's file is written: its format and what of the picture that keeps. No imaging library here: submission reads this too."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """The kinds of file that a picture can be kept in; the value is the ending of its name."""
+
+    PNG = "png"
+    WEBP = "webp"
+    JPEG = "jpg"
+    JXL = "jxl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoding:
+    """A format, and for one that gives pixels up, its quality from 1 to 100; None keeps every pixel."""
+
+    format: Format = Format.PNG
+    quality: int | None = None
+
+    @property
+    def name(self) -> str:
+        """`png`, `webp`, `webp-q90` …: two files of one recipe and one encoding hold the same pixels."""
+        return self.format.value if self.quality is None else f"{self.format.value}-q{self.quality}"
+
+    @property
+    def is_lossless(self) -> bool:
+        return self.quality is None
