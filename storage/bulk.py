@@ -6,6 +6,7 @@ from itertools import groupby, islice
 
 from sqlalchemy import Connection, insert
 
+from storage.database import driver_cursor
 from storage.rows import NewChunk, dump
 from storage.states import ChunkState
 from storage.tables import chunks, refusals, renders
@@ -13,16 +14,23 @@ from storage.tables import chunks, refusals, renders
 _AT_ONCE = 500  # explicit chunks take a while to plan, and a server ends a transaction that has been idle for 15 s
 _RENDER_COLUMNS = tuple(renders.c.keys())
 _RENDER_TYPES = (
-    "bigint", "bigint", "text", "text", "text", "text", "text", "text", "bigint", "int", "text", "text", "double precision",
-    "double precision", "text",
+    "int8", "int8", "text", "text", "text", "text", "text", "text", "int8", "int4", "text", "text", "float8", "float8", "text",
 )  # fmt: skip
+_COPY_RENDERS = f"COPY renders ({', '.join(_RENDER_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _CHUNK_COLUMNS = ("campaign_id", "group_no", "start", "stop", "numbers", "total", "state", "lease", "failures", "losses", "bad_outputs")
 _CHUNK_TYPES = ("bigint", "int", "bigint", "bigint", "text", "int", "text", "int", "int", "int", "int")
 
 
 def insert_renders(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
     """Rows of `renders`, as tuples in the order of its columns."""
-    _insert(connection, "renders", _RENDER_COLUMNS, _RENDER_TYPES, rows)
+    if connection.dialect.name == "sqlite":
+        _insert(connection, "renders", _RENDER_COLUMNS, _RENDER_TYPES, rows)
+    elif rows:
+        # 180 of them in 6.0 ms, where a JSON document took 10.8 ms.
+        with driver_cursor(connection) as cursor, cursor.copy(_COPY_RENDERS) as copy:
+            copy.set_types(_RENDER_TYPES)
+            for row in rows:
+                copy.write_row(row)
 
 
 def insert_chunks(connection: Connection, campaign_id: int, new: Iterable[NewChunk]) -> None:

@@ -44,22 +44,23 @@ def shown_address(url: str) -> str:
     return _shown(_parse(url))
 
 
-def open_database(url: str) -> Engine:
-    """An engine for `url`, SQLite or PostgreSQL.
+def open_database(url: str, *, looks_first: bool = True) -> Engine:
+    """An engine for `url`, SQLite or PostgreSQL. With `looks_first`, a connection to a server is looked at before each use, so that one
+    that a restart has cut is replaced unseen; without, whoever uses it hears of it once as DatabaseAway.
 
     Raises DatabaseError where the address is wrong or the folder of a SQLite file cannot be made. What the driver says later
     comes as DatabaseError too, and as DatabaseAway where the same may work later.
     """
     parsed = _parse(url)
-    engine = _open_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _open_postgresql(parsed)
+    engine = _open_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _open_postgresql(parsed, looks_first=looks_first)
     event.listen(engine, "handle_error", _translate)
     return engine
 
 
 @contextmanager
-def closing_engine(url: str) -> Iterator[Engine]:
+def closing_engine(url: str, *, looks_first: bool = True) -> Iterator[Engine]:
     """An engine whose connections are closed after the block."""
-    engine = open_database(url)
+    engine = open_database(url, looks_first=looks_first)
     try:
         yield engine
     finally:
@@ -91,10 +92,9 @@ def _open_sqlite(url: URL) -> Engine:
     return engine
 
 
-def _open_postgresql(url: URL) -> Engine:
-    """Connections are looked at before each use: one that a restart of the server has cut is replaced unseen."""
+def _open_postgresql(url: URL, *, looks_first: bool) -> Engine:
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=5, max_overflow=15, connect_args=_POSTGRESQL_CONNECT
+        url.set(drivername="postgresql+psycopg"), pool_pre_ping=looks_first, pool_size=5, max_overflow=15, connect_args=_POSTGRESQL_CONNECT
     )
     event.listen(engine, "connect", _on_postgresql_connect)
     return engine
@@ -119,6 +119,21 @@ def _on_postgresql_connect(connection: psycopg.Connection[Any], _record: object)
     # A process that was stopped in the middle of a transaction must not hold its locks for ever: another is to take over from it.
     connection.execute("SET idle_in_transaction_session_timeout = '15s'")
     connection.commit()
+
+
+@contextmanager
+def driver_cursor(connection: Connection) -> Iterator[psycopg.Cursor[Any]]:
+    """A cursor of PostgreSQL's driver within a transaction, for COPY, which SQLAlchemy has no words for. Refusals come as elsewhere."""
+    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # the pool does not know whose it is
+    try:
+        with driver.cursor() as cursor:
+            yield cursor
+    except psycopg.IntegrityError:
+        raise
+    except psycopg.Error as exc:
+        if driver.broken:
+            connection.invalidate(exc)
+        raise _postgresql_refusal(exc) from exc
 
 
 def _translate(context: ExceptionContext) -> None:

@@ -9,12 +9,19 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
 
 from storage.bulk import insert_chunks, insert_renders
-from storage.clock import db_time, now
+from storage.clock import db_time
 from storage.rows import RenderOutcome, Settlement, dump
 from storage.states import TRANSITIONS, ChunkState, RenderState
 from storage.tables import attempts, campaigns, chunks, refusals
 
 STALE = "stale"
+
+LOCK = (
+    select(*(column for column in campaigns.c if column.name != "spec"), db_time().label("now"))
+    .where(campaigns.c.id.in_(bindparam("wanted", expanding=True)))
+    .order_by(campaigns.c.id)
+    .with_for_update()
+)
 
 RETURN = (
     update(chunks)
@@ -57,14 +64,15 @@ class Settling:
         with self._engine.begin() as connection:
             # Always a campaign before its chunks: two that lock them in different orders would wait for each other.
             wanted = sorted({s.campaign_id for s in settlements})
-            locked = select(campaigns).where(campaigns.c.id.in_(wanted)).order_by(campaigns.c.id).with_for_update()
-            known = {row.id: row for row in connection.execute(locked)}
+            known = {row.id: row for row in connection.execute(LOCK, {"wanted": wanted})}
+            if not known:
+                return []
+            time = next(iter(known.values())).now
             counted: list[Settlement] = []
             stale: list[Settlement] = []
             for s in settlements:
                 if s.campaign_id in known:
                     (counted if _return_chunk(connection, session, s) else stale).append(s)
-            time = now(connection)
             insert_renders(connection, [_render_row(s, o, time) for s in counted for o in s.outcomes])
             rows = [_attempt_row(s, time) for s in counted] + [_stale_row(s, time) for s in stale]
             if rows:

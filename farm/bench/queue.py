@@ -76,7 +76,7 @@ def _left_out() -> list[str]:
 
 def _engine(name: str, address: str, renders: int, folder: Path) -> Queues:
     """A million renders and ten, submitted; the million claimed and settled, after a small campaign that warms up."""
-    engine = open_database(address)
+    engine = open_database(address, looks_first=False)  # as the dispatcher does
     upgrade(engine)
     warm, million, ten = submit_apart(address, folder, [FEWEST, renders, 10 * renders])
     orm = orm_inserts_per_s(engine, min(ORM_RENDERS, renders))

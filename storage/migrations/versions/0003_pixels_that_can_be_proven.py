@@ -13,7 +13,9 @@ def upgrade() -> None:
     op.add_column("campaigns", sa.Column("encoding", sa.String(100), nullable=False, server_default="png"))
     op.add_column("campaigns", sa.Column("is_fresh", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("campaigns", sa.Column("numerics_class", sa.String(200)))
-    op.add_column("renders", sa.Column("sha256", sa.String(64)))
+    with op.batch_alter_table("renders") as table:
+        table.add_column(sa.Column("sha256", sa.String(64)))
+        table.drop_constraint("fk_renders_campaign_id", type_="foreignkey")
     op.create_table(
         "canaries",
         sa.Column("subject", sa.String(400), nullable=False),
