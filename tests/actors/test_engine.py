@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, png
-from actors.engine import BadRequest, Engine, ModelMissing
+from actors.engine import Engine
+from actors.errors import BadRequest, ModelMissing
 from actors.models import SEEDLING, find_model
 from actors.recipe import Group, Recipe
 from actors.schedulers import SCHEDULERS, scheduler_config
@@ -101,9 +102,9 @@ def test_pixels_are_those_of_the_plain_pipeline():
 def test_prompt_embeddings_are_computed_once(engine):
     hashes(engine, recipes(group()))
     (warm,) = engine.warm.values()
-    before = warm.embed.cache_info().misses
+    before = warm.embeddings.computed
     hashes(engine, recipes(group()))
-    assert warm.embed.cache_info().misses == before
+    assert warm.embeddings.computed == before
 
 
 @pytest.mark.parametrize("scheduler", ["ddim", "euler", "dpm++-2m", "unipc"])
