@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from actors.errors import BadRequest
 from actors.recipe import Adapter
 
 _KEPT = 8  # of a rank of 16, one takes 3 to 100 MB of the device's memory, by the model
-_LAYER = re.compile(r"(lora_A|down)\.weight$")  # one such tensor a layer, by whatever trainer
+_HALF = re.compile(r"(lora_A|lora_B|down|up)\.weight$")  # a layer has two such tensors, by whatever trainer
 
 
 class Adapters:
@@ -24,13 +25,13 @@ class Adapters:
     def __init__(self, pipe: Any) -> None:
         self._pipe = pipe
         self._loaded: OrderedDict[str, None] = OrderedDict()
-        self._used: tuple[Adapter, ...] = ()
+        self._used: tuple[Adapter, ...] | None = ()
 
     def use(self, adapters: Sequence[Adapter], paths: Sequence[str]) -> None:
         """Lay exactly these over the weights. Raises BadRequest, naming the file, where one is not what it is said to be."""
         if tuple(adapters) == self._used:
             return
-        self._used = ()
+        self._used = None  # until all is done: what fails halfway leaves others active
         for adapter, path in zip(adapters, paths, strict=True):
             if adapter.digest not in self._loaded:
                 self._load(adapter, adapter_file(Path(path)))
@@ -50,25 +51,27 @@ class Adapters:
         if _sha256(file) != adapter.digest:
             raise BadRequest(f"The adapter {file} has changed since the campaign was submitted: submit it under a new name.")
         try:
-            wanted = self._layers_in(file)
-            self._pipe.load_lora_weights(
-                str(file.parent), weight_name=file.name, adapter_name=adapter.digest, local_files_only=True, use_safetensors=True
-            )
+            wanted = self._halves_in(file)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)  # several at a time is what is meant here
+                self._pipe.load_lora_weights(
+                    str(file.parent), weight_name=file.name, adapter_name=adapter.digest, local_files_only=True, use_safetensors=True
+                )
         # Whatever it is that diffusers and peft stumble over, it is in the file: no other worker would do better.
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError, SafetensorError, OSError) as exc:
             self._pipe.delete_adapters(adapter.digest)
             reason = " ".join(str(exc).split())[:300]
             raise BadRequest(f"The adapter {file} does not fit a {type(self._pipe).__name__}: {reason}") from exc
-        found = self._layers_of(adapter.digest)
+        found = 2 * self._layers_of(adapter.digest)
         if found != wanted or not found:
             self._pipe.delete_adapters(adapter.digest)
             raise BadRequest(
-                f"The adapter {file} does not fit a {type(self._pipe).__name__}: of the {wanted} layers that it has, the model has {found}. "
-                "It was made for another model, or of another kind of adapter."
+                f"The adapter {file} does not fit a {type(self._pipe).__name__}: of its {wanted} tensors the model has room for {found}. "
+                "It was made for another model, or is another kind of adapter."
             )
 
-    def _layers_in(self, file: Path) -> int:
-        """How many layers a file has, once it is written the way that diffusers does."""
+    def _halves_in(self, file: Path) -> int:
+        """How many halves of layers a file has, once it is written the way that diffusers does."""
         with safe_open(file, framework="pt") as tensors:
             names = list(tensors.keys())
         if strange := sorted(name for name in names if "dora_scale" in name or "lora_magnitude_vector" in name):
@@ -77,11 +80,13 @@ class Adapters:
         answer = self._pipe.lora_state_dict(
             str(file.parent), weight_name=file.name, local_files_only=True, use_safetensors=True, return_lora_metadata=True, **unet
         )
-        return sum(bool(_LAYER.search(name)) for name in answer[0])
+        return sum(bool(_HALF.search(name)) for name in answer[0])
 
     def _layers_of(self, name: str) -> int:
         return sum(
-            isinstance(module, BaseTunerLayer) and name in getattr(module, "lora_A", ()) for model in self._models() for module in model.modules()
+            isinstance(module, BaseTunerLayer) and name in getattr(module, "lora_A", ())
+            for model in self._models()
+            for module in model.modules()
         )
 
     def _models(self) -> Iterator[Any]:

@@ -171,9 +171,10 @@ class Engine:
 
 
 def _new_scheduler(group: Group) -> Any:
-    """A fresh one for each batch: some keep a history of their steps."""
-    config = dict(group.scheduler_config)
-    return getattr(diffusers, config.pop("_class_name")).from_config(config)
+    """A fresh one for each batch: some keep a history of their steps. Of another scheduler's config it gets what it knows."""
+    kind = getattr(diffusers, group.scheduler_config["_class_name"])
+    known = inspect.signature(kind.__init__).parameters
+    return kind.from_config({name: value for name, value in group.scheduler_config.items() if name in known})
 
 
 def _to_pixels(images: Tensor) -> Pixels:

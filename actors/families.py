@@ -50,6 +50,7 @@ class Family:
     readers: tuple[Reader, ...] = ()
     """The first that a model has decides how long a prompt may be. What other encoders cut off, this one still reads."""
     takes_adapters: bool = True
+    has_previews: bool = True
     max_batch: int | None = None
 
 
@@ -151,7 +152,7 @@ def is_pipeline_module(name: str) -> bool:
 def _plain_family(pipeline: str) -> Family | None:
     """What the source of diffusers says of a pipeline: to import it would load torch, and whoever submits has no use for that."""
     call = _call_of(pipeline) if pipeline in _text_to_image_classes() and "Control" not in pipeline else None
-    if call is None or not _NEEDED <= call.keys() or "num_frames" in call:
+    if call is None or not call.keys() >= _NEEDED or "num_frames" in call:
         return None
     guidance = call.get("guidance_scale")
     return Family(
@@ -162,13 +163,15 @@ def _plain_family(pipeline: str) -> Family | None:
         schedulers=("own",),
         left_out=("safety_checker",),
         takes_adapters=False,
+        has_previews=False,
         max_batch=1,
     )
 
 
 def _pipelines_folder() -> Path:
     spec = importlib.util.find_spec("diffusers")
-    assert spec is not None and spec.origin is not None  # diffusers is one of the farm's own requirements
+    assert spec is not None  # diffusers is one of the farm's own requirements
+    assert spec.origin is not None
     return Path(spec.origin).parent / "pipelines"
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 from dataclasses import dataclass, field
@@ -79,7 +80,7 @@ def inspect_model(name: str, folder: Path) -> Model:
         pipeline=pipeline,
         batch=_BATCH.get(name, DEFAULT_BATCH),
         size=_native_size(name, folder, family, denoiser),
-        scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json", name),
+        scheduler_config=_scheduler_config(name, folder),
         guidance=guidance_of(family, denoiser),
         image_to_image=family.image_to_image,
     )
@@ -96,6 +97,16 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RequestError(f"The model {name} cannot be read: {path} is not a JSON object.")
     return value
+
+
+def _scheduler_config(name: str, folder: Path) -> dict[str, Any]:
+    """The scheduler's config as JSON can hold it: diffusers writes -Infinity where a clip is off, which is what it assumes anyway."""
+    config = read_json(folder / "scheduler" / "scheduler_config.json", name)
+    if config.get("lambda_min_clipped") == -math.inf:
+        del config["lambda_min_clipped"]
+    if endless := [key for key, value in config.items() if isinstance(value, float) and not math.isfinite(value)]:
+        raise RequestError(f"The model {name} cannot be used: {endless[0]} in scheduler/scheduler_config.json is no finite number.")
+    return config
 
 
 def _native_size(name: str, folder: Path, family: Family, denoiser: dict[str, Any]) -> tuple[int, int]:

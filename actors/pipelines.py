@@ -51,10 +51,11 @@ class Hand:
         if steps_made(group) < 1:
             raise BadRequest(f"Of {group.steps} steps a strength of {group.strength} leaves none: raise one of them.")
         for recipe in recipes:
-            if recipe.reference not in references:
+            picture = references.get(recipe.reference or "")
+            if picture is None:
                 raise BadRequest(f"The reference {recipe.reference} of a picture is not at hand.")
-            if (shape := references[recipe.reference].shape) != (group.height, group.width, 3):
-                raise BadRequest(f"The reference {recipe.reference} has the shape {shape}, not that of {group.width}x{group.height}.")
+            if picture.shape != (group.height, group.width, 3):
+                raise BadRequest(f"The reference {recipe.reference} has the shape {picture.shape}, not {(group.height, group.width, 3)}.")
 
     def check_prompt(self, text: str) -> None:
         """Raise PromptTooLong where a text encoder would cut it off."""
@@ -77,12 +78,13 @@ class Hand:
         if self.family.has_negative:
             negatives = _stacked([embed(recipe.negative, is_negative=True) for recipe in recipes])
             prompts |= {f"negative_{name}": tensor for name, tensor in negatives.items()}
+        begin: dict[str, Any]
         if group.strength is None:
             noise = self.noise(generators, group.width, group.height)
             begin = {"latents": noise.to(pipe.device, self.latents_dtype or self.denoiser.dtype)}
         else:
             begin = {"image": _images([references[recipe.reference or ""] for recipe in recipes]), "strength": group.strength}
-        # For schedulers that draw noise at every step, and for references.
+        # Generators are for schedulers that draw noise at every step, and for references.
         return pipe(**prompts, **begin, generator=generators, **self._options(pipe, group)).images
 
     def noise(self, generators: Sequence[torch.Generator], width: int, height: int) -> Tensor:
@@ -132,16 +134,18 @@ class Plain(Hand):
         except (TypeError, ValueError) as exc:
             raise BadRequest(f"The {self.family.pipeline} cannot paint this: {exc}") from exc
 
-    def decode(self, latents: Tensor, width: int, height: int) -> Tensor:
+    def decode(self, latents: Tensor, width: int, height: int) -> Tensor:  # noqa: ARG002
         raise BadRequest(f"The {self.family.pipeline} shows no previews: take `previews` out of the campaign.")
 
 
 class StableDiffusion(Hand):
-    load_options = {"requires_safety_checker": False}
+    load_options: Mapping[str, Any] = {"requires_safety_checker": False}
 
 
 class StableDiffusionXL(Hand):
-    load_options = {"add_watermarker": False}  # else it would depend on what else is installed whether pictures carry one
+    load_options: Mapping[str, Any] = {
+        "add_watermarker": False
+    }  # else it would depend on what else is installed whether pictures carry one
 
     def embed(self, text: str, *, is_negative: bool) -> Embedding:
         embeds, _, pooled, _ = self.pipe.encode_prompt(text, device=self.pipe.device, do_classifier_free_guidance=False)
@@ -188,7 +192,7 @@ class Flux(Hand):
 class PixArtSigma(Hand):
     # The pipeline's own cleaning depends on what else is installed; its bins would paint another size and scale it.
     # Its negative prompt is an empty one by default, which it would not take beside an embedding.
-    call_options = {"clean_caption": False, "use_resolution_binning": False, "negative_prompt": None}
+    call_options: Mapping[str, Any] = {"clean_caption": False, "use_resolution_binning": False, "negative_prompt": None}
 
     def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
         tokens = self.family.readers[0].tokens

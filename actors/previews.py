@@ -19,12 +19,15 @@ def watch_steps(scheduler: Any, on_step: Callable[[], None], see: Callable[[int,
             # Else it looks its place up by timestep. Where noise has no bound, Karras' first two steps round to one timestep, and it
             # takes the second for its place and falls off the end. A pipeline that begins later has said so.
             scheduler.set_begin_index(0)
-        output = step(model_output, timestep, sample, *args, **{**kwargs, "return_dict": True})
         done += 1
         if every and done % every == 0 and done < last:
+            output = step(model_output, timestep, sample, *args, **{**kwargs, "return_dict": True})
             see(done, _predicted_x0(scheduler, output, model_output, sample))
+            output = output if kwargs.get("return_dict", True) else output.to_tuple()
+        else:
+            output = step(model_output, timestep, sample, *args, **kwargs)
         on_step()
-        return output if kwargs.get("return_dict", True) else (output.prev_sample,)
+        return output
 
     scheduler.step = watched
 

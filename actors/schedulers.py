@@ -33,7 +33,11 @@ def scheduler_config(name: str, model_config: dict[str, Any]) -> dict[str, Any]:
 def _is_flow(model_config: dict[str, Any]) -> bool:
     """Whether a model was trained on straight paths from noise to picture, rather than on a noise schedule."""
     name = str(model_config.get("_class_name"))
-    return name.startswith("FlowMatch") or bool(model_config.get("use_flow_sigmas")) or model_config.get("prediction_type") == "flow_prediction"
+    return (
+        name.startswith("FlowMatch")
+        or bool(model_config.get("use_flow_sigmas"))
+        or model_config.get("prediction_type") == "flow_prediction"
+    )
 
 
 def _flow(class_name: str, model_config: dict[str, Any]) -> dict[str, Any]:

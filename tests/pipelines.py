@@ -5,9 +5,20 @@ from pathlib import Path
 
 import diffusers
 import torch
-from diffusers import AutoencoderDC, AutoencoderKL, DDIMScheduler, DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler
-from diffusers import FluxTransformer2DModel, PixArtTransformer2DModel, SanaTransformer2DModel, SD3Transformer2DModel, UNet2DConditionModel
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from diffusers import (
+    AutoencoderDC,
+    AutoencoderKL,
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FluxTransformer2DModel,
+    LCMScheduler,
+    PixArtTransformer2DModel,
+    SanaTransformer2DModel,
+    SD3Transformer2DModel,
+    UNet2DConditionModel,
+)
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -28,13 +39,13 @@ WIDTH = 32
 def save(pipeline: str, folder: Path) -> Path:
     """Save a tiny pipeline of that class into a folder; always the same weights."""
     torch.manual_seed(0)
-    BUILDERS[pipeline]().save_pretrained(folder)
+    (BUILDERS | PLAIN)[pipeline]().save_pretrained(folder)
     return folder
 
 
 def stable_diffusion() -> diffusers.DiffusionPipeline:
     return diffusers.StableDiffusionPipeline(
-        vae=_vae(), text_encoder=_clip(), tokenizer=_clip_tokenizer(), unet=_unet(cross_attention_dim=WIDTH), scheduler=DDIMScheduler(steps_offset=1, clip_sample=False),
+        vae=_vae(), text_encoder=_clip(), tokenizer=_clip_tokenizer(), unet=_unet(cross_attention_dim=WIDTH), scheduler=_ddim(),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
 
@@ -48,8 +59,8 @@ def stable_diffusion_xl() -> diffusers.DiffusionPipeline:
         use_linear_projection=True,
     )
     return diffusers.StableDiffusionXLPipeline(
-        vae=_vae(), text_encoder=_clip(), text_encoder_2=_clip(CLIPTextModelWithProjection), tokenizer=_clip_tokenizer(), tokenizer_2=_clip_tokenizer(),
-        unet=unet, scheduler=DDIMScheduler(steps_offset=1, clip_sample=False), add_watermarker=False,
+        vae=_vae(), text_encoder=_clip(), text_encoder_2=_clip(CLIPTextModelWithProjection), tokenizer=_clip_tokenizer(),
+        tokenizer_2=_clip_tokenizer(), unet=unet, scheduler=_ddim(), add_watermarker=False,
     )  # fmt: skip
 
 
@@ -100,11 +111,21 @@ def sana() -> diffusers.DiffusionPipeline:
         decoder_act_fns="silu", scaling_factor=0.41407,
     )  # fmt: skip
     config = Gemma2Config(
-        vocab_size=300, hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, head_dim=8
-    )
+        vocab_size=300, hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=8,
+    )  # fmt: skip
     scheduler = DPMSolverMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=3.0)
     tokenizer = _bytes_tokenizer(bos="<bos>", pad="<pad>", eos="<eos>")
-    return diffusers.SanaPipeline(tokenizer=tokenizer, text_encoder=Gemma2Model(config).eval(), vae=vae, transformer=transformer, scheduler=scheduler)
+    encoder = Gemma2Model(config).eval()
+    return diffusers.SanaPipeline(tokenizer=tokenizer, text_encoder=encoder, vae=vae, transformer=transformer, scheduler=scheduler)
+
+
+def latent_consistency() -> diffusers.DiffusionPipeline:
+    """One that the table of families does not have."""
+    return diffusers.LatentConsistencyModelPipeline(
+        vae=_vae(), text_encoder=_clip(), tokenizer=_clip_tokenizer(), unet=_unet(cross_attention_dim=WIDTH, time_cond_proj_dim=8),
+        scheduler=LCMScheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
 
 
 BUILDERS: dict[str, Callable[[], diffusers.DiffusionPipeline]] = {
@@ -115,11 +136,17 @@ BUILDERS: dict[str, Callable[[], diffusers.DiffusionPipeline]] = {
     "PixArtSigmaPipeline": pixart_sigma,
     "SanaPipeline": sana,
 }
+PLAIN = {"LatentConsistencyModelPipeline": latent_consistency}
+
+
+def _ddim() -> DDIMScheduler:
+    return DDIMScheduler(steps_offset=1, clip_sample=False)
 
 
 def _unet(**more) -> UNet2DConditionModel:
     return UNet2DConditionModel(
-        sample_size=16, in_channels=4, out_channels=4, block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=8, attention_head_dim=4,
+        sample_size=16, in_channels=4, out_channels=4, block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=8,
+        attention_head_dim=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **more,
     )  # fmt: skip
 
