@@ -5,6 +5,7 @@ import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,13 @@ class Adapters:
                 self._load(adapter, adapter_file(Path(path)))
             self._loaded[adapter.digest] = None
             self._loaded.move_to_end(adapter.digest)
+        while len(self._loaded) > max(_KEPT, len(adapters)):
+            self._delete(self._loaded.popitem(last=False)[0])  # before the choice, because peft makes one of its own when it deletes
         for model in self._models():
             set_adapter_layers(model, enabled=bool(adapters))
         if adapters:
             self._pipe.set_adapters([adapter.digest for adapter in adapters], [adapter.scale for adapter in adapters])
         self._used = tuple(adapters)
-        while len(self._loaded) > max(_KEPT, len(adapters)):
-            self._pipe.delete_adapters(self._loaded.popitem(last=False)[0])
 
     def _load(self, adapter: Adapter, file: Path) -> None:
         if not hasattr(self._pipe, "load_lora_weights"):
@@ -52,23 +53,26 @@ class Adapters:
             raise BadRequest(f"The adapter {file} has changed since the campaign was submitted: submit it under a new name.")
         try:
             wanted = self._halves_in(file)
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)  # several at a time is what is meant here
+            with _several_are_meant():
                 self._pipe.load_lora_weights(
                     str(file.parent), weight_name=file.name, adapter_name=adapter.digest, local_files_only=True, use_safetensors=True
                 )
         # Whatever it is that diffusers and peft stumble over, it is in the file: no other worker would do better.
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError, SafetensorError, OSError) as exc:
-            self._pipe.delete_adapters(adapter.digest)
+            self._delete(adapter.digest)
             reason = " ".join(str(exc).split())[:300]
             raise BadRequest(f"The adapter {file} does not fit a {type(self._pipe).__name__}: {reason}") from exc
         found = 2 * self._layers_of(adapter.digest)
         if found != wanted or not found:
-            self._pipe.delete_adapters(adapter.digest)
+            self._delete(adapter.digest)
             raise BadRequest(
                 f"The adapter {file} does not fit a {type(self._pipe).__name__}: of its {wanted} tensors the model has room for {found}. "
                 "It was made for another model, or is another kind of adapter."
             )
+
+    def _delete(self, digest: str) -> None:
+        with _several_are_meant():
+            self._pipe.delete_adapters(digest)
 
     def _halves_in(self, file: Path) -> int:
         """How many halves of layers a file has, once it is written the way that diffusers does."""
@@ -101,6 +105,15 @@ def adapter_file(path: Path) -> Path:
     if len(files) != 1 or files[0].suffix != ".safetensors" or not files[0].is_file():
         raise BadRequest(f"The adapter {path} is neither a .safetensors file nor a folder with exactly one.")
     return files[0]
+
+
+@contextmanager
+def _several_are_meant() -> Iterator[None]:
+    """Without peft's warnings of there being several adapters at a time, and of which it makes active when one is deleted."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
+        warnings.filterwarnings("ignore", "Adapter .* was active which is now deleted", UserWarning)
+        yield
 
 
 def _sha256(file: Path) -> str:

@@ -38,9 +38,7 @@ def _misfits(settings: Settings, expansion: Expansion) -> Iterator[tuple[str, st
     if settings.batch is not None and family.max_batch is not None and settings.batch > family.max_batch:
         yield (
             "batch",
-            (
-                f"a {family.pipeline} is painted through its plain call, one picture at a time: remove it, or make it {family.max_batch}."
-            ),
+            (f"a {family.pipeline} is painted through its plain call, one picture at a time: remove it, or make it {family.max_batch}."),
         )
     if settings.size is not None and any(side % family.multiple_of for side in settings.size):
         yield "size", _wrong_size(settings.size, model, family)

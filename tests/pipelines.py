@@ -1,5 +1,6 @@
 """Tiny pipelines with random weights, one function a family, made of the real classes: `save("FluxPipeline", folder)`."""
 
+import string
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from diffusers import (
     SD3Transformer2DModel,
     UNet2DConditionModel,
 )
-from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -26,14 +26,16 @@ from transformers import (
     CLIPTokenizer,
     Gemma2Config,
     Gemma2Model,
-    PreTrainedTokenizerFast,
+    GemmaTokenizerFast,
     T5Config,
     T5EncoderModel,
+    T5TokenizerFast,
 )
 
 from actors.models import SEEDLING
 
 WIDTH = 32
+LETTERS = string.printable.strip()
 
 
 def save(pipeline: str, folder: Path) -> Path:
@@ -111,11 +113,11 @@ def sana() -> diffusers.DiffusionPipeline:
         decoder_act_fns="silu", scaling_factor=0.41407,
     )  # fmt: skip
     config = Gemma2Config(
-        vocab_size=300, hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=1, num_attention_heads=2,
+        vocab_size=128, hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=1, num_attention_heads=2,
         num_key_value_heads=1, head_dim=8,
     )  # fmt: skip
     scheduler = DPMSolverMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=3.0)
-    tokenizer = _bytes_tokenizer(bos="<bos>", pad="<pad>", eos="<eos>")
+    tokenizer = _gemma_tokenizer()
     encoder = Gemma2Model(config).eval()
     return diffusers.SanaPipeline(tokenizer=tokenizer, text_encoder=encoder, vae=vae, transformer=transformer, scheduler=scheduler)
 
@@ -174,23 +176,15 @@ def _clip_tokenizer() -> CLIPTokenizer:
 
 
 def _t5(width: int = WIDTH) -> T5EncoderModel:
-    return T5EncoderModel(T5Config(vocab_size=300, d_model=width, d_kv=8, d_ff=2 * width, num_layers=1, num_heads=2)).eval()
+    return T5EncoderModel(T5Config(vocab_size=128, d_model=width, d_kv=8, d_ff=2 * width, num_layers=1, num_heads=2)).eval()
 
 
-def _t5_tokenizer() -> PreTrainedTokenizerFast:
-    return _bytes_tokenizer(pad="<pad>", eos="</s>")
+def _t5_tokenizer() -> T5TokenizerFast:
+    """A token a letter."""
+    vocab = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), *((letter, -3.0) for letter in LETTERS)]
+    return T5TokenizerFast(vocab=vocab, extra_ids=0, model_max_length=512)
 
 
-def _bytes_tokenizer(*, pad: str, eos: str, bos: str | None = None) -> PreTrainedTokenizerFast:
-    """A token a byte, with what the family puts around a prompt."""
-    ends = [token for token in (pad, eos, bos) if token]
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    tokenizer.train_from_iterator([], trainers.BpeTrainer(special_tokens=ends, initial_alphabet=alphabet, show_progress=False))
-    first, last = (f"{bos} ", "") if bos else ("", f" {eos}")
-    around = bos or eos
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{first}$A{last}", special_tokens=[(around, tokenizer.token_to_id(around))]
-    )
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=pad, eos_token=eos, bos_token=bos, model_max_length=512)
+def _gemma_tokenizer() -> GemmaTokenizerFast:
+    tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "▁", *LETTERS]
+    return GemmaTokenizerFast(vocab={token: k for k, token in enumerate(tokens)}, merges=[])

@@ -71,7 +71,7 @@ def test_few_adapters_are_kept_and_a_folder_with_one_file_is_an_adapter(engine, 
     files = [save_adapter(path, tmp_path / f"many{k}" / "one.safetensors", seed=k) for k in range(_KEPT + 2)]
     painted = []
     for file in [*files, files[0]]:
-        batch, how = with_adapters(path, file, steps=1)
+        batch, _ = with_adapters(path, file, steps=1)
         painted.append(hashes(engine, batch[:1], path, adapter_paths=[str(file.parent)]))
     assert painted[0] == painted[-1]
     (warm,) = engine.warm.values()
