@@ -18,8 +18,8 @@ from actors.adapters import Adapters
 from actors.embeddings import Embeddings
 from actors.encode import Pixels
 from actors.errors import BadRequest, ModelMissing
-from actors.families import family_of
-from actors.models import weights_digest
+from actors.families import Family, family_of
+from actors.models import read_json, weights_digest
 from actors.pipelines import Embedding, Hand, hand_of, steps_made
 from actors.previews import watch_steps
 from actors.recipe import Group, Recipe
@@ -157,17 +157,23 @@ class Engine:
         if family is None:
             raise BadRequest(f"The diffusers of {platform.node()} has no text-to-image pipeline {group.pipeline}.")
         kind = getattr(diffusers, family.pipeline)
-        takes = inspect.signature(kind.__init__).parameters
         pipe = kind.from_pretrained(
             folder,
             dtype=DTYPES[group.dtype],
             use_safetensors=True,
             local_files_only=True,
-            **{name: None for name in family.left_out if name in takes},
+            **dict.fromkeys(_left_out(kind, family, folder)),
             **hand_of(family).load_options,
         ).to(self.device)
         pipe.set_progress_bar_config(disable=True)
         return Warm(hand=hand_of(family)(family, pipe), embeddings=Embeddings(), adapters=Adapters(pipe))
+
+
+def _left_out(kind: Any, family: Family, folder: str) -> set[str]:
+    """The components that a pipeline would ask for and is not to have: those that its family never needs, and those that a model lacks."""
+    index = read_json(Path(folder) / "model_index.json", folder)
+    lacking = {name for name, origin in index.items() if isinstance(origin, list) and origin[0] is None}
+    return (lacking | set(family.left_out)) & inspect.signature(kind.__init__).parameters.keys()
 
 
 def _new_scheduler(group: Group) -> Any:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from actors.encode import Pixels
 from actors.errors import BadRequest, PromptTooLong
-from actors.families import Family
+from actors.families import Family, guidance_of
 from actors.recipe import Group, Recipe
 
 Embedding = dict[str, Tensor]
@@ -44,18 +44,12 @@ class Hand:
     def check(self, recipes: Sequence[Recipe], references: Mapping[str, Pixels]) -> None:
         """Raise BadRequest where it can be told before the device has done anything that a recipe cannot be painted."""
         group, family = recipes[0].group, self.family
-        if group.strength is None:
-            return
-        if family.image_to_image is None:
-            raise BadRequest(f"{family.name} cannot begin from a reference: take `reference` out of the campaign.")
-        if steps_made(group) < 1:
-            raise BadRequest(f"Of {group.steps} steps a strength of {group.strength} leaves none: raise one of them.")
-        for recipe in recipes:
-            picture = references.get(recipe.reference or "")
-            if picture is None:
-                raise BadRequest(f"The reference {recipe.reference} of a picture is not at hand.")
-            if picture.shape != (group.height, group.width, 3):
-                raise BadRequest(f"The reference {recipe.reference} has the shape {picture.shape}, not {(group.height, group.width, 3)}.")
+        if not family.has_negative and any(recipe.negative for recipe in recipes):
+            raise BadRequest(f"{family.name} takes no negative prompt: take `negative` out of the campaign.")
+        if group.guidance is not None and guidance_of(family, self._denoiser_config) is None:
+            raise BadRequest(f"This {family.pipeline} has no guidance: take it out of the campaign.")
+        if group.strength is not None:
+            self._check_references(recipes, group.strength, references)
 
     def check_prompt(self, text: str) -> None:
         """Raise PromptTooLong where a text encoder would cut it off."""
@@ -65,6 +59,19 @@ class Hand:
                 if tokens > room:
                     raise PromptTooLong(text, tokens, room)
                 return
+
+    def _check_references(self, recipes: Sequence[Recipe], strength: float, references: Mapping[str, Pixels]) -> None:
+        group = recipes[0].group
+        if self.family.image_to_image is None:
+            raise BadRequest(f"{self.family.name} cannot begin from a reference: take `reference` out of the campaign.")
+        if steps_made(group) < 1:
+            raise BadRequest(f"Of {group.steps} steps a strength of {strength} leaves none: raise one of them.")
+        for recipe in recipes:
+            picture = references.get(recipe.reference or "")
+            if picture is None:
+                raise BadRequest(f"The reference {recipe.reference} of a picture is not at hand.")
+            if picture.shape != (group.height, group.width, 3):
+                raise BadRequest(f"The reference {recipe.reference} has the shape {picture.shape}, not {(group.height, group.width, 3)}.")
 
     def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002  # some families read the two differently
         return {"prompt_embeds": self.pipe.encode_prompt(text, self.pipe.device, 1, False)[0]}
@@ -102,6 +109,11 @@ class Hand:
     @property
     def denoiser(self) -> Any:
         return getattr(self.pipe, self.family.denoiser)
+
+    @property
+    def _denoiser_config(self) -> Mapping[str, Any]:
+        denoiser = getattr(self.pipe, self.family.denoiser, None)  # not every pipeline without a row has one of that name
+        return {} if denoiser is None else denoiser.config
 
     @cached_property
     def _from_reference(self) -> Any:

@@ -1,5 +1,7 @@
 """Every family of pipelines, painted for real with tiny random weights: seeds that repeat, and what each takes."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +15,7 @@ from actors.models import find_model
 from actors.pipelines import HANDS
 from actors.recipe import Group, Recipe
 from actors.schedulers import SCHEDULERS, scheduler_config
-from tests.pipelines import BUILDERS, save
+from tests.pipelines import BUILDERS, PLAIN, save
 
 NAMES = [family.pipeline for family in FAMILIES]
 
@@ -90,8 +92,12 @@ def test_negative_prompts_and_guidance_count_where_the_family_has_them(engine, f
     batch = recipes(group(path))
     base = hashes(engine, batch, path)
     assert set(hashes(engine, recipes(group(path, guidance=2.0)), path)).isdisjoint(base)
-    differ = hashes(engine, recipes(batch[0].group, negative="a grain"), path) != base
-    assert differ == family.has_negative
+    negative = recipes(batch[0].group, negative="a grain")
+    if family.has_negative:
+        assert set(hashes(engine, negative, path)).isdisjoint(base)
+    else:
+        with pytest.raises(BadRequest, match="takes no negative prompt"):
+            engine.paint(negative, str(path))
 
 
 @pytest.mark.parametrize("pipeline", NAMES)
@@ -128,6 +134,27 @@ def test_a_prompt_that_would_be_cut_off_is_refused(engine, folder, pipeline):
 
 def test_every_scheduler_is_one_of_some_family():
     assert {name for family in FAMILIES for name in family.schedulers} | {"own"} == set(SCHEDULERS)
+
+
+def test_any_other_pipeline_is_painted_through_its_plain_call(engine, folder):
+    path = folder(*PLAIN)
+    batch = recipes(group(path, batch=1))
+    painted = [hashes(engine, [recipe], path) for recipe in batch]
+    assert len({pixels for (pixels,) in painted}) == 3
+    assert hashes(Engine(device="cpu", threads=1), batch[1:2], path) == painted[1]
+    with pytest.raises(BadRequest, match="takes no negative prompt"):
+        engine.paint(recipes(batch[0].group, negative="a grain")[:1], str(path))
+
+
+def test_stable_diffusion_3_without_t5_reads_as_much_as_clip_does(engine, tmp_path):
+    path = save("StableDiffusion3Pipeline", tmp_path / "model")
+    index = json.loads((path / "model_index.json").read_text())
+    (path / "model_index.json").write_text(json.dumps(index | {"text_encoder_3": [None, None], "tokenizer_3": [None, None]}))
+    for part in ("text_encoder_3", "tokenizer_3"):
+        shutil.rmtree(path / part)
+    assert_pictures_stand_alone(engine, recipes(group(path)), path)
+    with pytest.raises(PromptTooLong, match="the model reads 48"):
+        engine.paint(recipes(group(path), prompt="a red mug " * 20), str(path))
 
 
 # --- references ---
