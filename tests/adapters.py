@@ -7,7 +7,7 @@ import torch
 from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 
-_TARGETS = ["to_q", "to_k", "to_v", "q_proj", "v_proj"]
+_TARGETS = ["to_q", "to_k", "to_v", "q_proj", "k_proj", "v_proj", "out_proj"]
 
 
 def save_adapter(model: Path, file: Path, *, seed: int = 0, rank: int = 4, text: bool = False) -> Path:

@@ -142,3 +142,22 @@ def test_an_adapter_that_changed_or_that_nothing_can_use_is_refused(engine, fold
         batch = recipes(group(folder(pipeline), adapters=(Adapter(digest=digest, scale=1.0),)))
         with pytest.raises(BadRequest, match=words):
             engine.paint(batch, str(folder(pipeline)), adapter_paths=[str(file)])
+
+
+def test_an_adapter_as_kohya_writes_it_is_the_same_adapter(engine, folder, tmp_path):  # noqa: F811
+    path = folder(SD)
+    file = save_adapter(path, tmp_path / "a.safetensors", rank=4, text=True)
+    renamed = {}
+    for name, value in load_file(file).items():
+        part, _, rest = name.partition(".")
+        layer, _, half = rest.partition(".lora_")
+        layer = layer if part == "unet" else f"text_model.{layer.removeprefix('text_model.')}"
+        kohya = f"lora_{'unet' if part == 'unet' else 'te'}_{layer.replace('.', '_')}"
+        renamed[f"{kohya}.lora_{'down' if half.startswith('A') else 'up'}.weight"] = value
+        renamed[f"{kohya}.alpha"] = torch.tensor(4.0)
+    save_file(renamed, tmp_path / "kohya.safetensors")
+    painted = []
+    for each in (file, tmp_path / "kohya.safetensors"):
+        batch, how = with_adapters(path, each)
+        painted.append(hashes(engine, batch, path, **how))
+    assert painted[0] == painted[1]
