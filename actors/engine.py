@@ -1,51 +1,43 @@
 """Paints one batch with plain torch and diffusers. No Ray, no files written, no queue."""
 
+import inspect
 import platform
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import diffusers
 import torch
-from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
+from actors.adapters import Adapters
+from actors.embeddings import Embeddings
 from actors.encode import Pixels
-from actors.models import weights_digest
+from actors.errors import BadRequest, ModelMissing
+from actors.families import Family, family_of
+from actors.models import read_json, weights_digest
+from actors.pipelines import Embedding, Hand, hand_of, steps_made
+from actors.previews import watch_steps
 from actors.recipe import Group, Recipe
-from storage.errors import SeedbedError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_PROMPTS_KEPT = 512  # 120 MB of Stable Diffusion's, of the device's own memory
 _PIPELINES_KEPT = 2
 
 
-class BadRequest(SeedbedError):
-    """No worker can ever paint this."""
-
-
-class ModelMissing(SeedbedError):
-    """The model is not on this worker; it may be on another."""
-
-
-class PromptTooLong(BadRequest):
-    """A prompt would be cut off; `text` is it."""
-
-    def __init__(self, text: str, tokens: int, room: int) -> None:
-        super().__init__(f"A prompt has {tokens} tokens and the model reads {room}: shorten {text[:80]!r}.")
-        self.text = text
+NO_REFERENCES: Mapping[str, Pixels] = MappingProxyType({})
 
 
 @dataclass
 class Warm:
-    """A pipeline in memory, and its text encoder's answers so far."""
+    """A pipeline in memory, its text encoders' answers so far, and its adapters."""
 
-    pipe: Any  # a diffusers pipeline: its methods are not typed
-    embed: Callable[[str], Tensor]
+    hand: Hand
+    embeddings: Embeddings
+    adapters: Adapters
 
 
 @dataclass(frozen=True)
@@ -81,22 +73,32 @@ class Engine:
         return f"{self.device.type}:{hardware}:torch-{torch.__version__}:diffusers-{diffusers.__version__}"
 
     def paint(
-        self, recipes: Sequence[Recipe], folder: str, previews_every: int | None = None, *, on_step: Callable[[], None] = lambda: None
+        self,
+        recipes: Sequence[Recipe],
+        folder: str,
+        previews_every: int | None = None,
+        *,
+        references: Mapping[str, Pixels] = NO_REFERENCES,
+        adapter_paths: Sequence[str] = (),
+        on_step: Callable[[], None] = lambda: None,
     ) -> Painted:
         """Paint up to a batch of recipes of one group; a short batch is padded to its shape. `on_step` is called after each step.
 
-        Raises BadRequest where the model or a prompt cannot be used, torch.OutOfMemoryError where the device is too small.
+        `references` are, by digest, the pictures that recipes begin from, of the group's size; `adapter_paths` the files of its
+        adapters, in the same order. Raises BadRequest where the model, a prompt or an adapter cannot be used,
+        torch.OutOfMemoryError where the device is too small.
         """
         torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
         group = recipes[0].group
         started = time.perf_counter()
         warm = self._warm(group, folder)
+        warm.adapters.use(group.adapters, adapter_paths)
         loaded = time.perf_counter()
         padded = [*recipes, *[recipes[-1]] * (group.batch - len(recipes))]
         on_step()
-        images, seen = self._denoise(warm, group, padded, previews_every, on_step)
+        images, seen = self._denoise(warm, padded, references, previews_every, on_step)
         if images.shape != (group.batch, 3, group.height, group.width):
-            raise ValueError(f"The model made pictures of the shape {tuple(images.shape)}, not of {group.width}x{group.height}.")
+            raise BadRequest(f"The model makes pictures of the shape {tuple(images.shape)}, not of {group.width}x{group.height}.")
         good = torch.isfinite(images).flatten(1).all(1) & (images.flatten(1).amax(1) > images.flatten(1).amin(1))
         arrays, fine = _to_pixels(images), good.tolist()
         return Painted(
@@ -114,35 +116,28 @@ class Engine:
 
     @torch.inference_mode()
     def _denoise(
-        self, warm: Warm, group: Group, recipes: Sequence[Recipe], previews_every: int | None, on_step: Callable[[], None]
+        self,
+        warm: Warm,
+        recipes: Sequence[Recipe],
+        references: Mapping[str, Pixels],
+        previews_every: int | None,
+        on_step: Callable[[], None],
     ) -> tuple[Tensor, dict[int, Tensor]]:
-        pipe = warm.pipe
-        pipe.scheduler = _new_scheduler(group)
-        generators = [torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes]
-        shape = (1, pipe.unet.config.in_channels, group.height // pipe.vae_scale_factor, group.width // pipe.vae_scale_factor)
-        latents = torch.cat([torch.randn(shape, generator=g, dtype=torch.float32) for g in generators])
+        hand, group = warm.hand, recipes[0].group
+        hand.check(recipes, references)
+        scheduler = _new_scheduler(group)
         seen: dict[int, Tensor] = {}
+        watch_steps(scheduler, on_step, lambda step, x0: seen.update({step: x0}), every=previews_every, last=steps_made(group))
 
-        def after_step(_pipe: Any, _step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            on_step()
-            return tensors
+        def embed(text: str, *, is_negative: bool) -> Embedding:
+            def compute() -> Embedding:
+                hand.check_prompt(text)
+                return hand.embed(text, is_negative=is_negative)
 
-        if previews_every:
-            _watch_steps(pipe.scheduler, lambda step, x0: seen.update({step: x0}), every=previews_every, last=group.steps)
-        images = pipe(
-            prompt_embeds=torch.cat([warm.embed(recipe.prompt) for recipe in recipes]),
-            negative_prompt_embeds=torch.cat([warm.embed(recipe.negative) for recipe in recipes]),
-            latents=latents.to(self.device, DTYPES[group.dtype]),
-            generator=generators,  # for schedulers that draw noise at every step
-            num_inference_steps=group.steps,
-            guidance_scale=group.guidance,
-            width=group.width,
-            height=group.height,
-            output_type="pt",
-            callback_on_step_end=after_step,
-            callback_on_step_end_tensor_inputs=[],
-        ).images
-        return images, {step: _decode(pipe, x0) for step, x0 in seen.items()}
+            return warm.embeddings.get((text, is_negative, group.adapters), compute)  # an adapter may change what a text encoder says
+
+        images = hand.paint(group, recipes, embed, scheduler, references)
+        return images, {step: hand.decode(x0, group.width, group.height) for step, x0 in seen.items()}
 
     def _warm(self, group: Group, folder: str) -> Warm:
         key = (group.model, group.dtype)
@@ -158,33 +153,34 @@ class Engine:
             raise ModelMissing(f"The model folder {folder} is missing on {platform.node()}.")
         if weights_digest(Path(folder)) != group.model:
             raise BadRequest(f"The weights in {folder} have changed since the campaign was submitted: submit it under a new name.")
-        pipe = StableDiffusionPipeline.from_pretrained(
+        family = family_of(group.pipeline)
+        if family is None:
+            raise BadRequest(f"The diffusers of {platform.node()} has no text-to-image pipeline {group.pipeline}.")
+        kind = getattr(diffusers, family.pipeline)
+        pipe = kind.from_pretrained(
             folder,
-            torch_dtype=DTYPES[group.dtype],
+            dtype=DTYPES[group.dtype],
             use_safetensors=True,
             local_files_only=True,
-            safety_checker=None,
-            requires_safety_checker=False,
+            **dict.fromkeys(_left_out(kind, family, folder)),
+            **hand_of(family).load_options,
         ).to(self.device)
         pipe.set_progress_bar_config(disable=True)
+        return Warm(hand=hand_of(family)(family, pipe), embeddings=Embeddings(), adapters=Adapters(pipe))
 
-        @lru_cache(maxsize=_PROMPTS_KEPT)
-        @torch.inference_mode()
-        def embed(text: str) -> Tensor:
-            """[1, tokens, width]: always at this one shape, so that a prompt's numbers never depend on its neighbours."""
-            tokens, room = len(pipe.tokenizer(text).input_ids), pipe.tokenizer.model_max_length
-            if tokens > room:
-                raise PromptTooLong(text, tokens, room)
-            embedding: Tensor = pipe.encode_prompt(text, self.device, 1, False)[0]
-            return embedding
 
-        return Warm(pipe=pipe, embed=embed)
+def _left_out(kind: Any, family: Family, folder: str) -> set[str]:
+    """The components that a pipeline would ask for and is not to have: those that its family never needs, and those that a model lacks."""
+    index = read_json(Path(folder) / "model_index.json", folder)
+    lacking = {name for name, origin in index.items() if isinstance(origin, list) and origin[0] is None}
+    return (lacking | set(family.left_out)) & inspect.signature(kind.__init__).parameters.keys()
 
 
 def _new_scheduler(group: Group) -> Any:
-    """A fresh one for each batch: some keep a history of their steps."""
-    config = dict(group.scheduler_config)
-    return getattr(diffusers, config.pop("_class_name")).from_config(config)
+    """A fresh one for each batch: some keep a history of their steps. Of another scheduler's config it gets what it knows."""
+    kind = getattr(diffusers, group.scheduler_config["_class_name"])
+    known = inspect.signature(kind.__init__).parameters
+    return kind.from_config({name: value for name, value in group.scheduler_config.items() if name in known})
 
 
 def _to_pixels(images: Tensor) -> Pixels:
@@ -192,37 +188,3 @@ def _to_pixels(images: Tensor) -> Pixels:
     clean = torch.nan_to_num(images.float()).clamp(0, 1)
     array: Pixels = (clean * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return array
-
-
-def _decode(pipe: Any, latents: Tensor) -> Tensor:
-    images = pipe.vae.decode(latents.to(pipe.vae.dtype) / pipe.vae.config.scaling_factor).sample
-    return images / 2 + 0.5
-
-
-def _watch_steps(scheduler: Any, see: Callable[[int, Tensor], None], *, every: int, last: int) -> None:
-    """Show `see` the predicted x0 at every n-th step but the last. The scheduler's own numbers are read, never changed."""
-    step = scheduler.step
-    done = 0
-
-    @wraps(step)
-    def watched(model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
-        nonlocal done
-        output = step(model_output, timestep, sample, *args, **{**kwargs, "return_dict": True})
-        done += 1
-        if done % every == 0 and done < last:
-            see(done, _predicted_x0(scheduler, output, model_output, sample))
-        return (output.prev_sample,)
-
-    scheduler.step = watched
-
-
-def _predicted_x0(scheduler: Any, output: Any, model_output: Tensor, sample: Tensor) -> Tensor:
-    known: Tensor | None = getattr(output, "pred_original_sample", None)
-    if known is not None:
-        return known
-    # The multistep solvers do not give it away; this is its definition at the step just made.
-    alpha, sigma = scheduler._sigma_to_alpha_sigma_t(scheduler.sigmas[scheduler.step_index - 1])
-    kind = scheduler.config.prediction_type
-    if kind == "v_prediction":
-        return alpha * sample - sigma * model_output
-    return model_output if kind == "sample" else (sample - sigma * model_output) / alpha

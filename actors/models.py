@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 from dataclasses import dataclass, field
@@ -12,16 +13,18 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 
+from actors.families import FAMILIES, Family, family_of, guidance_of, is_known, is_pipeline_module
 from storage.errors import RequestError
 
 SEEDLING = Path(__file__).parent / "seedling" / "model"
-PIPELINES = ("StableDiffusionPipeline",)
 _HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[\w./-]+)")
 _READ_BY_PIPELINES = ("*.safetensors", "*.json", "*.txt")
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+_LIBRARIES = {"diffusers", "transformers"}  # whose classes a pipeline may be made of: any other name means code that comes with the model
 # Measured on CPU with one thread: seedling paints 0.42, 0.31, 0.28, 0.28, 0.29 s a picture in shapes 1, 2, 4, 8, 16.
 _BATCH = {"seedling": 4}
 DEFAULT_BATCH = 1
+_PLAIN_SIZE = (1024, 1024)  # of pipelines that have no row of their own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,10 @@ class Model:
     batch: int
     size: tuple[int, int]
     scheduler_config: dict[str, Any] = field(repr=False)
+    guidance: float | None = 5.0
+    """What a campaign gets that names none; None where the model has no guidance."""
+    image_to_image: str | None = None
+    """The class that begins from a picture, where the model has one."""
 
 
 def find_model(name: str) -> Model:
@@ -57,18 +64,25 @@ def inspect_model(name: str, folder: Path) -> Model:
     """Look at a diffusers folder without loading it."""
     index = read_json(folder / "model_index.json", name)
     pipeline = str(index.get("_class_name"))
-    if pipeline not in PIPELINES:
-        raise RequestError(f"The model {name} is a {pipeline}; those that can be painted are {', '.join(PIPELINES)}.")
-    for component in ("unet", "vae", "text_encoder"):
-        _require_weights(name, folder / component)
+    family = family_of(pipeline)
+    if family is None:
+        known = ", ".join(row.pipeline for row in FAMILIES)
+        raise RequestError(
+            f"The model {name} is a {pipeline}, which is no text-to-image pipeline of diffusers: "
+            f"those that can be painted with are {known}, and others that need nothing but a prompt."
+        )
+    _check_components(name, folder, index, family)
+    denoiser = read_json(folder / family.denoiser / "config.json", name) if is_known(family) else {}
     return Model(
         name=name,
         folder=str(folder),
         digest=weights_digest(folder),
         pipeline=pipeline,
         batch=_BATCH.get(name, DEFAULT_BATCH),
-        size=_native_size(folder, name),
-        scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json", name),
+        size=_native_size(name, folder, family, denoiser),
+        scheduler_config=_scheduler_config(name, folder),
+        guidance=guidance_of(family, denoiser),
+        image_to_image=family.image_to_image,
     )
 
 
@@ -85,10 +99,23 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
     return value
 
 
-def _native_size(folder: Path, name: str) -> tuple[int, int]:
+def _scheduler_config(name: str, folder: Path) -> dict[str, Any]:
+    """The scheduler's config as JSON can hold it: diffusers writes -Infinity where a clip is off, which is what it assumes anyway."""
+    config = read_json(folder / "scheduler" / "scheduler_config.json", name)
+    if config.get("lambda_min_clipped") == -math.inf:
+        del config["lambda_min_clipped"]
+    if endless := [key for key, value in config.items() if isinstance(value, float) and not math.isfinite(value)]:
+        raise RequestError(f"The model {name} cannot be used: {endless[0]} in scheduler/scheduler_config.json is no finite number.")
+    return config
+
+
+def _native_size(name: str, folder: Path, family: Family, denoiser: dict[str, Any]) -> tuple[int, int]:
     """Width and height that the model was trained at, in pixels."""
-    latent = read_json(folder / "unet" / "config.json", name).get("sample_size", 64)
-    levels = len(read_json(folder / "vae" / "config.json", name).get("block_out_channels", [0] * 4))
+    if not is_known(family):
+        return _PLAIN_SIZE
+    vae = read_json(folder / "vae" / "config.json", name)
+    levels = len(vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [0] * 4)
+    latent = denoiser.get("sample_size") or family.sample_size
     height, width = latent if isinstance(latent, list) else (latent, latent)
     return int(width) * 2 ** (levels - 1), int(height) * 2 ** (levels - 1)
 
@@ -104,7 +131,26 @@ def weights_digest(folder: Path) -> str:
     return total.hexdigest()
 
 
+def _check_components(name: str, folder: Path, index: dict[str, Any], family: Family) -> None:
+    """Refuse what would run code when it is loaded, and what is not there."""
+    for component in family.weights:
+        _require_weights(name, folder / component)
+    for component, origin in index.items():
+        if component in family.left_out or not isinstance(origin, list) or origin[0] is None:
+            continue
+        if origin[0] not in _LIBRARIES and not is_pipeline_module(origin[0]):
+            raise RequestError(f"The model {name} needs code of its own for {component} ({origin[0]}): only models without can be used.")
+        _check_files(name, folder / component)
+
+
 def _require_weights(name: str, component: Path) -> None:
+    _check_files(name, component)
+    if not any(component.glob("*.safetensors")):
+        raise RequestError(f"The model {name} has no weights in {component.name}/: a *.safetensors file is expected in {component}.")
+
+
+def _check_files(name: str, component: Path) -> None:
+    """Refuse weights that are cut off, and pickles that nothing else stands beside."""
     weights = sorted(component.glob("*.safetensors"))
     for path in weights:
         try:
@@ -112,14 +158,11 @@ def _require_weights(name: str, component: Path) -> None:
                 pass
         except (SafetensorError, OSError) as exc:
             raise RequestError(f"The model {name} has weights that cannot be read: {path} is no whole safetensors file ({exc}).") from exc
-    if weights:
-        return
-    if component.is_dir() and any(path.suffix in _PICKLES for path in component.iterdir()):
+    if not weights and component.is_dir() and any(path.suffix in _PICKLES for path in component.iterdir()):
         raise RequestError(
             f"The model {name} has only pickled weights in {component.name}/, which can run code when they are read: "
             f"save it again with `pipeline.save_pretrained(folder, safe_serialization=True)`."
         )
-    raise RequestError(f"The model {name} has no weights in {component.name}/: a *.safetensors file is expected in {component}.")
 
 
 def _fetch(repo: str, revision: str) -> Path:

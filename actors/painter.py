@@ -12,7 +12,8 @@ import torch
 import transformers
 
 from actors import encode
-from actors.engine import BadRequest, Engine, Painted, PromptTooLong
+from actors.engine import Engine, Painted
+from actors.errors import BadRequest, PromptTooLong
 from actors.jobs import ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key
 from actors.recipe import Json
 from actors.resting import RestingEngine

@@ -37,7 +37,8 @@ class Group:
     model: str  # digest of the weights
     pipeline: str
     steps: int
-    guidance: float
+    guidance: float | None = None
+    """None where the model has none."""
     scheduler: str
     scheduler_config: Json
     width: int
@@ -89,8 +90,9 @@ class Recipe:
     def parameters(self, model_name: str) -> str:
         """The recipe as the `parameters` text that many picture browsers read."""
         g = self.group
+        guidance = "" if g.guidance is None else f"CFG scale: {g.guidance}, "
         return (
             f"{self.prompt}\nNegative prompt: {self.negative}\n"
-            f"Steps: {g.steps}, Sampler: {g.scheduler}, CFG scale: {g.guidance}, Seed: {self.seed}, "
+            f"Steps: {g.steps}, Sampler: {g.scheduler}, {guidance}Seed: {self.seed}, "
             f"Size: {g.width}x{g.height}, Model hash: {g.model[:10]}, Model: {model_name}"
         )

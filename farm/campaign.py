@@ -57,13 +57,13 @@ Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
 
 
 class Settings(BaseModel):
-    """What a campaign may set for all its renders, or vary. Size and batch are the model's own where it does not."""
+    """What a campaign may set for all its renders, or vary. What is None is the model's own."""
 
     model_config = _STRICT
 
     steps: Steps = 20
-    guidance: Guidance = 5.0
-    scheduler: Scheduler = "ddim"
+    guidance: Guidance | None = None
+    scheduler: Scheduler | None = None
     size: Size | None = None
     batch: Batch | None = None
     dtype: Dtype = "float32"

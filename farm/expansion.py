@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
+from actors.families import Family, family_of
 from actors.models import Model
 from actors.recipe import Group, canonical_json
 from actors.schedulers import scheduler_config
@@ -21,6 +22,7 @@ from farm.campaign import SETTINGS, Campaign, DerivedSeeds, Settings
 from farm.document import DocumentError, Problem
 from farm.seeds import derived_seed
 from farm.template import Template
+from storage.errors import RequestError
 
 _SKIP_STATES = 100_000
 _SLUG = 60
@@ -82,6 +84,13 @@ class Expansion:
         self.group = lru_cache(maxsize=256)(self._group)
 
     @cached_property
+    def family(self) -> Family:
+        family = family_of(self.model.pipeline)
+        if family is None:
+            raise RequestError(f"This version cannot paint with a {self.model.pipeline}.")
+        return family
+
+    @cached_property
     def seeds_per_shot(self) -> int:
         seeds = self.campaign.seeds
         return seeds.count if isinstance(seeds, DerivedSeeds) else len(seeds)
@@ -112,13 +121,15 @@ class Expansion:
         chosen = [values[0] for values in self._chosen(group_no)]
         settings = self._settings(chosen)
         width, height = settings.size or self.model.size
+        guidance = self.model.guidance if settings.guidance is None else settings.guidance
+        scheduler = settings.scheduler or self.family.schedulers[0]
         return Group(
             model=self.model.digest,
             pipeline=self.model.pipeline,
             steps=settings.steps,
-            guidance=float(settings.guidance),
-            scheduler=settings.scheduler,
-            scheduler_config=scheduler_config(settings.scheduler, self.model.scheduler_config),
+            guidance=None if guidance is None else float(guidance),
+            scheduler=scheduler,
+            scheduler_config=scheduler_config(scheduler, self.model.scheduler_config),
             width=width,
             height=height,
             dtype=settings.dtype,

@@ -17,15 +17,10 @@ def check_prompts(expansion: Expansion) -> None:
     The longest is the one with each axis' longest value: one look, whatever the number of renders. A worker looks again at
     every prompt it paints. Models without a tokenizer.json are left to that look.
     """
-    folder = Path(expansion.model.folder) / "tokenizer"
-    if not (folder / "tokenizer.json").is_file():
+    reader = _reader(expansion)
+    if reader is None:
         return
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_truncation()  # files keep what their training last did, and that would hide just what is looked for
-    tokenizer.no_padding()
-    room = read_json(folder / "tokenizer_config.json", expansion.model.name).get("model_max_length")
-    if not isinstance(room, int | float):
-        return
+    tokenizer, room = reader
     longest: dict[str, Scalar] = {}
     for axis in expansion.axes:
         lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch([axis.label(k) for k in range(len(axis.values))])]
@@ -35,5 +30,21 @@ def check_prompts(expansion: Expansion) -> None:
         tokens = len(tokenizer.encode(text).ids)
         if tokens > room:
             raise DocumentError(
-                [Problem((key,), f"it grows to {tokens} tokens and the model reads {int(room)}: shorten it, or the values in it.")]
+                [Problem((key,), f"it grows to {tokens} tokens and the model reads {room}: shorten it, or the values in it.")]
             )
+
+
+def _reader(expansion: Expansion) -> tuple[Tokenizer, int] | None:
+    """The tokenizer that decides how long a prompt may be, with what it has room for; as the worker chooses it."""
+    for reader in expansion.family.readers:
+        folder = Path(expansion.model.folder) / reader.tokenizer
+        if not folder.is_dir():
+            continue
+        if not (folder / "tokenizer.json").is_file():
+            return None
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.no_truncation()  # files keep what their training last did, and that would hide just what is looked for
+        tokenizer.no_padding()
+        room = reader.tokens or read_json(folder / "tokenizer_config.json", expansion.model.name).get("model_max_length")
+        return (tokenizer, int(room)) if isinstance(room, int | float) else None
+    return None

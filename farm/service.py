@@ -9,6 +9,7 @@ from actors.models import Model, find_model
 from farm.campaign import MAX_RENDERS, parse_campaign
 from farm.document import DocumentError, Problem
 from farm.expansion import Expansion
+from farm.fit import check_fit
 from farm.manifest import manifest_lines, write_manifest
 from farm.plan import Size, chunk_size, chunks_of, in_order, plan_chunks
 from farm.prompts import check_prompts
@@ -191,6 +192,7 @@ class Service:
             raise DocumentError(
                 [Problem((), f"the campaign has {expansion.total:,} renders; at most {MAX_RENDERS:,} are supported: split it.")]
             )
+        check_fit(expansion)
         check_prompts(expansion)
         spec = make_spec(campaign, model)
         expansion_of(spec)  # what is stored must be read again, or nobody could paint it

@@ -3,8 +3,10 @@ import shutil
 
 import pytest
 
+from actors.families import family_of, is_known
 from actors.models import SEEDLING, find_model, inspect_model, weights_digest
 from storage.errors import RequestError
+from tests.pipelines import BUILDERS, save
 
 
 @pytest.fixture
@@ -101,3 +103,65 @@ def test_a_hub_that_does_not_answer_is_a_sentence(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(RequestError, match="could not be fetched"):
         find_model("owner/does-not-exist@abc123")
+
+
+@pytest.mark.parametrize("pipeline", BUILDERS)
+def test_every_family_is_inspected_without_being_loaded(tmp_path, pipeline):
+    model = find_model(str(save(pipeline, tmp_path / "model")))
+    family = family_of(pipeline)
+    assert (model.pipeline, model.image_to_image, model.guidance) == (pipeline, family.image_to_image, family.guidance)
+    # 16 latent pixels of two pixels each, where the config says so; Sana's has 32, Flux has none.
+    assert model.size == {"FluxPipeline": (256, 256), "SanaPipeline": (64, 64)}.get(pipeline, (32, 32))
+    for component in family.weights:
+        shutil.rmtree(tmp_path / "model" / component)
+        with pytest.raises(RequestError, match=f"no weights in {component}"):
+            find_model(str(tmp_path / "model"))
+        save(pipeline, tmp_path / "model")
+
+
+def edit_index(folder, **changes):
+    path = folder / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_model_that_would_run_code_of_its_own_is_refused(folder):
+    edit_index(folder, unet=["my_code", "MyUNet"])
+    with pytest.raises(RequestError, match=r"needs code of its own for unet \(my_code\)"):
+        find_model(str(folder))
+
+
+def test_pickles_are_refused_wherever_they_stand_but_in_what_is_never_loaded(folder):
+    for component, refused in (("safety_checker", False), ("adapter", True)):
+        (folder / component).mkdir()
+        (folder / component / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+        edit_index(folder, **{component: ["diffusers", "AutoencoderKL"]})
+        if refused:
+            with pytest.raises(RequestError, match="only pickled weights in adapter"):
+                find_model(str(folder))
+        else:
+            find_model(str(folder))
+
+
+def test_a_scheduler_with_a_number_that_json_cannot_hold_is_refused_but_for_the_one_that_means_nothing(folder):
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {"lambda_min_clipped": float("-inf")}))
+    assert find_model(str(folder)).scheduler_config == config
+    path.write_text(json.dumps(config | {"beta_end": float("inf")}))
+    with pytest.raises(RequestError, match="beta_end"):
+        find_model(str(folder))
+
+
+def test_other_text_to_image_pipelines_are_known_from_their_source():
+    pipelines = {name: family_of(name) for name in ("ZImagePipeline", "Lumina2Pipeline", "LatentConsistencyModelPipeline")}
+    assert [family.has_negative for family in pipelines.values()] == [True, True, False]
+    assert all(family.max_batch == 1 and not is_known(family) for family in pipelines.values())
+    for name in (
+        "StableDiffusionImg2ImgPipeline",
+        "WanPipeline",
+        "AudioLDM2Pipeline",
+        "FluxControlPipeline",
+        "FluxTransformer2DModel",
+        "../x",
+    ):
+        assert family_of(name) is None

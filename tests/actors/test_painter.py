@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest
-from actors.engine import BadRequest, Painted, PromptTooLong
+from actors.engine import NO_REFERENCES, Painted
+from actors.errors import BadRequest, PromptTooLong
 from actors.jobs import ChunkJob, FailureKind, PictureJob, preview_key
 from actors.painter import Painter
 from actors.recipe import Group, Recipe
@@ -36,7 +37,7 @@ class FakeEngine:
     def forget(self):
         self.forgotten = True
 
-    def paint(self, recipes, folder, previews_every=None, *, on_step=lambda: None):
+    def paint(self, recipes, folder, previews_every=None, *, references=NO_REFERENCES, adapter_paths=(), on_step=lambda: None):
         on_step()
         self.shapes.append(len(recipes))
         if self.trouble:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from actors.families import FAMILIES
 from actors.schedulers import SCHEDULERS
 from farm.campaign import LATER, Campaign, Settings
 from farm.campaign_file import load_campaign
@@ -53,6 +54,23 @@ def test_every_key_of_a_campaign_is_documented():
     keys = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
     assert keys == set(Campaign.model_fields) | set(Settings.model_fields)
     assert all(f"`{name}`" in text for name in (*LATER, *SCHEDULERS))
+
+
+def test_every_family_is_documented_with_what_it_takes():
+    text = (ROOT / "docs" / "models.md").read_text()
+    lines = {
+        row[1].strip("`"): row
+        for row in ([cell.strip() for cell in line.split("|")[1:]] for line in text.splitlines() if "Pipeline` |" in line)
+    }
+    assert list(lines) == [family.pipeline for family in FAMILIES]
+    for family in FAMILIES:
+        name, _, negative, guidance, schedulers, multiple, reference, adapters, _ = lines[family.pipeline]
+        assert (name, int(multiple)) == (family.name, family.multiple_of)
+        assert [negative, reference, adapters] == [
+            "yes" if has else "no" for has in (family.has_negative, family.image_to_image, family.takes_adapters)
+        ]
+        assert f"`{family.guidance}`" in guidance
+        assert "the same" in schedulers or schedulers.startswith(f"`{family.schedulers[0]}`")
 
 
 def test_the_campaign_in_the_readme_is_one(tmp_path):

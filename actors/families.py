@@ -1,0 +1,205 @@
+"""The pipelines that can be painted with, a row each. No torch or diffusers here: submission reads this table too.
+
+How the pipelines of a family are called stands in `actors.pipelines`. To add a family is to add a row here and a class there.
+"""
+
+import ast
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_DIFFUSION = ("ddim", "ddpm", "euler", "euler-ancestral", "dpm++-2m", "dpm++-2m-karras", "unipc", "lcm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """The tokenizer of the text encoder that reads most of a prompt, and what cuts it off there, if not the tokenizer's own length."""
+
+    tokenizer: str
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """What the pipelines of one class take."""
+
+    name: str
+    pipeline: str
+    """Its text-to-image class in diffusers."""
+    image_to_image: str | None = None
+    """Its class that begins from a picture, where there is one."""
+    denoiser: str = "transformer"
+    weights: tuple[str, ...] = ()
+    """The folders without whose weights there is no painting."""
+    has_negative: bool = True
+    guidance: float | None
+    """What a campaign gets that names none; None where there is no guidance."""
+    guidance_key: str | None = None
+    """What the denoiser's config must say for it to have guidance: some members of a family are distilled without."""
+    schedulers: tuple[str, ...]
+    """The first is its own, which a campaign gets that names none."""
+    multiple_of: int = 8
+    """Of what a picture's sides must be multiples: what a latent pixel covers, times the patch that the denoiser takes at once."""
+    sample_size: int = 64
+    """Latent pixels a side that it was trained at, where the denoiser's config does not say."""
+    left_out: tuple[str, ...] = ("safety_checker", "feature_extractor", "image_encoder")
+    """Components that a model may come with and that are never loaded: none has a part in a picture made from a prompt."""
+    readers: tuple[Reader, ...] = ()
+    """The first that a model has decides how long a prompt may be. What other encoders cut off, this one still reads."""
+    takes_adapters: bool = True
+    has_previews: bool = True
+    max_batch: int | None = None
+
+
+FAMILIES = (
+    Family(
+        name="Stable Diffusion 1 and 2",
+        pipeline="StableDiffusionPipeline",
+        image_to_image="StableDiffusionImg2ImgPipeline",
+        denoiser="unet",
+        weights=("unet", "vae", "text_encoder"),
+        guidance=5.0,
+        schedulers=_DIFFUSION,
+        readers=(Reader(tokenizer="tokenizer"),),
+    ),
+    Family(
+        name="Stable Diffusion XL",
+        pipeline="StableDiffusionXLPipeline",
+        image_to_image="StableDiffusionXLImg2ImgPipeline",
+        denoiser="unet",
+        weights=("unet", "vae", "text_encoder", "text_encoder_2"),
+        guidance=5.0,
+        schedulers=_DIFFUSION,
+        sample_size=128,
+        readers=(Reader(tokenizer="tokenizer"),),
+    ),
+    Family(
+        name="Stable Diffusion 3",
+        pipeline="StableDiffusion3Pipeline",
+        image_to_image="StableDiffusion3Img2ImgPipeline",
+        weights=("transformer", "vae", "text_encoder", "text_encoder_2"),  # many leave its third encoder, T5, out
+        guidance=7.0,
+        schedulers=("flow-match-euler", "dpm++-2m", "unipc"),
+        multiple_of=16,
+        sample_size=128,
+        readers=(Reader(tokenizer="tokenizer_3", tokens=256), Reader(tokenizer="tokenizer")),
+    ),
+    Family(
+        name="Flux",
+        pipeline="FluxPipeline",
+        image_to_image="FluxImg2ImgPipeline",
+        weights=("transformer", "vae", "text_encoder", "text_encoder_2"),
+        has_negative=False,
+        guidance=3.5,
+        guidance_key="guidance_embeds",
+        schedulers=("flow-match-euler",),
+        multiple_of=16,
+        sample_size=128,
+        readers=(Reader(tokenizer="tokenizer_2", tokens=512),),
+    ),
+    Family(
+        name="PixArt-Sigma",
+        pipeline="PixArtSigmaPipeline",
+        weights=("transformer", "vae", "text_encoder"),
+        guidance=4.5,
+        schedulers=("dpm++-2m", *(name for name in _DIFFUSION if name != "dpm++-2m")),
+        multiple_of=16,
+        sample_size=128,
+        readers=(Reader(tokenizer="tokenizer", tokens=300),),
+        takes_adapters=False,
+    ),
+    Family(
+        name="Sana",
+        pipeline="SanaPipeline",
+        weights=("transformer", "vae", "text_encoder"),
+        guidance=4.5,
+        schedulers=("dpm++-2m", "flow-match-euler", "unipc"),
+        multiple_of=32,
+        sample_size=32,
+        readers=(Reader(tokenizer="tokenizer", tokens=298),),  # of 300, two go to the instruction before the prompt
+    ),
+)
+_NEEDED = {"prompt", "generator", "num_inference_steps", "height", "width", "output_type"}
+_KNOWN = {family.pipeline: family for family in FAMILIES}
+
+
+@cache
+def family_of(pipeline: str) -> Family | None:
+    """The row of a pipeline's class, or for any other text-to-image class of diffusers what its plain call takes."""
+    return _KNOWN.get(pipeline) or _plain_family(pipeline)
+
+
+def is_known(family: Family) -> bool:
+    """Whether it has a row of its own, or is painted through the plain call."""
+    return family.pipeline in _KNOWN
+
+
+def guidance_of(family: Family, denoiser_config: Mapping[str, Any]) -> float | None:
+    """The guidance of a model that a campaign gets that names none, or None where the model has no guidance."""
+    if family.guidance_key and not denoiser_config.get(family.guidance_key):
+        return None
+    return family.guidance
+
+
+def is_pipeline_module(name: str) -> bool:
+    """Whether diffusers keeps pipelines, and parts that belong to them alone, under that name."""
+    return name.isidentifier() and (_pipelines_folder() / name).is_dir()
+
+
+def _plain_family(pipeline: str) -> Family | None:
+    """What the source of diffusers says of a pipeline: to import it would load torch, and whoever submits has no use for that."""
+    call = _call_of(pipeline) if pipeline in _text_to_image_classes() and "Control" not in pipeline else None
+    if call is None or not call.keys() >= _NEEDED or "num_frames" in call:
+        return None
+    guidance = call.get("guidance_scale")
+    return Family(
+        name=pipeline,
+        pipeline=pipeline,
+        has_negative="negative_prompt" in call,
+        guidance=float(guidance) if isinstance(guidance, int | float) else None,
+        schedulers=("own",),
+        left_out=("safety_checker",),
+        takes_adapters=False,
+        has_previews=False,
+        max_batch=1,
+    )
+
+
+def _pipelines_folder() -> Path:
+    spec = importlib.util.find_spec("diffusers")
+    assert spec is not None  # diffusers is one of the farm's own requirements
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pipelines"
+
+
+@cache
+def _text_to_image_classes() -> frozenset[str]:
+    """The classes that diffusers itself lists as text-to-image."""
+    tree = ast.parse((_pipelines_folder() / "auto_pipeline.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "AUTO_TEXT2IMAGE_PIPELINES_MAPPING":
+            return frozenset(name.id for name in ast.walk(node.value) if isinstance(name, ast.Name)) - {"OrderedDict"}
+    return frozenset()
+
+
+def _call_of(pipeline: str) -> dict[str, Any] | None:
+    """The parameters of a pipeline's call and those of their defaults that are plain values, or None where its file has none."""
+    for path in _pipelines_folder().glob("*/pipeline_*.py"):
+        source = path.read_text(encoding="utf-8")
+        if f"class {pipeline}(" not in source:
+            continue
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ClassDef) and node.name == pipeline:
+                calls = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__call__"]
+                return _parameters(calls[0].args) if calls else None
+    return None
+
+
+def _parameters(args: ast.arguments) -> dict[str, Any]:
+    names = [arg.arg for arg in args.args]
+    without = len(names) - len(args.defaults)
+    defaults = [default.value if isinstance(default, ast.Constant) else None for default in args.defaults]
+    return dict(zip(names, [None] * without + defaults, strict=True))

@@ -1,0 +1,48 @@
+"""Looks at a scheduler while a pipeline uses it: that it made a step, and what picture it expects there."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from torch import Tensor
+
+
+def watch_steps(scheduler: Any, on_step: Callable[[], None], see: Callable[[int, Tensor], None], *, every: int | None, last: int) -> None:
+    """Call `on_step` after each step, and show `see` the predicted x0 at every n-th step but the last."""
+    step = scheduler.step
+    done = 0
+
+    @wraps(step)  # pipelines look at its signature
+    def watched(model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
+        nonlocal done
+        if done == 0 and getattr(scheduler, "begin_index", 0) is None and scheduler.step_index is None:
+            # Else it looks its place up by timestep. Where noise has no bound, Karras' first two steps round to one timestep, and it
+            # takes the second for its place and falls off the end. A pipeline that begins later has said so.
+            scheduler.set_begin_index(0)
+        done += 1
+        if every and done % every == 0 and done < last:
+            output = step(model_output, timestep, sample, *args, **{**kwargs, "return_dict": True})
+            see(done, _predicted_x0(scheduler, output, model_output, sample))
+            output = output if kwargs.get("return_dict", True) else output.to_tuple()
+        else:
+            output = step(model_output, timestep, sample, *args, **kwargs)
+        on_step()
+        return output
+
+    scheduler.step = watched
+
+
+def _predicted_x0(scheduler: Any, output: Any, model_output: Tensor, sample: Tensor) -> Tensor:
+    for name in ("pred_original_sample", "denoised"):
+        known: Tensor | None = getattr(output, name, None)
+        if known is not None:
+            return known
+    # The others do not give it away; this is its definition at the step just made.
+    sigma = scheduler.sigmas[scheduler.step_index - 1].to(sample.device)
+    kind = scheduler.config.get("prediction_type", "flow_prediction")
+    if kind == "flow_prediction":
+        return sample - sigma * model_output
+    alpha, sigma = scheduler._sigma_to_alpha_sigma_t(sigma)
+    if kind == "v_prediction":
+        return alpha * sample - sigma * model_output
+    return model_output if kind == "sample" else (sample - sigma * model_output) / alpha

@@ -1,0 +1,68 @@
+"""Whether a campaign fits its model: what the model's family does not have is refused, not ignored."""
+
+from collections.abc import Iterator
+
+from actors.families import Family
+from actors.models import Model
+from farm.campaign import SETTINGS, Settings
+from farm.document import DocumentError, Path_, Problem, did_you_mean
+from farm.expansion import Expansion
+
+
+def check_fit(expansion: Expansion) -> None:
+    """Raise DocumentError where the campaign asks for what the model's family cannot give, each at its place."""
+    problems = [*_negative_problems(expansion), *_preview_problems(expansion)]
+    for path, settings in _choices(expansion):
+        problems += [Problem((*path, name) if path == ("settings",) else path, text) for name, text in _misfits(settings, expansion)]
+    if problems:
+        raise DocumentError(problems)
+
+
+def _choices(expansion: Expansion) -> Iterator[tuple[Path_, Settings]]:
+    """The settings that the file names: those of all renders, then each value of an axis that varies some."""
+    campaign = expansion.campaign
+    yield ("settings",), campaign.settings
+    for axis in campaign.axes:
+        for index in range(len(axis.values)) if axis.variables & SETTINGS else ():
+            chosen = {name: value for name, value in axis.assignments(index).items() if name in SETTINGS}
+            yield ("vary", axis.name, index), Settings.model_validate(chosen)
+
+
+def _misfits(settings: Settings, expansion: Expansion) -> Iterator[tuple[str, str]]:
+    """The names of settings that do not fit, and why."""
+    model, family = expansion.model, expansion.family
+    if settings.guidance is not None and model.guidance is None:
+        yield "guidance", f"the model {model.name} ({family.name}) has no guidance: remove it."
+    if settings.scheduler is not None and settings.scheduler not in family.schedulers:
+        yield "scheduler", _no_scheduler(settings.scheduler, family)
+    if settings.batch is not None and family.max_batch is not None and settings.batch > family.max_batch:
+        yield (
+            "batch",
+            (f"a {family.pipeline} is painted through its plain call, one picture at a time: remove it, or make it {family.max_batch}."),
+        )
+    if settings.size is not None and any(side % family.multiple_of for side in settings.size):
+        yield "size", _wrong_size(settings.size, model, family)
+
+
+def _no_scheduler(name: str, family: Family) -> str:
+    if len(family.schedulers) == 1:
+        return f"{family.name} is not painted with {name!r}, but with {family.schedulers[0]!r} alone."
+    return f"{family.name} is not painted with {name!r}: {did_you_mean(name, family.schedulers)}"
+
+
+def _wrong_size(size: tuple[int, int], model: Model, family: Family) -> str:
+    step = family.multiple_of
+    width, height = (max(step, round(side / step) * step) for side in size)
+    return (
+        f"the sides of {size[0]}x{size[1]} must be multiples of {step} for the model {model.name} ({family.name}), like {width}x{height}."
+    )
+
+
+def _negative_problems(expansion: Expansion) -> Iterator[Problem]:
+    if expansion.campaign.negative and not expansion.family.has_negative:
+        yield Problem(("negative",), f"the model {expansion.model.name} ({expansion.family.name}) takes no negative prompt: remove it.")
+
+
+def _preview_problems(expansion: Expansion) -> Iterator[Problem]:
+    if expansion.campaign.previews and not expansion.family.has_previews:
+        yield Problem(("previews",), f"a {expansion.family.pipeline} is painted through its plain call, without previews: remove them.")

@@ -1,0 +1,105 @@
+"""Every family through the farm, from the campaign to the settled render, without Ray; and what submission refuses of each."""
+
+import json
+
+import pytest
+
+from actors.engine import Engine
+from actors.families import FAMILIES
+from actors.painter import Painter
+from farm.document import DocumentError
+from farm.jobs import chunk_job
+from farm.retry import settlement_of
+from farm.service import Service
+from farm.specs import expansion_of
+from storage.states import CampaignState
+from tests.pipelines import PLAIN, save
+
+NAMES = [family.pipeline for family in FAMILIES]
+(LCM,) = PLAIN
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    return lambda pipeline: root / pipeline if (root / pipeline).is_dir() else save(pipeline, root / pipeline)
+
+
+@pytest.fixture
+def service(campaigns, control, watching, outputs):
+    return Service(campaigns=campaigns, control=control, watching=watching, outputs=outputs)
+
+
+def campaign(folder, **changes):
+    base = {
+        "name": "tiny",
+        "model": str(folder),
+        "prompt": "a {color} mug",
+        "vary": {"color": ["red", "blue"]},
+        "seeds": {"count": 2},
+        "settings": {"steps": 2, "size": "32x64"},
+    }
+    return {**base, **changes}
+
+
+def paint(service, queue, settling, outputs, data):
+    """What a dispatcher and a worker do with a campaign."""
+    row, _ = service.submit("p", data)
+    painter, session = Painter("w", Engine(device="cpu", threads=1), outputs), queue.lead(owner="one", host="h", pid=1)
+    while chunks := queue.claim(session, [(row.id, "w")]):
+        for chunk in chunks:
+            job = chunk_job(row, expansion_of(row.spec), chunk)
+            settling.settle(session, [settlement_of(painter.paint(job), chunk, lambda job=job: job, waits=0)])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("pipeline", [*NAMES, LCM])
+def test_a_campaign_is_painted(service, queue, settling, campaigns, outputs, folder, pipeline):
+    paint(service, queue, settling, outputs, campaign(folder(pipeline)))
+    done = campaigns.get("p", "tiny")
+    assert (done.state, done.done, done.total) == (CampaignState.DONE, 4, 4), service.status("p", "tiny")["failures"]
+    lines = [json.loads(line) for line in service.manifest("p", "tiny")]
+    assert len({line["pixels"] for line in lines}) == 4
+    assert all(len(service.picture(line["key"])) == line["bytes"] for line in lines)
+
+
+REFUSED = [
+    ("FluxPipeline", dict(negative="grain"), "negative", "takes no negative prompt"),
+    ("FluxPipeline", dict(settings={"scheduler": "ddim"}), "settings.scheduler", "with 'flow-match-euler' alone"),
+    ("StableDiffusionPipeline", dict(settings={"scheduler": "flow-match-euler"}), "settings.scheduler", "known are ddim"),
+    ("StableDiffusion3Pipeline", dict(settings={"scheduler": "dpm++-2m-karras"}), "settings.scheduler", "did you mean 'dpm++-2m'"),
+    ("StableDiffusion3Pipeline", dict(settings={"size": "72x64"}), "settings.size", "must be multiples of 16"),
+    ("SanaPipeline", dict(settings={"size": "48x64"}), "settings.size", "multiples of 32 for the model"),
+    ("SanaPipeline", dict(vary={"color": ["red"], "size": ["64x64", "48x64"]}), "vary.size[1]", "like 64x64"),
+    ("FluxPipeline", dict(vary={"color": ["red"], "scheduler": ["flow-match-euler", "ddim"]}), "vary.scheduler[1]", "alone"),
+    ("StableDiffusionXLPipeline", dict(prompt="a {color} mug " * 20), "prompt", "the model reads 48"),
+    ("PixArtSigmaPipeline", dict(prompt="a {color} mug " * 40), "prompt", "the model reads 300"),
+    (LCM, dict(negative="grain"), "negative", "takes no negative prompt"),
+    (LCM, dict(settings={"batch": 2}), "settings.batch", "one picture at a time"),
+    (LCM, dict(settings={"scheduler": "ddim"}), "settings.scheduler", "with 'own' alone"),
+    (LCM, dict(previews={"every": 1}), "previews", "without previews"),
+]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("pipeline", "changes", "place", "words"), REFUSED)
+def test_what_a_family_does_not_have_is_refused_at_submission(service, folder, pipeline, changes, place, words):
+    with pytest.raises(DocumentError) as error:
+        service.submit("p", campaign(folder(pipeline), **changes))
+    assert [(problem.place, words in problem.message) for problem in error.value.problems] == [(place, True)], str(error.value)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("changes", [dict(settings={"guidance": 3.0}), dict(vary={"color": ["red"], "guidance": [2.0, 3.0]})])
+def test_guidance_is_refused_where_the_model_was_distilled_without(service, folder, tmp_path, changes):
+    path = save("FluxPipeline", tmp_path / "schnell")
+    config = path / "transformer" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"guidance_embeds": False}))
+    with pytest.raises(DocumentError, match="has no guidance: remove it"):
+        service.submit("p", campaign(path, **changes))
+    plan = service.plan(campaign(path))
+    assert plan["renders"] == 4
+
+
+def test_a_long_prompt_that_only_the_short_sighted_encoder_cuts_off_is_taken(service, folder):
+    assert service.plan(campaign(folder("FluxPipeline"), prompt="a {color} mug " * 30))["renders"] == 4
