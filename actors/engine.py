@@ -3,10 +3,11 @@
 import platform
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import diffusers
@@ -15,29 +16,14 @@ from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
 from actors.encode import Pixels
+from actors.errors import BadRequest, ModelMissing, PromptTooLong
 from actors.models import weights_digest
 from actors.recipe import Group, Recipe
-from storage.errors import SeedbedError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _PROMPTS_KEPT = 512  # 120 MB of Stable Diffusion's, of the device's own memory
 _PIPELINES_KEPT = 2
-
-
-class BadRequest(SeedbedError):
-    """No worker can ever paint this."""
-
-
-class ModelMissing(SeedbedError):
-    """The model is not on this worker; it may be on another."""
-
-
-class PromptTooLong(BadRequest):
-    """A prompt would be cut off; `text` is it."""
-
-    def __init__(self, text: str, tokens: int, room: int) -> None:
-        super().__init__(f"A prompt has {tokens} tokens and the model reads {room}: shorten {text[:80]!r}.")
-        self.text = text
+NO_REFERENCES: Mapping[str, Pixels] = MappingProxyType({})
 
 
 @dataclass
@@ -81,12 +67,21 @@ class Engine:
         return f"{self.device.type}:{hardware}:torch-{torch.__version__}:diffusers-{diffusers.__version__}"
 
     def paint(
-        self, recipes: Sequence[Recipe], folder: str, previews_every: int | None = None, *, on_step: Callable[[], None] = lambda: None
+        self,
+        recipes: Sequence[Recipe],
+        folder: str,
+        previews_every: int | None = None,
+        *,
+        references: Mapping[str, Pixels] = NO_REFERENCES,
+        adapter_paths: Sequence[str] = (),
+        on_step: Callable[[], None] = lambda: None,
     ) -> Painted:
         """Paint up to a batch of recipes of one group; a short batch is padded to its shape. `on_step` is called after each step.
 
         Raises BadRequest where the model or a prompt cannot be used, torch.OutOfMemoryError where the device is too small.
         """
+        if references or adapter_paths:
+            raise BadRequest("This engine paints from prompts alone.")
         torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
         group = recipes[0].group
         started = time.perf_counter()

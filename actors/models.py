@@ -35,6 +35,8 @@ class Model:
     batch: int
     size: tuple[int, int]
     scheduler_config: dict[str, Any] = field(repr=False)
+    image_to_image: str | None = None
+    """The class that begins from a picture, where the model has one."""
 
 
 def find_model(name: str) -> Model:
@@ -69,6 +71,7 @@ def inspect_model(name: str, folder: Path) -> Model:
         batch=_BATCH.get(name, DEFAULT_BATCH),
         size=_native_size(folder, name),
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json", name),
+        image_to_image="StableDiffusionImg2ImgPipeline",
     )
 
 

@@ -3,11 +3,12 @@
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from actors.engine import Painted
+from actors.encode import Pixels
+from actors.engine import NO_REFERENCES, Painted
 from actors.recipe import Recipe
 
 _SIDE = 8
@@ -23,7 +24,14 @@ class RestingEngine:
         self.warm: OrderedDict[tuple[str, str], object] = OrderedDict()
 
     def paint(
-        self, recipes: Sequence[Recipe], _folder: str, _previews_every: int | None = None, *, on_step: Callable[[], None] = lambda: None
+        self,
+        recipes: Sequence[Recipe],
+        _folder: str,
+        _previews_every: int | None = None,
+        *,
+        references: Mapping[str, Pixels] = NO_REFERENCES,  # noqa: ARG002  # the engine's signature
+        adapter_paths: Sequence[str] = (),  # noqa: ARG002
+        on_step: Callable[[], None] = lambda: None,
     ) -> Painted:
         time.sleep(self._batch_s)
         on_step()

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, png
-from actors.engine import BadRequest, Engine, ModelMissing
+from actors.engine import Engine
+from actors.errors import BadRequest, ModelMissing
 from actors.models import SEEDLING, find_model
 from actors.recipe import Group, Recipe
 from actors.schedulers import SCHEDULERS, scheduler_config

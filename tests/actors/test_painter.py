@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest
-from actors.engine import BadRequest, Painted, PromptTooLong
+from actors.engine import Painted
+from actors.errors import BadRequest, PromptTooLong
 from actors.jobs import ChunkJob, FailureKind, PictureJob, preview_key
 from actors.painter import Painter
 from actors.recipe import Group, Recipe
@@ -32,13 +33,15 @@ class FakeEngine:
         self.trouble, self.flat = trouble, flat
         self.warm = {}
         self.shapes = []
+        self.given = []
 
     def forget(self):
         self.forgotten = True
 
-    def paint(self, recipes, folder, previews_every=None, *, on_step=lambda: None):
+    def paint(self, recipes, folder, previews_every=None, *, references, adapter_paths, on_step=lambda: None):
         on_step()
         self.shapes.append(len(recipes))
+        self.given.append((dict(references), tuple(adapter_paths)))
         if self.trouble:
             raise self.trouble
         pixels = [self.picture(recipe.seed) if recipe.seed not in self.flat else None for recipe in recipes]

@@ -172,7 +172,7 @@ def test_a_render_is_found_at_its_place(plan, size):
         found_group, ordinal = plan.place(render.number)
         assert (found_group, [r.number for r in plan.renders(group_no, ordinal, ordinal + 1)]) == (group_no, [render.number])
         k = render.number % plan.seeds_per_shot
-        assert plan.number_of(render.shot.coordinates, k) == render.number
+        assert plan.number_of(render.shot.told, k) == render.number
     assert not plan.has(-1)
     assert not plan.has(10**9)
 
