@@ -46,11 +46,8 @@ def adapter_file(path: Path) -> Path:
 
 
 def digest_of_file(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as exc:
-        raise RequestError(f"{file} cannot be read ({exc.strerror}).") from exc
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def check_adapter(file: Path, weights: "Weights") -> None:

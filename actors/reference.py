@@ -45,7 +45,13 @@ def read_reference(data: bytes) -> Pixels:
 
 def fitted(pixels: Pixels, width: int, height: int) -> Pixels:
     """A picture cut around its centre to the shape of width x height, and brought to that size."""
-    return np.asarray(ImageOps.fit(Image.fromarray(pixels), (width, height), Image.Resampling.LANCZOS))
+    rows, columns = pixels.shape[:2]
+    scale = min(columns / width, rows / height)
+    across, down = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (columns - across) // 2, (rows - down) // 2
+    # Cut first: what is outside must not shine into the edges.
+    cut = Image.fromarray(pixels[top : top + down, left : left + across])
+    return np.asarray(cut.resize((width, height), Image.Resampling.LANCZOS))
 
 
 def _check(image: Image.Image) -> None:
@@ -98,7 +104,10 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image | None:
     """The picture as its profile means it, or None where it has none for its kind of colours."""
     if not profile:
         return None
-    meant = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    try:
+        meant = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    except OSError as exc:
+        raise ImageCms.PyCMSError(exc) from exc
     if meant.profile.xcolor_space.strip() != image.mode:
         return None
     return ImageCms.profileToProfile(image, meant, ImageCms.createProfile("sRGB"), outputMode="RGB")

@@ -77,9 +77,7 @@ class Intake:
             return _read_file(_whole(address))
         bucket, _, key = address.removeprefix(SCHEME).partition("/")
         if bucket not in self._buckets:
-            raise RequestError(
-                f"the bucket {bucket!r} is not one that references may come from: an operator adds it to FARM_REFERENCE_BUCKETS."
-            )
+            raise RequestError(f"references may not come from the bucket {bucket!r}: an operator may add it to FARM_REFERENCE_BUCKETS.")
         try:
             return self._bucket(bucket).read(key, MAX_BYTES)
         except NotFound as exc:
@@ -106,9 +104,12 @@ def _digests(files: Collection[Named], digest_of: Callable[[str], str], problems
 
 
 def _adapter_digest(address: str, weights: Weights) -> str:
-    file = adapter_file(_whole(address))
-    check_adapter(file, weights)
-    return digest_of_file(file)
+    try:
+        file = adapter_file(_whole(address))
+        check_adapter(file, weights)
+        return digest_of_file(file)
+    except OSError as exc:
+        raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
 
 
 def _whole(address: str) -> Path:
