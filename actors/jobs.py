@@ -39,6 +39,8 @@ class ChunkJob:
     encoding: Encoding = field(default_factory=Encoding)
     references: Mapping[str, str] = field(default_factory=dict)
     """By digest, the keys in the outputs of the files that pictures begin from."""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """By digest, where those files came from."""
     adapter_paths: tuple[str, ...] = ()
     """The files of the group's adapters, in the same order."""
     canaries: Mapping[str, str] = field(default_factory=dict)

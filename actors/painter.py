@@ -14,6 +14,7 @@ import transformers
 from actors import encode
 from actors.engine import Engine, Painted
 from actors.errors import BadRequest, PromptTooLong
+from actors.fetch import References
 from actors.jobs import ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key
 from actors.recipe import Json
 from actors.resting import RestingEngine
@@ -43,6 +44,7 @@ class Painter:
         self.name = name
         self._engine = engine
         self._outputs = outputs
+        self._references = References(outputs)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="writer")
         self._mailbox: dict[tuple[int, int], ChunkResult] = {}
         self._stopped: dict[tuple[int, int], None] = {}
@@ -165,9 +167,16 @@ class _Chunk:
             if (job.chunk_id, job.lease) in self._painter._stopped:
                 raise _Stopped
             batch, left = left[: job.group.batch], left[job.group.batch :]
+            references = self._painter._references.get(job, batch)
+            self._painter._references.ask(job, left[: job.group.batch])  # they come while this batch is painted
             try:
                 painted = self._engine.paint(
-                    [job.recipe(p) for p in batch], job.model_folder, job.previews_every, on_step=self._painter._step
+                    [job.recipe(p) for p in batch],
+                    job.model_folder,
+                    job.previews_every,
+                    references=references,
+                    adapter_paths=job.adapter_paths,
+                    on_step=self._painter._step,
                 )
             except PromptTooLong as exc:
                 too_long = [p for p in batch if exc.text in (p.prompt, p.negative)]
@@ -228,6 +237,7 @@ class _Chunk:
             "model_name": self._job.model_name,
             "numerics_class": self._engine.numerics_class,
             "versions": _versions(),
+            **self._sources(picture),
         }
         data = encode.png(pixels, record, recipe.parameters(self._job.model_name))
         total = len(data)
@@ -238,6 +248,17 @@ class _Chunk:
         self._outputs.put(picture.key, data)
         outcome = self._done(picture, recipe.digest, encode.pixels_digest(pixels), len(data), seconds)
         return _Written(outcome, time.perf_counter() - started, 1 + len(painted.previews), total)
+
+    def _sources(self, picture: PictureJob) -> Json:
+        """Where the files that the recipe knows by their digests came from, for whoever wants to paint it again."""
+        job, digest = self._job, picture.reference
+        sources: Json = {}
+        if digest is not None:
+            sources["reference"] = {"address": job.addresses.get(digest), "key": job.references[digest], "digest": digest}
+        if job.adapter_paths:
+            laid = zip(job.adapter_paths, job.group.adapters, strict=True)
+            sources["adapters"] = [{"path": path, "digest": adapter.digest, "scale": adapter.scale} for path, adapter in laid]
+        return {"sources": sources} if sources else {}
 
     def _done(self, picture: PictureJob, digest: str, pixels: str, size: int, seconds: float | None) -> RenderOutcome:
         return RenderOutcome(

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from farm.api import make_api
 from farm.client import Client
 from farm.config import Settings
+from farm.intake import Intake
 from farm.logs import log_to_file
 from farm.metrics import Metrics
 from farm.service import Service
@@ -45,12 +46,13 @@ def open_app(settings: Settings) -> Iterator[FastAPI]:
     _make_home(settings)
     with closing_engine(settings.database_address) as engine:
         prepare(engine)
-        watching = Watching(engine)
+        watching, outputs = Watching(engine), settings.open_outputs()
         service = Service(
             campaigns=Campaigns(engine),
             control=Control(engine),
             watching=watching,
-            outputs=settings.open_outputs(),
+            outputs=outputs,
+            intake=Intake(outputs, buckets=settings.reference_buckets, s3_style=settings.s3_style),
             chunk=settings.chunk,
         )
         yield make_api(service, Metrics(watching), home=settings.home_digest)

@@ -14,12 +14,13 @@ from actors.schedulers import SCHEDULERS
 from farm.axes import Axis, AxisError, has_control_characters, parse_axis
 from farm.document import Document, DocumentError, Path_, Problem, did_you_mean
 from farm.seeds import SEED_LIMIT
+from farm.sources import MAX_ADAPTERS, ONLY_VARIED, FileName, Lora, Reference, Scale, Strength, measure_problems, step_problems
 from farm.template import Template, TemplateError
 
 MAX_SIDE = 4096
 MAX_RENDERS = 100_000_000
 MAX_PROMPT = 20_000
-LATER = ("brand", "proof", "drift", "reference", "adapters", "budget")
+LATER = ("brand", "proof", "drift", "budget")
 
 _ORDER = re.compile(r"as-written|ends-first|every-([2-9]|[1-9][0-9]{1,6})")
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -67,6 +68,11 @@ class Settings(BaseModel):
     size: Size | None = None
     batch: Batch | None = None
     dtype: Dtype = "float32"
+    # These four are for axes alone: a campaign says what all its renders begin from under `reference` and `adapters`.
+    reference: FileName | None = None
+    strength: Strength | None = None
+    lora: FileName | None = None
+    lora_scale: Scale | None = None
 
 
 SETTINGS = frozenset(Settings.model_fields)
@@ -159,6 +165,8 @@ class Campaign(BaseModel):
     vary: Annotated[dict[AxisName, Any], Field(max_length=20)] = {}
     skip: Annotated[tuple[dict[str, Any], ...], Field(strict=False, max_length=1000)] = ()
     settings: Settings = Settings()
+    reference: Reference | None = None
+    adapters: Annotated[tuple[Lora, ...], Field(strict=False, max_length=MAX_ADAPTERS)] = ()
     seeds: Annotated[tuple[int, ...] | DerivedSeeds, BeforeValidator(_seeds)] = DerivedSeeds(count=1)
     previews: Previews | None = None
     priority: Annotated[int, Field(ge=0, le=100)] = 50
@@ -180,9 +188,11 @@ class Campaign(BaseModel):
         problems = list(_axis_problems(self.vary)) or [
             *_variable_problems(self),
             *_setting_problems(self),
+            *_source_problems(self),
             *_skip_problems(self),
             *_seed_problems(self),
         ]
+        problems = problems or list(step_problems(self.reference, self.axes, self.settings.steps))
         if problems:
             raise DocumentError(problems)
         return self
@@ -253,6 +263,13 @@ def _setting_problems(campaign: Campaign) -> Iterable[Problem]:
                 yield Problem(("vary", axis.name, index), f"the value stands twice in the axis (first at {first}): remove one.")
 
 
+def _source_problems(campaign: Campaign) -> Iterable[Problem]:
+    for name, written in ONLY_VARIED.items():
+        if getattr(campaign.settings, name) is not None:
+            yield Problem(("settings", name), f"only an axis sets {name!r} alone; for all renders it is written `{written}`.")
+    yield from measure_problems(campaign.reference, campaign.axes)
+
+
 def _skip_problems(campaign: Campaign) -> Iterable[Problem]:
     values: dict[str, set[str]] = {}
     for axis in campaign.axes:
@@ -287,6 +304,8 @@ _KEYS: dict[str, Iterable[str]] = {
     "settings": SETTINGS,
     "seeds": DerivedSeeds.model_fields,
     "previews": Previews.model_fields,
+    "reference": Reference.model_fields,
+    "adapters": Lora.model_fields,
 }
 
 
@@ -297,7 +316,7 @@ def _problem(error: ErrorDetails, within: str | None = None) -> Problem:
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
-            section = str(path[-2]) if len(path) > 1 else ""
+            section = next((str(part) for part in path[-2::-1] if isinstance(part, str)), "")
             message = f"unknown key {path[-1]!r}: {did_you_mean(str(path[-1]), _KEYS.get(section, ()))}"
         case "missing":
             message = f"the key {path[-1]!r} is missing."

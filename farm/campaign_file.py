@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 from farm.campaign import Campaign, parse_campaign
 from farm.document import Document, DocumentError, Problem, read_document, read_text
+from farm.sources import FILES, NONE
+from storage.outputs import SCHEME
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,22 @@ def load_campaign(path: Path) -> CampaignFile:
     model = data.get("model")
     if isinstance(model, str) and model != "seedling" and os.path.isdir(folder / model):  # noqa: PTH112  # says no to impossible names
         data["model"] = str(folder / model)
-    return CampaignFile(parse_campaign(data, document), document)
+    return CampaignFile(parse_campaign(_with_whole_paths(data, folder), document), document)
+
+
+def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """With the paths of references and adapters made absolute, wherever they stand. What is no such file is left for the check."""
+
+    def whole(name: str, value: Any, files: Collection[str] = FILES) -> Any:
+        if isinstance(value, dict):
+            return {part: whole(part, inner, files) for part, inner in value.items()}
+        if isinstance(value, list):
+            return [whole(name, inner, files) for inner in value]
+        is_path = isinstance(value, str) and name in files and value not in ("", NONE) and not value.startswith(SCHEME)
+        return os.path.normpath(folder / value) if is_path else value
+
+    named = {"reference": ("image",), "adapters": ("lora",), "vary": FILES, "skip": FILES}
+    return {key: whole("", value, named[key]) if key in named else value for key, value in data.items()}
 
 
 def _with_csv(raw: Any, folder: Path, axis: str, document: Document) -> Any:
@@ -45,7 +63,7 @@ def _with_csv(raw: Any, folder: Path, axis: str, document: Document) -> Any:
 def _with_numbers(row: dict[str, str]) -> dict[str, str | int | float]:
     """A table has only text; the settings that are numbers become numbers, or stay text for the check to refuse."""
     typed: dict[str, str | int | float] = dict(row)
-    for name, kind in (("steps", int), ("batch", int), ("guidance", float)):
+    for name, kind in (("steps", int), ("batch", int), ("guidance", float), ("strength", float), ("lora_scale", float)):
         if name in row:
             with suppress(ValueError):
                 typed[name] = kind(row[name])

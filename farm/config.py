@@ -33,6 +33,9 @@ class Settings(BaseSettings):
         None, description="Where pictures go: a folder or s3://bucket/prefix; `outputs` in the home when not given."
     )
     s3_style: Literal["auto", "path", "virtual"] = Field("auto", description="How buckets are named in requests to S3.")
+    reference_buckets: tuple[str, ...] = Field(
+        (), description="Buckets that references may come from beside the outputs' own, as a JSON list."
+    )
     url: str = Field("http://127.0.0.1:8600", description="The farm that commands speak to.")
     port: int = Field(8600, description="The port that `farm up` serves on, on loopback.", ge=0, le=65535)
     ray: str = Field("local", description="The Ray cluster: `local` to start one, or the address of a running one.")
@@ -138,7 +141,9 @@ def read_settings(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except SettingsError as exc:  # says which variable, and nothing that a person could use
-        raise RequestError(f'A setting cannot be read as JSON: {exc}. FARM_SHARES is written like {{"acme": 2}}.') from exc
+        raise RequestError(
+            f'A setting cannot be read as JSON: {exc}. FARM_SHARES is written like {{"acme": 2}}, FARM_REFERENCE_BUCKETS like ["brand"].'
+        ) from exc
     except ValidationError as exc:
         first = exc.errors()[0]
         name = str(first["loc"][0])

@@ -11,16 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
+from pathlib import PurePath
 from typing import Any
 
 from actors.families import Family, family_of
 from actors.models import Model
-from actors.recipe import Group, canonical_json
+from actors.recipe import Adapter, Group, Recipe, canonical_json
 from actors.schedulers import scheduler_config
 from farm.axes import Axis, Scalar
 from farm.campaign import SETTINGS, Campaign, DerivedSeeds, Settings
 from farm.document import DocumentError, Problem
 from farm.seeds import derived_seed
+from farm.sources import DEFAULT_SCALE, DEFAULT_STRENGTH, FILES, NONE, Sources
 from farm.template import Template
 from storage.errors import RequestError
 
@@ -33,8 +35,12 @@ class Shot:
     """One cell of the product of axes."""
 
     coordinates: Mapping[str, Any]
+    told: Mapping[str, Any]
+    """The coordinates with the digests of files in place of their addresses."""
     prompt: str
     negative: str
+    reference: str | None = None
+    """The address of the picture that it begins from."""
 
     @cached_property
     def key(self) -> str:
@@ -42,9 +48,8 @@ class Shot:
 
         Axes are sorted, so that a shot keeps its name when a campaign's axes are put in another order.
         """
-        values = [self.coordinates[name] for name in sorted(self.coordinates)]
-        words = "_".join(_slug(value) for value in values)[:_SLUG].strip("-_")
-        digest = hashlib.sha256(canonical_json(dict(self.coordinates)).encode()).hexdigest()[:16]
+        words = "_".join(_slug(name, self.coordinates[name]) for name in sorted(self.coordinates))[:_SLUG].strip("-_")
+        digest = hashlib.sha256(canonical_json(dict(self.told)).encode()).hexdigest()[:16]
         return f"{words}_{digest}" if words else f"shot_{digest}"
 
 
@@ -57,17 +62,19 @@ class Render:
     seed: int
 
 
-def _slug(value: object) -> str:
-    text = " ".join(str(part) for part in value.values()) if isinstance(value, Mapping) else str(value)
+def _slug(axis: str, value: object) -> str:
+    parts = value if isinstance(value, Mapping) else {axis: value}
+    text = " ".join(PurePath(str(part)).stem if name in FILES else str(part) for name, part in parts.items())
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
 
 
 class Expansion:
     """All renders of a campaign for a model."""
 
-    def __init__(self, campaign: Campaign, model: Model) -> None:
+    def __init__(self, campaign: Campaign, model: Model, sources: Sources | None = None) -> None:
         self.campaign = campaign
         self.model = model
+        self.sources = sources or Sources()
         self.axes = campaign.axes
         self._prompt = Template(campaign.prompt)
         self._negative = Template(campaign.negative)
@@ -123,9 +130,10 @@ class Expansion:
         width, height = settings.size or self.model.size
         guidance = self.model.guidance if settings.guidance is None else settings.guidance
         scheduler = settings.scheduler or self.family.schedulers[0]
+        has_reference = settings.reference not in (None, NONE)
         return Group(
             model=self.model.digest,
-            pipeline=self.model.pipeline,
+            pipeline=(self.model.image_to_image if has_reference else None) or self.model.pipeline,
             steps=settings.steps,
             guidance=None if guidance is None else float(guidance),
             scheduler=scheduler,
@@ -134,7 +142,21 @@ class Expansion:
             height=height,
             dtype=settings.dtype,
             batch=settings.batch or self.model.batch,
+            strength=(settings.strength or DEFAULT_STRENGTH) if has_reference else None,
+            adapters=tuple(Adapter(digest=self.sources.adapters[path], scale=scale) for path, scale in self._adapters(settings)),
         )
+
+    def adapter_paths(self, group_no: int) -> tuple[str, ...]:
+        """The files of a group's adapters, in the group's order."""
+        return tuple(path for path, _ in self._adapters(self._settings([values[0] for values in self._chosen(group_no)])))
+
+    def recipe(self, group_no: int, render: Render) -> Recipe:
+        shot, reference = render.shot, self.reference(render)
+        return Recipe(group=self.group(group_no), prompt=shot.prompt, negative=shot.negative, seed=render.seed, reference=reference)
+
+    def reference(self, render: Render) -> str | None:
+        """The digest of the picture that a render begins from."""
+        return None if render.shot.reference is None else self.sources.references[render.shot.reference]
 
     def renders(self, group_no: int, start: int, stop: int) -> Iterator[Render]:
         """The renders of a group from one ordinal up to but not including another, without the skipped ones."""
@@ -185,17 +207,19 @@ class Expansion:
     def group_of(self, number: int) -> int:
         return self._group_of(_digits(number // self.seeds_per_shot, self._sizes))
 
-    def number_of(self, coordinates: Mapping[str, Any], k: int) -> int | None:
-        """The number of the render with these coordinates and the seed at place `k`, or None where there is no such cell."""
-        if set(coordinates) != set(self._value_indices):
+    def number_of(self, told: Mapping[str, Any], k: int) -> int | None:
+        """The number of the render with these coordinates, as a shot tells them, and the seed at place `k`, or None where there is no
+        such cell.
+        """
+        if set(told) != set(self._value_indices):
             return None
-        cell = [self._value_indices[axis.name].get(canonical_json(coordinates[axis.name])) for axis in self.axes]
+        cell = [self._value_indices[axis.name].get(canonical_json(told[axis.name])) for axis in self.axes]
         known = [index for index in cell if index is not None]
         return _number(known, self._sizes) * self.seeds_per_shot + k if len(known) == len(cell) and k < self.seeds_per_shot else None
 
     @cached_property
     def _value_indices(self) -> dict[str, dict[str, int]]:
-        return {axis.name: {canonical_json(value): index for index, value in enumerate(axis.values)} for axis in self.axes}
+        return {axis.name: {canonical_json(self._told(axis, index)): index for index in range(len(axis.values))} for axis in self.axes}
 
     def is_skipped(self, group_no: int, shot_no: int) -> bool:
         return self._is_skipped(self._cell(group_no, shot_no))
@@ -220,14 +244,30 @@ class Expansion:
         values: dict[str, Scalar] = {}
         for axis, index in zip(self.axes, cell, strict=True):
             values.update(axis.assignments(index))
+        constant = self.campaign.reference
+        reference = str(values.get("reference", constant.image if constant else NONE))
         return Shot(
             coordinates={axis.name: axis.values[index] for axis, index in zip(self.axes, cell, strict=True)},
+            told={axis.name: self._told(axis, index) for axis, index in zip(self.axes, cell, strict=True)},
             prompt=self._prompt.fill(values),
             negative=self._negative.fill(values),
+            reference=None if reference == NONE else reference,
         )
 
+    def _told(self, axis: Axis, index: int) -> Any:
+        value = axis.values[index]
+        return self.sources.told(axis.name, value) if axis.variables & FILES else value
+
+    def _adapters(self, settings: Settings) -> list[tuple[str, float]]:
+        """Path and scale of what is laid over the weights: what all renders have, then what an axis adds."""
+        adapters = [(adapter.lora, float(adapter.scale)) for adapter in self.campaign.adapters]
+        if settings.lora is not None and settings.lora != NONE:
+            adapters.append((settings.lora, float(DEFAULT_SCALE if settings.lora_scale is None else settings.lora_scale)))
+        return adapters
+
     def _settings(self, cell: Sequence[int]) -> Settings:
-        changes: dict[str, Scalar] = {}
+        constant = self.campaign.reference
+        changes: dict[str, Any] = {"reference": constant.image, "strength": constant.strength} if constant else {}
         for axis, index in zip(self.axes, cell, strict=True):
             changes.update(_settings_of(axis, index))
         return Settings.model_validate({**self.campaign.settings.model_dump(), **changes})
@@ -244,7 +284,7 @@ class Expansion:
     def _series_of(self, named: tuple[int, ...], k: int) -> int:
         seeds = self.campaign.seeds
         assert isinstance(seeds, DerivedSeeds)
-        coordinates = {axis.name: axis.values[i] for axis, i in zip(self.axes, named, strict=False) if i >= 0}
+        coordinates = {axis.name: self._told(axis, i) for axis, i in zip(self.axes, named, strict=False) if i >= 0}
         return derived_seed(seeds.base, k, coordinates)
 
     # --- skipping ---
@@ -283,7 +323,10 @@ def _classes(axis: Axis) -> list[Sequence[int]]:
         return [range(len(axis.values))]
     kinds: dict[tuple[tuple[str, Scalar], ...], list[int]] = {}
     for index in range(len(axis.values)):
-        kinds.setdefault(tuple(sorted(_settings_of(axis, index).items())), []).append(index)
+        settings = _settings_of(axis, index)
+        if settings.get("reference", NONE) != NONE:  # each picture has its own: that there is one is what a group shares
+            settings["reference"] = ""
+        kinds.setdefault(tuple(sorted(settings.items())), []).append(index)
     return list(kinds.values())
 
 

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from actors.jobs import ChunkJob, PictureJob
 from farm.expansion import Expansion, Render
 from farm.manifest import picture_key
+from farm.sources import reference_key
 from storage.rows import CampaignRow, Chunk
 
 
 def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> ChunkJob:
     """Compute the renders of a chunk."""
     previews = expansion.campaign.previews
+    renders = list(_renders(expansion, chunk))
+    addresses = {digest: str(render.shot.reference) for render in renders if (digest := expansion.reference(render))}
     return ChunkJob(
         chunk_id=chunk.id,
         campaign_id=campaign.id,
@@ -25,10 +28,14 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
                 negative=render.shot.negative,
                 seed=render.seed,
                 key=picture_key(campaign, render),
+                reference=expansion.reference(render),
             )
-            for render in _renders(expansion, chunk)
+            for render in renders
         ),
         previews_every=previews.every if previews else None,
+        references={digest: reference_key(campaign.project, digest) for digest in addresses},
+        addresses=addresses,
+        adapter_paths=expansion.adapter_paths(chunk.group_no),
         look_first=chunk.lease > 1 or chunk.numbers is not None,
     )
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -63,7 +64,12 @@ def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, a
             "size": f"{group.width}x{group.height}",
             "batch": group.batch,
             "dtype": group.dtype,
+            "strength": group.strength,
         },
+        "reference": _reference(expansion, render),
+        "adapters": [
+            {"path": path, **asdict(adapter)} for path, adapter in zip(expansion.adapter_paths(group_no), group.adapters, strict=True)
+        ],
         "model": campaign.model,
         "digest": outcome.digest,
         "pixels": outcome.pixels,
@@ -78,3 +84,8 @@ def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, a
         "numerics_class": outcome.numerics_class,
         "seconds": outcome.seconds,
     }
+
+
+def _reference(expansion: Expansion, render: Render) -> Json | None:
+    digest = expansion.reference(render)
+    return None if digest is None else {"address": render.shot.reference, "digest": digest}

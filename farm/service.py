@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from farm.campaign import MAX_RENDERS, parse_campaign
 from farm.document import DocumentError, Problem
 from farm.expansion import Expansion
 from farm.fit import check_fit
+from farm.intake import Intake
 from farm.manifest import manifest_lines, write_manifest
 from farm.plan import Size, chunk_size, chunks_of, in_order, plan_chunks
 from farm.prompts import check_prompts
@@ -33,11 +35,21 @@ Json = dict[str, Any]
 class Service:
     """The farm, to whoever may ask."""
 
-    def __init__(self, *, campaigns: Campaigns, control: Control, watching: Watching, outputs: Outputs, chunk: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        campaigns: Campaigns,
+        control: Control,
+        watching: Watching,
+        outputs: Outputs,
+        intake: Intake | None = None,
+        chunk: int | None = None,
+    ) -> None:
         self._campaigns = campaigns
         self._control = control
         self._watching = watching
         self._outputs = outputs
+        self._intake = intake or Intake(outputs)
         self._chunk = chunk
 
     # --- submitting ---
@@ -51,6 +63,7 @@ class Service:
         expansion, spec = self._check(data)
         size = self._size(expansion)
         new = _new_campaign(project, expansion, spec)
+        self._intake.keep(project, expansion.sources)
         try:
             return self._campaigns.add(new, plan_chunks(expansion, size)), {"created": True}
         except AlreadyThere:
@@ -133,7 +146,13 @@ class Service:
         expansion, _ = self._check(data)
         groups = [expansion.group(k) for k in range(min(expansion.groups, 1000))]
         first = [
-            {"shot": render.shot.key, "seed": render.seed, "prompt": render.shot.prompt, "negative": render.shot.negative}
+            {
+                "shot": render.shot.key,
+                "seed": render.seed,
+                "prompt": render.shot.prompt,
+                "negative": render.shot.negative,
+                "reference": render.shot.reference,
+            }
             for (_, render), _ in zip(expansion.all_renders(), range(3), strict=False)
         ]
         return {
@@ -145,6 +164,7 @@ class Service:
             "batch": sorted({group.batch for group in groups}),
             "chunk": self._size(expansion)(0, expansion.total),
             "megapixel_steps": round(megapixel_steps(expansion), 3),
+            **asdict(expansion.sources),
             "first": first,
         }
 
@@ -194,9 +214,8 @@ class Service:
             )
         check_fit(expansion)
         check_prompts(expansion)
-        spec = make_spec(campaign, model)
-        expansion_of(spec)  # what is stored must be read again, or nobody could paint it
-        return expansion, spec
+        spec = make_spec(campaign, model, self._intake.check(campaign, model))
+        return expansion_of(spec), spec  # what is stored is what is read again, or nobody could paint it
 
     def _model(self, name: str) -> Model:
         try:

@@ -4,11 +4,13 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod, sqrt
+from pathlib import PurePath
 
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from farm.axes import Axis
 from farm.expansion import Expansion
+from farm.sources import FILES
 from storage.errors import NotFound, RequestError
 from storage.outputs import Outputs
 
@@ -57,9 +59,10 @@ def _dimensions(expansion: Expansion) -> list[_Dimension]:
 
 
 def _label(axis: Axis, index: int) -> str:
-    """The value, with the name of its axis where it is a number and would say nothing alone."""
+    """The value, of files the names alone, with the name of its axis where it is a number and would say nothing alone."""
     alone = isinstance(axis.values[index], str | Mapping)
-    return axis.label(index) if alone else f"{axis.name} {axis.label(index)}"
+    label = ", ".join(PurePath(str(v)).name if name in FILES else str(v) for name, v in axis.assignments(index).items())
+    return label if alone else f"{axis.name} {label}"
 
 
 def _split(dimensions: Sequence[_Dimension]) -> int:

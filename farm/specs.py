@@ -1,6 +1,5 @@
 """A campaign's spec: what the job database keeps of it, and how renders are computed from that again."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from difflib import unified_diff
 from typing import Any
@@ -11,12 +10,14 @@ from actors.models import Model
 from actors.recipe import digest_of
 from farm.campaign import Campaign
 from farm.expansion import Expansion
+from farm.sources import ONLY_VARIED, Sources
 
 Json = dict[str, Any]
 
 
-def make_spec(campaign: Campaign, model: Model) -> Json:
-    return {"campaign": campaign.model_dump(mode="json"), "model": asdict(model)}
+def make_spec(campaign: Campaign, model: Model, sources: Sources) -> Json:
+    spec = {"campaign": campaign.model_dump(mode="json"), "model": asdict(model)}
+    return {**spec, "sources": asdict(sources)} if sources != Sources() else spec
 
 
 def fingerprint(spec: Json) -> str:
@@ -26,7 +27,7 @@ def fingerprint(spec: Json) -> str:
 
 def expansion_of(spec: Json) -> Expansion:
     model = spec["model"]
-    return Expansion(Campaign.model_validate(spec["campaign"]), Model(**{**model, "size": tuple(model["size"])}))
+    return Expansion(Campaign.model_validate(spec["campaign"]), Model(**{**model, "size": tuple(model["size"])}), _sources(spec))
 
 
 def difference(old: Json, new: Json) -> str:
@@ -35,5 +36,23 @@ def difference(old: Json, new: Json) -> str:
     return "\n".join(list(unified_diff(before, after, "submitted", "this file", lineterm="", n=1))[:60])
 
 
-def _identity(spec: Mapping[str, Any]) -> Json:
-    return {**spec["campaign"], "model": {name: spec["model"][name] for name in ("digest", "pipeline", "batch", "size")}}
+def _identity(spec: Json) -> Json:
+    """The campaign with digests where it names files, and without those settings that only axes have."""
+    sources = _sources(spec)
+    campaign = {name: value for name, value in spec["campaign"].items() if value or name not in ("reference", "adapters")}
+    campaign["settings"] = {name: value for name, value in campaign["settings"].items() if value is not None or name not in ONLY_VARIED}
+    campaign["vary"] = {name: _told(sources, name, values) for name, values in campaign["vary"].items()}
+    campaign["skip"] = [sources.told("", rule) for rule in campaign["skip"]]
+    if reference := campaign.get("reference"):
+        campaign["reference"] = {**reference, "image": sources.references[reference["image"]]}
+    if adapters := campaign.get("adapters"):
+        campaign["adapters"] = [{**adapter, "lora": sources.adapters[adapter["lora"]]} for adapter in adapters]
+    return {**campaign, "model": {name: spec["model"][name] for name in ("digest", "pipeline", "batch", "size")}}
+
+
+def _told(sources: Sources, axis: str, values: Any) -> Any:
+    return [sources.told(axis, value) for value in values] if isinstance(values, list) else values  # else a range, of numbers
+
+
+def _sources(spec: Json) -> Sources:
+    return Sources(**spec.get("sources", {}))

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
-from actors.recipe import Recipe
 from farm.expansion import Expansion, Render
 
 _AT_ONCE = 5_000
@@ -21,7 +20,7 @@ def compare(old: Expansion, new: Expansion, digests: Callable[[list[int]], Mappi
         known = digests([number for number in before.values() if number is not None])
         for group_no, render in page:
             number = before[render.number]
-            if number is not None and number in known and known[number] == _digest(new, group_no, render):
+            if number is not None and number in known and known[number] == new.recipe(group_no, render).digest:
                 kept.append((render.number, number))
             else:
                 missing.append(render.number)
@@ -42,10 +41,5 @@ def _seed_places(old: Expansion, new: Expansion, page: list[tuple[int, Render]])
 
 
 def _number_before(old: Expansion, render: Render, k: int | None) -> int | None:
-    number = None if k is None else old.number_of(render.shot.coordinates, k)
+    number = None if k is None else old.number_of(render.shot.told, k)
     return number if number is not None and old.has(number) else None
-
-
-def _digest(expansion: Expansion, group_no: int, render: Render) -> str:
-    group = expansion.group(group_no)
-    return Recipe(group=group, prompt=render.shot.prompt, negative=render.shot.negative, seed=render.seed).digest

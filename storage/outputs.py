@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Protocol
 from uuid import uuid4
 
-from storage.errors import NotFound, OutputsAway, OutputsError
+from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
 
 SCHEME = "s3://"
 
@@ -30,6 +30,10 @@ class Outputs(Protocol):
 
     def open(self, key: str) -> IO[bytes]: ...
 
+    def read(self, key: str, limit: int) -> bytes:
+        """The bytes of a file that may be a stranger's. Raises RequestError, before reading them, where there are more than `limit`."""
+        ...
+
     def delete(self, key: str) -> None: ...
 
     def keys(self, prefix: str) -> Iterator[str]: ...
@@ -47,6 +51,11 @@ def open_outputs(address: str, *, s3_style: str = "auto") -> Outputs:
 
         return S3Outputs(address, style=s3_style)
     return FolderOutputs(Path(address))
+
+
+def refuse_larger(size: int, limit: int) -> None:
+    if size > limit:
+        raise RequestError(f"the file has {size:,} bytes; at most {limit:,} are read.")
 
 
 class FolderOutputs:
@@ -81,6 +90,11 @@ class FolderOutputs:
             raise NotFound(f"There is no {key} in {self.address}.") from exc
         except OSError as exc:
             raise self._refusal("read", path, exc) from exc
+
+    def read(self, key: str, limit: int) -> bytes:
+        with self.open(key) as file:
+            refuse_larger(os.fstat(file.fileno()).st_size, limit)
+            return file.read()
 
     def delete(self, key: str) -> None:
         path = self._path(key)

@@ -6,7 +6,7 @@ none is ever shown, logged or stored.
 
 import posixpath
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from io import BytesIO
@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from storage.errors import NotFound, OutputsAway, OutputsError
-from storage.outputs import SCHEME
+from storage.outputs import SCHEME, refuse_larger
 
 _CONNECTIONS = 32  # more than there are threads in any process of the farm
 _LARGE = 16 * 1024 * 1024
@@ -80,6 +80,14 @@ class S3Outputs:
         with self._telling("GetObject", name):
             # Read whole here: a connection that breaks in the middle is this call's failure, and is tried again.
             return BytesIO(self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read())
+
+    def read(self, key: str, limit: int) -> bytes:
+        name = self._name(key)
+        with self._telling("GetObject", name):
+            answer = self._client.get_object(Bucket=self._bucket, Key=name)
+            with closing(answer["Body"]) as body:
+                refuse_larger(answer["ContentLength"], limit)
+                return bytes(body.read())
 
     def delete(self, key: str) -> None:
         name = self._name(key)

@@ -64,7 +64,7 @@ class Settling:
         with self._engine.begin() as connection:
             # Always a campaign before its chunks: two that lock them in different orders would wait for each other.
             wanted = sorted({s.campaign_id for s in settlements})
-            known = {row.id: row for row in connection.execute(LOCK, {"wanted": wanted})}
+            known: dict[int, Any] = {row.id: row for row in connection.execute(LOCK, {"wanted": wanted})}
             if not known:
                 return []
             time = next(iter(known.values())).now

@@ -204,9 +204,14 @@ def _show_plan(plan: Json) -> None:
     axes = " x ".join(f"{count} {name}" for name, count in plan["axes"].items())
     batches = ", ".join(map(str, plan["batch"]))
     say(f"{plan['campaign']}: {plan['renders']:,} renders ({axes or 'no axes'} x {plan['seeds']} seeds), {plan['groups']} groups.")
-    say(f"Batches of {batches}, chunks of {plan['chunk']} renders, {plan['megapixel_steps']:,} megapixel-steps in all. For example:")
+    say(f"Batches of {batches}, chunks of {plan['chunk']} renders, {plan['megapixel_steps']:,} megapixel-steps in all.")
+    for kind in ("references", "adapters"):
+        for address, digest in plan[kind].items():
+            say(f"  {kind.removesuffix('s')} {address} ({digest[:12]})")
+    say("For example:")
     for render in plan["first"]:
         say(
             f"  {render['shot']}  seed {render['seed']}: {render['prompt']}"
             + (f"  (not: {render['negative']})" if render["negative"] else "")
+            + (f"  from {render['reference']}" if render["reference"] else "")
         )

@@ -1,8 +1,10 @@
 """The painter with an engine that needs no model: what becomes of a chunk, whatever happens to it."""
 
+import hashlib
 import io
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +12,11 @@ import torch
 from PIL import Image
 
 from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest
-from actors.engine import NO_REFERENCES, Painted
+from actors.engine import Painted
 from actors.errors import BadRequest, PromptTooLong
 from actors.jobs import ChunkJob, FailureKind, PictureJob, preview_key
 from actors.painter import Painter
-from actors.recipe import Group, Recipe
+from actors.recipe import Adapter, Group, Recipe
 from storage.errors import OutputsAway, OutputsError
 from storage.states import Reason, RenderState
 
@@ -33,13 +35,15 @@ class FakeEngine:
         self.trouble, self.flat = trouble, flat
         self.warm = {}
         self.shapes = []
+        self.given = []
 
     def forget(self):
         self.forgotten = True
 
-    def paint(self, recipes, folder, previews_every=None, *, references=NO_REFERENCES, adapter_paths=(), on_step=lambda: None):
+    def paint(self, recipes, folder, previews_every=None, *, references, adapter_paths, on_step=lambda: None):
         on_step()
         self.shapes.append(len(recipes))
+        self.given.append((dict(references), tuple(adapter_paths)))
         if self.trouble:
             raise self.trouble
         pixels = [self.picture(recipe.seed) if recipe.seed not in self.flat else None for recipe in recipes]
@@ -242,3 +246,125 @@ def test_the_device_paints_on_while_pictures_are_written(outputs):
     may_write.set()
     thread.join(60)
     assert len(results[0].outcomes) == 8
+
+
+REFERRING = replace(GROUP, strength=0.5, adapters=(Adapter(digest="a" * 64, scale=0.7),))
+
+
+def referring(outputs, shades, count=8, **changes):
+    """A job whose pictures begin from these shades of grey in turn, and their files' digests."""
+    digests, base = [], job(count)
+    for shade in shades:
+        file = io.BytesIO()
+        Image.new("RGB", (32, 16), (shade, shade, shade)).save(file, "PNG")
+        digests.append(hashlib.sha256(file.getvalue()).hexdigest())
+        outputs.put(f"p/references/{digests[-1]}", file.getvalue())
+    pictures = tuple(replace(p, reference=digests[p.number % len(digests)]) for p in base.pictures)
+    more = dict(
+        group=REFERRING,
+        pictures=pictures,
+        references={digest: f"p/references/{digest}" for digest in digests},
+        addresses={digest: f"/brand/{shade}.png" for digest, shade in zip(digests, shades, strict=True)},
+        adapter_paths=("/loras/a.safetensors",),
+    )
+    return replace(base, **{**more, **changes}), digests
+
+
+class Counted:
+    """Outputs that know what was read."""
+
+    def __init__(self, outputs):
+        self._outputs, self.address, self.put, self.open = outputs, outputs.address, outputs.put, outputs.open
+        self.reads = []
+
+    def read(self, key, limit):
+        self.reads.append(key)
+        return self._outputs.read(key, limit)
+
+
+def test_references_come_to_the_engine_at_its_size_each_fetched_once(outputs):
+    engine, counted = FakeEngine(), Counted(outputs)
+    wanted, digests = referring(outputs, (10, 200, 90))
+    painter = Painter("w", engine, counted)
+    assert painter.paint(wanted).failure is None
+    for given, paths in engine.given:
+        assert paths == ("/loras/a.safetensors",)
+        assert set(given) == set(digests)
+        assert all(pixels.shape == (8, 8, 3) for pixels in given.values())
+    assert [engine.given[0][0][digest][0, 0, 0] for digest in digests] == [10, 200, 90]
+    assert painter.paint(replace(wanted, lease=4)).failure is None
+    assert sorted(counted.reads) == sorted(wanted.references.values())
+
+
+def test_the_record_names_what_a_picture_was_made_from(outputs):
+    wanted, digests = referring(outputs, (10, 200), count=2)
+    result = Painter("w", FakeEngine(), outputs).paint(wanted)
+    for outcome, digest, shade in zip(result.outcomes, digests, (10, 200), strict=True):
+        with outputs.open(outcome.key) as file:
+            record = json.loads(Image.open(file).text[RECIPE_CHUNK])
+        assert Recipe.from_json(record["recipe"]).digest == outcome.digest == record["digest"]
+        assert record["recipe"]["reference"] == digest
+        assert record["sources"] == {
+            "reference": {"address": f"/brand/{shade}.png", "key": f"p/references/{digest}", "digest": digest},
+            "adapters": [{"path": "/loras/a.safetensors", "digest": "a" * 64, "scale": 0.7}],
+        }
+
+
+def test_a_reference_that_is_gone_or_another_is_told_and_nothing_is_painted(outputs):
+    wanted, (digest,) = referring(outputs, (10,))
+    for spoil, words in (
+        (lambda: outputs.put(f"p/references/{digest}", b"another"), "The reference /brand/10.png was changed in the outputs"),
+        (lambda: outputs.delete(f"p/references/{digest}"), "The reference /brand/10.png cannot be used, submit the campaign again"),
+    ):
+        spoil()
+        engine = FakeEngine()
+        result = Painter("w", engine, outputs).paint(wanted)
+        assert (result.failure.kind, result.outcomes, engine.shapes) == (FailureKind.BAD_REQUEST, (), [])
+        assert words in result.failure.detail
+
+
+def test_references_that_cannot_be_read_now_are_asked_for_again(outputs):
+    class Away(Counted):
+        def read(self, key, limit):
+            if len(self.reads) < 3:
+                self.reads.append(key)
+                raise OutputsAway("the server is busy")
+            return super().read(key, limit)
+
+    wanted, _ = referring(outputs, (10,), count=4)
+    painter = Painter("w", FakeEngine(), Away(outputs))
+    failures = [painter.paint(replace(wanted, lease=lease)).failure for lease in range(1, 5)]
+    assert [failure and failure.kind for failure in failures] == [FailureKind.SHORTAGE] * 3 + [None]
+
+
+def test_the_next_batch_s_references_come_while_one_is_painted(outputs):
+    coming = threading.Event()
+
+    class Reading(Counted):
+        def read(self, key, limit):
+            data = super().read(key, limit)
+            if len(self.reads) == 2:
+                coming.set()
+            return data
+
+    class Watched(FakeEngine):
+        def paint(self, *args, **kwargs):
+            assert coming.wait(60)
+            return super().paint(*args, **kwargs)
+
+    wanted, digests = referring(outputs, (10, 200))
+    turned = tuple(replace(p, reference=digests[p.number // 4]) for p in wanted.pictures)
+    assert Painter("w", Watched(), Reading(outputs)).paint(replace(wanted, pictures=turned)).failure is None
+
+
+def test_references_not_used_for_longest_give_way(outputs, monkeypatch):
+    monkeypatch.setattr("actors.fetch._KEPT_BYTES", 0)
+    counted = Counted(outputs)
+    wanted, _ = referring(outputs, range(10, 34), count=24)
+    painter = Painter("w", FakeEngine(), counted)
+    assert painter.paint(wanted).failure is None
+    last = replace(wanted, pictures=wanted.pictures[-4:], lease=4)
+    assert painter.paint(last).failure is None
+    assert len(counted.reads) == 24
+    assert painter.paint(replace(wanted, pictures=wanted.pictures[:4], lease=5)).failure is None
+    assert len(counted.reads) == 28

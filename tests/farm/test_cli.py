@@ -1,5 +1,6 @@
 """The `farm` command in processes of its own, where no worker is needed."""
 
+import hashlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import sys
 
 import pytest
 import yaml
+from PIL import Image
 
 from actors.models import SEEDLING
 from tests.campaigns import data
@@ -82,6 +84,14 @@ def test_commands_that_need_workers_say_how_to_get_them(farm, file):
     error = farm("submit", file(), code=2)
     assert "farm up" in error
     assert "farm run" in error
+
+
+def test_a_dry_run_names_references(farm, file, tmp_path):
+    path = tmp_path / "ref.png"
+    Image.new("RGB", (16, 16), "teal").save(path)
+    told = farm("submit", "--dry-run", file(reference={"image": str(path)}))
+    assert f"reference {path} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]})" in told.replace("\n", "")
+    assert not (tmp_path / "home" / "outputs").exists()
 
 
 def test_a_dry_run_as_json_is_one_object(farm, file):

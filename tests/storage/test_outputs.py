@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.bench.seaweed import READER_KEY, READER_SECRET, temporary_seaweed
-from storage.errors import NotFound, OutputsAway, OutputsError
+from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
 from storage.outputs import FolderOutputs
 from storage.s3 import S3Outputs
 
@@ -40,6 +40,15 @@ def test_putting_again_replaces(store):
 def test_a_stream_can_be_put(store):
     store.put("k", io.BytesIO(b"x" * 100_000))
     assert read(store, "k") == b"x" * 100_000
+
+
+def test_what_is_larger_than_wanted_is_not_read(store):
+    store.put("k", b"abc")
+    assert store.read("k", 3) == b"abc"
+    with pytest.raises(RequestError, match="the file has 3 bytes; at most 2 are read"):
+        store.read("k", 2)
+    with pytest.raises(NotFound, match="gone"):
+        store.read("gone", 2)
 
 
 def test_what_is_large_is_put_whole(store):

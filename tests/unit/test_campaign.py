@@ -9,6 +9,7 @@ from farm.document import DocumentError
 from storage.errors import RequestError
 from tests.campaigns import campaign, data
 
+VARY = {"product": ["mug"], "color": ["red"]}
 BAD = [
     (dict(colour="red"), "colour", "unknown key 'colour'"),
     (dict(promt="x"), "promt", "did you mean 'prompt'"),
@@ -76,6 +77,33 @@ BAD = [
     (dict(max_workers=0), "max_workers", "greater"),
     (dict(previews={"every": 0}), "previews.every", "greater"),
     (dict(vary=["a"]), "vary", "dictionary"),
+    (dict(reference="a.png"), "reference", "dictionary"),
+    (dict(reference={}), "reference", "'image' is missing"),
+    (dict(reference={"image": ""}), "reference.image", "at least 1"),
+    (dict(reference={"image": 3}), "reference.image", "string"),
+    (dict(reference={"image": "none"}), "reference.image", "only an axis has `none`"),
+    (dict(reference={"image": "a\x1b.png"}), "reference.image", "cannot be printed"),
+    (dict(reference={"image": "a.png", "strenght": 0.5}), "reference.strenght", "did you mean 'strength'"),
+    (dict(reference={"image": "a.png", "strength": 0}), "reference.strength", "greater than 0"),
+    (dict(reference={"image": "a.png", "strength": 1.5}), "reference.strength", "less than or equal to 1"),
+    (dict(reference={"image": "a.png", "strength": 0.04}), "reference.strength", "of 20 steps a strength of 0.04 leaves none"),
+    (dict(adapters={"lora": "a"}), "adapters", "tuple"),
+    (dict(adapters=["a"]), "adapters[0]", "dictionary"),
+    (dict(adapters=[{"scale": 1}]), "adapters[0]", "'lora' is missing"),
+    (dict(adapters=[{"lora": "a", "scale": 5}]), "adapters[0].scale", "less than or equal to 4"),
+    (dict(adapters=[{"lora": "a", "scale": "big"}]), "adapters[0].scale", "number"),
+    (dict(adapters=[{"lora": "a", "weight": 1}]), "adapters[0].weight", "known are lora, scale"),
+    (dict(adapters=[{"lora": f"{k}"} for k in range(8)]), "adapters", "at most 7"),
+    (dict(settings={"reference": "a.png"}), "settings.reference", "it is written `reference: {image: …}`"),
+    (dict(settings={"lora_scale": 0.5}), "settings.lora_scale", "it is written `adapters: [{lora: …, scale: …}]`"),
+    (dict(vary={**VARY, "strength": [0.5]}), "vary.strength", "vary 'reference' too"),
+    (dict(vary={**VARY, "lora_scale": [0.5]}, adapters=[{"lora": "a"}]), "vary.lora_scale", "vary 'lora' too"),
+    (dict(vary={**VARY, "reference": [3]}), "vary.reference[0]", "string"),
+    (dict(vary={**VARY, "reference": ["a.png", "./a.png"]}), "vary.reference[1]", "twice"),
+    (dict(vary={**VARY, "look": [{"lora": "a", "lora_scale": 9}]}), "vary.look[0]", "less than or equal to 4"),
+    (dict(vary={**VARY, "reference": ["a.png"], "strength": [0.5, 2]}), "vary.strength[1]", "less than or equal to 1"),
+    (dict(vary={**VARY, "reference": ["a.png"], "strength": [0.5, 0.04]}), "vary.strength[1]", "of 20 steps a strength of 0.04"),
+    (dict(vary={**VARY, "steps": [1, 9]}, reference={"image": "a.png"}), "vary.steps[0]", "of 1 steps a strength of 0.6"),
 ]
 
 
@@ -150,3 +178,24 @@ def test_a_csv_file_is_read_relative_to_the_campaign_and_numbers_in_it_are_setti
     path.write_text(yaml.safe_dump(data(prompt="{color} {product} {place}", vary={**data()["vary"], "row": {"csv": "rows.csv"}})))
     rows = load_campaign(path).campaign.axes[2].values
     assert rows == ({"place": "on a beach", "guidance": 3.0}, {"place": "at sunset", "guidance": 5.5})
+
+
+def test_the_paths_of_a_campaign_are_relative_to_its_file_wherever_they_stand(tmp_path):
+    (tmp_path / "looks.csv").write_text("reference,strength,lora,lora_scale\na.png,0.5,b.safetensors,2\n")
+    path = tmp_path / "c.yaml"
+    changes = dict(
+        reference={"image": "sub/../r.png"},
+        adapters=[{"lora": "x"}, {"lora": "/whole/y"}],
+        vary={**VARY, "reference": ["none", "s3://b/a.png", "a.png"], "look": [{"lora": "none"}, {"lora": "z"}]},
+        skip=[{"reference": "a.png", "color": "red"}],
+    )
+    path.write_text(yaml.safe_dump(data(**changes)))
+    loaded = load_campaign(path).campaign
+    assert loaded.reference.image == str(tmp_path / "r.png")
+    assert [adapter.lora for adapter in loaded.adapters] == [str(tmp_path / "x"), "/whole/y"]
+    assert loaded.vary["reference"] == ["none", "s3://b/a.png", str(tmp_path / "a.png")]
+    assert loaded.vary["look"] == [{"lora": "none"}, {"lora": str(tmp_path / "z")}]
+    assert loaded.skip == ({"reference": str(tmp_path / "a.png"), "color": "red"},)
+    path.write_text(yaml.safe_dump(data(vary={**VARY, "look": {"csv": "looks.csv"}})))
+    row = {"reference": str(tmp_path / "a.png"), "strength": 0.5, "lora": str(tmp_path / "b.safetensors"), "lora_scale": 2.0}
+    assert load_campaign(path).campaign.vary["look"] == [row]

@@ -1,11 +1,15 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.recipe import Adapter
+from farm.expansion import Expansion
 from farm.plan import chunk_size, chunks_of, plan_chunks
-from tests.campaigns import campaign, data, expansion
+from farm.sources import Sources
+from tests.campaigns import MODEL, campaign, data, expansion
 
 PLACES = ["on a beach", "at sunset", "in a forest"]
 
@@ -172,7 +176,7 @@ def test_a_render_is_found_at_its_place(plan, size):
         found_group, ordinal = plan.place(render.number)
         assert (found_group, [r.number for r in plan.renders(group_no, ordinal, ordinal + 1)]) == (group_no, [render.number])
         k = render.number % plan.seeds_per_shot
-        assert plan.number_of(render.shot.coordinates, k) == render.number
+        assert plan.number_of(render.shot.told, k) == render.number
     assert not plan.has(-1)
     assert not plan.has(10**9)
 
@@ -212,3 +216,50 @@ def test_a_model_with_a_history_gets_chunks_of_about_a_minute():
     plan = expansion(settings={"size": "1024x1024", "steps": 30}, seeds={"count": 5000})
     seconds = chunk_size(plan, 0.02)(0, plan.total) * plan.group(0).megapixel_steps * 0.02
     assert 45 < seconds <= 60
+
+
+SOURCES = Sources(references={"/a.png": "aa", "/b.png": "bb"}, adapters={"/x": "xx", "/y": "yy"})
+
+
+def begun(**changes):
+    return Expansion(campaign(**changes), replace(MODEL, image_to_image="Img2Img"), SOURCES)
+
+
+def test_a_campaign_without_references_has_the_digests_that_it_always_had():
+    plan = expansion()
+    _, render = plan.render(0)
+    assert plan.recipe(0, render).digest == "dfddade24148fa433b5bab426710df0b194b7a77d0ca85c9c3d02e131ec15972"
+    assert render.shot.key == "red_mug_5fde4994fd2c695e"
+
+
+def test_what_begins_from_a_picture_and_what_does_not_are_groups_and_which_picture_is_not():
+    plan = begun(vary={**data()["vary"], "reference": ["/a.png", "none", "/b.png"]}, reference={"image": "/b.png", "strength": 0.4})
+    assert [(plan.group(k).strength, plan.group(k).pipeline) for k in range(plan.groups)] == [(0.4, "Img2Img"), (None, MODEL.pipeline)]
+    assert {render.shot.reference for render in plan.renders(0, 0, 10**6)} == {"/a.png", "/b.png"}
+    assert {render.shot.reference for render in plan.renders(1, 0, 10**6)} == {None}
+    assert {plan.recipe(0, render).reference for render in plan.renders(0, 0, 10**6)} == {"aa", "bb"}
+    for group_no, render in plan.all_renders():
+        assert plan.render(render.number) == (group_no, render)
+        assert plan.place(render.number)[0] == group_no
+
+
+def test_adapters_are_those_of_all_renders_and_then_that_of_the_axis():
+    looks = [{"lora": "/y", "lora_scale": 0}, {"lora": "none", "lora_scale": 1}]
+    plan = begun(vary={**data()["vary"], "look": looks}, adapters=[{"lora": "/x", "scale": 0.5}])
+    constant = Adapter(digest="xx", scale=0.5)
+    assert [plan.group(k).adapters for k in range(2)] == [(constant, Adapter(digest="yy", scale=0.0)), (constant,)]
+    assert [plan.adapter_paths(k) for k in range(2)] == [("/x", "/y"), ("/x",)]
+    plan = begun(vary={**data()["vary"], "lora": ["/y"]})
+    assert plan.group(0).adapters == (Adapter(digest="yy", scale=1.0),)
+
+
+def test_names_and_seeds_follow_what_is_in_a_file_not_where_it_lies():
+    def names(sources, *paths):
+        vary = {**data()["vary"], "reference": list(paths)}
+        plan = Expansion(campaign(vary=vary, seeds={"count": 2, "per": ["reference"]}), MODEL, Sources(references=sources))
+        return {(render.shot.key, render.seed) for _, render in plan.all_renders()}
+
+    here = names({"/here/a.png": "aa", "/here/b.png": "bb"}, "/here/a.png", "/here/b.png")
+    assert here == names({"/there/a.png": "aa", "/there/b.png": "bb"}, "/there/a.png", "/there/b.png")
+    assert not here & names({"/here/a.png": "cc", "/here/b.png": "dd"}, "/here/a.png", "/here/b.png")
+    assert not any("here" in key for key, _ in here)

@@ -1,0 +1,132 @@
+"""Files that a campaign names, at its submission: read, checked and digested; its references are kept where every worker finds them."""
+
+import hashlib
+import stat
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from pathlib import Path
+
+from actors.lora import Weights, adapter_file, check_adapter, digest_of_file
+from actors.models import Model
+from actors.reference import MAX_BYTES, read_reference
+from farm.campaign import Campaign
+from farm.document import DocumentError, Problem
+from farm.sources import Named, Sources, named_files, reference_key, twin_problems
+from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
+from storage.outputs import SCHEME, Outputs, open_outputs
+
+MAX_REFERENCES = 2_000
+_READERS = 4  # a picture of the largest size takes 300 MB while it is looked at
+
+
+class Intake:
+    """Takes in the files of campaigns, from paths and from the buckets that it may read."""
+
+    def __init__(self, outputs: Outputs, *, buckets: Collection[str] = (), s3_style: str = "auto") -> None:
+        """`buckets` are those that references may come from, beside the outputs' own."""
+        self._outputs = outputs
+        own = outputs.address.removeprefix(SCHEME).partition("/")[0] if outputs.address.startswith(SCHEME) else None
+        self._buckets = {*buckets, *([own] if own else [])}
+        self._bucket = lru_cache(maxsize=16)(lambda name: open_outputs(f"{SCHEME}{name}", s3_style=s3_style))
+
+    def check(self, campaign: Campaign, model: Model) -> Sources:
+        """The digests of all files that a campaign names. Raises DocumentError with what is wrong with any, each at its place;
+        nothing is written.
+        """
+        named = list(named_files(campaign.reference, campaign.adapters, campaign.axes))
+        references = {file.address: file for file in reversed(named) if file.kind == "reference"}
+        adapters = {file.address: file for file in reversed(named) if file.kind == "lora"}
+        if len(references) > MAX_REFERENCES:
+            raise DocumentError(
+                [Problem(("vary",), f"{len(references):,} references; at most {MAX_REFERENCES:,} are supported: split it.")]
+            )
+        if references and model.image_to_image is None:
+            first = next(reversed(references.values()))
+            raise DocumentError([Problem(first.path, f"a {model.pipeline} cannot begin from a reference: use another model.")])
+        problems: list[Problem] = []
+        weights = Weights(model.name, Path(model.folder))
+        sources = Sources(
+            references=_digests(references.values(), self._reference_digest, problems),
+            adapters=_digests(adapters.values(), partial(_adapter_digest, weights=weights), problems),
+        )
+        problems = problems or list(twin_problems(sources, campaign.adapters, campaign.axes))
+        if problems:
+            raise DocumentError(sorted(problems, key=lambda problem: [str(part) for part in problem.path]))
+        return sources
+
+    def keep(self, project: str, sources: Sources) -> None:
+        """Copy the references to the outputs, under what is in them: what becomes of the files later changes nothing any more."""
+
+        def copy(address: str, digest: str) -> None:
+            data = self._read(address)
+            if hashlib.sha256(data).hexdigest() != digest:
+                raise RequestError(f"The reference {address} was changed while the campaign was submitted: submit it again.")
+            self._outputs.put(reference_key(project, digest), data)
+
+        with ThreadPoolExecutor(_READERS) as pool:
+            list(pool.map(copy, sources.references.keys(), sources.references.values()))
+
+    def _reference_digest(self, address: str) -> str:
+        data = self._read(address)
+        read_reference(data)
+        return hashlib.sha256(data).hexdigest()
+
+    def _read(self, address: str) -> bytes:
+        if not address.startswith(SCHEME):
+            return _read_file(_whole(address))
+        bucket, _, key = address.removeprefix(SCHEME).partition("/")
+        if bucket not in self._buckets:
+            raise RequestError(f"references may not come from the bucket {bucket!r}: an operator may add it to FARM_REFERENCE_BUCKETS.")
+        try:
+            return self._bucket(bucket).read(key, MAX_BYTES)
+        except NotFound as exc:
+            raise RequestError("there is no such file in the bucket.") from exc
+        except OutputsAway:
+            raise  # no fault of the campaign's
+        except OutputsError as exc:
+            raise RequestError(f"it cannot be read: {exc}") from exc
+
+
+def _digests(files: Collection[Named], digest_of: Callable[[str], str], problems: list[Problem]) -> dict[str, str]:
+    """The digest of each file, by address; what is wrong with one goes to `problems`."""
+
+    def look(file: Named) -> str | Problem:
+        try:
+            return digest_of(file.address)
+        except RequestError as exc:
+            return Problem(file.path, f"{file.kind} {file.address}: {exc}")
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        found = dict(zip((file.address for file in files), pool.map(look, files), strict=True))
+    problems += [answer for answer in found.values() if isinstance(answer, Problem)]
+    return {address: answer for address, answer in found.items() if isinstance(answer, str)}
+
+
+def _adapter_digest(address: str, weights: Weights) -> str:
+    try:
+        file = adapter_file(_whole(address))
+        check_adapter(file, weights)
+        return digest_of_file(file)
+    except OSError as exc:
+        raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
+
+
+def _whole(address: str) -> Path:
+    """A path that means the same wherever it is read."""
+    path = Path(address)
+    if not path.is_absolute():
+        raise RequestError("the path is not absolute: what does not come with a campaign file has no folder that it could be relative to.")
+    return path
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise RequestError("it is no file.")
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)  # of what is longer, enough to be refused for it
+    except FileNotFoundError as exc:
+        raise RequestError("there is no such file.") from exc
+    except (OSError, ValueError) as exc:
+        raise RequestError(f"it cannot be read ({getattr(exc, 'strerror', None) or exc}).") from exc

@@ -1,0 +1,113 @@
+"""LoRA files by their heads: whole ones for the model are let through, whatever trainer wrote them; others are refused by name."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from actors.lora import Weights, adapter_file, check_adapter
+from actors.models import SEEDLING
+from storage.errors import RequestError
+
+WEIGHTS = Weights("seedling", SEEDLING)
+ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn1"
+FLAT = ATTENTION.replace(".", "_")
+TEXT = "text_model.encoder.layers.0.self_attn.q_proj"
+
+
+def half(*shape):
+    return np.zeros(shape, np.float32)
+
+
+def pair(down, up, rank=4, inside=128, outside=128):
+    return {down: half(rank, inside), up: half(outside, rank)}
+
+
+def check(tmp_path, tensors):
+    save_file(tensors, tmp_path / "a.safetensors")
+    check_adapter(tmp_path / "a.safetensors", WEIGHTS)
+
+
+GOOD = {
+    "peft": pair(f"unet.{ATTENTION}.to_q.lora_A.weight", f"unet.{ATTENTION}.to_q.lora_B.weight"),
+    "peft, of several": pair(f"unet.{ATTENTION}.to_q.lora_A.default.weight", f"unet.{ATTENTION}.to_q.lora_B.default.weight"),
+    "peft, a row": pair(f"unet.{ATTENTION}.to_out.0.lora_A.weight", f"unet.{ATTENTION}.to_out.0.lora_B.weight"),
+    "diffusers": pair(f"unet.{ATTENTION}.to_q.lora.down.weight", f"unet.{ATTENTION}.to_q.lora.up.weight"),
+    "older diffusers": pair(f"unet.{ATTENTION}.processor.to_out_lora.down.weight", f"unet.{ATTENTION}.processor.to_out_lora.up.weight"),
+    "kohya": {
+        **pair(f"lora_unet_{FLAT}_to_q.lora_down.weight", f"lora_unet_{FLAT}_to_q.lora_up.weight"),
+        f"lora_unet_{FLAT}_to_q.alpha": half(),
+    },
+    "kohya, by another name": pair(
+        "lora_unet_input_blocks_4_1_x.lora_down.weight", "lora_unet_input_blocks_4_1_x.lora_up.weight", inside=7
+    ),
+    "text": pair(f"text_encoder.{TEXT}.lora_A.weight", f"text_encoder.{TEXT}.lora_B.weight"),
+    "kohya's text": pair(f"lora_te_{TEXT.replace('.', '_')}.lora_down.weight", f"lora_te_{TEXT.replace('.', '_')}.lora_up.weight"),
+    "without a part": pair("x.to_q.lora_A.weight", "x.to_q.lora_B.weight", inside=9, outside=9),
+}
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_whole_adapter_for_the_model_is_let_through(tmp_path, kind):
+    check(tmp_path, GOOD[kind])
+
+
+TO_Q = f"unet.{ATTENTION}.to_q"
+BAD = {
+    "no layers": ({"alpha.alpha": half()}, "no layers"),
+    "a model": ({"unet.conv_in.weight": half(4, 4)}, "it is no LoRA: unet.conv_in.weight"),
+    "another kind": ({"lora_unet_x.hada_w1_a": half(4, 4)}, "it is no LoRA: lora_unet_x.hada_w1_a"),
+    "a DoRA": ({**GOOD["peft"], f"{TO_Q}.lora_magnitude_vector": half(128)}, "it is a DoRA"),
+    "half a layer": ({f"{TO_Q}.lora_A.weight": half(4, 128)}, rf"not whole: its layer {TO_Q} has only one"),
+    "halves of two ranks": (
+        {f"{TO_Q}.lora_A.weight": half(4, 128), f"{TO_Q}.lora_B.weight": half(128, 8)},
+        rf"{TO_Q} do not fit together: 4x128 and 128x8",
+    ),
+    "halves without sides": ({f"{TO_Q}.lora_A.weight": half(4), f"{TO_Q}.lora_B.weight": half(4)}, "do not fit together"),
+    "another family": (pair("transformer.x.to_q.lora_A.weight", "transformer.x.to_q.lora_B.weight"), "seedling has no transformer"),
+    "more text encoders": (pair("lora_te2_x.lora_down.weight", "lora_te2_x.lora_up.weight"), "seedling has no text_encoder_2"),
+    "another model": (
+        pair("unet.mid_block.x.to_q.lora_A.weight", "unet.mid_block.x.to_q.lora_B.weight"),
+        "seedling has no layer unet.mid_block.x",
+    ),
+    "wider": (
+        pair(f"{TO_Q}.lora_A.weight", f"{TO_Q}.lora_B.weight", inside=320),
+        rf"{TO_Q} is for 320 numbers in and 128 out.*128 and 128",
+    ),
+    "kohya, wider": (
+        pair(f"lora_unet_{FLAT}_to_q.lora_down.weight", f"lora_unet_{FLAT}_to_q.lora_up.weight", outside=320),
+        f"lora_unet_{FLAT}_to_q is for 128 numbers in and 320 out",
+    ),
+    "wider text": (pair(f"text_encoder.{TEXT}.lora_A.weight", f"text_encoder.{TEXT}.lora_B.weight", inside=768), "768 numbers in"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_what_cannot_be_laid_over_the_model_is_refused_by_name(tmp_path, kind):
+    tensors, words = BAD[kind]
+    with pytest.raises(RequestError, match=words):
+        check(tmp_path, tensors)
+
+
+def test_half_a_file_is_no_adapter(tmp_path):
+    save_file(GOOD["peft"], tmp_path / "a.safetensors")
+    (tmp_path / "a.safetensors").write_bytes((tmp_path / "a.safetensors").read_bytes()[:300])
+    with pytest.raises(RequestError, match="no whole safetensors file"):
+        check_adapter(tmp_path / "a.safetensors", WEIGHTS)
+
+
+def test_an_adapter_is_a_file_or_a_folder_with_one(tmp_path):
+    def refused(path, words):
+        with pytest.raises(RequestError, match=words):
+            adapter_file(path)
+
+    refused(tmp_path / "none", "there is no file or folder")
+    refused(tmp_path, "has no .safetensors files")
+    (tmp_path / "a.bin").write_bytes(b"\x80\x04")
+    refused(tmp_path / "a.bin", "a pickle can run code")
+    (tmp_path / "a.safetensors").touch()
+    assert adapter_file(tmp_path) == adapter_file(tmp_path / "a.safetensors") == tmp_path / "a.safetensors"
+    (tmp_path / "b.safetensors").touch()
+    refused(tmp_path, "has 2 .safetensors files")
+    assert isinstance(adapter_file(tmp_path / "b.safetensors"), Path)
