@@ -82,10 +82,8 @@ class Weights:
         if not part:
             raise RequestError(f"it was made for another kind of model: it has the layer {name}, and {self.name} has no {_PARTS[prefix]}.")
         inner = name.removeprefix(prefix)
-        if prefix.startswith("lora_"):  # kohya's names, dots made underscores; some are translated when they are loaded
-            return part.get(inner.replace(".", "_"))
         found = next((part[key] for key in _spellings(inner) if key in part), None)
-        if found is None and _PARTS[prefix] in _DENOISERS:
+        if found is None and _PARTS[prefix] in _DENOISERS:  # kohya's names, and those of text encoders, may be translated when loaded
             raise RequestError(f"it was made for another model: {self.name} has no layer {name}.")
         return found
 
@@ -109,7 +107,7 @@ class Weights:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """How a layer that an adapter names in diffusers' way may be called in a model's files."""
+    """How a layer that an adapter names may be called in a model's files, with underscores for dots."""
     flat = name.replace(".processor.", ".").replace(".", "_")
     yield flat
     yield f"{flat}_0"  # the first of several that stand in a row: to_out
