@@ -123,7 +123,7 @@ FAMILIES = (
     ),
 )
 _NEEDED = {"prompt", "generator", "num_inference_steps", "height", "width", "output_type"}
-_KNOWN = {family.pipeline: family for family in FAMILIES}
+_KNOWN = {name: family for family in FAMILIES for name in (family.pipeline, family.image_to_image) if name}
 
 
 @cache

@@ -7,11 +7,12 @@ from actors.models import Model
 from farm.campaign import SETTINGS, Settings
 from farm.document import DocumentError, Path_, Problem, did_you_mean
 from farm.expansion import Expansion
+from farm.sources import named_files
 
 
 def check_fit(expansion: Expansion) -> None:
     """Raise DocumentError where the campaign asks for what the model's family cannot give, each at its place."""
-    problems = [*_negative_problems(expansion), *_preview_problems(expansion)]
+    problems = [*_negative_problems(expansion), *_preview_problems(expansion), *_adapter_problems(expansion)]
     for path, settings in _choices(expansion):
         problems += [Problem((*path, name) if path == ("settings",) else path, text) for name, text in _misfits(settings, expansion)]
     if problems:
@@ -66,3 +67,10 @@ def _negative_problems(expansion: Expansion) -> Iterator[Problem]:
 def _preview_problems(expansion: Expansion) -> Iterator[Problem]:
     if expansion.campaign.previews and not expansion.family.has_previews:
         yield Problem(("previews",), f"a {expansion.family.pipeline} is painted through its plain call, without previews: remove them.")
+
+
+def _adapter_problems(expansion: Expansion) -> Iterator[Problem]:
+    campaign = expansion.campaign
+    first = next((file for file in named_files(campaign.reference, campaign.adapters, campaign.axes) if file.kind == "lora"), None)
+    if first is not None and not expansion.family.takes_adapters:
+        yield Problem(first.path, f"the model {expansion.model.name} ({expansion.family.name}) takes no adapters: remove them.")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from actors.engine import Engine
 from actors.families import FAMILIES
@@ -13,6 +14,7 @@ from farm.retry import settlement_of
 from farm.service import Service
 from farm.specs import expansion_of
 from storage.states import CampaignState
+from tests.adapters import save_adapter
 from tests.pipelines import PLAIN, save
 
 NAMES = [family.pipeline for family in FAMILIES]
@@ -103,3 +105,26 @@ def test_guidance_is_refused_where_the_model_was_distilled_without(service, fold
 
 def test_a_long_prompt_that_only_the_short_sighted_encoder_cuts_off_is_taken(service, folder):
     assert service.plan(campaign(folder("FluxPipeline"), prompt="a {color} mug " * 30))["renders"] == 4
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_campaign_begins_from_references_and_has_adapters(service, queue, settling, campaigns, outputs, folder, family, tmp_path):
+    path, vary = folder(family.pipeline), {"color": ["red"]}
+    if family.image_to_image:
+        for name in ("teal", "red"):
+            Image.new("RGB", (64, 40), name).save(tmp_path / f"{name}.png")
+        vary["reference"] = [str(tmp_path / "teal.png"), str(tmp_path / "red.png"), "none"]
+    if family.takes_adapters:
+        vary["lora"] = [str(save_adapter(path, tmp_path / "a.safetensors")), "none"]
+    vary |= {"strength": [0.8], "steps": [6]} if family.image_to_image else {}
+    paint(service, queue, settling, outputs, campaign(path, vary=vary, seeds={"count": 1}))
+    done = campaigns.get("p", "tiny")
+    assert done.done == done.total == len(vary.get("reference", [0])) * len(vary.get("lora", [0])), service.status("p", "tiny")["failures"]
+    pixels = [outcome.pixels for outcome, _, _ in campaigns.outcomes(done.id)]
+    assert len(set(pixels)) == len(pixels)  # each reference and adapter counts
+
+
+def test_adapters_for_a_family_that_takes_none_are_refused(service, folder):
+    with pytest.raises(DocumentError, match=r"adapters\[0\].lora: the model .* takes no adapters"):
+        service.submit("p", campaign(folder("PixArtSigmaPipeline"), adapters=[{"lora": "/a.safetensors"}]))
