@@ -10,7 +10,7 @@ from storage.rows import CampaignRow, Chunk
 
 def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> ChunkJob:
     """Compute the renders of a chunk."""
-    previews = expansion.campaign.previews
+    previews, encoding = expansion.campaign.previews, expansion.campaign.encoding
     return ChunkJob(
         chunk_id=chunk.id,
         campaign_id=campaign.id,
@@ -24,11 +24,12 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
                 prompt=render.shot.prompt,
                 negative=render.shot.negative,
                 seed=render.seed,
-                key=picture_key(campaign, render),
+                key=picture_key(campaign, render, encoding.format),
             )
             for render in _renders(expansion, chunk)
         ),
         previews_every=previews.every if previews else None,
+        encoding=encoding,
         look_first=chunk.lease > 1 or chunk.numbers is not None,
     )
 

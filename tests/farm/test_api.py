@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
-from actors.encode import png
+from actors.encode import write
+from actors.encoding import Encoding
 from actors.models import SEEDLING
 from farm.app import open_app, serve
 from farm.client import Client
@@ -67,7 +68,7 @@ def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
                 )
                 continue
             pixels = np.full((128, 128, 3), picture.number * 7 % 256, np.uint8)
-            outputs.put(picture.key, png(pixels, {}, ""))
+            outputs.put(picture.key, write(pixels, {}, "", Encoding()))
             outcomes.append(
                 RenderOutcome(
                     number=picture.number, digest=job.recipe(picture).digest, state=RenderState.DONE, reason=Reason.PAINTED,
