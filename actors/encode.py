@@ -18,7 +18,8 @@ from actors.recipe import Json, canonical_json
 Pixels = NDArray[np.uint8]
 RECIPE_CHUNK = "seedbed"
 PREVIEW_SIDE = 256
-MAX_PIXELS = 1 << 26  # 200 MB decoded, and four times the largest picture that a campaign may ask for
+MAX_PIXELS = 4096 * 4096  # as large as a campaign may ask for
+MAX_FILE = 1 << 26  # bytes: more than such a picture takes uncompressed, with its record
 # WebP's methods, 0 to 6: each step from here on costs more time than what it saves.
 _WEBP_LOSSLESS_METHOD, _WEBP_LOSSY_METHOD = 0, 2
 
@@ -67,6 +68,8 @@ def write(pixels: Pixels, record: Json, parameters: str, encoding: Encoding) -> 
 
 def read(data: bytes) -> Picture | None:
     """What a file holds, or None where it is no whole picture of a format of ours, or too large a one to look at."""
+    if len(data) > MAX_FILE:
+        return None
     try:
         pixels, text = _read_jxl(data) if is_jxl(data) else _read_with_pillow(data)
     except Exception:  # noqa: BLE001  # decoders raise whatever their parsers stumble over: a damaged or hostile file is no picture

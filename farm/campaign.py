@@ -50,9 +50,10 @@ def _scheduler(value: object) -> object:
 
 
 def _format(value: object) -> object:
-    if not isinstance(value, str) or value not in set(Format):
-        raise ValueError(f"there is no format {value!r}: {did_you_mean(str(value), Format)}")
-    return Format(value)
+    known = {kind.value: kind for kind in Format}
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"there is no format {value!r}: {did_you_mean(str(value), known)}")
+    return known[value]
 
 
 Steps = Annotated[int, Field(ge=1, le=1000)]
