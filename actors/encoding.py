@@ -15,10 +15,19 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Encoding:
-    """A format, and for one that gives pixels up, its quality from 1 to 100; None keeps every pixel."""
+    """A format, and for one that gives pixels up, its quality from 1 to 100; None keeps every pixel.
+
+    Raises ValueError for what cannot be: a PNG that gives pixels up, or a JPEG that keeps them.
+    """
 
     format: Format = Format.PNG
     quality: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.format is Format.PNG and self.quality is not None:
+            raise ValueError("PNG keeps every pixel and has no quality: leave it out, or choose webp, jpg or jxl.")
+        if self.format is Format.JPEG and self.quality is None:
+            raise ValueError("JPEG cannot keep every pixel: give it a quality from 1 to 100, or choose png, webp or jxl.")
 
     @property
     def name(self) -> str:

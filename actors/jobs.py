@@ -154,4 +154,4 @@ class Health:
 
 def preview_key(key: str, step: int) -> str:
     """Where the preview of a step stands: beside its picture."""
-    return f"{key.removesuffix('.png')}.step{step:03d}.webp"
+    return f"{key.rpartition('.')[0]}.step{step:03d}.webp"

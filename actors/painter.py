@@ -1,5 +1,6 @@
 """Paints a leased chunk: batch after batch on the device, while threads encode and write what came before."""
 
+import hashlib
 import logging
 import platform
 import threading
@@ -221,32 +222,49 @@ class _Chunk:
                 data = file.read()
         except NotFound:
             return None
-        found, digest = encode.read_png(data), self._job.recipe(picture).digest
-        if found is None or found[0].get("digest") != digest or found[0].get("numerics_class") != self._engine.numerics_class:
+        digest = self._job.recipe(picture).digest
+        pixels = self._pixels_of(encode.read(data), digest)
+        return None if pixels is None else self._done(picture, digest, pixels, data, None)
+
+    def _pixels_of(self, found: encode.Picture | None, digest: str) -> str | None:
+        """The pixel hash of a picture as it was painted, where a file is what painting it here would leave."""
+        if found is None or found.record is None:
             return None
-        return self._done(picture, digest, found[1], len(data), None)
+        encoding = self._job.encoding
+        wanted: Json = {
+            "digest": digest,
+            "numerics_class": self._engine.numerics_class,
+            "encoding": encoding.name,
+            "previews_every": self._job.previews_every,
+        }
+        pixels = found.record.get("pixels")
+        is_ours = all(found.record.get(name) == value for name, value in wanted.items()) and isinstance(pixels, str)
+        return pixels if is_ours and (not encoding.is_lossless or pixels == found.digest) else None
 
     def _write(self, picture: PictureJob, painted: Painted, k: int, seconds: float) -> "_Written":
         started = time.perf_counter()
         recipe = self._job.recipe(picture)
         pixels = painted.pixels[k]
         assert pixels is not None
-        record = {
+        record: Json = {
             "recipe": recipe.to_json(),
             "digest": recipe.digest,
+            "pixels": encode.pixels_digest(pixels),
+            "encoding": self._job.encoding.name,
+            "previews_every": self._job.previews_every,
             "model_name": self._job.model_name,
             "numerics_class": self._engine.numerics_class,
             "versions": _versions(),
             **self._sources(picture),
         }
-        data = encode.png(pixels, record, recipe.parameters(self._job.model_name))
+        data = encode.write(pixels, record, recipe.parameters(self._job.model_name), self._job.encoding)
         total = len(data)
         for step, pictures in painted.previews.items():
             small = encode.preview(pictures[k])
             self._outputs.put(preview_key(picture.key, step), small)
             total += len(small)
         self._outputs.put(picture.key, data)
-        outcome = self._done(picture, recipe.digest, encode.pixels_digest(pixels), len(data), seconds)
+        outcome = self._done(picture, recipe.digest, record["pixels"], data, seconds)
         return _Written(outcome, time.perf_counter() - started, 1 + len(painted.previews), total)
 
     def _sources(self, picture: PictureJob) -> Json:
@@ -260,7 +278,7 @@ class _Chunk:
             sources["adapters"] = [{"path": path, "digest": adapter.digest, "scale": adapter.scale} for path, adapter in laid]
         return {"sources": sources} if sources else {}
 
-    def _done(self, picture: PictureJob, digest: str, pixels: str, size: int, seconds: float | None) -> RenderOutcome:
+    def _done(self, picture: PictureJob, digest: str, pixels: str, data: bytes, seconds: float | None) -> RenderOutcome:
         return RenderOutcome(
             number=picture.number,
             digest=digest,
@@ -268,7 +286,8 @@ class _Chunk:
             reason=Reason.PAINTED,
             key=picture.key,
             pixels=pixels,
-            bytes=size,
+            bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
             numerics_class=self._engine.numerics_class,
             seconds=seconds,
         )

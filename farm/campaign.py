@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from actors.encoding import Encoding, Format
 from actors.schedulers import SCHEDULERS
 from farm.axes import Axis, AxisError, has_control_characters, parse_axis
 from farm.document import Document, DocumentError, Path_, Problem, did_you_mean
@@ -20,6 +21,7 @@ from farm.template import Template, TemplateError
 MAX_SIDE = 4096
 MAX_RENDERS = 100_000_000
 MAX_PROMPT = 20_000
+JPEG_QUALITY = 90  # where the file names none
 LATER = ("brand", "proof", "drift", "budget")
 
 _ORDER = re.compile(r"as-written|ends-first|every-([2-9]|[1-9][0-9]{1,6})")
@@ -46,6 +48,13 @@ def _scheduler(value: object) -> object:
     if not isinstance(value, str) or value not in SCHEDULERS:
         raise ValueError(f"there is no scheduler {value!r}: {did_you_mean(str(value), SCHEDULERS)}")
     return value
+
+
+def _format(value: object) -> object:
+    known = {kind.value: kind for kind in Format}
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"there is no format {value!r}: {did_you_mean(str(value), known)}")
+    return known[value]
 
 
 Steps = Annotated[int, Field(ge=1, le=1000)]
@@ -94,6 +103,25 @@ class Previews(BaseModel):
     model_config = _STRICT
 
     every: Annotated[int, Field(ge=1)]
+
+
+class Output(BaseModel):
+    """The format of the pictures' files, and for one that gives pixels up, its quality."""
+
+    model_config = _STRICT
+
+    format: Annotated[Format, BeforeValidator(_format)] = Format.PNG
+    quality: Annotated[int, Field(ge=1, le=100)] | None = None
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        is_unsaid = self.quality is None and self.format is Format.JPEG
+        return Encoding(format=self.format, quality=JPEG_QUALITY if is_unsaid else self.quality)
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        _ = self.encoding
+        return self
 
 
 def _seeds(value: object) -> object:
@@ -169,6 +197,7 @@ class Campaign(BaseModel):
     adapters: Annotated[tuple[Lora, ...], Field(strict=False, max_length=MAX_ADAPTERS)] = ()
     seeds: Annotated[tuple[int, ...] | DerivedSeeds, BeforeValidator(_seeds)] = DerivedSeeds(count=1)
     previews: Previews | None = None
+    output: Output = Output()
     priority: Annotated[int, Field(ge=0, le=100)] = 50
     max_workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
     deadline: Annotated[str | None, BeforeValidator(_deadline)] = None
@@ -178,6 +207,15 @@ class Campaign(BaseModel):
     def deadline_at(self) -> float | None:
         """Seconds since 1970."""
         return None if self.deadline is None else datetime.fromisoformat(self.deadline).timestamp()
+
+    @property
+    def encoding(self) -> Encoding:
+        return self.output.encoding
+
+    @property
+    def files(self) -> str:
+        """How its files are written: two campaigns in which this is equal write the same files for the same recipe."""
+        return f"{self.encoding.name}+previews-{self.previews.every}" if self.previews else self.encoding.name
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -306,6 +344,7 @@ _KEYS: dict[str, Iterable[str]] = {
     "previews": Previews.model_fields,
     "reference": Reference.model_fields,
     "adapters": Lora.model_fields,
+    "output": Output.model_fields,
 }
 
 

@@ -11,7 +11,7 @@ from storage.rows import CampaignRow, Chunk
 
 def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> ChunkJob:
     """Compute the renders of a chunk."""
-    previews = expansion.campaign.previews
+    previews, encoding = expansion.campaign.previews, expansion.campaign.encoding
     renders = list(_renders(expansion, chunk))
     addresses = {digest: str(render.shot.reference) for render in renders if (digest := expansion.reference(render))}
     return ChunkJob(
@@ -27,7 +27,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
                 prompt=render.shot.prompt,
                 negative=render.shot.negative,
                 seed=render.seed,
-                key=picture_key(campaign, render),
+                key=picture_key(campaign, render, encoding.format),
                 reference=expansion.reference(render),
             )
             for render in renders
@@ -36,6 +36,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         references={digest: reference_key(campaign.project, digest) for digest in addresses},
         addresses=addresses,
         adapter_paths=expansion.adapter_paths(chunk.group_no),
+        encoding=encoding,
         look_first=chunk.lease > 1 or chunk.numbers is not None,
     )
 

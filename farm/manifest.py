@@ -6,6 +6,7 @@ from dataclasses import asdict
 from tempfile import TemporaryFile
 from typing import Any
 
+from actors.encoding import Format
 from actors.jobs import preview_key
 from actors.recipe import Json
 from farm.expansion import Expansion, Render
@@ -21,9 +22,9 @@ def folder_of(campaign: CampaignRow) -> str:
     return f"{campaign.project}/{campaign.name}"
 
 
-def picture_key(campaign: CampaignRow, render: Render) -> str:
+def picture_key(campaign: CampaignRow, render: Render, kind: Format) -> str:
     """Where a render's picture goes: a path that a person can read."""
-    return f"{folder_of(campaign)}/{STAGE}/{render.shot.key}/{render.seed}.png"
+    return f"{folder_of(campaign)}/{STAGE}/{render.shot.key}/{render.seed}.{kind}"
 
 
 def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Json]:
@@ -75,6 +76,7 @@ def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, a
         "pixels": outcome.pixels,
         "key": outcome.key,
         "bytes": outcome.bytes,
+        "sha256": outcome.sha256,
         "previews": [preview_key(outcome.key, step) for step in range(every, group.steps, every)] if every and outcome.key else [],
         "state": outcome.state,
         "reason": outcome.reason,
@@ -83,6 +85,7 @@ def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, a
         "worker": worker,
         "numerics_class": outcome.numerics_class,
         "seconds": outcome.seconds,
+        "finished_at": outcome.finished_at,
     }
 
 

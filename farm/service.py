@@ -244,6 +244,7 @@ def _new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign
         total=expansion.total,
         megapixel_steps=megapixel_steps(expansion),
         deadline=campaign.deadline_at,
+        encoding=campaign.files,
     )
 
 

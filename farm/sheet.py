@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from math import prod, sqrt
 from pathlib import PurePath
 
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 
+from actors.encode import read
 from farm.axes import Axis
 from farm.expansion import Expansion
 from farm.sources import FILES
@@ -88,9 +89,10 @@ def _read(outputs: Outputs, key: str | None) -> Image.Image | None:
         return None
     try:
         with outputs.open(key) as file:
-            return Image.open(io.BytesIO(file.read())).convert("RGB")
-    except (NotFound, UnidentifiedImageError, OSError, SyntaxError):
-        return None  # somebody moved it away or damaged it; its cell shows that
+            picture = read(file.read())
+    except NotFound:
+        picture = None
+    return None if picture is None else Image.fromarray(picture.pixels)  # where somebody moved it away or damaged it, its cell shows that
 
 
 class _Sheet:

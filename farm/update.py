@@ -9,12 +9,15 @@ _AT_ONCE = 5_000
 
 
 def compare(old: Expansion, new: Expansion, digests: Callable[[list[int]], Mapping[int, str]]) -> tuple[list[tuple[int, int]], list[int]]:
-    """The renders that stay, as (new number, old number), and the numbers of those that are to be painted.
+    """The renders that stay, as (new number, old number), and the numbers of those that are to be painted: all, where files are to be
+    written in another way.
 
     `digests` gives, of renders of the old version by number, the recipes' digests of those that have ended.
     """
     kept: list[tuple[int, int]] = []
     missing: list[int] = []
+    if old.campaign.files != new.campaign.files:
+        return kept, [render.number for _, render in new.all_renders()]
     for page in _pages(new.all_renders()):
         before = {render.number: _number_before(old, render, k) for (_, render), k in zip(page, _seed_places(old, new, page), strict=True)}
         known = digests([number for number in before.values() if number is not None])

@@ -167,4 +167,5 @@ def _outcome(row: Row[Any]) -> RenderOutcome:
         sha256=row.sha256,
         numerics_class=row.numerics_class,
         seconds=row.seconds,
+        finished_at=row.finished_at,
     )

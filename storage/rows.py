@@ -166,6 +166,8 @@ class RenderOutcome:
     """Of the file, where `pixels` is that of the picture as it was painted."""
     numerics_class: str | None = None
     seconds: float | None = None
+    finished_at: float | None = None
+    """By the database's clock: only what was read from it has one."""
 
 
 @dataclass(frozen=True, kw_only=True)

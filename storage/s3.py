@@ -146,5 +146,5 @@ class S3Outputs:
 
 
 def _content_type(key: str) -> str:
-    kinds = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg", "jsonl": "application/x-ndjson"}
+    kinds = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg", "jxl": "image/jxl", "jsonl": "application/x-ndjson"}
     return kinds.get(key.rpartition(".")[2], "application/octet-stream")

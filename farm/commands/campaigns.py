@@ -1,5 +1,6 @@
 """Commands about campaigns: `submit`, `list`, `status`, `watch`, `sheet`, `export`, `workers`."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -164,17 +165,23 @@ def workers(home: Home = None, as_json: AsJson = False) -> None:
 
 
 def _copy(client: Client, line: Json, dest: Path) -> bool:
-    """Copy one picture with its previews, unless it is there; one whose pixels are not those of the manifest is refused."""
+    """Copy one picture with its previews, unless it is there; one that is not what the manifest says is refused."""
     target = _place(dest, line["key"])
-    if target.is_file() and file_pixels_digest(target.read_bytes()) == line["pixels"]:
+    if target.is_file() and _is_whole(target.read_bytes(), line):
         return False
     data = client.output(line["key"])
-    if file_pixels_digest(data) != line["pixels"]:
+    if not _is_whole(data, line):
         raise WorkError(f"The file {line['key']} does not hold the pixels that the farm painted: it was changed since.")
     for key in line["previews"]:
         _write(_place(dest, key), client.output(key))
     _write(target, data)  # last: its presence says that all of it is there
     return True
+
+
+def _is_whole(data: bytes, line: Json) -> bool:
+    """Whether a file is the one that was written; of those that an older version wrote, only the hash of the pixels is known."""
+    sha256: str | None = line["sha256"]
+    return file_pixels_digest(data) == line["pixels"] if sha256 is None else hashlib.sha256(data).hexdigest() == sha256
 
 
 def _place(dest: Path, key: str) -> Path:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, png
+from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, write
+from actors.encoding import Encoding
 from actors.engine import Engine
 from actors.errors import BadRequest, ModelMissing
 from actors.families import family_of
@@ -150,7 +151,7 @@ def test_the_least_recently_used_pipeline_gives_way():
 def test_a_png_carries_its_recipe_and_its_pixels():
     pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
     recipe = recipes(group())[0]
-    data = png(pixels, {"recipe": recipe.to_json()}, recipe.parameters("seedling"))
+    data = write(pixels, {"recipe": recipe.to_json()}, recipe.parameters("seedling"), Encoding())
     with Image.open(io.BytesIO(data)) as image:
         assert Recipe.from_json(json.loads(image.text[RECIPE_CHUNK])["recipe"]) == recipe
         assert image.text["parameters"].startswith("a red mug\nNegative prompt: watermark\nSteps: 3")

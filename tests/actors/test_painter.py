@@ -11,10 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest
+from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, read, write
+from actors.encoding import Encoding, Format
 from actors.engine import Painted
 from actors.errors import BadRequest, PromptTooLong
-from actors.jobs import ChunkJob, FailureKind, PictureJob, preview_key
+from actors.jobs import ChunkJob, FailureKind, PictureJob
 from actors.painter import Painter
 from actors.recipe import Adapter, Group, Recipe
 from storage.errors import OutputsAway, OutputsError
@@ -83,7 +84,52 @@ def test_every_picture_is_written_with_its_recipe_and_told_with_its_hash(outputs
 
 def test_previews_lie_beside_their_picture(outputs):
     Painter("w", FakeEngine(), outputs).paint(job(1, previews_every=2))
-    assert sorted(outputs.keys("p")) == ["p/c/final/s/0.png", preview_key("p/c/final/s/0.png", 2)]
+    assert sorted(outputs.keys("p")) == ["p/c/final/s/0.png", "p/c/final/s/0.step002.webp"]
+
+
+ENCODINGS = [
+    Encoding(),
+    Encoding(format=Format.WEBP),
+    Encoding(format=Format.WEBP, quality=80),
+    Encoding(format=Format.JPEG, quality=80),
+    Encoding(format=Format.JXL),
+    Encoding(format=Format.JXL, quality=80),
+]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda encoding: encoding.name)
+def test_every_format_is_written_told_and_taken_over_alike(outputs, encoding):
+    wanted = job(3, encoding=encoding, previews_every=2)
+    first = Painter("w", FakeEngine(), outputs).paint(wanted)
+    for outcome in first.outcomes:
+        with outputs.open(outcome.key) as file:
+            data = file.read()
+        assert (hashlib.sha256(data).hexdigest(), len(data)) == (outcome.sha256, outcome.bytes)
+        found = read(data)
+        assert found.record["pixels"] == outcome.pixels == pixels_digest(FakeEngine.picture(outcome.number))
+        assert (found.digest == outcome.pixels) is encoding.is_lossless
+        assert Recipe.from_json(found.record["recipe"]).digest == outcome.digest
+    engine = FakeEngine()
+    again = Painter("x", engine, outputs).paint(replace(wanted, lease=4, look_first=True))
+    assert (engine.shapes, again.facts.adopted) == ([], 3)
+    assert again.outcomes == tuple(replace(outcome, seconds=None) for outcome in first.outcomes)
+
+
+def test_files_of_another_encoding_or_without_the_previews_asked_for_are_not_taken_over(outputs):
+    webp = Encoding(format=Format.WEBP, quality=80)
+    Painter("w", FakeEngine(), outputs).paint(job(2, encoding=webp))
+    for changes in ({"encoding": replace(webp, quality=90)}, {"encoding": Encoding()}, {"encoding": webp, "previews_every": 2}):
+        engine = FakeEngine()
+        Painter("x", engine, outputs).paint(job(2, lease=4, look_first=True, **changes))
+        assert engine.shapes == [2]
+
+
+def test_a_lossless_file_whose_pixels_were_changed_is_not_taken_over(outputs):
+    (outcome,) = Painter("w", FakeEngine(), outputs).paint(job(1)).outcomes
+    with outputs.open(outcome.key) as file:
+        record = read(file.read()).record
+    outputs.put(outcome.key, write(FakeEngine.picture(7), record, "", Encoding()))
+    assert Painter("x", FakeEngine(), outputs).paint(job(1, look_first=True)).facts.adopted == 0
 
 
 def test_numbers_that_are_no_picture_are_told_and_not_written(outputs):

@@ -1,18 +1,22 @@
 """Service, API and client together, over real HTTP, without a dispatcher."""
 
+import hashlib
 import io
 import json
 import re
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 from sqlalchemy import text
 
-from actors.encode import png
+from actors.encode import pixels_digest, write
+from actors.encoding import Encoding, Format
 from actors.models import SEEDLING
 from farm.app import open_app, serve
 from farm.client import Client
@@ -42,10 +46,6 @@ def farm(settings):
 
 def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
     """What a dispatcher and its workers do, with pictures of one colour each; renders in `fail` fail."""
-    import numpy as np
-
-    from actors.encode import pixels_digest
-
     queue, outputs = Queue(engine), settings.open_outputs()
     row = Campaigns(engine).get("default", name)
     plan = expansion_of(row.spec)
@@ -67,11 +67,13 @@ def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
                 )
                 continue
             pixels = np.full((128, 128, 3), picture.number * 7 % 256, np.uint8)
-            outputs.put(picture.key, png(pixels, {}, ""))
+            data = write(pixels, {}, "", job.encoding)
+            outputs.put(picture.key, data)
             outcomes.append(
                 RenderOutcome(
                     number=picture.number, digest=job.recipe(picture).digest, state=RenderState.DONE, reason=Reason.PAINTED,
-                    key=picture.key, pixels=pixels_digest(pixels), bytes=1, numerics_class="n", seconds=0.1,
+                    key=picture.key, pixels=pixels_digest(pixels), bytes=len(data), sha256=hashlib.sha256(data).hexdigest(),
+                    numerics_class="n", seconds=0.1,
                 )
             )  # fmt: skip
         facts = {
@@ -193,25 +195,41 @@ def test_the_manifest_names_every_render_with_all_it_needs(farm, engine, setting
     lines = list(farm.manifest("spring"))
     assert len(lines) == 12
     wanted = "campaign stage number shot coordinates seed prompt negative settings digest pixels key bytes"
-    wanted += " state reason attempts worker numerics_class seconds"
+    wanted += " sha256 state reason attempts worker numerics_class seconds finished_at"
     assert all(set(wanted.split()) <= set(line) for line in lines)
     assert {line["settings"]["guidance"] for line in lines} == {3.0, 5.0}
     assert len({line["key"] for line in lines}) == len({line["digest"] for line in lines}) == 12
     assert lines[0]["key"] == f"default/spring/final/{lines[0]['shot']}/{lines[0]['seed']}.png"
+    with settings.open_outputs().open(lines[3]["key"]) as file:
+        assert hashlib.sha256(file.read()).hexdigest() == lines[3]["sha256"]
+    assert abs(lines[3]["finished_at"] - time.time()) < 3600
     written = Path(settings.outputs_address) / "default" / "spring" / "manifest.jsonl"
     assert farm.save_manifest("spring") == str(written)
     assert [json.loads(line) for line in written.read_text().splitlines()] == lines
     assert farm.status("spring")["state"] == "done"
 
 
-def test_the_sheet_shows_every_cell_in_its_place(farm, engine, settings):
-    farm.submit(campaign())
+@pytest.mark.parametrize("encoding", [Encoding(format=kind) for kind in (Format.PNG, Format.WEBP, Format.JXL)], ids=lambda e: e.name)
+def test_the_sheet_shows_every_cell_in_its_place(farm, engine, settings, encoding):
+    farm.submit(campaign(output={"format": encoding.format.value}))
     empty = Image.open(io.BytesIO(farm.sheet("spring")))
     paint_all(engine, settings)
     sheet = Image.open(io.BytesIO(farm.sheet("spring")))
     assert sheet.size == empty.size
     shades = {color for _, color in sheet.getcolors(1 << 24)}
     assert {(n * 7, n * 7, n * 7) for n in range(18)} <= shades
+
+
+@pytest.mark.parametrize("kind", ["jpg", "webp", "jxl"])
+def test_pictures_that_give_pixels_up_have_a_key_of_their_format_and_a_cell_on_the_sheet(farm, engine, settings, kind):
+    farm.submit(campaign(output={"format": kind, "quality": 80}))
+    assert Campaigns(engine).get("default", "spring").encoding == f"{kind}-q80"
+    paint_all(engine, settings)
+    lines = list(farm.manifest("spring"))
+    assert [line["key"].rpartition(".")[2] for line in lines] == [kind] * 18
+    sheet = np.asarray(Image.open(io.BytesIO(farm.sheet("spring")))).astype(int)
+    for n in range(18):
+        assert (np.abs(sheet - n * 7).max(axis=2) <= 4).sum() > 5_000
 
 
 def test_a_sheet_of_a_huge_campaign_is_refused(farm):

@@ -1,13 +1,17 @@
 """Every mistake that a campaign file can hold is found, named and placed before anything is written."""
 
+import json
+
 import pytest
 import yaml
 
-from farm.campaign import LATER, parse_campaign
+from actors.encoding import Encoding, Format
+from actors.recipe import Recipe
+from farm.campaign import LATER, Campaign, parse_campaign
 from farm.campaign_file import load_campaign
 from farm.document import DocumentError
 from storage.errors import RequestError
-from tests.campaigns import campaign, data
+from tests.campaigns import campaign, data, expansion
 
 VARY = {"product": ["mug"], "color": ["red"]}
 BAD = [
@@ -76,6 +80,15 @@ BAD = [
     (dict(vary={"product": ["mug"], "color": ["red"], "guidance": {"range": [101, 20000, 1]}}), "vary.guidance[0]", "less than"),
     (dict(max_workers=0), "max_workers", "greater"),
     (dict(previews={"every": 0}), "previews.every", "greater"),
+    (dict(output={"formt": "png"}), "output.formt", "unknown key 'formt': did you mean 'format'"),
+    (dict(output={"format": "web"}), "output.format", "no format 'web': did you mean 'webp'"),
+    (dict(output={"format": 3}), "output.format", "known are jpg, jxl, png, webp"),
+    (dict(output={"format": "webp", "quality": 101}), "output.quality", "100"),
+    (dict(output={"format": "webp", "quality": 0}), "output.quality", "greater"),
+    (dict(output={"format": "webp", "quality": "90"}), "output.quality", "integer"),
+    (dict(output={"format": "png", "quality": 90}), "output", "has no quality"),
+    (dict(output={"quality": 90}), "output", "choose webp"),
+    (dict(output="webp"), "output", "will not do"),
     (dict(vary=["a"]), "vary", "dictionary"),
     (dict(reference="a.png"), "reference", "dictionary"),
     (dict(reference={}), "reference", "'image' is missing"),
@@ -199,3 +212,27 @@ def test_the_paths_of_a_campaign_are_relative_to_its_file_wherever_they_stand(tm
     path.write_text(yaml.safe_dump(data(vary={**VARY, "look": {"csv": "looks.csv"}})))
     row = {"reference": str(tmp_path / "a.png"), "strength": 0.5, "lora": str(tmp_path / "b.safetensors"), "lora_scale": 2.0}
     assert load_campaign(path).campaign.vary["look"] == [row]
+
+
+@pytest.mark.parametrize(
+    ("changes", "encoding", "files"),
+    [
+        ({}, Encoding(), "png"),
+        ({"output": {"format": "webp"}}, Encoding(format=Format.WEBP), "webp"),
+        ({"output": {"format": "jxl", "quality": 80}}, Encoding(format=Format.JXL, quality=80), "jxl-q80"),
+        ({"output": {"format": "jpg"}, "previews": {"every": 5}}, Encoding(format=Format.JPEG, quality=90), "jpg-q90+previews-5"),
+    ],
+)
+def test_a_campaign_says_how_its_files_are_written(changes, encoding, files):
+    parsed = parse_campaign(data(**changes))
+    assert (parsed.encoding, parsed.files) == (encoding, files)
+    stored = Campaign.model_validate(json.loads(json.dumps(parsed.model_dump(mode="json"))))
+    assert (stored.encoding, stored.files) == (encoding, files)
+
+
+def test_the_format_of_files_changes_no_recipe():
+    def digests(**changes):
+        plan = expansion(**changes)
+        return [Recipe(group=plan.group(g), prompt=r.shot.prompt, negative="", seed=r.seed).digest for g, r in plan.all_renders()]
+
+    assert digests() == digests(output={"format": "jxl", "quality": 50})

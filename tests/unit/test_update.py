@@ -20,6 +20,14 @@ def identities(plan, numbers):
     return {(r.shot.key, r.seed, digest(plan, r.number)) for _, r in (plan.render(n) for n in numbers)}
 
 
+def test_files_that_are_written_in_another_way_are_painted_again():
+    old = expansion(output={"format": "webp"})
+    for output, kept in (({"format": "webp"}, 18), ({"format": "webp", "quality": 90}, 0), ({"format": "png"}, 0)):
+        assert len(against(old, expansion(output=output))[0]) == kept
+        assert len(against(old, expansion(output=output))[1]) == 18 - kept
+    assert against(old, expansion(output={"format": "webp"}, previews={"every": 5}))[0] == []
+
+
 BASE = {"vary": {"product": ["mug", "bottle", "lamp"], "color": ["red", "blue"]}, "seeds": {"count": 3}}
 
 
