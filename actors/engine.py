@@ -4,17 +4,21 @@ import platform
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
+import transformers
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
+from actors.canary import paint_canaries, subject_of
 from actors.encode import Pixels
+from actors.jobs import Canary
 from actors.models import weights_digest
 from actors.recipe import Group, Recipe
 from storage.errors import SeedbedError
@@ -26,6 +30,10 @@ _PIPELINES_KEPT = 2
 
 class BadRequest(SeedbedError):
     """No worker can ever paint this."""
+
+
+class WeightsChanged(BadRequest):
+    """The model's folder holds other weights than those of the campaign."""
 
 
 class ModelMissing(SeedbedError):
@@ -46,6 +54,8 @@ class Warm:
 
     pipe: Any  # a diffusers pipeline: its methods are not typed
     embed: Callable[[str], Tensor]
+    canaries: dict[str, str] = field(default_factory=dict)
+    """The hashes of its canaries, by subject."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,8 @@ class Painted:
     previews: dict[int, list[Pixels]]
     load_s: float
     paint_s: float
+    canary: Canary | None = None
+    """What this pipeline has proven about its numerics."""
 
 
 class Engine:
@@ -77,21 +89,39 @@ class Engine:
             driver = torch._C._cuda_getDriverVersion()  # type: ignore[attr-defined]  # has no public name
             hardware = f"{torch.cuda.get_device_name(self.device)}:driver-{driver}"
         else:
-            hardware = f"{platform.machine()}:{torch.backends.cpu.get_cpu_capability()}:threads-{self.threads}"
-        return f"{self.device.type}:{hardware}:torch-{torch.__version__}:diffusers-{diffusers.__version__}"
+            hardware = f"{_cpu_name()}:{torch.backends.cpu.get_cpu_capability()}:threads-{self.threads}"
+        libraries = f"torch-{torch.__version__}:diffusers-{diffusers.__version__}:transformers-{transformers.__version__}"
+        return f"{self.device.type}:{hardware}:{libraries}"
 
     def paint(
         self, recipes: Sequence[Recipe], folder: str, previews_every: int | None = None, *, on_step: Callable[[], None] = lambda: None
     ) -> Painted:
         """Paint up to a batch of recipes of one group; a short batch is padded to its shape. `on_step` is called after each step.
 
-        Raises BadRequest where the model or a prompt cannot be used, torch.OutOfMemoryError where the device is too small.
+        Raises BadRequest where the model or a prompt cannot be used, Unstable where its pixels would not repeat, and
+        torch.OutOfMemoryError where the device is too small.
         """
         torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
         group = recipes[0].group
         started = time.perf_counter()
         warm = self._warm(group, folder)
+        canary = self._prove(warm, group, on_step)
         loaded = time.perf_counter()
+        pixels, previews = self._pictures(warm, recipes, previews_every, on_step)
+        paint_s = time.perf_counter() - loaded
+        return Painted(pixels=pixels, previews=previews, load_s=loaded - started, paint_s=paint_s, canary=canary)
+
+    def _prove(self, warm: Warm, group: Group, on_step: Callable[[], None]) -> Canary:
+        """Paint canaries, once for each pipeline and each kind of batch that it is asked for."""
+        subject = subject_of(group)
+        if subject not in warm.canaries:
+            warm.canaries[subject] = paint_canaries(group, lambda recipes: self._pictures(warm, recipes, None, on_step)[0])
+        return Canary(subject=subject, numerics_class=self.numerics_class, digest=warm.canaries[subject])
+
+    def _pictures(
+        self, warm: Warm, recipes: Sequence[Recipe], previews_every: int | None, on_step: Callable[[], None]
+    ) -> tuple[list[Pixels | None], dict[int, list[Pixels]]]:
+        group = recipes[0].group
         padded = [*recipes, *[recipes[-1]] * (group.batch - len(recipes))]
         on_step()
         images, seen = self._denoise(warm, group, padded, previews_every, on_step)
@@ -99,12 +129,8 @@ class Engine:
             raise ValueError(f"The model made pictures of the shape {tuple(images.shape)}, not of {group.width}x{group.height}.")
         good = torch.isfinite(images).flatten(1).all(1) & (images.flatten(1).amax(1) > images.flatten(1).amin(1))
         arrays, fine = _to_pixels(images), good.tolist()
-        return Painted(
-            pixels=[arrays[k] if fine[k] else None for k in range(len(recipes))],
-            previews={step: list(_to_pixels(seen[step])[: len(recipes)]) for step in seen},
-            load_s=loaded - started,
-            paint_s=time.perf_counter() - loaded,
-        )
+        pixels = [arrays[k] if fine[k] else None for k in range(len(recipes))]
+        return pixels, {step: list(_to_pixels(seen[step])[: len(recipes)]) for step in seen}
 
     def forget(self) -> None:
         """Give back the memory of every pipeline."""
@@ -156,8 +182,7 @@ class Engine:
     def _load(self, group: Group, folder: str) -> Warm:
         if not Path(folder).is_dir():
             raise ModelMissing(f"The model folder {folder} is missing on {platform.node()}.")
-        if weights_digest(Path(folder)) != group.model:
-            raise BadRequest(f"The weights in {folder} have changed since the campaign was submitted: submit it under a new name.")
+        _require_weights(group, folder)
         pipe = StableDiffusionPipeline.from_pretrained(
             folder,
             torch_dtype=DTYPES[group.dtype],
@@ -166,6 +191,7 @@ class Engine:
             safety_checker=None,
             requires_safety_checker=False,
         ).to(self.device)
+        _require_weights(group, folder)  # nor while they were read
         pipe.set_progress_bar_config(disable=True)
 
         @lru_cache(maxsize=_PROMPTS_KEPT)
@@ -179,6 +205,24 @@ class Engine:
             return embedding
 
         return Warm(pipe=pipe, embed=embed)
+
+
+def _require_weights(group: Group, folder: str) -> None:
+    if weights_digest(Path(folder)) != group.model:
+        raise WeightsChanged(
+            f"The weights in {folder} have changed since the campaign was submitted. Put the old ones back and let it go on "
+            "(`farm resume`), or submit it anew: under another name, or in its own place with `farm submit --update`."
+        )
+
+
+@lru_cache(maxsize=1)
+def _cpu_name() -> str:
+    """The processor's model: kernels choose their blocks by its caches."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _new_scheduler(group: Group) -> Any:

@@ -5,15 +5,18 @@ import platform
 import threading
 import time
 import traceback
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import diffusers
 import torch
 import transformers
 
 from actors import encode
-from actors.engine import BadRequest, Engine, Painted, PromptTooLong
-from actors.jobs import ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key
+from actors.canary import Unstable, unlike_its_class
+from actors.engine import BadRequest, Engine, Painted, PromptTooLong, WeightsChanged
+from actors.jobs import Canary, ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key
 from actors.recipe import Json
 from actors.resting import RestingEngine
 from storage.errors import NotFound, OutputsAway, OutputsError
@@ -103,6 +106,7 @@ class _Chunk:
         self._writes: list[Future[_Written]] = []
         self._load_s = 0.0
         self._batch_s: list[float] = []
+        self._canary: Canary | None = None
 
     def paint(self) -> ChunkResult:
         failure = self._try()
@@ -114,7 +118,8 @@ class _Chunk:
                 failure = failure or _unwritable(exc)
             except Exception as exc:  # noqa: BLE001  # as with painting: whatever it was, the other pictures are still there
                 failure = failure or _unknown(exc)
-        job, adopted = self._job, sum(o.state is RenderState.DONE for o in self._outcomes)
+        job, copied = self._job, sum(o.reason is Reason.COPIED for o in self._outcomes)
+        adopted = sum(o.state is RenderState.DONE for o in self._outcomes) - copied
         slots = len(self._batch_s) * job.group.batch
         facts = Facts(
             load_s=self._load_s,
@@ -124,6 +129,7 @@ class _Chunk:
             pictures=len(written),
             slots=slots,
             adopted=adopted,
+            copied=copied,
             uploads=sum(w.files for w in written),
             upload_bytes=sum(w.bytes for w in written),
         )
@@ -136,11 +142,16 @@ class _Chunk:
             bad_outputs=tuple(self._bad),
             failure=failure,
             facts=facts,
+            canary=self._canary,
         )
 
     def _try(self) -> Failure | None:
         try:
             self._paint_batches()
+        except WeightsChanged as exc:
+            return Failure(kind=FailureKind.MODEL, detail=str(exc))
+        except Unstable as exc:
+            return Failure(kind=FailureKind.NUMERICS, detail=str(exc))
         except BadRequest as exc:
             return Failure(kind=FailureKind.BAD_REQUEST, detail=str(exc))
         except OutputsError as exc:
@@ -159,7 +170,9 @@ class _Chunk:
         return None
 
     def _paint_batches(self) -> None:
-        job, left = self._job, self._adopt() if self._job.look_first else list(self._job.pictures)
+        job = self._job
+        left = self._without(self._adopted, job.pictures) if job.look_first else list(job.pictures)
+        left = self._without(self._copied, left)
         while left:
             if (job.chunk_id, job.lease) in self._painter._stopped:
                 raise _Stopped
@@ -173,7 +186,17 @@ class _Chunk:
                 self._outcomes += [self._failed(p, str(exc)) for p in too_long]
                 left = [p for p in batch if p not in too_long] + left
                 continue
+            self._compare(painted.canary)
             self._take(batch, painted)
+
+    def _compare(self, canary: Canary | None) -> None:
+        """Before anything is written: a worker whose canaries are not those of its class would leave pictures that do not repeat."""
+        if canary is None:
+            return
+        expected = self._job.canaries.get(canary.numerics_class, canary.digest)
+        if canary.digest != expected:
+            raise Unstable(unlike_its_class(self._painter.name, canary.numerics_class))
+        self._canary = canary
 
     def _take(self, batch: list[PictureJob], painted: Painted) -> None:
         self._load_s += painted.load_s
@@ -193,11 +216,11 @@ class _Chunk:
         if len(self._writes) > room:
             self._writes[-room].result()  # the device waits only when the writers are far behind
 
-    def _adopt(self) -> list[PictureJob]:
-        """Take over what an attempt that nobody heard the end of has left in the outputs; returns the pictures that are missing."""
+    def _without(self, find: Callable[[PictureJob], RenderOutcome | None], pictures: Iterable[PictureJob]) -> list[PictureJob]:
+        """Take what need not be painted, as `find` has it; returns the pictures that are left."""
         missing = []
-        for picture in self._job.pictures:
-            outcome = self._adopted(picture)
+        for picture in pictures:
+            outcome = find(picture)
             self._painter._step()
             if outcome is None:
                 missing.append(picture)
@@ -205,15 +228,41 @@ class _Chunk:
                 self._outcomes.append(outcome)
         return missing
 
+    def _copied(self, picture: PictureJob) -> RenderOutcome | None:
+        """A twin's picture, copied within the outputs, and then looked at: meanwhile its place may hold another."""
+        twin = picture.twin
+        if twin is None or twin.key is None or twin.numerics_class != self._engine.numerics_class:
+            return None
+        try:
+            if twin.key != picture.key:
+                for step in self._preview_steps():
+                    self._outputs.copy(preview_key(twin.key, step), preview_key(picture.key, step))
+                self._outputs.copy(twin.key, picture.key)
+        except NotFound:
+            return None
+        found = self._adopted(picture)
+        if found is None or found.bytes != twin.bytes:
+            return None
+        return replace(found, reason=Reason.COPIED, pixels=twin.pixels, sha256=twin.sha256)
+
+    def _preview_steps(self) -> range:
+        every = self._job.previews_every
+        return range(every, self._job.group.steps, every) if every else range(0)
+
     def _adopted(self, picture: PictureJob) -> RenderOutcome | None:
+        """What an attempt that nobody heard the end of has left in the outputs."""
         try:
             with self._outputs.open(picture.key) as file:
                 data = file.read()
         except NotFound:
             return None
         found, digest = encode.read_png(data), self._job.recipe(picture).digest
-        if found is None or found[0].get("digest") != digest or found[0].get("numerics_class") != self._engine.numerics_class:
+        own_class = self._engine.numerics_class
+        if found is None or found[0].get("digest") != digest or found[0].get("numerics_class") != own_class:
             return None
+        expected = self._job.canaries.get(own_class)
+        if expected is not None and found[0].get("canary", expected) != expected:
+            return None  # of a worker whose numerics were not those of its class
         return self._done(picture, digest, found[1], len(data), None)
 
     def _write(self, picture: PictureJob, painted: Painted, k: int, seconds: float) -> "_Written":
@@ -227,6 +276,7 @@ class _Chunk:
             "model_name": self._job.model_name,
             "numerics_class": self._engine.numerics_class,
             "versions": _versions(),
+            **({"canary": painted.canary.digest} if painted.canary else {}),
         }
         data = encode.png(pixels, record, recipe.parameters(self._job.model_name))
         total = len(data)

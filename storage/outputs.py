@@ -30,6 +30,10 @@ class Outputs(Protocol):
 
     def open(self, key: str) -> IO[bytes]: ...
 
+    def copy(self, source: str, key: str) -> None:
+        """Put what stands under one key under another too. Raises NotFound where there is nothing."""
+        ...
+
     def delete(self, key: str) -> None: ...
 
     def keys(self, prefix: str) -> Iterator[str]: ...
@@ -81,6 +85,10 @@ class FolderOutputs:
             raise NotFound(f"There is no {key} in {self.address}.") from exc
         except OSError as exc:
             raise self._refusal("read", path, exc) from exc
+
+    def copy(self, source: str, key: str) -> None:
+        with self.open(source) as file:
+            self.put(key, file)
 
     def delete(self, key: str) -> None:
         path = self._path(key)

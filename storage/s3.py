@@ -81,6 +81,11 @@ class S3Outputs:
             # Read whole here: a connection that breaks in the middle is this call's failure, and is tried again.
             return BytesIO(self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read())
 
+    def copy(self, source: str, key: str) -> None:
+        name, origin = self._name(key), self._name(source)
+        with self._telling("CopyObject", origin):
+            self._client.copy_object(Bucket=self._bucket, Key=name, CopySource={"Bucket": self._bucket, "Key": origin})
+
     def delete(self, key: str) -> None:
         name = self._name(key)
         with self._telling("DeleteObject", name):

@@ -156,7 +156,7 @@ def test_a_write_waits_its_turn_from_the_start(sqlite_engine):
 
 
 HOT = {
-    "claim": (CLAIM, {"campaign": 1, "session": 1, "holder": "w"}),
+    "claim": (CLAIM, {"campaign": 1, "session": 1, "holder": "w", "numerics": "c"}),
     "leases": (LEASES, {"session": 1}),
     "open": (OPEN_CAMPAIGNS, {}),
     "renew": (RENEW, {"session": 1}),

@@ -14,6 +14,7 @@ def upgrade() -> None:
     op.add_column("campaigns", sa.Column("is_fresh", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("campaigns", sa.Column("numerics_class", sa.String(200)))
     op.add_column("renders", sa.Column("sha256", sa.String(64)))
+    op.add_column("workers", sa.Column("quarantined_why", sa.Text()))
     op.create_table(
         "canaries",
         sa.Column("subject", sa.String(400), nullable=False),
