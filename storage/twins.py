@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, bindparam, func, select, tuple_
+from sqlalchemy import Engine, bindparam, func, select
 
 from storage.campaigns import outcome_of
 from storage.rows import CampaignRow, RenderOutcome
@@ -41,7 +41,10 @@ DIGESTS = (
     .order_by(renders.c.number)
     .limit(_READ_AT_ONCE)
 )
-FOUND = select(renders).where(tuple_(renders.c.campaign_id, renders.c.number).in_(bindparam("places", expanding=True)))
+# One campaign at a time: for pairs of campaign and number, SQLite reads the whole table.
+FOUND = select(renders).where(
+    renders.c.campaign_id == bindparam("campaign"), renders.c.number.in_(bindparam("numbers", expanding=True)), renders.c.state == "done"
+)
 
 
 @dataclass
@@ -105,16 +108,17 @@ class Twins:
         while a large campaign is read for the first time.
         """
         wanted = {_prefix(digest): digest for digest in digests}
-        places: set[tuple[int, int]] = set()
+        found: dict[str, RenderOutcome] = {}
         for campaign_id in siblings:
-            known = self._of(campaign_id, on_page)
-            places.update((campaign_id, number) for number in known.find(wanted).values())
-        if not places:
-            return {}
-        with self._reader.connect() as connection:
-            rows = connection.execute(FOUND, {"places": sorted(places)}).all()
-        outcomes = [outcome_of(row) for row in rows if row.state == RenderState.DONE and row.numerics_class == numerics_class]
-        return {outcome.digest: outcome for outcome in outcomes if outcome.digest in digests}
+            numbers = sorted(self._of(campaign_id, on_page).find(wanted.keys()).values())
+            if not numbers:
+                continue
+            with self._reader.connect() as connection:
+                rows = connection.execute(FOUND, {"campaign": campaign_id, "numbers": numbers}).all()
+            outcomes = [outcome_of(row) for row in rows if row.numerics_class == numerics_class and row.digest in digests]
+            found |= {outcome.digest: outcome for outcome in outcomes}
+            wanted = {prefix: digest for prefix, digest in wanted.items() if digest not in found}
+        return found
 
     def learn(self, campaign_id: int, outcomes: Iterable[RenderOutcome]) -> None:
         """Take in what was settled, where the campaign's digests are known."""
