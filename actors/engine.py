@@ -5,20 +5,25 @@ import platform
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import diffusers
 import torch
+import transformers
 from torch import Tensor
 
 from actors.adapters import Adapters
+from actors.canary import paint_canaries, subject_of
 from actors.embeddings import Embeddings
 from actors.encode import Pixels
-from actors.errors import BadRequest, ModelMissing
+from actors.errors import BadRequest, ModelMissing, WeightsChanged
 from actors.families import Family, family_of
+from actors.jobs import Canary
 from actors.models import read_json, weights_digest
 from actors.pipelines import Embedding, Hand, hand_of, steps_made
 from actors.previews import watch_steps
@@ -38,6 +43,8 @@ class Warm:
     hand: Hand
     embeddings: Embeddings
     adapters: Adapters
+    canaries: dict[str, str] = field(default_factory=dict)
+    """The hashes of its canaries, by subject."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,8 @@ class Painted:
     previews: dict[int, list[Pixels]]
     load_s: float
     paint_s: float
+    canary: Canary | None = None
+    """What this pipeline has proven about its numerics."""
 
 
 class Engine:
@@ -69,8 +78,9 @@ class Engine:
             driver = torch._C._cuda_getDriverVersion()  # type: ignore[attr-defined]  # has no public name
             hardware = f"{torch.cuda.get_device_name(self.device)}:driver-{driver}"
         else:
-            hardware = f"{platform.machine()}:{torch.backends.cpu.get_cpu_capability()}:threads-{self.threads}"
-        return f"{self.device.type}:{hardware}:torch-{torch.__version__}:diffusers-{diffusers.__version__}"
+            hardware = f"{_cpu_name()}:{torch.backends.cpu.get_cpu_capability()}:threads-{self.threads}"
+        libraries = f"torch-{torch.__version__}:diffusers-{diffusers.__version__}:transformers-{transformers.__version__}"
+        return f"{self.device.type}:{hardware}:{libraries}"
 
     def paint(
         self,
@@ -85,7 +95,8 @@ class Engine:
         """Paint up to a batch of recipes of one group; a short batch is padded to its shape. `on_step` is called after each step.
 
         `references` are, by digest, the pictures that recipes begin from, of the group's size; `adapter_paths` the files of its
-        adapters, in the same order. Raises BadRequest where the model, a prompt or an adapter cannot be used,
+        adapters, in the same order. Raises BadRequest where the model, a prompt or an adapter cannot be used, Unstable where its
+        pixels would not repeat, and
         torch.OutOfMemoryError where the device is too small.
         """
         torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
@@ -93,7 +104,28 @@ class Engine:
         started = time.perf_counter()
         warm = self._warm(group, folder)
         warm.adapters.use(group.adapters, adapter_paths)
+        canary = self._prove(warm, group, on_step)
         loaded = time.perf_counter()
+        pixels, previews = self._pictures(warm, recipes, references, previews_every, on_step)
+        paint_s = time.perf_counter() - loaded
+        return Painted(pixels=pixels, previews=previews, load_s=loaded - started, paint_s=paint_s, canary=canary)
+
+    def _prove(self, warm: Warm, group: Group, on_step: Callable[[], None]) -> Canary:
+        """Paint canaries, once for each pipeline and each kind of batch that it is asked for."""
+        subject = subject_of(group)
+        if subject not in warm.canaries:
+            warm.canaries[subject] = paint_canaries(group, lambda recipes: self._pictures(warm, recipes, NO_REFERENCES, None, on_step)[0])
+        return Canary(subject=subject, numerics_class=self.numerics_class, digest=warm.canaries[subject])
+
+    def _pictures(
+        self,
+        warm: Warm,
+        recipes: Sequence[Recipe],
+        references: Mapping[str, Pixels],
+        previews_every: int | None,
+        on_step: Callable[[], None],
+    ) -> tuple[list[Pixels | None], dict[int, list[Pixels]]]:
+        group = recipes[0].group
         padded = [*recipes, *[recipes[-1]] * (group.batch - len(recipes))]
         on_step()
         images, seen = self._denoise(warm, padded, references, previews_every, on_step)
@@ -101,12 +133,8 @@ class Engine:
             raise BadRequest(f"The model makes pictures of the shape {tuple(images.shape)}, not of {group.width}x{group.height}.")
         good = torch.isfinite(images).flatten(1).all(1) & (images.flatten(1).amax(1) > images.flatten(1).amin(1))
         arrays, fine = _to_pixels(images), good.tolist()
-        return Painted(
-            pixels=[arrays[k] if fine[k] else None for k in range(len(recipes))],
-            previews={step: list(_to_pixels(seen[step])[: len(recipes)]) for step in seen},
-            load_s=loaded - started,
-            paint_s=time.perf_counter() - loaded,
-        )
+        pixels = [arrays[k] if fine[k] else None for k in range(len(recipes))]
+        return pixels, {step: list(_to_pixels(seen[step])[: len(recipes)]) for step in seen}
 
     def forget(self) -> None:
         """Give back the memory of every pipeline."""
@@ -151,8 +179,7 @@ class Engine:
     def _load(self, group: Group, folder: str) -> Warm:
         if not Path(folder).is_dir():
             raise ModelMissing(f"The model folder {folder} is missing on {platform.node()}.")
-        if weights_digest(Path(folder)) != group.model:
-            raise BadRequest(f"The weights in {folder} have changed since the campaign was submitted: submit it under a new name.")
+        _require_weights(group, folder)
         family = family_of(group.pipeline)
         if family is None:
             raise BadRequest(f"The diffusers of {platform.node()} has no text-to-image pipeline {group.pipeline}.")
@@ -165,6 +192,7 @@ class Engine:
             **dict.fromkeys(_left_out(kind, family, folder)),
             **hand_of(family).load_options,
         ).to(self.device)
+        _require_weights(group, folder)  # nor while they were read
         pipe.set_progress_bar_config(disable=True)
         return Warm(hand=hand_of(family)(family, pipe), embeddings=Embeddings(), adapters=Adapters(pipe))
 
@@ -174,6 +202,24 @@ def _left_out(kind: Any, family: Family, folder: str) -> set[str]:
     index = read_json(Path(folder) / "model_index.json", folder)
     lacking = {name for name, origin in index.items() if isinstance(origin, list) and origin[0] is None}
     return (lacking | set(family.left_out)) & inspect.signature(kind.__init__).parameters.keys()
+
+
+def _require_weights(group: Group, folder: str) -> None:
+    if weights_digest(Path(folder)) != group.model:
+        raise WeightsChanged(
+            f"The weights in {folder} have changed since the campaign was submitted. Put the old ones back and let it go on "
+            "(`farm resume`), or submit it anew: under another name, or in its own place with `farm submit --update`."
+        )
+
+
+@lru_cache(maxsize=1)
+def _cpu_name() -> str:
+    """The processor's model: kernels choose their blocks by its caches."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _new_scheduler(group: Group) -> Any:

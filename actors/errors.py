@@ -2,7 +2,8 @@
 
 SeedbedError
 ├── BadRequest
-│   └── PromptTooLong
+│   ├── PromptTooLong
+│   └── WeightsChanged
 └── ModelMissing
 """
 
@@ -19,6 +20,10 @@ class PromptTooLong(BadRequest):
     def __init__(self, text: str, tokens: int, room: int) -> None:
         super().__init__(f"A prompt has {tokens} tokens and the model reads {room}: shorten {text[:80]!r}.")
         self.text = text
+
+
+class WeightsChanged(BadRequest):
+    """The model's folder holds other weights than those of the campaign."""
 
 
 class ModelMissing(SeedbedError):

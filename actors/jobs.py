@@ -66,6 +66,8 @@ class FailureKind(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     OUTPUTS = "outputs"
     """The place where pictures go cannot be written, and only a person can change that."""
+    MODEL = "model"
+    """The model's files are not those that the campaign was submitted with, and only a person can change that."""
     SHORTAGE = "shortage"
     """Something that painting needs, like the place where pictures go, is away or full."""
     NUMERICS = "numerics"

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +122,12 @@ def _native_size(name: str, folder: Path, family: Family, denoiser: dict[str, An
 
 
 def weights_digest(folder: Path) -> str:
-    """sha256 over the names and contents of every file that a pipeline reads."""
+    """sha256 over the names and contents of every file that a pipeline reads; a file that is still the same is not read again."""
     total = hashlib.sha256()
     paths = {path for pattern in _READ_BY_PIPELINES for path in folder.glob(f"*/{pattern}")} | {folder / "model_index.json"}
     for path in sorted(paths):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        seen = path.stat()
+        digest = _file_digest(path, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
         total.update(f"{path.relative_to(folder).as_posix()} {digest}\n".encode())
     return total.hexdigest()
 
@@ -141,6 +142,13 @@ def _check_components(name: str, folder: Path, index: dict[str, Any], family: Fa
         if origin[0] not in _LIBRARIES and not is_pipeline_module(origin[0]):
             raise RequestError(f"The model {name} needs code of its own for {component} ({origin[0]}): only models without can be used.")
         _check_files(name, folder / component)
+
+
+@lru_cache(maxsize=10_000)
+def _file_digest(path: Path, *_identity: int) -> str:
+    """Remembered by what the file is (device, inode, size, times), never by its name alone: another may be put in its place."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _require_weights(name: str, component: Path) -> None:

@@ -6,17 +6,20 @@ import platform
 import threading
 import time
 import traceback
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import diffusers
 import torch
 import transformers
 
 from actors import encode
+from actors.canary import Unstable, unlike_its_class
 from actors.engine import Engine, Painted
-from actors.errors import BadRequest, PromptTooLong
+from actors.errors import BadRequest, PromptTooLong, WeightsChanged
 from actors.fetch import References
-from actors.jobs import ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key
+from actors.jobs import Canary, ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key
 from actors.recipe import Json
 from actors.resting import RestingEngine
 from storage.errors import NotFound, OutputsAway, OutputsError
@@ -107,6 +110,7 @@ class _Chunk:
         self._writes: list[Future[_Written]] = []
         self._load_s = 0.0
         self._batch_s: list[float] = []
+        self._canary: Canary | None = None
 
     def paint(self) -> ChunkResult:
         failure = self._try()
@@ -118,7 +122,8 @@ class _Chunk:
                 failure = failure or _unwritable(exc)
             except Exception as exc:  # noqa: BLE001  # as with painting: whatever it was, the other pictures are still there
                 failure = failure or _unknown(exc)
-        job, adopted = self._job, sum(o.state is RenderState.DONE for o in self._outcomes)
+        job, copied = self._job, sum(o.reason is Reason.COPIED for o in self._outcomes)
+        adopted = sum(o.state is RenderState.DONE for o in self._outcomes) - copied
         slots = len(self._batch_s) * job.group.batch
         facts = Facts(
             load_s=self._load_s,
@@ -128,6 +133,7 @@ class _Chunk:
             pictures=len(written),
             slots=slots,
             adopted=adopted,
+            copied=copied,
             uploads=sum(w.files for w in written),
             upload_bytes=sum(w.bytes for w in written),
         )
@@ -140,11 +146,16 @@ class _Chunk:
             bad_outputs=tuple(self._bad),
             failure=failure,
             facts=facts,
+            canary=self._canary,
         )
 
     def _try(self) -> Failure | None:
         try:
             self._paint_batches()
+        except WeightsChanged as exc:
+            return Failure(kind=FailureKind.MODEL, detail=str(exc))
+        except Unstable as exc:
+            return Failure(kind=FailureKind.NUMERICS, detail=str(exc))
         except BadRequest as exc:
             return Failure(kind=FailureKind.BAD_REQUEST, detail=str(exc))
         except OutputsError as exc:
@@ -163,7 +174,9 @@ class _Chunk:
         return None
 
     def _paint_batches(self) -> None:
-        job, left = self._job, self._adopt() if self._job.look_first else list(self._job.pictures)
+        job = self._job
+        left = self._without(self._adopted, job.pictures) if job.look_first else list(job.pictures)
+        left = self._without(self._copied, left)
         while left:
             if (job.chunk_id, job.lease) in self._painter._stopped:
                 raise _Stopped
@@ -184,7 +197,17 @@ class _Chunk:
                 self._outcomes += [self._failed(p, str(exc)) for p in too_long]
                 left = [p for p in batch if p not in too_long] + left
                 continue
+            self._compare(painted.canary)
             self._take(batch, painted)
+
+    def _compare(self, canary: Canary | None) -> None:
+        """Before anything is written: a worker whose canaries are not those of its class would leave pictures that do not repeat."""
+        if canary is None:
+            return
+        expected = self._job.canaries.get(canary.numerics_class, canary.digest)
+        if canary.digest != expected:
+            raise Unstable(unlike_its_class(self._painter.name, canary.numerics_class))
+        self._canary = canary
 
     def _take(self, batch: list[PictureJob], painted: Painted) -> None:
         self._load_s += painted.load_s
@@ -204,11 +227,11 @@ class _Chunk:
         if len(self._writes) > room:
             self._writes[-room].result()  # the device waits only when the writers are far behind
 
-    def _adopt(self) -> list[PictureJob]:
-        """Take over what an attempt that nobody heard the end of has left in the outputs; returns the pictures that are missing."""
+    def _without(self, find: Callable[[PictureJob], RenderOutcome | None], pictures: Iterable[PictureJob]) -> list[PictureJob]:
+        """Take what need not be painted, as `find` has it; returns the pictures that are left."""
         missing = []
-        for picture in self._job.pictures:
-            outcome = self._adopted(picture)
+        for picture in pictures:
+            outcome = find(picture)
             self._painter._step()
             if outcome is None:
                 missing.append(picture)
@@ -216,7 +239,29 @@ class _Chunk:
                 self._outcomes.append(outcome)
         return missing
 
+    def _copied(self, picture: PictureJob) -> RenderOutcome | None:
+        """A twin's picture, copied within the outputs, and then looked at: meanwhile its place may hold another."""
+        twin = picture.twin
+        if twin is None or twin.key is None or twin.numerics_class != self._engine.numerics_class:
+            return None
+        try:
+            if twin.key != picture.key:
+                for step in self._preview_steps():
+                    self._outputs.copy(preview_key(twin.key, step), preview_key(picture.key, step))
+                self._outputs.copy(twin.key, picture.key)
+        except NotFound:
+            return None
+        found = self._adopted(picture)
+        if found is None or found.bytes != twin.bytes:
+            return None
+        return replace(found, reason=Reason.COPIED, pixels=twin.pixels, sha256=twin.sha256)
+
+    def _preview_steps(self) -> range:
+        every = self._job.previews_every
+        return range(every, self._job.group.steps, every) if every else range(0)
+
     def _adopted(self, picture: PictureJob) -> RenderOutcome | None:
+        """What an attempt that nobody heard the end of has left in the outputs."""
         try:
             with self._outputs.open(picture.key) as file:
                 data = file.read()
@@ -230,13 +275,16 @@ class _Chunk:
         """The pixel hash of a picture as it was painted, where a file is what painting it here would leave."""
         if found is None or found.record is None:
             return None
-        encoding = self._job.encoding
+        encoding, own_class = self._job.encoding, self._engine.numerics_class
         wanted: Json = {
             "digest": digest,
-            "numerics_class": self._engine.numerics_class,
+            "numerics_class": own_class,
             "encoding": encoding.name,
             "previews_every": self._job.previews_every,
         }
+        expected = self._job.canaries.get(own_class)
+        if expected is not None and found.record.get("canary", expected) != expected:
+            return None  # of a worker whose numerics were not those of its class
         pixels = found.record.get("pixels")
         is_ours = all(found.record.get(name) == value for name, value in wanted.items()) and isinstance(pixels, str)
         return pixels if is_ours and (not encoding.is_lossless or pixels == found.digest) else None
@@ -256,6 +304,7 @@ class _Chunk:
             "numerics_class": self._engine.numerics_class,
             "versions": _versions(),
             **self._sources(picture),
+            **({"canary": painted.canary.digest} if painted.canary else {}),
         }
         data = encode.write(pixels, record, recipe.parameters(self._job.model_name), self._job.encoding)
         total = len(data)

@@ -32,6 +32,7 @@ class Submission(BaseModel):
     campaign: dict[str, Any]
     dry_run: bool = False
     update: bool = False
+    fresh: bool = False
 
 
 class Retry(BaseModel):
@@ -87,7 +88,7 @@ def _campaign_routes(service: Service) -> APIRouter:
     def submit(submission: Submission, response: Response) -> Json:
         if submission.dry_run:
             return service.plan(submission.campaign)
-        campaign, did = service.submit(submission.project, submission.campaign, update=submission.update)
+        campaign, did = service.submit(submission.project, submission.campaign, update=submission.update, fresh=submission.fresh)
         response.status_code = 201 if did["created"] else 200
         return {**service.status(campaign.project, campaign.name), **did}
 

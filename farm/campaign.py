@@ -202,6 +202,7 @@ class Campaign(BaseModel):
     max_workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
     deadline: Annotated[str | None, BeforeValidator(_deadline)] = None
     order: Annotated[str, BeforeValidator(_order)] = "as-written"
+    numerics: Literal["pinned", "any"] = "pinned"
 
     @property
     def deadline_at(self) -> float | None:

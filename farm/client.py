@@ -46,16 +46,20 @@ class Client:
     def health(self) -> Json:
         return self._json("GET", "health")
 
-    def submit(self, campaign: Campaign | CampaignFile | str | Path, *, dry_run: bool = False, update: bool = False) -> Json:
+    def submit(
+        self, campaign: Campaign | CampaignFile | str | Path, *, dry_run: bool = False, update: bool = False, fresh: bool = False
+    ) -> Json:
         """Submit a campaign, or the file of one; with `dry_run` only say what that would do. Doing it twice does it once. With
-        `update`, another version takes the place of the one that was submitted before.
+        `update`, another version takes the place of the one that was submitted before; with `fresh`, all of it is painted, even
+        where the project has the pictures already.
 
         Raises DocumentError, with the file's lines, for what is wrong with a file.
         """
         if isinstance(campaign, str | Path):
             campaign = load_campaign(Path(campaign))
         checked, document = (campaign, None) if isinstance(campaign, Campaign) else (campaign.campaign, campaign.document)
-        body = {"project": self.project, "campaign": checked.model_dump(mode="json"), "dry_run": dry_run, "update": update}
+        data = checked.model_dump(mode="json")
+        body = {"project": self.project, "campaign": data, "dry_run": dry_run, "update": update, "fresh": fresh}
         try:
             return self._json("POST", "campaigns", body=body)
         except DocumentError as exc:

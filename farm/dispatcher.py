@@ -11,21 +11,25 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 
+from actors.canary import subject_of
 from actors.fleet import Fleet, Worker
 from actors.jobs import ChunkJob, ChunkResult, Failure, FailureKind
 from farm.expansion import Expansion
-from farm.jobs import chunk_job
+from farm.jobs import chunk_job, with_twins
 from farm.manifest import write_manifest
-from farm.policy import FreeWorker, Record, Seat, after_attempt, assign, record_of, usable, workers_to_start
+from farm.numerics import Judge
+from farm.policy import FreeWorker, Record, Seat, after_attempt, assign, distrusted, has_others, record_of, usable, workers_to_start
 from farm.retry import BLAMED_ON_WORKER, settlement_of
 from farm.share import Shares, charge, welcome
 from farm.specs import expansion_of
 from storage.campaigns import Campaigns
+from storage.canaries import Canaries
 from storage.errors import DatabaseAway, NotFound, SeedbedError
 from storage.outputs import Outputs
 from storage.queue import HEARTBEAT_S, Queue
 from storage.rows import CampaignRow, Chunk, OpenCampaign, Settlement, Snapshot, WorkerRow
 from storage.settling import Settling
+from storage.twins import Twins
 from storage.watching import Watching
 
 COLLECT_S = 0.25
@@ -47,6 +51,8 @@ class Dispatcher:
         settling: Settling,
         campaigns: Campaigns,
         watching: Watching,
+        canaries: Canaries,
+        twins: Twins,
         outputs: Outputs,
         fleet: Fleet,
         weights: Mapping[str, float],
@@ -56,6 +62,8 @@ class Dispatcher:
         self._settling = settling
         self._campaigns = campaigns
         self._watching = watching
+        self._judge = Judge(canaries)
+        self._twins = twins
         self._outputs = outputs
         self._fleet = fleet
         self._weights = weights
@@ -161,7 +169,7 @@ class Dispatcher:
         """
         left = list(seats)
         claimed = []
-        for chunk in self._queue.claim(self._session, [(seat.campaign_id, seat.worker) for seat in seats]):
+        for chunk in self._queue.claim(self._session, [(seat.campaign_id, seat.worker) for seat in seats], self._classes()):
             seat = next(seat for seat in left if (seat.campaign_id, seat.worker) == (chunk.campaign_id, chunk.worker))
             left.remove(seat)
             claimed.append((seat, chunk))
@@ -169,6 +177,10 @@ class Dispatcher:
         return claimed
 
     # --- the fleet ---
+
+    def _classes(self) -> dict[str, str]:
+        """The numerics classes of the workers that are ready."""
+        return {name: worker.health.numerics_class for name, worker in self._fleet.workers.items() if worker.health is not None}
 
     def _grow(self, now: float) -> None:
         workers = self._fleet.workers.values()
@@ -207,7 +219,11 @@ class Dispatcher:
         record = self._records.get(row.name, Record())
         quarantined = (record.quarantined_until or 0) > db_now
         return replace(
-            row, state="quarantined" if quarantined else row.state, blamed=record.blamed, quarantined_until=record.quarantined_until
+            row,
+            state="quarantined" if quarantined else row.state,
+            blamed=record.blamed,
+            quarantined_until=record.quarantined_until,
+            quarantined_why=record.why if quarantined else None,
         )
 
     def _watch_starts(self) -> None:
@@ -232,6 +248,15 @@ class Dispatcher:
         campaign, expansion = self._plan(chunk.campaign_id)
         return chunk_job(campaign, expansion, chunk)
 
+    def _informed(self, job: ChunkJob, chunk: Chunk) -> ChunkJob:
+        """A chunk's job with what the database knows of its pictures and of its worker's numerics."""
+        numerics_class = self._classes().get(chunk.worker)
+        if numerics_class is None:
+            return job
+        campaign, _ = self._plan(chunk.campaign_id)
+        job = replace(job, canaries=self._judge.known(subject_of(job.group)))
+        return with_twins(job, campaign, self._twins, numerics_class, on_page=self._make_sure)
+
     def _submit(self, seat: Seat, chunk: Chunk) -> bool:
         given = self._give(chunk)
         if given and seat.instead_of is not None:
@@ -247,6 +272,7 @@ class Dispatcher:
             raise  # not given yet: `_recover` will
         except Exception as exc:  # noqa: BLE001  # whatever a stored campaign makes of this version, the others are painted
             self._refuse(chunk, FailureKind.BAD_SPEC, f"The stored campaign cannot be read: {exc}")
+        job = job and self._informed(job, chunk)
         self._leased[chunk.id, chunk.lease] = chunk
         if job is None:
             return False
@@ -273,8 +299,12 @@ class Dispatcher:
         """Write down every result there is. They are forgotten only once that is done."""
         if not self._unsettled:
             return
-        results = self._unsettled
-        counted = self._settling.settle(self._session, [self._settlement(result) for result in results])
+        results = [self._judge.judged(result) for result in self._unsettled]
+        for result in results:
+            if result.failure is not None and result.failure.kind is FailureKind.NUMERICS:
+                self._records[result.worker] = distrusted(result.failure.detail, db_now)
+                log.warning("Worker %s is in quarantine: %s action=quarantine", result.worker, result.failure.detail)
+        counted = self._settling.settle(self._session, [self._settlement(result, db_now) for result in results])
         if len(counted) < len(results):
             self._make_sure()
         self._unsettled = []
@@ -282,11 +312,21 @@ class Dispatcher:
         self._fleet.acknowledge(results)
         for settlement in counted:
             self._account(settlement, db_now)
+            self._twins.learn(settlement.campaign_id, settlement.outcomes)
         for result in results:
             self._leased.pop(result.key, None)
             self._stopped.discard(result.key)
 
-    def _settlement(self, result: ChunkResult) -> Settlement:
+    def _settlement(self, result: ChunkResult, db_now: float) -> Settlement:
+        settlement = self._plain_settlement(result)
+        workers = dict.fromkeys(self._fleet.workers) | self._classes()
+        if settlement.outcome == FailureKind.NUMERICS and not has_others(
+            result.worker, workers, self._records, size=self._fleet.size, now=db_now
+        ):
+            return replace(settlement, halt=settlement.detail)
+        return settlement
+
+    def _plain_settlement(self, result: ChunkResult) -> Settlement:
         chunk = self._leased.get(result.key) or _unknown_chunk(result)
         campaign = self._open.get(result.campaign_id)
         try:
@@ -338,7 +378,8 @@ class Dispatcher:
 def _free(worker: Worker) -> FreeWorker:
     assert worker.health is not None
     holds = tuple((held.campaign_id, held.key) for held in worker.held)
-    return FreeWorker(name=worker.name, holds=holds, warm=worker.health.warm)
+    health = worker.health
+    return FreeWorker(name=worker.name, holds=holds, warm=health.warm, numerics_class=health.numerics_class)
 
 
 def _unknown_chunk(result: ChunkResult) -> Chunk:

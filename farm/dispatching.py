@@ -19,10 +19,12 @@ from farm.config import Settings
 from farm.dispatcher import Dispatcher
 from farm.logs import log_to_file
 from storage.campaigns import Campaigns
+from storage.canaries import Canaries
 from storage.database import closing_engine
 from storage.errors import DatabaseAway, SeedbedError, SessionLost
 from storage.queue import LEASE_S, Queue
 from storage.settling import Settling
+from storage.twins import Twins
 from storage.watching import Watching
 
 STANDBY_S = 1.0
@@ -53,6 +55,8 @@ def dispatch(stop: threading.Event) -> None:
                 settling=Settling(engine),
                 campaigns=Campaigns(engine),
                 watching=Watching(engine),
+                canaries=Canaries(engine),
+                twins=Twins(engine),
                 outputs=settings.open_outputs(),
                 fleet=fleet,
                 weights=settings.shares,

@@ -1,12 +1,14 @@
 """A leased chunk with its renders written out, as a worker gets it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from actors.jobs import ChunkJob, PictureJob
 from farm.expansion import Expansion, Render
 from farm.manifest import picture_key
 from farm.sources import reference_key
 from storage.rows import CampaignRow, Chunk
+from storage.twins import Twins
 
 
 def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> ChunkJob:
@@ -37,8 +39,20 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         addresses=addresses,
         adapter_paths=expansion.adapter_paths(chunk.group_no),
         encoding=encoding,
-        look_first=chunk.lease > 1 or chunk.numbers is not None,
+        look_first=not campaign.is_fresh and (chunk.lease > 1 or chunk.numbers is not None),
     )
+
+
+def with_twins(job: ChunkJob, campaign: CampaignRow, twins: Twins, numerics_class: str, *, on_page: Callable[[], object]) -> ChunkJob:
+    """The job with, for each picture, the render of the same recipe that its project has already. Those of a version that was
+    replaced count too, but not where previews are kept: only pictures say whose they are, once another is painted in their place.
+    """
+    if campaign.is_fresh or not (siblings := twins.siblings(campaign, with_retired=job.previews_every is None)):
+        return job
+    digests = {picture.number: job.recipe(picture).digest for picture in job.pictures}
+    found = twins.find(siblings, set(digests.values()), numerics_class, on_page=on_page)
+    pictures = (replace(picture, twin=found.get(digests[picture.number])) for picture in job.pictures)
+    return replace(job, pictures=tuple(pictures)) if found else job
 
 
 def _renders(expansion: Expansion, chunk: Chunk) -> Iterator[Render]:

@@ -38,6 +38,7 @@ class Metrics:
         self._filled = Counter("farm_batch_pictures", "Places in painted batches that held a picture.", ["model"], registry=r)
         self._fill = Gauge("farm_batch_fill_ratio", "Filled places of all places, over the last chunk.", ["model"], registry=r)
         self._adopted = Counter("farm_adopted", "Pictures found whole in the outputs, and not painted again.", ["model"], registry=r)
+        self._copied = Counter("farm_copied", "Pictures copied from renders of the same recipe, and not painted.", ["model"], registry=r)
         self._uploads = Counter("farm_uploads", "Files written to the outputs.", ["model"], registry=r)
         self._upload_bytes = Counter("farm_upload_bytes", "Bytes written to the outputs.", ["model"], registry=r)
         r.register(_DatabaseGauges(watching))
@@ -67,6 +68,7 @@ class Metrics:
         self._slots.labels(model).inc(facts["slots"])
         self._filled.labels(model).inc(facts["pictures"])
         self._adopted.labels(model).inc(facts.get("adopted", 0))
+        self._copied.labels(model).inc(facts.get("copied", 0))
         self._uploads.labels(model).inc(facts["uploads"])
         self._upload_bytes.labels(model).inc(facts["upload_bytes"])
         if facts["slots"]:

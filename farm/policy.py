@@ -2,11 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farm.plan import CHUNK_S, SECONDS_PER_MEGAPIXEL_STEP
 from farm.share import Shares
-from storage.rows import OpenCampaign, WorkerRow
+from storage.rows import ANY_CLASS, OpenCampaign, WorkerRow
 
 CHUNKS_PER_WORKER = 2  # one being painted and the next one waiting, so that a device never waits for the dispatcher
 LATE_TIER = 101  # above every priority: a campaign that would miss its deadline
@@ -27,6 +27,7 @@ class FreeWorker:
     holds: tuple[tuple[int, Key], ...] = ()
     """(campaign id, (chunk id, lease)) of each."""
     warm: str | None = None
+    numerics_class: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,8 @@ class _Table:
         }
         self.held = {worker.name: len(worker.holds) for worker in workers}
         self._warm = {worker.name: worker.warm for worker in workers}
+        self._class_of = {worker.name: worker.numerics_class for worker in workers}
+        self._pins = {campaign.id: campaign.numerics_class for campaign in campaigns}
         self._given = {campaign.id: campaign.running * seconds_per_render(campaign) for campaign in campaigns}
         self._given_to_project: dict[str, float] = defaultdict(float)
         for campaign in campaigns:
@@ -134,6 +137,7 @@ class _Table:
     def seat(self, campaign: OpenCampaign, worker: str) -> None:
         cost = _chunk_s(campaign)
         self.users[campaign.id].add(worker)
+        self._pins[campaign.id] = self._pins[campaign.id] or self._class_of[worker]
         self.held[worker] += 1
         self._warm[worker] = campaign.model_digest
         self._given[campaign.id] += cost
@@ -162,7 +166,7 @@ class _Table:
         return self._project_level(campaign) <= self._project_level(other) + AFFINITY_S
 
     def may_use(self, campaign: OpenCampaign, worker: str) -> bool:
-        if (campaign.id, worker) in self._barren:
+        if (campaign.id, worker) in self._barren or self._pins[campaign.id] not in (None, ANY_CLASS, self._class_of[worker]):
             return False
         users = self.users[campaign.id]
         return campaign.max_workers is None or worker in users or len(users) < campaign.max_workers
@@ -208,23 +212,39 @@ class Record:
 
     blamed: tuple[int, ...] = ()
     quarantined_until: float | None = None
+    why: str | None = None
+    """Why nothing that it paints can be trusted; None where it is only out of luck, so that it may go on where it is alone."""
 
 
 def after_attempt(record: Record, campaign_id: int, *, failed: bool, now: float) -> Record:
     """A success clears a worker's record; failures of three different campaigns in a row put it into quarantine for a time."""
     if not failed:
-        return Record(quarantined_until=record.quarantined_until)
+        return replace(record, blamed=())
     blamed = record.blamed if campaign_id in record.blamed else (*record.blamed, campaign_id)
     if len(blamed) < BLAMED_CAMPAIGNS:
-        return Record(blamed=blamed, quarantined_until=record.quarantined_until)
-    return Record(quarantined_until=now + FORGIVE_S)
+        return replace(record, blamed=blamed)
+    return replace(record, blamed=(), quarantined_until=now + FORGIVE_S)
+
+
+def distrusted(why: str, now: float) -> Record:
+    """The record of a worker whose numerics are not those of its class. It is asked again after a time: a driver may be mended."""
+    return Record(quarantined_until=now + FORGIVE_S, why=why)
 
 
 def usable(names: Collection[str], records: Mapping[str, Record], now: float) -> set[str]:
-    """The workers that may have work: those not in quarantine, or all where there would be none."""
-    trusted = {name for name in names if (records.get(name, Record()).quarantined_until or 0) <= now}
-    return trusted or set(names)
+    """The workers that may have work: those not in quarantine, or where there would be none, those that only had failures."""
+    known = {name: records.get(name, Record()) for name in names}
+    trusted = {name for name, record in known.items() if (record.quarantined_until or 0) <= now}
+    return trusted or {name for name, record in known.items() if record.why is None}
+
+
+def has_others(name: str, classes: Mapping[str, str | None], records: Mapping[str, Record], *, size: int, now: float) -> bool:
+    """Whether what a distrusted worker may not paint can go to another of its class, now or once that is there. `classes` has those
+    of all workers, None for one that is still starting; `size` is that of the whole fleet.
+    """
+    trusted = {other for other in classes if other != name and (records.get(other, Record()).quarantined_until or 0) <= now}
+    return len(classes) < size or any(classes[other] in (None, classes.get(name)) for other in trusted)
 
 
 def record_of(row: WorkerRow) -> Record:
-    return Record(blamed=row.blamed, quarantined_until=row.quarantined_until)
+    return Record(blamed=row.blamed, quarantined_until=row.quarantined_until, why=row.quarantined_why)

@@ -59,7 +59,7 @@ def after_failure(failure: Failure, chunk: Chunk, *, left: int, waits: int) -> V
     match failure.kind:
         case FailureKind.BAD_REQUEST:
             return GiveUp(reason=Reason.BAD_REQUEST)
-        case FailureKind.BAD_SPEC | FailureKind.OUTPUTS:
+        case FailureKind.BAD_SPEC | FailureKind.OUTPUTS | FailureKind.MODEL:
             return Halt()
         case FailureKind.SHORTAGE:
             return WaitFor(seconds=min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**waits)) if waits < MAX_WAITS else Halt()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -18,12 +18,12 @@ from farm.prompts import check_prompts
 from farm.sheet import draw_sheet
 from farm.specs import difference, expansion_of, fingerprint, make_spec
 from farm.update import compare
-from farm.why import Farm, why_campaign, why_render
+from farm.why import Farm, why_campaign, why_render, without_its_class
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, NotFound, RequestError
 from storage.outputs import Outputs
-from storage.rows import CampaignRow, NewCampaign, NewChunk, WorkerRow
+from storage.rows import ANY_CLASS, CampaignRow, NewCampaign, NewChunk, WorkerRow
 from storage.states import RenderState
 from storage.watching import Watching
 
@@ -54,26 +54,28 @@ class Service:
 
     # --- submitting ---
 
-    def submit(self, project: str, data: Json, *, update: bool = False) -> tuple[CampaignRow, Json]:
+    def submit(self, project: str, data: Json, *, update: bool = False, fresh: bool = False) -> tuple[CampaignRow, Json]:
         """Store a campaign, and say what that did. The same campaign again changes nothing, but lets a halted one go on; another
-        under its name is refused, or with `update` takes its place: what is the same is kept, what is gone is retired.
+        under its name is refused, or with `update` takes its place: what is the same is kept, what is gone is retired. With
+        `fresh`, nothing is kept or copied: all of it is painted, again where it was painted before.
 
         Raises DocumentError for a campaign that is wrong, RequestError where another stands under its name.
         """
         expansion, spec = self._check(data)
         size = self._size(expansion)
-        new = _new_campaign(project, expansion, spec)
+        new = replace(_new_campaign(project, expansion, spec), is_fresh=fresh)
         self._intake.keep(project, expansion.sources)
         try:
             return self._campaigns.add(new, plan_chunks(expansion, size)), {"created": True}
         except AlreadyThere:
             known = self._campaigns.get(project, new.name)
-        if known.fingerprint != new.fingerprint:
-            if not update:
-                raise RequestError(
-                    f"A different campaign {new.name} was submitted before: give this one another name, or put it in the other's place "
-                    f"with --update.\n{difference(known.spec, spec)}"
-                )
+        is_other = known.fingerprint != new.fingerprint
+        if is_other and not update:
+            raise RequestError(
+                f"A different campaign {new.name} was submitted before: give this one another name, or put it in the other's place "
+                f"with --update.\n{difference(known.spec, spec)}"
+            )
+        if is_other or fresh:
             return self._update(known, new, expansion, size)
         if known.halted is not None:
             self._control.resume(known.id)
@@ -81,11 +83,20 @@ class Service:
 
     def _update(self, known: CampaignRow, new: NewCampaign, expansion: Expansion, size: Size) -> tuple[CampaignRow, Json]:
         for _ in range(UPDATES_TRIED):
-            kept, missing = compare(expansion_of(known.spec), expansion, partial(self._campaigns.digests, known.id))
-            if self._control.replace(known.id, new, kept, chunks_of(expansion, in_order(expansion, missing), size, total=len(missing))):
-                counts = {"kept": len(kept), "new": len(missing), "retired": known.total - len(kept)}
+            kept, chunks = self._kept(known, new, expansion, size)
+            if self._control.replace(known.id, new, kept, chunks):
+                counts = {"kept": len(kept), "new": new.total - len(kept), "retired": known.total - len(kept)}
                 return self._campaigns.get(new.project, new.name), {"created": False, "updated": counts}
         raise RequestError(f"The campaign {new.name} changes too fast to be updated: pause it first.")
+
+    def _kept(
+        self, known: CampaignRow, new: NewCampaign, expansion: Expansion, size: Size
+    ) -> tuple[list[tuple[int, int]], Iterator[NewChunk]]:
+        """What stays of the version before, as (new number, old number), and the chunks of all else."""
+        if new.is_fresh:
+            return [], plan_chunks(expansion, size)
+        kept, missing = compare(expansion_of(known.spec), expansion, partial(self._campaigns.digests, known.id))
+        return kept, chunks_of(expansion, in_order(expansion, missing), size, total=len(missing))
 
     # --- control ---
 
@@ -175,7 +186,8 @@ class Service:
         campaign = self._campaigns.get(project, name)
         some = self._campaigns.failures(campaign.id, 5) if campaign.failed + campaign.held else []
         failures = [{"number": o.number, "state": o.state, "reason": o.reason, "detail": o.detail} for o in some]
-        return {**status_of(campaign), "failures": failures}
+        waits_for = campaign.waits_for or without_its_class(campaign, self._watching.workers())
+        return {**status_of(campaign), "waits_for": waits_for, "failures": failures}
 
     def manifest(self, project: str, name: str) -> Iterator[bytes]:
         campaign = self._campaigns.get(project, name)
@@ -245,6 +257,7 @@ def _new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign
         megapixel_steps=megapixel_steps(expansion),
         deadline=campaign.deadline_at,
         encoding=campaign.files,
+        numerics_class=ANY_CLASS if campaign.numerics == "any" else None,
     )
 
 
@@ -258,6 +271,7 @@ def status_of(campaign: CampaignRow) -> Json:
         "waits_for": campaign.waits_for,
         "model": campaign.model,
         "priority": campaign.priority,
+        "numerics_class": campaign.numerics_class,
         "renders": {
             "total": campaign.total,
             "queued": campaign.queued,

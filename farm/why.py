@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from storage.rows import CampaignRow, Chunk, RenderOutcome, WorkerRow
-from storage.states import CampaignState, ChunkState
+from storage.rows import ANY_CLASS, CampaignRow, Chunk, RenderOutcome, WorkerRow
+from storage.states import CampaignState, ChunkState, Reason
 
 _NAMED = 5
 
@@ -47,7 +47,8 @@ def why_render(
     if outcome is not None:
         ended, attempts, worker = outcome
         where = f" by {worker}" if worker else ""
-        return [f"Render {number} is {ended.state} ({ended.reason}){where}, on attempt {attempts}.", *filter(None, [ended.detail])]
+        how = "copied from a render of the same recipe, not painted" if ended.reason is Reason.COPIED else ended.reason
+        return [f"Render {number} is {ended.state} ({how}){where}, on attempt {attempts}.", *filter(None, [ended.detail])]
     if chunk is None:
         return [f"Render {number} was cancelled." if campaign.cancelled_at else f"Render {number} waits.", *why_campaign(campaign, farm)]
     state, held, ahead = chunk
@@ -58,6 +59,20 @@ def why_render(
         f"Render {number} waits in a chunk of {held.total}, behind {ahead} chunks of its campaign.{tries}",
         *why_campaign(campaign, farm),
     ]
+
+
+def without_its_class(campaign: CampaignRow, workers: Sequence[WorkerRow]) -> str | None:
+    """What a campaign lacks whose pixels are of a numerics class that none of the workers has; None where that is not so."""
+    if campaign.state.is_final or campaign.numerics_class in (None, ANY_CLASS):
+        return None
+    others = sorted({worker.numerics_class for worker in workers if worker.numerics_class})
+    if not others or campaign.numerics_class in others:
+        return None
+    return (
+        f"Its pixels are of the numerics class {campaign.numerics_class}, which no worker has: there are {', '.join(others)}. Start a "
+        "worker of that class, or let others paint the rest, with pixels that may differ: `numerics: any` in the file and "
+        "`farm submit --update`."
+    )
 
 
 def _over(campaign: CampaignRow) -> str:
@@ -83,9 +98,11 @@ def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
     states = Counter(worker.state for worker in farm.workers)
     ready = states["idle"] + states["painting"]
     if quarantined := states["quarantined"]:
-        yield f"{quarantined} workers are in quarantine, for failing renders of several campaigns."
+        yield f"{quarantined} workers are in quarantine: `farm workers` says why."
     if not ready:
         yield f"No worker is ready; {states['starting']} are starting."
+    if lack := without_its_class(campaign, farm.workers):
+        yield lack
     if campaign.max_workers is not None and campaign.running and campaign.queued:
         yield f"No more than {campaign.max_workers} workers may paint it at a time (max_workers)."
     higher = [other for other in farm.others if other.priority > campaign.priority and other.state is CampaignState.RUNNING]

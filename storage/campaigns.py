@@ -82,7 +82,7 @@ class Campaigns:
             with self._reader.connect() as connection:
                 page = connection.execute(query.order_by(renders.c.number).limit(_READ_AT_ONCE)).all()
             for row in page:
-                yield _outcome(row), row.attempts, row.worker
+                yield outcome_of(row), row.attempts, row.worker
             if len(page) < _READ_AT_ONCE:
                 return
             last = page[-1].number
@@ -91,14 +91,14 @@ class Campaigns:
         """The first renders that did not end well."""
         query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.state != literal_column("'done'"))
         with self._reader.connect() as connection:
-            return [_outcome(row) for row in connection.execute(query.order_by(renders.c.number).limit(limit))]
+            return [outcome_of(row) for row in connection.execute(query.order_by(renders.c.number).limit(limit))]
 
     def outcome(self, campaign_id: int, number: int) -> tuple[RenderOutcome, int, str | None] | None:
         """How one render ended, with its attempts and worker; None while it has not."""
         query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.number == number)
         with self._reader.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else (_outcome(row), row.attempts, row.worker)
+        return None if row is None else (outcome_of(row), row.attempts, row.worker)
 
     def digests(self, campaign_id: int, numbers: Collection[int]) -> dict[int, str]:
         """The recipes' digests of those of these renders that have ended, by number."""
@@ -154,7 +154,7 @@ def _campaign(row: Row[Any]) -> CampaignRow:
     return CampaignRow(**{**values, "spec": json.loads(values["spec"])})
 
 
-def _outcome(row: Row[Any]) -> RenderOutcome:
+def outcome_of(row: Row[Any]) -> RenderOutcome:
     return RenderOutcome(
         number=row.number,
         digest=row.digest,

@@ -9,7 +9,7 @@ from storage.bulk import carry_over, insert_chunks
 from storage.campaigns import insert_campaign
 from storage.clock import db_time
 from storage.errors import NotFound, RequestError
-from storage.rows import NewCampaign, NewChunk
+from storage.rows import ANY_CLASS, NewCampaign, NewChunk
 from storage.settling import cancel_queued
 from storage.states import ChunkState, RenderState
 from storage.tables import attempts, campaigns, chunks, renders
@@ -85,6 +85,8 @@ class Control:
             dropped = update(chunks).where(chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.QUEUED)
             connection.execute(dropped.values(state=ChunkState.CANCELLED))
             history = {name: getattr(old, name) for name in ("device_s", "started_at", "paused_at")}
+            if kept and new.numerics_class is None and old.numerics_class != ANY_CLASS:
+                history["numerics_class"] = old.numerics_class  # what is kept is of that
             new_id = insert_campaign(connection, new, replaces=_still_painted(connection, old), **history)
             for k in range(0, len(kept), _AT_ONCE):
                 carry_over(connection, old.id, new_id, kept[k : k + _AT_ONCE])

@@ -34,6 +34,10 @@ class Outputs(Protocol):
         """The bytes of a file that may be a stranger's. Raises RequestError, before reading them, where there are more than `limit`."""
         ...
 
+    def copy(self, source: str, key: str) -> None:
+        """Put what stands under one key under another too. Raises NotFound where there is nothing."""
+        ...
+
     def delete(self, key: str) -> None: ...
 
     def keys(self, prefix: str) -> Iterator[str]: ...
@@ -95,6 +99,10 @@ class FolderOutputs:
         with self.open(key) as file:
             refuse_larger(os.fstat(file.fileno()).st_size, limit)
             return file.read()
+
+    def copy(self, source: str, key: str) -> None:
+        with self.open(source) as file:
+            self.put(key, file)
 
     def delete(self, key: str) -> None:
         path = self._path(key)

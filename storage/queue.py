@@ -1,7 +1,7 @@
 """The queue: the session that leads, and its claims of chunks. `storage.settling` has what becomes of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, exists, func, insert, or_, select, update
@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from storage.campaigns import chunk_row
 from storage.clock import db_time, now
 from storage.errors import SessionLost
-from storage.rows import Chunk, OpenCampaign, Snapshot
+from storage.rows import ANY_CLASS, Chunk, OpenCampaign, Snapshot
 from storage.settling import cancel_queued
 from storage.states import ChunkState
 from storage.tables import campaigns, chunks, refusals, sessions, workers
@@ -61,7 +61,18 @@ _LOST = "Another dispatcher leads now: this one's leases are its."
 _next = chunks.alias("next")
 _by_me = exists().where(refusals.c.chunk_id == _next.c.id, refusals.c.worker == bindparam("holder"))
 _by_other = exists().where(refusals.c.chunk_id == _next.c.id, refusals.c.worker == workers.c.name).correlate(_next, workers)
-_another = exists().where(or_(workers.c.state == "idle", workers.c.state == "painting"), workers.c.name != bindparam("holder"), ~_by_other)
+
+# A worker of another class would paint other pixels. Looked at here too, not only by who assigns: the pin may be a moment old.
+_class = campaigns.c.numerics_class
+_its_campaign = campaigns.c.id == _next.c.campaign_id
+_is_of_class = exists().where(_its_campaign, or_(_class.is_(None), _class == ANY_CLASS, _class == bindparam("numerics")))
+_takes_any = exists().where(_its_campaign, _class == ANY_CLASS).correlate(_next)
+_another = exists().where(
+    or_(workers.c.state == "idle", workers.c.state == "painting"),
+    workers.c.name != bindparam("holder"),
+    or_(workers.c.numerics_class.is_not_distinct_from(bindparam("numerics")), _takes_any),
+    ~_by_other,
+)
 
 CLAIM = (
     update(chunks)
@@ -73,6 +84,7 @@ CLAIM = (
             _next.c.state == ChunkState.QUEUED,
             # A chunk that the worker has failed before is left to the others, while there are any that have not.
             or_(~_by_me, ~_another),
+            _is_of_class,
         )
         .order_by(_next.c.id)
         .limit(1)
@@ -81,6 +93,13 @@ CLAIM = (
     )
     .values(state=ChunkState.LEASED, lease=chunks.c.lease + 1, session_id=bindparam("session"), worker=bindparam("holder"))
     .returning(chunks)
+)
+
+
+PIN = (
+    update(campaigns)
+    .where(campaigns.c.id == bindparam("campaign"), campaigns.c.numerics_class.is_(None))
+    .values(numerics_class=bindparam("numerics"))
 )
 
 
@@ -169,10 +188,12 @@ class Queue:
         with self._reader.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
 
-    def claim(self, session: int, seats: Iterable[tuple[int, str]]) -> list[Chunk]:
+    def claim(self, session: int, seats: Iterable[tuple[int, str]], classes: Mapping[str, str] | None = None) -> list[Chunk]:
         """Lease the next chunk of a campaign to a worker, for each (campaign id, worker name) given; where a campaign has no
-        chunk left, its seat stays empty. Raises SessionLost where another session leads.
+        chunk left, or is of another numerics class than the worker, its seat stays empty. `classes` has those of the workers: a
+        campaign is pinned to that of the first. Raises SessionLost where another session leads.
         """
+        classes = classes or {}
         seats = list(seats)
         if not seats:
             return []
@@ -187,8 +208,12 @@ class Queue:
                 first = campaigns.c.id.in_(wanted) & campaigns.c.started_at.is_(None)
                 connection.execute(update(campaigns).where(first).values(started_at=renewed.heartbeat_at))
             for campaign_id, worker in seats:
-                row = connection.execute(CLAIM, {"campaign": campaign_id, "session": session, "holder": worker}).first()
+                numerics = classes.get(worker)
+                values = {"campaign": campaign_id, "session": session, "holder": worker, "numerics": numerics}
+                row = connection.execute(CLAIM, values).first()
                 if row is not None:
+                    if numerics is not None:
+                        connection.execute(PIN, {"campaign": campaign_id, "numerics": numerics})
                     claimed.append(chunk_row(row))
         return claimed
 
@@ -240,4 +265,5 @@ def _open_campaign(row: Any, running: int, holders: frozenset[str]) -> OpenCampa
         waits=row.waits,
         waiting=bool(row.waiting),
         workers=holders,
+        numerics_class=row.numerics_class,
     )

@@ -8,6 +8,9 @@ from storage.states import CampaignState, Reason, RenderState, campaign_state
 
 Json = dict[str, Any]
 
+ANY_CLASS = "any"
+"""Stands for every numerics class, where a campaign allows them all."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewCampaign:
@@ -138,6 +141,7 @@ class OpenCampaign:
     waits: int = 0
     waiting: bool
     workers: frozenset[str]
+    numerics_class: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +234,8 @@ class WorkerRow:
     blamed: tuple[int, ...] = ()
     """Campaigns whose renders it failed, one after the other."""
     quarantined_until: float | None = None
+    quarantined_why: str | None = None
+    """Why it gets nothing at all meanwhile; None where it failed renders of several campaigns."""
 
 
 def dump(value: Any) -> str:

@@ -89,6 +89,11 @@ class S3Outputs:
                 refuse_larger(answer["ContentLength"], limit)
                 return bytes(body.read())
 
+    def copy(self, source: str, key: str) -> None:
+        name, origin = self._name(key), self._name(source)
+        with self._telling("CopyObject", origin):
+            self._client.copy_object(Bucket=self._bucket, Key=name, CopySource={"Bucket": self._bucket, "Key": origin})
+
     def delete(self, key: str) -> None:
         name = self._name(key)
         with self._telling("DeleteObject", name):

@@ -178,5 +178,6 @@ workers = Table(
     Column("warm", Text),
     Column("blamed", Text, nullable=False, server_default="[]"),  # JSON: campaigns whose renders it failed, one after the other
     Column("quarantined_until", Float),
+    Column("quarantined_why", Text),
     Column("seen_at", Float, nullable=False),
 )

@@ -16,7 +16,7 @@ from farm.campaign_file import load_campaign
 from farm.client import Client
 from farm.commands.farms import report
 from farm.commands.progress import follow, states_of
-from farm.commands.shared import AsJson, CampaignName, CampaignPath, Home, Project, err, out, print_json, say, settings_for
+from farm.commands.shared import AsJson, CampaignName, CampaignPath, Fresh, Home, Project, err, out, print_json, say, settings_for
 from storage.errors import RequestError, WorkError
 
 Json = dict[str, Any]
@@ -30,6 +30,7 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is painted, then write its sheet and manifest.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file and say what it would do.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Put this version in the place of the one submitted before.")] = False,
+    fresh: Fresh = False,
     as_json: AsJson = False,
 ) -> None:
     """Give a campaign to the running farm. Submitting the same file twice does it once."""
@@ -39,7 +40,7 @@ def submit(
     if not dry_run and running_farm(settings) is None:
         raise RequestError("No farm is running: start one with `farm up`, or paint this campaign alone with `farm run FILE`.")
     with open_client(settings) as client:
-        answer = client.submit(loaded, dry_run=dry_run, update=update)
+        answer = client.submit(loaded, dry_run=dry_run, update=update, fresh=fresh)
         if dry_run:
             print_json(answer) if as_json else _show_plan(answer)
         elif wait:
@@ -162,6 +163,9 @@ def workers(home: Home = None, as_json: AsJson = False) -> None:
     for row in rows:
         table.add_row(row["name"], row["state"], row["node"], row["device"], (row["warm"] or "")[:12], row["numerics_class"])
     out.print(table)
+    for row in rows:
+        if row["quarantined_why"]:
+            say(f"{row['name']} is in quarantine: {row['quarantined_why']}")
 
 
 def _copy(client: Client, line: Json, dest: Path) -> bool:

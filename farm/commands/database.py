@@ -3,7 +3,8 @@
 import typer
 
 from farm.commands.shared import AsJson, Home, print_json, say, settings_for
-from storage.database import open_database, shown_address, upgrade
+from storage.canaries import Canaries
+from storage.database import open_database, prepare, shown_address, upgrade
 
 app = typer.Typer(help="The job database.", no_args_is_help=True)
 
@@ -21,3 +22,12 @@ def upgrade_tables(home: Home = None, as_json: AsJson = False) -> None:
     print_json({"database": shown_address(settings.database_address), "revision": revision}) if as_json else say(
         f"The database is at revision {revision}."
     )
+
+
+@app.command("forget-canaries")
+def forget_canaries(home: Home = None, as_json: AsJson = False) -> None:
+    """Forget what the canaries of each numerics class are: the next worker of a class to load a model says it anew."""
+    engine = open_database(settings_for(home).database_address)
+    prepare(engine)
+    count = Canaries(engine).forget()
+    print_json({"forgotten": count}) if as_json else say(f"Forgot {count} canaries.")

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,9 @@ from PIL import Image
 from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, write
 from actors.encoding import Encoding
 from actors.engine import Engine
-from actors.errors import BadRequest, ModelMissing
+from actors.errors import BadRequest, ModelMissing, WeightsChanged
 from actors.families import family_of
-from actors.models import SEEDLING, find_model
+from actors.models import SEEDLING, find_model, weights_digest
 from actors.recipe import Group, Recipe
 from actors.schedulers import scheduler_config
 
@@ -132,6 +133,22 @@ def test_weights_that_changed_are_refused(engine):
         engine.paint(recipes(group(model="0" * 64)), str(SEEDLING))
     with pytest.raises(ModelMissing, match="missing"):
         engine.paint(recipes(group(model="1" * 64)), "/no/such/folder")
+
+
+def test_a_warm_worker_keeps_the_weights_it_has_and_loads_those_that_took_their_place(tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(SEEDLING, folder)
+    own, old = Engine(device="cpu", threads=1), recipes(group(steps=1, batch=1))[:1]
+    painted = own.paint(old, str(folder)).pixels[0]
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    with weights.open("r+b") as file:  # in place: the worst way, as what was read may still be the file
+        file.seek(weights.stat().st_size // 2)
+        file.write(bytes(1_000_000))
+    assert np.array_equal(own.paint(old, str(folder)).pixels[0], painted)
+    new = [replace(old[0], group=replace(old[0].group, model=weights_digest(folder)))]
+    assert not np.array_equal(own.paint(new, str(folder)).pixels[0], painted)
+    with pytest.raises(WeightsChanged, match=f"{folder} have changed"):
+        Engine(device="cpu", threads=1).paint(old, str(folder))
 
 
 def test_numbers_that_are_no_picture_are_noticed(engine):

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import pytest
@@ -165,3 +166,28 @@ def test_other_text_to_image_pipelines_are_known_from_their_source():
         "../x",
     ):
         assert family_of(name) is None
+
+
+# --- digests are remembered by what files are ---
+
+
+def weights(folder):
+    return folder / "unet" / "diffusion_pytorch_model.safetensors"
+
+
+def test_files_that_are_still_the_same_are_not_read_again(folder, monkeypatch):
+    before = weights_digest(folder)
+    monkeypatch.setattr("hashlib.file_digest", None)
+    assert weights_digest(folder) == before
+
+
+def test_a_file_that_was_put_in_anothers_place_is_read_whatever_its_name_size_and_date(folder):
+    before, path = weights_digest(folder), weights(folder)
+    data, seen = path.read_bytes(), path.stat()
+    other = path.with_suffix(".new")
+    other.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    os.utime(other, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    other.replace(path)
+    assert weights_digest(folder) != before
+    path.write_bytes(data)
+    assert weights_digest(folder) == before

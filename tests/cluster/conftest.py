@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy import select
 
 from storage.campaigns import Campaigns
 from storage.database import open_database
+from storage.tables import attempts
 from storage.watching import Watching
 
 PATIENCE_S = 240
@@ -69,6 +71,13 @@ class Farm:
 
     def row(self, name: str = "c", project: str = "default"):
         return Campaigns(open_database(f"sqlite:///{self.home / 'farm.db'}")).get(project, name)
+
+    def facts(self, name: str = "c", project: str = "default") -> list[dict]:
+        """What workers measured over each chunk of a campaign."""
+        engine = open_database(f"sqlite:///{self.home / 'farm.db'}")
+        query = select(attempts.c.facts).where(attempts.c.campaign_id == self.row(name, project).id)
+        with engine.connect() as connection:
+            return [json.loads(text) for text in connection.execute(query).scalars()]
 
     def workers(self):
         return Watching(open_database(f"sqlite:///{self.home / 'farm.db'}")).workers(fresh_s=None)

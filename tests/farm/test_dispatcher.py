@@ -10,9 +10,11 @@ from farm.dispatcher import STARTS_BEFORE_HALT, Dispatcher
 from farm.policy import BLAMED_CAMPAIGNS, CHUNKS_PER_WORKER
 from farm.retry import MAX_FAILURES, MAX_LOSSES, MAX_WAITS
 from farm.service import Service
+from storage.canaries import Canaries
 from storage.errors import DatabaseAway, SessionLost
 from storage.rows import RenderOutcome, WorkerRow
 from storage.states import CampaignState, Reason, RenderState
+from storage.twins import Twins
 from tests.campaigns import data
 
 NOW = 1000.0
@@ -71,7 +73,8 @@ class FakeFleet:
         self.acknowledged += [result.key for result in results]
 
     def rows(self):
-        return [WorkerRow(name=w.name, state="idle", node=None, device=None, numerics_class=None, warm=None) for w in self.workers.values()]
+        classes = {w.name: w.health and w.health.numerics_class for w in self.workers.values()}
+        return [WorkerRow(name=n, state="idle", node=None, device=None, numerics_class=c, warm=None) for n, c in classes.items()]
 
     def end(self):
         self.ended = True
@@ -118,7 +121,7 @@ def service(campaigns, control, watching, outputs):
 
 
 @pytest.fixture
-def start(queue, settling, campaigns, watching, outputs):
+def start(engine, queue, settling, campaigns, watching, outputs):
     begun = []
 
     def start(fleet, owner="one", **weights):
@@ -129,6 +132,8 @@ def start(queue, settling, campaigns, watching, outputs):
             settling=settling,
             campaigns=campaigns,
             watching=watching,
+            canaries=Canaries(engine),
+            twins=Twins(engine),
             outputs=outputs,
             fleet=fleet,
             weights=weights,

@@ -10,9 +10,10 @@ from storage.bench.postgres import free_port, temporary_postgres
 from storage.campaigns import Campaigns
 from storage.database import migrate, open_database, prepare, shown_address, upgrade
 from storage.errors import DatabaseAway, DatabaseError
-from storage.queue import CLAIM, LEASES, OPEN_CAMPAIGNS, RENEW, Queue
+from storage.queue import CLAIM, LEASES, OPEN_CAMPAIGNS, PIN, RENEW, Queue
 from storage.settling import CANCEL_QUEUED, RETURN
 from storage.tables import metadata
+from storage.twins import DIGESTS, FOUND, SIBLINGS
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_a_write_waits_its_turn_from_the_start(sqlite_engine):
 
 
 HOT = {
-    "claim": (CLAIM, {"campaign": 1, "session": 1, "holder": "w"}),
+    "claim": (CLAIM, {"campaign": 1, "session": 1, "holder": "w", "numerics": "c"}),
     "leases": (LEASES, {"session": 1}),
     "open": (OPEN_CAMPAIGNS, {}),
     "renew": (RENEW, {"session": 1}),
@@ -165,6 +166,10 @@ HOT = {
         {"chunk": 1, "token": 1, "session": 1, "next": "queued", "failed_times": 0, "lost_times": 0, "bad_times": 0},
     ),
     "cancel": (CANCEL_QUEUED, {"campaign": 1}),
+    "pin": (PIN, {"campaign": 1, "numerics": "c"}),
+    "siblings": (SIBLINGS, {"project": "p", "model_digest": "d", "encoding": "png", "campaign": 1, "with_retired": True}),
+    "digests": (DIGESTS, {"campaign": 1, "last": 0}),
+    "found": (FOUND, {"campaign": 1, "numbers": [2, 3]}),
 }
 
 
@@ -172,18 +177,17 @@ HOT = {
 def test_hot_queries_stay_on_an_index(engine, name):
     """A query that reads a table from end to end gets slower with every picture that was ever painted."""
     query, values = HOT[name]
-    compiled = query.compile(engine, compile_kwargs={"render_postcompile": True})
-    given = compiled.construct_params(values)
+    said = query.compile(engine).construct_expanded_state(values)
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", tuple(given[name] for name in compiled.positiontup)).all()
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said.statement}", said.positional_parameters).all()
             steps = [row[-1] for row in rows]
             bad = [step for step in steps if (step.startswith("SCAN") and "USING" not in step) or "TEMP B-TREE" in step]
         else:
             # What an empty table costs says nothing: the planner may only choose a scan where there is no other way.
             for setting in ("enable_seqscan", "enable_bitmapscan", "enable_sort"):
                 connection.execute(text(f"SET LOCAL {setting} = off"))
-            steps = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {compiled}", given).all()]
+            steps = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {said.statement}", said.parameters).all()]
             bad = [step for step in steps if "Seq Scan" in step or "Sort" in step]
     assert steps
     # The roster has a row for each worker, and is looked at only for chunks that one has failed.

@@ -37,6 +37,15 @@ def test_putting_again_replaces(store):
     assert read(store, "k") == b"two"
 
 
+def test_what_is_there_can_be_copied(store):
+    store.put("p/a b&?#%20.png", b"abc")
+    store.copy("p/a b&?#%20.png", "q/deep/k.png")
+    assert read(store, "q/deep/k.png") == read(store, "p/a b&?#%20.png") == b"abc"
+    with pytest.raises(NotFound):
+        store.copy("p/missing", "q/other")
+    assert sorted(store.keys("q")) == ["q/deep/k.png"]
+
+
 def test_a_stream_can_be_put(store):
     store.put("k", io.BytesIO(b"x" * 100_000))
     assert read(store, "k") == b"x" * 100_000

@@ -11,12 +11,14 @@ from farm.policy import (
     Record,
     after_attempt,
     assign,
+    distrusted,
+    has_others,
     usable,
     workers_to_start,
     would_be_late,
 )
 from farm.share import Shares, charge, welcome
-from storage.rows import OpenCampaign
+from storage.rows import ANY_CLASS, OpenCampaign
 
 
 def open_campaign(number, **changes):
@@ -27,9 +29,10 @@ def open_campaign(number, **changes):
     return OpenCampaign(**{**base, **changes})
 
 
-def worker(number, holds=(), warm=None):
+def worker(number, holds=(), warm=None, numerics_class="c"):
     """A worker that holds chunks of these campaigns, the first being painted."""
-    return FreeWorker(name=f"w{number}", holds=tuple((c, (1000 * number + k, 1)) for k, c in enumerate(holds)), warm=warm)
+    held = tuple((c, (1000 * number + k, 1)) for k, c in enumerate(holds))
+    return FreeWorker(name=f"w{number}", holds=held, warm=warm, numerics_class=numerics_class)
 
 
 def deal(open_campaigns, free, shares=None, weights=None, now=0.0, size=8):
@@ -308,3 +311,64 @@ def test_failures_of_three_campaigns_in_a_row_put_a_worker_into_quarantine_for_a
     assert usable({"bad", "good"}, records, 101.0 + FORGIVE_S) == {"bad", "good"}
     # Where there is no other, it is better than none.
     assert usable({"bad"}, records, 101.0) == {"bad"}
+
+
+# --- numerics classes ---
+
+pinned = st.lists(
+    st.builds(open_campaign, st.integers(1, 10), numerics_class=st.sampled_from([None, ANY_CLASS, "c", "d"]), waiting=st.booleans()),
+    max_size=5,
+    unique_by=lambda c: c.id,
+)
+mixed = st.lists(
+    st.builds(worker, st.integers(0, 9), holds=st.lists(st.just(99), max_size=2), numerics_class=st.sampled_from(["c", "d"])),
+    max_size=6,
+    unique_by=lambda w: w.name,
+)
+
+
+@given(pinned, mixed)
+def test_a_campaign_has_seats_on_workers_of_one_class_unless_it_takes_any(open_campaigns, free):
+    seats = deal(open_campaigns, free)
+    class_of = {w.name: w.numerics_class for w in free}
+    for c in open_campaigns:
+        classes = {class_of[seat.worker] for seat in seats if seat.campaign_id == c.id}
+        assert c.numerics_class == ANY_CLASS or len(classes) <= 1
+        assert c.numerics_class in (None, ANY_CLASS) or classes <= {c.numerics_class}
+
+
+@given(pinned, mixed)
+def test_no_place_stays_empty_while_a_campaign_waits_that_its_worker_may_paint(open_campaigns, free):
+    seats = deal(open_campaigns, free)
+    for w in free:
+        mine = sum(seat.worker == w.name and seat.instead_of is None for seat in seats)
+        if any(c.waiting and c.numerics_class in (ANY_CLASS, w.numerics_class) for c in open_campaigns):
+            assert len(w.holds) + mine >= CHUNKS_PER_WORKER
+
+
+def test_a_distrusted_worker_is_left_alone_even_where_it_is_the_only_one():
+    records = {"a": distrusted("it is odd", now=0.0)}
+    assert usable(["a"], records, 1.0) == set()
+    assert usable(["a", "b"], records, 1.0) == {"b"}
+    assert usable(["a"], records, FORGIVE_S) == {"a"}
+    # What others are in quarantine for is another matter.
+    records["b"] = Record(quarantined_until=100.0)
+    assert usable(["a", "b"], records, 1.0) == {"b"}
+    # Failures and successes after that change nothing about it.
+    later = after_attempt(records["a"], 7, failed=False, now=2.0)
+    assert (later.why, later.quarantined_until) == ("it is odd", FORGIVE_S)
+
+
+def test_what_a_distrusted_worker_had_can_go_to_another_of_its_class_only():
+    records = {"a": distrusted("it is odd", now=0.0)}
+
+    def others(classes, size=None):
+        return has_others("a", classes, records, size=size or len(classes), now=1.0)
+
+    assert not others({"a": "c"})
+    assert others({"a": "c"}, size=2)  # one more will be started
+    assert others({"a": "c", "b": "c"})
+    assert others({"a": "c", "b": None})  # it is starting
+    assert not others({"a": "c", "b": "d"})
+    records["b"] = distrusted("so is this", now=0.0)
+    assert not others({"a": "c", "b": "c"})

@@ -16,6 +16,7 @@ def upgrade() -> None:
     with op.batch_alter_table("renders") as table:
         table.add_column(sa.Column("sha256", sa.String(64)))
         table.drop_constraint("fk_renders_campaign_id", type_="foreignkey")
+    op.add_column("workers", sa.Column("quarantined_why", sa.Text()))
     op.create_table(
         "canaries",
         sa.Column("subject", sa.String(400), nullable=False),
