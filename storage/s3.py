@@ -36,7 +36,7 @@ _COPYING = TransferConfig(multipart_threshold=5 * 1024**3, multipart_chunksize=1
 
 # What to do about a refusal that will not pass by itself.
 _REMEDIES = {
-    "NoSuchBucket": "make the bucket, or name another in FARM_OUTPUTS.",
+    "NoSuchBucket": "make the bucket, or name another.",
     "InvalidAccessKeyId": "check the AWS keys that the farm runs with.",
     "SignatureDoesNotMatch": "check the AWS keys that the farm runs with.",
     "ExpiredToken": "the AWS keys have expired: renew them, then start the farm again.",
@@ -167,7 +167,7 @@ class S3Outputs:
         except FlexibleChecksumError as exc:
             raise OutputsAway(f"{self._what(operation, name)}: what came is not what the server says it sent.") from exc
         except ParamValidationError as exc:
-            raise OutputsError(f"{self._what(operation, name)}: no bucket or file can be called so. Correct FARM_OUTPUTS.") from exc
+            raise OutputsError(f"{self._what(operation, name)}: no bucket or file can be called so: choose another name.") from exc
         except (BotoCoreError, Boto3Error) as exc:
             raise OutputsAway(
                 f"{self._what(operation, name)}: the server does not answer ({type(exc).__name__}): "
