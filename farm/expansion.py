@@ -24,6 +24,7 @@ from farm.template import Template
 
 _SKIP_STATES = 100_000
 _SLUG = 60
+_DEVICE = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)\.")  # on Windows, no file or folder can have a name that begins so
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class Shot:
         Axes are sorted, so that a shot keeps its name when a campaign's axes are put in another order.
         """
         values = [self.coordinates[name] for name in sorted(self.coordinates)]
-        words = "_".join(_slug(value) for value in values)[:_SLUG].strip("-_")
+        words = _DEVICE.sub(r"\1-", "_".join(_slug(value) for value in values)[:_SLUG].strip("-_"))
         digest = hashlib.sha256(canonical_json(dict(self.coordinates)).encode()).hexdigest()[:16]
         return f"{words}_{digest}" if words else f"shot_{digest}"
 
