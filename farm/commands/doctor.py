@@ -93,15 +93,16 @@ def _folders(settings: Settings) -> str:
 def _outputs(settings: Settings) -> str:
     """Do with a small file all that the farm does with pictures, and say what of it is forbidden."""
     store, key = settings.open_outputs(), f".doctor/{secrets.token_hex(8)}"
-    forbidden = []
-    for deed in (
+    deeds: tuple[Callable[[], None], ...] = (
         lambda: store.put(key, _PROBE),
         lambda: _read_back(store, key),
         lambda: _find(store, key),
         lambda: store.copy(key, f"{key}-copy"),
         lambda: store.delete(f"{key}-copy"),
         lambda: store.delete(key),
-    ):
+    )
+    forbidden = []
+    for deed in deeds:
         try:
             deed()
         except OutputsForbidden as exc:
