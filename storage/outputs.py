@@ -35,7 +35,7 @@ class Outputs(Protocol):
     def put(self, key: str, data: bytes | IO[bytes]) -> None: ...
 
     def create(self, key: str, data: bytes) -> bool:
-        """Put what is not there yet; False where it is. Of many who do it at once, one is answered True."""
+        """Put what is not there yet; False where it is. Of many who do it, one at most is answered True."""
         ...
 
     def copy(self, source: str, key: str) -> None:

@@ -40,11 +40,12 @@ _REMEDIES = {
     "InvalidAccessKeyId": "check the AWS keys that the farm runs with.",
     "SignatureDoesNotMatch": "check the AWS keys that the farm runs with.",
     "ExpiredToken": "the AWS keys have expired: renew them, then start the farm again.",
+    "NotImplemented": "this server cannot do that: use another.",
     "RequestTimeTooSkewed": "set this machine's clock: it is too far from the server's.",
     "PermanentRedirect": "set AWS_REGION to the bucket's own region.",
     "AuthorizationHeaderMalformed": "set AWS_REGION to the bucket's own region.",
 }
-_STATUS = {301: "PermanentRedirect", 403: "AccessDenied"}
+_STATUS = {301: "PermanentRedirect", 403: "AccessDenied", 501: "NotImplemented"}
 # What each operation needs. A key that is not there is told from one that is forbidden only to those who may list.
 _PERMISSIONS = {
     "GetObject": "s3:GetObject and s3:ListBucket",
@@ -179,7 +180,7 @@ class S3Outputs:
         if code in ("NoSuchKey", "404", "NotFound"):
             return NotFound(f"There is no {name} in {SCHEME}{self._bucket}.")
         what = f"{self._what(operation, name)}: {code or status}"
-        if code in _PASSING or status >= 500 or status == 429:
+        if code in _PASSING or status == 429 or (status >= 500 and status != 501):
             return OutputsAway(f"{what}: the server is busy or out of room; look at its own logs if that lasts.")
         if code == "AccessDenied":
             return OutputsForbidden(f"{what}: give these keys {_PERMISSIONS.get(operation, f's3:{operation}')} on the bucket.")

@@ -95,6 +95,7 @@ def test_what_may_pass_is_told_as_such(bucket, through, operation, fault, words)
         (400, "ExpiredToken", "renew them"),
         (404, "NoSuchBucket", "make the bucket"),
         (400, "AuthorizationHeaderMalformed", "AWS_REGION"),
+        (501, "NotImplemented", "use another"),
         (405, "MethodNotAllowed", "look at what the bucket allows"),
     ],
 )
