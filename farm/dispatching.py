@@ -22,6 +22,7 @@ from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.database import closing_engine
 from storage.errors import DatabaseAway, SeedbedError, SessionLost
+from storage.outputs import LEFT_BEHIND_S, Outputs
 from storage.queue import LEASE_S, Queue
 from storage.settling import Settling
 from storage.twins import Twins
@@ -48,7 +49,8 @@ def dispatch(stop: threading.Event) -> None:
             session = wait_to_lead(queue, settings.owner(), stop)
             if session is None:
                 break
-            fleet = Fleet(settings.fleet())
+            fleet, outputs = Fleet(settings.fleet()), settings.open_outputs()
+            threading.Thread(target=sweep, args=(outputs,), daemon=True).start()  # beside the loop: a folder may have millions of files
             dispatcher = Dispatcher(
                 session=session,
                 queue=queue,
@@ -57,7 +59,7 @@ def dispatch(stop: threading.Event) -> None:
                 watching=Watching(engine),
                 canaries=Canaries(engine),
                 twins=Twins(engine),
-                outputs=settings.open_outputs(),
+                outputs=outputs,
                 fleet=fleet,
                 weights=settings.shares,
             )
@@ -85,6 +87,15 @@ def _lead(dispatcher: Dispatcher, fleet: Fleet, stop: threading.Event, *, keeps_
         fleet.forget() if keeps_workers else fleet.end()
     finally:
         dispatcher.close()
+
+
+def sweep(outputs: Outputs) -> None:
+    """Remove what workers that were killed have left half-written, if that was more than a day ago."""
+    try:
+        if swept := outputs.sweep(LEFT_BEHIND_S):
+            log.info("Removed %d half-written files of workers that were killed. action=sweep", swept)
+    except SeedbedError as exc:
+        log.warning("What killed workers have left half-written stays there: %s action=sweep", exc)
 
 
 def wait_to_lead(queue: Queue, owner: str, stop: threading.Event) -> int | None:

@@ -28,6 +28,7 @@ from storage.errors import RequestError
 
 _SKIP_STATES = 100_000
 _SLUG = 60
+_DEVICE = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)\.")  # on Windows, no file or folder can have a name that begins so
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,7 @@ class Shot:
         Axes are sorted, so that a shot keeps its name when a campaign's axes are put in another order.
         """
         words = "_".join(_slug(name, self.coordinates[name]) for name in sorted(self.coordinates))[:_SLUG].strip("-_")
+        words = _DEVICE.sub(r"\1-", words)
         digest = hashlib.sha256(canonical_json(dict(self.told)).encode()).hexdigest()[:16]
         return f"{words}_{digest}" if words else f"shot_{digest}"
 

@@ -9,7 +9,8 @@ SeedbedError                 the root; its text is a sentence for the person who
 │   ├── DatabaseAway         it does not answer; it may again
 │   └── SessionLost          another dispatcher leads now
 └── OutputsError             the outputs cannot be written or read
-    └── OutputsAway          they are full or do not answer; they may again
+    ├── OutputsAway          they are full or do not answer; they may again
+    └── OutputsForbidden     the keys, or the user, may not do this; they may do other things
 """
 
 
@@ -51,3 +52,7 @@ class OutputsError(SeedbedError):
 
 class OutputsAway(OutputsError):
     """The place where pictures go is full or does not answer; the same may work later."""
+
+
+class OutputsForbidden(OutputsError):
+    """The place where pictures go does not allow this to whoever the farm runs as."""

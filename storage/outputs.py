@@ -2,19 +2,25 @@
 
 import errno
 import os
+import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Protocol
 from uuid import uuid4
 
-from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
+from storage.errors import NotFound, OutputsAway, OutputsError, OutputsForbidden, RequestError
 
 SCHEME = "s3://"
+LEFT_BEHIND_S = 86_400.0  # nothing takes a day to be written: whoever began it is no more
 
 # What may be otherwise in a while, without anybody changing a setting: a full disk, a network folder that does not answer.
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENOTCONN, errno.EHOSTDOWN})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_PART = re.compile(r"\.[0-9a-f]{32}\.part")
 
 
 class Outputs(Protocol):
@@ -28,19 +34,27 @@ class Outputs(Protocol):
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None: ...
 
+    def create(self, key: str, data: bytes) -> bool:
+        """Put what is not there yet; False where it is. Of many who do it, one at most is answered True."""
+        ...
+
+    def copy(self, source: str, key: str) -> None:
+        """Put what another key holds; a server does it by itself. Raises NotFound where there is no such key."""
+        ...
+
     def open(self, key: str) -> IO[bytes]: ...
 
     def read(self, key: str, limit: int) -> bytes:
         """The bytes of a file that may be a stranger's. Raises RequestError, before reading them, where there are more than `limit`."""
         ...
 
-    def copy(self, source: str, key: str) -> None:
-        """Put what stands under one key under another too. Raises NotFound where there is nothing."""
-        ...
-
     def delete(self, key: str) -> None: ...
 
     def keys(self, prefix: str) -> Iterator[str]: ...
+
+    def sweep(self, older_than_s: float) -> int:
+        """Remove what writers that were killed have left half-written for so long; returns how many there were."""
+        ...
 
     def clock_skew_s(self) -> float:
         """How far the store's clock is from this machine's."""
@@ -71,45 +85,39 @@ class FolderOutputs:
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
         path = self._path(key)
-        part = path.with_name(f".{uuid4().hex}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with self._telling("write", path):
+            _write(path, BytesIO(data) if isinstance(data, bytes) else data, os.replace)
+
+    def create(self, key: str, data: bytes) -> bool:
+        path = self._path(key)
+        with self._telling("write", path):
             try:
-                with part.open("xb") as file:
-                    shutil.copyfileobj(BytesIO(data) if isinstance(data, bytes) else data, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                part.replace(path)
-                _sync(path.parent)
-            finally:
-                part.unlink(missing_ok=True)
-        except OSError as exc:
-            raise self._refusal("write", path, exc) from exc
+                _write(path, BytesIO(data), os.link)
+            except FileExistsError:
+                return False
+        return True
+
+    def copy(self, source: str, key: str) -> None:
+        with self.open(source) as file:
+            self.put(key, file)
 
     def open(self, key: str) -> IO[bytes]:
         path = self._path(key)
-        try:
-            return path.open("rb")
-        except FileNotFoundError as exc:
-            raise NotFound(f"There is no {key} in {self.address}.") from exc
-        except OSError as exc:
-            raise self._refusal("read", path, exc) from exc
+        with self._telling("read", path):
+            try:
+                return path.open("rb")
+            except (FileNotFoundError, NotADirectoryError) as exc:
+                raise NotFound(f"There is no {key} in {self.address}.") from exc
 
     def read(self, key: str, limit: int) -> bytes:
         with self.open(key) as file:
             refuse_larger(os.fstat(file.fileno()).st_size, limit)
             return file.read()
 
-    def copy(self, source: str, key: str) -> None:
-        with self.open(source) as file:
-            self.put(key, file)
-
     def delete(self, key: str) -> None:
         path = self._path(key)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as exc:
-            raise self._refusal("delete", path, exc) from exc
+        with self._telling("delete", path), suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins with a folder's name, in no particular order; files still being written are not among them."""
@@ -117,6 +125,16 @@ class FolderOutputs:
             for name in names:
                 if not name.startswith("."):
                     yield (Path(folder) / name).relative_to(self._root).as_posix()
+
+    def sweep(self, older_than_s: float) -> int:
+        swept, before = 0, time.time() - older_than_s
+        for folder, _, names in os.walk(self._root):
+            for path in (Path(folder, name) for name in names if _PART.fullmatch(name)):
+                with self._telling("delete", path), suppress(FileNotFoundError):
+                    if path.stat().st_mtime < before:
+                        path.unlink()
+                        swept += 1
+        return swept
 
     def clock_skew_s(self) -> float:
         return 0.0  # nobody looks at the clock for a file
@@ -127,12 +145,32 @@ class FolderOutputs:
             raise OutputsError(f"The key {key!r} leads out of {self.address}.")
         return path
 
-    def _refusal(self, verb: str, path: Path, exc: OSError) -> OutputsError:
-        kind = OutputsAway if exc.errno in _PASSING else OutputsError
-        return kind(
-            f"Cannot {verb} {path} ({exc.strerror or exc}): "
-            f"make the outputs folder {self.address} writable, free some space, then run it again."
-        )
+    @contextmanager
+    def _telling(self, verb: str, path: Path) -> Iterator[None]:
+        """Turn what the system says into a sentence with the deed, the place and what to do."""
+        try:
+            yield
+        except OSError as exc:
+            kind = OutputsAway if exc.errno in _PASSING else OutputsForbidden if exc.errno in _FORBIDDEN else OutputsError
+            raise kind(
+                f"Cannot {verb} {path} ({exc.strerror or exc}): "
+                f"make the outputs folder {self.address} writable, free some space, then run it again."
+            ) from exc
+
+
+def _write(path: Path, data: IO[bytes], settle: Callable[[Path, Path], None]) -> None:
+    """Write a hidden file beside a path and, once it is on the disk, give it its place by `settle`."""
+    part = path.with_name(f".{uuid4().hex}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with part.open("xb") as file:
+            shutil.copyfileobj(data, file)
+            file.flush()
+            os.fsync(file.fileno())
+        settle(part, path)
+        _sync(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

@@ -6,8 +6,8 @@ none is ever shown, logged or stored.
 
 import posixpath
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from typing import IO, Any
@@ -16,55 +16,77 @@ import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    FlexibleChecksumError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
 
-from storage.errors import NotFound, OutputsAway, OutputsError
+from storage.errors import NotFound, OutputsAway, OutputsError, OutputsForbidden
 from storage.outputs import SCHEME, refuse_larger
 
-_CONNECTIONS = 32  # more than there are threads in any process of the farm
+_CONNECTIONS = 64  # more than there are threads in any process of the farm: the API has 40
 _LARGE = 16 * 1024 * 1024
 _TRANSFER = TransferConfig(multipart_threshold=_LARGE, multipart_chunksize=_LARGE, use_threads=False)
+# A server copies up to 5 GB in one request, and more in parts.
+_COPYING = TransferConfig(multipart_threshold=5 * 1024**3, multipart_chunksize=1024**3, use_threads=False)
 
 # What to do about a refusal that will not pass by itself.
 _REMEDIES = {
-    "NoSuchBucket": "make the bucket, or name another in FARM_OUTPUTS.",
-    "AccessDenied": "give these keys that permission on the bucket.",
+    "NoSuchBucket": "make the bucket, or name another.",
     "InvalidAccessKeyId": "check the AWS keys that the farm runs with.",
     "SignatureDoesNotMatch": "check the AWS keys that the farm runs with.",
+    "ExpiredToken": "the AWS keys have expired: renew them, then start the farm again.",
+    "NotImplemented": "this server cannot do that: use another.",
     "RequestTimeTooSkewed": "set this machine's clock: it is too far from the server's.",
     "PermanentRedirect": "set AWS_REGION to the bucket's own region.",
     "AuthorizationHeaderMalformed": "set AWS_REGION to the bucket's own region.",
 }
-_STATUS = {301: "PermanentRedirect", 403: "AccessDenied"}
+_STATUS = {301: "PermanentRedirect", 403: "AccessDenied", 501: "NotImplemented"}
+# What each operation needs. A key that is not there is told from one that is forbidden only to those who may list.
+_PERMISSIONS = {
+    "GetObject": "s3:GetObject and s3:ListBucket",
+    "CopyObject": "s3:GetObject, s3:PutObject and s3:ListBucket",
+    "HeadBucket": "s3:ListBucket",
+}
 # What passes: the server is busy, restarting, or out of room.
 _PASSING = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "ThrottlingException"})
+# What of a conditional write says that somebody was faster, or is writing now.
+_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
 class S3Outputs:
     """Outputs under a prefix of a bucket. An object can be read only once it is whole: that is how S3 writes."""
 
-    def __init__(self, address: str, *, style: str = "auto") -> None:
-        """`address` is like s3://bucket/prefix, `style` how buckets are named in requests: auto, path or virtual.
+    def __init__(self, address: str, *, style: str = "auto", read_timeout_s: float = 60.0, attempts: int = 6) -> None:
+        """`address` is like s3://bucket/prefix, `style` how buckets are named in requests: auto, path or virtual. A request that is
+        not answered in `read_timeout_s`, or with a fault of the server, is made again, up to `attempts` times in all.
 
-        Raises OutputsError where the address names no bucket.
+        Raises OutputsError where the address names no bucket, or the settings of AWS' tools cannot be read.
         """
         self._bucket, _, prefix = address.removeprefix(SCHEME).partition("/")
         if not self._bucket:
             raise OutputsError(f"The outputs {address} name no bucket: write s3://bucket or s3://bucket/prefix.")
         self._prefix = prefix.strip("/")
+        self._below = f"{self._prefix}/" if self._prefix else ""
         self.address = f"{SCHEME}{self._bucket}/{self._prefix}".rstrip("/")
         # One client for all threads of a process. Checksums are sent and looked at wherever the server knows them.
-        self._client: Any = boto3.session.Session().client(
-            "s3",
-            config=Config(
-                max_pool_connections=_CONNECTIONS,
-                retries={"mode": "adaptive", "total_max_attempts": 6},
-                connect_timeout=5,
-                read_timeout=60,
-                s3={"addressing_style": style},
-                user_agent_extra="seedbed",
-            ),
+        config = Config(
+            max_pool_connections=_CONNECTIONS,
+            retries={"mode": "adaptive", "total_max_attempts": attempts},
+            connect_timeout=5,
+            read_timeout=read_timeout_s,
+            s3={"addressing_style": style},
+            user_agent_extra="seedbed",
         )
+        try:
+            self._client: Any = boto3.session.Session().client("s3", config=config)
+        except (BotoCoreError, ValueError) as exc:  # says which profile, file or address it was, or too much of one
+            said = str(exc) if isinstance(exc, BotoCoreError) else "AWS_ENDPOINT_URL_S3 is no address"
+            raise OutputsError(f"The settings that lead to {self.address} cannot be used: {said}. Correct AWS_… and start again.") from None
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
         name = self._name(key)
@@ -74,6 +96,22 @@ class S3Outputs:
             else:
                 file = BytesIO(data) if isinstance(data, bytes) else data
                 self._client.upload_fileobj(file, self._bucket, name, ExtraArgs={"ContentType": _content_type(key)}, Config=_TRANSFER)
+
+    def create(self, key: str, data: bytes) -> bool:
+        name = self._name(key)
+        with self._telling("PutObject", name):
+            try:
+                self._client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=_content_type(key), IfNoneMatch="*")
+            except ClientError as exc:
+                if _code(exc) in _TAKEN:
+                    return False
+                raise
+        return True
+
+    def copy(self, source: str, key: str) -> None:
+        name, original = self._name(key), self._name(source)
+        with self._telling("CopyObject", original):
+            self._client.copy({"Bucket": self._bucket, "Key": original}, self._bucket, name, Config=_COPYING)
 
     def open(self, key: str) -> IO[bytes]:
         name = self._name(key)
@@ -89,11 +127,6 @@ class S3Outputs:
                 refuse_larger(answer["ContentLength"], limit)
                 return bytes(body.read())
 
-    def copy(self, source: str, key: str) -> None:
-        name, origin = self._name(key), self._name(source)
-        with self._telling("CopyObject", origin):
-            self._client.copy_object(Bucket=self._bucket, Key=name, CopySource={"Bucket": self._bucket, "Key": origin})
-
     def delete(self, key: str) -> None:
         name = self._name(key)
         with self._telling("DeleteObject", name):
@@ -107,6 +140,18 @@ class S3Outputs:
                 for entry in page.get("Contents", ()):
                     yield posixpath.relpath(entry["Key"], self._prefix) if self._prefix else entry["Key"]
 
+    def sweep(self, older_than_s: float) -> int:
+        """Give up uploads in parts that nobody will finish: they take room, and no listing shows them."""
+        swept, before = 0, datetime.now(UTC) - timedelta(seconds=older_than_s)
+        with self._telling("ListBucketMultipartUploads", self._prefix):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=self._below)
+            begun = [upload for page in pages for upload in page.get("Uploads", ()) if upload["Initiated"] < before]
+        for upload in begun:
+            with self._telling("AbortMultipartUpload", upload["Key"]), suppress(self._client.exceptions.NoSuchUpload):
+                self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+                swept += 1
+        return swept
+
     def clock_skew_s(self) -> float:
         with self._telling("HeadBucket", ""):
             answer = self._client.head_bucket(Bucket=self._bucket)
@@ -115,8 +160,7 @@ class S3Outputs:
 
     def _name(self, key: str) -> str:
         name = posixpath.normpath(posixpath.join("/", self._prefix, key) if not key.startswith("/") else key)[1:]
-        below = f"{self._prefix}/" if self._prefix else ""
-        if "\0" in key or key.startswith("/") or ".." in key.split("/") or not name.startswith(below):
+        if "\0" in key or key.startswith("/") or ".." in key.split("/") or not name.startswith(self._below):
             raise OutputsError(f"The key {key!r} leads out of {self.address}.")
         return name
 
@@ -129,6 +173,10 @@ class S3Outputs:
             raise self._refusal(operation, name, exc) from exc
         except (NoCredentialsError, PartialCredentialsError) as exc:
             raise OutputsError(f"{self._what(operation, name)}: there are no AWS keys. Set them where AWS' tools look for them.") from exc
+        except FlexibleChecksumError as exc:
+            raise OutputsAway(f"{self._what(operation, name)}: what came is not what the server says it sent.") from exc
+        except ParamValidationError as exc:
+            raise OutputsError(f"{self._what(operation, name)}: no bucket or file can be called so: choose another name.") from exc
         except (BotoCoreError, Boto3Error) as exc:
             raise OutputsAway(
                 f"{self._what(operation, name)}: the server does not answer ({type(exc).__name__}): "
@@ -136,18 +184,28 @@ class S3Outputs:
             ) from exc
 
     def _refusal(self, operation: str, name: str, exc: ClientError) -> Exception:
-        status = int(exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        said = str(exc.response.get("Error", {}).get("Code", ""))
-        code = said if not said.isdecimal() else _STATUS.get(status, said)
+        code, status = _code(exc), _status(exc)
         if code in ("NoSuchKey", "404", "NotFound"):
             return NotFound(f"There is no {name} in {SCHEME}{self._bucket}.")
         what = f"{self._what(operation, name)}: {code or status}"
-        if code in _PASSING or status >= 500 or status == 429:
+        if code in _PASSING or status == 429 or (status >= 500 and status != 501):
             return OutputsAway(f"{what}: the server is busy or out of room; look at its own logs if that lasts.")
+        if code == "AccessDenied":
+            return OutputsForbidden(f"{what}: give these keys {_PERMISSIONS.get(operation, f's3:{operation}')} on the bucket.")
         return OutputsError(f"{what}: {_REMEDIES.get(code, 'look at what the bucket allows.')}")
 
     def _what(self, operation: str, name: str) -> str:
         return f"{operation} failed on {SCHEME}{self._bucket}/{name}"
+
+
+def _status(exc: ClientError) -> int:
+    return int(exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _code(exc: ClientError) -> str:
+    """What the server calls its refusal; a HEAD has no words, only a status."""
+    said = str(exc.response.get("Error", {}).get("Code", ""))
+    return _STATUS.get(_status(exc), said) if said.isdecimal() else said
 
 
 def _content_type(key: str) -> str:

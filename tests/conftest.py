@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import functools
 import os
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from storage.outputs import FolderOutputs
 from storage.queue import Queue
 from storage.settling import Settling
 from storage.watching import Watching
+from tests import haproxy
 
 # A test that takes its time is no failure: machines differ.
 hypothesis.settings.register_profile("farm", deadline=None)
@@ -83,6 +85,15 @@ def bucket(seaweed, monkeypatch):
     name = f"farm-{uuid4().hex[:12]}"
     boto3.session.Session().client("s3").create_bucket(Bucket=name)
     return f"s3://{name}"
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    """Starts an HAProxy before a server, with rules by which it fails. Where it is not installed: a skip on a laptop, a failure in CI."""
+    if haproxy.binary() is None:
+        assert "CI" not in os.environ, "HAProxy is missing: apt-get install haproxy"
+        pytest.skip("HAProxy is not installed: apt-get install haproxy.")
+    return functools.partial(haproxy.haproxy, tmp_path)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

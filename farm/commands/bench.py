@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from farm.bench.figures import Json
+from farm.bench.outputs import measure as measure_outputs
 from farm.bench.overhead import measure as measure_overhead
 from farm.bench.queue import measure as measure_queue
 from farm.bench.submitting import FEWEST, STEP
@@ -44,6 +45,18 @@ def queue(
 ) -> None:
     """The queue on both engines, and how busy it keeps its workers, against queues of others and Ray Data. Takes half an hour."""
     _show(measure_queue(rounds=rounds, renders=renders // STEP * STEP, batches=batches // 20 * 20, work=work), as_json)
+
+
+@app.command("outputs")
+def outputs(
+    rounds: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 5,
+    pictures: Annotated[int, typer.Option(help="Pictures that each side writes, in all rounds together.", min=100)] = 10_000,
+    threads: Annotated[int, typer.Option(help="Threads that write them.", min=1, max=64)] = 8,
+    work: Work = None,
+    as_json: AsJson = False,
+) -> None:
+    """The stores for pictures against a bare boto3 loop, on an S3 server of their own."""
+    _show(measure_outputs(rounds=rounds, pictures=pictures, threads=threads, work=work), as_json)
 
 
 def _show(result: Json, as_json: bool) -> None:

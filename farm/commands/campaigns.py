@@ -1,23 +1,23 @@
 """Commands about campaigns: `submit`, `list`, `status`, `watch`, `sheet`, `export`, `workers`."""
 
-import hashlib
-import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.progress import track
+from rich.progress import Progress
 from rich.table import Table
 
-from actors.encode import file_pixels_digest
 from farm.app import open_client, running_farm
 from farm.campaign_file import load_campaign
 from farm.client import Client
 from farm.commands.farms import report
 from farm.commands.progress import follow, states_of
 from farm.commands.shared import AsJson, CampaignName, CampaignPath, Fresh, Home, Project, err, out, print_json, say, settings_for
+from farm.export import export as export_campaign
 from storage.errors import RequestError, WorkError
+from storage.outputs import open_outputs
 
 Json = dict[str, Any]
 COUNTS = ("queued", "running", "held", "done", "failed", "cancelled")
@@ -131,24 +131,24 @@ def sheet(
 
 def export(
     campaign: CampaignName,
-    dest: Annotated[Path, typer.Argument(help="The folder that the pictures go to.")],
+    dest: Annotated[str, typer.Argument(help="The folder that the pictures go to, or s3://bucket/prefix.")],
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write the manifest as Parquet too.")] = False,
     home: Home = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a campaign's pictures and manifest to a folder. What is there already, whole, is not copied again."""
-    with open_client(settings_for(home, project)) as client:
-        lines = list(client.manifest(campaign))
-        pictures = [line for line in lines if line["key"]]
-        copied = sum(_copy(client, line, dest) for line in track(pictures, "copying", console=err, disable=as_json or not err.is_terminal))
-    manifest = dest.absolute() / "manifest.jsonl"
-    _write(manifest, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
-    if as_json:
-        print_json(
-            {"campaign": campaign, "pictures": len(pictures), "copied": copied, "folder": str(dest.absolute()), "manifest": str(manifest)}
+    """Copy a campaign's pictures and manifest to a folder or bucket. What is there already, whole, is not copied again."""
+    settings = settings_for(home, project)
+    destination = open_outputs(dest, s3_style=settings.s3_style)
+    with open_client(settings) as client, Progress(console=err, disable=as_json or not err.is_terminal) as bar:
+        task = bar.add_task("copying", total=None)
+        done = export_campaign(
+            client, campaign, destination, parquet=parquet, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
+    if as_json:
+        print_json({"campaign": campaign, "destination": destination.address, **asdict(done)})
     else:
-        say(f"{len(pictures)} pictures in {dest.absolute()}, {copied} of them copied now.")
+        say(f"{done.pictures} pictures in {destination.address}, {done.copied} of them copied now.")
 
 
 def workers(home: Home = None, as_json: AsJson = False) -> None:
@@ -166,44 +166,6 @@ def workers(home: Home = None, as_json: AsJson = False) -> None:
     for row in rows:
         if row["quarantined_why"]:
             say(f"{row['name']} is in quarantine: {row['quarantined_why']}")
-
-
-def _copy(client: Client, line: Json, dest: Path) -> bool:
-    """Copy one picture with its previews, unless it is there; one that is not what the manifest says is refused."""
-    target = _place(dest, line["key"])
-    if target.is_file() and _is_whole(target.read_bytes(), line):
-        return False
-    data = client.output(line["key"])
-    if not _is_whole(data, line):
-        raise WorkError(f"The file {line['key']} does not hold the pixels that the farm painted: it was changed since.")
-    for key in line["previews"]:
-        _write(_place(dest, key), client.output(key))
-    _write(target, data)  # last: its presence says that all of it is there
-    return True
-
-
-def _is_whole(data: bytes, line: Json) -> bool:
-    """Whether a file is the one that was written; of those that an older version wrote, only the hash of the pixels is known."""
-    sha256: str | None = line["sha256"]
-    return file_pixels_digest(data) == line["pixels"] if sha256 is None else hashlib.sha256(data).hexdigest() == sha256
-
-
-def _place(dest: Path, key: str) -> Path:
-    """Below the folder, without the project and campaign that it was exported for."""
-    target = dest.joinpath(*key.split("/")[2:])
-    if ".." in target.relative_to(dest).parts:
-        raise WorkError(f"The farm names a file outside the folder: {key}. Nothing was written there.")
-    return target
-
-
-def _write(target: Path, data: bytes) -> None:
-    part = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(target)
-    except OSError as exc:
-        raise RequestError(f"Cannot write {target} ({exc.strerror}): choose another folder, or make room.") from exc
 
 
 def _summary(status: Json) -> Json:

@@ -21,12 +21,13 @@ from farm.app import HOST, running_farm
 from farm.commands.shared import AsJson, Home, out, print_json, settings_for
 from farm.config import Settings, cuda_devices
 from storage.database import open_database, prepare, shown_address
-from storage.errors import SeedbedError
-from storage.outputs import open_outputs
+from storage.errors import NotFound, OutputsForbidden, SeedbedError
+from storage.outputs import Outputs, open_outputs
 
 PACKAGES = ("torch", "diffusers", "transformers", "ray", "sqlalchemy", "alembic", "boto3", "prometheus-client")
 MOST_SKEW_S = 60.0  # S3 refuses requests that are 15 minutes off
 FREE_BYTES = 2 * 1024**3
+_PROBE = b"fine"
 _RAY = """import ray
 ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1", _temp_dir={folder!r})
 ray.shutdown()"""
@@ -90,24 +91,41 @@ def _folders(settings: Settings) -> str:
 
 
 def _outputs(settings: Settings) -> str:
-    """Do with a small file all that the farm does with pictures, and say which of it is refused."""
+    """Do with a small file all that the farm does with pictures, and say what of it is forbidden."""
     store, key = settings.open_outputs(), f".doctor/{secrets.token_hex(8)}"
-    wrong = []
-    for deed in (
-        lambda: store.put(key, b"fine"),
-        lambda: store.open(key).close(),
-        lambda: list(store.keys(".doctor")),
+    deeds: tuple[Callable[[], None], ...] = (
+        lambda: store.put(key, _PROBE),
+        lambda: _read_back(store, key),
+        lambda: _find(store, key),
+        lambda: store.copy(key, f"{key}-copy"),
+        lambda: store.delete(f"{key}-copy"),
         lambda: store.delete(key),
-    ):
+    )
+    forbidden = []
+    for deed in deeds:
         try:
             deed()
-        except SeedbedError as exc:
-            wrong.append(str(exc))
-    if wrong:
-        raise SeedbedError(" ".join(wrong))
+        except OutputsForbidden as exc:
+            forbidden.append(str(exc))
+        except NotFound:
+            if not forbidden:  # what could not be written is not there
+                raise
+    if forbidden:
+        raise SeedbedError(" ".join(dict.fromkeys(forbidden)))
     if (skew := store.clock_skew_s()) > MOST_SKEW_S:
         raise SeedbedError(f"The clock of this machine is {skew:.0f} s from that of {store.address}: set it, or requests will be refused.")
-    return f"{store.address} can be written, read, listed and cleared"
+    return f"{store.address} can be written, read, listed, copied and cleared"
+
+
+def _read_back(store: Outputs, key: str) -> None:
+    with store.open(key) as file:
+        if file.read() != _PROBE:
+            raise SeedbedError(f"{store.address} gives back other bytes than were written to it: do not keep pictures there.")
+
+
+def _find(store: Outputs, key: str) -> None:
+    if key not in store.keys(".doctor"):
+        raise NotFound(f"{store.address} does not list what was just written to it: do not keep pictures there.")
 
 
 def _database(settings: Settings) -> str:

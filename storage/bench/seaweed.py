@@ -16,6 +16,7 @@ from storage.errors import OutputsError
 
 ACCESS_KEY, SECRET_KEY = "devkey", "devsecret123"
 READER_KEY, READER_SECRET = "rokey", "rosecret123"
+DOMAIN = "s3.test"  # for requests that name the bucket in the host; whoever makes some sees to it that the name leads here
 _IDENTITIES = [
     {
         "name": "farm",
@@ -58,7 +59,8 @@ class Seaweed:
         command = [
             _binary(), "-logtostderr=true", "mini", f"-dir={self._folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *ports,
             "-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false",
-            f"-s3.config={self._folder / 's3.json'}", "-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false",
+            f"-s3.config={self._folder / 's3.json'}", f"-s3.domainName={DOMAIN}",
+            "-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false",
         ]  # fmt: skip
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)

@@ -1,15 +1,20 @@
 """What every store of outputs must do, in a folder and in a bucket of a real S3 server."""
 
+import base64
+import errno
 import io
 import os
+import socket
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 
-from storage.bench.seaweed import READER_KEY, READER_SECRET, temporary_seaweed
-from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
-from storage.outputs import FolderOutputs
+from storage.bench.seaweed import ACCESS_KEY, DOMAIN, READER_KEY, READER_SECRET, SECRET_KEY, temporary_seaweed
+from storage.errors import NotFound, OutputsAway, OutputsError, OutputsForbidden, RequestError
+from storage.outputs import LEFT_BEHIND_S, FolderOutputs
 from storage.s3 import S3Outputs
 
 
@@ -87,6 +92,51 @@ def test_more_keys_than_a_page_has_are_listed(store):
     assert len(set(store.keys("p"))) == 1100
 
 
+def test_what_is_created_is_created_once(store):
+    assert store.create("a/k", b"first")
+    assert not store.create("a/k", b"second")
+    assert read(store, "a/k") == b"first"
+    store.delete("a/k")
+    assert store.create("a/k", b"third")
+
+
+def test_of_many_who_create_one_wins(store):
+    for attempt in range(5):
+        with ThreadPoolExecutor(16) as pool:
+            won = list(pool.map(lambda k, key=f"race/{attempt}": store.create(key, b"%d" % k), range(16)))
+        assert won.count(True) == 1
+        assert read(store, f"race/{attempt}") == b"%d" % won.index(True)
+    assert len(list(store.keys("race"))) == 5
+
+
+def test_a_copy_is_whole_and_replaces(store):
+    store.put("a/1.png", b"one")
+    store.put("b/2.png", b"another")
+    store.copy("a/1.png", "b/2.png")
+    store.copy("a/1.png", "c/3 \N{SNOWMAN}.png")
+    assert [read(store, key) for key in ("a/1.png", "b/2.png", "c/3 \N{SNOWMAN}.png")] == [b"one"] * 3
+
+
+def test_a_copy_of_what_is_not_there_says_so_and_leaves_nothing(store):
+    with pytest.raises(NotFound, match=r"gone\.png"):
+        store.copy("a/gone.png", "b/2.png")
+    assert list(store.keys("")) == []
+
+
+def test_a_file_is_no_folder(store):
+    store.put("a", b"x")
+    with pytest.raises(NotFound):
+        store.open("a/b")
+    store.delete("a/b")
+    assert read(store, "a") == b"x"
+
+
+def test_nothing_that_is_whole_is_swept(store):
+    store.put("a/1.png", b"x")
+    assert store.sweep(0) == 0
+    assert list(store.keys("")) == ["a/1.png"]
+
+
 def test_what_is_deleted_is_gone_and_deleting_twice_is_once(store):
     store.put("a/k", b"x")
     for _ in range(2):
@@ -136,13 +186,125 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
         FolderOutputs(tmp_path / "file" / "outputs").put("k", b"")
 
 
+def test_a_folder_without_permission_is_told_from_one_that_is_full(tmp_path, monkeypatch):
+    for number, kind in ((errno.EACCES, OutputsForbidden), (errno.ENOSPC, OutputsAway), (errno.ENAMETOOLONG, OutputsError)):
+
+        def refuse(*_args, number=number):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "replace", refuse)
+        with pytest.raises(OutputsError, match=f"Cannot write .*{os.strerror(number)}") as caught:
+            FolderOutputs(tmp_path).put("k", b"")
+        assert type(caught.value) is kind
+
+
+def test_half_written_files_of_the_dead_are_swept_when_they_are_old(tmp_path):
+    store = FolderOutputs(tmp_path)
+    store.put("p/1.png", b"x")
+    old, new, foreign = (tmp_path / "p" / name for name in (f".{'a' * 32}.part", f".{'b' * 32}.part", ".mine.part"))
+    for path in (old, new, foreign):
+        path.write_bytes(b"half")
+    for path in (old, foreign, tmp_path / "p" / "1.png"):
+        os.utime(path, (0, 0))
+    assert store.sweep(LEFT_BEHIND_S) == 1
+    assert sorted(path.name for path in (tmp_path / "p").iterdir()) == sorted([new.name, foreign.name, "1.png"])
+
+
+# --- how a bucket is spoken to ---
+
+
+@pytest.fixture
+def client(bucket):
+    import boto3
+
+    return boto3.session.Session().client("s3")
+
+
+def test_uploads_in_parts_that_nobody_finishes_are_swept_when_they_are_old(bucket, client):
+    store, name = S3Outputs(f"{bucket}/p"), bucket.removeprefix("s3://")
+    for key in ("p/half.png", "q/others.png"):
+        client.create_multipart_upload(Bucket=name, Key=key)
+    assert store.sweep(LEFT_BEHIND_S) == 0
+    assert store.sweep(-LEFT_BEHIND_S) == 1
+    assert [upload["Key"] for upload in client.list_multipart_uploads(Bucket=name)["Uploads"]] == ["q/others.png"]
+
+
+def test_what_is_very_large_is_copied_in_parts(bucket, client, monkeypatch):
+    monkeypatch.setattr("storage.s3._COPYING", TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20, use_threads=False))
+    store, data = S3Outputs(f"{bucket}/p"), os.urandom(12 << 20)
+    store.put("large", data)
+    store.copy("large", "again")
+    assert read(store, "again") == data
+    assert client.head_object(Bucket=bucket.removeprefix("s3://"), Key="p/again")["ETag"].endswith('-3"')
+
+
+@pytest.mark.parametrize(("style", "host"), [("path", DOMAIN), ("virtual", "BUCKET." + DOMAIN)])
+def test_a_bucket_is_named_in_the_path_or_in_the_host(bucket, monkeypatch, style, host):
+    """SeaweedFS answers to both; the name of its host is looked up here, as no name server knows it."""
+    hosts, look_up = set(), socket.getaddrinfo
+
+    def look_up_here(name, *rest, **more):
+        hosts.add(name)
+        return look_up("127.0.0.1" if name.endswith(DOMAIN) else name, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_here)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", os.environ["AWS_ENDPOINT_URL_S3"].replace("127.0.0.1", DOMAIN))
+    store = S3Outputs(f"{bucket}/p", style=style)
+    store.put("k", b"x")
+    store.copy("k", "again")
+    assert (read(store, "again"), sorted(store.keys(""))) == (b"x", ["again", "k"])
+    assert hosts == {host.replace("BUCKET", bucket.removeprefix("s3://"))}
+
+
+def test_keys_region_and_endpoint_come_from_a_profile(bucket, monkeypatch, tmp_path):
+    (tmp_path / "config").write_text(f"[profile farm]\nregion = eu-north-1\nendpoint_url = {os.environ['AWS_ENDPOINT_URL_S3']}\n")
+    (tmp_path / "keys").write_text(f"[farm]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("AWS_PROFILE", "farm")
+    store = S3Outputs(bucket)
+    store.put("k", b"x")
+    assert read(store, "k") == b"x"
+    monkeypatch.setenv("AWS_PROFILE", "another")
+    with pytest.raises(OutputsError, match=r"profile \(another\).*Correct AWS_"):
+        S3Outputs(bucket)
+
+
+def test_what_is_sent_carries_a_checksum_and_what_comes_is_looked_at(bucket, monkeypatch, faulty):
+    # "AAAAAA==" is the checksum of nothing.
+    with faulty(
+        os.environ["AWS_ENDPOINT_URL_S3"],
+        "http-request capture req.hdr(x-amz-checksum-crc32) len 16",
+        "http-response set-header X-Sent %[capture.req.hdr(0)]",
+        'http-response set-header x-amz-checksum-crc32 "AAAAAA==" if METH_GET',
+        "http-response del-header x-amz-checksum-crc32 unless METH_GET",
+    ) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+        store = S3Outputs(bucket)
+        seen = []
+        store._client.meta.events.register("needs-retry.s3.PutObject", lambda response, **_: seen.append(response[0].headers))
+        store.put("k", b"x")
+        assert seen[0]["X-Sent"] == base64.b64encode(zlib.crc32(b"x").to_bytes(4, "big")).decode()
+        with pytest.raises(OutputsAway, match="not what the server says it sent"):
+            store.open("k")
+
+
+@pytest.mark.parametrize("endpoint", ["s3.internal:8333", "no address"])
+def test_an_endpoint_that_is_no_address_is_a_sentence(bucket, monkeypatch, endpoint):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+    with pytest.raises(OutputsError, match="AWS_ENDPOINT_URL_S3 is no address"):
+        S3Outputs(bucket)
+
+
 # --- what a bucket may refuse ---
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"AWS_ACCESS_KEY_ID": READER_KEY, "AWS_SECRET_ACCESS_KEY": READER_SECRET}, "AccessDenied: give these keys that permission"),
+        ({"AWS_ACCESS_KEY_ID": READER_KEY, "AWS_SECRET_ACCESS_KEY": READER_SECRET}, "AccessDenied: give these keys s3:PutObject on"),
         ({"AWS_ACCESS_KEY_ID": "nobody"}, "InvalidAccessKeyId: check the AWS keys"),
         ({"AWS_SECRET_ACCESS_KEY": "wrong-secret"}, "SignatureDoesNotMatch: check the AWS keys"),
     ],
@@ -162,6 +324,19 @@ def test_a_bucket_that_is_not_there_is_a_sentence(bucket):
         S3Outputs(f"{bucket}-not").put("k", b"")
     with pytest.raises(OutputsError, match="NoSuchBucket"):
         list(S3Outputs(f"{bucket}-not").keys(""))
+
+
+def test_a_bucket_that_cannot_be_called_so_is_a_sentence(bucket):
+    with pytest.raises(OutputsError, match="no bucket or file can be called so"):
+        S3Outputs("s3://no bucket?/p").put("k", b"")
+
+
+def test_a_copy_that_is_forbidden_says_what_it_needs(bucket, monkeypatch):
+    S3Outputs(bucket).put("k", b"x")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", READER_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", READER_SECRET)
+    with pytest.raises(OutputsForbidden, match=r"CopyObject failed .*s3:GetObject, s3:PutObject and s3:ListBucket"):
+        S3Outputs(bucket).copy("k", "again")
 
 
 def test_an_address_without_a_bucket_is_refused():

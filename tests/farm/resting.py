@@ -1,0 +1,27 @@
+"""A campaign painted in this process, by a worker that rests: everything is real but the dispatcher, Ray and the pixels."""
+
+from actors.painter import Painter
+from actors.resting import RestingEngine
+from farm.jobs import chunk_job
+from farm.retry import settlement_of
+from farm.specs import expansion_of
+from storage.campaigns import Campaigns
+from storage.database import closing_engine
+from storage.queue import Queue
+from storage.settling import Settling
+
+
+def paint(settings, name):
+    """Paint what is queued of a campaign into the outputs that the settings name."""
+    painter = Painter("w", RestingEngine(0.0), settings.open_outputs())
+    with closing_engine(settings.database_address) as engine:
+        queue, settling, campaign = Queue(engine), Settling(engine), Campaigns(engine).get("default", name)
+        expansion = expansion_of(campaign.spec)
+        session = queue.lead(owner="test", host="h", pid=1)
+        while claimed := queue.claim(session, [(campaign.id, "w")]):
+            (chunk,) = claimed
+            result = painter.paint(chunk_job(campaign, expansion, chunk))
+            assert result.failure is None
+            settling.settle(session, [settlement_of(result, chunk, None, waits=0)])
+            painter.acknowledge(*result.key)
+        queue.end_session(session)

@@ -1,0 +1,236 @@
+"""Pictures on their way out: from a folder or a bucket, to a folder or a bucket, and the table beside them."""
+
+import hashlib
+import json
+import sys
+from concurrent.futures import Future
+from itertools import count
+
+import pandas
+import pytest
+from typer.testing import CliRunner
+
+from actors.encode import file_pixels_digest
+from farm.app import open_app, serve
+from farm.cli import app
+from farm.client import Client
+from farm.config import read_settings
+from farm.export import _AHEAD, MANIFEST, PARQUET, _ahead, export
+from farm.parquet import write_parquet
+from storage.campaigns import Campaigns
+from storage.database import closing_engine
+from storage.errors import OutputsError, RequestError, WorkError
+from storage.outputs import open_outputs
+from tests.campaigns import campaign
+from tests.farm.resting import paint
+
+SEEDS = 2
+PLACES = ["at sea", "Zürich, am See", "../../etc", "C:\\CON"]
+
+
+from_everywhere = pytest.mark.parametrize("settings", ["folder", "s3"], indirect=True)
+
+
+@pytest.fixture
+def settings(request, tmp_path):
+    """Of a farm whose pictures are in a folder, or where a test asks for it, in a bucket."""
+    is_s3 = getattr(request, "param", "folder") == "s3"
+    outputs = f"{request.getfixturevalue('bucket')}/farm" if is_s3 else str(tmp_path / "outputs")
+    return read_settings(home=tmp_path / "home", outputs=outputs)
+
+
+@pytest.fixture
+def farm(settings):
+    with open_app(settings) as api, serve(api, 0) as url, Client(url) as client:
+        yield client
+
+
+@pytest.fixture
+def painted(farm, settings):
+    """Forty-eight pictures, half of them of places whose names are no names of files."""
+    vary = {"place": PLACES, "product": ["mug", "lamp"], "color": ["red", "blue", "green"]}
+    farm.submit(campaign(prompt="a {color} {product} {place}", vary=vary, seeds={"count": SEEDS}))
+    paint(settings, "spring")
+    return list(farm.manifest("spring"))
+
+
+@pytest.fixture(params=["folder", "s3"])
+def destination(request, tmp_path):
+    address = f"{request.getfixturevalue('bucket')}/to/here" if request.param == "s3" else str(tmp_path / "exported")
+    return open_outputs(address)
+
+
+def read(store, key):
+    with store.open(key) as file:
+        return file.read()
+
+
+def place(key):
+    return key.removeprefix("default/spring/")
+
+
+@from_everywhere
+def test_thousands_of_pictures_are_the_same_in_listing_manifest_and_database(farm, settings):
+    farm.submit(campaign(vary={"take": {"range": [1, 125, 1]}}, prompt="take {take}", seeds={"count": 16}, settings={"batch": 16}))
+    paint(settings, "spring")
+    farm.save_manifest("spring")
+    store = settings.open_outputs()
+    manifest = [json.loads(line) for line in read(store, "default/spring/manifest.jsonl").splitlines()]
+    with closing_engine(settings.database_address) as engine:
+        rows = [outcome for outcome, _, _ in Campaigns(engine).outcomes(Campaigns(engine).get("default", "spring").id)]
+    assert len(rows) == 2000
+    assert [(line["key"], line["pixels"], line["digest"]) for line in manifest] == [(row.key, row.pixels, row.digest) for row in rows]
+    assert sorted(store.keys("default/spring")) == sorted(["default/spring/manifest.jsonl", *(row.key for row in rows)])
+    assert all(file_pixels_digest(read(store, row.key)) == row.pixels for row in rows[::50])
+
+
+@from_everywhere
+def test_the_sheet_is_drawn_from_where_the_pictures_are(farm, settings, painted, tmp_path):
+    elsewhere = read_settings(home=tmp_path / "elsewhere")
+    with open_app(elsewhere) as api, serve(api, 0) as url, Client(url) as client:
+        client.submit(campaign(prompt="a {color} {product} {place}", vary=painted_axes(painted), seeds={"count": SEEDS}))
+        paint(elsewhere, "spring")
+        assert client.sheet("spring") == farm.sheet("spring")
+
+
+def painted_axes(lines):
+    return {name: list(dict.fromkeys(line["coordinates"][name] for line in lines)) for name in lines[0]["coordinates"]}
+
+
+@from_everywhere
+def test_an_export_has_every_picture_and_says_so(farm, painted, destination):
+    seen = []
+    done = export(farm, "spring", destination, on_progress=lambda done, total: seen.append((done, total)))
+    assert (done.pictures, done.copied, done.parquet) == (48, 48, None)
+    assert seen == [(k + 1, 48) for k in range(48)]
+    assert {key for key in destination.keys("") if key != MANIFEST} == {place(line["key"]) for line in painted}
+    assert [json.loads(line) for line in read(destination, MANIFEST).splitlines()] == painted
+    for line in painted:
+        assert file_pixels_digest(read(destination, place(line["key"]))) == line["pixels"]
+    assert export(farm, "spring", destination).copied == 0
+
+
+def test_what_is_missing_or_damaged_at_the_destination_is_copied_again(farm, painted, destination):
+    export(farm, "spring", destination)
+    gone, damaged, other = (place(line["key"]) for line in painted[:3])
+    destination.delete(gone)
+    destination.put(damaged, read(destination, damaged)[:100])
+    destination.copy(place(painted[3]["key"]), other)
+    assert export(farm, "spring", destination).copied == 3
+    assert [file_pixels_digest(read(destination, key)) for key in (gone, damaged, other)] == [line["pixels"] for line in painted[:3]]
+
+
+def test_an_export_that_breaks_off_goes_on(farm, painted, destination, monkeypatch):
+    calls, output = count(), farm.output
+
+    def break_off(key):
+        if next(calls) >= 20:
+            raise WorkError("No farm answers.")
+        return output(key)
+
+    monkeypatch.setattr(farm, "output", break_off)
+    with pytest.raises(WorkError, match="No farm answers"):
+        export(farm, "spring", destination)
+    there = list(destination.keys(""))
+    assert len(there) == 20
+    assert MANIFEST not in there
+    monkeypatch.setattr(farm, "output", output)
+    assert export(farm, "spring", destination).copied == 28
+
+
+def test_pictures_that_were_changed_or_are_gone_are_left_out_and_named(farm, settings, painted, destination):
+    store = settings.open_outputs()
+    store.copy(painted[5]["key"], painted[6]["key"])
+    store.delete(painted[7]["key"])
+    with pytest.raises(WorkError, match="2 of 48 pictures were left out") as caught:
+        export(farm, "spring", destination)
+    assert all(line["key"] in str(caught.value) for line in painted[6:8])
+    assert "changed since" in str(caught.value)
+    assert len(list(destination.keys(""))) == 46
+
+
+def test_a_farm_that_names_files_outside_is_refused(farm, painted, destination, monkeypatch):
+    monkeypatch.setattr(farm, "manifest", lambda _name: iter([{**painted[0], "key": "default/spring/../../outside.png"}]))
+    monkeypatch.setattr(farm, "output", lambda _key: b"")
+    with pytest.raises(OutputsError, match="leads out"):
+        export(farm, "spring", destination)
+
+
+def test_a_file_whose_hash_is_kept_is_judged_by_it(farm, painted, destination, monkeypatch):
+    data = farm.output(painted[0]["key"])
+    kept = {**painted[0], "sha256": hashlib.sha256(data).hexdigest(), "pixels": "of another decoder"}
+    monkeypatch.setattr(farm, "manifest", lambda _name: iter([kept]))
+    assert export(farm, "spring", destination).copied == 1
+    monkeypatch.setattr(farm, "output", lambda _key: data + b"more")
+    destination.delete(place(kept["key"]))
+    with pytest.raises(WorkError, match="changed since"):
+        export(farm, "spring", destination)
+
+
+def test_few_pictures_are_in_memory_however_many_there_are():
+    submitted = []
+
+    def endless():
+        while True:
+            submitted.append(Future())
+            yield submitted[-1]
+
+    futures = _ahead(endless())
+    assert [next(futures) for _ in range(1000)] == submitted[:1000]
+    assert len(submitted) == 1000 + _AHEAD - 1
+
+
+# --- the table ---
+
+
+def test_the_table_says_what_the_manifest_says(farm, painted, destination, tmp_path):
+    done = export(farm, "spring", destination, parquet=True)
+    assert done.parquet == f"{destination.address}/{PARQUET}"
+    (tmp_path / PARQUET).write_bytes(read(destination, PARQUET))
+    table = pandas.read_parquet(tmp_path / PARQUET)
+    assert list(table.columns) == list(painted[0])
+    assert table["seed"].dtype == table["bytes"].dtype == "int64"
+    assert table["seconds"].dtype == "float64"
+    for row, line in zip(table.to_dict("records"), painted, strict=True):
+        for name in ("coordinates", "settings"):
+            assert json.loads(row.pop(name)) == line[name]
+        assert list(row.pop("previews")) == line["previews"]
+        assert {name: None if pandas.isna(value) else value for name, value in row.items()} == {name: line[name] for name in row}
+
+
+def test_a_table_is_written_in_groups_and_may_be_empty(tmp_path, monkeypatch):
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr("farm.parquet._ROWS", 10)
+    lines = [{"number": n, "key": None if n % 2 else f"k{n}", "coordinates": {"take": n}, "previews": []} for n in range(35)]
+    with (tmp_path / "t.parquet").open("wb") as file:
+        write_parquet(iter(lines), file)
+    assert pq.ParquetFile(tmp_path / "t.parquet").metadata.num_row_groups == 4
+    assert pandas.read_parquet(tmp_path / "t.parquet")["number"].tolist() == list(range(35))
+    with (tmp_path / "none.parquet").open("wb") as file:
+        write_parquet(iter([]), file)
+    assert len(pandas.read_parquet(tmp_path / "none.parquet")) == 0
+
+
+def test_without_pyarrow_a_table_is_refused_before_anything_is_copied(farm, painted, destination, monkeypatch):
+    monkeypatch.setitem(sys.modules, "farm.parquet", None)
+    with pytest.raises(RequestError, match=r"seedbed\[parquet\]"):
+        export(farm, "spring", destination, parquet=True)
+    assert list(destination.keys("")) == []
+
+
+def test_the_command_exports(farm, painted, settings, destination, monkeypatch):
+    monkeypatch.setenv("FARM_HOME", str(settings.home))
+    monkeypatch.setenv("FARM_OUTPUTS", settings.outputs)
+    done = CliRunner().invoke(app, ["export", "spring", destination.address, "--parquet", "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output) == {
+        "campaign": "spring",
+        "destination": destination.address,
+        "pictures": 48,
+        "copied": 48,
+        "manifest": f"{destination.address}/manifest.jsonl",
+        "parquet": f"{destination.address}/manifest.parquet",
+    }
+    done = CliRunner().invoke(app, ["export", "spring", destination.address])
+    assert f"48 pictures in {destination.address}, 0 of them copied now" in done.output
