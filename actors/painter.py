@@ -221,9 +221,11 @@ class _Chunk:
         recipe = self._job.recipe(picture)
         pixels = painted.pixels[k]
         assert pixels is not None
+        digest = encode.pixels_digest(pixels)
         record = {
             "recipe": recipe.to_json(),
             "digest": recipe.digest,
+            "pixels": digest,
             "model_name": self._job.model_name,
             "numerics_class": self._engine.numerics_class,
             "versions": _versions(),
@@ -235,7 +237,7 @@ class _Chunk:
             self._outputs.put(preview_key(picture.key, step), small)
             total += len(small)
         self._outputs.put(picture.key, data)
-        outcome = self._done(picture, recipe.digest, encode.pixels_digest(pixels), len(data), seconds)
+        outcome = self._done(picture, recipe.digest, digest, len(data), seconds)
         return _Written(outcome, time.perf_counter() - started, 1 + len(painted.previews), total)
 
     def _done(self, picture: PictureJob, digest: str, pixels: str, size: int, seconds: float | None) -> RenderOutcome:
