@@ -109,8 +109,21 @@ def campaign_of(picture: Picture, *, name: str, model: str | None = None) -> Jso
         "vary": {key: [text] for key, text in texts.items()},
         "settings": {key: value for key, value in settings.items() if value is not None},
         "seeds": [recipe.seed],
+        **_output(str(picture.record.get("encoding", "png"))),
         **_sources(picture),
     }
+
+
+def _output(encoding: str) -> Json:
+    """How the file was written, like `webp` or `jpg-q90`: of two files that gave pixels up in the same way, the pixels can be compared."""
+    if encoding == "png":
+        return {}
+    name, is_lossy, quality = encoding.partition("-q")
+    if not is_lossy:
+        return {"output": {"format": name}}
+    if not quality.isdecimal():
+        raise RequestError(f"The file says that it was written as {encoding}, which is no way to write one: its record was changed.")
+    return {"output": {"format": name, "quality": int(quality)}}
 
 
 def _sources(picture: Picture) -> Json:
@@ -149,8 +162,9 @@ def compare(was: Picture, now: Picture, *, recorded: str | None = None) -> Compa
 
 
 def _painted(was: Picture, recorded: str | None) -> str | None:
-    """The hash of the pixels as they were painted, where anybody knows."""
-    return was.record.get("pixels") or recorded
+    """The hash that the file's pixels had when it was written, where anybody knows; what is recorded is from before they were given up."""
+    is_lossy = "-q" in str(was.record.get("encoding", ""))
+    return None if is_lossy else was.record.get("pixels") or recorded
 
 
 def _no_reason(painted: str | None) -> str:
