@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench chaos dashboards constraints clean
+.PHONY: help demo test lint format bench chaos matrix dashboards constraints clean
 
 help:  ## Say what there is to do
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ bench: $(READY)  ## Measure the farm beside a bare diffusers loop, its queue bes
 
 chaos: $(READY)  ## Kill, stop and cut everything while it paints, 20 times, and check what is left
 	$(BIN)/python -m tests.chaos --runs 20
+
+matrix: $(READY)  ## Paint one campaign with 1 to 3 workers, on folder and S3, SQLite and PostgreSQL, with kills, and compare
+	$(BIN)/python -m pytest tests/cluster/test_matrix.py -m "matrix or not matrix" -v
 
 dashboards: $(READY)  ## Build the Grafana dashboard's JSON again
 	$(BIN)/python -m dashboards.build

@@ -45,6 +45,14 @@ class Retry(BaseModel):
     render: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
 
+class Repaint(BaseModel):
+    """Which renders to paint once more, in a campaign of their own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    numbers: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1, max_length=100_000)]
+
+
 class Priority(BaseModel):
     """A campaign's place among the others: 0 to 100, higher goes first."""
 
@@ -71,6 +79,7 @@ def make_api(service: Service, metrics: Metrics, *, home: str) -> FastAPI:
     api.add_exception_handler(Exception, _apologize)
 
     api.include_router(_campaign_routes(service), prefix="/api/v1")
+    api.include_router(_proof_routes(service), prefix="/api/v1")
     api.include_router(_control_routes(service), prefix="/api/v1")
     api.include_router(_farm_routes(service, home), prefix="/api/v1")
 
@@ -111,6 +120,25 @@ def _campaign_routes(service: Service) -> APIRouter:
     @routes.get("/campaigns/{name}/sheet")
     def sheet(name: Name, project: Project = "default") -> Response:
         return Response(service.sheet(project, name), media_type="image/png")
+
+    return routes
+
+
+def _proof_routes(service: Service) -> APIRouter:
+    routes = APIRouter(tags=["proofs"])
+
+    @routes.get("/campaigns/{name}/renders/{number}")
+    def render(name: Name, number: Annotated[int, Path(ge=0, lt=2**63)], project: Project = "default") -> Json:
+        return service.render(project, name, number)
+
+    @routes.get("/campaigns/{name}/files")
+    def files(name: Name, project: Project = "default") -> StreamingResponse:
+        return StreamingResponse(service.files(project, name), media_type="application/x-ndjson")
+
+    @routes.post("/campaigns/{name}/repaint", status_code=201)
+    def repaint(name: Name, body: Repaint, project: Project = "default") -> Json:
+        campaign = service.repaint(project, name, body.numbers)
+        return service.status(campaign.project, campaign.name)
 
     return routes
 

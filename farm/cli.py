@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from farm.commands import bench, campaigns, control, database, doctor, farms
+from farm.commands import bench, campaigns, control, database, doctor, farms, proofs
 from farm.commands.shared import say_error
 from storage.errors import DatabaseError, RequestError, SeedbedError
 
@@ -34,6 +34,8 @@ app.command("priority")(control.priority)
 app.command("prune")(control.prune)
 app.command("sheet")(campaigns.sheet)
 app.command("export")(campaigns.export)
+app.command("reproduce")(proofs.reproduce)
+app.command("verify")(proofs.verify)
 app.command("workers")(campaigns.workers)
 app.command("doctor")(doctor.doctor)
 app.add_typer(database.app, name="db")

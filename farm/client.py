@@ -1,7 +1,7 @@
 """The Python client: what the commands use, and what a pipeline may use. It speaks to the HTTP API and to nothing else."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -106,7 +106,22 @@ class Client:
 
     def manifest(self, name: str) -> Iterator[Json]:
         """A mapping for each render that has ended, in the order of the expansion."""
-        path = f"campaigns/{quote(name, safe='')}/manifest"
+        return self._lines(name, "manifest")
+
+    def render(self, name: str, number: int) -> Json:
+        """The manifest's line of one render."""
+        return self._json("GET", f"campaigns/{quote(name, safe='')}/renders/{number}", params={"project": self.project})
+
+    def files(self, name: str) -> Iterator[str]:
+        """The key of every file that the outputs have of a campaign."""
+        return self._lines(name, "files")
+
+    def repaint(self, name: str, numbers: Sequence[int]) -> Json:
+        """Have some renders painted once more, in a campaign of their own: the answer names it and its project."""
+        return self._order(name, "repaint", {"numbers": list(numbers)})
+
+    def _lines(self, name: str, what: str) -> Iterator[Any]:
+        path = f"campaigns/{quote(name, safe='')}/{what}"
         try:
             with self._http.stream("GET", f"/api/v1/{path}", params={"project": self.project}) as response:
                 if response.is_error:
@@ -115,7 +130,7 @@ class Client:
                 for line in response.iter_lines():
                     yield json.loads(line)
         except httpx.TransportError as exc:
-            raise WorkError(f"The farm at {self.url} broke off in the middle of the manifest ({exc}): try again.") from exc
+            raise WorkError(f"The farm at {self.url} broke off in the middle of the {what} ({exc}): try again.") from exc
 
     def save_manifest(self, name: str) -> str:
         """Have the farm write the manifest beside the pictures; returns where."""

@@ -12,6 +12,7 @@ from actors.recipe import Json
 from farm.expansion import Expansion, Render
 from farm.specs import expansion_of
 from storage.campaigns import Campaigns
+from storage.errors import NotFound
 from storage.outputs import Outputs
 from storage.rows import CampaignRow, RenderOutcome
 
@@ -32,6 +33,14 @@ def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Json
     expansion = expansion_of(campaign.spec)
     for outcome, attempts, worker in campaigns.outcomes(campaign.id):
         yield _line(campaign, expansion, outcome, attempts, worker)
+
+
+def manifest_line(campaigns: Campaigns, campaign: CampaignRow, number: int) -> Json:
+    """The line of one render. Raises NotFound where it has not ended, or there is none of that number."""
+    found = campaigns.outcome(campaign.id, number)
+    if found is None:
+        raise NotFound(f"The campaign {campaign.name} has no render {number} that has ended: its manifest has their numbers.")
+    return _line(campaign, expansion_of(campaign.spec), *found)
 
 
 def write_manifest(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from actors.models import Model, find_model
 from farm.campaign import MAX_RENDERS, parse_campaign
@@ -12,9 +13,10 @@ from farm.document import DocumentError, Problem
 from farm.expansion import Expansion
 from farm.fit import check_fit
 from farm.intake import Intake
-from farm.manifest import manifest_lines, write_manifest
+from farm.manifest import folder_of, manifest_line, manifest_lines, write_manifest
 from farm.plan import Size, chunk_size, chunks_of, in_order, plan_chunks
 from farm.prompts import check_prompts
+from farm.reproduce import PROJECT
 from farm.sheet import draw_sheet
 from farm.specs import difference, expansion_of, fingerprint, make_spec
 from farm.update import compare
@@ -97,6 +99,37 @@ class Service:
             return [], plan_chunks(expansion, size)
         kept, missing = compare(expansion_of(known.spec), expansion, partial(self._campaigns.digests, known.id))
         return kept, chunks_of(expansion, in_order(expansion, missing), size, total=len(missing))
+
+    def repaint(self, project: str, name: str, numbers: Sequence[int]) -> CampaignRow:
+        """Store a campaign that paints some of another's renders once more, in a project of its own and without reuse, so that they
+        can be held against what was recorded. They keep their numbers.
+
+        Raises RequestError where the model's weights are others by now.
+        """
+        campaign = self._campaigns.get(project, name)
+        expansion, spec = self._check({**campaign.spec["campaign"], "previews": None})
+        if expansion.model.digest != campaign.model_digest:
+            raise RequestError(
+                f"The model {campaign.model} has other weights than when {name} was painted: nothing can be told from a repaint."
+            )
+        for number in numbers:
+            self._check_number(expansion, campaign, number)
+        self._intake.keep(PROJECT, expansion.sources)
+        total = len(numbers)
+        new = replace(
+            _new_campaign(PROJECT, expansion, spec),
+            name=f"{name[:60]}-verify-{uuid4().hex[:8]}",
+            total=total,
+            megapixel_steps=megapixel_steps(expansion) * total / expansion.total,
+            is_fresh=True,
+            numerics_class=self._class_at_hand(campaign),
+        )
+        return self._campaigns.add(new, chunks_of(expansion, numbers, self._size(expansion), total=total))
+
+    def _class_at_hand(self, campaign: CampaignRow) -> str | None:
+        """The numerics class that a campaign was painted in, where some worker is of it."""
+        known = {worker.numerics_class for worker in self._watching.workers()}
+        return campaign.numerics_class if campaign.numerics_class in known else None
 
     # --- control ---
 
@@ -192,6 +225,15 @@ class Service:
     def manifest(self, project: str, name: str) -> Iterator[bytes]:
         campaign = self._campaigns.get(project, name)
         return (json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in manifest_lines(self._campaigns, campaign))
+
+    def render(self, project: str, name: str, number: int) -> Json:
+        """The manifest's line of one render."""
+        return manifest_line(self._campaigns, self._campaigns.get(project, name), number)
+
+    def files(self, project: str, name: str) -> Iterator[bytes]:
+        """The key of every file that the outputs have of a campaign, a line of JSON each."""
+        campaign = self._campaigns.get(project, name)
+        return (json.dumps(key).encode() + b"\n" for key in self._outputs.keys(folder_of(campaign)))
 
     def save_manifest(self, project: str, name: str) -> str:
         """Write the manifest beside the pictures and say where it is."""

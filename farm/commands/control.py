@@ -53,7 +53,7 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Try renders that failed or are held again: all of them, one kind, or one render."""
-    campaign, number = _target(target)
+    campaign, number = split_target(target)
     both = failed == held
     with open_client(settings_for(home, project)) as client:
         answer = client.retry(campaign, failed=failed or both, held=held or both, render=number)
@@ -65,7 +65,7 @@ def retry(
 
 def why(target: Target, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
     """Why a campaign or a render is waiting, or how it ended."""
-    campaign, number = _target(target)
+    campaign, number = split_target(target)
     with open_client(settings_for(home, project)) as client:
         sentences = client.why(campaign, number)
     if as_json:
@@ -88,7 +88,8 @@ def prune(
     print_json({"pruned": count}) if as_json else say(f"{count:,} campaigns are forgotten.")
 
 
-def _target(text: str) -> tuple[str, int | None]:
+def split_target(text: str) -> tuple[str, int | None]:
+    """A campaign's name, and the number where one render is meant."""
     campaign, slash, number = text.partition("/")
     if slash and not re.fullmatch("[0-9]{1,18}", number):
         raise RequestError(f"{text!r} names no render: write CAMPAIGN/NUMBER, with a number from the manifest.")

@@ -69,11 +69,11 @@ def _run(settings: Settings, file: CampaignFile, *, sheet: Path | None, as_json:
     with embedded_farm(settings, port=0) as farm, Client(farm.url, project=settings.project) as client:
         client.submit(file, fresh=fresh)
         farm.supervisor.start()  # not before: what is wrong with the file should be said at once
-        status = follow(client, name, quiet=as_json, check=_alive(farm))
+        status = follow(client, name, quiet=as_json, check=alive(farm))
         report(client, status, sheet or settings.home / "sheets" / settings.project / f"{name}.png", as_json=as_json)
 
 
-def _alive(farm: RunningFarm) -> Callable[[], None]:
+def alive(farm: RunningFarm) -> Callable[[], None]:
     def check() -> None:
         if farm.supervisor.gave_up:
             raise WorkError(farm.supervisor.gave_up)

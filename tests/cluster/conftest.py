@@ -27,6 +27,7 @@ class Farm:
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
         self.home = home
         self._environment = {**os.environ, **environment, "FARM_HOME": str(home)}
+        self._database = environment.get("FARM_DATABASE_URL", f"sqlite:///{home / 'farm.db'}")
         self.started: list[subprocess.Popen[str]] = []
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
@@ -70,7 +71,10 @@ class Farm:
         return str(path)
 
     def row(self, name: str = "c", project: str = "default"):
-        return Campaigns(open_database(f"sqlite:///{self.home / 'farm.db'}")).get(project, name)
+        return Campaigns(open_database(self._database)).get(project, name)
+
+    def outcomes(self, name: str = "c", project: str = "default"):
+        return [outcome for outcome, _, _ in Campaigns(open_database(self._database)).outcomes(self.row(name, project).id)]
 
     def facts(self, name: str = "c", project: str = "default") -> list[dict]:
         """What workers measured over each chunk of a campaign."""
@@ -80,7 +84,7 @@ class Farm:
             return [json.loads(text) for text in connection.execute(query).scalars()]
 
     def workers(self):
-        return Watching(open_database(f"sqlite:///{self.home / 'farm.db'}")).workers(fresh_s=None)
+        return Watching(open_database(self._database)).workers(fresh_s=None)
 
     def manifest(self, name: str = "c", project: str = "default") -> list[dict]:
         path = Path(self._environment.get("FARM_OUTPUTS", self.home / "outputs")) / project / name / "manifest.jsonl"

@@ -1,0 +1,264 @@
+"""Commands that prove pixels: `reproduce` paints one picture again, `verify` holds a campaign's files against what was recorded."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from farm.app import embedded_farm, open_client, running_farm
+from farm.campaign import parse_campaign
+from farm.client import Client
+from farm.commands.control import split_target
+from farm.commands.farms import alive
+from farm.commands.progress import follow
+from farm.commands.shared import AsJson, CampaignName, Home, Project, print_json, say, say_error, settings_for
+from farm.config import Settings
+from farm.reproduce import PROJECT, Comparison, Picture, Verdict, campaign_of, compare, read_picture, side_by_side
+from farm.verify import file_problem, repaint_problem, sampled
+from storage.errors import NotFound, RequestError, SeedbedError, WorkError
+
+Json = dict[str, Any]
+Source = Annotated[str, typer.Argument(help="A picture's file, or one render as CAMPAIGN/NUMBER.", metavar="FILE|CAMPAIGN/NUMBER")]
+EXIT_CODES = {Verdict.IDENTICAL: 0, Verdict.CLOSE: 1, Verdict.DIFFERENT: 2}
+_READERS = 8
+_AHEAD = 32  # files asked for before the oldest of them was looked at: so few stand in memory, whatever the campaign's size
+
+
+# --- reproduce ---
+
+
+def reproduce(
+    source: Source,
+    on_farm: Annotated[bool, typer.Option("--farm", help="Paint on the running farm, not on this machine.")] = False,
+    model: Annotated[str | None, typer.Option("--model", help="The model's folder, where it has moved since.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where the side-by-side picture goes; beside the file when not given.")] = None,
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Paint a picture again from what its file carries, and say whether it is the same. Exit codes: 0 identical, 1 close, 2 different, or
+    it cannot be told.
+    """
+    settings = settings_for(home, project)
+    try:
+        given = _given(source, settings)
+        was = read_picture(given.data)
+        now = read_picture(
+            _paint_on_farm(settings, was, model, quiet=as_json) if on_farm else _paint_here(settings, was, model, quiet=as_json)
+        )
+    except SeedbedError as exc:
+        raise RequestError(f"Whether {source} repeats cannot be told: {exc}") from exc
+    found = compare(was, now, recorded=given.recorded)
+    place = out or (given.beside if found.verdict is not Verdict.IDENTICAL else None)
+    drawn = _write_picture(place.absolute(), side_by_side(was, now)) if place else None
+    _tell(source, was, now, found, drawn, as_json=as_json)
+    raise typer.Exit(EXIT_CODES[found.verdict])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """A picture to paint again, the hash that the job database has of it, and where a comparison is looked for."""
+
+    data: bytes
+    recorded: str | None
+    beside: Path
+
+
+def _given(source: str, settings: Settings) -> _Given:
+    if os.path.isfile(source):  # noqa: PTH113  # says no to impossible names, where Path raises
+        path = Path(source)
+        try:
+            return _Given(data=path.read_bytes(), recorded=None, beside=path.with_name(f"{path.stem}.reproduce.png"))
+        except OSError as exc:
+            raise RequestError(f"the file cannot be read ({exc.strerror}).") from exc
+    if source.count("/") != 1 or not source.rpartition("/")[2].isdecimal():
+        raise RequestError("there is no such file, and a render is named CAMPAIGN/NUMBER.")
+    campaign, number = split_target(source)
+    assert number is not None
+    with open_client(settings) as client:
+        line = client.render(campaign, number)
+        if line["key"] is None:
+            raise RequestError(f"the render has no picture: it is {line['state']} ({line['detail']}).")
+        return _Given(data=client.output(line["key"]), recorded=line["pixels"], beside=Path(f"{campaign}-{number}.reproduce.png"))
+
+
+def _paint_here(settings: Settings, was: Picture, model: str | None, *, quiet: bool) -> bytes:
+    """Paint on a farm of its own, with a home that is gone afterwards."""
+    with TemporaryDirectory(prefix="farm-reproduce-") as folder:
+        own = {"home": Path(folder), "database_url": None, "outputs": None, "ray": "local", "workers": 1, "rest": None, "chunk": None}
+        with embedded_farm(settings.model_copy(update=own), port=0) as farm, Client(farm.url, project=PROJECT) as client:
+            return _paint(client, was, model, start=farm.supervisor.start, check=alive(farm), quiet=quiet)
+
+
+def _paint_on_farm(settings: Settings, was: Picture, model: str | None, *, quiet: bool) -> bytes:
+    url = running_farm(settings)
+    if url is None:
+        raise RequestError("no farm is running: start one with `farm up`, or leave --farm away to paint on this machine.")
+    with Client(url, project=PROJECT) as client:
+        return _paint(client, was, model, quiet=quiet)
+
+
+def _paint(
+    client: Client,
+    was: Picture,
+    model: str | None,
+    *,
+    start: Callable[[], None] = lambda: None,
+    check: Callable[[], None] = lambda: None,
+    quiet: bool,
+) -> bytes:
+    """Paint a picture's recipe as a campaign of one render; returns the file."""
+    # A name of its own each time: a campaign that was painted before would not be painted again.
+    name = f"reproduce-{was.recipe.digest[:12]}-{uuid4().hex[:8]}"
+    client.submit(parse_campaign(campaign_of(was, name=name, model=model)), fresh=True)
+    start()  # not before: what is wrong with the recipe should be said at once
+    status = follow(client, name, quiet=quiet, check=check)
+    if status["state"] != "done":
+        why = status["halted"] or "; ".join(str(failure["detail"]) for failure in status["failures"]) or status["state"]
+        raise WorkError(f"it could not be painted again: {why}")
+    (line,) = client.manifest(name)
+    return client.output(line["key"])
+
+
+def _write_picture(target: Path, data: bytes) -> str | None:
+    """Where it could not be written, that is said, and the verdict stands."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    except OSError as exc:
+        say_error(f"the side-by-side picture cannot be written to {target} ({exc.strerror}): choose another place with --out.")
+        return None
+    return str(target)
+
+
+def _tell(source: str, was: Picture, now: Picture, found: Comparison, drawn: str | None, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "source": source,
+                "verdict": found.verdict,
+                "largest": found.largest,
+                "mean": found.mean,
+                "reasons": found.reasons,
+                "digest": was.recipe.digest,
+                "numerics_class": {"file": was.record.get("numerics_class"), "repaint": now.record["numerics_class"]},
+                "picture": drawn,
+            }
+        )
+        return
+    apart = f": at most {found.largest} of 255 apart, {found.mean:.3f} in the mean" if found.largest else ""
+    say("\n".join([f"{found.verdict}{apart}", *found.reasons, *([f"Side by side: {drawn}"] if drawn else [])]))
+
+
+# --- verify ---
+
+
+def verify(
+    campaign: CampaignName,
+    sample: Annotated[int | None, typer.Option("--sample", min=1, help="Paint so many of its renders again, too.")] = None,
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold every file of a campaign against its recorded hash. Exit codes: 0 all equal, 1 something differs, 2 the request was wrong."""
+    settings = settings_for(home, project)
+    wrong = 0
+
+    def tell(key: str, problem: str) -> None:
+        nonlocal wrong
+        wrong += 1
+        print_json({"key": key, "problem": problem}) if as_json else say(f"{key}: {problem}")
+
+    with _open_farm(settings, works=sample is not None) as farm:
+        lines, files = _check_files(farm.client, campaign, sample or 0, tell)
+        if lines:
+            _check_repaints(farm, campaign, lines, tell, quiet=as_json)
+    if as_json:
+        print_json({"campaign": campaign, "files": files, "painted_again": len(lines), "wrong": wrong})
+    else:
+        say(f"{campaign}: {files:,} files looked at, {len(lines):,} renders painted again, {wrong:,} wrong.")
+    raise typer.Exit(min(wrong, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Farm:
+    """A farm that is asked: `start` sees to it that there are workers, and `check` raises once there can be none."""
+
+    client: Client
+    start: Callable[[], None] = lambda: None
+    check: Callable[[], None] = lambda: None
+
+
+@contextmanager
+def _open_farm(settings: Settings, *, works: bool) -> Iterator[_Farm]:
+    """The farm that serves the home; where none runs and work is wanted, one of its own on that home."""
+    if not works or running_farm(settings) is not None or "url" in settings.model_fields_set:
+        with open_client(settings) as client:
+            yield _Farm(client=client)
+        return
+    with embedded_farm(settings, port=0) as farm, Client(farm.url, project=settings.project) as client:
+        yield _Farm(client=client, start=farm.supervisor.start, check=alive(farm))
+
+
+def _check_files(client: Client, campaign: str, sample: int, tell: Callable[[str, str], None]) -> tuple[dict[int, Json], int]:
+    """Look at every file; returns the lines of the renders to paint again, by number, and how many files there were."""
+    status = client.status(campaign)
+    places = set(sampled(status["renders"]["done"], sample))
+    chosen: dict[int, Json] = {}
+    known = {f"{status['project']}/{campaign}/manifest.jsonl"}
+    count = 0
+    with ThreadPoolExecutor(_READERS) as pool:
+        for place, (line, problem) in enumerate(_judged(pool, client, (line for line in client.manifest(campaign) if line["key"]))):
+            count += 1
+            known.update([line["key"], *line["previews"]])
+            if problem:
+                tell(line["key"], problem)
+            if place in places:
+                chosen[line["number"]] = line
+    if status["state"] in ("done", "failed", "cancelled"):  # of one under way, workers have written what no row says yet
+        for key in client.files(campaign):
+            if key not in known:
+                tell(key, "no render has this file.")
+    return chosen, count
+
+
+def _judged(pool: ThreadPoolExecutor, client: Client, lines: Iterable[Json]) -> Iterator[tuple[Json, str | None]]:
+    """Each line with what is wrong with its file, in their order; a few files are fetched ahead."""
+    waiting: deque[tuple[Json, Future[str | None]]] = deque()
+    for line in lines:
+        waiting.append((line, pool.submit(_file_problem, client, line)))
+        if len(waiting) >= _AHEAD:
+            first, problem = waiting.popleft()
+            yield first, problem.result()
+    for first, problem in waiting:
+        yield first, problem.result()
+
+
+def _file_problem(client: Client, line: Json) -> str | None:
+    try:
+        data = client.output(line["key"])
+    except NotFound:
+        return "it is missing."
+    return file_problem(line, data)
+
+
+def _check_repaints(farm: _Farm, campaign: str, lines: Mapping[int, Json], tell: Callable[[str, str], None], *, quiet: bool) -> None:
+    """Paint renders again and hold them against their lines."""
+    again = farm.client.repaint(campaign, list(lines))
+    with Client(farm.client.url, project=again["project"]) as client:
+        farm.start()
+        status = follow(client, again["campaign"], quiet=quiet, check=farm.check)
+        if status["state"] == "stopped":
+            raise WorkError(f"The renders could not be painted again: {status['halted']}")
+        repainted = {line["number"]: line for line in client.manifest(again["campaign"])}
+    for number, line in lines.items():
+        if problem := repaint_problem(line, repainted.get(number)):
+            tell(line["key"], problem)

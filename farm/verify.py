@@ -1,0 +1,42 @@
+"""Whether a campaign's files are what was recorded: a verdict on each file, and on renders that were painted once more."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from actors.encode import file_pixels_digest
+
+Json = dict[str, Any]
+
+
+def file_problem(line: Json, data: bytes) -> str | None:
+    """What is wrong with the file of a line of the manifest; None where it is as it was written."""
+    sha256 = line.get("sha256")
+    if sha256 is not None and hashlib.sha256(data).hexdigest() == sha256:
+        return None
+    pixels = file_pixels_digest(data)
+    if pixels is None:
+        return "it is no picture any more, or not a whole one."
+    if pixels != line["pixels"]:
+        return "it was changed since it was painted: its bytes are not those that were recorded."
+    return None if sha256 is None else "it was written again since: its pixels are the same, its bytes are not."
+
+
+def repaint_problem(was: Json, now: Json | None) -> str | None:
+    """What is wrong with a render, of which `was` is the line of the manifest and `now` that of the campaign that painted it again."""
+    if now is None or now["pixels"] is None:
+        return f"it could not be painted again: {now['detail'] if now else 'nothing came of it.'}"
+    if was["digest"] != now["digest"]:
+        return "its recipe is another one now: this version of the farm expands the campaign otherwise."
+    if was["pixels"] == now["pixels"]:
+        return None
+    there, here = was["numerics_class"], now["numerics_class"]
+    if there != here:
+        return f"painted again it has other pixels, in another numerics class: {there} there, {here} here."
+    return f"painted again it has other pixels, in the same numerics class ({here})."
+
+
+def sampled(total: int, count: int) -> Iterator[int]:
+    """`count` places spread evenly over `total`, always the same ones; all of them where there are no more."""
+    count = min(count, total)
+    return ((2 * k + 1) * total // (2 * count) for k in range(count))
