@@ -33,9 +33,10 @@ format: $(READY)  ## Put the code into its one form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## Measure the farm beside a bare diffusers loop, and its queue beside others
+bench: $(READY)  ## Measure the farm beside a bare diffusers loop, its queue beside others, and its files beside Pillow's
 	$(BIN)/farm bench overhead
 	$(BIN)/farm bench queue
+	$(BIN)/farm bench encode
 
 chaos: $(READY)  ## Kill, stop and cut everything while it paints, 20 times, and check what is left
 	$(BIN)/python -m tests.chaos --runs 20

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from farm.bench.encode import measure as measure_encode
 from farm.bench.figures import Json
 from farm.bench.overhead import measure as measure_overhead
 from farm.bench.queue import measure as measure_queue
@@ -44,6 +45,15 @@ def queue(
 ) -> None:
     """The queue on both engines, and how busy it keeps its workers, against queues of others and Ray Data. Takes half an hour."""
     _show(measure_queue(rounds=rounds, renders=renders // STEP * STEP, batches=batches // 20 * 20, work=work), as_json)
+
+
+@app.command("encode")
+def encode(
+    rounds: Annotated[int, typer.Option(help="How many times each encoder has each picture, in turn.", min=1)] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Pictures to files: the farm's formats and other encoders, against Pillow's default PNG. Takes about a minute."""
+    _show(measure_encode(rounds=rounds), as_json)
 
 
 def _show(result: Json, as_json: bool) -> None:
