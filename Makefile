@@ -33,9 +33,10 @@ format: $(READY)  ## Put the code into its one form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## Measure the farm beside a bare diffusers loop, its queue beside others, its outputs beside boto3
+bench: $(READY)  ## Measure the farm beside a diffusers loop, its queue and outputs beside others, its files beside Pillow's
 	$(BIN)/farm bench overhead
 	$(BIN)/farm bench queue
+	$(BIN)/farm bench encode
 	$(BIN)/farm bench outputs
 
 chaos: $(READY)  ## Kill, stop and cut everything while it paints, 20 times, and check what is left

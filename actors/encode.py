@@ -60,7 +60,7 @@ def write(pixels: Pixels, record: Json, parameters: str, encoding: Encoding) -> 
         case Format.JPEG:
             return _saved(pixels, "JPEG", quality=encoding.quality, subsampling=0, exif=exif(parameters), extra=jpeg_segments(xmp(record)))
         case Format.WEBP if encoding.quality is None:
-            options = {"lossless": True, "method": _WEBP_LOSSLESS_METHOD}
+            options = {"lossless": True, "method": _WEBP_LOSSLESS_METHOD, "quality": 0}  # of a lossless WebP, how long it searches
         case Format.WEBP:
             options = {"quality": encoding.quality, "method": _WEBP_LOSSY_METHOD}
     return _saved(pixels, "WEBP", **options, exif=exif(parameters), xmp=xmp(record))

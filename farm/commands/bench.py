@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from farm.bench.encode import measure as measure_encode
 from farm.bench.figures import Json
 from farm.bench.outputs import measure as measure_outputs
 from farm.bench.overhead import measure as measure_overhead
@@ -57,6 +58,15 @@ def outputs(
 ) -> None:
     """The stores for pictures against a bare boto3 loop, on an S3 server of their own."""
     _show(measure_outputs(rounds=rounds, pictures=pictures, threads=threads, work=work), as_json)
+
+
+@app.command("encode")
+def encode(
+    rounds: Annotated[int, typer.Option(help="How many times each encoder has each picture, in turn.", min=1)] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Pictures to files: the farm's formats and other encoders, against Pillow's default PNG. Takes about a minute."""
+    _show(measure_encode(rounds=rounds), as_json)
 
 
 def _show(result: Json, as_json: bool) -> None:
