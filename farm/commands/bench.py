@@ -50,7 +50,7 @@ def queue(
 
 @app.command("outputs")
 def outputs(
-    rounds: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 5,
+    rounds: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 20,
     pictures: Annotated[int, typer.Option(help="Pictures that each side writes, in all rounds together.", min=100)] = 10_000,
     threads: Annotated[int, typer.Option(help="Threads that write them.", min=1, max=64)] = 8,
     work: Work = None,
