@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from actors.engine import WeightsChanged
+from actors.errors import WeightsChanged
 from actors.jobs import Canary, FailureKind, preview_key
 from actors.painter import Painter
 from storage.states import Reason

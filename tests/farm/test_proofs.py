@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from actors.encode import png
+from actors.encode import write
+from actors.encoding import Encoding
 from actors.models import SEEDLING
 from farm.app import open_app, serve
 from farm.cli import app
@@ -52,7 +53,7 @@ def test_verify_finds_what_was_damaged_what_is_missing_and_what_nobody_knows(far
 
     outputs = settings.home / "outputs"
     damaged, cut, lost, *_ = (line["key"] for line in farm.manifest("spring"))
-    (outputs / damaged).write_bytes(png(np.zeros((128, 128, 3), np.uint8) + np.uint8(9), {}, ""))
+    (outputs / damaged).write_bytes(write(np.zeros((128, 128, 3), np.uint8) + np.uint8(9), {}, "", Encoding()))
     (outputs / cut).write_bytes((outputs / cut).read_bytes()[:60])
     (outputs / lost).unlink()
     stranger = f"{lost.removesuffix('.png')}-copy.png"

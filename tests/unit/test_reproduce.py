@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from actors.encode import pixels_digest, png
+from actors.encode import pixels_digest, write
+from actors.encoding import Encoding
 from actors.recipe import Adapter, Group, Recipe
 from actors.schedulers import SCHEDULERS
 from farm.campaign import parse_campaign
@@ -54,7 +55,7 @@ def record(recipe=RECIPE, pixels=GREY, **changes):
 
 def picture(pixels=GREY, **changes):
     """A picture as it was painted; changes of the record, `pixels_now` of what can be seen."""
-    return read_picture(png(changes.pop("pixels_now", pixels), record(pixels=pixels, **changes), ""))
+    return read_picture(write(changes.pop("pixels_now", pixels), record(pixels=pixels, **changes), "", Encoding()))
 
 
 def shifted(levels, count=GREY.size):
@@ -142,7 +143,7 @@ def test_a_file_without_its_metadata_says_what_is_missing():
         read_picture(file.getvalue())
 
 
-@pytest.mark.parametrize("data", [b"", b"no picture", png(GREY, record(), "")[:-40]])
+@pytest.mark.parametrize("data", [b"", b"no picture", write(GREY, record(), "", Encoding())[:-40]])
 def test_what_is_no_whole_picture_is_refused(data):
     with pytest.raises(RequestError, match="no picture"):
         read_picture(data)
@@ -220,7 +221,9 @@ def test_a_picture_of_another_size_is_different():
 )
 def test_the_reason_is_named(was, recorded, words):
     without = was.pop("pixels", "kept") is None
-    given = read_picture(png(was.pop("pixels_now", GREY), {k: v for k, v in record(**was).items() if not (without and k == "pixels")}, ""))
+    given = read_picture(
+        write(was.pop("pixels_now", GREY), {k: v for k, v in record(**was).items() if not (without and k == "pixels")}, "", Encoding())
+    )
     reasons = compare(given, picture(), recorded=recorded).reasons
     assert any(re.search(words, reason) for reason in reasons), reasons
 

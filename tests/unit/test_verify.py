@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.encode import pixels_digest, png
+from actors.encode import pixels_digest, write
+from actors.encoding import Encoding
 from farm.verify import file_problem, repaint_problem, sampled
 
 GREY = np.full((8, 8, 3), 100, np.uint8)
-FILE = png(GREY, {"a": 1}, "")
+FILE = write(GREY, {"a": 1}, "", Encoding())
 
 
 @given(st.integers(0, 10_000), st.integers(1, 300))
@@ -28,8 +29,8 @@ def test_a_sample_is_spread_evenly_and_never_names_a_place_twice(total, count):
     ("data", "with_bytes", "without"),
     [
         (FILE, None, None),
-        (png(GREY, {"a": 2}, ""), "its pixels are the same, its bytes are not", None),
-        (png(GREY + np.uint8(1), {"a": 1}, ""), "changed since it was painted", "changed since it was painted"),
+        (write(GREY, {"a": 2}, "", Encoding()), "its pixels are the same, its bytes are not", None),
+        (write(GREY + np.uint8(1), {"a": 1}, "", Encoding()), "changed since it was painted", "changed since it was painted"),
         (FILE[:-50], "no picture any more", "no picture any more"),
         (b"", "no picture any more", "no picture any more"),
     ],
