@@ -27,7 +27,7 @@ def repaint_problem(was: Json, now: Json | None) -> str | None:
     if now is None or now["pixels"] is None:
         return f"it could not be painted again: {now['detail'] if now else 'nothing came of it.'}"
     if was["digest"] != now["digest"]:
-        return "its recipe is another one now: this version of the farm expands the campaign otherwise."
+        return "its recipe is another one now: a file that it is made from has changed, or this version reads the campaign otherwise."
     if was["pixels"] == now["pixels"]:
         return None
     there, here = was["numerics_class"], now["numerics_class"]
