@@ -20,9 +20,12 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     FlexibleChecksumError,
+    IncompleteReadError,
     NoCredentialsError,
     ParamValidationError,
     PartialCredentialsError,
+    ReadTimeoutError,
+    ResponseStreamingError,
 )
 
 from storage.errors import NotFound, OutputsAway, OutputsError, OutputsForbidden
@@ -73,6 +76,7 @@ class S3Outputs:
         self._prefix = prefix.strip("/")
         self._below = f"{self._prefix}/" if self._prefix else ""
         self.address = f"{SCHEME}{self._bucket}/{self._prefix}".rstrip("/")
+        self._attempts = attempts
         # One client for all threads of a process. Checksums are sent and looked at wherever the server knows them.
         config = Config(
             max_pool_connections=_CONNECTIONS,
@@ -116,16 +120,25 @@ class S3Outputs:
     def open(self, key: str) -> IO[bytes]:
         name = self._name(key)
         with self._telling("GetObject", name):
-            # Read whole here: a connection that breaks in the middle is this call's failure, and is tried again.
-            return BytesIO(self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read())
+            return BytesIO(self._get(name))
 
     def read(self, key: str, limit: int) -> bytes:
         name = self._name(key)
         with self._telling("GetObject", name):
-            answer = self._client.get_object(Bucket=self._bucket, Key=name)
-            with closing(answer["Body"]) as body:
+            return self._get(name, limit)
+
+    def _get(self, name: str, limit: int | None = None, *, broken: int = 0) -> bytes:
+        """A whole object. boto3 asks again for an answer that does not begin; this, for one that breaks off in the middle."""
+        answer = self._client.get_object(Bucket=self._bucket, Key=name)
+        with closing(answer["Body"]) as body:
+            if limit is not None:
                 refuse_larger(answer["ContentLength"], limit)
+            try:
                 return bytes(body.read())
+            except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                if broken + 1 >= self._attempts:
+                    raise
+        return self._get(name, limit, broken=broken + 1)
 
     def delete(self, key: str) -> None:
         name = self._name(key)

@@ -14,7 +14,7 @@ import yaml
 from sqlalchemy import select
 
 from storage.campaigns import Campaigns
-from storage.database import open_database
+from storage.database import closing_engine
 from storage.tables import attempts
 from storage.watching import Watching
 
@@ -71,20 +71,22 @@ class Farm:
         return str(path)
 
     def row(self, name: str = "c", project: str = "default"):
-        return Campaigns(open_database(self._database)).get(project, name)
+        with closing_engine(self._database) as engine:
+            return Campaigns(engine).get(project, name)
 
     def outcomes(self, name: str = "c", project: str = "default"):
-        return [outcome for outcome, _, _ in Campaigns(open_database(self._database)).outcomes(self.row(name, project).id)]
+        with closing_engine(self._database) as engine:
+            return [outcome for outcome, _, _ in Campaigns(engine).outcomes(self.row(name, project).id)]
 
     def facts(self, name: str = "c", project: str = "default") -> list[dict]:
         """What workers measured over each chunk of a campaign."""
-        engine = open_database(f"sqlite:///{self.home / 'farm.db'}")
         query = select(attempts.c.facts).where(attempts.c.campaign_id == self.row(name, project).id)
-        with engine.connect() as connection:
+        with closing_engine(self._database) as engine, engine.connect() as connection:
             return [json.loads(text) for text in connection.execute(query).scalars()]
 
     def workers(self):
-        return Watching(open_database(self._database)).workers(fresh_s=None)
+        with closing_engine(self._database) as engine:
+            return Watching(engine).workers(fresh_s=None)
 
     def manifest(self, name: str = "c", project: str = "default") -> list[dict]:
         path = Path(self._environment.get("FARM_OUTPUTS", self.home / "outputs")) / project / name / "manifest.jsonl"

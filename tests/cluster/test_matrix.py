@@ -60,17 +60,18 @@ def pixels():
 def test_the_pixels_are_the_same_in_every_cell(cell, tmp_path, request, pixels):
     farm = Farm(tmp_path / "home", {"FARM_WORKERS": str(cell.workers), "FARM_CHUNK": "4", **_places(cell, request)})
     try:
-        process = farm.start("run", farm.file(seeds={"count": 2}))
+        process = farm.start("run", farm.file())
         if cell.killed:
-            farm.wait_until(lambda: farm.row().done >= 4 and farm.processes(cell.killed), process)
-            os.kill(farm.processes(cell.killed)[0], signal.SIGKILL)
+            victims = []
+            farm.wait_until(lambda: farm.row().done >= 4 and victims.extend(farm.processes(cell.killed)) or victims, process)
+            os.kill(victims[0], signal.SIGKILL)
         out, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, (out, err, farm.log())
-        assert farm.json("verify", "c") == {"campaign": "c", "files": 24, "painted_again": 0, "wrong": 0}
+        assert farm.json("verify", "c") == {"campaign": "c", "files": 48, "painted_again": 0, "wrong": 0}
         painted = {outcome.digest: outcome.pixels for outcome in farm.outcomes()}
     finally:
         farm.end()
-    assert len(painted) == 24
+    assert len(painted) == 48
     pixels.update(painted if not pixels else {})
     assert painted == pixels
 
