@@ -63,7 +63,7 @@ def test_the_pixels_are_the_same_in_every_cell(cell, tmp_path, request, pixels):
         process = farm.start("run", farm.file())
         if cell.killed:
             victims = []
-            farm.wait_until(lambda: farm.row().done >= 4 and victims.extend(farm.processes(cell.killed)) or victims, process)
+            farm.wait_until(lambda: (farm.row().done >= 4 and victims.extend(farm.processes(cell.killed))) or victims, process)
             os.kill(victims[0], signal.SIGKILL)
         out, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, (out, err, farm.log())

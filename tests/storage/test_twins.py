@@ -47,7 +47,7 @@ def test_a_render_of_the_same_recipe_is_found_in_another_campaign(twins, campaig
     other = campaigns.add(new_campaign("other"), new_chunks())
     assert found(twins, other, numbers=[1, 4, 99]) == {"spring/1", "spring/4"}
     (twin,) = twins.find(twins.siblings(other, with_retired=True), {digest(2)}, "c").values()
-    assert twin == done[2]
+    assert replace(twin, finished_at=None) == done[2]
 
 
 @pytest.mark.parametrize(
