@@ -78,7 +78,7 @@ def inspect_model(name: str, folder: Path) -> Model:
         name=name,
         folder=str(folder),
         digest=weights_digest(folder),
-        pipeline=pipeline,
+        pipeline=family.pipeline,
         batch=_BATCH.get(name, DEFAULT_BATCH),
         size=_native_size(name, folder, family, denoiser),
         scheduler_config=_scheduler_config(name, folder),

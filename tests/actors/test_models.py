@@ -158,7 +158,6 @@ def test_other_text_to_image_pipelines_are_known_from_their_source():
     assert [family.has_negative for family in pipelines.values()] == [True, True, False]
     assert all(family.max_batch == 1 and not is_known(family) for family in pipelines.values())
     for name in (
-        "StableDiffusionImg2ImgPipeline",
         "WanPipeline",
         "AudioLDM2Pipeline",
         "FluxControlPipeline",

@@ -47,7 +47,7 @@ def test_a_twin_whose_file_is_gone_or_another_by_now_is_painted(outputs, painted
     outputs.put(painted[1].key, read(outputs, painted[2].key))
     outputs.put(painted[3].key, b"half a file")
     engine = FakeEngine()
-    result = Painter("x", engine, outputs).paint(with_twins(painted))
+    result = Painter("x", engine, outputs).paint(with_twins(painted, previews_every=2))
     assert engine.shapes == [3]
     assert {o.number: o.reason for o in result.outcomes} == {0: "painted", 1: "painted", 2: "copied", 3: "painted"}
     assert {o.number: o.pixels for o in result.outcomes} == {o.number: o.pixels for o in painted}
