@@ -192,7 +192,7 @@ def test_the_table_says_what_the_manifest_says(farm, painted, destination, tmp_p
     assert table["seed"].dtype == table["bytes"].dtype == "int64"
     assert table["seconds"].dtype == "float64"
     for row, line in zip(table.to_dict("records"), painted, strict=True):
-        for name in ("coordinates", "settings"):
+        for name in ("coordinates", "settings", "adapters"):
             assert json.loads(row.pop(name)) == line[name]
         assert list(row.pop("previews")) == line["previews"]
         assert {name: None if pandas.isna(value) else value for name, value in row.items()} == {name: line[name] for name in row}

@@ -142,9 +142,8 @@ names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,79}", fullmatch=True)
 
 
 def key_of(coordinates, project="p", name="c", seed=1):
-    return picture_key(
-        SimpleNamespace(project=project, name=name), Render(number=0, shot=Shot(coordinates=coordinates, prompt="", negative=""), seed=seed)
-    )
+    shot = Shot(coordinates=coordinates, told=coordinates, prompt="", negative="")
+    return picture_key(SimpleNamespace(project=project, name=name), Render(number=0, shot=shot, seed=seed), "png")
 
 
 @given(
