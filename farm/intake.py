@@ -62,7 +62,7 @@ class Intake:
             data = self._read(address)
             if hashlib.sha256(data).hexdigest() != digest:
                 raise RequestError(f"The reference {address} was changed while the campaign was submitted: submit it again.")
-            self._outputs.create(reference_key(project, digest), data)
+            self._outputs.put(reference_key(project, digest), data)
 
         with ThreadPoolExecutor(_READERS) as pool:
             list(pool.map(copy, sources.references.keys(), sources.references.values()))
