@@ -20,8 +20,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## Paint the demo campaign and show where its contact sheet is
 	$(BIN)/farm demo --home .demo
 
-test: $(READY)  ## Run every test
-	$(BIN)/python -m pytest
+test: $(READY)  ## Run every test: those that start no cluster side by side, then those that do
+	$(BIN)/python -m pytest -m "not cluster" -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -m "cluster and not matrix"
 
 lint: $(READY)  ## Check style, types and which floor imports which
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from actors.encode import file_pixels_digest
 from farm.expansion import Expansion
 from farm.specs import expansion_of
 from storage.settling import STALE
-from storage.states import ChunkState, RenderState
+from storage.states import ChunkState, Reason, RenderState
 from storage.tables import attempts, campaigns, chunks, renders, sessions
 from tests.chaos.cluster import Painted
 
@@ -34,6 +34,7 @@ class Audit:
     failed: int = 0
     painted: int = 0
     repainted: int = 0
+    copied: int = 0
     unsaid: int = 0
     stale: int = 0
     sessions: int = 0
@@ -109,10 +110,16 @@ def _numbers_of(piece: Row[Any], expansion: Expansion) -> Iterator[int]:
 
 
 def _check_work(found: Audit, rows: Sequence[Row[Any]], painted: Painted, may_repaint: int) -> None:
-    """No picture was painted again but for a lost actor, which may also have been lost before it could say what it had painted."""
+    """No picture was painted again but for a lost actor, which may also have been lost before it could say what it had painted.
+
+    What was copied from another campaign was painted there.
+    """
     again = painted - Painted(painted.keys())
-    unsaid = [(row.campaign_id, row.number) for row in rows if row.key and (row.campaign_id, row.number) not in painted]
-    found.painted, found.repainted, found.unsaid = painted.total(), again.total(), len(unsaid)
+    made = {row.digest for row in rows if (row.campaign_id, row.number) in painted}
+    copies = [row for row in rows if row.reason == Reason.COPIED]
+    said = painted.keys() | {(row.campaign_id, row.number) for row in copies if row.digest in made}
+    unsaid = [(row.campaign_id, row.number) for row in rows if row.key and (row.campaign_id, row.number) not in said]
+    found.painted, found.repainted, found.copied, found.unsaid = painted.total(), again.total(), len(copies), len(unsaid)
     if found.repainted > may_repaint:
         found.check(list(again.elements()), f"pictures were painted again, where {may_repaint} may be")
     if found.unsaid > may_repaint:

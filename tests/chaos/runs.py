@@ -29,7 +29,8 @@ class Report:
     def __str__(self) -> str:
         a, s = self.audit, self.story
         return (
-            f"{s.seconds:.0f} s, {len(s.struck)} faults, {a.renders} renders: {a.lost} lost, {a.twice} twice, {a.failed} failed, "
+            f"{s.seconds:.0f} s, {len(s.struck)} faults, {a.renders} renders: "
+            f"{a.lost} lost, {a.twice} twice, {a.failed} failed, {a.copied} copied, "
             f"{a.repainted} painted again and {a.unsaid} unsaid by {s.actors_lost} lost actors, {a.sessions} sessions, {a.stale} stale, "
             f"{a.parts} parts, {s.orphans} orphans, {len(self.problems)} problems"
         )

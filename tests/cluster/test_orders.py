@@ -39,8 +39,8 @@ class Standing(Farm):
 
 
 @pytest.fixture
-def farm(tmp_path, database_url):
-    farm = Standing(tmp_path / "home", database_url)
+def farm(tmp_path, postgres, postgres_template):
+    farm = Standing(tmp_path / "home", postgres.new_database(postgres_template))
     yield farm
     farm.end()
 
