@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from dataclasses import replace
 
 import ray
 
@@ -16,17 +17,31 @@ class RenderActor:
     """One worker. Wrapped by `render_actor`; its methods are called from afar."""
 
     def __init__(
-        self, name: str, *, outputs: str, s3_style: str, device: str | None, threads: int, orphan_s: float, rest_s: float | None
+        self,
+        name: str,
+        *,
+        outputs: str,
+        s3_style: str,
+        device: str | None,
+        threads: int,
+        orphan_s: float,
+        rest_s: float | None,
+        notices: str | None = None,
     ) -> None:
-        """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no device is held for nobody."""
+        """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no device is held for nobody. `notices`
+        names the cloud whose notices it is to look out for.
+        """
         # Imported here: the dispatcher imports this file too, and torch and diffusers would cost it 12 seconds and 300 MB.
         from actors.engine import Engine  # noqa: PLC0415
+        from actors.notices import Watch, open_notice  # noqa: PLC0415
         from actors.painter import Painter  # noqa: PLC0415
         from actors.resting import RestingEngine  # noqa: PLC0415
 
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
         engine = Engine(device=device, threads=threads) if rest_s is None else RestingEngine(rest_s)
         self._painter: Painter = Painter(name, engine, open_outputs(outputs, s3_style=s3_style))
+        self._watch = Watch(open_notice(notices)) if notices else None
+        self._node_id = ray.get_runtime_context().get_node_id()
         self._heard = threading.Event()
         threading.Thread(target=self._end_when_forgotten, args=(orphan_s,), daemon=True).start()
 
@@ -37,15 +52,16 @@ class RenderActor:
     @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
     def health(self) -> Health:
         self._heard.set()
-        return self._painter.health()
+        leaves_in_s = self._watch.left_s() if self._watch else None
+        return replace(self._painter.health(), node_id=self._node_id, leaves_in_s=leaves_in_s)
 
     @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
     def acknowledge(self, chunk_id: int, lease: int) -> None:
         self._painter.acknowledge(chunk_id, lease)
 
     @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
-    def stop(self, chunk_id: int, lease: int) -> None:
-        self._painter.stop(chunk_id, lease)
+    def stop(self, chunk_id: int, lease: int, at_step: bool) -> None:
+        self._painter.stop(chunk_id, lease, at_step=at_step)
 
     def _end_when_forgotten(self, orphan_s: float) -> None:
         while self._heard.wait(orphan_s):

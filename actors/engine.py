@@ -90,9 +90,10 @@ class Engine:
         *,
         references: Mapping[str, Pixels] = NO_REFERENCES,
         adapter_paths: Sequence[str] = (),
-        on_step: Callable[[], None] = lambda: None,
+        on_step: Callable[[int], None] = lambda _left: None,
     ) -> Painted:
-        """Paint up to a batch of recipes of one group; a short batch is padded to its shape. `on_step` is called after each step.
+        """Paint up to a batch of recipes of one group; a short batch is padded to its shape. `on_step` is called after each step
+        with how many are left, and what it raises ends the batch.
 
         `references` are, by digest, the pictures that recipes begin from, of the group's size; `adapter_paths` the files of its
         adapters, in the same order. Raises BadRequest where the model, a prompt or an adapter cannot be used, Unstable where its
@@ -110,7 +111,7 @@ class Engine:
         paint_s = time.perf_counter() - loaded
         return Painted(pixels=pixels, previews=previews, load_s=loaded - started, paint_s=paint_s, canary=canary)
 
-    def _prove(self, warm: Warm, group: Group, on_step: Callable[[], None]) -> Canary:
+    def _prove(self, warm: Warm, group: Group, on_step: Callable[[int], None]) -> Canary:
         """Paint canaries, once for each pipeline and each kind of batch that it is asked for."""
         subject = subject_of(group)
         if subject not in warm.canaries:
@@ -123,11 +124,11 @@ class Engine:
         recipes: Sequence[Recipe],
         references: Mapping[str, Pixels],
         previews_every: int | None,
-        on_step: Callable[[], None],
+        on_step: Callable[[int], None],
     ) -> tuple[list[Pixels | None], dict[int, list[Pixels]]]:
         group = recipes[0].group
         padded = [*recipes, *[recipes[-1]] * (group.batch - len(recipes))]
-        on_step()
+        on_step(0)
         images, seen = self._denoise(warm, padded, references, previews_every, on_step)
         if images.shape != (group.batch, 3, group.height, group.width):
             raise BadRequest(f"The model makes pictures of the shape {tuple(images.shape)}, not of {group.width}x{group.height}.")
@@ -149,7 +150,7 @@ class Engine:
         recipes: Sequence[Recipe],
         references: Mapping[str, Pixels],
         previews_every: int | None,
-        on_step: Callable[[], None],
+        on_step: Callable[[int], None],
     ) -> tuple[Tensor, dict[int, Tensor]]:
         hand, group = warm.hand, recipes[0].group
         hand.check(recipes, references)

@@ -1,14 +1,17 @@
 """All workers, as the dispatcher handles them: found, started, fed, heard from and given up. Ray is called from here alone."""
 
+import logging
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import ray
+from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled: the only client of a head that needs no driver
+from ray.core.generated import autoscaler_pb2
 from ray.exceptions import ActorDiedError, RayActorError, RayError
 
 from actors.actor import render_actor
@@ -16,8 +19,12 @@ from actors.fleet_settings import FleetSettings
 from actors.jobs import ChunkJob, ChunkResult, Failure, FailureKind, Health
 from storage.rows import WorkerRow
 
-_UNANSWERED_S = 30.0
 _IDLE_ANSWERS = 2  # one alone may fall between two chunks
+_GCS_PORT = 6379
+_GCS_TIMEOUT_S = 2
+_FAR_OFF_S = 7 * 86_400.0  # a drain that nobody's notice is behind: the worker may finish its chunk
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,9 @@ class Worker:
     handle: Any
     pending_health: Any
     asked_at: float
+    pool: str
+    since: float
+    """When it was asked for, or found."""
     health: Health | None = None
     jobs: dict[Any, Held] = field(default_factory=dict)
     """Chunks given to it, by the reference to their results, in the order in which it takes them."""
@@ -52,6 +62,8 @@ class Worker:
     sure: bool = False
     """Whether its health was asked for after that."""
     is_adopted: bool = False
+    idle_since: float | None = None
+    """When it was first seen without work, since it last had some."""
 
     @property
     def is_ready(self) -> bool:
@@ -96,6 +108,8 @@ class Fleet:
         self.size = settings.size
         self.failed_starts: list[str] = []
         """Why workers ended before they were ready; whoever reads it empties it."""
+        self._gcs: GcsClient | None = None
+        self._ends_at: dict[str, float] = {}
 
     def adopt(self, now: float) -> None:
         """Take over the actors that an earlier dispatcher left behind."""
@@ -105,29 +119,97 @@ class Fleet:
                 self._add(entry["name"], handle, now)
                 self.workers[entry["name"]].is_adopted = True
 
-    def start(self, now: float) -> str:
-        """Ask for one more worker; it is ready once it has answered for its health."""
-        name = f"worker-{uuid4().hex[:8]}"
+    def start(self, now: float, pool: str = "worker", labels: Mapping[str, str] | None = None) -> str:
+        """Ask for one more worker, on a node with these labels; it is ready once it has answered for its health.
+
+        Its actor waits until there is room: that is the demand which makes Ray's autoscaler start a node.
+        """
+        name = f"{pool}-{uuid4().hex[:8]}"  # whoever takes over knows its pool by that
         s = self._settings
-        options = {"num_gpus": s.gpus} if s.gpus else {"num_cpus": s.threads}
+        options: dict[str, Any] = {"num_gpus": s.gpus} if s.gpus else {"num_cpus": s.threads}
+        if labels:
+            options["label_selector"] = dict(labels)
         handle = render_actor.options(
             name=name, namespace=s.namespace, lifetime="detached", max_restarts=0, max_task_retries=0, **options
-        ).remote(name, outputs=s.outputs, s3_style=s.s3_style, device=s.device, threads=s.threads, orphan_s=s.orphan_s, rest_s=s.rest_s)
+        ).remote(
+            name, outputs=s.outputs, s3_style=s.s3_style, device=s.device, threads=s.threads, orphan_s=s.orphan_s, rest_s=s.rest_s,
+            notices=s.notices,
+        )  # fmt: skip
         self._add(name, handle, now)
         return name
+
+    def retire(self, worker: str) -> None:
+        """End a worker that has nothing, or that has not come."""
+        ray.kill(self.workers.pop(worker).handle)
 
     def submit(self, worker: str, job: ChunkJob) -> None:
         """Give a chunk to a worker, after what it has."""
         to = self.workers[worker]
+        to.idle_since = None
         to.jobs[to.handle.paint.remote(job)] = Held(job.chunk_id, job.campaign_id, job.lease)
 
     def inherit(self, worker: str, chunk_id: int, campaign_id: int, lease: int) -> None:
         """Expect from a worker the result of a chunk that an earlier dispatcher gave to it."""
         self.workers[worker].inherited[chunk_id, lease] = Held(chunk_id, campaign_id, lease)
 
-    def stop(self, worker: str, key: tuple[int, int]) -> None:
-        """Have a worker leave a chunk (id, lease) alone from its next batch on."""
-        self.workers[worker].handle.stop.remote(*key)
+    def stop(self, worker: str, key: tuple[int, int], *, at_step: bool = False) -> None:
+        """Have a worker leave a chunk (id, lease) alone from its next batch on, or from its next step."""
+        self.workers[worker].handle.stop.remote(*key, at_step)
+
+    # --- nodes that go ---
+
+    def leaving(self, now: float) -> dict[str, float | None]:
+        """The workers whose node is to go, with the seconds that are left; None where it waits for them.
+
+        As Ray has been told, by whom ever: its autoscaler, SIGTERM to a node, `drain`; or as the cloud has told the worker.
+        """
+        nodes = self._draining_nodes()
+        found: dict[str, float | None] = {}
+        for worker in self.workers.values():
+            health = worker.health
+            if health is None:
+                continue
+            if health.leaves_in_s is not None:
+                found[worker.name] = health.leaves_in_s - (now - worker.asked_at)
+            elif health.node_id in nodes:
+                # A later notice may take the deadline back: the first one stands.
+                left_s = nodes[health.node_id]
+                if left_s is not None and left_s < _FAR_OFF_S:
+                    self._ends_at.setdefault(health.node_id, now + left_s)
+                ends_at = self._ends_at.get(health.node_id)
+                found[worker.name] = None if ends_at is None else ends_at - now
+        return found
+
+    def drain(self, node_id: str) -> None:
+        """Have Ray put nothing more on a node, and end it once the last worker there has gone."""
+        reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+        deadline_ms = int((time.time() + 10 * _FAR_OFF_S) * 1000)
+        try:
+            accepted, why = self._gcs_client().drain_node(node_id, reason, "drained by an operator", deadline_ms)
+        except Exception as exc:  # noqa: BLE001  # it raises what gRPC does; the node may have gone by itself
+            accepted, why = False, str(exc)
+        if not accepted:
+            log.warning("Ray does not drain node %s: %s action=drain", node_id, why)
+
+    @property
+    def is_local(self) -> bool:
+        return self._settings.address == "local"
+
+    def _draining_nodes(self) -> dict[str, float | None]:
+        try:
+            deadlines = self._gcs_client().get_draining_nodes(timeout=_GCS_TIMEOUT_S)
+        except Exception as exc:  # noqa: BLE001  # it raises what gRPC does; the head may be away for a moment
+            log.warning("Ray does not say which nodes are to go: %s action=drain", exc)
+            return {}
+        return {node_id: None if not ms else ms / 1000 - time.time() for node_id, ms in deadlines.items()}
+
+    def _gcs_client(self) -> GcsClient:
+        if self._gcs is None:
+            address = self._settings.gcs
+            if address is None and self._settings.address.startswith("ray://"):
+                address = f"{self._settings.address.removeprefix('ray://').rpartition(':')[0]}:{_GCS_PORT}"
+            self._gcs = GcsClient(address=address or ray.get_runtime_context().gcs_address)
+        return self._gcs
 
     def collect(self, timeout_s: float) -> list[ChunkResult]:
         """What has come back, waiting up to `timeout_s` for the first. A lost worker's jobs come back as failures."""
@@ -145,14 +227,15 @@ class Fleet:
         return results
 
     def ask_health(self, now: float) -> list[ChunkResult]:
-        """Ask each worker that has answered the last time again; give up those that have not for half a minute."""
+        """Ask each worker that has answered the last time again; give up those that have not for too long."""
+        patience_s = self._settings.unanswered_s
         lost: list[ChunkResult] = []
         for worker in list(self.workers.values()):
             if worker.pending_health is None:
                 worker.pending_health, worker.asked_at = worker.handle.health.remote(), now
                 worker.sure = worker.has_returned
-            elif (worker.is_ready or worker.is_adopted) and now - worker.asked_at > _UNANSWERED_S:
-                lost += self._lose(worker, FailureKind.WORKER_LOST, f"it did not answer for {_UNANSWERED_S:.0f} seconds")
+            elif (worker.is_ready or worker.is_adopted) and now - worker.asked_at > patience_s:
+                lost += self._lose(worker, FailureKind.WORKER_LOST, f"it did not answer for {patience_s:.0f} seconds")
         return lost
 
     def acknowledge(self, results: Iterable[ChunkResult]) -> None:
@@ -175,7 +258,7 @@ class Fleet:
         self.workers.clear()
 
     def _add(self, name: str, handle: Any, now: float) -> None:
-        self.workers[name] = Worker(name, handle, handle.health.remote(), now)
+        self.workers[name] = Worker(name, handle, handle.health.remote(), now, pool=name.rpartition("-")[0], since=now)
 
     def _receive(self, worker: Worker, ref: Any) -> list[ChunkResult]:
         if worker.name not in self.workers:
@@ -199,7 +282,7 @@ class Fleet:
     def _hear(self, worker: Worker, health: Health) -> list[ChunkResult]:
         """Take a worker's word for its health, and from its mailbox what was inherited."""
         worker.pending_health, worker.health = None, health
-        if health.quiet_s > self._settings.stuck_s:
+        if health.quiet_s > min(self._settings.stuck_s, health.hung_after_s or self._settings.stuck_s):
             return self._lose(worker, FailureKind.STUCK, f"it made no step for {health.quiet_s:.0f} seconds")
         results = [result for result in health.mailbox if worker.inherited.pop(result.key, None)]
         worker.idle_answers = 0 if health.painting or results or worker.jobs else worker.idle_answers + 1
@@ -233,8 +316,8 @@ def _failed(worker: Worker, held: Held, kind: FailureKind, detail: str) -> Chunk
 def _row(worker: Worker) -> WorkerRow:
     health = worker.health
     if health is None:
-        return WorkerRow(name=worker.name, state="starting", node=None, device=None, numerics_class=None, warm=None)
-    state = "painting" if worker.held else "idle"
+        return WorkerRow(name=worker.name, state="starting", pool=worker.pool, node=None, device=None, numerics_class=None, warm=None)
     return WorkerRow(
-        name=worker.name, state=state, node=health.node, device=health.device, numerics_class=health.numerics_class, warm=health.warm
-    )
+        name=worker.name, state="painting" if worker.held else "idle", pool=worker.pool, node=health.node, node_id=health.node_id,
+        device=health.device, numerics_class=health.numerics_class, warm=health.warm,
+    )  # fmt: skip

@@ -144,12 +144,18 @@ class Health:
 
     name: str
     node: str
+    node_id: str = ""
+    """Ray's own name for it."""
     device: str
     numerics_class: str
     warm: str | None
     painting: bool = False
     quiet_s: float = 0.0
     """Seconds since it last loaded something or made a step, while it paints."""
+    hung_after_s: float | None = None
+    """How long it may be quiet before it is taken for hung; None where no step is under way that shows how long one takes."""
+    leaves_in_s: float | None = None
+    """Seconds until the machine is taken away, where its provider has said so."""
     mailbox: tuple[ChunkResult, ...] = ()
     """Results that no dispatcher has acknowledged."""
 

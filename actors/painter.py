@@ -31,6 +31,8 @@ _WRITERS = 2
 _STOPS_KEPT = 1000
 _FRAMES_KEPT = 6
 _DETAIL_KEPT = 4000
+# A step that takes so much longer than the longest before it in its batch hangs; nothing on a device is ten seconds late by chance.
+_HUNG_STEPS, _HUNG_LEAST_S = 20, 10.0
 _WAITING_BATCHES = 4  # pictures held for the writers: enough to hide a slow write, little enough to fit in memory
 
 
@@ -51,9 +53,12 @@ class Painter:
         self._references = References(outputs)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="writer")
         self._mailbox: dict[tuple[int, int], ChunkResult] = {}
-        self._stopped: dict[tuple[int, int], None] = {}
+        self._stopped: dict[tuple[int, int], bool] = {}
+        """Chunks to be left alone: whether from the next step on, or from the next batch."""
         self._painting = False
         self._progress_at = 0.0
+        self._steps_left = 0
+        self._longest_step_s = 0.0
         self._lock = threading.Lock()
 
     def paint(self, job: ChunkJob) -> ChunkResult:
@@ -71,10 +76,10 @@ class Painter:
         with self._lock:
             self._mailbox.pop((chunk_id, lease), None)
 
-    def stop(self, chunk_id: int, lease: int) -> None:
-        """Leave a chunk alone from its next batch on, or before its first one."""
+    def stop(self, chunk_id: int, lease: int, *, at_step: bool = False) -> None:
+        """Leave a chunk alone from its next batch on, or before its first one; with `at_step`, let the batch under way go too."""
         with self._lock:
-            self._stopped[chunk_id, lease] = None
+            self._stopped[chunk_id, lease] = at_step or self._stopped.get((chunk_id, lease), False)
             while len(self._stopped) > _STOPS_KEPT:
                 del self._stopped[next(iter(self._stopped))]
 
@@ -90,11 +95,19 @@ class Painter:
             warm=newest[0] if newest else None,
             painting=painting,
             quiet_s=time.monotonic() - self._progress_at if painting else 0.0,
+            hung_after_s=self._hung_after_s(),
             mailbox=mailbox,
         )
 
-    def _step(self) -> None:
-        self._progress_at = time.monotonic()
+    def _step(self, left: int = 0) -> None:
+        """Note that it goes on, with so many steps to come in this batch; only the time of a step says how long the next may take."""
+        now = time.monotonic()
+        self._longest_step_s = max(self._longest_step_s, now - self._progress_at) if self._steps_left else 0.0
+        self._progress_at, self._steps_left = now, left
+
+    def _hung_after_s(self) -> float | None:
+        longest_s = self._longest_step_s
+        return max(_HUNG_LEAST_S, _HUNG_STEPS * longest_s) if self._steps_left and longest_s else None
 
 
 class _Chunk:
@@ -190,7 +203,7 @@ class _Chunk:
                     job.previews_every,
                     references=references,
                     adapter_paths=job.adapter_paths,
-                    on_step=self._painter._step,
+                    on_step=self._on_step,
                 )
             except PromptTooLong as exc:
                 too_long = [p for p in batch if exc.text in (p.prompt, p.negative)]
@@ -199,6 +212,11 @@ class _Chunk:
                 continue
             self._compare(painted.canary)
             self._take(batch, painted)
+
+    def _on_step(self, left: int) -> None:
+        self._painter._step(left)
+        if self._painter._stopped.get((self._job.chunk_id, self._job.lease)):
+            raise _Stopped
 
     def _compare(self, canary: Canary | None) -> None:
         """Before anything is written: a worker whose canaries are not those of its class would leave pictures that do not repeat."""

@@ -7,8 +7,10 @@ from typing import Any
 from torch import Tensor
 
 
-def watch_steps(scheduler: Any, on_step: Callable[[], None], see: Callable[[int, Tensor], None], *, every: int | None, last: int) -> None:
-    """Call `on_step` after each step, and show `see` the predicted x0 at every n-th step but the last."""
+def watch_steps(
+    scheduler: Any, on_step: Callable[[int], None], see: Callable[[int, Tensor], None], *, every: int | None, last: int
+) -> None:
+    """Call `on_step` after each step with how many are left, and show `see` the predicted x0 at every n-th step but the last."""
     step = scheduler.step
     done = 0
 
@@ -26,7 +28,7 @@ def watch_steps(scheduler: Any, on_step: Callable[[], None], see: Callable[[int,
             output = output if kwargs.get("return_dict", True) else output.to_tuple()
         else:
             output = step(model_output, timestep, sample, *args, **kwargs)
-        on_step()
+        on_step(max(0, last - done))
         return output
 
     scheduler.step = watched

@@ -31,10 +31,10 @@ class RestingEngine:
         *,
         references: Mapping[str, Pixels] = NO_REFERENCES,  # noqa: ARG002  # the engine's signature
         adapter_paths: Sequence[str] = (),  # noqa: ARG002
-        on_step: Callable[[], None] = lambda: None,
+        on_step: Callable[[int], None] = lambda _left: None,
     ) -> Painted:
         time.sleep(self._batch_s)
-        on_step()
+        on_step(0)
         pixels = [np.resize(np.frombuffer(hashlib.sha512(r.digest.encode()).digest(), np.uint8), (_SIDE, _SIDE, 3)) for r in recipes]
         return Painted(pixels=list(pixels), previews={}, load_s=0.0, paint_s=self._batch_s)
 

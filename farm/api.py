@@ -1,5 +1,6 @@
 """The HTTP API under /api/v1, and /metrics beside it: a thin skin over `farm.service`."""
 
+import secrets
 from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from farm.document import MAX_PROBLEMS, DocumentError
+from farm.fleet_service import FleetService
 from farm.metrics import Metrics
 from farm.service import Json, Service
 from storage.errors import DatabaseError, NotFound, OutputsError, RequestError, SeedbedError
@@ -61,6 +63,25 @@ class Priority(BaseModel):
     priority: Annotated[int, Field(ge=0, le=100)]
 
 
+class Scaling(BaseModel):
+    """How many workers there are at least and at most, and whether their number is to stay. What is null stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    floor: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    ceiling: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    frozen: bool | None = None
+
+
+class Drain(BaseModel):
+    """A worker, or a node by its id or its host's name, that is to go once it has nothing; `undo` takes that back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    target: Annotated[str, Field(min_length=1, max_length=255)]
+    undo: bool = False
+
+
 class Pruning(BaseModel):
     """Campaigns that have been over for so long are to be forgotten."""
 
@@ -69,11 +90,14 @@ class Pruning(BaseModel):
     older_than_s: Annotated[float, Field(ge=0, le=1e11)]
 
 
-def make_api(service: Service, metrics: Metrics, *, home: str) -> FastAPI:
-    """The application. `home` tells a client which farm it has reached."""
+def make_api(service: Service, fleet: FleetService, metrics: Metrics, *, home: str, token: str | None = None) -> FastAPI:
+    """The application. `home` tells a client which farm it has reached; with a `token`, everything but that asks for it."""
     api = FastAPI(title="Seedbed", version="1", docs_url="/api/docs", redoc_url=None, openapi_url="/api/openapi.json")
-    # A page on the web must not reach the farm through a name that it points at this machine.
-    api.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+    if token is None:
+        # A page on the web must not reach the farm through a name that it points at this machine.
+        api.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+    else:
+        api.add_middleware(_TokenOnly, token=token)
     api.add_middleware(_OwnPagesOnly)
     api.add_exception_handler(SeedbedError, _refuse)
     api.add_exception_handler(Exception, _apologize)
@@ -82,6 +106,7 @@ def make_api(service: Service, metrics: Metrics, *, home: str) -> FastAPI:
     api.include_router(_proof_routes(service), prefix="/api/v1")
     api.include_router(_control_routes(service), prefix="/api/v1")
     api.include_router(_farm_routes(service, home), prefix="/api/v1")
+    api.include_router(_fleet_routes(service, fleet), prefix="/api/v1")
 
     @api.get("/metrics")
     def exposition() -> Response:
@@ -194,11 +219,51 @@ def _farm_routes(service: Service, home: str) -> APIRouter:
     def prune(body: Pruning) -> Json:
         return {"pruned": service.prune(body.older_than_s)}
 
+    return routes
+
+
+def _fleet_routes(service: Service, fleet: FleetService) -> APIRouter:
+    routes = APIRouter(tags=["fleet"])
+
     @routes.get("/workers")
     def workers() -> list[Json]:
         return [asdict(worker) for worker in service.workers()]
 
+    @routes.get("/scaling")
+    def scaling() -> Json:
+        return fleet.scaling()
+
+    @routes.post("/scaling")
+    def scale(body: Scaling) -> Json:
+        return fleet.scale(floor=body.floor, ceiling=body.ceiling, is_frozen=body.frozen)
+
+    @routes.post("/drains")
+    def drain(body: Drain) -> Json:
+        return fleet.drain(body.target, undo=body.undo)
+
     return routes
+
+
+class _TokenOnly:
+    """Lets through who shows the token; that there is a farm, anybody may know. Written for ASGI itself, like the one below."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        allowed = scope["type"] != "http" or scope["path"] == _HEALTH or self._shows(Request(scope))
+        app: ASGIApp = self._app if allowed else _UNKNOWN
+        await app(scope, receive, send)
+
+    def _shows(self, request: Request) -> bool:
+        return secrets.compare_digest(request.headers.get("authorization", "").encode(), self._expected)
+
+
+_HEALTH = "/api/v1/health"
+_UNKNOWN = JSONResponse(
+    {"error": "This farm asks for a token: set FARM_TOKEN, or give the client one.", "problems": []}, 401, {"WWW-Authenticate": "Bearer"}
+)
 
 
 class _OwnPagesOnly:

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from farm.api import make_api
 from farm.client import Client
 from farm.config import Settings
+from farm.fleet_service import FleetService
 from farm.intake import Intake
 from farm.logs import log_to_file
 from farm.metrics import Metrics
@@ -27,9 +28,11 @@ from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.database import closing_engine, prepare
 from storage.errors import RequestError, SeedbedError, WorkError
+from storage.orders import Orders
 from storage.watching import Watching
 
 HOST = "127.0.0.1"
+LOOPBACK = (HOST, "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -55,15 +58,21 @@ def open_app(settings: Settings) -> Iterator[FastAPI]:
             intake=Intake(outputs, buckets=settings.reference_buckets, s3_style=settings.s3_style),
             chunk=settings.chunk,
         )
-        yield make_api(service, Metrics(watching), home=settings.home_digest)
+        fleet = FleetService(orders=Orders(engine), watching=watching)
+        yield make_api(service, fleet, Metrics(watching), home=settings.home_digest, token=settings.secret)
 
 
 @contextmanager
-def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
+def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterator[RunningFarm]:
     """A farm for as long as the block lasts: its API serves at once, its dispatcher is the caller's to start.
 
-    Raises RequestError where the home has a farm already.
+    Raises RequestError where the home has a farm already, or where anybody could give it orders.
     """
+    if host not in LOOPBACK and settings.token is None:
+        raise RequestError(
+            f"On {host} strangers could reach the farm, so it asks for a token there: set FARM_TOKEN to 16 or more random characters "
+            "(`openssl rand -hex 32`), or leave FARM_HOST as 127.0.0.1."
+        )
     _make_home(settings)
     lock = FileLock(settings.home / "farm.lock")
     try:
@@ -81,7 +90,7 @@ def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
         with (
             TemporaryDirectory(prefix="farm-ray-", ignore_cleanup_errors=True) as ray_folder,
             open_app(settings) as app,
-            serve(app, port) as url,
+            serve(app, port, host) as url,
             _published(settings, url),
         ):
             supervisor = Supervisor(settings, (sys.executable, "-m", "farm.dispatching", ray_folder))
@@ -94,25 +103,39 @@ def embedded_farm(settings: Settings, *, port: int) -> Iterator[RunningFarm]:
 
 
 @contextmanager
-def serve(app: FastAPI, port: int) -> Iterator[str]:
-    """Serve an application on loopback from a thread, and give its address; port 0 takes a free one."""
-    listener = socket.socket()
+def serve(app: FastAPI, port: int, host: str = HOST) -> Iterator[str]:
+    """Serve an application from a thread, and give its address on this machine; port 0 takes a free one."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError as exc:
         listener.close()
-        raise RequestError(f"Port {port} on {HOST} is taken ({exc.strerror}): choose another with --port or FARM_PORT.") from exc
+        raise RequestError(
+            f"Port {port} on {host} cannot be had ({exc.strerror or exc}): choose another with --port or FARM_PORT."
+        ) from exc
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     listener.listen(128)  # connections wait in the kernel until the server is up, so nobody has to
     thread.start()
     try:
-        yield f"http://{HOST}:{listener.getsockname()[1]}"
+        yield f"http://{_shown(host)}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(10)
         listener.close()
+
+
+def _shown(host: str) -> str:
+    """An address under which this machine reaches what it serves on a host."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104  # nothing is bound here
+        return HOST
+    return f"[{host}]" if ":" in host else host
+
+
+def client_of(settings: Settings, url: str, project: str | None = None) -> Client:
+    """A client with what the settings say it is to show."""
+    return Client(url, project=project or settings.project, token=settings.secret)
 
 
 @contextmanager
@@ -120,12 +143,12 @@ def open_client(settings: Settings) -> Iterator[Client]:
     """A client of the farm that serves this home; where none runs, of its API in this process, which reads the same state."""
     url = running_farm(settings)
     if url is not None:
-        with Client(url, project=settings.project) as client:
+        with client_of(settings, url) as client:
             yield client
         return
     if "url" in settings.model_fields_set:
         raise WorkError(f"No farm answers at {settings.url} (FARM_URL): start it with `farm up`, or unset FARM_URL.")
-    with open_app(settings) as app, serve(app, 0) as url, Client(url, project=settings.project) as client:
+    with open_app(settings) as app, serve(app, 0) as url, client_of(settings, url) as client:
         yield client
 
 
@@ -133,7 +156,7 @@ def running_farm(settings: Settings) -> str | None:
     """Where a farm answers: the one that FARM_URL names, else the one that serves this home."""
     named = "url" in settings.model_fields_set
     for url in [settings.url] if named else filter(None, [_published_url(settings), settings.url]):
-        with Client(url) as client:
+        with client_of(settings, url) as client:
             try:
                 if client.health().get("home") == settings.home_digest or named:
                     return url

@@ -5,8 +5,9 @@ import sys
 
 import typer
 
-from farm.commands import bench, campaigns, control, database, doctor, farms, proofs
+from farm.commands import bench, campaigns, control, database, doctor, farms, fleet, proofs
 from farm.commands.shared import say_error
+from farm.commands.simulate import simulate
 from storage.errors import DatabaseError, RequestError, SeedbedError
 
 FAILED, WRONG = 1, 2
@@ -36,7 +37,10 @@ app.command("sheet")(campaigns.sheet)
 app.command("export")(campaigns.export)
 app.command("reproduce")(proofs.reproduce)
 app.command("verify")(proofs.verify)
-app.command("workers")(campaigns.workers)
+app.command("workers")(fleet.workers)
+app.command("scale")(fleet.scale)
+app.command("drain")(fleet.drain)
+app.command("simulate")(simulate)
 app.command("doctor")(doctor.doctor)
 app.add_typer(database.app, name="db")
 app.add_typer(bench.app, name="bench")

@@ -28,11 +28,20 @@ class Client:
     cannot be reached.
     """
 
-    def __init__(self, url: str = "http://127.0.0.1:8600", *, project: str = "default", timeout_s: float = 600.0) -> None:
+    def __init__(
+        self, url: str = "http://127.0.0.1:8600", *, project: str = "default", token: str | None = None, timeout_s: float = 600.0
+    ) -> None:
+        """`token` is what the farm asks for, if it does."""
         self.url = url.rstrip("/")
         self.project = project
+        self._token = token
         # Never through a proxy of the environment: a farm is on this machine or on one's own network.
-        self._http = httpx.Client(base_url=self.url, timeout=httpx.Timeout(timeout_s, connect=5.0), trust_env=False)
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=httpx.Timeout(timeout_s, connect=5.0), trust_env=False)
+
+    def of(self, project: str) -> "Client":
+        """A client of the same farm for another project."""
+        return Client(self.url, project=project, token=self._token)
 
     def __enter__(self) -> Self:
         return self
@@ -146,6 +155,18 @@ class Client:
 
     def workers(self) -> list[Json]:
         return list(self._request("GET", "workers").json())
+
+    def scaling(self) -> Json:
+        """What is ordered of the fleet, and how many workers there are in each state."""
+        return self._json("GET", "scaling")
+
+    def scale(self, *, floor: int | None = None, ceiling: int | None = None, frozen: bool | None = None) -> Json:
+        """Order how many workers there are at least and at most, and whether their number is to stay; None changes nothing."""
+        return self._json("POST", "scaling", body={"floor": floor, "ceiling": ceiling, "frozen": frozen})
+
+    def drain(self, target: str, *, undo: bool = False) -> Json:
+        """Give a worker, or all of a node, nothing more and let it go; with `undo`, take that back."""
+        return self._json("POST", "drains", body={"target": target, "undo": undo})
 
     def _json(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json | None = None) -> Json:
         try:

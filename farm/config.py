@@ -1,6 +1,7 @@
 """Settings: read once from the environment (FARM_…), checked, and passed down in pieces. No other file reads settings from it."""
 
 import hashlib
+import math
 import os
 import platform
 import secrets
@@ -8,10 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from actors.fleet_settings import FleetSettings
+from farm.fleet_file import load_fleet
+from farm.scaling import Limits, Pool
 from storage.database import shown_address, sqlite_address
 from storage.errors import RequestError
 from storage.outputs import SCHEME, Outputs, open_outputs
@@ -37,11 +40,25 @@ class Settings(BaseSettings):
         (), description="Buckets that references may come from beside the outputs' own, as a JSON list."
     )
     url: str = Field("http://127.0.0.1:8600", description="The farm that commands speak to.")
-    port: int = Field(8600, description="The port that `farm up` serves on, on loopback.", ge=0, le=65535)
+    host: str = Field("127.0.0.1", description="The address that `farm up` serves on; any but loopback needs a token.")
+    port: int = Field(8600, description="The port that `farm up` serves on.", ge=0, le=65535)
+    token: SecretStr | None = Field(None, description="What whoever speaks to the farm must show; commands show it too.", min_length=16)
     ray: str = Field("local", description="The Ray cluster: `local` to start one, or the address of a running one.")
-    workers: int | None = Field(None, description="How many workers; as many as GPUs, or CPU cores, when not given.", ge=1, le=10_000)
+    workers: int | None = Field(
+        None, description="How many workers at most; as many as GPUs, or CPU cores, when not given.", ge=1, le=100_000
+    )
+    floor: int = Field(0, description="How many workers to keep even where nothing waits.", ge=0, le=100_000)
+    idle: float = Field(300.0, description="Seconds without work after which a worker goes.", ge=0)
+    fleet: Path | None = Field(None, description="The file with the pools that workers are asked from; one pool when not given.")
+    notices: str | None = Field(
+        None, description="The cloud whose notices workers look out for: `aws`.", pattern=r"^aws(=https?://[A-Za-z0-9.:\[\]-]+)?$"
+    )
+    gcs: str | None = Field(None, description="The address of Ray's head where FARM_RAY is another, as host:port.")
     threads: int = Field(1, description="CPU threads of each worker. It decides pixels on a CPU.", ge=1, le=256)
     device: str | None = Field(None, description="cpu or cuda; found when not given.")
+    gpu: float | None = Field(
+        None, description="The share of a GPU that each worker takes: 1 where there are any, when not given.", gt=0, le=8
+    )
     shares: dict[str, float] = Field(
         default_factory=dict, description="Weights of projects in sharing the fleet, as JSON; 1 for those not named."
     )
@@ -49,10 +66,10 @@ class Settings(BaseSettings):
     rest: float | None = Field(None, description="Seconds to rest for each batch instead of painting it, to measure the farm itself.", ge=0)
     chunk: int | None = Field(None, description="Renders in a chunk; about a minute of work when not given.", ge=1, le=100_000)
 
-    @field_validator("home")
+    @field_validator("home", "fleet")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("outputs")
     @classmethod
@@ -66,6 +83,11 @@ class Settings(BaseSettings):
             if not 0 < weight < 1e6:
                 raise ValueError(f"the weight of {name} must be a number above 0, not {weight}.")
         return value
+
+    @property
+    def secret(self) -> str | None:
+        """The token in the clear, for whoever has to show it or look at it."""
+        return None if self.token is None else self.token.get_secret_value()
 
     @property
     def database_address(self) -> str:
@@ -108,7 +130,15 @@ class Settings(BaseSettings):
             environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
         return environment
 
-    def fleet(self) -> FleetSettings:
+    def pools(self) -> list[Pool]:
+        """The pools that workers are asked from. Raises RequestError for a fleet file that cannot be used."""
+        return [Pool()] if self.fleet is None else [pool.pool() for pool in load_fleet(self.fleet).pools]
+
+    def limits(self) -> Limits:
+        price = math.inf if self.fleet is None else load_fleet(self.fleet).price
+        return Limits(floor=self.floor, ceiling=self.fleet_settings().size, price=price, idle_s=self.idle)
+
+    def fleet_settings(self) -> FleetSettings:
         gpus = cuda_devices() if self.device != "cpu" else 0
         return FleetSettings(
             address=self.ray,
@@ -120,9 +150,11 @@ class Settings(BaseSettings):
             s3_style=self.s3_style,
             device=self.device,
             threads=self.threads,
-            gpus=1.0 if gpus else 0.0,
+            gpus=self.gpu or (1.0 if gpus or self.device == "cuda" else 0.0),
             stuck_s=self.stuck,
             rest_s=self.rest,
+            notices=self.notices,
+            gcs=self.gcs,
             size=self.workers or gpus or max(1, (os.cpu_count() or 1) // self.threads),
         )
 

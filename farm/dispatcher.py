@@ -14,11 +14,12 @@ from functools import lru_cache, partial
 from actors.canary import subject_of
 from actors.fleet import Fleet, Worker
 from actors.jobs import ChunkJob, ChunkResult, Failure, FailureKind
+from farm.autoscaler import Autoscaler
 from farm.expansion import Expansion
 from farm.jobs import chunk_job, with_twins
 from farm.manifest import write_manifest
 from farm.numerics import Judge
-from farm.policy import FreeWorker, Record, Seat, after_attempt, assign, distrusted, has_others, record_of, usable, workers_to_start
+from farm.policy import FreeWorker, Record, Seat, after_attempt, assign, distrusted, has_others, record_of, usable
 from farm.retry import BLAMED_ON_WORKER, settlement_of
 from farm.share import Shares, charge, welcome
 from farm.specs import expansion_of
@@ -33,8 +34,6 @@ from storage.twins import Twins
 from storage.watching import Watching
 
 COLLECT_S = 0.25
-STARTS_BEFORE_HALT = 3
-STARTING_AT_ONCE = 4
 MANIFEST_S = 120.0  # that of a million renders takes half a minute
 
 log = logging.getLogger(__name__)
@@ -55,6 +54,7 @@ class Dispatcher:
         twins: Twins,
         outputs: Outputs,
         fleet: Fleet,
+        autoscaler: Autoscaler,
         weights: Mapping[str, float],
     ) -> None:
         self._session = session
@@ -66,6 +66,7 @@ class Dispatcher:
         self._twins = twins
         self._outputs = outputs
         self._fleet = fleet
+        self._autoscaler = autoscaler
         self._weights = weights
         self._plan = lru_cache(maxsize=64)(self._load_plan)
         self._leased: dict[tuple[int, int], Chunk] = {}
@@ -73,10 +74,10 @@ class Dispatcher:
         self._open: dict[int, OpenCampaign] = {}
         self._shares = Shares()
         self._records: dict[str, Record] = {}
-        self._stopped: set[tuple[int, int]] = set()
+        self._stopped: dict[tuple[int, int], bool] = {}
+        """What workers were told to leave alone: whether from their next step on."""
         self._touched: set[int] = set()
         """Campaigns that may be over since they were last looked at."""
-        self._failed_starts = 0
         self._next_heartbeat = 0.0
         self._next_health = 0.0
         self._database_was_away = False
@@ -100,7 +101,7 @@ class Dispatcher:
         """
         try:
             snapshot = self._look()
-            self._grow(now)
+            self._scale(now, snapshot.now)
             barren: set[tuple[int, str]] = set()
             while seats := self._assign(snapshot, barren):
                 for seat, chunk in self._claim(seats, barren):
@@ -137,12 +138,12 @@ class Dispatcher:
         snapshot = self._queue.snapshot(self._session)
         self._open = {campaign.id: campaign for campaign in snapshot.campaigns}
         self._shares = welcome(self._shares, snapshot.campaigns)
-        known = snapshot.leases | self._stopped
+        known = snapshot.leases | self._stopped.keys()
         unwanted = [(worker.name, held.key) for worker in self._fleet.workers.values() for held in worker.held if held.key not in known]
         if unwanted:  # cancelled, or replaced by another version
             self._make_sure()
         for worker, key in unwanted:
-            self._stop(worker, key)
+            self._stop(worker, key, at_step=True)
         return snapshot
 
     def _make_sure(self) -> None:
@@ -160,7 +161,7 @@ class Dispatcher:
 
     def _assign(self, snapshot: Snapshot, barren: Collection[tuple[int, str]]) -> list[Seat]:
         ready = {name: worker for name, worker in self._fleet.workers.items() if worker.health is not None}
-        free = [_free(ready[name]) for name in usable(ready, self._records, snapshot.now)]
+        free = [_free(ready[name]) for name in usable(ready, self._records, snapshot.now) - self._autoscaler.leaving]
         return assign(snapshot.campaigns, free, self._shares, weights=self._weights, now=snapshot.now, size=self._fleet.size, barren=barren)
 
     def _claim(self, seats: Sequence[Seat], barren: set[tuple[int, str]]) -> list[tuple[Seat, Chunk]]:
@@ -182,21 +183,9 @@ class Dispatcher:
         """The numerics classes of the workers that are ready."""
         return {name: worker.health.numerics_class for name, worker in self._fleet.workers.items() if worker.health is not None}
 
-    def _grow(self, now: float) -> None:
-        workers = self._fleet.workers.values()
-        if len(workers) >= self._fleet.size:
-            return
-        starting = sum(not worker.is_ready for worker in workers)
-        count = workers_to_start(
-            wanted=self._fleet.size,
-            alive=len(workers) - starting,
-            starting=starting,
-            waiting_chunks=self._queue.waiting_chunks(self._fleet.size),
-            pending_limit=STARTING_AT_ONCE,
-        )
-        for _ in range(count):
-            name = self._fleet.start(now)
-            log.info("Asked for worker %s. action=start worker=%s", name, name)
+    def _scale(self, now: float, db_now: float) -> None:
+        for stop in self._autoscaler.tick(list(self._open.values()), now, db_now):
+            self._stop(stop.worker, stop.key, at_step=stop.at_step)
 
     def _beat(self, now: float, db_now: float) -> None:
         """Say that this session lives, ask the workers whether they do, and publish what they are doing."""
@@ -207,7 +196,6 @@ class Dispatcher:
             self._settle(db_now)
             self._records = {name: record for name, record in self._records.items() if name in self._fleet.workers}
             self._watching.save_workers(self._session, [self._with_record(row, db_now) for row in self._fleet.rows()])
-        self._watch_starts()
 
     def _ask(self, now: float) -> None:
         """Ask the workers for their health: those that hear from nobody end themselves."""
@@ -218,25 +206,14 @@ class Dispatcher:
     def _with_record(self, row: WorkerRow, db_now: float) -> WorkerRow:
         record = self._records.get(row.name, Record())
         quarantined = (record.quarantined_until or 0) > db_now
+        state = "draining" if row.name in self._autoscaler.leaving else row.state
         return replace(
             row,
-            state="quarantined" if quarantined else row.state,
+            state="quarantined" if quarantined else state,
             blamed=record.blamed,
             quarantined_until=record.quarantined_until,
             quarantined_why=record.why if quarantined else None,
         )
-
-    def _watch_starts(self) -> None:
-        """Where no worker can start, say so on every open campaign rather than try for ever."""
-        failed, self._fleet.failed_starts = self._fleet.failed_starts, []
-        if any(worker.is_ready for worker in self._fleet.workers.values()):
-            self._failed_starts = 0
-            return
-        self._failed_starts += len(failed)
-        if failed and self._failed_starts >= STARTS_BEFORE_HALT:
-            for campaign_id in self._open:
-                self._campaigns.halt(campaign_id, f"No worker could be started: {failed[-1]}")
-            self._failed_starts = 0
 
     # --- jobs out ---
 
@@ -288,10 +265,10 @@ class Dispatcher:
             ChunkResult(chunk_id=chunk.id, campaign_id=chunk.campaign_id, lease=chunk.lease, worker=chunk.worker, failure=failure)
         )
 
-    def _stop(self, worker: str, key: tuple[int, int]) -> None:
-        if worker in self._fleet.workers:
-            self._stopped.add(key)
-            self._fleet.stop(worker, key)
+    def _stop(self, worker: str, key: tuple[int, int], *, at_step: bool = False) -> None:
+        if worker in self._fleet.workers and (key not in self._stopped or at_step > self._stopped[key]):
+            self._stopped[key] = at_step
+            self._fleet.stop(worker, key, at_step=at_step)
 
     # --- results in ---
 
@@ -315,7 +292,7 @@ class Dispatcher:
             self._twins.learn(settlement.campaign_id, settlement.outcomes)
         for result in results:
             self._leased.pop(result.key, None)
-            self._stopped.discard(result.key)
+            self._stopped.pop(result.key, None)
 
     def _settlement(self, result: ChunkResult, db_now: float) -> Settlement:
         settlement = self._plain_settlement(result)

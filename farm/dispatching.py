@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from actors.fleet import Fleet, connect, disconnect
+from farm.autoscaler import Autoscaler
 from farm.config import Settings
 from farm.dispatcher import Dispatcher
 from farm.logs import log_to_file
@@ -22,6 +23,7 @@ from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.database import closing_engine
 from storage.errors import DatabaseAway, SeedbedError, SessionLost
+from storage.orders import Orders
 from storage.outputs import LEFT_BEHIND_S, Outputs
 from storage.queue import LEASE_S, Queue
 from storage.settling import Settling
@@ -40,7 +42,8 @@ def dispatch(stop: threading.Event) -> None:
     threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
     folder = Path(sys.argv[1])
     # Joined before it may lead, so that a standby is warm: it takes seconds.
-    connect(settings.fleet(), folder)
+    fleet_settings = settings.fleet_settings()
+    connect(fleet_settings, folder)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())  # after Ray has put its own in place
     while not stop.is_set():
         # It outlives a database that is away, so it need not look at a connection first: two questions less for each chunk.
@@ -49,18 +52,22 @@ def dispatch(stop: threading.Event) -> None:
             session = wait_to_lead(queue, settings.owner(), stop)
             if session is None:
                 break
-            fleet, outputs = Fleet(settings.fleet()), settings.open_outputs()
+            fleet, outputs = Fleet(fleet_settings), settings.open_outputs()
             threading.Thread(target=sweep, args=(outputs,), daemon=True).start()  # beside the loop: a folder may have millions of files
+            campaigns, orders = Campaigns(engine), Orders(engine)
             dispatcher = Dispatcher(
                 session=session,
                 queue=queue,
                 settling=Settling(engine),
-                campaigns=Campaigns(engine),
+                campaigns=campaigns,
                 watching=Watching(engine),
                 canaries=Canaries(engine),
                 twins=Twins(engine),
                 outputs=outputs,
                 fleet=fleet,
+                autoscaler=Autoscaler(
+                    fleet=fleet, queue=queue, orders=orders, campaigns=campaigns, pools=settings.pools(), limits=settings.limits()
+                ),
                 weights=settings.shares,
             )
             _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")

@@ -14,7 +14,7 @@ from storage.settling import STALE
 from storage.states import RenderState
 from storage.watching import Watching
 
-WORKER_STATES = ("starting", "idle", "painting", "quarantined")
+WORKER_STATES = ("starting", "idle", "painting", "draining", "quarantined")
 # From a small picture on a GPU to a large batch on a CPU.
 _PAINT_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 _LOAD_BUCKETS = (0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)

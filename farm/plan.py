@@ -26,9 +26,14 @@ def chunk_size(expansion: Expansion, seconds_per_megapixel_step: float | None = 
             return renders
         group = expansion.group(group_no)
         batch_s = group.megapixel_steps * group.batch * (seconds_per_megapixel_step or SECONDS_PER_MEGAPIXEL_STEP)
-        return group.batch * int(max(1, min(CHUNK_S / batch_s, left // group.batch / PARTS, MAX_BATCHES)))
+        return group.batch * batches_of_chunk(batch_s, left // group.batch)
 
     return size
+
+
+def batches_of_chunk(batch_s: float, left: int) -> int:
+    """How many batches of so many seconds a chunk has, when so many are left of the campaign."""
+    return int(max(1, min(CHUNK_S / batch_s, left / PARTS, MAX_BATCHES)))
 
 
 def plan_chunks(expansion: Expansion, size: Size) -> Iterator[NewChunk]:

@@ -10,8 +10,9 @@ from storage.rows import ANY_CLASS, OpenCampaign, WorkerRow
 
 CHUNKS_PER_WORKER = 2  # one being painted and the next one waiting, so that a device never waits for the dispatcher
 LATE_TIER = 101  # above every priority: a campaign that would miss its deadline
-# How far over its share, in device seconds, a campaign may be and still be preferred because its model is warm. Loading another
-# costs up to a minute, so two minutes make it half of the time at worst; and nobody waits longer than that for a fair share.
+# How far ahead of its share a campaign may be and still be preferred because its model is warm, as the time in which its workers come
+# to be so far ahead. Loading another costs up to a minute, so two minutes make it half of the time at worst; and nobody who has begun
+# waits longer than that for a fair share.
 AFFINITY_S = 120.0
 BLAMED_CAMPAIGNS = 3
 FORGIVE_S = 600.0
@@ -53,8 +54,9 @@ def assign(
     chunk for a worker when they were asked (campaign id, worker).
 
     The highest tier goes first. In it projects, and in a project campaigns, are served by who has been given least. Among those
-    that are within AFFINITY_S of that one, a campaign that no worker serves comes first, then one whose model is warm. A campaign
-    that still has no worker then takes the place of a chunk that waits behind another, of a campaign that is being painted.
+    that are within AFFINITY_S of that one, a campaign that has not begun comes first, then one whose model is warm. A campaign that
+    has not begun, or that others are further ahead of, then takes the place of a chunk that waits behind another, of a campaign that is
+    being painted.
     """
     table = _Table(campaigns, workers, shares, weights=weights, now=now, size=size, barren=barren)
     seats: list[Seat] = []
@@ -103,19 +105,21 @@ class _Table:
         self._open = {campaign.id: campaign for campaign in campaigns}
         self._shares, self._weights, self._now, self._size, self._barren = shares, weights, now, size, barren
         self.waiting = [campaign for campaign in campaigns if campaign.waiting]
-        # What was dealt since the campaigns were looked at counts too.
-        self.users = {
-            campaign.id: set(campaign.workers).union(w.name for w in workers if campaign.id in {number for number, _ in w.holds})
-            for campaign in campaigns
-        }
+        self.users = {campaign.id: set(campaign.workers) for campaign in campaigns}
+        for worker in workers:  # what was dealt since the campaigns were looked at counts too
+            for campaign_id, _ in worker.holds:
+                if campaign_id in self.users:
+                    self.users[campaign_id].add(worker.name)
         self.held = {worker.name: len(worker.holds) for worker in workers}
         self._warm = {worker.name: worker.warm for worker in workers}
         self._class_of = {worker.name: worker.numerics_class for worker in workers}
         self._pins = {campaign.id: campaign.numerics_class for campaign in campaigns}
         self._given = {campaign.id: campaign.running * seconds_per_render(campaign) for campaign in campaigns}
         self._given_to_project: dict[str, float] = defaultdict(float)
+        self._served: Counter[str] = Counter()
         for campaign in campaigns:
             self._given_to_project[campaign.project] += self._given[campaign.id]
+            self._served[campaign.project] += len(self.users[campaign.id])
 
     def best_for(self, worker: str) -> OpenCampaign | None:
         choice = [campaign for campaign in self.waiting if self.may_use(campaign, worker)]
@@ -124,18 +128,16 @@ class _Table:
         top = max(map(self.tier, choice))
         choice = [campaign for campaign in choice if self.tier(campaign) == top]
         least = min(map(self._project_level, choice))
-        choice = [campaign for campaign in choice if self._project_level(campaign) <= least + AFFINITY_S]
+        choice = [campaign for campaign in choice if self._project_level(campaign) <= least + self._project_lead(campaign)]
         lowest: dict[str, float] = {}
         for campaign in choice:
             lowest[campaign.project] = min(self._level(campaign), lowest.get(campaign.project, float("inf")))
-        choice = [campaign for campaign in choice if self._level(campaign) <= lowest[campaign.project] + AFFINITY_S]
-        return min(
-            choice,
-            key=lambda c: (bool(self.users[c.id]), c.model_digest != self._warm[worker], *self.level(c), c.id),
-        )
+        choice = [campaign for campaign in choice if self._level(campaign) <= lowest[campaign.project] + self._lead(campaign)]
+        return min(choice, key=lambda c: (not self.is_new(c), c.model_digest != self._warm[worker], *self.level(c), c.id))
 
     def seat(self, campaign: OpenCampaign, worker: str) -> None:
         cost = _chunk_s(campaign)
+        self._served[campaign.project] += worker not in self.users[campaign.id]
         self.users[campaign.id].add(worker)
         self._pins[campaign.id] = self._pins[campaign.id] or self._class_of[worker]
         self.held[worker] += 1
@@ -163,13 +165,29 @@ class _Table:
             return True
         if self.tier(campaign) < self.tier(other) or not is_painted:
             return False
-        return self._project_level(campaign) <= self._project_level(other) + AFFINITY_S
+        ahead = self._project_level(other) - self._project_level(campaign)
+        if self.is_new(campaign):
+            return ahead >= -AFFINITY_S
+        if campaign.project != other.project:
+            return ahead > self._project_lead(other)
+        return self._level(other) - self._level(campaign) > self._lead(other)
+
+    def is_new(self, campaign: OpenCampaign) -> bool:
+        """Whether nothing of it has been painted or dealt yet."""
+        return not (self.users[campaign.id] or campaign.ended or campaign.running)
 
     def may_use(self, campaign: OpenCampaign, worker: str) -> bool:
         if (campaign.id, worker) in self._barren or self._pins[campaign.id] not in (None, ANY_CLASS, self._class_of[worker]):
             return False
         users = self.users[campaign.id]
         return campaign.max_workers is None or worker in users or len(users) < campaign.max_workers
+
+    def _lead(self, campaign: OpenCampaign) -> float:
+        """How far ahead its workers bring it within AFFINITY_S."""
+        return AFFINITY_S * max(1, len(self.users[campaign.id]))
+
+    def _project_lead(self, campaign: OpenCampaign) -> float:
+        return AFFINITY_S * max(1, self._served[campaign.project]) / self._weights.get(campaign.project, 1.0)
 
     def _project_level(self, campaign: OpenCampaign) -> float:
         name = campaign.project
@@ -196,11 +214,6 @@ def would_be_late(campaign: OpenCampaign, now: float, size: int) -> bool:
 
 def _chunk_s(campaign: OpenCampaign) -> float:
     return min(CHUNK_S, campaign.left * seconds_per_render(campaign))
-
-
-def workers_to_start(*, wanted: int, alive: int, starting: int, waiting_chunks: int, pending_limit: int) -> int:
-    """How many workers to ask for now: no more than the fleet's size or than there are chunks for, few at a time."""
-    return max(0, min(wanted - alive - starting, waiting_chunks - starting, pending_limit - starting))
 
 
 # --- workers that fail -------------------------------------------------------------------------------------------------

@@ -208,6 +208,10 @@ class Service:
             "batch": sorted({group.batch for group in groups}),
             "chunk": self._size(expansion)(0, expansion.total),
             "megapixel_steps": round(megapixel_steps(expansion), 3),
+            "seconds_per_megapixel_step": self._watching.seconds_per_megapixel_step(expansion.model.digest),
+            "model": expansion.campaign.model,
+            "priority": expansion.campaign.priority,
+            "max_workers": expansion.campaign.max_workers,
             **asdict(expansion.sources),
             "first": first,
         }

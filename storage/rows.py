@@ -227,7 +227,9 @@ class WorkerRow:
 
     name: str
     state: str
+    pool: str | None = None
     node: str | None
+    node_id: str | None = None
     device: str | None
     numerics_class: str | None
     warm: str | None

@@ -172,7 +172,9 @@ workers = Table(
     Column("name", String(100), primary_key=True),
     Column("session_id", _Id, ForeignKey("sessions.id"), nullable=False),
     Column("state", String(20), nullable=False),
+    Column("pool", String(100)),
     Column("node", String(255)),
+    Column("node_id", String(100)),
     Column("device", String(100)),
     Column("numerics_class", String(200)),
     Column("warm", Text),
@@ -180,4 +182,22 @@ workers = Table(
     Column("quarantined_until", Float),
     Column("quarantined_why", Text),
     Column("seen_at", Float, nullable=False),
+)
+
+# What an operator has ordered of the fleet: one row at most. What is NULL is as the settings say.
+scaling = Table(
+    "scaling",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("floor", Integer),
+    Column("ceiling", Integer),
+    Column("is_frozen", Boolean, nullable=False, server_default=false()),
+)
+
+# Workers and nodes that are to get nothing more, and to go.
+drains = Table(
+    "drains",
+    metadata,
+    Column("target", String(255), primary_key=True),
+    Column("asked_at", Float, nullable=False),
 )

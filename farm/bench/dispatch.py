@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from farm.app import embedded_farm
+from farm.app import client_of, embedded_farm
 from farm.campaign import Campaign, parse_campaign
 from farm.client import Client
 from farm.config import read_settings
@@ -53,7 +53,7 @@ def _farm(rest_s: float, batches: int, work: Path | None) -> float:
     with TemporaryDirectory(prefix="farm-queue-", dir=work) as folder:
         address = sqlite_address(Path(folder) / "farm.db")
         settings = read_settings(home=Path(folder), database_url=address, ray="local", rest=rest_s, workers=WORKERS, threads=1)
-        with embedded_farm(settings, port=0) as farm, Client(farm.url) as client:
+        with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
             farm.supervisor.start()
             _warm_up(client)
             return batches * rest_s / WORKERS / _paint(client, "measured", batches)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.models import find_model
-from farm.app import embedded_farm
+from farm.app import client_of, embedded_farm
 from farm.bench.figures import Json, machine, spread
 from farm.campaign import Campaign, parse_campaign
 from farm.client import Client
@@ -48,7 +48,7 @@ def measure(*, pairs: int, pictures: int, work: Path | None) -> Json:
     with tempfile.TemporaryDirectory(prefix="farm-overhead-", dir=work) as folder:
         settings = read_settings(home=Path(folder) / "home")
         rounds = list(_rounds(settings, pairs, pictures, Path(folder)))[1:]
-    fleet = settings.fleet()
+    fleet = settings.fleet_settings()
     figures = {
         "farm_vs_bare": spread([r.farm / r.bare for r in rounds]),
         "farm_vs_naive": spread([r.farm / r.naive for r in rounds]),
@@ -66,13 +66,13 @@ def measure(*, pairs: int, pictures: int, work: Path | None) -> Json:
 
 
 def _rounds(settings: Settings, pairs: int, pictures: int, folder: Path) -> Iterator[Round]:
-    fleet = settings.fleet()
+    fleet = settings.fleet_settings()
     with ExitStack() as stack:
         loops = [stack.enter_context(_Loop.open(fleet.threads)) for _ in range(fleet.size)]
         alone = stack.enter_context(_Loop.open(fleet.threads * fleet.size))
         farm = stack.enter_context(embedded_farm(settings, port=0))
         farm.supervisor.start()
-        client = stack.enter_context(Client(farm.url))
+        client = stack.enter_context(client_of(settings, farm.url))
         watching = Watching(open_database(settings.database_address))
         for k in range(pairs + 1):
             bare = _bare(loops, pictures)

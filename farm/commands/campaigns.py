@@ -151,23 +151,6 @@ def export(
         say(f"{done.pictures} pictures in {destination.address}, {done.copied} of them copied now.")
 
 
-def workers(home: Home = None, as_json: AsJson = False) -> None:
-    """The workers as the dispatcher last saw them."""
-    with open_client(settings_for(home)) as client:
-        rows = client.workers()
-    if as_json:
-        for row in rows:
-            print_json(row)
-        return
-    table = Table("worker", "state", "node", "device", "warm model", "numerics class")
-    for row in rows:
-        table.add_row(row["name"], row["state"], row["node"], row["device"], (row["warm"] or "")[:12], row["numerics_class"])
-    out.print(table)
-    for row in rows:
-        if row["quarantined_why"]:
-            say(f"{row['name']} is in quarantine: {row['quarantined_why']}")
-
-
 def _summary(status: Json) -> Json:
     summary = {"campaign": status["campaign"], "state": status["state"], "renders": status["renders"]}
     return summary | ({"updated": status["updated"]} if "updated" in status else {})

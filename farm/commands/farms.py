@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farm.app import RunningFarm, embedded_farm
+from farm.app import RunningFarm, client_of, embedded_farm
 from farm.campaign_file import CampaignFile, load_campaign
 from farm.client import Client
 from farm.commands.progress import follow
@@ -48,15 +48,16 @@ def demo(
 
 def up(
     home: Home = None,
-    port: Annotated[int | None, typer.Option("--port", help="The port of the API, on loopback (FARM_PORT).")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="The port of the API (FARM_PORT).")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Its address: any but loopback needs a token (FARM_HOST).")] = None,
     workers: Workers = None,
 ) -> None:
-    """Run a farm that stays, serving its API on loopback, until it is stopped."""
-    settings = settings_for(home, port=port, workers=workers)
+    """Run a farm that stays, serving its API, until it is stopped."""
+    settings = settings_for(home, port=port, host=host, workers=workers)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with embedded_farm(settings, port=settings.port) as farm:
+    with embedded_farm(settings, port=settings.port, host=settings.host) as farm:
         farm.supervisor.start()
         say(f"The farm is up at {farm.url} (API: {farm.url}/api/docs, metrics: {farm.url}/metrics). Stop it with Ctrl-C.")
         while not stop.wait(1.0):
@@ -66,7 +67,7 @@ def up(
 
 def _run(settings: Settings, file: CampaignFile, *, sheet: Path | None, as_json: bool, fresh: bool = False) -> None:
     name = file.campaign.name
-    with embedded_farm(settings, port=0) as farm, Client(farm.url, project=settings.project) as client:
+    with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
         client.submit(file, fresh=fresh)
         farm.supervisor.start()  # not before: what is wrong with the file should be said at once
         status = follow(client, name, quiet=as_json, check=alive(farm))

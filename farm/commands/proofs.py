@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import typer
 
-from farm.app import embedded_farm, open_client, running_farm
+from farm.app import client_of, embedded_farm, open_client, running_farm
 from farm.campaign import parse_campaign
 from farm.client import Client
 from farm.commands.control import split_target
@@ -93,8 +93,17 @@ def _given(source: str, settings: Settings) -> _Given:
 def _paint_here(settings: Settings, was: Picture, model: str | None, *, quiet: bool) -> bytes:
     """Paint on a farm of its own, with a home that is gone afterwards."""
     with TemporaryDirectory(prefix="farm-reproduce-") as folder:
-        own = {"home": Path(folder), "database_url": None, "outputs": None, "ray": "local", "workers": 1, "rest": None, "chunk": None}
-        with embedded_farm(settings.model_copy(update=own), port=0) as farm, Client(farm.url, project=PROJECT) as client:
+        own = {
+            "home": Path(folder),
+            "database_url": None,
+            "outputs": None,
+            "ray": "local",
+            "workers": 1,
+            "rest": None,
+            "chunk": None,
+            "fleet": None,
+        }
+        with embedded_farm(settings.model_copy(update=own), port=0) as farm, client_of(settings, farm.url, PROJECT) as client:
             return _paint(client, was, model, start=farm.supervisor.start, check=alive(farm), quiet=quiet)
 
 
@@ -102,7 +111,7 @@ def _paint_on_farm(settings: Settings, was: Picture, model: str | None, *, quiet
     url = running_farm(settings)
     if url is None:
         raise RequestError("no farm is running: start one with `farm up`, or leave --farm away to paint on this machine.")
-    with Client(url, project=PROJECT) as client:
+    with client_of(settings, url, PROJECT) as client:
         return _paint(client, was, model, quiet=quiet)
 
 
@@ -204,7 +213,7 @@ def _open_farm(settings: Settings, *, works: bool) -> Iterator[_Farm]:
         with open_client(settings) as client:
             yield _Farm(client=client)
         return
-    with embedded_farm(settings, port=0) as farm, Client(farm.url, project=settings.project) as client:
+    with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
         yield _Farm(client=client, start=farm.supervisor.start, check=alive(farm))
 
 
@@ -253,7 +262,7 @@ def _file_problem(client: Client, line: Json) -> str | None:
 def _check_repaints(farm: _Farm, campaign: str, lines: Mapping[int, Json], tell: Callable[[str, str], None], *, quiet: bool) -> None:
     """Paint renders again and hold them against their lines."""
     again = farm.client.repaint(campaign, list(lines))
-    with Client(farm.client.url, project=again["project"]) as client:
+    with farm.client.of(again["project"]) as client:
         farm.start()
         status = follow(client, again["campaign"], quiet=quiet, check=farm.check)
         if status["state"] == "stopped":

@@ -36,6 +36,11 @@ def say(text: str) -> None:
     out.print(escape(_printable(text)))
 
 
+def say_aside(text: str) -> None:
+    """To a person, on standard error: what is not the answer itself."""
+    err.print(escape(_printable(text)))
+
+
 def say_error(error: object) -> None:
     err.print(f"[bold red]Error:[/] {escape(_printable(str(error)))}")
 

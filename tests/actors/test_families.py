@@ -115,7 +115,7 @@ def test_every_scheduler_of_a_family_paints_and_shows_what_it_expects(engine, fo
     path = folder(pipeline)
     batch = recipes(group(path, scheduler=scheduler, steps=5))
     steps = []
-    painted = engine.paint(batch, str(path), previews_every=2, on_step=lambda: steps.append(1))
+    painted = engine.paint(batch, str(path), previews_every=2, on_step=lambda _left: steps.append(1))
     assert len(steps) >= 6  # once loaded, and at each step
     assert sorted(painted.previews) == [2, 4]
     assert all(pictures[0].shape == (32, 64, 3) for pictures in painted.previews.values())
@@ -173,7 +173,7 @@ def test_a_picture_begins_from_its_reference(engine, folder, pipeline):
     weights = next(reversed(engine.warm.values())).hand
     assert weights._from_reference.vae is weights.pipe.vae  # in memory once
     steps = []
-    painted = engine.paint(light, str(path), references=SHADES, previews_every=1, on_step=lambda: steps.append(1))
+    painted = engine.paint(light, str(path), references=SHADES, previews_every=1, on_step=lambda _left: steps.append(1))
     assert sorted(painted.previews) == [1]
     assert hashes(engine, recipes(group(path)), path) == hashes(Engine(device="cpu", threads=1), recipes(group(path)), path)
 

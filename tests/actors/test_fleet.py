@@ -100,10 +100,10 @@ def test_a_worker_that_does_not_answer_is_given_up(fleet):
     give(fleet, 1)
     hear(fleet)
     assert fleet.ask_health(100.0) == []
-    assert fleet.ask_health(120.0) == []
-    (lost,) = fleet.ask_health(131.0)
+    assert fleet.ask_health(119.0) == []
+    (lost,) = fleet.ask_health(121.0)
     assert lost.failure.kind is FailureKind.WORKER_LOST
-    assert "30 seconds" in lost.failure.detail
+    assert "20 seconds" in lost.failure.detail
 
 
 def test_a_worker_that_never_answered_is_a_failed_start(fleet):
@@ -116,7 +116,7 @@ def test_orders_and_receipts_reach_the_worker(fleet):
     handle = fleet.workers["w"].handle
     fleet.stop("w", (1, 3))
     fleet.acknowledge([result(1)])
-    assert (handle.stop.calls, handle.acknowledge.calls) == ([(1, 3)], [(1, 3)])
+    assert (handle.stop.calls, handle.acknowledge.calls) == ([(1, 3, False)], [(1, 3)])
     assert isinstance(handle.paint.calls[0][0], ChunkJob)
     assert [row.state for row in fleet.rows()] == ["starting"]
     hear(fleet, painting=True)
@@ -126,3 +126,62 @@ def test_orders_and_receipts_reach_the_worker(fleet):
 def test_workers_that_are_another_dispatchers_are_left_alone(fleet):
     fleet.forget()
     assert fleet.workers == {}
+
+
+def test_a_hang_is_seen_beside_the_steps_before_it(fleet):
+    give(fleet, 1)
+    assert hear(fleet, painting=True, quiet_s=11.0, hung_after_s=12.0) == []
+    (lost,) = hear(fleet, painting=True, quiet_s=13.0, hung_after_s=12.0)
+    assert lost.failure.kind is FailureKind.STUCK
+
+
+class Gcs:
+    def __init__(self, **deadlines):
+        self.deadlines, self.drained = deadlines, []
+
+    def get_draining_nodes(self, timeout):
+        return self.deadlines
+
+    def drain_node(self, node_id, *_):
+        self.drained.append(node_id)
+        return True, ""
+
+
+def test_a_node_that_is_to_go_takes_its_workers_along_by_its_first_deadline(fleet, monkeypatch):
+    monkeypatch.setattr(fleet_file.time, "time", lambda: 5000.0)
+    hear(fleet, node_id="a")
+    fleet._gcs = Gcs()
+    assert fleet.leaving(100.0) == {}
+    fleet._gcs.deadlines = {"b": 5_030_000}
+    assert fleet.leaving(100.0) == {}
+    fleet._gcs.deadlines = {"a": 5_030_000}
+    assert fleet.leaving(100.0) == {"w": 30.0}
+    # Its autoscaler may drain it as idle, and takes the deadline back with that.
+    fleet._gcs.deadlines = {"a": 0}
+    assert fleet.leaving(110.0) == {"w": 20.0}
+
+
+def test_what_an_operator_drains_has_time(fleet):
+    hear(fleet, node_id="a")
+    fleet._gcs = Gcs()
+    fleet.drain("a")
+    assert fleet._gcs.drained == ["a"]
+    fleet._gcs.deadlines = {"a": int((fleet_file.time.time() + 10 * fleet_file._FAR_OFF_S) * 1000)}
+    assert fleet.leaving(100.0) == {"w": None}
+
+
+def test_a_cloud_tells_the_worker(fleet):
+    fleet._gcs = Gcs()
+    fleet.workers["w"].asked_at = 95.0
+    hear(fleet, node_id="a", leaves_in_s=120.0)
+    assert fleet.leaving(100.0) == {"w": 115.0}
+
+
+def test_a_head_that_does_not_answer_says_nothing_of_nodes(fleet):
+    class Away:
+        def get_draining_nodes(self, timeout):
+            raise RuntimeError("unavailable")
+
+    hear(fleet, node_id="a")
+    fleet._gcs = Away()
+    assert fleet.leaving(100.0) == {}

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from actors import painter as painter_file
 from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, read, write
 from actors.encoding import Encoding, Format
 from actors.engine import Painted
@@ -41,8 +42,8 @@ class FakeEngine:
     def forget(self):
         self.forgotten = True
 
-    def paint(self, recipes, folder, previews_every=None, *, references, adapter_paths, on_step=lambda: None):
-        on_step()
+    def paint(self, recipes, folder, previews_every=None, *, references, adapter_paths, on_step=lambda _left: None):
+        on_step(0)
         self.shapes.append(len(recipes))
         self.given.append((dict(references), tuple(adapter_paths)))
         if self.trouble:
@@ -414,3 +415,46 @@ def test_references_not_used_for_longest_give_way(outputs, monkeypatch):
     assert len(counted.reads) == 24
     assert painter.paint(replace(wanted, pictures=wanted.pictures[:4], lease=5)).failure is None
     assert len(counted.reads) == 28
+
+
+class Stepping(FakeEngine):
+    """Makes four steps for each batch, doing at each what a test says."""
+
+    def __init__(self, at_step):
+        super().__init__()
+        self._at_step = at_step
+
+    def paint(self, recipes, folder, previews_every=None, *, references, adapter_paths, on_step):
+        on_step(0)
+        for left in (3, 2, 1, 0):
+            self._at_step(left)
+            on_step(left)
+        return super().paint(recipes, folder, previews_every, references=references, adapter_paths=adapter_paths, on_step=on_step)
+
+
+@pytest.mark.parametrize(("at_step", "painted"), [(True, 0), (False, 4)])
+def test_a_chunk_is_left_alone_after_its_batch_or_after_its_step(outputs, at_step, painted):
+    painter = Painter("w", Stepping(lambda left: left == 2 and painter.stop(1, 3, at_step=at_step)), outputs)
+    result = painter.paint(job(8))
+    assert result.failure.kind is FailureKind.STOPPED
+    assert len(result.outcomes) == painted
+
+
+def test_only_a_step_that_is_late_beside_those_before_it_hangs(outputs, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(painter_file.time, "monotonic", lambda: clock.now)
+    seen = {}
+
+    def at_step(left):
+        clock.now += 2.0
+        seen[left] = painter.health().hung_after_s
+
+    painter = Painter("w", Stepping(at_step), outputs)
+    painter.paint(job(4))
+    # The first step loads what the others have, and after the last one the picture is decoded: neither says how long a step takes.
+    assert seen == {3: None, 2: None, 1: 40.0, 0: 40.0}
+    assert painter.health().hung_after_s is None
+
+
+class Clock:
+    now = 1000.0

@@ -6,12 +6,15 @@ from sqlalchemy import text
 from actors.fleet import Held, Worker
 from actors.jobs import ChunkResult, Facts, Failure, FailureKind, Health
 from actors.models import find_model
-from farm.dispatcher import STARTS_BEFORE_HALT, Dispatcher
+from farm.autoscaler import STARTS_BEFORE_HALT, Autoscaler
+from farm.dispatcher import Dispatcher
 from farm.policy import BLAMED_CAMPAIGNS, CHUNKS_PER_WORKER
 from farm.retry import MAX_FAILURES, MAX_LOSSES, MAX_WAITS
+from farm.scaling import Limits, Pool
 from farm.service import Service
 from storage.canaries import Canaries
 from storage.errors import DatabaseAway, SessionLost
+from storage.orders import Orders
 from storage.rows import RenderOutcome, WorkerRow
 from storage.states import CampaignState, Reason, RenderState
 from storage.twins import Twins
@@ -24,7 +27,7 @@ class FakeWorker(Worker):
     """A worker as the fleet has it, with no actor behind it."""
 
     def __init__(self, name, ready=True):
-        super().__init__(name, None, None, 0.0, health=health(name) if ready else None)
+        super().__init__(name, None, None, 0.0, pool="worker", since=0.0, health=health(name) if ready else None)
 
 
 def health(name):
@@ -44,9 +47,9 @@ class FakeFleet:
     def __init__(self, size=2):
         self.size = size
         self.workers, self.results, self.acknowledged, self.failed_starts, self.ended = {}, [], [], [], False
-        self.stopped = []
+        self.stopped, self.retired, self.drained, self.notices = [], [], [], {}
 
-    def start(self, now):
+    def start(self, now, pool="worker", labels=None):
         name = f"w{len(self.workers) + len(self.failed_starts)}"
         self.workers[name] = FakeWorker(name, ready=False)
         return name
@@ -57,8 +60,18 @@ class FakeFleet:
     def inherit(self, worker, chunk_id, campaign_id, lease):
         self.workers[worker].inherited[chunk_id, lease] = Held(chunk_id, campaign_id, lease)
 
-    def stop(self, worker, key):
+    def stop(self, worker, key, *, at_step=False):
         self.stopped.append(key)
+
+    def leaving(self, now):
+        return {name: left_s for name, left_s in self.notices.items() if name in self.workers}
+
+    def drain(self, node_id):
+        self.drained.append(node_id)
+
+    def retire(self, worker):
+        self.retired.append(worker)
+        del self.workers[worker]
 
     def collect(self, timeout_s):
         for worker in self.workers.values():
@@ -136,6 +149,9 @@ def start(engine, queue, settling, campaigns, watching, outputs):
             twins=Twins(engine),
             outputs=outputs,
             fleet=fleet,
+            autoscaler=Autoscaler(
+                fleet=fleet, queue=queue, orders=Orders(engine), campaigns=campaigns, pools=[Pool()], limits=Limits(ceiling=fleet.size)
+            ),
             weights=weights,
         )
         dispatcher.adopt()
@@ -196,8 +212,8 @@ def test_no_worker_is_started_without_work_and_no_more_than_the_fleet_may_have(s
     dispatcher.tick(NOW)
     assert fleet.workers == {}
     service.submit("p", data())
-    for _ in range(5):
-        dispatcher.tick(NOW)
+    for k in range(1, 6):
+        dispatcher.tick(NOW + k)
     assert len(fleet.workers) == 2
     assert all(len(worker.jobs) == CHUNKS_PER_WORKER for worker in fleet.workers.values())
 
@@ -533,13 +549,13 @@ def test_a_stored_campaign_that_cannot_be_read_stops_itself_and_no_other(start, 
 
 def test_where_no_worker_can_start_the_campaign_says_so(start, campaign, campaigns):
     class Broken(FakeFleet):
-        def start(self, now):
+        def start(self, now, pool, labels):
             self.failed_starts.append("no torch")
             return "none"
 
     dispatcher = start(Broken(1))
-    for _ in range(STARTS_BEFORE_HALT):
-        dispatcher.tick(NOW)
+    for k in range(STARTS_BEFORE_HALT + 1):
+        dispatcher.tick(NOW + k)
     assert campaigns.by_id(campaign.id).halted == "No worker could be started: no torch"
 
 

@@ -14,7 +14,6 @@ from farm.policy import (
     distrusted,
     has_others,
     usable,
-    workers_to_start,
     would_be_late,
 )
 from farm.share import Shares, charge, welcome
@@ -95,13 +94,6 @@ def test_a_warm_model_is_preferred_among_equals():
 def test_max_workers_counts_those_that_hold_chunks_already():
     seats = deal([open_campaign(1, max_workers=1, workers=frozenset({"w2"}))], [worker(1), worker(2, holds=[1])])
     assert [seat.worker for seat in seats] == ["w2"]
-
-
-@given(st.integers(1, 50), st.integers(0, 50), st.integers(0, 10), st.integers(0, 99), st.integers(1, 8))
-def test_workers_are_asked_for_only_while_work_waits_and_few_at_a_time(wanted, alive, starting, chunks, limit):
-    count = workers_to_start(wanted=wanted, alive=alive, starting=starting, waiting_chunks=chunks, pending_limit=limit)
-    assert count >= 0
-    assert count == 0 or (alive + starting + count <= wanted and starting + count <= min(chunks, limit))
 
 
 def test_a_campaign_that_nobody_serves_comes_before_what_is_warm():

@@ -1,0 +1,70 @@
+"""Commands about the fleet: `workers`, `scale`, `drain`."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from farm.app import open_client
+from farm.commands.shared import AsJson, Home, out, print_json, say, settings_for
+
+Json = dict[str, Any]
+
+
+def workers(home: Home = None, as_json: AsJson = False) -> None:
+    """The workers as the dispatcher last saw them."""
+    with open_client(settings_for(home)) as client:
+        rows = client.workers()
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    table = Table("worker", "state", "pool", "node", "device", "warm model", "numerics class", box=SIMPLE_HEAD)
+    for row in rows:
+        warm = (row["warm"] or "")[:12]
+        table.add_row(row["name"], row["state"], row["pool"], row["node"], row["device"], warm, row["numerics_class"])
+    out.print(table)
+    for row in rows:
+        if row["quarantined_why"]:
+            say(f"{row['name']} is in quarantine: {row['quarantined_why']}")
+
+
+def scale(
+    floor: Annotated[int | None, typer.Option("--floor", help="Keep so many workers even where nothing waits.", min=0)] = None,
+    ceiling: Annotated[int | None, typer.Option("--ceiling", help="Have so many workers at most.", min=0)] = None,
+    freeze: Annotated[bool | None, typer.Option("--freeze/--thaw", help="Neither ask for workers nor let any go, or do so again.")] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Order how many workers there are, or say what is ordered. Workers that paint are never ended for it."""
+    with open_client(settings_for(home)) as client:
+        answer = (
+            client.scaling()
+            if (floor, ceiling, freeze) == (None, None, None)
+            else client.scale(floor=floor, ceiling=ceiling, frozen=freeze)
+        )
+    _tell(answer, as_json=as_json)
+
+
+def drain(
+    target: Annotated[str, typer.Argument(help="A worker, or a node by its id or its host's name.", metavar="WORKER|NODE")],
+    undo: Annotated[bool, typer.Option("--undo", help="Take it back.")] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a worker, or all of a node, nothing more, and let it go once what it paints is settled."""
+    with open_client(settings_for(home)) as client:
+        answer = client.drain(target, undo=undo)
+    _tell(answer, as_json=as_json)
+
+
+def _tell(answer: Json, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    limits = [f"{word} {answer[key]:,}" for key, word in (("floor", "at least"), ("ceiling", "at most")) if answer[key] is not None]
+    there = ", ".join(f"{count:,} {state}" for state, count in sorted(answer["workers"].items())) or "none"
+    say(f"Workers: {there}. Ordered: {', '.join(limits) or 'as the settings say'}{', frozen' if answer['frozen'] else ''}.")
+    if answer["draining"]:
+        say(f"To go: {', '.join(answer['draining'])}.")

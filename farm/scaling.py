@@ -1,0 +1,233 @@
+"""How many workers there are to be, of which kind, and which are to go: decided from values alone, with no clock and no I/O.
+
+A worker is worth starting where it will paint for at least as long as it takes to come, which bounds what cold starts cost to half of
+what is paid. More are wanted only where a deadline would be missed; fewer where a limit says so, and limits have the last word.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from farm.policy import seconds_per_render
+from storage.rows import ANY_CLASS, OpenCampaign
+
+# As many may be starting as are there, and a few where few are: what was asked of a cluster comes even where it is wanted no more.
+FEWEST_STARTING = 4
+COOL_OFF_S = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """One kind of place for workers: nodes with an accelerator, of a market. `labels` choose them, in Ray's syntax.
+
+    `price` is that of an hour of one worker, `speed` how much it paints beside a worker of speed 1, and `start_s` the seconds from when
+    one is asked for until it paints. One that has not come `grace_s` after it was asked for is asked for elsewhere.
+    """
+
+    name: str = "worker"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    limit: int = 10_000
+    price: float = 0.0
+    speed: float = 1.0
+    start_s: float = 0.0
+    grace_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What an operator allows: of workers, `floor` to `ceiling`; of money, `price` an hour. `idle_s` a worker may wait for work."""
+
+    floor: int = 0
+    ceiling: int
+    price: float = math.inf
+    idle_s: float = 300.0
+    is_frozen: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A worker as scaling sees it. `since` is when it was asked for, `idle_since` when it last had work, by the same clock as `now`."""
+
+    name: str
+    pool: str
+    since: float
+    is_ready: bool
+    idle_since: float | None = None
+    is_draining: bool = False
+    numerics_class: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """Work that wants workers: device seconds at speed 1, and how many workers could share it."""
+
+    seconds: float
+    most: int
+    due_in_s: float | None = None
+    numerics_class: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What to do about a fleet: a worker to be asked for in each pool named, and the workers that are to go."""
+
+    start: tuple[str, ...] = ()
+    withdraw: tuple[str, ...] = ()
+    """Asked for, and not come."""
+    end: tuple[str, ...] = ()
+    """Idle for long enough."""
+    cool: frozenset[str] = frozenset()
+    """Pools that have not given what was asked of them: not to be asked again for a while."""
+
+
+def needs_of(campaigns: Sequence[OpenCampaign], waiting_chunks: int, now: float) -> list[Need]:
+    """What campaigns need. `waiting_chunks` is how many wait in all of them: no more workers than these find anything to do."""
+    needs = []
+    for campaign in campaigns:
+        if not campaign.waiting:
+            continue
+        left = max(0, campaign.left - campaign.running)
+        most = waiting_chunks + len(campaign.workers)
+        needs.append(
+            Need(
+                seconds=left * seconds_per_render(campaign),
+                most=most if campaign.max_workers is None else min(most, campaign.max_workers),
+                due_in_s=None if campaign.deadline is None else campaign.deadline - now,
+                numerics_class=None if campaign.numerics_class == ANY_CLASS else campaign.numerics_class,
+            )
+        )
+    return needs
+
+
+def desired_fleet(
+    needs: Sequence[Need],
+    fleet: Sequence[Member],
+    pools: Sequence[Pool],
+    limits: Limits,
+    *,
+    waiting_chunks: int,
+    cooling: Collection[str] = (),
+) -> dict[str, int]:
+    """How many workers each pool is to have, by its name.
+
+    What is there counts first, since it costs no start; more come from the cheapest pool for what it paints that is not in `cooling`.
+    """
+    have = Counter(member.pool for member in fleet if not member.is_draining)
+    if limits.is_frozen:
+        return {pool.name: have[pool.name] for pool in pools}
+    plan = _Plan(pools, have, _classes(fleet), limits, cooling)
+    busy = sum(member.idle_since is None and member.is_ready and not member.is_draining for member in fleet)
+    for numerics_class in sorted({need.numerics_class for need in needs}, key=str):
+        mine = [need for need in needs if need.numerics_class == numerics_class]
+        plan.provide(mine, most=min(sum(need.most for need in mine), waiting_chunks + busy))
+    plan.fill_up()
+    return plan.counts
+
+
+class _Plan:
+    """The workers of each pool as planned so far, those that are there before any other."""
+
+    def __init__(
+        self,
+        pools: Sequence[Pool],
+        have: Mapping[str, int],
+        classes: Mapping[str, Collection[str]],
+        limits: Limits,
+        cooling: Collection[str],
+    ) -> None:
+        self._pools = sorted(pools, key=lambda pool: pool.price / pool.speed)
+        self._have, self._classes, self._limits, self._cooling = have, classes, limits, cooling
+        self.counts = {pool.name: 0 for pool in pools}
+
+    def provide(self, needs: Sequence[Need], *, most: int) -> None:
+        """Plan workers for campaigns of one numerics class, beside those planned for others."""
+        numerics_class = needs[0].numerics_class
+        wanted = sum(need.seconds for need in needs)
+        there = [pool for pool in self._pools if self._fits(pool, numerics_class) and self._have[pool.name] > self.counts[pool.name]]
+        planned, speed = 0, 0.0
+        for pool in there:
+            while planned < most and self.counts[pool.name] < self._have[pool.name] and self._is_allowed(pool):
+                self.counts[pool.name] += 1
+                planned, speed = planned + 1, speed + pool.speed
+        for pool in self._pools:
+            if not self._fits(pool, numerics_class) or pool.name in self._cooling:
+                continue
+            more = _worth_starting(pool, wanted, speed, planned, needs)
+            while more > 0 and planned < most and self.counts[pool.name] < pool.limit and self._is_allowed(pool):
+                self.counts[pool.name] += 1
+                planned, speed, more = planned + 1, speed + pool.speed, more - 1
+
+    def fill_up(self) -> None:
+        """Up to the floor, with those that are there and then the cheapest."""
+        for pool in sorted(self._pools, key=lambda pool: self._have[pool.name] <= self.counts[pool.name]):
+            while (
+                sum(self.counts.values()) < self._limits.floor
+                and self.counts[pool.name] < pool.limit
+                and pool.name not in self._cooling
+                and self._is_allowed(pool)
+            ):
+                self.counts[pool.name] += 1
+
+    def _fits(self, pool: Pool, numerics_class: str | None) -> bool:
+        known = self._classes.get(pool.name)
+        return numerics_class is None or not known or numerics_class in known
+
+    def _is_allowed(self, pool: Pool) -> bool:
+        costs = sum(self.counts[other.name] * other.price for other in self._pools) + pool.price
+        return sum(self.counts.values()) < self._limits.ceiling and costs <= self._limits.price
+
+
+def _worth_starting(pool: Pool, seconds: float, speed: float, planned: int, needs: Sequence[Need]) -> int:
+    """How many workers of a pool to add to those planned: as many as paint for as long as they take to come, or deadlines need."""
+    left = seconds - speed * pool.start_s  # when they have come
+    worth = 0
+    if left > 0:
+        worth = math.floor((left / pool.start_s - speed) / pool.speed) if pool.start_s >= 1 else pool.limit
+    for need in needs:
+        if need.due_in_s is not None and need.due_in_s > pool.start_s:
+            needed = need.seconds / max(1.0, need.due_in_s - pool.start_s)
+            worth = max(worth, math.ceil((needed - speed) / pool.speed))
+    return max(worth, 1 if planned == 0 and seconds > 0 else 0)
+
+
+def _classes(fleet: Sequence[Member]) -> dict[str, set[str]]:
+    classes: dict[str, set[str]] = {}
+    for member in fleet:
+        if member.numerics_class is not None:
+            classes.setdefault(member.pool, set()).add(member.numerics_class)
+    return classes
+
+
+def changes(desired: Mapping[str, int], fleet: Sequence[Member], pools: Sequence[Pool], limits: Limits, now: float) -> Change:
+    """What to do now for a fleet to become what is desired: up fast, though few at a time, and down only after a time of idleness."""
+    if limits.is_frozen:
+        return Change()
+    starting = [member for member in fleet if not member.is_ready]
+    late = [member for member in starting if _is_late(member, pools, now)]
+    have = Counter(member.pool for member in fleet if not member.is_draining)
+    room = max(FEWEST_STARTING, len(fleet) - len(starting)) - len(starting)
+    missing = [name for name, count in desired.items() for _ in range(count - have[name])]
+    spare = {name: count - desired.get(name, 0) for name, count in have.items()}
+    unneeded = [member for member in reversed(starting) if not member.is_draining and _take(spare, member.pool)]
+    idle = sorted((member for member in fleet if _has_idled(member, limits, now)), key=lambda member: member.idle_since or 0.0)
+    return Change(
+        start=tuple(missing[: max(0, room)]),
+        withdraw=tuple(dict.fromkeys(member.name for member in [*late, *unneeded])),
+        end=tuple(member.name for member in idle if _take(spare, member.pool)),
+        cool=frozenset(member.pool for member in late),
+    )
+
+
+def _take(spare: dict[str, int], pool: str) -> bool:
+    spare[pool] -= 1
+    return spare[pool] >= 0
+
+
+def _is_late(member: Member, pools: Sequence[Pool], now: float) -> bool:
+    grace = next((pool.grace_s for pool in pools if pool.name == member.pool), None)
+    return grace is not None and now - member.since > grace
+
+
+def _has_idled(member: Member, limits: Limits, now: float) -> bool:
+    return member.is_ready and not member.is_draining and member.idle_since is not None and now - member.idle_since >= limits.idle_s
