@@ -38,6 +38,7 @@ class RenderActor:
         from actors.resting import RestingEngine  # noqa: PLC0415
 
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # else every look at the cloud's notices is told
         engine = Engine(device=device, threads=threads) if rest_s is None else RestingEngine(rest_s)
         self._painter: Painter = Painter(name, engine, open_outputs(outputs, s3_style=s3_style))
         self._watch = Watch(open_notice(notices)) if notices else None

@@ -18,7 +18,7 @@ from farm.trace_file import load_trace
 from storage.errors import RequestError
 
 Json = dict[str, Any]
-_COLUMNS = ("workers", "makespan", "bound", "over bound", "busy", "loads", "cost", "lost", "fairness")
+_COLUMNS = ("workers", "makespan", "of bound", "busy", "loads", "cost", "lost", "fairness")
 
 
 def simulate(
@@ -91,7 +91,7 @@ def _show(reports: list[tuple[int, Report]]) -> None:
     table = Table(*_COLUMNS, box=SIMPLE_HEAD)
     for count, r in reports:
         table.add_row(
-            f"{count:,}", _span(r.makespan), _span(r.bound), f"{r.makespan / r.bound:.3f}", f"{r.busy:.1%}", f"{r.loads:,}",
+            f"{count:,}", _span(r.makespan), f"{r.makespan / r.bound:.3f}", f"{r.busy:.1%}", f"{r.loads:,}",
             f"{r.cost:,.2f}", f"{r.lost:,}", f"{r.fairness:.3f}",
         )  # fmt: skip
     out.print(table)

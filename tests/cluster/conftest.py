@@ -84,6 +84,12 @@ class Farm:
         with closing_engine(self._database) as engine, engine.connect() as connection:
             return [json.loads(text) for text in connection.execute(query).scalars()]
 
+    def attempts(self, name: str = "c", project: str = "default") -> list[str]:
+        """How each attempt at a chunk of a campaign ended."""
+        query = select(attempts.c.outcome).where(attempts.c.campaign_id == self.row(name, project).id)
+        with closing_engine(self._database) as engine, engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
     def workers(self):
         with closing_engine(self._database) as engine:
             return Watching(engine).workers(fresh_s=None)

@@ -163,3 +163,29 @@ def test_a_home_has_one_farm_at_a_time(farm, file, settings, tmp_path):
         assert first.url in farm("run", file(), code=2)
         assert json.loads(farm("submit", "--json", file()))["renders"]["total"] == 18
         assert farm("list", "--json").count("spring") == 1
+
+
+def test_simulating_campaigns_and_traces(farm, file, tmp_path):
+    plot = tmp_path / "plot.png"
+    lines = farm("simulate", file(), "--workers", "1,2,4", "--plot", str(plot), "--json").splitlines()
+    answers = [json.loads(line) for line in lines]
+    assert [answer["workers"] for answer in answers] == [1, 2, 4]
+    assert answers[0]["makespan"] > answers[1]["makespan"] > answers[2]["makespan"]
+    with Image.open(plot) as picture:
+        assert min(picture.size) > 400
+    trace = tmp_path / "trace.yaml"
+    trace.write_text("workers: 2\npools: [{name: p}]\ncampaigns: [{name: c, model: m, renders: 100, batch_seconds: 1, load: 0}]\n")
+    assert re.search(r"2 +1[34]\.\d s", farm("simulate", "--trace", str(trace)))
+    assert "one of the two" in farm("simulate", code=2)
+    assert "no number of workers" in farm("simulate", "--trace", str(trace), "--workers", "few", code=2)
+    trace.write_text(
+        "workers: 2\npools: [{name: p, grace: 10}]\nmissing: [p]\ncampaigns: [{name: c, model: m, renders: 1, batch_seconds: 1}]\n"
+    )
+    assert "No pool gives a worker" in farm("simulate", "--trace", str(trace), code=2)
+
+
+def test_orders_about_the_fleet_without_a_farm_act_on_the_home(farm):
+    assert json.loads(farm("scale", "--floor", "1", "--ceiling", "4", "--freeze", "--json"))["frozen"] is True
+    assert "at least 1, at most 4, frozen" in farm("scale")
+    assert "There is no worker" in farm("drain", "nobody", code=2)
+    assert "set FARM_TOKEN" in farm("up", "--host", "0.0.0.0", code=2)

@@ -1,0 +1,118 @@
+"""The simulator: that it does all the work, that a trace is the same twice, and that its figures can be followed by hand."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from farm.document import DocumentError
+from farm.scaling import Limits, Pool
+from farm.simulation import Trace, Work, simulate, what_if
+from farm.trace_file import load_trace
+
+
+def work(name="c", **changes):
+    return Work(**{**dict(name=name, model="m", renders=400, batch=4, batch_s=1.0, load_s=0.0), **changes})
+
+
+def trace(*works, ceiling=4, pools=None, **changes):
+    return Trace(works=works, pools=pools or [Pool()], limits=Limits(ceiling=ceiling), **changes)
+
+
+def test_a_campaign_on_workers_that_come_at_once():
+    report = simulate(trace(work()))
+    assert report.bound == 25.0
+    assert report.makespan <= 1.05 * report.bound + 0.25
+    assert (report.renders, report.failed, report.lost, report.most_workers, report.loads) == (400, 0, 0, 4, 4)
+    assert report.finished == {"c": report.makespan}
+
+
+def test_a_worker_is_paid_for_and_loads_its_model():
+    report = simulate(trace(work(renders=40, load_s=5.0), ceiling=1, pools=[Pool(price=3600.0, start_s=10.0)]))
+    assert report.makespan == pytest.approx(10 + 5 + 10, abs=0.5)
+    assert report.cost == pytest.approx(report.makespan, abs=0.5)
+    assert report.busy == pytest.approx(10 / report.makespan, abs=0.01)
+
+
+def test_more_workers_are_faster_until_there_is_too_little_for_them():
+    reports = [report for _, report in what_if(trace(work(renders=4000), pools=[Pool(start_s=20)]), [1, 4, 16, 1000])]
+    times = [report.makespan for report in reports]
+    assert times[0] > times[1] > times[2] >= times[3]
+    assert reports[3].most_workers <= 1000 / 20
+
+
+def test_a_small_campaign_does_not_wait_for_a_large_one():
+    report = simulate(trace(work("large", renders=100_000), work("small", renders=12, arrives_s=100.0)))
+    assert report.finished["small"] < 100 + 2 * 64
+    assert report.finished["large"] == pytest.approx(100_000 / 4 / 4, rel=0.01)
+
+
+def test_projects_are_given_what_their_weights_say():
+    both = (work("a", project="a", renders=40_000), work("b", project="b", renders=40_000))
+    assert simulate(trace(*both, weights={"a": 3.0})).fairness > 0.98
+
+
+def test_workers_that_are_taken_away_cost_time_and_nothing_else():
+    pools = [Pool(name="spot", price=1.0, start_s=5.0)]
+    report = simulate(trace(work(renders=4000), pools=pools, losses_per_hour={"spot": 60.0}))
+    assert report.lost > 0
+    assert (report.renders, report.failed) == (4000, 0)
+    assert report.makespan > report.bound
+
+
+def test_where_a_pool_gives_nothing_the_next_one_is_asked():
+    pools = [Pool(name="spot", price=0.3, start_s=30.0, grace_s=60.0), Pool(name="demand", price=1.0, start_s=30.0)]
+    report = simulate(trace(work(renders=4000), pools=pools, missing=frozenset({"spot"})))
+    assert report.makespan < 60 + 30 + 4000 / 4 / 4 + 60
+    assert report.cost > 0
+
+
+def test_work_that_nobody_will_paint_is_said():
+    pools = [Pool(name="spot", grace_s=60.0)]
+    with pytest.raises(ValueError, match="No pool gives a worker"):
+        simulate(trace(work(), pools=pools, missing=frozenset({"spot"})))
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(
+        st.builds(
+            Work, name=st.uuids().map(str), model=st.sampled_from("abc"), renders=st.integers(1, 3000), batch=st.integers(1, 8),
+            batch_s=st.floats(0.1, 30), load_s=st.floats(0, 60), project=st.sampled_from("xy"), priority=st.integers(0, 100),
+            max_workers=st.none() | st.integers(1, 5), arrives_s=st.floats(0, 500), deadline_s=st.none() | st.floats(1, 5000),
+        ),
+        min_size=1, max_size=6,
+    ),
+    st.integers(1, 12), st.floats(0, 0.2), st.floats(0, 20), st.integers(0, 99),
+)  # fmt: skip
+def test_every_trace_ends_and_is_the_same_again(works, ceiling, failure_rate, losses, seed):
+    pools = [Pool(name="spot", price=0.3, start_s=20.0), Pool(name="demand", price=1.0, speed=2.0, limit=2)]
+    given = trace(*works, ceiling=ceiling, pools=pools, failure_rate=failure_rate, losses_per_hour={"spot": losses}, seed=seed)
+    report = simulate(given)
+    assert report == simulate(given)
+    assert set(report.finished) == {one.name for one in works}
+    assert report.makespan >= report.bound - 1e-6
+    assert report.most_workers <= ceiling
+    assert 0 < report.busy <= 1
+    assert 0 < report.fairness <= 1 + 1e-9
+
+
+def test_a_trace_is_read_from_a_file_and_its_mistakes_are_named(tmp_path):
+    path = tmp_path / "trace.yaml"
+    path.write_text(
+        "workers: 4\npools: [{name: p, start: 1}]\n"
+        "campaigns: [{name: c, model: 'm{n}', renders: 8, batch_seconds: 1, count: 2, every: 5, arrives: 1}]\n"
+    )
+    read = load_trace(path)
+    assert [(one.name, one.model, one.arrives_s) for one in read.works] == [("c-0", "m0", 1.0), ("c-1", "m1", 6.0)]
+    assert simulate(read).renders == 16
+    for change, words in (
+        ("workers: 4", "workers: 0"),
+        ("start: 1", "strat: 1"),
+        ("renders: 8", "renders: many"),
+        ("pools:", "missing: [q]\npools:"),
+        ("name: p,", "name: P,"),
+    ):
+        wrong = tmp_path / "wrong.yaml"
+        wrong.write_text(path.read_text().replace(change, words))
+        with pytest.raises(DocumentError, match=r"wrong.yaml:\d+"):
+            load_trace(wrong)
