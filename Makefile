@@ -34,9 +34,10 @@ format: $(READY)  ## Put the code into its one form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## Measure the farm beside a diffusers loop, its queue and outputs beside others, its files beside Pillow's
+bench: $(READY)  ## Measure the farm beside a diffusers loop, its queue, fleet and outputs beside others, its files beside Pillow's
 	$(BIN)/farm bench overhead
 	$(BIN)/farm bench queue
+	$(BIN)/farm bench fleet
 	$(BIN)/farm bench encode
 	$(BIN)/farm bench outputs
 

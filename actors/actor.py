@@ -26,6 +26,7 @@ class RenderActor:
         threads: int,
         orphan_s: float,
         rest_s: float | None,
+        rest_spread: float = 1.0,
         notices: str | None = None,
     ) -> None:
         """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no device is held for nobody. `notices`
@@ -39,7 +40,7 @@ class RenderActor:
 
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
         logging.getLogger("httpx").setLevel(logging.WARNING)  # else every look at the cloud's notices is told
-        engine = Engine(device=device, threads=threads) if rest_s is None else RestingEngine(rest_s)
+        engine = Engine(device=device, threads=threads) if rest_s is None else RestingEngine(rest_s, rest_spread)
         self._painter: Painter = Painter(name, engine, open_outputs(outputs, s3_style=s3_style))
         self._watch = Watch(open_notice(notices)) if notices else None
         self._node_id = ray.get_runtime_context().get_node_id()

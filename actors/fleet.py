@@ -133,6 +133,7 @@ class Fleet:
             name=name, namespace=s.namespace, lifetime="detached", max_restarts=0, max_task_retries=0, **options
         ).remote(
             name, outputs=s.outputs, s3_style=s.s3_style, device=s.device, threads=s.threads, orphan_s=s.orphan_s, rest_s=s.rest_s,
+            rest_spread=s.rest_spread,
             notices=s.notices,
         )  # fmt: skip
         self._add(name, handle, now)
@@ -190,10 +191,6 @@ class Fleet:
             accepted, why = False, str(exc)
         if not accepted:
             log.warning("Ray does not drain node %s: %s action=drain", node_id, why)
-
-    @property
-    def is_local(self) -> bool:
-        return self._settings.address == "local"
 
     def _draining_nodes(self) -> dict[str, float | None]:
         try:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 class FleetSettings:
     """`address` is `local`, for a cluster of one's own, or that of a running cluster; `gpus` is each worker's share of one.
 
-    Workers that hear from nobody for `orphan_s` end themselves; those that make no step for `stuck_s` are ended. With `rest_s`, they
-    rest for so long instead of painting a batch (`actors.resting`). One that does not answer for `unanswered_s` is lost. `notices` names
-    the cloud whose notices workers look out for; `gcs` is the address of the cluster's head where it does not follow from `address`.
+    Workers that hear from nobody for `orphan_s` end themselves; those that make no step for `stuck_s` are ended, and one that does not
+    answer for `unanswered_s` is lost. With `rest_s`, they rest for about so long instead of painting a batch, the longest rest
+    `rest_spread` times the shortest (`actors.resting`). `notices` names the cloud whose notices workers look out for; `gcs` is the
+    address of the cluster's head where it does not follow from `address`.
     """
 
     address: str
@@ -23,6 +24,7 @@ class FleetSettings:
     orphan_s: float = 120.0
     stuck_s: float = 600.0
     rest_s: float | None = None
+    rest_spread: float = 1.0
     unanswered_s: float = 20.0
     notices: str | None = None
     gcs: str | None = None

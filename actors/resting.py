@@ -14,11 +14,20 @@ from actors.recipe import Recipe
 _SIDE = 8
 
 
-class RestingEngine:
-    """Takes `batch_s` seconds for a batch and answers with small pictures whose pixels follow from their recipes, like real ones."""
+def rest_of(batch_s: float, spread: float, chance: float) -> float:
+    """Seconds of one rest, `batch_s` on average, the longest `spread` times the shortest, for a `chance` from 0 to 1."""
+    shortest = 2 * batch_s / (1 + spread)
+    return shortest * (1 + (spread - 1) * chance)
 
-    def __init__(self, batch_s: float) -> None:
-        self._batch_s = batch_s
+
+class RestingEngine:
+    """Takes about `batch_s` seconds for a batch, the longest `spread` times as long as the shortest.
+
+    It answers with small pictures whose pixels follow from their recipes, like real ones.
+    """
+
+    def __init__(self, batch_s: float, spread: float = 1.0) -> None:
+        self._batch_s, self._spread = batch_s, spread
         self.device = "none"
         self.numerics_class = "resting"
         self.warm: OrderedDict[tuple[str, str], object] = OrderedDict()
@@ -33,10 +42,12 @@ class RestingEngine:
         adapter_paths: Sequence[str] = (),  # noqa: ARG002
         on_step: Callable[[int], None] = lambda _left: None,
     ) -> Painted:
-        time.sleep(self._batch_s)
+        chance = int(recipes[0].digest[:8], 16) / 0xFFFFFFFF
+        seconds = rest_of(self._batch_s, self._spread, chance)
+        time.sleep(seconds)
         on_step(0)
         pixels = [np.resize(np.frombuffer(hashlib.sha512(r.digest.encode()).digest(), np.uint8), (_SIDE, _SIDE, 3)) for r in recipes]
-        return Painted(pixels=list(pixels), previews={}, load_s=0.0, paint_s=self._batch_s)
+        return Painted(pixels=list(pixels), previews={}, load_s=0.0, paint_s=seconds)
 
     def forget(self) -> None:
         """There is nothing to forget."""

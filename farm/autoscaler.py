@@ -108,10 +108,10 @@ class Autoscaler:
         leaving = self._fleet.leaving(now)
         for worker in self._fleet.workers.values():
             health = worker.health
-            names = {worker.name} | (set() if health is None else {health.node, health.node_id})
-            if names & orders.drains:
+            place = set() if health is None else {health.node, health.node_id} & orders.drains
+            if place or worker.name in orders.drains:
                 leaving.setdefault(worker.name, None)
-            if health is not None and {health.node, health.node_id} & orders.drains and health.node_id not in self._drained_nodes:
+            if health is not None and place and health.node_id not in self._drained_nodes:
                 self._drained_nodes.add(health.node_id)
                 self._fleet.drain(health.node_id)
         return leaving

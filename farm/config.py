@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     )
     stuck: float = Field(600.0, description="Seconds without a step after which a worker is taken for stuck.", gt=0)
     rest: float | None = Field(None, description="Seconds to rest for each batch instead of painting it, to measure the farm itself.", ge=0)
+    rest_spread: float = Field(1.0, description="The longest of these rests over the shortest; FARM_REST is the middle.", ge=1, le=1000)
     chunk: int | None = Field(None, description="Renders in a chunk; about a minute of work when not given.", ge=1, le=100_000)
 
     @field_validator("home", "fleet")
@@ -153,6 +154,7 @@ class Settings(BaseSettings):
             gpus=self.gpu or (1.0 if gpus or self.device == "cuda" else 0.0),
             stuck_s=self.stuck,
             rest_s=self.rest,
+            rest_spread=self.rest_spread,
             notices=self.notices,
             gcs=self.gcs,
             size=self.workers or gpus or max(1, (os.cpu_count() or 1) // self.threads),

@@ -73,6 +73,8 @@ class Dispatcher:
         self._unsettled: list[ChunkResult] = []
         self._open: dict[int, OpenCampaign] = {}
         self._shares = Shares()
+        self._loads: dict[str, float] = {}
+        """What loading each model took lately, by its digest."""
         self._records: dict[str, Record] = {}
         self._stopped: dict[tuple[int, int], bool] = {}
         """What workers were told to leave alone: whether from their next step on."""
@@ -162,7 +164,10 @@ class Dispatcher:
     def _assign(self, snapshot: Snapshot, barren: Collection[tuple[int, str]]) -> list[Seat]:
         ready = {name: worker for name, worker in self._fleet.workers.items() if worker.health is not None}
         free = [_free(ready[name]) for name in usable(ready, self._records, snapshot.now) - self._autoscaler.leaving]
-        return assign(snapshot.campaigns, free, self._shares, weights=self._weights, now=snapshot.now, size=self._fleet.size, barren=barren)
+        return assign(
+            snapshot.campaigns, free, self._shares, weights=self._weights, now=snapshot.now, size=self._fleet.size, barren=barren,
+            loads=self._loads,
+        )  # fmt: skip
 
     def _claim(self, seats: Sequence[Seat], barren: set[tuple[int, str]]) -> list[tuple[Seat, Chunk]]:
         """The chunks claimed, each with its seat. A campaign that had no chunk for a worker is noted as barren for it: its last
@@ -319,6 +324,8 @@ class Dispatcher:
         )  # fmt: skip
         campaign = self._open.get(settlement.campaign_id)
         if campaign is not None:
+            if load_s := settlement.facts.get("load_s"):
+                self._loads[campaign.model_digest] = load_s
             weight = self._weights.get(campaign.project, 1.0)
             self._shares = charge(
                 self._shares, project=campaign.project, campaign_id=campaign.id, seconds=settlement.device_s, weight=weight

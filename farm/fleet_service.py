@@ -14,9 +14,11 @@ Json = dict[str, Any]
 class FleetService:
     """The fleet, to whoever may ask."""
 
-    def __init__(self, *, orders: Orders, watching: Watching) -> None:
+    def __init__(self, *, orders: Orders, watching: Watching, is_alone: bool) -> None:
+        """`is_alone`: on a Ray cluster of its own, which is this machine."""
         self._orders = orders
         self._watching = watching
+        self._is_alone = is_alone
 
     def scaling(self) -> Json:
         """What is ordered, None where the settings stand, and how many workers there are in each state."""
@@ -46,7 +48,12 @@ class FleetService:
             if not self._orders.undrain([target]):
                 raise NotFound(f"{target} is not being drained: `farm scale` lists what is.")
             return self.scaling()
-        if not any(target in (worker.name, worker.node, worker.node_id) for worker in self._watching.workers()):
+        workers = self._watching.workers()
+        if not any(target in (worker.name, worker.node, worker.node_id) for worker in workers):
             raise NotFound(f"There is no worker and no node {target}: `farm workers` lists them.")
+        if self._is_alone and target not in {worker.name for worker in workers}:
+            raise RequestError(
+                f"The farm is alone on {target}, and has nowhere else to go: drain its workers, or `farm scale --ceiling 0`."
+            )
         self._orders.drain(target)
         return self.scaling()

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from farm.plan import CHUNK_S, SECONDS_PER_MEGAPIXEL_STEP
 from farm.share import Shares
@@ -11,13 +12,15 @@ from storage.rows import ANY_CLASS, OpenCampaign, WorkerRow
 CHUNKS_PER_WORKER = 2  # one being painted and the next one waiting, so that a device never waits for the dispatcher
 LATE_TIER = 101  # above every priority: a campaign that would miss its deadline
 # How far ahead of its share a campaign may be and still be preferred because its model is warm, as the time in which its workers come
-# to be so far ahead. Loading another costs up to a minute, so two minutes make it half of the time at worst; and nobody who has begun
-# waits longer than that for a fair share.
+# to be so far ahead: so long, or so many times what loading the model takes, so that loading is a small part of the work. Nobody who
+# has begun waits longer than that for a fair share.
 AFFINITY_S = 120.0
+AFFINITY_LOADS = 15.0
 BLAMED_CAMPAIGNS = 3
 FORGIVE_S = 600.0
 
 Key = tuple[int, int]
+NO_LOADS: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +52,17 @@ def assign(
     now: float,
     size: int,
     barren: Collection[tuple[int, str]] = (),
+    loads: Mapping[str, float] = NO_LOADS,
 ) -> list[Seat]:
     """Fill the workers' free places, the emptiest first. `size` is that of the fleet; `barren` names the campaigns that had no
-    chunk for a worker when they were asked (campaign id, worker).
+    chunk for a worker when they were asked (campaign id, worker); `loads` has the seconds that loading a model takes, by its digest.
 
     The highest tier goes first. In it projects, and in a project campaigns, are served by who has been given least. Among those
-    that are within AFFINITY_S of that one, a campaign that has not begun comes first, then one whose model is warm. A campaign that
-    has not begun, or that others are further ahead of, then takes the place of a chunk that waits behind another, of a campaign that is
-    being painted.
+    that are within AFFINITY_S of that one, or AFFINITY_LOADS times what loading takes, a campaign that has not begun comes first, then
+    one whose model is warm. A campaign that has not begun, or that others are further ahead of, then takes the place of a chunk that
+    waits behind another, of a campaign that is being painted.
     """
-    table = _Table(campaigns, workers, shares, weights=weights, now=now, size=size, barren=barren)
+    table = _Table(campaigns, workers, shares, weights=weights, now=now, size=size, barren=barren, loads=loads)
     seats: list[Seat] = []
     for depth in range(CHUNKS_PER_WORKER):
         for worker in sorted(workers, key=lambda w: w.name):
@@ -101,9 +105,11 @@ class _Table:
         now: float,
         size: int,
         barren: Collection[tuple[int, str]],
+        loads: Mapping[str, float],
     ) -> None:
         self._open = {campaign.id: campaign for campaign in campaigns}
         self._shares, self._weights, self._now, self._size, self._barren = shares, weights, now, size, barren
+        self._loads = loads
         self.waiting = [campaign for campaign in campaigns if campaign.waiting]
         self.users = {campaign.id: set(campaign.workers) for campaign in campaigns}
         for worker in workers:  # what was dealt since the campaigns were looked at counts too
@@ -183,11 +189,14 @@ class _Table:
         return campaign.max_workers is None or worker in users or len(users) < campaign.max_workers
 
     def _lead(self, campaign: OpenCampaign) -> float:
-        """How far ahead its workers bring it within AFFINITY_S."""
-        return AFFINITY_S * max(1, len(self.users[campaign.id]))
+        """How far ahead of the others its workers may bring it."""
+        return self._affinity_s(campaign) * max(1, len(self.users[campaign.id]))
 
     def _project_lead(self, campaign: OpenCampaign) -> float:
-        return AFFINITY_S * max(1, self._served[campaign.project]) / self._weights.get(campaign.project, 1.0)
+        return self._affinity_s(campaign) * max(1, self._served[campaign.project]) / self._weights.get(campaign.project, 1.0)
+
+    def _affinity_s(self, campaign: OpenCampaign) -> float:
+        return max(AFFINITY_S, AFFINITY_LOADS * self._loads.get(campaign.model_digest, 0.0))
 
     def _project_level(self, campaign: OpenCampaign) -> float:
         name = campaign.project

@@ -168,6 +168,8 @@ class Simulation:
         self._paid: list[tuple[Pool, float]] = []
         self._painted_s = 0.0
         self._fairness: float | None = None
+        self._loads: dict[str, float] = {}
+        """What loading each model has taken."""
         self._finished: dict[str, float] = {}
         self._counts: Counter[str] = Counter()
         for number, work in enumerate(trace.works, 1):
@@ -226,12 +228,12 @@ class Simulation:
         weight = self._trace.weights.get(campaign.work.project, 1.0)
         self._shares = charge(self._shares, project=campaign.work.project, campaign_id=campaign.id, seconds=seconds, weight=weight)
         if self._trace.failure_rate and self._random.random() < self._trace.failure_rate:
-            self._fail(campaign, painted, FailureKind.UNKNOWN)
+            self._fail(campaign, painted, FailureKind.UNKNOWN, now)
         else:
             self._end(campaign, painted.renders, now)
         self._begin(worker, now)
 
-    def _fail(self, campaign: _Campaign, piece: _Piece, kind: FailureKind) -> None:
+    def _fail(self, campaign: _Campaign, piece: _Piece, kind: FailureKind, now: float) -> None:
         chunk = Chunk(
             id=piece.id, campaign_id=campaign.id, group_no=0, start=0, stop=piece.renders, total=piece.renders, lease=piece.lease,
             failures=piece.failures, losses=piece.losses, worker="",
@@ -239,7 +241,7 @@ class Simulation:
         verdict = after_failure(Failure(kind=kind, detail=""), chunk, left=piece.renders, waits=0)
         if not isinstance(verdict, Again):
             self._counts["failed"] += piece.renders
-            campaign.ended += piece.renders
+            self._end(campaign, piece.renders, now)
             return
         parts = [piece.renders]
         if isinstance(verdict, Split):
@@ -272,7 +274,7 @@ class Simulation:
                 return
             free = [_free(worker) for worker in ready]
             size = self._trace.limits.ceiling
-            seats = assign(rows, free, self._shares, weights=self._trace.weights, now=now, size=size, barren=barren)
+            seats = assign(rows, free, self._shares, weights=self._trace.weights, now=now, size=size, barren=barren, loads=self._loads)
             if not seats:
                 return
             for seat in seats:
@@ -321,6 +323,7 @@ class Simulation:
         load_s = 0.0
         if worker.warm != work.model:
             worker.warm, load_s = work.model, work.load_s
+            self._loads[work.model] = load_s
             self._counts["loads"] += 1
         self._at(now + load_s + self._seconds(worker, worker.held[0]), _Event.PAINTED, worker)
 
@@ -383,7 +386,7 @@ class Simulation:
             self._paid.append((worker.pool, now - worker.since))
         for place, piece in enumerate(worker.held):
             self._give_back(worker, piece)
-            self._fail(self._campaigns[piece.campaign], piece, FailureKind.WORKER_LOST if place == 0 else FailureKind.PREEMPTED)
+            self._fail(self._campaigns[piece.campaign], piece, FailureKind.WORKER_LOST if place == 0 else FailureKind.PREEMPTED, now)
 
     # --- at the end ---
 

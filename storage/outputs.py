@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -33,10 +33,6 @@ class Outputs(Protocol):
     address: str
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None: ...
-
-    def create(self, key: str, data: bytes) -> bool:
-        """Put what is not there yet; False where it is. Of many who do it, one at most is answered True."""
-        ...
 
     def copy(self, source: str, key: str) -> None:
         """Put what another key holds; a server does it by itself. Raises NotFound where there is no such key."""
@@ -86,16 +82,7 @@ class FolderOutputs:
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
         path = self._path(key)
         with self._telling("write", path):
-            _write(path, BytesIO(data) if isinstance(data, bytes) else data, os.replace)
-
-    def create(self, key: str, data: bytes) -> bool:
-        path = self._path(key)
-        with self._telling("write", path):
-            try:
-                _write(path, BytesIO(data), os.link)
-            except FileExistsError:
-                return False
-        return True
+            _write(path, BytesIO(data) if isinstance(data, bytes) else data)
 
     def copy(self, source: str, key: str) -> None:
         with self.open(source) as file:
@@ -158,8 +145,8 @@ class FolderOutputs:
             ) from exc
 
 
-def _write(path: Path, data: IO[bytes], settle: Callable[[Path, Path], None]) -> None:
-    """Write a hidden file beside a path and, once it is on the disk, give it its place by `settle`."""
+def _write(path: Path, data: IO[bytes]) -> None:
+    """Write a hidden file beside a path and, once it is on the disk, give it its place."""
     part = path.with_name(f".{uuid4().hex}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -167,7 +154,7 @@ def _write(path: Path, data: IO[bytes], settle: Callable[[Path, Path], None]) ->
             shutil.copyfileobj(data, file)
             file.flush()
             os.fsync(file.fileno())
-        settle(part, path)
+        part.replace(path)
         _sync(path.parent)
     finally:
         part.unlink(missing_ok=True)

@@ -58,7 +58,6 @@ _PERMISSIONS = {
 # What passes: the server is busy, restarting, or out of room.
 _PASSING = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "ThrottlingException"})
 # What of a conditional write says that somebody was faster, or is writing now.
-_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
 class S3Outputs:
@@ -100,17 +99,6 @@ class S3Outputs:
             else:
                 file = BytesIO(data) if isinstance(data, bytes) else data
                 self._client.upload_fileobj(file, self._bucket, name, ExtraArgs={"ContentType": _content_type(key)}, Config=_TRANSFER)
-
-    def create(self, key: str, data: bytes) -> bool:
-        name = self._name(key)
-        with self._telling("PutObject", name):
-            try:
-                self._client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=_content_type(key), IfNoneMatch="*")
-            except ClientError as exc:
-                if _code(exc) in _TAKEN:
-                    return False
-                raise
-        return True
 
     def copy(self, source: str, key: str) -> None:
         name, original = self._name(key), self._name(source)

@@ -1,6 +1,6 @@
 """How busy the farm keeps its workers: actors that rest for each batch instead of painting it, and Ray Data with actors that rest as long.
 
-The efficiency is the ideal time, every batch's rest shared evenly among the actors, over the real one.
+The efficiency is the ideal time, the rests that the actors took shared evenly among them, over the real one.
 """
 
 import importlib.util
@@ -35,6 +35,10 @@ def has_ray_data() -> bool:
     return all(importlib.util.find_spec(name) for name in ("pandas", "pyarrow"))
 
 
+def has_ray_serve() -> bool:
+    return all(importlib.util.find_spec(name) for name in ("grpc_reflection", "watchfiles"))
+
+
 def farm_efficiencies(batches: int, work: Path | None) -> Figures:
     """Of a warm farm on SQLite, for each rest: from the submission of a campaign until it is done."""
     return {_name(rest_s): _farm(rest_s, batches, work) for rest_s in RESTS_S}
@@ -42,36 +46,51 @@ def farm_efficiencies(batches: int, work: Path | None) -> Figures:
 
 def ray_data_efficiencies(batches: int) -> Figures:
     """Of Ray Data's `map_batches`, for each rest: from when its actors are ready until the last batch is back."""
-    return {f"ray_data.{_name(rest_s)}": _ray_data(rest_s, batches) for rest_s in RESTS_S}
+    return {f"ray_data.{_name(rest_s)}": _peer("ray_data", rest_s, batches) for rest_s in RESTS_S}
 
 
 def _name(rest_s: float) -> str:
     return f"dispatch_eff_{rest_s * 1000:.0f}ms"
 
 
-def _farm(rest_s: float, batches: int, work: Path | None) -> float:
+def uneven_efficiencies(batches: int, spread: float, work: Path | None) -> Figures:
+    """As `farm_efficiencies`, with batches of which the longest takes `spread` times the shortest."""
+    return {f"eff_{rest_s * 1000:.0f}ms": _farm(rest_s, batches, work, spread) for rest_s in RESTS_S}
+
+
+def peer_efficiencies(peer: str, batches: int, spread: float) -> Figures:
+    return {f"{peer}.eff_{rest_s * 1000:.0f}ms": _peer(peer, rest_s, batches, spread) for rest_s in RESTS_S}
+
+
+def _farm(rest_s: float, batches: int, work: Path | None, spread: float = 1.0) -> float:
     with TemporaryDirectory(prefix="farm-queue-", dir=work) as folder:
         address = sqlite_address(Path(folder) / "farm.db")
-        settings = read_settings(home=Path(folder), database_url=address, ray="local", rest=rest_s, workers=WORKERS, threads=1)
+        settings = read_settings(
+            home=Path(folder), database_url=address, ray="local", rest=rest_s, rest_spread=spread, workers=WORKERS, threads=1
+        )
         with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
             farm.supervisor.start()
             _warm_up(client)
-            return batches * rest_s / WORKERS / _paint(client, "measured", batches)
+            seconds = _paint(client, "measured", batches)
+            return float(client.status("measured")["device_s"]) / WORKERS / seconds
 
 
-def _ray_data(rest_s: float, batches: int) -> float:
+def _peer(peer: str, rest_s: float, batches: int, spread: float = 1.0) -> float:
     with TemporaryDirectory(prefix="farm-ray-", ignore_cleanup_errors=True) as folder:  # a short path, for the sake of its sockets
-        order = {"rest_s": rest_s, "batches": batches, "actors": WORKERS, "blocks": max(WORKERS, batches // _BATCHES_PER_BLOCK)}
+        order = {
+            "peer": peer, "rest_s": rest_s, "spread": spread, "batches": batches, "actors": WORKERS,
+            "blocks": max(WORKERS, batches // _BATCHES_PER_BLOCK), "folder": folder,
+        }  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "actors.peers"],
-            input=json.dumps({**order, "folder": folder}),
+            input=json.dumps(order),
             env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"},
             capture_output=True,
             text=True,
             check=False,
         )
     if done.returncode:
-        raise WorkError(f"Ray Data, which the farm is compared with, ended: {done.stderr.strip()[-800:]}")
+        raise WorkError(f"{peer}, which the farm is compared with, ended: {done.stderr.strip()[-800:]}")
     return float(json.loads(done.stdout.splitlines()[-1])["efficiency"])
 
 

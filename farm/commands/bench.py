@@ -8,6 +8,7 @@ from rich.table import Table
 
 from farm.bench.encode import measure as measure_encode
 from farm.bench.figures import Json
+from farm.bench.fleet import measure as measure_fleet
 from farm.bench.outputs import measure as measure_outputs
 from farm.bench.overhead import measure as measure_overhead
 from farm.bench.queue import measure as measure_queue
@@ -46,6 +47,21 @@ def queue(
 ) -> None:
     """The queue on both engines, and how busy it keeps its workers, against queues of others and Ray Data. Takes half an hour."""
     _show(measure_queue(rounds=rounds, renders=renders // STEP * STEP, batches=batches // 20 * 20, work=work), as_json)
+
+
+@app.command("fleet")
+def fleet(
+    rounds: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 3,
+    batches: Annotated[int, typer.Option(help="Batches that the farm gives to resting workers, in steps of 20.", min=100)] = 2_000,
+    gpus: Annotated[int, typer.Option(help="Workers that are simulated.", min=1, max=100_000)] = 10_000,
+    renders: Annotated[int, typer.Option(help="Renders that are simulated.", min=200)] = 10_000_000,
+    models: Annotated[int, typer.Option(help="Models that they are of.", min=1, max=1000)] = 200,
+    work: Work = None,
+    as_json: AsJson = False,
+) -> None:
+    """Workers with uneven batches, models that share workers, and ten thousand simulated GPUs. Takes about a quarter of an hour."""
+    result = measure_fleet(rounds=rounds, batches=batches // 20 * 20, gpus=gpus, renders=renders, models=models, work=work)
+    _show(result, as_json)
 
 
 @app.command("outputs")

@@ -33,7 +33,7 @@ class Seaweed:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = {name: free_port() for name in _PORTS}
+        self._ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "s3.json").write_text(json.dumps({"identities": _IDENTITIES}))
 
@@ -89,6 +89,16 @@ _PORTS = (
     "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc",
     "metricsPort", "admin.port",
 )  # fmt: skip
+
+
+def _free_ports(count: int) -> list[int]:
+    """Free ports, no two of them 10,000 apart: there it expects the gRPC port of each, whatever it was told about that."""
+    ports: list[int] = []
+    while len(ports) < count:
+        port = free_port()
+        if not any(abs(port - other) in (0, 10_000) for other in ports):
+            ports.append(port)
+    return ports
 
 
 @contextmanager

@@ -18,7 +18,7 @@ TOKEN = "0123456789abcdef-and-more"
 
 @pytest.fixture
 def settings(tmp_path, database_url):
-    return read_settings(home=tmp_path / "home", database_url=database_url)
+    return read_settings(home=tmp_path / "home", database_url=database_url, ray="192.0.2.1:6379")
 
 
 @pytest.fixture
@@ -59,6 +59,14 @@ def test_what_is_drained_is_a_worker_or_a_node_that_is_there(farm, watching, que
     assert farm.drain("host-a", undo=True)["draining"] == ["bb", "spot-1"]
     with pytest.raises(NotFound, match="is not being drained"):
         farm.drain("host-a", undo=True)
+
+
+def test_a_farm_on_this_machine_alone_has_no_node_to_spare(settings, watching, queue):
+    seen(watching, queue)
+    with open_app(settings.model_copy(update={"ray": "local"})) as app, serve(app, 0) as url, Client(url) as farm:
+        with pytest.raises(RequestError, match="nowhere else to go"):
+            farm.drain("host-a")
+        assert farm.drain("spot-1")["draining"] == ["spot-1"]
 
 
 # --- the token ---

@@ -92,23 +92,6 @@ def test_more_keys_than_a_page_has_are_listed(store):
     assert len(set(store.keys("p"))) == 1100
 
 
-def test_what_is_created_is_created_once(store):
-    assert store.create("a/k", b"first")
-    assert not store.create("a/k", b"second")
-    assert read(store, "a/k") == b"first"
-    store.delete("a/k")
-    assert store.create("a/k", b"third")
-
-
-def test_of_many_who_create_one_wins(store):
-    for attempt in range(5):
-        with ThreadPoolExecutor(16) as pool:
-            won = list(pool.map(lambda k, key=f"race/{attempt}": store.create(key, b"%d" % k), range(16)))
-        assert won.count(True) == 1
-        assert read(store, f"race/{attempt}") == b"%d" % won.index(True)
-    assert len(list(store.keys("race"))) == 5
-
-
 def test_a_copy_is_whole_and_replaces(store):
     store.put("a/1.png", b"one")
     store.put("b/2.png", b"another")

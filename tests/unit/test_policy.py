@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.policy import (
+    AFFINITY_LOADS,
     AFFINITY_S,
     CHUNKS_PER_WORKER,
     FORGIVE_S,
@@ -116,6 +117,14 @@ def test_a_warm_model_is_worth_a_bounded_debt():
     for debt, first in ((AFFINITY_S - 1, 1), (AFFINITY_S + 1, 2)):
         shares = Shares(projects={"p": 0.0}, campaigns={1: debt, 2: 0.0}, active_projects=frozenset({"p"}))
         assert deal(both, [worker(1, warm="one")], shares)[0].campaign_id == first
+
+
+def test_the_longer_a_model_takes_to_load_the_larger_that_debt_may_be():
+    both = [open_campaign(1, model_digest="one", ended=1), open_campaign(2, model_digest="two", ended=1)]
+    shares = Shares(projects={"p": 0.0}, campaigns={1: 2 * AFFINITY_S, 2: 0.0}, active_projects=frozenset({"p"}))
+    for load_s, first in ((AFFINITY_S / AFFINITY_LOADS, 2), (3 * AFFINITY_S / AFFINITY_LOADS, 1)):
+        seats = assign(both, [worker(1, warm="one")], shares, weights={}, now=0.0, size=8, loads={"one": load_s})
+        assert seats[0].campaign_id == first
 
 
 def test_a_campaign_that_would_be_late_goes_before_every_priority():
