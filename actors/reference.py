@@ -51,7 +51,7 @@ def fitted(pixels: Pixels, width: int, height: int) -> Pixels:
     left, top = (columns - across) // 2, (rows - down) // 2
     # Cut first: what is outside must not shine into the edges.
     cut = Image.fromarray(pixels[top : top + down, left : left + across])
-    return np.asarray(cut.resize((width, height), Image.Resampling.LANCZOS))
+    return np.array(cut.resize((width, height), Image.Resampling.LANCZOS))  # a copy: Pillow's own may not be written to
 
 
 def _check(image: Image.Image) -> None:
@@ -89,8 +89,8 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
     """Greys of 16 bits as the nearest of 8; Pillow's own conversion would cut off all above 255."""
-    grey = np.asarray(image).astype(np.float64)
-    nearest = np.rint(grey.clip(0, 65535) / 257).astype(np.uint8)
+    grey = np.asarray(image)
+    nearest = ((grey.clip(0, 65535).astype(np.uint32) + 128) // 257).astype(np.uint8)
     if (clear := image.info.get("transparency")) is not None:
         nearest[grey == clear] = 255
     return Image.fromarray(nearest)
