@@ -9,6 +9,7 @@ import logging
 import os
 import platform
 import signal
+import socket
 import sys
 import threading
 import time
@@ -31,6 +32,7 @@ from storage.twins import Twins
 from storage.watching import Watching
 
 STANDBY_S = 1.0
+CLUSTER_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,25 @@ def dispatch(stop: threading.Event) -> None:
             _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")
     disconnect(folder)
     log.info("Stopped. action=end")
+
+
+def wait_for_cluster(address: str, stop: threading.Event) -> bool:
+    """Wait until something listens where the head of a Ray cluster should be: Ray itself would block for minutes, or end this process.
+    False where it was to stop first.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    said = False
+    while not stop.is_set():
+        try:
+            if port.isdecimal():  # else it is `local` or `auto`
+                socket.create_connection((host.strip("[]"), int(port)), CLUSTER_S).close()
+            return True
+        except OSError as exc:
+            if not said:
+                log.warning("The Ray cluster at %s does not answer (%s): it is waited for. action=wait", address, exc)
+            said = True
+            stop.wait(CLUSTER_S)
+    return False
 
 
 def _lead(dispatcher: Dispatcher, fleet: Fleet, stop: threading.Event, *, keeps_workers: bool) -> None:

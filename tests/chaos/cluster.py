@@ -35,9 +35,9 @@ def wait_until(condition: Callable[[], bool], what: Callable[[], str], patience_
 class RayHead:
     """A running Ray head, its files in a folder with a short path."""
 
-    def __init__(self, folder: Path, *, cpus: int) -> None:
+    def __init__(self, folder: Path, *, cpus: int, port: int | None = None) -> None:
         self._folder = folder
-        port = free_port()
+        port = port or free_port()
         self.address = f"127.0.0.1:{port}"
         command = [
             sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}",
@@ -89,8 +89,8 @@ class RayHead:
 
 
 @contextmanager
-def ray_head(folder: Path, *, cpus: int = 3) -> Iterator[RayHead]:
-    head = RayHead(folder, cpus=cpus)
+def ray_head(folder: Path, *, cpus: int = 3, port: int | None = None) -> Iterator[RayHead]:
+    head = RayHead(folder, cpus=cpus, port=port)
     try:
         yield head
     finally:
