@@ -111,6 +111,7 @@ def _plot(reports: list[tuple[int, Report]], path: Path) -> None:
         raise RequestError("A plot needs matplotlib: pip install 'seedbed[plot]'.") from exc
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib.ticker import NullLocator, ScalarFormatter  # noqa: PLC0415
 
     counts = [count for count, _ in reports]
     figure, time = plt.subplots(figsize=(8, 5))
@@ -118,7 +119,9 @@ def _plot(reports: list[tuple[int, Report]], path: Path) -> None:
     time.plot(counts, [r.bound / 3600 for _, r in reports], linestyle="--", label="least possible")
     time.set(xlabel="workers at most", ylabel="hours", xscale="log", yscale="log")
     time.set_xticks(counts, [f"{count:,}" for count in counts])
-    time.minorticks_off()
+    time.xaxis.set_minor_locator(NullLocator())
+    time.yaxis.set_major_formatter(ScalarFormatter())
+    time.yaxis.set_minor_formatter(ScalarFormatter())
     busy = time.twinx()
     busy.plot(counts, [100 * r.busy for _, r in reports], color="tab:green", marker="s", label="busy")
     busy.set(ylabel="% of paid time painted in", ylim=(0, 105))
