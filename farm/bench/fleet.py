@@ -8,6 +8,7 @@ from time import perf_counter
 
 from farm.bench.dispatch import WORKERS, has_ray_data, has_ray_serve, peer_efficiencies, uneven_efficiencies
 from farm.bench.figures import Json, machine, spreads
+from farm.bench.growing import IDLE_S, growing
 from farm.scaling import Limits, Pool
 from farm.simulation import Trace, Work, simulate
 
@@ -28,7 +29,7 @@ def measure(*, rounds: int, batches: int, gpus: int, renders: int, models: int, 
     left_out = [name for name, is_there in (("ray_data", has_ray_data()), ("ray_serve", has_ray_serve())) if not is_there]
     setup = {
         "rounds": rounds, "batches": batches, "actors": WORKERS, "spread": SPREAD, "gpus": gpus, "renders": renders, "models": models,
-        "left_out": left_out,
+        "idle_s": IDLE_S, "left_out": left_out,
     }  # fmt: skip
     return {"bench": "fleet", "machine": machine(), "setup": setup, "figures": spreads(figures), "peers": spreads(peers)}
 
@@ -41,6 +42,7 @@ def _figures(batches: int, gpus: int, renders: int, models: int, work: Path | No
     seconds = perf_counter() - began
     return {
         **uneven,
+        **growing(work),
         "makespan_ratio": 1 / uneven["eff_100ms"],
         "loads_over_optimum": shared.loads / LEAST_LOADS,
         "shared_makespan_ratio": shared.makespan / _shared_bound(),

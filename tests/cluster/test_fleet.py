@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import pytest
 import yaml
 
+from actors.fake_cloud import FakeCloud
 from tests.cluster.conftest import Farm
-from tests.cluster.fake_cloud import FakeCloud
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 

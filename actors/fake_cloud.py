@@ -1,6 +1,8 @@
 """A Ray cluster that grows on this machine as one in a cloud does: autoscaler v2, with processes for nodes. Only its own are ever ended.
 
-Ray's own helper for this (`AutoscalingCluster`) is broken in the wheel, and would end every Ray of the machine.
+For tests, and for `farm bench fleet` as a program: `python -m actors.fake_cloud FOLDER` prints its address, and for each line that it is
+sent the kinds of its nodes; it ends with its standard input. Ray's own helper for this (`AutoscalingCluster`) is broken in the wheel, and
+would end every Ray of the machine.
 """
 
 import json
@@ -13,20 +15,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import ray._private.services as ray_services
-from ray._raylet import GcsClient
+from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
 from ray.autoscaler._private.fake_multi_node.node_provider import FakeMultiNodeProvider
 from ray.autoscaler.node_launch_exception import NodeLaunchException
 from ray.autoscaler.tags import TAG_RAY_USER_NODE_TYPE
 from ray.autoscaler.v2.sdk import get_cluster_status
+from ray.core.generated import autoscaler_pb2
 
 _HEAD_ID = "fffffffffffffffffffffffffffffffffffffffffffffffffff00000"
 _HEAD_KIND = "ray.head.default"  # as the provider calls it
 _PATIENCE_S = 120.0
 
 
-class Provider(FakeMultiNodeProvider):
+class Provider(FakeMultiNodeProvider):  # type: ignore[misc]  # Ray's types are not followed
     """Gives no node of the kinds that a file names; Ray's head imports it from here."""
 
     def create_node_with_resources_and_labels(self, node_config: Any, tags: Any, count: int, resources: Any, labels: Any) -> Any:
@@ -58,7 +61,7 @@ class FakeCloud:
         environment = {
             "AUTOSCALER_UPDATE_INTERVAL_S": "1", "AUTOSCALER_METRIC_PORT": str(_free_port()), "RAY_FAKE_CLUSTER": "1",
             "RAY_AUTH_MODE": "disabled", "RAY_enable_autoscaler_v2": "1", "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
-            "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID, "PYTHONPATH": str(Path(__file__).parents[2]),
+            "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID, "PYTHONPATH": str(Path(__file__).parents[1]),
         }  # fmt: skip
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -69,7 +72,7 @@ class FakeCloud:
     def _config(self, kinds: dict[str, str], most: int, idle_s: float) -> dict[str, Any]:
         room = {"CPU": 2, "GPU": 1, "object_store_memory": 80_000_000}
         provider = {
-            "type": "external", "module": f"{__name__}.Provider", "head_node_id": _HEAD_ID, "gcs_address": self.address,
+            "type": "external", "module": "actors.fake_cloud.Provider", "head_node_id": _HEAD_ID, "gcs_address": self.address,
             "launch_multiple": True, "disable_node_updaters": True, "disable_launch_config_check": True, "missing": str(self._missing),
         }  # fmt: skip
         nodes = {
@@ -97,8 +100,6 @@ class FakeCloud:
 
     def drain(self, node_id: str, seconds: float) -> None:
         """What a cloud's notice becomes: so long, and the node is gone."""
-        from ray.core.generated import autoscaler_pb2
-
         reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
         deadline_ms = int((time.time() + seconds) * 1000)
         accepted, why = GcsClient(address=self.address).drain_node(node_id, reason, "a notice", deadline_ms)
@@ -160,3 +161,19 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def main() -> None:
+    cloud = FakeCloud(Path(sys.argv[1]), {"node": "any"}, most=2, idle_s=float(sys.argv[2]))
+    try:
+        sys.stdout.write(json.dumps(cloud.address) + "\n")
+        sys.stdout.flush()
+        for _ in sys.stdin:
+            sys.stdout.write(json.dumps(cloud.nodes()) + "\n")
+            sys.stdout.flush()
+    finally:
+        cloud.close()
+
+
+if __name__ == "__main__":
+    main()
