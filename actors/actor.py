@@ -28,19 +28,25 @@ class RenderActor:
         rest_s: float | None,
         rest_spread: float = 1.0,
         notices: str | None = None,
+        gpus: float = 0.0,
+        memory: int | None = None,
     ) -> None:
         """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no device is held for nobody. `notices`
-        names the cloud whose notices it is to look out for.
+        names the cloud whose notices it is to look out for, `gpus` is its share of one, `memory` the bytes that its pipelines may take.
+        Raises DeviceTaken where another process has the GPU.
         """
         # Imported here: the dispatcher imports this file too, and torch and diffusers would cost it 12 seconds and 300 MB.
         from actors.engine import Engine  # noqa: PLC0415
+        from actors.memory import require_free  # noqa: PLC0415
         from actors.notices import Watch, open_notice  # noqa: PLC0415
         from actors.painter import Painter  # noqa: PLC0415
         from actors.resting import RestingEngine  # noqa: PLC0415
 
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
         logging.getLogger("httpx").setLevel(logging.WARNING)  # else every look at the cloud's notices is told
-        engine = Engine(device=device, threads=threads) if rest_s is None else RestingEngine(rest_s, rest_spread)
+        engine = Engine(device=device, threads=threads, memory=memory) if rest_s is None else RestingEngine(rest_s, rest_spread)
+        if isinstance(engine, Engine):
+            require_free(engine.device, gpus)
         self._painter: Painter = Painter(name, engine, open_outputs(outputs, s3_style=s3_style))
         self._watch = Watch(open_notice(notices)) if notices else None
         self._node_id = ray.get_runtime_context().get_node_id()

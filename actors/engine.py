@@ -24,13 +24,13 @@ from actors.encode import Pixels
 from actors.errors import BadRequest, ModelMissing, WeightsChanged
 from actors.families import Family, family_of
 from actors.jobs import Canary
+from actors.memory import bytes_in_files, bytes_of, memory_of
 from actors.models import read_json, weights_digest
 from actors.pipelines import Embedding, Hand, hand_of, steps_made
 from actors.previews import watch_steps
 from actors.recipe import Group, Recipe
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_PIPELINES_KEPT = 2
 
 
 NO_REFERENCES: Mapping[str, Pixels] = MappingProxyType({})
@@ -43,6 +43,8 @@ class Warm:
     hand: Hand
     embeddings: Embeddings
     adapters: Adapters
+    bytes: int
+    """Of its weights."""
     canaries: dict[str, str] = field(default_factory=dict)
     """The hashes of its canaries, by subject."""
 
@@ -60,12 +62,17 @@ class Painted:
 
 
 class Engine:
-    """Pipelines kept warm on one device, the least recently used one giving way to the next."""
+    """Pipelines kept warm on one device, as many as there is room for: then the least recently used one gives way to the next."""
 
-    def __init__(self, *, device: str | None = None, threads: int = 1) -> None:
-        """`threads` counts CPU threads; it decides pixels on a CPU, since kernels split their sums by it."""
+    def __init__(self, *, device: str | None = None, threads: int = 1, memory: int | None = None) -> None:
+        """`threads` counts CPU threads; it decides pixels on a CPU, since kernels split their sums by it. `memory` is the room, in
+        bytes: that of the device where it is not given.
+        """
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.threads = threads
+        self._memory = memory or memory_of(self.device, threads)
+        self._working = 0
+        """The most bytes that painting has taken beside weights."""
         self.warm: OrderedDict[tuple[str, str], Warm] = OrderedDict()
         # No kernel is chosen by stopwatch: two runs, or two workers, could choose differently.
         torch.backends.cudnn.benchmark = False
@@ -109,6 +116,8 @@ class Engine:
         loaded = time.perf_counter()
         pixels, previews = self._pictures(warm, recipes, references, previews_every, on_step)
         paint_s = time.perf_counter() - loaded
+        if self.device.type == "cuda":
+            self._working = max(self._working, torch.cuda.max_memory_allocated(self.device) - self._held())
         return Painted(pixels=pixels, previews=previews, load_s=loaded - started, paint_s=paint_s, canary=canary)
 
     def _prove(self, warm: Warm, group: Group, on_step: Callable[[int], None]) -> Canary:
@@ -171,11 +180,22 @@ class Engine:
     def _warm(self, group: Group, folder: str) -> Warm:
         key = (group.model, group.dtype)
         if key not in self.warm:
-            while len(self.warm) >= _PIPELINES_KEPT:
-                self.warm.popitem(last=False)
+            self._make_room(bytes_in_files(Path(folder), DTYPES[group.dtype]))
             self.warm[key] = self._load(group, folder)
         self.warm.move_to_end(key)
         return self.warm[key]
+
+    def _held(self) -> int:
+        return sum(warm.bytes for warm in self.warm.values())
+
+    def _make_room(self, coming: int) -> None:
+        """Let pipelines go, those not used for longest first, until one of so many bytes has room beside what painting takes."""
+        before = len(self.warm)
+        while self.warm and self._held() + coming + self._working > self._memory:
+            self.warm.popitem(last=False)
+        if self.device.type == "cuda" and len(self.warm) < before:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(self.device)  # what counted with them does not count for the others
 
     def _load(self, group: Group, folder: str) -> Warm:
         if not Path(folder).is_dir():
@@ -195,7 +215,7 @@ class Engine:
         ).to(self.device)
         _require_weights(group, folder)  # nor while they were read
         pipe.set_progress_bar_config(disable=True)
-        return Warm(hand=hand_of(family)(family, pipe), embeddings=Embeddings(), adapters=Adapters(pipe))
+        return Warm(hand=hand_of(family)(family, pipe), embeddings=Embeddings(), adapters=Adapters(pipe), bytes=bytes_of(pipe))
 
 
 def _left_out(kind: Any, family: Family, folder: str) -> set[str]:

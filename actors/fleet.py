@@ -134,7 +134,7 @@ class Fleet:
         ).remote(
             name, outputs=s.outputs, s3_style=s.s3_style, device=s.device, threads=s.threads, orphan_s=s.orphan_s, rest_s=s.rest_s,
             rest_spread=s.rest_spread,
-            notices=s.notices,
+            notices=s.notices, gpus=s.gpus, memory=s.memory,
         )  # fmt: skip
         self._add(name, handle, now)
         return name

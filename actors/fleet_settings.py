@@ -10,7 +10,7 @@ class FleetSettings:
     Workers that hear from nobody for `orphan_s` end themselves; those that make no step for `stuck_s` are ended, and one that does not
     answer for `unanswered_s` is lost. With `rest_s`, they rest for about so long instead of painting a batch, the longest rest
     `rest_spread` times the shortest (`actors.resting`). `notices` names the cloud whose notices workers look out for; `gcs` is the
-    address of the cluster's head where it does not follow from `address`.
+    address of the cluster's head where it does not follow from `address`; `memory` the bytes that a worker's pipelines may take.
     """
 
     address: str
@@ -28,3 +28,4 @@ class FleetSettings:
     unanswered_s: float = 20.0
     notices: str | None = None
     gcs: str | None = None
+    memory: int | None = None

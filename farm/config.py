@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     gpu: float | None = Field(
         None, description="The share of a GPU that each worker takes: 1 where there are any, when not given.", gt=0, le=8
     )
+    memory: float | None = Field(
+        None, description="Gigabytes that a worker's warm pipelines may take; nine tenths of its GPU when not given.", gt=0
+    )
     shares: dict[str, float] = Field(
         default_factory=dict, description="Weights of projects in sharing the fleet, as JSON; 1 for those not named."
     )
@@ -157,6 +160,7 @@ class Settings(BaseSettings):
             rest_spread=self.rest_spread,
             notices=self.notices,
             gcs=self.gcs,
+            memory=None if self.memory is None else int(self.memory * 2**30),
             size=self.workers or gpus or max(1, (os.cpu_count() or 1) // self.threads),
         )
 

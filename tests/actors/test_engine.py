@@ -1,13 +1,16 @@
 """The engine with the embedded model: what decides a picture's pixels, and what must not."""
 
+import contextlib
 import hashlib
 import io
 import json
+import os
 import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, write
@@ -15,6 +18,7 @@ from actors.encoding import Encoding
 from actors.engine import Engine
 from actors.errors import BadRequest, ModelMissing, WeightsChanged
 from actors.families import family_of
+from actors.memory import DeviceTaken, bytes_in_files, memory_of, require_free
 from actors.models import SEEDLING, find_model, weights_digest
 from actors.recipe import Group, Recipe
 from actors.schedulers import scheduler_config
@@ -159,10 +163,40 @@ def test_numbers_that_are_no_picture_are_noticed(engine):
 
 
 def test_the_least_recently_used_pipeline_gives_way():
-    own = Engine(device="cpu", threads=1)
-    for dtype in ("float32", "bfloat16", "float16"):
-        own.paint(recipes(group(dtype=dtype, steps=1, batch=1))[:1], str(SEEDLING))
-    assert [dtype for _, dtype in own.warm] == ["bfloat16", "float16"]
+    one = bytes_in_files(SEEDLING, torch.float32)
+    for memory, kept in ((2.1, ["float32", "bfloat16", "float16"]), (1.6, ["bfloat16", "float16"])):
+        own = Engine(device="cpu", threads=1, memory=int(memory * one))
+        for dtype in ("float32", "bfloat16", "float16"):
+            own.paint(recipes(group(dtype=dtype, steps=1, batch=1))[:1], str(SEEDLING))
+        assert [dtype for _, dtype in own.warm] == kept
+        assert own._held() == pytest.approx(sum(0.5 if dtype != "float32" else 1.0 for dtype in kept) * one, rel=0.05)
+
+
+class Device:
+    """A GPU as torch tells of it."""
+
+    def __init__(self, free, total):
+        self.free, self.total = free, total
+
+    def mem_get_info(self, _device):
+        return self.free, self.total
+
+    def get_device_name(self, _device):
+        return "NVIDIA X"
+
+
+@pytest.mark.parametrize(
+    ("free", "share", "is_taken"), [(75, 1.0, False), (40, 1.0, True), (40, 0.5, False), (30, 0.5, True), (75, 2.0, False)]
+)
+def test_a_device_that_somebody_else_has_is_refused(monkeypatch, free, share, is_taken):
+    device = Device(free * 2**30, 80 * 2**30)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", device.mem_get_info)
+    monkeypatch.setattr(torch.cuda, "get_device_name", device.get_device_name)
+    with pytest.raises(DeviceTaken, match=f"has {free}.0 of its 80.0 GB free") if is_taken else contextlib.nullcontext():
+        require_free(torch.device("cuda"), share)
+    require_free(torch.device("cpu"), share)
+    assert memory_of(torch.device("cuda"), 1) == (72 * 2**30)
+    assert 0 < memory_of(torch.device("cpu"), 1) < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def test_a_png_carries_its_recipe_and_its_pixels():
