@@ -95,7 +95,7 @@ class Supervisor:
             )
             assert self._child.stdin is not None
             with contextlib.suppress(BrokenPipeError):  # it may have ended at once; the pipe stays open while it lives
-                self._child.stdin.write(self._settings.model_dump_json() + "\n")
+                self._child.stdin.write(self._settings.model_dump_json(exclude={"token"}) + "\n")  # it speaks to nobody who asks
                 self._child.stdin.flush()
             if self._stopping.is_set():
                 self._child.terminate()

@@ -26,7 +26,7 @@ class Farm:
 
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
         self.home = home
-        self._environment = {**os.environ, **environment, "FARM_HOME": str(home)}
+        self.environment = {**os.environ, **environment, "FARM_HOME": str(home)}
         self._database = environment.get("FARM_DATABASE_URL", f"sqlite:///{home / 'farm.db'}")
         self.started: list[subprocess.Popen[str]] = []
 
@@ -36,7 +36,7 @@ class Farm:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**self._environment, **environment},
+            env={**self.environment, **environment},
             start_new_session=True,
         )
         self.started.append(process)
@@ -95,7 +95,7 @@ class Farm:
             return Watching(engine).workers(fresh_s=None)
 
     def manifest(self, name: str = "c", project: str = "default") -> list[dict]:
-        path = Path(self._environment.get("FARM_OUTPUTS", self.home / "outputs")) / project / name / "manifest.jsonl"
+        path = Path(self.environment.get("FARM_OUTPUTS", self.home / "outputs")) / project / name / "manifest.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def wait_until(self, condition, process: "subprocess.Popen[str] | None" = None) -> None:

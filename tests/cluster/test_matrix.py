@@ -1,6 +1,6 @@
 """One campaign with every number of workers, place for pictures and database, with kills: one set of pixels.
 
-Three of the twelve cells meet every choice and every kill, and are what runs with all tests; `make matrix` runs all of them.
+Two of the twelve cells, which differ in everything, run with all tests; `make matrix` runs all of them.
 """
 
 import itertools
@@ -32,13 +32,13 @@ _KILLED = itertools.cycle(["ray::RenderActor", "farm.dispatching", None])
 CELLS = [Cell(*choice, next(_KILLED)) for choice in itertools.product((1, 2, 3), ("folder", "s3"), ("sqlite", "postgresql"))]
 
 
-WITH_ALL_TESTS = ("1-s3-sqlite-calm", "2-s3-postgresql-farm.dispatching", "3-folder-postgresql-ray::RenderActor")
+WITH_ALL_TESTS = ("2-folder-sqlite-farm.dispatching", "1-s3-postgresql-ray::RenderActor")
 PARAMETERS = [pytest.param(cell, id=str(cell), marks=() if str(cell) in WITH_ALL_TESTS else pytest.mark.matrix) for cell in CELLS]
 
 
-def test_those_that_run_with_all_tests_meet_every_choice():
-    some = [cell for cell in CELLS if str(cell) in WITH_ALL_TESTS]
-    assert {choice for cell in some for choice in astuple(cell)} == {choice for cell in CELLS for choice in astuple(cell)}
+def test_those_that_run_with_all_tests_have_nothing_in_common():
+    one, other = (astuple(cell) for cell in CELLS if str(cell) in WITH_ALL_TESTS)
+    assert not any(a == b for a, b in zip(one, other, strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -9,39 +9,24 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
-import yaml
 from PIL import Image
 
 from actors.encode import file_pixels_digest
 from tests.cluster.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.cluster
-DEMO = Path(__file__).parents[2] / "examples" / "demo.yaml"
 
 
-def by_digest(lines):
-    pixels = {line["digest"]: line["pixels"] for line in lines}
-    assert len(pixels) == len(lines)
-    return pixels
-
-
-def test_the_demo_is_the_same_with_another_fleet_chunk_size_and_order(farm, tmp_path):
+def test_the_demo_is_painted_with_its_sheet_and_manifest(farm):
     first = farm.json("demo")
     assert (first["state"], first["renders"]["done"], first["renders"]["total"]) == ("done", 96, 96)
     with Image.open(first["sheet"]) as sheet:
         assert min(sheet.size) > 500
-    pixels = by_digest(farm.manifest("demo", "demo"))
-
-    data = yaml.safe_load(DEMO.read_text())
-    data["vary"] = {name: values[:1:-1] for name, values in reversed(data["vary"].items())}
-    some = tmp_path / "some.yaml"
-    some.write_text(yaml.safe_dump(data, sort_keys=False))
-    again = type(farm)(tmp_path / "second", {})
-    farm.started = again.started = [*farm.started]
-    again.json("run", str(some), "--workers", "1", FARM_CHUNK="4")
-    repainted = by_digest(again.manifest("demo"))
-    assert 0 < len(repainted) < 96
-    assert repainted.items() <= pixels.items()
+    lines = farm.manifest("demo", "demo")
+    assert len({line["digest"] for line in lines}) == len({line["pixels"] for line in lines}) == 96
+    # Once more, there is nothing to paint.
+    assert farm.json("demo")["renders"]["done"] == 96
+    assert farm.manifest("demo", "demo") == lines
 
 
 def test_files_hold_the_pixels_and_recipes_that_the_manifest_names(farm, tmp_path):
@@ -63,7 +48,7 @@ def test_files_hold_the_pixels_and_recipes_that_the_manifest_names(farm, tmp_pat
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was(farm):
-    file = farm.file()
+    file = farm.file(seeds={"count": 2})
     scratch = mkdtemp(prefix="t")  # a short path: Ray keeps sockets in it
     process = farm.start("run", file, FARM_CHUNK="4", TMPDIR=scratch)
     farm.wait_until(lambda: farm.row().done >= 8, process)
@@ -71,13 +56,13 @@ def test_a_run_that_was_killed_goes_on_where_it_was(farm):
     process.communicate()
     farm.wait_until(lambda: not farm.processes("farm.dispatching"))
     before = {line["number"]: line for line in farm_rows(farm)}
-    assert 8 <= len(before) < 48
+    assert 8 <= len(before) < 24
     summary = farm.json("run", file)
-    assert (summary["state"], summary["renders"]["done"]) == ("done", 48)
+    assert (summary["state"], summary["renders"]["done"]) == ("done", 24)
     after = {line["number"]: line for line in farm_rows(farm)}
     # What was settled has not been touched: same attempt, same worker, same file.
     assert {number: after[number] for number in before} == before
-    assert len({line["key"] for line in farm.manifest()}) == len(farm.manifest()) == 48
+    assert len({line["key"] for line in farm.manifest()}) == len(farm.manifest()) == 24
     farm.wait_until(lambda: not farm.processes("ray"))
     assert not list(Path(scratch).glob("farm-*"))
     shutil.rmtree(scratch)
@@ -91,7 +76,7 @@ def farm_rows(farm):
         return [dict(row) for row in connection.execute("SELECT * FROM renders ORDER BY number")]
 
 
-def test_outputs_that_cannot_be_written_stop_the_campaign_until_they_can(farm, tmp_path):
+def test_outputs_that_cannot_be_written_stop_the_campaign(farm, tmp_path):
     blocked = tmp_path / "in-the-way"
     blocked.write_text("a file where a folder should be")
     file = farm.file(seeds=[1])
@@ -100,8 +85,6 @@ def test_outputs_that_cannot_be_written_stop_the_campaign_until_they_can(farm, t
     assert str(blocked) in error
     assert "free some space" in error
     assert json.loads(farm.run("status", "c", "--json"))["state"] == "stopped"
-    blocked.unlink()
-    assert farm.json("run", file, FARM_OUTPUTS=str(blocked / "outputs"))["renders"]["done"] == 12
 
 
 @pytest.mark.skipif(os.geteuid() != 0 and "CI" not in os.environ, reason="only root can make a small disk")

@@ -39,8 +39,6 @@ def test_a_server_that_is_killed_in_the_middle_costs_nothing_but_time(farm, serv
 
 
 def test_the_doctor_says_what_a_bucket_refuses(farm, server):
-    fine = farm.run("doctor", FARM_OUTPUTS="s3://campaigns", **server.environment)
-    assert "s3://campaigns can be written, read, listed, copied and cleared" in fine
     reader = {"AWS_ACCESS_KEY_ID": READER_KEY, "AWS_SECRET_ACCESS_KEY": READER_SECRET}
     process = farm.start("doctor", FARM_OUTPUTS="s3://campaigns", **{**server.environment, **reader})
     out, _ = process.communicate(timeout=240)

@@ -8,10 +8,12 @@ import httpx
 import pytest
 
 pytestmark = pytest.mark.cluster
+TOKEN = "a-token-of-sixteen-or-more"
 
 
 def test_a_farm_that_stays_takes_campaigns_shows_metrics_and_leaves_when_told(farm):
-    process = farm.start("up", "--port", "0")
+    farm.environment["FARM_TOKEN"] = TOKEN  # which the commands show, too
+    process = farm.start("up", "--port", "0", "--host", "0.0.0.0")
     published = farm.home / "farm.json"
     farm.wait_until(published.is_file, process)
     url = json.loads(published.read_text())["url"]
@@ -19,7 +21,8 @@ def test_a_farm_that_stays_takes_campaigns_shows_metrics_and_leaves_when_told(fa
     first = farm.json("submit", "--wait", file)
     assert (first["state"], first["renders"]["done"], len(farm.manifest())) == ("done", 12, 12)
     assert farm.json("submit", file)["renders"]["done"] == 12
-    text = httpx.get(f"{url}/metrics").text
+    assert httpx.get(f"{url}/metrics").status_code == 401
+    text = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
     assert 'farm_renders_total{model="seedling",outcome="done"} 12.0' in text
     assert len(farm.run("workers", "--json").splitlines()) == 2
     assert farm.json("watch", "c")["state"] == "done"
@@ -28,6 +31,7 @@ def test_a_farm_that_stays_takes_campaigns_shows_metrics_and_leaves_when_told(fa
     assert process.returncode == 0
     assert not published.exists()
     farm.wait_until(lambda: not farm.processes("ray"))
+    assert TOKEN not in "".join(path.read_text() for path in (farm.home / "logs").iterdir())
 
 
 def test_the_doctor_finds_everything_that_painting_needs(farm):
