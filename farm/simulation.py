@@ -275,10 +275,11 @@ class Simulation:
             free = [_free(worker) for worker in ready]
             size = self._trace.limits.ceiling
             seats = assign(rows, free, self._shares, weights=self._trace.weights, now=now, size=size, barren=barren, loads=self._loads)
-            if not seats:
-                return
+            before = len(barren)
             for seat in seats:
                 self._claim(seat, now, barren)
+            if len(barren) == before:  # each seat has its chunk, and no place is free that anybody may have
+                return
 
     def _claim(self, seat: Seat, now: float, barren: set[tuple[int, str]]) -> None:
         campaign, worker = self._campaigns[seat.campaign_id], self._workers[seat.worker]
