@@ -5,6 +5,7 @@ are (`farm.scaling`) are the functions that the farm runs; painting is a number 
 """
 
 import heapq
+import math
 import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -417,18 +418,21 @@ def lower_bound(trace: Trace) -> float:
     for pool in pools:
         count = min(room, pool.limit)
         room, speed = room - count, speed + count * pool.speed
-    start_s = min(pool.start_s for pool in pools)
-    loads = {work.model: work.load_s for work in trace.works}
-    seconds = sum(work.seconds for work in trace.works)
-    shared = start_s + min(work.arrives_s for work in trace.works) + (seconds / speed) + min(loads.values())
-    alone = max(_alone(work, pools[0].speed, speed) for work in trace.works) + start_s
-    return max(shared, alone)
+    earliest = min(work.arrives_s for work in trace.works) + min(pool.start_s for pool in pools)
+    loads: dict[str, float] = {}
+    first: dict[str, float] = {}
+    for work in trace.works:
+        loads[work.model] = min(work.load_s, loads.get(work.model, math.inf))
+        first[work.model] = min(work.arrives_s, first.get(work.model, math.inf))
+    shared = earliest + sum(work.seconds for work in trace.works) / speed + min(loads.values())
+    return max(shared, *(_alone(work, earliest, loads, first, pools[0].speed, speed) for work in trace.works))
 
 
-def _alone(work: Work, fastest: float, speed: float) -> float:
+def _alone(work: Work, earliest: float, loads: Mapping[str, float], first: Mapping[str, float], fastest: float, speed: float) -> float:
     """When a campaign could be done that had the whole fleet, or as much of it as it may have, for itself."""
     mine = speed if work.max_workers is None else min(speed, work.max_workers * fastest)
-    return work.arrives_s + work.load_s + max(work.seconds / mine, work.batch_s / fastest)
+    load_s = loads[work.model] if work.arrives_s <= first[work.model] else 0.0  # later, others may have loaded it
+    return max(work.arrives_s, earliest) + load_s + max(work.seconds / mine, work.batch_s / fastest)
 
 
 def _free(worker: _Worker) -> FreeWorker:

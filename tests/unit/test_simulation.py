@@ -76,8 +76,8 @@ def test_work_that_nobody_will_paint_is_said():
 @given(
     st.lists(
         st.builds(
-            Work, name=st.uuids().map(str), model=st.sampled_from("abc"), renders=st.integers(1, 3000), batch=st.integers(1, 8),
-            batch_s=st.floats(0.1, 30), load_s=st.floats(0, 60), project=st.sampled_from("xy"), priority=st.integers(0, 100),
+            Work, name=st.uuids().map(str), model=st.sampled_from("abc"), renders=st.integers(1, 300), batch=st.integers(1, 8),
+            batch_s=st.floats(0.1, 10), load_s=st.floats(0, 30), project=st.sampled_from("xy"), priority=st.integers(0, 100),
             max_workers=st.none() | st.integers(1, 5), arrives_s=st.floats(0, 500), deadline_s=st.none() | st.floats(1, 5000),
         ),
         min_size=1, max_size=6,
