@@ -211,8 +211,8 @@ class Simulation:
             return
         if event is _Event.READY:
             of.is_ready, of.idle_since = True, now
-            if rate := self._trace.losses_per_hour.get(of.pool.name):
-                self._at(now + self._random.expovariate(rate / 3600), _Event.LOST, of)
+            if rate := self._trace.losses_per_hour.get(of.pool.name, 0.0) / 3600:
+                self._at(now + self._random.expovariate(rate), _Event.LOST, of)
         elif event is _Event.LOST:
             self._counts["lost"] += 1
             self._leave(of, now)
