@@ -20,6 +20,7 @@ from actors.jobs import ChunkJob, ChunkResult, Failure, FailureKind, Health
 from storage.rows import WorkerRow
 
 _IDLE_ANSWERS = 2  # one alone may fall between two chunks
+_LOOK_S = 0.1
 _GCS_PORT = 6379
 _GCS_TIMEOUT_S = 2
 _FAR_OFF_S = 7 * 86_400.0  # a drain that nobody's notice is behind: the worker may finish its chunk
@@ -213,7 +214,7 @@ class Fleet:
         owners = {ref: worker for worker in self.workers.values() for ref in (*worker.jobs, worker.pending_health)}
         refs = [ref for ref in owners if ref is not None]
         if not refs:
-            time.sleep(timeout_s)  # nothing can come back; the caller's loop keeps its pace
+            time.sleep(min(timeout_s, _LOOK_S))  # nothing can come back: what is submitted should not wait for long
             return []
         ready, _ = ray.wait(refs, num_returns=1, timeout=timeout_s)
         if ready:
