@@ -43,6 +43,8 @@ def dispatch(stop: threading.Event) -> None:
     log_to_file(settings.log_folder / "dispatcher.log")
     threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
     folder = Path(sys.argv[1])
+    if not wait_for_cluster(settings.ray, stop):
+        return
     # Joined before it may lead, so that a standby is warm: it takes seconds.
     fleet_settings = settings.fleet_settings()
     connect(fleet_settings, folder)

@@ -1,12 +1,15 @@
 """The dispatcher's process before it leads."""
 
+import io
 import socket
+import sys
 import threading
 
 import pytest
 
 from farm import dispatching
-from farm.dispatching import wait_for_cluster
+from farm.config import read_settings
+from farm.dispatching import dispatch, wait_for_cluster
 
 
 @pytest.mark.parametrize("address", ["local", "auto"])
@@ -36,3 +39,17 @@ def test_whoever_stops_waits_no_longer():
     stop = threading.Event()
     stop.set()
     assert not wait_for_cluster("127.0.0.1:9", stop)
+
+
+def test_nobody_joins_a_cluster_whose_head_is_away(monkeypatch, tmp_path):
+    joined = []
+    monkeypatch.setattr(dispatching, "connect", lambda *_: joined.append(True))
+    monkeypatch.setattr(dispatching, "log_to_file", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["dispatching", str(tmp_path)])
+    with socket.socket() as head:
+        head.bind(("127.0.0.1", 0))  # and does not listen
+        settings = read_settings(home=tmp_path, ray=f"127.0.0.1:{head.getsockname()[1]}")
+        # Its parent is gone as soon as it has read them: so it stops, and does not wait for ever.
+        monkeypatch.setattr(sys, "stdin", io.StringIO(settings.model_dump_json(exclude={"token"}) + "\n"))
+        dispatch(threading.Event())
+    assert joined == []
