@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import ray
 
+from actors.fleet_settings import FleetSettings
 from actors.jobs import ChunkJob, ChunkResult, Health
+from actors.recipe import Group
 from storage.outputs import open_outputs
 
 PAINT, CONTROL = "paint", "control"
@@ -16,23 +18,9 @@ PAINT, CONTROL = "paint", "control"
 class RenderActor:
     """One worker. Wrapped by `render_actor`; its methods are called from afar."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        outputs: str,
-        s3_style: str,
-        device: str | None,
-        threads: int,
-        orphan_s: float,
-        rest_s: float | None,
-        rest_spread: float = 1.0,
-        notices: str | None = None,
-        gpus: float = 0.0,
-        memory: int | None = None,
-    ) -> None:
-        """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no device is held for nobody. `notices`
-        names the cloud whose notices it is to look out for, `gpus` is its share of one, `memory` the bytes that its pipelines may take.
+    def __init__(self, name: str, settings: FleetSettings) -> None:
+        """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no device is held for nobody.
+
         Raises DeviceTaken where another process has the GPU.
         """
         # Imported here: the dispatcher imports this file too, and torch and diffusers would cost it 12 seconds and 300 MB.
@@ -44,14 +32,18 @@ class RenderActor:
 
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
         logging.getLogger("httpx").setLevel(logging.WARNING)  # else every look at the cloud's notices is told
-        engine = Engine(device=device, threads=threads, memory=memory) if rest_s is None else RestingEngine(rest_s, rest_spread)
-        if isinstance(engine, Engine):
-            require_free(engine.device, gpus)
-        self._painter: Painter = Painter(name, engine, open_outputs(outputs, s3_style=s3_style))
-        self._watch = Watch(open_notice(notices)) if notices else None
+        s = settings
+        engine: Engine | RestingEngine
+        if s.rest_s is None:
+            engine = Engine(device=s.device, threads=s.threads, memory=s.memory)
+            require_free(engine.device, s.gpus)
+        else:
+            engine = RestingEngine(s.rest_s, s.rest_spread)
+        self._painter: Painter = Painter(name, engine, open_outputs(s.outputs, s3_style=s.s3_style))
+        self._watch = Watch(open_notice(s.notices)) if s.notices else None
         self._node_id = ray.get_runtime_context().get_node_id()
         self._heard = threading.Event()
-        threading.Thread(target=self._end_when_forgotten, args=(orphan_s,), daemon=True).start()
+        threading.Thread(target=self._end_when_forgotten, args=(s.orphan_s,), daemon=True).start()
 
     @ray.method(concurrency_group=PAINT)  # type: ignore[untyped-decorator]  # Ray's types are not followed
     def paint(self, job: ChunkJob) -> ChunkResult:
@@ -62,6 +54,10 @@ class RenderActor:
         self._heard.set()
         leaves_in_s = self._watch.left_s() if self._watch else None
         return replace(self._painter.health(), node_id=self._node_id, leaves_in_s=leaves_in_s)
+
+    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
+    def expect(self, group: Group, folder: str) -> None:
+        self._painter.expect(group, folder)
 
     @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
     def acknowledge(self, chunk_id: int, lease: int) -> None:

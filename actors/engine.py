@@ -5,6 +5,7 @@ import platform
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -51,12 +52,17 @@ class Warm:
 
 @dataclass(frozen=True)
 class Painted:
-    """A batch as it left the device: one uint8 [h, w, 3] array a recipe, or None where the numbers were not a picture."""
+    """A batch as it left the device: one uint8 [h, w, 3] array a recipe, or None where the numbers were not a picture.
+
+    `loads` counts the pipelines that were loaded for it, `swaps` those that gave way to them.
+    """
 
     pixels: list[Pixels | None]
     previews: dict[int, list[Pixels]]
     load_s: float
     paint_s: float
+    loads: int = 0
+    swaps: int = 0
     canary: Canary | None = None
     """What this pipeline has proven about its numerics."""
 
@@ -74,6 +80,8 @@ class Engine:
         self._working = 0
         """The most bytes that painting has taken beside weights."""
         self.warm: OrderedDict[tuple[str, str], Warm] = OrderedDict()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self._read: dict[str, Future[str]] = {}
         # No kernel is chosen by stopwatch: two runs, or two workers, could choose differently.
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
@@ -88,6 +96,14 @@ class Engine:
             hardware = f"{_cpu_name()}:{torch.backends.cpu.get_cpu_capability()}:threads-{self.threads}"
         libraries = f"torch-{torch.__version__}:diffusers-{diffusers.__version__}:transformers-{transformers.__version__}"
         return f"{self.device.type}:{hardware}:{libraries}"
+
+    def expect(self, group: Group, folder: str) -> None:
+        """Have the files of a pipeline that is needed soon read and checked, in a thread beside what is painted: they are in main memory
+        then. They are not loaded there: loading sets torch's default dtype for all threads, and would change the pixels of what is
+        painted meanwhile.
+        """
+        if (group.model, group.dtype) not in self.warm and folder not in self._read:
+            self._read[folder] = self._reader.submit(weights_digest, Path(folder))
 
     def paint(
         self,
@@ -110,7 +126,9 @@ class Engine:
         torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
         group = recipes[0].group
         started = time.perf_counter()
+        is_cold, before = (group.model, group.dtype) not in self.warm, len(self.warm)
         warm = self._warm(group, folder)
+        swaps = before + is_cold - len(self.warm)
         warm.adapters.use(group.adapters, adapter_paths)
         canary = self._prove(warm, group, on_step)
         loaded = time.perf_counter()
@@ -118,7 +136,9 @@ class Engine:
         paint_s = time.perf_counter() - loaded
         if self.device.type == "cuda":
             self._working = max(self._working, torch.cuda.max_memory_allocated(self.device) - self._held())
-        return Painted(pixels=pixels, previews=previews, load_s=loaded - started, paint_s=paint_s, canary=canary)
+        return Painted(
+            pixels=pixels, previews=previews, load_s=loaded - started, paint_s=paint_s, loads=int(is_cold), swaps=swaps, canary=canary
+        )
 
     def _prove(self, warm: Warm, group: Group, on_step: Callable[[int], None]) -> Canary:
         """Paint canaries, once for each pipeline and each kind of batch that it is asked for."""
@@ -200,6 +220,8 @@ class Engine:
     def _load(self, group: Group, folder: str) -> Warm:
         if not Path(folder).is_dir():
             raise ModelMissing(f"The model folder {folder} is missing on {platform.node()}.")
+        if (reading := self._read.pop(folder, None)) is not None:
+            wait([reading])  # what it has read is remembered, what went wrong with it comes again
         _require_weights(group, folder)
         family = family_of(group.pipeline)
         if family is None:

@@ -63,6 +63,8 @@ class Worker:
     sure: bool = False
     """Whether its health was asked for after that."""
     is_adopted: bool = False
+    next_model: str | None = None
+    """The digest of the model that the last chunk given to it needs."""
     idle_since: float | None = None
     """When it was first seen without work, since it last had some."""
 
@@ -132,11 +134,7 @@ class Fleet:
             options["label_selector"] = dict(labels)
         handle = render_actor.options(
             name=name, namespace=s.namespace, lifetime="detached", max_restarts=0, max_task_retries=0, **options
-        ).remote(
-            name, outputs=s.outputs, s3_style=s.s3_style, device=s.device, threads=s.threads, orphan_s=s.orphan_s, rest_s=s.rest_s,
-            rest_spread=s.rest_spread,
-            notices=s.notices, gpus=s.gpus, memory=s.memory,
-        )  # fmt: skip
+        ).remote(name, s)
         self._add(name, handle, now)
         return name
 
@@ -148,6 +146,9 @@ class Fleet:
         """Give a chunk to a worker, after what it has."""
         to = self.workers[worker]
         to.idle_since = None
+        if to.jobs and to.next_model != job.group.model:
+            to.handle.expect.remote(job.group, job.model_folder)
+        to.next_model = job.group.model
         to.jobs[to.handle.paint.remote(job)] = Held(job.chunk_id, job.campaign_id, job.lease)
 
     def inherit(self, worker: str, chunk_id: int, campaign_id: int, lease: int) -> None:

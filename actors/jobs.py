@@ -89,11 +89,15 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a worker measured over one chunk. Times in seconds; `slots` counts padding too, `pictures` does not,
-    nor those `adopted` or `copied`.
+    """What a worker of a numerics class measured over one chunk of batches of a shape. Times in seconds; `loads` counts pipelines that
+    were loaded, `swaps` those that gave way to them; `slots` counts padding too, `pictures` does not, nor those `adopted` or `copied`.
     """
 
+    numerics_class: str = ""
+    shape: str = ""
     load_s: float = 0.0
+    loads: int = 0
+    swaps: int = 0
     batch_s: tuple[float, ...] = ()
     megapixel_steps: float = 0.0
     encode_s: float = 0.0

@@ -20,7 +20,7 @@ from actors.engine import Engine, Painted
 from actors.errors import BadRequest, PromptTooLong, WeightsChanged
 from actors.fetch import References
 from actors.jobs import Canary, ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key
-from actors.recipe import Json
+from actors.recipe import Group, Json
 from actors.resting import RestingEngine
 from storage.errors import NotFound, OutputsAway, OutputsError
 from storage.outputs import Outputs
@@ -70,6 +70,10 @@ class Painter:
             self._mailbox[result.key] = result
             self._painting = False
         return result
+
+    def expect(self, group: Group, folder: str) -> None:
+        """Prepare for a chunk of another model that comes next."""
+        self._engine.expect(group, folder)
 
     def acknowledge(self, chunk_id: int, lease: int) -> None:
         """Forget a result that a dispatcher has recorded."""
@@ -122,6 +126,7 @@ class _Chunk:
         self._bad: list[int] = []
         self._writes: list[Future[_Written]] = []
         self._load_s = 0.0
+        self._loads = self._swaps = 0
         self._batch_s: list[float] = []
         self._canary: Canary | None = None
 
@@ -139,7 +144,11 @@ class _Chunk:
         adopted = sum(o.state is RenderState.DONE for o in self._outcomes) - copied
         slots = len(self._batch_s) * job.group.batch
         facts = Facts(
+            numerics_class=self._engine.numerics_class,
+            shape=job.group.shape,
             load_s=self._load_s,
+            loads=self._loads,
+            swaps=self._swaps,
             batch_s=tuple(self._batch_s),
             megapixel_steps=slots * job.group.megapixel_steps,
             encode_s=sum(w.seconds for w in written),
@@ -229,6 +238,8 @@ class _Chunk:
 
     def _take(self, batch: list[PictureJob], painted: Painted) -> None:
         self._load_s += painted.load_s
+        self._loads += painted.loads
+        self._swaps += painted.swaps
         self._batch_s.append(painted.paint_s)
         for k, picture in enumerate(batch):
             if painted.pixels[k] is None:

@@ -54,6 +54,13 @@ class Group:
         """The cost of one render."""
         return self.width * self.height * self.steps / 1e6
 
+    @property
+    def shape(self) -> str:
+        """What decides, for a model, how long a megapixel-step takes on one kind of device."""
+        passes = 1 if self.guidance is None or self.guidance <= 1 else 2
+        begin = "noise" if self.strength is None else f"reference-{self.strength:g}"
+        return f"{self.dtype}:{self.batch}x{self.width}x{self.height}:{passes}:{begin}"
+
     @cached_property
     def _values(self) -> Json:
         # What a recipe does not have is not in it: so the digests of those before there was such a thing stay as they are.

@@ -9,7 +9,7 @@ import numpy as np
 
 from actors.encode import Pixels
 from actors.engine import NO_REFERENCES, Painted
-from actors.recipe import Recipe
+from actors.recipe import Group, Recipe
 
 _SIDE = 8
 
@@ -46,8 +46,13 @@ class RestingEngine:
         seconds = rest_of(self._batch_s, self._spread, chance)
         time.sleep(seconds)
         on_step(0)
+        key = (recipes[0].group.model, recipes[0].group.dtype)
+        loads, self.warm = int(key not in self.warm), OrderedDict({key: None})
         pixels = [np.resize(np.frombuffer(hashlib.sha512(r.digest.encode()).digest(), np.uint8), (_SIDE, _SIDE, 3)) for r in recipes]
-        return Painted(pixels=list(pixels), previews={}, load_s=0.0, paint_s=seconds)
+        return Painted(pixels=list(pixels), previews={}, load_s=0.0, paint_s=seconds, loads=loads)
+
+    def expect(self, group: Group, folder: str) -> None:
+        """There is nothing to read."""
 
     def forget(self) -> None:
         """There is nothing to forget."""

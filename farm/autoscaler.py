@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from actors.fleet import Fleet, Worker
-from farm.scaling import COOL_OFF_S, Limits, Member, Pool, changes, desired_fleet, needs_of
+from farm.history import History
+from farm.scaling import COOL_OFF_S, Limits, Member, Pool, as_measured, changes, classes_of, desired_fleet, needs_of
 from storage.campaigns import Campaigns
 from storage.orders import FleetOrders, Orders
 from storage.queue import Queue
@@ -42,6 +43,7 @@ class Autoscaler:
         self._pools = {pool.name: pool for pool in pools}
         self._limits = limits
         self._cooling: dict[str, float] = {}
+        self._classes: dict[str, set[str]] = {}
         self._drained_nodes: set[str] = set()
         self._leaving: dict[str, float | None] = {}
         self._failed_starts = 0
@@ -52,7 +54,7 @@ class Autoscaler:
         """The workers that are to get nothing more."""
         return frozenset(self._leaving)
 
-    def tick(self, campaigns: Sequence[OpenCampaign], now: float, db_now: float) -> list[Stop]:
+    def tick(self, campaigns: Sequence[OpenCampaign], history: History, now: float, db_now: float) -> list[Stop]:
         """One round; returns what workers that are to go should hand back."""
         self._watch_starts(campaigns)
         if now < self._next:
@@ -61,7 +63,7 @@ class Autoscaler:
         orders = self._orders.get()
         self._leaving = self._who_leaves(orders, now)
         self._retire()
-        self._scale(campaigns, self._ordered(orders), now, db_now)
+        self._scale(campaigns, history, self._ordered(orders), now, db_now)
         return [stop for name, left_s in self._leaving.items() for stop in _handed_back(self._fleet.workers[name], left_s)]
 
     # --- growing and shrinking ---
@@ -71,13 +73,14 @@ class Autoscaler:
         ceiling = self._limits.ceiling if orders.ceiling is None else orders.ceiling
         return replace(self._limits, floor=min(floor, ceiling), ceiling=ceiling, is_frozen=orders.is_frozen)
 
-    def _scale(self, campaigns: Sequence[OpenCampaign], limits: Limits, now: float, db_now: float) -> None:
-        pools = list(self._pools.values())
+    def _scale(self, campaigns: Sequence[OpenCampaign], history: History, limits: Limits, now: float, db_now: float) -> None:
         self._cooling = {name: until for name, until in self._cooling.items() if until > now}
         fleet = [self._member(worker, now) for worker in self._fleet.workers.values()]
         waiting = self._queue.waiting_chunks(limits.ceiling) if any(campaign.waiting for campaign in campaigns) else 0
         needs = needs_of(campaigns, waiting, db_now)
-        desired = desired_fleet(needs, fleet, pools, limits, waiting_chunks=waiting, cooling=self._cooling)
+        self._classes |= classes_of(fleet)
+        pools = as_measured(list(self._pools.values()), needs, self._classes, history)
+        desired = desired_fleet(needs, fleet, pools, limits, waiting_chunks=waiting, cooling=self._cooling, classes=self._classes)
         change = changes(desired, fleet, pools, limits, now)
         for name in change.cool:
             log.warning("No worker has come from pool %s in %.0f s: others are asked. action=cool", name, self._pools[name].grace_s or 0)

@@ -16,6 +16,7 @@ from actors.fleet import Fleet, Worker
 from actors.jobs import ChunkJob, ChunkResult, Failure, FailureKind
 from farm.autoscaler import Autoscaler
 from farm.expansion import Expansion
+from farm.history import History, learn, remembered
 from farm.jobs import chunk_job, with_twins
 from farm.manifest import write_manifest
 from farm.numerics import Judge
@@ -73,8 +74,7 @@ class Dispatcher:
         self._unsettled: list[ChunkResult] = []
         self._open: dict[int, OpenCampaign] = {}
         self._shares = Shares()
-        self._loads: dict[str, float] = {}
-        """What loading each model took lately, by its digest."""
+        self._history = History()
         self._records: dict[str, Record] = {}
         self._stopped: dict[tuple[int, int], bool] = {}
         """What workers were told to leave alone: whether from their next step on."""
@@ -89,6 +89,7 @@ class Dispatcher:
     def adopt(self) -> None:
         """Take over from a dispatcher that is no more: wait for what its workers paint, and put back what none of them has."""
         self._records = {row.name: record_of(row) for row in self._watching.workers(fresh_s=None)}
+        self._history = remembered(self._watching.lately())
         freed = self._queue.release(self._session, keep=self._fleet.workers)
         for chunk in self._queue.leases(self._session):
             self._leased[chunk.id, chunk.lease] = chunk
@@ -166,7 +167,7 @@ class Dispatcher:
         free = [_free(ready[name]) for name in usable(ready, self._records, snapshot.now) - self._autoscaler.leaving]
         return assign(
             snapshot.campaigns, free, self._shares, weights=self._weights, now=snapshot.now, size=self._fleet.size, barren=barren,
-            loads=self._loads,
+            history=self._history,
         )  # fmt: skip
 
     def _claim(self, seats: Sequence[Seat], barren: set[tuple[int, str]]) -> list[tuple[Seat, Chunk]]:
@@ -189,7 +190,7 @@ class Dispatcher:
         return {name: worker.health.numerics_class for name, worker in self._fleet.workers.items() if worker.health is not None}
 
     def _scale(self, now: float, db_now: float) -> None:
-        for stop in self._autoscaler.tick(list(self._open.values()), now, db_now):
+        for stop in self._autoscaler.tick(list(self._open.values()), self._history, now, db_now):
             self._stop(stop.worker, stop.key, at_step=stop.at_step)
 
     def _beat(self, now: float, db_now: float) -> None:
@@ -324,8 +325,7 @@ class Dispatcher:
         )  # fmt: skip
         campaign = self._open.get(settlement.campaign_id)
         if campaign is not None:
-            if load_s := settlement.facts.get("load_s"):
-                self._loads[campaign.model_digest] = load_s
+            self._history = learn(self._history, campaign.model_digest, settlement.facts)
             weight = self._weights.get(campaign.project, 1.0)
             self._shares = charge(
                 self._shares, project=campaign.project, campaign_id=campaign.id, seconds=settlement.device_s, weight=weight

@@ -33,6 +33,7 @@ class Metrics:
         self._attempts = Counter("farm_attempts", "Attempts at chunks.", ["model", "outcome"], registry=r)
         self._paint = Histogram("farm_paint_seconds", "Time of one batch on the device.", ["model"], buckets=_PAINT_BUCKETS, registry=r)
         self._load = Histogram("farm_load_seconds", "Time to load a pipeline.", ["model"], buckets=_LOAD_BUCKETS, registry=r)
+        self._swaps = Counter("farm_swaps", "Pipelines that gave way to one that was loaded.", ["model"], registry=r)
         self._encode = Counter("farm_encode_seconds", "Time spent encoding and writing pictures, over all threads.", ["model"], registry=r)
         self._slots = Counter("farm_batch_slots", "Places in painted batches, filled or padded.", ["model"], registry=r)
         self._filled = Counter("farm_batch_pictures", "Places in painted batches that held a picture.", ["model"], registry=r)
@@ -62,8 +63,9 @@ class Metrics:
         self._renders.labels(model, RenderState.HELD).inc(row.held)
         for seconds in facts["batch_s"]:
             self._paint.labels(model).observe(seconds)
-        if facts["load_s"] >= _LOADED_S:
+        if facts.get("loads"):
             self._load.labels(model).observe(facts["load_s"])
+            self._swaps.labels(model).inc(facts["swaps"])
         self._encode.labels(model).inc(facts["encode_s"])
         self._slots.labels(model).inc(facts["slots"])
         self._filled.labels(model).inc(facts["pictures"])
@@ -73,10 +75,6 @@ class Metrics:
         self._upload_bytes.labels(model).inc(facts["upload_bytes"])
         if facts["slots"]:
             self._fill.labels(model).set(facts["pictures"] / facts["slots"])
-
-
-# Below this the pipeline was warm: looking it up takes microseconds, reading the smallest model tens of milliseconds.
-_LOADED_S = 0.005
 
 
 class _DatabaseGauges(Collector):

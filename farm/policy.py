@@ -1,11 +1,12 @@
 """Which campaign each worker serves next: decided from values alone, with no clock and no I/O."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
-from farm.plan import CHUNK_S, SECONDS_PER_MEGAPIXEL_STEP
+from farm.history import History
+from farm.plan import CHUNK_S, PARTS, SECONDS_PER_MEGAPIXEL_STEP
 from farm.share import Shares
 from storage.rows import ANY_CLASS, OpenCampaign, WorkerRow
 
@@ -13,14 +14,15 @@ CHUNKS_PER_WORKER = 2  # one being painted and the next one waiting, so that a d
 LATE_TIER = 101  # above every priority: a campaign that would miss its deadline
 # How far ahead of its share a campaign may be and still be preferred because its model is warm, as the time in which its workers come
 # to be so far ahead: so long, or so many times what loading the model takes, so that loading is a small part of the work. Nobody who
-# has begun waits longer than that for a fair share.
+# has begun waits longer than that for a fair share. For one that has not begun and whose model is cold, others may be so many times what
+# loading that takes ahead of it, all their workers together: the more workers there are, the sooner one of them loads it.
 AFFINITY_S = 120.0
-AFFINITY_LOADS = 15.0
+AFFINITY_LOADS = 20.0
 BLAMED_CAMPAIGNS = 3
 FORGIVE_S = 600.0
 
 Key = tuple[int, int]
-NO_LOADS: Mapping[str, float] = MappingProxyType({})
+NO_HISTORY = History()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,17 +54,18 @@ def assign(
     now: float,
     size: int,
     barren: Collection[tuple[int, str]] = (),
-    loads: Mapping[str, float] = NO_LOADS,
+    history: History = NO_HISTORY,
 ) -> list[Seat]:
     """Fill the workers' free places, the emptiest first. `size` is that of the fleet; `barren` names the campaigns that had no
-    chunk for a worker when they were asked (campaign id, worker); `loads` has the seconds that loading a model takes, by its digest.
+    chunk for a worker when they were asked (campaign id, worker); `history` has what loading and painting take.
 
     The highest tier goes first. In it projects, and in a project campaigns, are served by who has been given least. Among those
-    that are within AFFINITY_S of that one, or AFFINITY_LOADS times what loading takes, a campaign that has not begun comes first, then
-    one whose model is warm. A campaign that has not begun, or that others are further ahead of, then takes the place of a chunk that
+    that are within AFFINITY_S of that one, or AFFINITY_LOADS times what loading takes, a campaign that has not begun comes first where
+    its model is warm or its time has come, then one whose model is warm, then one that the worker is better at than others are. A
+    campaign that has not begun, or that others are further ahead of, then takes the place of a chunk that
     waits behind another, of a campaign that is being painted.
     """
-    table = _Table(campaigns, workers, shares, weights=weights, now=now, size=size, barren=barren, loads=loads)
+    table = _Table(campaigns, workers, shares, weights=weights, now=now, size=size, barren=barren, history=history)
     seats: list[Seat] = []
     for depth in range(CHUNKS_PER_WORKER):
         for worker in sorted(workers, key=lambda w: w.name):
@@ -82,7 +85,7 @@ def _recalls(table: "_Table", workers: Sequence[FreeWorker]) -> list[Seat]:
         fair = [
             place
             for place in behind
-            if table.may_use(campaign, place[0]) and table.may_displace(campaign, place[1], is_painted=painted[place[1]] > 0)
+            if table.may_use(campaign, place[0]) and table.may_displace(campaign, *place[:2], is_painted=painted[place[1]] > 0)
         ]
         if fair:
             place = min(fair, key=lambda p: table.standing(p[1]))
@@ -105,27 +108,33 @@ class _Table:
         now: float,
         size: int,
         barren: Collection[tuple[int, str]],
-        loads: Mapping[str, float],
+        history: History,
     ) -> None:
         self._open = {campaign.id: campaign for campaign in campaigns}
-        self._shares, self._weights, self._now, self._size, self._barren = shares, weights, now, size, barren
-        self._loads = loads
+        self._weights, self._now, self._size, self._barren = weights, now, size, barren
+        self._history = history
         self.waiting = [campaign for campaign in campaigns if campaign.waiting]
         self.users = {campaign.id: set(campaign.workers) for campaign in campaigns}
+        self._warm = {worker.name: worker.warm for worker in workers}
+        """What each worker has loaded once all that it holds is painted."""
         for worker in workers:  # what was dealt since the campaigns were looked at counts too
             for campaign_id, _ in worker.holds:
                 if campaign_id in self.users:
                     self.users[campaign_id].add(worker.name)
+                    self._warm[worker.name] = self._open[campaign_id].model_digest
         self.held = {worker.name: len(worker.holds) for worker in workers}
-        self._warm = {worker.name: worker.warm for worker in workers}
         self._class_of = {worker.name: worker.numerics_class for worker in workers}
         self._pins = {campaign.id: campaign.numerics_class for campaign in campaigns}
-        self._given = {campaign.id: campaign.running * seconds_per_render(campaign) for campaign in campaigns}
-        self._given_to_project: dict[str, float] = defaultdict(float)
+        self._levels = {c.id: shares.campaigns.get(c.id, 0.0) + c.running * seconds_per_render(c) for c in campaigns}
+        self._project_levels = {campaign.project: shares.projects.get(campaign.project, 0.0) for campaign in campaigns}
         self._served: Counter[str] = Counter()
         for campaign in campaigns:
-            self._given_to_project[campaign.project] += self._given[campaign.id]
+            self._raise_project(campaign.project, campaign.running * seconds_per_render(campaign))
             self._served[campaign.project] += len(self.users[campaign.id])
+        self._affinities = {c.id: max(AFFINITY_S, AFFINITY_LOADS * history.load_s(c.model_digest)) for c in campaigns}
+        self._speeds: dict[tuple[str, str | None], float] = {}
+        self._highest: dict[str, float] | None = None
+        """By project, the level of the campaign that is furthest ahead of those that are served; None where it is to be found anew."""
 
     def best_for(self, worker: str) -> OpenCampaign | None:
         choice = [campaign for campaign in self.waiting if self.may_use(campaign, worker)]
@@ -139,7 +148,11 @@ class _Table:
         for campaign in choice:
             lowest[campaign.project] = min(self._level(campaign), lowest.get(campaign.project, float("inf")))
         choice = [campaign for campaign in choice if self._level(campaign) <= lowest[campaign.project] + self._lead(campaign)]
-        return min(choice, key=lambda c: (not self.is_new(c), c.model_digest != self._warm[worker], *self.level(c), c.id))
+        warm = self._warm[worker]
+        choice = _preferred(choice, lambda c: self._is_due(c, worker))
+        choice = _preferred(choice, lambda c: c.model_digest == warm)
+        choice = _preferred(choice, lambda c: c.model_digest == warm or not self.users[c.id])  # what no other worker has loaded
+        return min(choice, key=lambda c: (-round(self._speed(c, self._class_of[worker]), 1), *self.level(c), c.id))
 
     def seat(self, campaign: OpenCampaign, worker: str) -> None:
         cost = _chunk_s(campaign)
@@ -148,8 +161,9 @@ class _Table:
         self._pins[campaign.id] = self._pins[campaign.id] or self._class_of[worker]
         self.held[worker] += 1
         self._warm[worker] = campaign.model_digest
-        self._given[campaign.id] += cost
-        self._given_to_project[campaign.project] += cost
+        self._levels[campaign.id] += cost
+        self._raise_project(campaign.project, cost)
+        self._highest = None
 
     def tier(self, campaign: OpenCampaign) -> int:
         return LATE_TIER if would_be_late(campaign, self._now, self._size) else campaign.priority
@@ -165,7 +179,7 @@ class _Table:
         project, own = self.level(campaign)
         return self.tier(campaign), -project, -own
 
-    def may_displace(self, campaign: OpenCampaign, other_id: int, *, is_painted: bool) -> bool:
+    def may_displace(self, campaign: OpenCampaign, worker: str, other_id: int, *, is_painted: bool) -> bool:
         other = self._open.get(other_id)
         if other is None or self.tier(campaign) > self.tier(other):
             return True
@@ -173,7 +187,7 @@ class _Table:
             return False
         ahead = self._project_level(other) - self._project_level(campaign)
         if self.is_new(campaign):
-            return ahead >= -AFFINITY_S
+            return ahead >= -AFFINITY_S and self._is_due(campaign, worker)
         if campaign.project != other.project:
             return ahead > self._project_lead(other)
         return self._level(other) - self._level(campaign) > self._lead(other)
@@ -182,11 +196,53 @@ class _Table:
         """Whether nothing of it has been painted or dealt yet."""
         return not (self.users[campaign.id] or campaign.ended or campaign.running)
 
+    def _is_due(self, campaign: OpenCampaign, worker: str) -> bool:
+        """Whether it has not begun and comes first: at once where its model is warm, or once loading it is a small part of the work."""
+        if not self.is_new(campaign):
+            return False
+        if campaign.model_digest == self._warm[worker]:
+            return True
+        return self._furthest_ahead(campaign) >= AFFINITY_LOADS * self._history.load_s(campaign.model_digest)
+
+    def _furthest_ahead(self, campaign: OpenCampaign) -> float:
+        """How far ahead of it another is that is served: in its project, or another project."""
+        if self._highest is None:
+            served = [other for other in self._open.values() if self.users[other.id]]
+            self._highest = {other.project: -math.inf for other in served}
+            for other in served:
+                self._highest[other.project] = max(self._level(other), self._highest[other.project])
+        ahead = [
+            level - self._level(campaign) if name == campaign.project else self._project_levels[name] - self._project_level(campaign)
+            for name, level in self._highest.items()
+        ]
+        return max(ahead, default=math.inf)
+
     def may_use(self, campaign: OpenCampaign, worker: str) -> bool:
         if (campaign.id, worker) in self._barren or self._pins[campaign.id] not in (None, ANY_CLASS, self._class_of[worker]):
             return False
         users = self.users[campaign.id]
-        return campaign.max_workers is None or worker in users or len(users) < campaign.max_workers
+        if campaign.max_workers is not None and worker not in users and len(users) >= campaign.max_workers:
+            return False
+        return not self._would_hold_up(campaign, worker)
+
+    def _would_hold_up(self, campaign: OpenCampaign, worker: str) -> bool:
+        """Whether the others, faster ones among them, would be done with all that is left of it before this one is with a chunk."""
+        mine = self._speed(campaign, self._class_of[worker])
+        if mine == 1:
+            return False
+        others = Counter(self._class_of[other] for other in self.users[campaign.id] - {worker} if other in self._class_of)
+        speeds = {name: self._speed(campaign, name) for name in others}
+        if max(speeds.values(), default=0.0) <= mine:
+            return False
+        left_s = campaign.left * seconds_per_render(campaign)
+        chunk_s = max(seconds_per_render(campaign), min(CHUNK_S, left_s / PARTS))
+        return (self.held[worker] + 1) * chunk_s / mine > left_s / sum(count * speeds[name] for name, count in others.items())
+
+    def _speed(self, campaign: OpenCampaign, numerics_class: str | None) -> float:
+        key = campaign.model_digest, numerics_class
+        if key not in self._speeds:
+            self._speeds[key] = self._history.speed(*key) or 1.0
+        return self._speeds[key]
 
     def _lead(self, campaign: OpenCampaign) -> float:
         """How far ahead of the others its workers may bring it."""
@@ -196,14 +252,21 @@ class _Table:
         return self._affinity_s(campaign) * max(1, self._served[campaign.project]) / self._weights.get(campaign.project, 1.0)
 
     def _affinity_s(self, campaign: OpenCampaign) -> float:
-        return max(AFFINITY_S, AFFINITY_LOADS * self._loads.get(campaign.model_digest, 0.0))
+        return self._affinities[campaign.id]
 
     def _project_level(self, campaign: OpenCampaign) -> float:
-        name = campaign.project
-        return self._shares.projects.get(name, 0.0) + self._given_to_project[name] / self._weights.get(name, 1.0)
+        return self._project_levels[campaign.project]
 
     def _level(self, campaign: OpenCampaign) -> float:
-        return self._shares.campaigns.get(campaign.id, 0.0) + self._given[campaign.id]
+        return self._levels[campaign.id]
+
+    def _raise_project(self, name: str, seconds: float) -> None:
+        self._project_levels[name] += seconds / self._weights.get(name, 1.0)
+
+
+def _preferred(choice: list[OpenCampaign], wish: Callable[[OpenCampaign], bool]) -> list[OpenCampaign]:
+    """Those of a choice that a wish is true of; all of them where it is of none."""
+    return [campaign for campaign in choice if wish(campaign)] or choice
 
 
 def seconds_per_render(campaign: OpenCampaign) -> float:

@@ -7,14 +7,17 @@ what is paid. More are wanted only where a deadline would be missed; fewer where
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
+from farm.history import History
 from farm.policy import seconds_per_render
 from storage.rows import ANY_CLASS, OpenCampaign
 
 # As many may be starting as are there, and a few where few are: what was asked of a cluster comes even where it is wanted no more.
 FEWEST_STARTING = 4
 COOL_OFF_S = 600.0
+NO_CLASSES: Mapping[str, Collection[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +63,10 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """Work that wants workers: device seconds at speed 1, and how many workers could share it."""
+    """Work that wants workers, and how many could share it: seconds of a worker of its class, or of speed 1 where it has none yet."""
 
     seconds: float
+    model: str = ""
     most: int
     due_in_s: float | None = None
     numerics_class: str | None = None
@@ -92,6 +96,7 @@ def needs_of(campaigns: Sequence[OpenCampaign], waiting_chunks: int, now: float)
         needs.append(
             Need(
                 seconds=left * seconds_per_render(campaign),
+                model=campaign.model_digest,
                 most=most if campaign.max_workers is None else min(most, campaign.max_workers),
                 due_in_s=None if campaign.deadline is None else campaign.deadline - now,
                 numerics_class=None if campaign.numerics_class == ANY_CLASS else campaign.numerics_class,
@@ -108,21 +113,43 @@ def desired_fleet(
     *,
     waiting_chunks: int,
     cooling: Collection[str] = (),
+    classes: Mapping[str, Collection[str]] = NO_CLASSES,
 ) -> dict[str, int]:
     """How many workers each pool is to have, by its name.
 
     What is there counts first, since it costs no start; more come from the cheapest pool for what it paints that is not in `cooling`.
+    `classes` are the numerics classes that each pool's workers were of when there last were any.
     """
     have = Counter(member.pool for member in fleet if not member.is_draining)
     if limits.is_frozen:
         return {pool.name: have[pool.name] for pool in pools}
-    plan = _Plan(pools, have, _classes(fleet), limits, cooling)
+    plan = _Plan(pools, have, {**classes, **classes_of(fleet)}, limits, cooling)
     busy = sum(member.idle_since is None and member.is_ready and not member.is_draining for member in fleet)
     for numerics_class in sorted({need.numerics_class for need in needs}, key=str):
         mine = [need for need in needs if need.numerics_class == numerics_class]
         plan.provide(mine, most=min(sum(need.most for need in mine), waiting_chunks + busy))
     plan.fill_up()
     return plan.counts
+
+
+def as_measured(pools: Sequence[Pool], needs: Sequence[Need], classes: Mapping[str, Collection[str]], history: History) -> list[Pool]:
+    """Pools with the speeds that their workers have shown at what is to be painted, in place of those that the fleet file has.
+
+    What was shown is put on the file's scale by the fastest of those pools; with fewer than two there is nothing to compare.
+    """
+    shown = {pool.name: speed for pool in pools if (speed := _shown_speed(needs, classes.get(pool.name, ()), history))}
+    if len(shown) < 2:
+        return list(pools)
+    fastest = max(pools, key=lambda pool: shown.get(pool.name, 0.0))
+    unit = fastest.speed / shown[fastest.name]
+    return [replace(pool, speed=shown[pool.name] * unit) if pool.name in shown else pool for pool in pools]
+
+
+def _shown_speed(needs: Sequence[Need], classes: Collection[str], history: History) -> float | None:
+    """How fast workers of these classes paint, by the part that each model has in what is to be painted."""
+    told = [(need.seconds, speed) for need in needs for name in classes if (speed := history.speed(need.model, name))]
+    work = sum(seconds for seconds, _ in told)
+    return work / sum(seconds / speed for seconds, speed in told) if work else None
 
 
 class _Plan:
@@ -143,6 +170,8 @@ class _Plan:
     def provide(self, needs: Sequence[Need], *, most: int) -> None:
         """Plan workers for campaigns of one numerics class, beside those planned for others."""
         numerics_class = needs[0].numerics_class
+        unit = max((pool.speed for pool in self._pools if numerics_class in self._classes.get(pool.name, ())), default=1.0)
+        needs = [replace(need, seconds=need.seconds * unit) for need in needs]
         wanted = sum(need.seconds for need in needs)
         there = [pool for pool in self._pools if self._fits(pool, numerics_class) and self._have[pool.name] > self.counts[pool.name]]
         planned, speed = 0, 0.0
@@ -191,7 +220,8 @@ def _worth_starting(pool: Pool, seconds: float, speed: float, planned: int, need
     return max(worth, 1 if planned == 0 and seconds > 0 else 0)
 
 
-def _classes(fleet: Sequence[Member]) -> dict[str, set[str]]:
+def classes_of(fleet: Sequence[Member]) -> dict[str, set[str]]:
+    """The numerics classes of the workers that there are, by pool."""
     classes: dict[str, set[str]] = {}
     for member in fleet:
         if member.numerics_class is not None:

@@ -5,130 +5,25 @@ are (`farm.scaling`) are the functions that the farm runs; painting is a number 
 """
 
 import heapq
-import math
 import random
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from actors.jobs import Failure, FailureKind
-from farm.plan import batches_of_chunk
-from farm.policy import CHUNKS_PER_WORKER, FreeWorker, Seat, assign
+from farm.history import History, learn
+from farm.policy import CHUNKS_PER_WORKER, FreeWorker, Record, Seat, after_attempt, assign, usable
 from farm.retry import Again, Split, after_failure
-from farm.scaling import COOL_OFF_S, Limits, Member, Pool, changes, desired_fleet, needs_of
+from farm.scaling import COOL_OFF_S, Member, Pool, as_measured, changes, classes_of, desired_fleet, needs_of
 from farm.share import Shares, charge, welcome
+from farm.simulated_queue import CampaignQueue, Piece
+from farm.trace import Report, Trace, Work, lower_bound
 from storage.queue import HEARTBEAT_S
-from storage.rows import Chunk, OpenCampaign
+from storage.rows import Chunk
 
 TICK_S = 0.25
-_CLASS = "simulated"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """A campaign: so many renders in batches that take `batch_s` seconds on a worker of speed 1, `load_s` to load its model."""
-
-    name: str
-    model: str
-    renders: int
-    batch: int = 4
-    batch_s: float
-    load_s: float = 30.0
-    project: str = "default"
-    priority: int = 50
-    max_workers: int | None = None
-    deadline_s: float | None = None
-    arrives_s: float = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """Of a worker of speed 1, padding included."""
-        return -(-self.renders // self.batch) * self.batch_s
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trace:
-    """What happens: campaigns, pools of workers, what an operator allows, and how often things go wrong.
-
-    `losses_per_hour` are those of one worker, by pool; `failure_rate` is the part of attempts at a chunk that fail on their worker;
-    `missing` names pools that never give a worker.
-    """
-
-    works: Sequence[Work]
-    pools: Sequence[Pool]
-    limits: Limits
-    weights: Mapping[str, float] = field(default_factory=dict)
-    losses_per_hour: Mapping[str, float] = field(default_factory=dict)
-    failure_rate: float = 0.0
-    missing: frozenset[str] = frozenset()
-    seed: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What came of it. Times in seconds, `cost` in the pools' money.
-
-    `bound` is the least that any schedule could take: the whole ceiling of workers from its first start on, each of the fastest pool,
-    every model loaded once. `busy` is the part of the paid time that was painted in; `fairness` Jain's index of the projects' device
-    time by weight, when the first of them had all of its work done: 1 where all were given the same.
-    """
-
-    makespan: float
-    bound: float
-    busy: float
-    fairness: float
-    loads: int
-    lost: int
-    failed: int
-    chunks: int
-    renders: int
-    most_workers: int
-    cost: float
-    finished: Mapping[str, float]
-
-
-@dataclass
-class _Piece:
-    """A chunk, with the counts that decide what becomes of it when it fails."""
-
-    id: int
-    campaign: int
-    renders: int
-    lease: int = 0
-    failures: int = 0
-    losses: int = 0
-
-    @property
-    def key(self) -> tuple[int, int]:
-        return self.id, self.lease
-
-
-@dataclass
-class _Campaign:
-    """A campaign's queue."""
-
-    id: int
-    work: Work
-    uncut: int
-    back: deque[_Piece] = field(default_factory=deque)
-    ended: int = 0
-    running: int = 0
-    device_s: float = 0.0
-    holders: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def left(self) -> int:
-        return self.work.renders - self.ended
-
-    def row(self) -> OpenCampaign:
-        work = self.work
-        return OpenCampaign(
-            id=self.id, project=work.project, name=work.name, model_digest=work.model, priority=work.priority,
-            max_workers=work.max_workers, deadline=work.deadline_s, left=self.left, ended=self.ended, running=self.running,
-            device_s=self.device_s, megapixel_steps=work.seconds, waiting=bool(self.uncut or self.back),
-            workers=frozenset(self.holders), numerics_class=_CLASS,
-        )  # fmt: skip
+_CLASS = "simulated"  # of pools for which a trace names none
 
 
 @dataclass
@@ -138,8 +33,10 @@ class _Worker:
     name: str
     pool: Pool
     since: float
+    numerics_class: str
+    is_faulty: bool
     is_ready: bool = False
-    held: deque[_Piece] = field(default_factory=deque)
+    held: deque[Piece] = field(default_factory=deque)
     warm: str | None = None
     idle_since: float | None = None
     busy_s: float = 0.0
@@ -160,21 +57,23 @@ class Simulation:
         self._pools = {pool.name: pool for pool in trace.pools}
         self._events: list[tuple[float, int, _Event, object]] = []
         self._serial = 0
-        self._campaigns: dict[int, _Campaign] = {}
+        self._campaigns: dict[int, CampaignQueue] = {}
         self._workers: dict[str, _Worker] = {}
         self._shares = Shares()
         self._cooling: dict[str, float] = {}
+        self._classes: dict[str, set[str]] = {}
+        self._records: dict[str, Record] = {}
+        """Of the workers that have failed lately."""
         self._next_scaling = 0.0
         self._device_s: dict[str, float] = defaultdict(float)
         self._paid: list[tuple[Pool, float]] = []
         self._painted_s = 0.0
         self._fairness: float | None = None
-        self._loads: dict[str, float] = {}
-        """What loading each model has taken."""
+        self._history = History()
         self._finished: dict[str, float] = {}
         self._counts: Counter[str] = Counter()
         for number, work in enumerate(trace.works, 1):
-            self._at(work.arrives_s, _Event.ARRIVAL, _Campaign(number, work, work.renders))
+            self._at(work.arrives_s, _Event.ARRIVAL, CampaignQueue(number, work, work.renders))
 
     def run(self) -> Report:
         """Raises ValueError where it cannot end: work is left that no worker is ever to paint."""
@@ -202,7 +101,7 @@ class Simulation:
         return now + TICK_S * max(1, -(-(soonest - now) // TICK_S))
 
     def _happen(self, now: float, event: _Event, of: object) -> None:
-        if isinstance(of, _Campaign):
+        if isinstance(of, CampaignQueue):
             self._campaigns[of.id] = of
             self._next_scaling = now
             return
@@ -219,7 +118,7 @@ class Simulation:
         else:
             self._paint_next(of, now, painted=of.held.popleft())
 
-    def _paint_next(self, worker: _Worker, now: float, painted: _Piece) -> None:
+    def _paint_next(self, worker: _Worker, now: float, painted: Piece) -> None:
         campaign = self._campaigns[painted.campaign]
         self._give_back(worker, painted)
         seconds = self._seconds(worker, painted)
@@ -228,13 +127,28 @@ class Simulation:
         self._device_s[campaign.work.project] += seconds
         weight = self._trace.weights.get(campaign.work.project, 1.0)
         self._shares = charge(self._shares, project=campaign.work.project, campaign_id=campaign.id, seconds=seconds, weight=weight)
-        if self._trace.failure_rate and self._random.random() < self._trace.failure_rate:
-            self._fail(campaign, painted, FailureKind.UNKNOWN, now)
+        self._learn(worker, campaign.work, seconds)
+        failed = worker.is_faulty or (self._trace.failure_rate > 0 and self._random.random() < self._trace.failure_rate)
+        self._judge(worker, campaign, failed=failed, now=now)
+        if failed:
+            self._fail(campaign, painted, FailureKind.UNKNOWN, now, worker)
         else:
             self._end(campaign, painted.renders, now)
         self._begin(worker, now)
 
-    def _fail(self, campaign: _Campaign, piece: _Piece, kind: FailureKind, now: float) -> None:
+    def _learn(self, worker: _Worker, work: Work, seconds: float) -> None:
+        done = seconds * self._trace.speed(worker.pool, work.model)
+        facts = {"batch_s": (seconds,), "megapixel_steps": done, "numerics_class": worker.numerics_class, "shape": ""}
+        self._history = learn(self._history, work.model, facts)
+
+    def _judge(self, worker: _Worker, campaign: CampaignQueue, *, failed: bool, now: float) -> None:
+        if not failed and worker.name not in self._records:
+            return
+        before = self._records.get(worker.name, Record())
+        record = self._records[worker.name] = after_attempt(before, campaign.id, failed=failed, now=now)
+        self._counts["quarantined"] += record.quarantined_until != before.quarantined_until
+
+    def _fail(self, campaign: CampaignQueue, piece: Piece, kind: FailureKind, now: float, worker: _Worker) -> None:
         chunk = Chunk(
             id=piece.id, campaign_id=campaign.id, group_no=0, start=0, stop=piece.renders, total=piece.renders, lease=piece.lease,
             failures=piece.failures, losses=piece.losses, worker="",
@@ -248,11 +162,12 @@ class Simulation:
         if isinstance(verdict, Split):
             parts = [piece.renders // 2, piece.renders - piece.renders // 2]
         for part in parts:
-            again = self._piece(campaign, part)
+            again = campaign.piece(part)
             again.lease, again.failures, again.losses = piece.lease, verdict.failures, verdict.losses
+            again.refused_by = worker.name if verdict.elsewhere else None
             campaign.back.append(again)
 
-    def _end(self, campaign: _Campaign, renders: int, now: float) -> None:
+    def _end(self, campaign: CampaignQueue, renders: int, now: float) -> None:
         campaign.ended += renders
         if campaign.left:
             return
@@ -270,21 +185,27 @@ class Simulation:
         while True:
             rows = [campaign.row() for campaign in self._campaigns.values()]
             self._shares = welcome(self._shares, rows)
-            ready = [worker for worker in self._workers.values() if worker.is_ready]
+            ready = self._ready(now)
             if not rows or not any(row.waiting for row in rows) or not any(len(w.held) < CHUNKS_PER_WORKER for w in ready):
                 return
             free = [_free(worker) for worker in ready]
             size = self._trace.limits.ceiling
-            seats = assign(rows, free, self._shares, weights=self._trace.weights, now=now, size=size, barren=barren, loads=self._loads)
+            seats = assign(rows, free, self._shares, weights=self._trace.weights, now=now, size=size, barren=barren, history=self._history)
             before = len(barren)
             for seat in seats:
                 self._claim(seat, now, barren)
             if len(barren) == before:  # each seat has its chunk, and no place is free that anybody may have
                 return
 
+    def _ready(self, now: float) -> list[_Worker]:
+        ready = {worker.name: worker for worker in self._workers.values() if worker.is_ready}
+        if self._records:
+            return [ready[name] for name in sorted(usable(ready, self._records, now))]
+        return list(ready.values())
+
     def _claim(self, seat: Seat, now: float, barren: set[tuple[int, str]]) -> None:
         campaign, worker = self._campaigns[seat.campaign_id], self._workers[seat.worker]
-        piece = campaign.back.popleft() if campaign.back else self._cut(campaign)
+        piece = campaign.take(worker.name, alone=self._is_alone(worker, campaign))
         if piece is None:
             barren.add((seat.campaign_id, seat.worker))
             return
@@ -298,21 +219,17 @@ class Simulation:
         worker.free = None
         campaign.running += piece.renders
         campaign.holders[worker.name] += 1
+        campaign.numerics_class = campaign.numerics_class or worker.numerics_class
         self._counts["chunks"] += 1
         if len(worker.held) == 1:
             self._begin(worker, now)
 
-    def _cut(self, campaign: _Campaign) -> _Piece | None:
-        if not campaign.uncut:
-            return None
-        work = campaign.work
-        size = min(campaign.uncut, work.batch * batches_of_chunk(work.batch_s, campaign.uncut // work.batch))
-        campaign.uncut -= size
-        return self._piece(campaign, size)
-
-    def _piece(self, campaign: _Campaign, renders: int) -> _Piece:
-        self._serial += 1
-        return _Piece(self._serial, campaign.id, renders)
+    def _is_alone(self, worker: _Worker, campaign: CampaignQueue) -> bool:
+        """Whether no other worker may paint what has come back of a campaign."""
+        return not any(
+            other is not worker and other.is_ready and (campaign.work.any_class or other.numerics_class == worker.numerics_class)
+            for other in self._workers.values()
+        )
 
     def _begin(self, worker: _Worker, now: float) -> None:
         """Have a worker paint what it holds, after loading what that needs."""
@@ -325,15 +242,15 @@ class Simulation:
         load_s = 0.0
         if worker.warm != work.model:
             worker.warm, load_s = work.model, work.load_s
-            self._loads[work.model] = load_s
+            self._history = learn(self._history, work.model, {"loads": 1, "load_s": load_s})
             self._counts["loads"] += 1
         self._at(now + load_s + self._seconds(worker, worker.held[0]), _Event.PAINTED, worker)
 
-    def _seconds(self, worker: _Worker, piece: _Piece) -> float:
+    def _seconds(self, worker: _Worker, piece: Piece) -> float:
         work = self._campaigns[piece.campaign].work
-        return -(-piece.renders // work.batch) * work.batch_s / worker.pool.speed
+        return -(-piece.renders // work.batch) * work.batch_s / self._trace.speed(worker.pool, work.model)
 
-    def _give_back(self, worker: _Worker, piece: _Piece) -> None:
+    def _give_back(self, worker: _Worker, piece: Piece) -> None:
         """A worker holds a chunk no more."""
         campaign = self._campaigns[piece.campaign]
         campaign.running -= piece.renders
@@ -349,13 +266,22 @@ class Simulation:
         self._next_scaling = now + HEARTBEAT_S
         self._cooling = {name: until for name, until in self._cooling.items() if until > now}
         fleet = [
-            Member(name=w.name, pool=w.pool.name, since=w.since, is_ready=w.is_ready, idle_since=w.idle_since, numerics_class=_CLASS)
+            Member(
+                name=w.name,
+                pool=w.pool.name,
+                since=w.since,
+                is_ready=w.is_ready,
+                idle_since=w.idle_since,
+                numerics_class=w.numerics_class if w.is_ready else None,
+            )
             for w in self._workers.values()
         ]
-        waiting = self._waiting_chunks()
+        waiting = min(sum(campaign.chunks_waiting for campaign in self._campaigns.values()), self._trace.limits.ceiling)
         rows = [campaign.row() for campaign in self._campaigns.values()]
-        pools, limits = self._trace.pools, self._trace.limits
-        desired = desired_fleet(needs_of(rows, waiting, now), fleet, pools, limits, waiting_chunks=waiting, cooling=self._cooling)
+        needs, limits = needs_of(rows, waiting, now), self._trace.limits
+        self._classes |= classes_of(fleet)
+        pools = as_measured(self._trace.pools, needs, self._classes, self._history)
+        desired = desired_fleet(needs, fleet, pools, limits, waiting_chunks=waiting, cooling=self._cooling, classes=self._classes)
         change = changes(desired, fleet, pools, limits, now)
         self._cooling |= dict.fromkeys(change.cool, now + COOL_OFF_S)
         for name in (*change.withdraw, *change.end):
@@ -363,19 +289,12 @@ class Simulation:
         for name in change.start:
             self._start(self._pools[name], now)
 
-    def _waiting_chunks(self) -> int:
-        """As many as there are, counted up to the ceiling of workers."""
-        waiting = 0
-        for campaign in self._campaigns.values():
-            waiting += len(campaign.back)
-            work = campaign.work
-            if campaign.uncut:
-                waiting += max(1, campaign.uncut // (work.batch * batches_of_chunk(work.batch_s, campaign.uncut // work.batch)))
-        return min(waiting, self._trace.limits.ceiling)
-
     def _start(self, pool: Pool, now: float) -> None:
         self._serial += 1
-        worker = _Worker(f"worker-{self._serial:08d}", pool, now)
+        share = self._trace.faulty.get(pool.name, 0.0)
+        is_faulty = share > 0 and self._random.random() < share
+        numerics_class = self._trace.classes.get(pool.name, _CLASS)
+        worker = _Worker(f"worker-{self._serial:08d}", pool, now, numerics_class, is_faulty)
         self._workers[worker.name] = worker
         self._counts["most"] = max(self._counts["most"], len(self._workers))
         if pool.name not in self._trace.missing:
@@ -384,11 +303,14 @@ class Simulation:
     def _leave(self, worker: _Worker, now: float) -> None:
         """Let a worker go, and its chunks back into their queues: only the one that it painted counts a loss."""
         del self._workers[worker.name]
+        self._records.pop(worker.name, None)
         if worker.is_ready:
             self._paid.append((worker.pool, now - worker.since))
         for place, piece in enumerate(worker.held):
             self._give_back(worker, piece)
-            self._fail(self._campaigns[piece.campaign], piece, FailureKind.WORKER_LOST if place == 0 else FailureKind.PREEMPTED, now)
+            self._fail(
+                self._campaigns[piece.campaign], piece, FailureKind.WORKER_LOST if place == 0 else FailureKind.PREEMPTED, now, worker
+            )
 
     # --- at the end ---
 
@@ -402,6 +324,7 @@ class Simulation:
             fairness=1.0 if self._fairness is None else self._fairness,
             loads=self._counts["loads"],
             lost=self._counts["lost"],
+            quarantined=self._counts["quarantined"],
             failed=self._counts["failed"],
             chunks=self._counts["chunks"],
             renders=sum(work.renders for work in self._trace.works),
@@ -411,34 +334,10 @@ class Simulation:
         )
 
 
-def lower_bound(trace: Trace) -> float:
-    """Seconds that no schedule can beat: the fastest workers that the limits allow, all there as soon as one can be, never idle."""
-    pools = sorted((pool for pool in trace.pools if pool.name not in trace.missing), key=lambda pool: -pool.speed)
-    room, speed = trace.limits.ceiling, 0.0
-    for pool in pools:
-        count = min(room, pool.limit)
-        room, speed = room - count, speed + count * pool.speed
-    earliest = min(work.arrives_s for work in trace.works) + min(pool.start_s for pool in pools)
-    loads: dict[str, float] = {}
-    first: dict[str, float] = {}
-    for work in trace.works:
-        loads[work.model] = min(work.load_s, loads.get(work.model, math.inf))
-        first[work.model] = min(work.arrives_s, first.get(work.model, math.inf))
-    shared = earliest + sum(work.seconds for work in trace.works) / speed + min(loads.values())
-    return max(shared, *(_alone(work, earliest, loads, first, pools[0].speed, speed) for work in trace.works))
-
-
-def _alone(work: Work, earliest: float, loads: Mapping[str, float], first: Mapping[str, float], fastest: float, speed: float) -> float:
-    """When a campaign could be done that had the whole fleet, or as much of it as it may have, for itself."""
-    mine = speed if work.max_workers is None else min(speed, work.max_workers * fastest)
-    load_s = loads[work.model] if work.arrives_s <= first[work.model] else 0.0  # later, others may have loaded it
-    return max(work.arrives_s, earliest) + load_s + max(work.seconds / mine, work.batch_s / fastest)
-
-
 def _free(worker: _Worker) -> FreeWorker:
     if worker.free is None:
         holds = tuple((piece.campaign, piece.key) for piece in worker.held)
-        worker.free = FreeWorker(name=worker.name, holds=holds, warm=worker.warm, numerics_class=_CLASS)
+        worker.free = FreeWorker(name=worker.name, holds=holds, warm=worker.warm, numerics_class=worker.numerics_class)
     return worker.free
 
 

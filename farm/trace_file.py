@@ -1,14 +1,14 @@
 """A trace for `farm simulate`: a fleet file with the campaigns that come, and how often things go wrong."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from farm.document import DocumentError, Problem, read_document
 from farm.fleet_file import FleetSpec, Strict, check
 from farm.scaling import Limits
-from farm.simulation import Trace, Work
+from farm.trace import Trace, Work
 
 
 class WorkSpec(Strict):
@@ -27,6 +27,7 @@ class WorkSpec(Strict):
     arrives: Annotated[float, Field(ge=0)] = 0.0
     count: Annotated[int, Field(ge=1, le=100_000)] = 1
     every: Annotated[float, Field(ge=0)] = 0.0
+    numerics: Literal["pinned", "any"] = "pinned"
 
     def works(self) -> list[Work]:
         return [self._work(number) for number in range(self.count)]
@@ -44,6 +45,7 @@ class WorkSpec(Strict):
             max_workers=self.max_workers,
             deadline_s=self.deadline,
             arrives_s=self.arrives + number * self.every,
+            any_class=self.numerics == "any",
         )
 
 
@@ -57,6 +59,9 @@ class TraceSpec(FleetSpec):
     shares: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     losses_per_hour: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     failure_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    faulty: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default_factory=dict)
+    classes: dict[str, str] = Field(default_factory=dict)
+    speeds: dict[str, dict[str, Annotated[float, Field(gt=0)]]] = Field(default_factory=dict)
     missing: tuple[str, ...] = ()
     seed: int = 0
 
@@ -66,7 +71,8 @@ def load_trace(path: Path) -> Trace:
     document = read_document(path)
     spec = check(TraceSpec, document.data, document)
     names = {pool.name for pool in spec.pools}
-    unknown = [("losses_per_hour", name) for name in spec.losses_per_hour] + [("missing", name) for name in spec.missing]
+    by_pool = ("losses_per_hour", "faulty", "classes", "speeds", "missing")
+    unknown = [(key, name) for key in by_pool for name in getattr(spec, key)]
     problems = [Problem((key, name), f"there is no pool {name!r}.") for key, name in unknown if name not in names]
     works = [work for campaign in spec.campaigns for work in campaign.works()]
     if len({work.name for work in works}) < len(works):
@@ -80,6 +86,9 @@ def load_trace(path: Path) -> Trace:
         weights=spec.shares,
         losses_per_hour=spec.losses_per_hour,
         failure_rate=spec.failure_rate,
+        faulty=spec.faulty,
+        classes=spec.classes,
+        speeds=spec.speeds,
         missing=frozenset(spec.missing),
         seed=spec.seed,
     )

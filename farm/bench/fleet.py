@@ -10,7 +10,8 @@ from farm.bench.dispatch import WORKERS, has_ray_data, has_ray_serve, peer_effic
 from farm.bench.figures import Json, machine, spreads
 from farm.bench.growing import IDLE_S, growing
 from farm.scaling import Limits, Pool
-from farm.simulation import Trace, Work, simulate
+from farm.simulation import simulate
+from farm.trace import Trace, Work
 
 SPREAD = 10.0
 # Three models, interleaved on two workers; loading one takes as long as 20 batches.

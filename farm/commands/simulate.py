@@ -13,7 +13,8 @@ from farm.campaign_file import load_campaign
 from farm.commands.shared import AsJson, Home, Project, out, print_json, say, say_aside, settings_for
 from farm.config import Settings
 from farm.plan import SECONDS_PER_MEGAPIXEL_STEP
-from farm.simulation import Report, Trace, Work, what_if
+from farm.simulation import what_if
+from farm.trace import Report, Trace, Work
 from farm.trace_file import load_trace
 from storage.errors import RequestError
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+from concurrent.futures import wait
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from actors import models
 from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, write
 from actors.encoding import Encoding
 from actors.engine import Engine
@@ -166,10 +168,43 @@ def test_the_least_recently_used_pipeline_gives_way():
     one = bytes_in_files(SEEDLING, torch.float32)
     for memory, kept in ((2.1, ["float32", "bfloat16", "float16"]), (1.6, ["bfloat16", "float16"])):
         own = Engine(device="cpu", threads=1, memory=int(memory * one))
-        for dtype in ("float32", "bfloat16", "float16"):
-            own.paint(recipes(group(dtype=dtype, steps=1, batch=1))[:1], str(SEEDLING))
+        dtypes = ("float32", "bfloat16", "float16", "float16")
+        painted = [own.paint(recipes(group(dtype=dtype, steps=1, batch=1))[:1], str(SEEDLING)) for dtype in dtypes]
+        assert [one.loads for one in painted] == [1, 1, 1, 0]
+        assert sum(one.swaps for one in painted) == 3 - len(kept)
         assert [dtype for _, dtype in own.warm] == kept
         assert own._held() == pytest.approx(sum(0.5 if dtype != "float32" else 1.0 for dtype in kept) * one, rel=0.05)
+
+
+def test_what_is_expected_is_read_and_checked_beforehand_and_painted_all_the_same(tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    shutil.copytree(SEEDLING, folder)
+    own, batch = Engine(device="cpu", threads=1), recipes(group(steps=1, batch=1))[:1]
+    own.expect(batch[0].group, str(folder))
+    own.expect(batch[0].group, str(folder))
+    (reading,) = own._read.values()
+    assert reading.result(60) == batch[0].group.model
+    before = models._file_digest.cache_info().misses
+    expected = own.paint(batch, str(folder)).pixels[0]
+    assert models._file_digest.cache_info().misses == before, "no file was read for its digest again"
+    assert np.array_equal(expected, Engine(device="cpu", threads=1).paint(batch, str(SEEDLING)).pixels[0])
+    assert own._read == {}
+    own.expect(batch[0].group, str(folder))
+    assert own._read == {}, "it is warm"
+
+
+def test_what_goes_wrong_with_what_is_expected_is_said_when_it_is_loaded(tmp_path):
+    own, batch = Engine(device="cpu", threads=1), recipes(group(steps=1, batch=1))[:1]
+    own.expect(batch[0].group, str(tmp_path / "gone"))
+    with pytest.raises(ModelMissing, match="gone is missing"):
+        own.paint(batch, str(tmp_path / "gone"))
+    folder = tmp_path / "model"
+    shutil.copytree(SEEDLING, folder)
+    own.expect(batch[0].group, str(folder))
+    wait(own._read.values(), 60)
+    (folder / "unet" / "config.json").write_text("{}")
+    with pytest.raises(WeightsChanged, match="have changed"):
+        own.paint(batch, str(folder))
 
 
 class Device:

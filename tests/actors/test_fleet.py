@@ -1,5 +1,7 @@
 """What the fleet makes of a worker's answers, with handles that stand for Ray's."""
 
+from dataclasses import replace
+
 import pytest
 
 from actors import fleet as fleet_file
@@ -22,7 +24,7 @@ class Method:
 
 class Handle:
     def __init__(self):
-        self.paint, self.health, self.stop, self.acknowledge = Method(), Method(), Method(), Method()
+        self.paint, self.health, self.stop, self.acknowledge, self.expect = (Method() for _ in range(5))
 
 
 @pytest.fixture
@@ -57,6 +59,18 @@ def test_what_an_earlier_dispatcher_gave_out_comes_through_the_mailbox_once(flee
     # Its own results are not taken from there: they come by their references.
     assert [r.chunk_id for r in hear(fleet, mailbox=(result(1), result(9)))] == [1]
     assert hear(fleet, mailbox=(result(1), result(9))) == []
+
+
+def test_a_worker_is_told_of_another_model_as_soon_as_a_chunk_of_it_waits_there(fleet):
+    one, other = job(chunk_id=1), job(chunk_id=4)
+    other = replace(other, group=replace(other.group, model="other"), model_folder="/models/other")
+    expected = fleet.workers["w"].handle.expect.calls
+    fleet.submit("w", one)
+    fleet.submit("w", replace(one, chunk_id=2))
+    assert expected == [], "nor is it where the chunk is the next to be painted"
+    fleet.submit("w", other)
+    fleet.submit("w", replace(other, chunk_id=5))
+    assert expected == [(other.group, "/models/other")]
 
 
 def test_an_order_that_was_lost_with_its_dispatcher_goes_back_after_a_second_look(fleet):

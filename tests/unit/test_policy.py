@@ -3,6 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm.history import History
 from farm.policy import (
     AFFINITY_LOADS,
     AFFINITY_S,
@@ -35,9 +36,12 @@ def worker(number, holds=(), warm=None, numerics_class="c"):
     return FreeWorker(name=f"w{number}", holds=held, warm=warm, numerics_class=numerics_class)
 
 
-def deal(open_campaigns, free, shares=None, weights=None, now=0.0, size=8):
+AT_ONCE = History(loads={"d": 0.0})
+
+
+def deal(open_campaigns, free, shares=None, weights=None, now=0.0, size=8, history=AT_ONCE, barren=()):
     shares = welcome(Shares(), open_campaigns) if shares is None else shares
-    return assign(open_campaigns, free, shares, weights=weights or {}, now=now, size=size)
+    return assign(open_campaigns, free, shares, weights=weights or {}, now=now, size=size, history=history, barren=barren)
 
 
 campaigns = st.lists(
@@ -123,7 +127,7 @@ def test_the_longer_a_model_takes_to_load_the_larger_that_debt_may_be():
     both = [open_campaign(1, model_digest="one", ended=1), open_campaign(2, model_digest="two", ended=1)]
     shares = Shares(projects={"p": 0.0}, campaigns={1: 2 * AFFINITY_S, 2: 0.0}, active_projects=frozenset({"p"}))
     for load_s, first in ((AFFINITY_S / AFFINITY_LOADS, 2), (3 * AFFINITY_S / AFFINITY_LOADS, 1)):
-        seats = assign(both, [worker(1, warm="one")], shares, weights={}, now=0.0, size=8, loads={"one": load_s})
+        seats = deal(both, [worker(1, warm="one")], shares, history=History(loads={"one": load_s}))
         assert seats[0].campaign_id == first
 
 
@@ -225,7 +229,7 @@ class Farm:
         rows = self.look()
         self.shares = welcome(self.shares, rows)
         free = [FreeWorker(name=f"w{k}", holds=tuple((h[0], (h[2], 1)) for h in holds)) for k, holds in self.holds.items()]
-        return assign(rows, free, self.shares, weights=self.weights, now=self.now, size=self.size, barren=barren)
+        return deal(rows, free, self.shares, self.weights, self.now, self.size, barren=barren)
 
     def sit(self, seat, barren):
         c = self.campaigns[seat.campaign_id]
@@ -373,3 +377,49 @@ def test_what_a_distrusted_worker_had_can_go_to_another_of_its_class_only():
     assert not others({"a": "c", "b": "d"})
     records["b"] = distrusted("so is this", now=0.0)
     assert not others({"a": "c", "b": "c"})
+
+
+# --- loading, and workers that differ ---
+
+
+def shares_of(**levels):
+    return Shares(projects={"p": 0.0}, campaigns={int(k[1:]): v for k, v in levels.items()}, active_projects=frozenset({"p"}))
+
+
+def test_a_new_campaign_whose_model_is_cold_comes_once_loading_it_is_little_beside_what_was_painted():
+    large = open_campaign(1, model_digest="one", workers=frozenset({"w1"}), ended=1)
+    new = open_campaign(2, model_digest="two")
+    history = History(loads={"one": 10.0, "two": 10.0})
+    for painted, first in ((AFFINITY_LOADS * 10 - 1, 1), (AFFINITY_LOADS * 10 + 1, 2)):
+        assert deal([large, new], [worker(1, warm="one")], shares_of(c1=painted, c2=0.0), history=history)[0].campaign_id == first
+        taken = deal([large, new], [worker(1, holds=[1, 1], warm="one")], shares_of(c1=painted, c2=0.0), history=history)
+        assert [seat.campaign_id for seat in taken] == [2] * (first == 2), "nor is anything taken back for it before"
+    # Where some worker has it warm, it comes at once.
+    assert deal([large, new], [worker(1, warm="two")], shares_of(c1=1.0, c2=0.0), history=history)[0].campaign_id == 2
+
+
+def test_a_cold_worker_loads_what_no_other_has():
+    served = open_campaign(1, model_digest="one", workers=frozenset({"x"}), ended=1)
+    left = open_campaign(2, model_digest="two", ended=50)
+    assert deal([served, left], [worker(1, warm="old")], shares_of(c1=0.0, c2=60.0))[0].campaign_id == 2
+
+
+PACES = {("one", "s"): {"fast": 1.0, "slow": 8.0}, ("two", "s"): {"fast": 1.0, "slow": 2.0}}
+MIXED = History(loads={"one": 0.0, "two": 0.0}, paces=PACES)
+
+
+def test_each_worker_gets_what_it_is_better_at_than_others_are():
+    both = [open_campaign(k, model_digest=name, numerics_class=ANY_CLASS) for k, name in ((1, "one"), (2, "two"))]
+    seats = deal(both, [worker(1, numerics_class="slow"), worker(2, numerics_class="fast")], history=MIXED)
+    assert {(seat.worker, seat.campaign_id) for seat in seats[:2]} == {("w1", 2), ("w2", 1)}
+
+
+def test_a_slow_worker_takes_nothing_that_faster_ones_would_be_done_with_before_it():
+    for left, gets_some in ((1000, True), (1, False)):
+        tail = open_campaign(
+            1, model_digest="one", numerics_class=ANY_CLASS, workers=frozenset({"w2"}), left=left, megapixel_steps=left * 10.0
+        )
+        free = [worker(1, numerics_class="slow"), worker(2, holds=[1], numerics_class="fast")]
+        assert any(seat.worker == "w1" for seat in deal([tail], free, history=MIXED)) == gets_some
+        alone = deal([tail], [worker(1, numerics_class="slow")], history=MIXED)
+        assert alone, "where it is the only one, it takes all"

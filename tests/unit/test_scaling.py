@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.scaling import Change, Limits, Member, Need, Pool, changes, desired_fleet, needs_of
+from farm.history import History
+from farm.scaling import NO_CLASSES, Change, Limits, Member, Need, Pool, as_measured, changes, desired_fleet, needs_of
 from storage.rows import OpenCampaign
 
 POOL = Pool(start_s=60)
@@ -23,8 +24,8 @@ def need(seconds, most=1000, **others):
     return Need(seconds=seconds, most=most, **others)
 
 
-def desired(needs, fleet=(), pools=(POOL,), limits=LIMITS, *, waiting=1000, cooling=()):
-    return desired_fleet(needs, fleet, pools, limits, waiting_chunks=waiting, cooling=cooling)
+def desired(needs, fleet=(), pools=(POOL,), limits=LIMITS, *, waiting=1000, cooling=(), classes=NO_CLASSES):
+    return desired_fleet(needs, fleet, pools, limits, waiting_chunks=waiting, cooling=cooling, classes=classes)
 
 
 def campaign(**changes):
@@ -114,8 +115,43 @@ def test_who_has_not_come_is_withdrawn_when_nobody_needs_it_and_asked_for_elsewh
 
 def test_a_campaigns_need_is_what_nobody_has_begun():
     (only,) = needs_of([campaign(left=100, running=40, max_workers=3, deadline=500.0, workers=frozenset("ab"))], 7, now=200.0)
-    assert only == Need(seconds=600.0, most=3, due_in_s=300.0)
+    assert only == Need(seconds=600.0, model="m", most=3, due_in_s=300.0)
     assert needs_of([campaign(waiting=False)], 7, now=0.0) == []
+
+
+# --- speeds that were measured ---
+
+L4, H100 = Pool(name="l4", price=0.3, start_s=60), Pool(name="h100", price=1.0, speed=6.0, start_s=60)
+CLASSES = {"l4": {"a"}, "h100": {"b"}}
+SHOWN = History(paces={("m", "s"): {"a": 1.0, "b": 0.5}, ("x", "s"): {"a": 1.0, "b": 0.1}})
+
+
+def test_pools_are_as_fast_as_they_have_shown_at_what_is_to_be_painted():
+    at_m = as_measured([L4, H100], [need(100, model="m")], CLASSES, SHOWN)
+    assert [pool.speed for pool in at_m] == [3.0, 6.0], "on the scale of the file"
+    both = as_measured([L4, H100], [need(100, model="m"), need(100, model="x")], CLASSES, SHOWN)
+    assert both[0].speed == pytest.approx(6 * 200 / (100 / 0.5 + 100 / 0.1))
+    # So the cheaper one for the work is asked, whatever the file says.
+    assert desired([need(600, model="m")], pools=at_m)["l4"] > 0 == desired([need(600, model="m")], pools=at_m)["h100"]
+    at_x = as_measured([L4, H100], [need(600, model="x")], CLASSES, SHOWN)
+    assert desired([need(600, model="x")], pools=at_x)["h100"] > 0 == desired([need(600, model="x")], pools=at_x)["l4"]
+
+
+def test_where_nothing_can_be_compared_the_file_counts():
+    third = Pool(name="third", speed=2.0)
+    assert as_measured([L4, H100], [need(100, model="m")], {"l4": {"a"}}, SHOWN) == [L4, H100]
+    assert as_measured([L4, H100], [], CLASSES, SHOWN) == [L4, H100]
+    assert as_measured([L4, H100, third], [need(100, model="m")], CLASSES, SHOWN)[2] == third
+
+
+def test_the_seconds_of_a_class_are_those_of_its_own_workers():
+    """A campaign that takes ten minutes of an H100 has work for as many of them, however fast they are."""
+    assert desired([need(600, numerics_class="b")], pools=[H100], classes=CLASSES) == {"h100": 10}
+    assert desired([need(600)], pools=[H100]) == {"h100": 1}
+
+
+def test_a_pool_without_workers_is_known_by_those_that_it_had():
+    assert desired([need(600, numerics_class="b")], pools=[L4, H100], classes=CLASSES) == {"l4": 0, "h100": 10}
 
 
 needs = st.lists(

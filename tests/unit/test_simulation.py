@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from farm.document import DocumentError
 from farm.scaling import Limits, Pool
-from farm.simulation import Trace, Work, simulate, what_if
+from farm.simulation import simulate, what_if
+from farm.trace import Trace, Work
 from farm.trace_file import load_trace
 
 
@@ -116,3 +117,41 @@ def test_a_trace_is_read_from_a_file_and_its_mistakes_are_named(tmp_path):
         wrong.write_text(path.read_text().replace(change, words))
         with pytest.raises(DocumentError, match=r"wrong.yaml:\d+"):
             load_trace(wrong)
+
+
+FAST, SLOW = Pool(name="fast", limit=1), Pool(name="slow", limit=4)
+APART = {"fast": "f", "slow": "s"}
+
+
+def test_workers_of_different_speed_finish_together():
+    given = trace(
+        work(renders=20_000, any_class=True), ceiling=5, pools=[FAST, SLOW], classes=APART, speeds={"fast": {"m": 8.0}, "slow": {"m": 1.0}}
+    )
+    report = simulate(given)
+    assert report.makespan <= 1.05 * report.bound
+
+
+def test_a_campaign_that_is_pinned_stays_with_one_class():
+    report = simulate(trace(work(renders=2000), ceiling=5, pools=[FAST, SLOW], classes=APART))
+    assert report.makespan == pytest.approx(2000 / 4, rel=0.1) or report.makespan == pytest.approx(2000 / 4 / 4, rel=0.1)
+    assert report.makespan > simulate(trace(work(renders=2000, any_class=True), ceiling=5, pools=[FAST, SLOW], classes=APART)).makespan
+
+
+def test_what_a_pool_shows_counts_more_than_what_its_file_says():
+    """The second pool is said to be the better bargain, and is not: for what it costs, the first one paints more of this model."""
+    pools = [Pool(name="true", price=1.0, start_s=30.0), Pool(name="said", price=1.0, speed=2.0, start_s=30.0)]
+    first = work("first", renders=4000, any_class=True)
+    later = [work(f"later-{k}", renders=4000, any_class=True, arrives_s=3000.0 * (k + 1)) for k in range(6)]
+    speeds = {"said": {"m": 0.25}}
+    classes = {"true": "t", "said": "s"}
+    seen = trace(first, *later, ceiling=8, pools=pools, classes=classes, speeds=speeds, losses_per_hour={"said": 4.0})
+    blind = trace(first, *later, ceiling=8, pools=pools, speeds=speeds, losses_per_hour={"said": 4.0})
+    assert simulate(seen).cost <= simulate(blind).cost
+
+
+def test_a_worker_on_which_everything_fails_is_left_alone_for_a_time():
+    works = [work(name, renders=2000) for name in "abcd"]
+    report = simulate(trace(*works, ceiling=8, pools=[Pool(name="p")], faulty={"p": 0.25}, seed=3))
+    assert report.quarantined > 0
+    assert report.failed < 0.02 * report.renders
+    assert set(report.finished) == set("abcd")
