@@ -45,7 +45,10 @@ class Settings(BaseSettings):
     token: SecretStr | None = Field(None, description="What whoever speaks to the farm must show; commands show it too.", min_length=16)
     ray: str = Field("local", description="The Ray cluster: `local` to start one, or the address of a running one.")
     workers: int | None = Field(
-        None, description="How many workers at most; as many as GPUs, or CPU cores, when not given.", ge=1, le=100_000
+        None,
+        description="How many workers at most; when not given, what FARM_FLEET allows, or as many as GPUs or cores here.",
+        ge=1,
+        le=100_000,
     )
     floor: int = Field(0, description="How many workers to keep even where nothing waits.", ge=0, le=100_000)
     idle: float = Field(300.0, description="Seconds without work after which a worker goes.", ge=0)
@@ -161,8 +164,14 @@ class Settings(BaseSettings):
             notices=self.notices,
             gcs=self.gcs,
             memory=None if self.memory is None else int(self.memory * 2**30),
-            size=self.workers or gpus or max(1, (os.cpu_count() or 1) // self.threads),
+            size=self.workers or self._default_size(gpus),
         )
+
+    def _default_size(self, gpus: int) -> int:
+        """All that the pools allow, on a cluster that has some; else what this machine has room for."""
+        if self.fleet is not None and self.ray != "local":
+            return max(1, sum(pool.limit for pool in self.pools()))
+        return gpus or max(1, (os.cpu_count() or 1) // self.threads)
 
 
 def _digest(text: str) -> str:
