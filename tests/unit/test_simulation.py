@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farm.document import DocumentError
+from farm.policy import AFFINITY_LOADS
 from farm.scaling import Limits, Pool
 from farm.simulation import simulate, what_if
 from farm.trace import Trace, Work
@@ -155,3 +156,22 @@ def test_a_worker_on_which_everything_fails_is_left_alone_for_a_time():
     assert report.quarantined > 0
     assert report.failed < 0.02 * report.renders
     assert set(report.finished) == set("abcd")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 8), st.floats(0.0, 60.0), st.floats(100.0, 3000.0))
+def test_a_new_campaign_whose_model_is_cold_waits_no_longer_than_is_promised(size, load_s, came):
+    large = work("large", renders=4 * 6000 * size, load_s=load_s)
+    small = work("small", renders=4, model="other", load_s=load_s, arrives_s=came)
+    report = simulate(trace(large, small, ceiling=size, pools=[Pool(limit=size)]))
+    chunk_s = 64.0
+    assert report.finished["small"] - came <= AFFINITY_LOADS * load_s / size + 2 * chunk_s + load_s + 1
+
+
+@pytest.mark.parametrize(("batches", "most"), [(200, 4), (600, 5)])
+def test_models_that_share_workers_are_loaded_seldom(batches, most):
+    """Three models on two workers, where loading takes as long as 20 batches: four loads share the work evenly."""
+    works = [work(f"c{k}", model=f"m{k}", renders=batches, batch=1, load_s=20.0) for k in range(3)]
+    report = simulate(trace(*works, ceiling=2))
+    assert report.loads <= most
+    assert report.makespan <= 1.05 * (3 * batches + 4 * 20) / 2
