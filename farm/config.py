@@ -5,6 +5,7 @@ import math
 import os
 import platform
 import secrets
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -150,9 +151,9 @@ class Settings(BaseSettings):
         return FleetSettings(
             address=self.ray,
             # Workers are found again by name, by whoever leads with the same database: only those that write to the same place, on
-            # the same kind of device, are ours.
+            # the same kind of device, are ours, and only those of this version know what they are asked.
             namespace=f"farm-{_digest(shown_address(self.database_address))}-"
-            + _digest(f"{self.outputs_address} {self.device} {self.threads} {self.rest}"),
+            + _digest(f"{self.outputs_address} {self.device} {self.threads} {self.rest} {version('seedbed')}"),
             outputs=self.outputs_address,
             s3_style=self.s3_style,
             device=self.device,
