@@ -22,7 +22,7 @@ MAX_SIDE = 4096
 MAX_RENDERS = 100_000_000
 MAX_PROMPT = 20_000
 JPEG_QUALITY = 90  # where the file names none
-LATER = ("brand", "proof", "drift", "budget")
+LATER = ("brand", "proof", "drift")
 
 _ORDER = re.compile(r"as-written|ends-first|every-([2-9]|[1-9][0-9]{1,6})")
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -103,6 +103,14 @@ class Previews(BaseModel):
     model_config = _STRICT
 
     every: Annotated[int, Field(ge=1)]
+
+
+class Budget(BaseModel):
+    """What workers' devices may give to the campaign, in hours of one."""
+
+    model_config = _STRICT
+
+    gpu_hours: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 
 
 class Output(BaseModel):
@@ -201,6 +209,7 @@ class Campaign(BaseModel):
     priority: Annotated[int, Field(ge=0, le=100)] = 50
     max_workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
     deadline: Annotated[str | None, BeforeValidator(_deadline)] = None
+    budget: Budget | None = None
     order: Annotated[str, BeforeValidator(_order)] = "as-written"
     numerics: Literal["pinned", "any"] = "pinned"
 
@@ -208,6 +217,10 @@ class Campaign(BaseModel):
     def deadline_at(self) -> float | None:
         """Seconds since 1970."""
         return None if self.deadline is None else datetime.fromisoformat(self.deadline).timestamp()
+
+    @property
+    def budget_s(self) -> float | None:
+        return None if self.budget is None else self.budget.gpu_hours * 3600
 
     @property
     def encoding(self) -> Encoding:
@@ -346,6 +359,7 @@ _KEYS: dict[str, Iterable[str]] = {
     "reference": Reference.model_fields,
     "adapters": Lora.model_fields,
     "output": Output.model_fields,
+    "budget": Budget.model_fields,
 }
 
 

@@ -15,6 +15,7 @@ from actors.canary import subject_of
 from actors.fleet import Fleet, Worker
 from actors.jobs import ChunkJob, ChunkResult, Failure, FailureKind
 from farm.autoscaler import Autoscaler
+from farm.budget import is_spent, spent_sentence
 from farm.expansion import Expansion
 from farm.history import History, learn, remembered
 from farm.jobs import chunk_job, with_twins
@@ -104,12 +105,15 @@ class Dispatcher:
         """
         try:
             snapshot = self._look()
+            self._halt_spent(snapshot)
             self._scale(now, snapshot.now)
             barren: set[tuple[int, str]] = set()
             while seats := self._assign(snapshot, barren):
-                for seat, chunk in self._claim(seats, barren):
+                claimed = self._claim(seats, barren)
+                for seat, chunk in claimed:
                     if not self._submit(seat, chunk):
                         barren.add((seat.campaign_id, seat.worker))
+                snapshot = snapshot.with_claimed(chunk for _, chunk in claimed)
             self._unsettled += self._fleet.collect(COLLECT_S)
             self._settle(snapshot.now)
             self._finish()
@@ -161,6 +165,13 @@ class Dispatcher:
             if (chunk.id, chunk.lease) not in self._leased:
                 self._give(chunk)
         self._database_was_away = False
+
+    def _halt_spent(self, snapshot: Snapshot) -> None:
+        """Stop campaigns whose budget is spent, once nothing of them is under way: those who wait for them are told."""
+        for campaign in snapshot.campaigns:
+            if is_spent(campaign) and not campaign.running:
+                log.info("Campaign %s has spent its budget. action=halt campaign=%d", campaign.name, campaign.id)
+                self._campaigns.halt(campaign.id, spent_sentence(campaign))
 
     def _assign(self, snapshot: Snapshot, barren: Collection[tuple[int, str]]) -> list[Seat]:
         ready = {name: worker for name, worker in self._fleet.workers.items() if worker.health is not None}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from farm.history import History
 from farm.plan import CHUNK_S, PARTS, SECONDS_PER_MEGAPIXEL_STEP
 from farm.share import Shares
-from storage.rows import ANY_CLASS, OpenCampaign, WorkerRow
+from storage.rows import ANY_CLASS, CampaignRow, OpenCampaign, WorkerRow
 
 CHUNKS_PER_WORKER = 2  # one being painted and the next one waiting, so that a device never waits for the dispatcher
 LATE_TIER = 101  # above every priority: a campaign that would miss its deadline
@@ -64,6 +64,9 @@ def assign(
     its model is warm or its time has come, then one whose model is warm, then one that the worker is better at than others are. A
     campaign that has not begun, or that others are further ahead of, then takes the place of a chunk that
     waits behind another, of a campaign that is being painted.
+
+    A campaign whose budget is spent by what it has been given, and by what is under way as far as that can be told, gets nothing more.
+    So a budget is overspent by no more than the chunks that are under way then.
     """
     table = _Table(campaigns, workers, shares, weights=weights, now=now, size=size, barren=barren, history=history)
     seats: list[Seat] = []
@@ -125,11 +128,12 @@ class _Table:
         self.held = {worker.name: len(worker.holds) for worker in workers}
         self._class_of = {worker.name: worker.numerics_class for worker in workers}
         self._pins = {campaign.id: campaign.numerics_class for campaign in campaigns}
-        self._levels = {c.id: shares.campaigns.get(c.id, 0.0) + c.running * seconds_per_render(c) for c in campaigns}
+        self._given = {c.id: c.running * seconds_per_render(c) for c in campaigns}
+        self._levels = {c.id: shares.campaigns.get(c.id, 0.0) + self._given[c.id] for c in campaigns}
         self._project_levels = {campaign.project: shares.projects.get(campaign.project, 0.0) for campaign in campaigns}
         self._served: Counter[str] = Counter()
         for campaign in campaigns:
-            self._raise_project(campaign.project, campaign.running * seconds_per_render(campaign))
+            self._raise_project(campaign.project, self._given[campaign.id])
             self._served[campaign.project] += len(self.users[campaign.id])
         self._affinities = {c.id: max(AFFINITY_S, AFFINITY_LOADS * history.load_s(c.model_digest)) for c in campaigns}
         self._speeds: dict[tuple[str, str | None], float] = {}
@@ -161,6 +165,7 @@ class _Table:
         self._pins[campaign.id] = self._pins[campaign.id] or self._class_of[worker]
         self.held[worker] += 1
         self._warm[worker] = campaign.model_digest
+        self._given[campaign.id] += cost
         self._levels[campaign.id] += cost
         self._raise_project(campaign.project, cost)
         self._highest = None
@@ -220,6 +225,8 @@ class _Table:
     def may_use(self, campaign: OpenCampaign, worker: str) -> bool:
         if (campaign.id, worker) in self._barren or self._pins[campaign.id] not in (None, ANY_CLASS, self._class_of[worker]):
             return False
+        if campaign.budget_s is not None and campaign.device_s + self._given[campaign.id] >= campaign.budget_s:
+            return False
         users = self.users[campaign.id]
         if campaign.max_workers is not None and worker not in users and len(users) >= campaign.max_workers:
             return False
@@ -269,11 +276,18 @@ def _preferred(choice: list[OpenCampaign], wish: Callable[[OpenCampaign], bool])
     return [campaign for campaign in choice if wish(campaign)] or choice
 
 
-def seconds_per_render(campaign: OpenCampaign) -> float:
+def seconds_per_render(campaign: OpenCampaign | CampaignRow) -> float:
     """What a render of it costs a device: as it has shown, or as its size lets expect."""
     if campaign.ended and campaign.device_s:
         return campaign.device_s / campaign.ended
     return campaign.megapixel_steps / max(1, campaign.left + campaign.ended) * SECONDS_PER_MEGAPIXEL_STEP
+
+
+def budget_left_s(campaign: OpenCampaign | CampaignRow) -> float:
+    """The device time that its budget leaves for what is not begun: what is under way counts as what it will come to."""
+    if campaign.budget_s is None:
+        return math.inf
+    return campaign.budget_s - campaign.device_s - campaign.running * seconds_per_render(campaign)
 
 
 def would_be_late(campaign: OpenCampaign, now: float, size: int) -> bool:

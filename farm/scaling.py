@@ -5,13 +5,15 @@ what is paid. More are wanted only where a deadline would be missed; fewer where
 """
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from farm.history import History
-from farm.policy import seconds_per_render
+from farm.plan import CHUNK_S
+from farm.policy import budget_left_s, seconds_per_render
 from storage.rows import ANY_CLASS, OpenCampaign
 
 # As many may be starting as are there, and a few where few are: what was asked of a cluster comes even where it is wanted no more.
@@ -86,16 +88,21 @@ class Change:
 
 
 def needs_of(campaigns: Sequence[OpenCampaign], waiting_chunks: int, now: float) -> list[Need]:
-    """What campaigns need. `waiting_chunks` is how many wait in all of them: no more workers than these find anything to do."""
+    """What campaigns need, as far as their budgets go. `waiting_chunks` is how many wait in all of them: no more workers than these
+    find anything to do.
+    """
     needs = []
     for campaign in campaigns:
         if not campaign.waiting:
             continue
         left = max(0, campaign.left - campaign.running)
-        most = waiting_chunks + len(campaign.workers)
+        affordable = _affordable_chunks(campaign)
+        if not affordable:
+            continue
+        most = min(waiting_chunks, affordable) + len(campaign.workers)
         needs.append(
             Need(
-                seconds=left * seconds_per_render(campaign),
+                seconds=min(left * seconds_per_render(campaign), budget_left_s(campaign)),
                 model=campaign.model_digest,
                 most=most if campaign.max_workers is None else min(most, campaign.max_workers),
                 due_in_s=None if campaign.deadline is None else campaign.deadline - now,
@@ -103,6 +110,14 @@ def needs_of(campaigns: Sequence[OpenCampaign], waiting_chunks: int, now: float)
             )
         )
     return needs
+
+
+def _affordable_chunks(campaign: OpenCampaign) -> int:
+    """How many more chunks of the usual length its budget has room for."""
+    if campaign.budget_s is None:
+        return sys.maxsize
+    chunk_s = min(CHUNK_S, campaign.left * seconds_per_render(campaign))
+    return max(0, math.ceil(budget_left_s(campaign) / max(1e-3, chunk_s)))
 
 
 def desired_fleet(

@@ -8,13 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 from actors.models import Model, find_model
+from farm.budget import is_spent, spent_sentence
 from farm.campaign import MAX_RENDERS, parse_campaign
 from farm.document import DocumentError, Problem
 from farm.expansion import Expansion
 from farm.fit import check_fit
 from farm.intake import Intake
 from farm.manifest import folder_of, manifest_line, manifest_lines, write_manifest
-from farm.plan import Size, chunk_size, chunks_of, in_order, plan_chunks
+from farm.plan import SECONDS_PER_MEGAPIXEL_STEP, Size, chunk_size, chunks_of, in_order, plan_chunks
 from farm.prompts import check_prompts
 from farm.reproduce import PROJECT
 from farm.sheet import draw_sheet
@@ -57,7 +58,8 @@ class Service:
     # --- submitting ---
 
     def submit(self, project: str, data: Json, *, update: bool = False, fresh: bool = False) -> tuple[CampaignRow, Json]:
-        """Store a campaign, and say what that did. The same campaign again changes nothing, but lets a halted one go on; another
+        """Store a campaign, and say what that did. The same campaign again changes nothing, but lets a halted one go on, if that is
+        not for its budget, which is as spent as before; another
         under its name is refused, or with `update` takes its place: what is the same is kept, what is gone is retired. With
         `fresh`, nothing is kept or copied: all of it is painted, again where it was painted before.
 
@@ -79,7 +81,7 @@ class Service:
             )
         if is_other or fresh:
             return self._update(known, new, expansion, size)
-        if known.halted is not None:
+        if known.halted is not None and not is_spent(known):
             self._control.resume(known.id)
         return self._campaigns.get(project, new.name), {"created": False}
 
@@ -107,7 +109,7 @@ class Service:
         Raises RequestError where the model's weights are others by now.
         """
         campaign = self._campaigns.get(project, name)
-        expansion, spec = self._check({**campaign.spec["campaign"], "previews": None})
+        expansion, spec = self._check({**campaign.spec["campaign"], "previews": None, "budget": None})
         if expansion.model.digest != campaign.model_digest:
             raise RequestError(
                 f"The model {campaign.model} has other weights than when {name} was painted: nothing can be told from a repaint."
@@ -137,8 +139,11 @@ class Service:
         self._control.pause(self._open(project, name, "paused").id)
 
     def resume(self, project: str, name: str) -> None:
-        """Let it go on, whatever stopped it."""
-        self._control.resume(self._open(project, name, "resumed").id)
+        """Let it go on, whatever stopped it. Raises RequestError where its budget is spent: it would be stopped again at once."""
+        campaign = self._open(project, name, "resumed")
+        if is_spent(campaign):
+            raise RequestError(f"The campaign {name} cannot be resumed. {spent_sentence(campaign)}")
+        self._control.resume(campaign.id)
 
     def cancel(self, project: str, name: str) -> None:
         self._control.cancel(self._campaigns.get(project, name).id)
@@ -188,6 +193,8 @@ class Service:
     def plan(self, data: Json) -> Json:
         """What submitting would do, without doing it."""
         expansion, _ = self._check(data)
+        pace = self._watching.seconds_per_megapixel_step(expansion.model.digest)
+        work = megapixel_steps(expansion)
         groups = [expansion.group(k) for k in range(min(expansion.groups, 1000))]
         first = [
             {
@@ -207,8 +214,10 @@ class Service:
             "groups": expansion.groups,
             "batch": sorted({group.batch for group in groups}),
             "chunk": self._size(expansion)(0, expansion.total),
-            "megapixel_steps": round(megapixel_steps(expansion), 3),
-            "seconds_per_megapixel_step": self._watching.seconds_per_megapixel_step(expansion.model.digest),
+            "megapixel_steps": round(work, 3),
+            "seconds_per_megapixel_step": pace,
+            "estimate_s": round(work * (pace or SECONDS_PER_MEGAPIXEL_STEP), 3),
+            "budget_s": expansion.campaign.budget_s,
             "model": expansion.campaign.model,
             "priority": expansion.campaign.priority,
             "max_workers": expansion.campaign.max_workers,
@@ -302,6 +311,7 @@ def _new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign
         total=expansion.total,
         megapixel_steps=megapixel_steps(expansion),
         deadline=campaign.deadline_at,
+        budget_s=campaign.budget_s,
         encoding=campaign.files,
         numerics_class=ANY_CLASS if campaign.numerics == "any" else None,
     )
@@ -329,6 +339,7 @@ def status_of(campaign: CampaignRow) -> Json:
         },
         "deadline": campaign.deadline,
         "device_s": round(campaign.device_s, 3),
+        "budget_s": campaign.budget_s,
         "created_at": campaign.created_at,
         "started_at": campaign.started_at,
         "finished_at": campaign.finished_at,

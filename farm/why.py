@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from farm.budget import is_spent, nearly_spent_sentence, spent_sentence
 from storage.rows import ANY_CLASS, CampaignRow, Chunk, RenderOutcome, WorkerRow
 from storage.states import CampaignState, ChunkState, Reason
 
@@ -85,9 +86,12 @@ def _over(campaign: CampaignRow) -> str:
 def _held_back(campaign: CampaignRow) -> Iterable[str]:
     if campaign.cancelled_at is not None:
         yield "It was cancelled; what is under way ends with its batch."
+        return
+    if is_spent(campaign):
+        yield f"It is over budget. {spent_sentence(campaign)}"
     elif campaign.state is CampaignState.STOPPED:
         yield f"It was stopped: {campaign.halted} `farm resume {campaign.name}` lets it go on."
-    elif campaign.state is CampaignState.PAUSED:
+    if campaign.state is CampaignState.PAUSED:
         yield f"It is paused: `farm resume {campaign.name}` lets it go on."
     elif campaign.waits_for is not None and campaign.waits_until is not None:
         left = campaign.waits_until - campaign.now
@@ -103,6 +107,8 @@ def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
         yield f"No worker is ready; {states['starting']} are starting."
     if lack := without_its_class(campaign, farm.workers):
         yield lack
+    if nearly_spent := nearly_spent_sentence(campaign):
+        yield nearly_spent
     if campaign.max_workers is not None and campaign.running and campaign.queued:
         yield f"No more than {campaign.max_workers} workers may paint it at a time (max_workers)."
     higher = [other for other in farm.others if other.priority > campaign.priority and other.state is CampaignState.RUNNING]

@@ -1,7 +1,9 @@
 """What the job database gives out and takes in: frozen values, never rows of SQLAlchemy."""
 
 import json
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from storage.states import CampaignState, Reason, RenderState, campaign_state
@@ -27,6 +29,8 @@ class NewCampaign:
     total: int
     megapixel_steps: float = 0.0
     deadline: float | None = None
+    budget_s: float | None = None
+    """How much device time it may have."""
     encoding: str = "png"
     """How its files are written, previews included: those of another campaign can take their place only where that is equal."""
     is_fresh: bool = False
@@ -79,6 +83,10 @@ class CampaignRow(NewCampaign):
     @property
     def ended(self) -> int:
         return self.done + self.failed + self.held + self.cancelled
+
+    @property
+    def left(self) -> int:
+        return self.total - self.ended
 
     @property
     def waits_for(self) -> str | None:
@@ -138,6 +146,7 @@ class OpenCampaign:
     running: int
     device_s: float
     megapixel_steps: float
+    budget_s: float | None = None
     waits: int = 0
     waiting: bool
     workers: frozenset[str]
@@ -152,6 +161,13 @@ class Snapshot:
     campaigns: tuple[OpenCampaign, ...]
     leases: frozenset[tuple[int, int]] = frozenset()
     """(chunk id, lease) of what is under way, but for campaigns that were cancelled or replaced."""
+
+    def with_claimed(self, claimed: Iterable[Chunk]) -> "Snapshot":
+        """The same, where chunks that were claimed since are under way too."""
+        more: Counter[int] = Counter()
+        for chunk in claimed:
+            more[chunk.campaign_id] += chunk.total
+        return replace(self, campaigns=tuple(replace(c, running=c.running + more[c.id]) if c.id in more else c for c in self.campaigns))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,7 @@ campaigns = Table(
     Column("priority", Integer, nullable=False),
     Column("max_workers", Integer),
     Column("deadline", Float),
+    Column("budget_s", Float),  # how much of `device_s` it may have
     Column("megapixel_steps", Float, nullable=False, server_default="0"),
     Column("encoding", String(100), nullable=False, server_default="png"),
     Column("is_fresh", Boolean, nullable=False, server_default=false()),

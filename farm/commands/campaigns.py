@@ -10,11 +10,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from farm.app import open_client, running_farm
+from farm.budget import estimate_sentence, spent_of
 from farm.campaign_file import load_campaign
 from farm.client import Client
 from farm.commands.farms import report
 from farm.commands.progress import follow, states_of
-from farm.commands.shared import AsJson, CampaignName, CampaignPath, Fresh, Home, Project, err, out, print_json, say, settings_for
+from farm.commands.shared import AsJson, CampaignName, CampaignPath, Fresh, Home, Project, Update, err, out, print_json, say, settings_for
 from farm.export import export as export_campaign
 from storage.errors import RequestError, WorkError
 from storage.outputs import open_outputs
@@ -29,7 +30,7 @@ def submit(
     project: Project = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is painted, then write its sheet and manifest.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file and say what it would do.")] = False,
-    update: Annotated[bool, typer.Option("--update", help="Put this version in the place of the one submitted before.")] = False,
+    update: Update = False,
     fresh: Fresh = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,7 +53,8 @@ def submit(
             say(f"Updated {name}: {updated['kept']:,} renders kept, {updated['new']:,} to paint, {updated['retired']:,} retired.")
         else:
             verb = "Submitted" if answer["created"] else "Known already:"
-            say(f"{verb} {name}, {answer['renders']['total']:,} renders. `farm watch {name}` follows it.")
+            stopped = f"It stays stopped: {answer['halted']}" if answer["halted"] else f"`farm watch {name}` follows it."
+            say(f"{verb} {name}, {answer['renders']['total']:,} renders. {stopped}")
 
 
 def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
@@ -81,6 +83,8 @@ def status(campaign: CampaignName, home: Home = None, project: Project = None, a
         return
     counts = ", ".join(f"{answer['renders'][name]:,} {name}" for name in COUNTS if answer["renders"][name])
     say(f"{campaign} is {answer['state']}: {counts} of {answer['renders']['total']:,} renders, model {answer['model']}.")
+    if answer["budget_s"] is not None:
+        say(f"It has spent {spent_of(answer['device_s'], answer['budget_s'])}.")
     if answer["waits_for"]:
         say(f"It waits for something that is away: {answer['waits_for']}")
     if answer["halted"]:
@@ -161,6 +165,8 @@ def _show_plan(plan: Json) -> None:
     batches = ", ".join(map(str, plan["batch"]))
     say(f"{plan['campaign']}: {plan['renders']:,} renders ({axes or 'no axes'} x {plan['seeds']} seeds), {plan['groups']} groups.")
     say(f"Batches of {batches}, chunks of {plan['chunk']} renders, {plan['megapixel_steps']:,} megapixel-steps in all.")
+    if estimate := estimate_sentence(plan):
+        say(estimate)
     for kind in ("references", "adapters"):
         for address, digest in plan[kind].items():
             say(f"  {kind.removesuffix('s')} {address} ({digest[:12]})")

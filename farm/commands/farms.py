@@ -13,7 +13,7 @@ from farm.app import RunningFarm, client_of, embedded_farm
 from farm.campaign_file import CampaignFile, load_campaign
 from farm.client import Client
 from farm.commands.progress import follow
-from farm.commands.shared import AsJson, CampaignPath, Fresh, Home, Project, print_json, say, say_error, settings_for
+from farm.commands.shared import AsJson, CampaignPath, Fresh, Home, Project, Update, print_json, say, say_error, settings_for
 from farm.config import Settings
 from storage.errors import SeedbedError, WorkError
 
@@ -26,13 +26,14 @@ def run(
     home: Home = None,
     project: Project = None,
     workers: Workers = None,
+    update: Update = False,
     fresh: Fresh = False,
     sheet: Annotated[Path | None, typer.Option("--sheet", help="Where the contact sheet goes.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Paint one campaign on a farm of its own, then stop. The same file again goes on where it was left."""
     settings = settings_for(home, project, workers=workers)
-    _run(settings, load_campaign(file), sheet=sheet, as_json=as_json, fresh=fresh)
+    _run(settings, load_campaign(file), sheet=sheet, as_json=as_json, update=update, fresh=fresh)
 
 
 def demo(
@@ -65,10 +66,10 @@ def up(
                 raise WorkError(farm.supervisor.gave_up)
 
 
-def _run(settings: Settings, file: CampaignFile, *, sheet: Path | None, as_json: bool, fresh: bool = False) -> None:
+def _run(settings: Settings, file: CampaignFile, *, sheet: Path | None, as_json: bool, update: bool = False, fresh: bool = False) -> None:
     name = file.campaign.name
     with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
-        client.submit(file, fresh=fresh)
+        client.submit(file, update=update, fresh=fresh)
         farm.supervisor.start()  # not before: what is wrong with the file should be said at once
         status = follow(client, name, quiet=as_json, check=alive(farm))
         report(client, status, sheet or settings.home / "sheets" / settings.project / f"{name}.png", as_json=as_json)

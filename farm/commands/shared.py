@@ -15,6 +15,7 @@ Home = Annotated[Path | None, typer.Option("--home", help="Where the farm keeps 
 Project = Annotated[str | None, typer.Option("--project", help="The project (FARM_PROJECT).")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, or one a line, on standard output and nothing else.")]
 CampaignName = Annotated[str, typer.Argument(help="The campaign's name.")]
+Update = Annotated[bool, typer.Option("--update", help="Put this version in the place of the one submitted before.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Paint all of it, even where the project has the pictures already.")]
 CampaignPath = Annotated[Path, typer.Argument(help="The campaign file.", metavar="FILE")]
 

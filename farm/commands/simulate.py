@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from farm.app import open_client
+from farm.budget import estimate_sentence
 from farm.campaign_file import load_campaign
 from farm.commands.shared import AsJson, Home, Project, out, print_json, say, say_aside, settings_for
 from farm.config import Settings
@@ -76,6 +77,8 @@ def _trace_of(settings: Settings, files: list[Path], load_s: float) -> Trace:
         pace = plan["seconds_per_megapixel_step"]
         if pace is None:
             say_aside(f"The model of {plan['campaign']} has no history here: {SECONDS_PER_MEGAPIXEL_STEP:g} s a megapixel-step is assumed.")
+        if plan["budget_s"] is not None and plan["estimate_s"] > plan["budget_s"]:
+            say_aside(f"{plan['campaign']}: {estimate_sentence(plan)} All of it is simulated.")
         batch = max(plan["batch"])
         batch_s = plan["megapixel_steps"] / plan["renders"] * batch * (pace or SECONDS_PER_MEGAPIXEL_STEP)
         work = Work(

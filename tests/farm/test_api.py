@@ -22,7 +22,7 @@ from farm.app import open_app, serve
 from farm.client import Client
 from farm.config import read_settings
 from farm.jobs import chunk_job
-from farm.specs import expansion_of
+from farm.specs import expansion_of, fingerprint
 from storage.campaigns import Campaigns
 from storage.errors import NotFound, RequestError, WorkError
 from storage.queue import Queue
@@ -129,6 +129,7 @@ def test_a_dry_run_tells_and_writes_nothing(farm):
     plan = farm.submit(campaign(), dry_run=True)
     assert (plan["renders"], plan["axes"], plan["seeds"], plan["groups"]) == (18, {"product": 3, "color": 2}, 3, 1)
     assert plan["first"][0]["prompt"] == "a red mug"
+    assert (plan["budget_s"], plan["estimate_s"]) == (None, plan["megapixel_steps"])
     assert farm.campaigns() == []
 
 
@@ -388,6 +389,63 @@ def test_pruning_forgets_campaigns_that_are_over_and_keeps_their_pictures(farm, 
     assert [c["campaign"] for c in farm.campaigns()] == ["autumn"]
     assert len(list(Path(settings.outputs_address).rglob("*.png"))) == 18
     assert farm.submit(campaign())["created"]
+
+
+def spend(engine, seconds):
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE campaigns SET device_s = {seconds}"))
+
+
+def test_a_spent_budget_is_told_and_only_another_one_lets_it_go_on(farm, engine, settings):
+    limited = campaign(budget={"gpu_hours": 10})
+    assert farm.submit(limited)["budget_s"] == 36_000
+    paint_all(engine, settings, chunks=1)
+    done = farm.status("spring")["renders"]["done"]
+    spend(engine, 36_000)
+    spent = f"It has spent 10 of its budget of 10 GPU hours with {18 - done} of 18 renders left: raise `budget`"
+    assert spent in why(farm, "spring")
+    Campaigns(engine).halt(Campaigns(engine).get("default", "spring").id, "the dispatcher's sentence")
+    assert farm.status("spring")["device_s"] == 36_000
+    for _ in range(2):
+        with pytest.raises(RequestError, match=re.escape(f"The campaign spring cannot be resumed. {spent}")):
+            farm.resume("spring")
+        assert farm.submit(limited)["halted"] == "the dispatcher's sentence"
+    assert "farm resume" not in why(farm, "spring")
+
+    with pytest.raises(RequestError, match=r"(?s)--update.*-  gpu_hours: 10.0.*\+  gpu_hours: 20.0"):
+        farm.submit(campaign(budget={"gpu_hours": 20}))
+    raised = farm.submit(campaign(budget={"gpu_hours": 20}), update=True)
+    assert (raised["state"], raised["device_s"], raised["updated"]["kept"]) == ("running", 36_000, done)
+    assert farm.submit(campaign(), update=True)["budget_s"] is None
+    paint_all(engine, settings)
+    assert farm.status("spring")["state"] == "done"
+
+
+def test_why_says_that_what_is_under_way_takes_the_rest_of_a_budget(farm, engine):
+    farm.submit(campaign(budget={"gpu_hours": 10}))
+    session = Queue(engine).lead(owner="test", host="h", pid=1)
+    Queue(engine).claim(session, [(Campaigns(engine).get("default", "spring").id, "w")])
+    assert "budget" not in why(farm, "spring")
+    spend(engine, 35_999.9)
+    assert "It has spent 10 of its budget of 10 GPU hours, and what is under way may take the rest" in why(farm, "spring")
+    farm.pause("spring")
+    assert "It is paused" in why(farm, "spring")
+
+
+def test_what_is_painted_once_more_to_verify_it_has_no_budget(farm, engine, settings):
+    farm.submit(campaign(budget={"gpu_hours": 10}))
+    paint_all(engine, settings)
+    assert farm.repaint("spring", [0])["budget_s"] is None
+
+
+def test_a_campaign_of_a_version_without_budgets_is_the_same_still(farm, engine):
+    farm.submit(campaign())
+    with engine.begin() as connection:
+        (spec,) = connection.execute(text("SELECT spec FROM campaigns")).scalars()
+        old = json.loads(spec)
+        del old["campaign"]["budget"]
+        connection.execute(text("UPDATE campaigns SET spec = :spec, fingerprint = :of"), {"spec": json.dumps(old), "of": fingerprint(old)})
+    assert not farm.submit(campaign())["created"]
 
 
 def why(farm, *target):

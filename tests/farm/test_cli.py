@@ -94,6 +94,19 @@ def test_a_dry_run_names_references(farm, file, tmp_path):
     assert not (tmp_path / "home" / "outputs").exists()
 
 
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        (0.001, "about 0.001638 GPU hours, more than its budget of 0.001, at 1 s a megapixel-step as its model has no history here"),
+        (0.002, "about 0.001638 of its budget of 0.002 GPU hours"),
+    ],
+)
+def test_a_dry_run_warns_where_a_budget_will_not_do(farm, file, hours, words):
+    assert words in farm("submit", "--dry-run", file(budget={"gpu_hours": hours}))
+    told = farm("simulate", file(budget={"gpu_hours": hours}), "--workers", "1")
+    assert "makespan" in told
+
+
 def test_a_dry_run_as_json_is_one_object(farm, file):
     assert json.loads(farm("submit", "--dry-run", "--json", file()))["renders"] == 18
 

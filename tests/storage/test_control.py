@@ -117,6 +117,16 @@ def test_another_version_keeps_what_is_the_same_and_drops_the_rest(campaigns, qu
         control.cancel(ended.id)
 
 
+def test_another_version_has_a_budget_of_its_own_and_what_was_spent_before(campaigns, queue, settling, control, session):
+    first = campaigns.add(new_campaign(budget_s=2.0), new_chunks())
+    chunk = claim_one(queue, session, first)
+    settling.settle(session, [settlement(chunk, outcomes(chunk), device_s=2.5)])
+    campaigns.halt(first.id, "It is spent.")
+    assert control.replace(first.id, new_campaign(budget_s=9.0), [(0, 0), (1, 1)], new_chunks(2))
+    row = campaigns.get("p", "spring")
+    assert (row.budget_s, row.device_s, row.halted, row.done) == (9.0, 2.5, None, 2)
+
+
 def test_another_version_begins_once_nothing_of_the_one_before_is_under_way(campaigns, queue, settling, control, campaign, session):
     """Both write to the same places: a late picture of the old recipe must not lie over one of the new."""
     chunk = claim_one(queue, session, campaign)

@@ -273,6 +273,15 @@ def test_open_campaigns_tell_who_holds_their_chunks(queue, campaign, session):
     assert queue.snapshot(session).campaigns[0].waiting is False
 
 
+def test_what_is_claimed_after_a_look_counts_as_under_way(queue, campaigns, campaign, session):
+    other = campaigns.add(new_campaign("autumn", budget_s=2.5), new_chunks())
+    before = queue.snapshot(session)
+    assert [(c.running, c.budget_s) for c in before.campaigns] == [(0, None), (0, 2.5)]
+    claimed = queue.claim(session, [(other.id, "w"), (other.id, "w")])
+    assert [c.running for c in before.with_claimed(claimed).campaigns] == [0, 4]
+    assert [c.running for c in queue.snapshot(session).campaigns] == [0, 4]
+
+
 def test_waiting_chunks_are_counted_up_to_a_limit(queue, campaign, session, campaigns):
     assert (queue.waiting_chunks(2), queue.waiting_chunks(99)) == (2, 3)
     claim_one(queue, session, campaign)

@@ -79,6 +79,13 @@ BAD = [
     (dict(vary={"product": ["a\x1b]0;x"], "color": ["red"]}), "vary.product[0]", "cannot be printed"),
     (dict(vary={"product": ["mug"], "color": ["red"], "guidance": {"range": [101, 20000, 1]}}), "vary.guidance[0]", "less than"),
     (dict(max_workers=0), "max_workers", "greater"),
+    (dict(budget=10), "budget", "dictionary"),
+    (dict(budget={}), "budget", "'gpu_hours' is missing"),
+    (dict(budget={"gpu_hours": 0}), "budget.gpu_hours", "greater than 0"),
+    (dict(budget={"gpu_hours": -1.5}), "budget.gpu_hours", "greater than 0"),
+    (dict(budget={"gpu_hours": "10"}), "budget.gpu_hours", "number"),
+    (dict(budget={"gpu_hours": 1e10}), "budget.gpu_hours", "1000000000"),
+    (dict(budget={"gpu_hour": 10}), "budget.gpu_hour", "did you mean 'gpu_hours'"),
     (dict(previews={"every": 0}), "previews.every", "greater"),
     (dict(output={"formt": "png"}), "output.formt", "unknown key 'formt': did you mean 'format'"),
     (dict(output={"format": "web"}), "output.format", "no format 'web': did you mean 'webp'"),
@@ -153,6 +160,17 @@ def test_numbers_without_end_are_refused(number):
     for vary in ({"product": ["mug", number], "color": ["red"]}, {"product": {"range": [1, number, 1]}, "color": ["red"]}):
         with pytest.raises(DocumentError, match="finite"):
             parse_campaign(data(vary=vary))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_budget_without_end_is_refused(number):
+    with pytest.raises(DocumentError, match="finite"):
+        parse_campaign(data(budget={"gpu_hours": number}))
+
+
+def test_a_budget_is_told_in_seconds():
+    assert campaign(budget={"gpu_hours": 10}).budget_s == 36_000
+    assert campaign().budget_s is None
 
 
 def test_a_range_includes_both_ends_and_steps_exactly():

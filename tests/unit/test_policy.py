@@ -187,8 +187,9 @@ class Farm:
         self.holds = {k: [] for k in range(size)}
         self.idle_s, self.keys = 0.0, itertools.count()
 
-    def submit(self, number, chunks, chunk_s, **changes):
-        self.campaigns[number] = dict(left=chunks, chunk_s=chunk_s, ended=0, changes=changes)
+    def submit(self, number, chunks, chunk_s, guess=1.0, **changes):
+        """`guess` is what a chunk is taken to cost beside what it does, until the first has ended."""
+        self.campaigns[number] = dict(left=chunks, chunk_s=chunk_s, guess=guess, ended=0, changes=changes)
         self.given[number] = 0.0
 
     def look(self):
@@ -200,7 +201,7 @@ class Farm:
                     open_campaign(
                         number, left=c["left"] + len(held), ended=c["ended"], running=len(held), waiting=c["left"] > 0,
                         workers=frozenset(f"w{k}" for k in held), device_s=self.given[number],
-                        megapixel_steps=c["chunk_s"] * (c["left"] + len(held) + c["ended"]), **c["changes"],
+                        megapixel_steps=c["guess"] * c["chunk_s"] * (c["left"] + len(held) + c["ended"]), **c["changes"],
                     )
                 )  # fmt: skip
         return rows
@@ -298,6 +299,42 @@ def test_a_long_campaign_is_not_starved_by_many_small_ones():
         for _ in range(3):
             farm.step()
     assert farm.given[1] > 0.2 * sum(farm.given.values())
+
+
+# --- budgets ---
+
+
+@given(st.integers(1, 4), st.integers(1, 30), st.floats(1.0, 60.0), st.floats(0.1, 2000.0), st.floats(0.1, 10.0))
+def test_a_budget_is_overspent_by_no_more_than_what_is_under_way(size, chunks, chunk_s, budget_s, guess):
+    farm = Farm(size)
+    farm.submit(1, chunks, chunk_s, guess, budget_s=budget_s)
+    spent, left = 0.0, chunks
+    while farm.step():
+        assert spent < budget_s or farm.campaigns[1]["left"] == left
+        spent, left = farm.given[1], farm.campaigns[1]["left"]
+    dealt = chunks - left
+    assert spent >= min(budget_s, chunks * chunk_s) - 1e-6, "what the budget has room for is painted"
+    assert (dealt - CHUNKS_PER_WORKER * size) * chunk_s < budget_s
+    if guess >= 1:
+        assert (dealt - 1) * chunk_s < budget_s + 1e-6, "less than a chunk too much, where none costs more than it was taken for"
+
+
+def test_what_is_under_way_counts_for_a_budget():
+    def dealt(**changes):
+        return len(deal([open_campaign(1, left=100, megapixel_steps=100.0, **changes)], [worker(1), worker(2)]))
+
+    assert dealt(budget_s=1e6) == 2 * CHUNKS_PER_WORKER
+    assert dealt(budget_s=1.0) == 1, "one smaller than a chunk is spent by the first"
+    assert dealt(budget_s=61.0) == 2
+    assert dealt(budget_s=61.0, running=60, workers=frozenset("x")) == 1
+    assert dealt(budget_s=61.0, running=61, workers=frozenset("x")) == 0
+    assert dealt(budget_s=61.0, device_s=61.0, ended=1) == 0
+
+
+def test_a_spent_budget_takes_no_place_from_others():
+    spent = open_campaign(1, priority=90, budget_s=10.0, device_s=10.0, ended=5)
+    assert {seat.campaign_id for seat in deal([spent, open_campaign(2)], [worker(1)])} == {2}
+    assert deal([spent], [worker(1, holds=[3, 3])]) == [], "nor that of a chunk that waits"
 
 
 # --- workers that fail ---

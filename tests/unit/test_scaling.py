@@ -119,6 +119,15 @@ def test_a_campaigns_need_is_what_nobody_has_begun():
     assert needs_of([campaign(waiting=False)], 7, now=0.0) == []
 
 
+def test_a_need_is_no_more_than_its_budget_has_room_for():
+    (only,) = needs_of([campaign(left=100, running=10, budget_s=190.0)], 7, now=0.0)
+    assert only == Need(seconds=90.0, model="m", most=2), "a minute's chunk, and half a minute for another"
+    (only,) = needs_of([campaign(left=100, ended=10, device_s=50.0, budget_s=1e6, workers=frozenset("ab"))], 7, now=0.0)
+    assert only == Need(seconds=500.0, model="m", most=9)
+    assert needs_of([campaign(running=19, budget_s=190.0)], 7, now=0.0) == []
+    assert needs_of([campaign(device_s=190.0, ended=1, budget_s=190.0)], 7, now=0.0) == []
+
+
 # --- speeds that were measured ---
 
 L4, H100 = Pool(name="l4", price=0.3, start_s=60), Pool(name="h100", price=1.0, speed=6.0, start_s=60)
