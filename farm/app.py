@@ -57,6 +57,7 @@ def open_app(settings: Settings) -> Iterator[FastAPI]:
             outputs=outputs,
             intake=Intake(outputs, buckets=settings.reference_buckets, s3_style=settings.s3_style),
             chunk=settings.chunk,
+            quotas=settings.quotas,
         )
         fleet = FleetService(orders=Orders(engine), watching=watching, is_alone=settings.ray == "local")
         yield make_api(service, fleet, Metrics(watching), home=settings.home_digest, token=settings.secret)

@@ -4,12 +4,13 @@ It looks, decides and acts, like the dispatcher whose part it is; what it keeps,
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from actors.fleet import Fleet, Worker
 from farm.history import History
-from farm.scaling import COOL_OFF_S, Limits, Member, Pool, as_measured, changes, classes_of, desired_fleet, needs_of
+from farm.policy import NO_QUOTAS
+from farm.scaling import COOL_OFF_S, Limits, Member, Pool, as_measured, changes, classes_of, desired_fleet, needs_of, rooms_of
 from storage.campaigns import Campaigns
 from storage.orders import FleetOrders, Orders
 from storage.queue import Queue
@@ -35,13 +36,24 @@ class Stop:
 class Autoscaler:
     """The hands on one fleet."""
 
-    def __init__(self, *, fleet: Fleet, queue: Queue, orders: Orders, campaigns: Campaigns, pools: Sequence[Pool], limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        fleet: Fleet,
+        queue: Queue,
+        orders: Orders,
+        campaigns: Campaigns,
+        pools: Sequence[Pool],
+        limits: Limits,
+        quotas: Mapping[str, int] = NO_QUOTAS,
+    ) -> None:
         self._fleet = fleet
         self._queue = queue
         self._orders = orders
         self._campaigns = campaigns
         self._pools = {pool.name: pool for pool in pools}
         self._limits = limits
+        self._quotas = quotas
         self._cooling: dict[str, float] = {}
         self._classes: dict[str, set[str]] = {}
         self._drained_nodes: set[str] = set()
@@ -76,8 +88,10 @@ class Autoscaler:
     def _scale(self, campaigns: Sequence[OpenCampaign], history: History, limits: Limits, now: float, db_now: float) -> None:
         self._cooling = {name: until for name, until in self._cooling.items() if until > now}
         fleet = [self._member(worker, now) for worker in self._fleet.workers.values()]
-        waiting = self._queue.waiting_chunks(limits.ceiling) if any(campaign.waiting for campaign in campaigns) else 0
-        needs = needs_of(campaigns, waiting, db_now)
+        waiting = 0
+        if any(campaign.waiting for campaign in campaigns):
+            waiting = self._queue.waiting_chunks(limits.ceiling, rooms_of(campaigns, self._quotas, limits.ceiling))
+        needs = needs_of(campaigns, waiting, db_now, self._quotas)
         self._classes |= classes_of(fleet)
         pools = as_measured(list(self._pools.values()), needs, self._classes, history)
         desired = desired_fleet(needs, fleet, pools, limits, waiting_chunks=waiting, cooling=self._cooling, classes=self._classes)

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     shares: dict[str, float] = Field(
         default_factory=dict, description="Weights of projects in sharing the fleet, as JSON; 1 for those not named."
     )
+    quotas: dict[str, int] = Field(
+        default_factory=dict, description="The most workers that projects may have at a time, as JSON; no limit for those not named."
+    )
     stuck: float = Field(600.0, description="Seconds without a step after which a worker is taken for stuck.", gt=0)
     rest: float | None = Field(None, description="Seconds to rest for each batch instead of painting it, to measure the farm itself.", ge=0)
     rest_spread: float = Field(1.0, description="The longest of these rests over the shortest; FARM_REST is the middle.", ge=1, le=1000)
@@ -90,6 +93,14 @@ class Settings(BaseSettings):
         for name, weight in value.items():
             if not 0 < weight < 1e6:
                 raise ValueError(f"the weight of {name} must be a number above 0, not {weight}.")
+        return value
+
+    @field_validator("quotas")
+    @classmethod
+    def _counts(cls, value: dict[str, int]) -> dict[str, int]:
+        for name, quota in value.items():
+            if not 1 <= quota <= 100_000:
+                raise ValueError(f"the quota of {name} must be a number of workers from 1 to 100,000, not {quota}.")
         return value
 
     @property
@@ -190,7 +201,8 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except SettingsError as exc:  # says which variable, and nothing that a person could use
         raise RequestError(
-            f'A setting cannot be read as JSON: {exc}. FARM_SHARES is written like {{"acme": 2}}, FARM_REFERENCE_BUCKETS like ["brand"].'
+            f'A setting cannot be read as JSON: {exc}. FARM_SHARES and FARM_QUOTAS are written like {{"acme": 2}}, '
+            'FARM_REFERENCE_BUCKETS like ["brand"].'
         ) from exc
     except ValidationError as exc:
         first = exc.errors()[0]

@@ -21,7 +21,7 @@ from farm.history import History, learn, remembered
 from farm.jobs import chunk_job, with_twins
 from farm.manifest import write_manifest
 from farm.numerics import Judge
-from farm.policy import FreeWorker, Record, Seat, after_attempt, assign, distrusted, has_others, record_of, usable
+from farm.policy import NO_QUOTAS, FreeWorker, Record, Seat, after_attempt, assign, distrusted, has_others, record_of, usable
 from farm.retry import BLAMED_ON_WORKER, settlement_of
 from farm.share import Shares, charge, welcome
 from farm.specs import expansion_of
@@ -58,6 +58,7 @@ class Dispatcher:
         fleet: Fleet,
         autoscaler: Autoscaler,
         weights: Mapping[str, float],
+        quotas: Mapping[str, int] = NO_QUOTAS,
     ) -> None:
         self._session = session
         self._queue = queue
@@ -70,6 +71,7 @@ class Dispatcher:
         self._fleet = fleet
         self._autoscaler = autoscaler
         self._weights = weights
+        self._quotas = quotas
         self._plan = lru_cache(maxsize=64)(self._load_plan)
         self._leased: dict[tuple[int, int], Chunk] = {}
         self._unsettled: list[ChunkResult] = []
@@ -178,7 +180,7 @@ class Dispatcher:
         free = [_free(ready[name]) for name in usable(ready, self._records, snapshot.now) - self._autoscaler.leaving]
         return assign(
             snapshot.campaigns, free, self._shares, weights=self._weights, now=snapshot.now, size=self._fleet.size, barren=barren,
-            history=self._history,
+            history=self._history, quotas=self._quotas, closing=snapshot.closing,
         )  # fmt: skip
 
     def _claim(self, seats: Sequence[Seat], barren: set[tuple[int, str]]) -> list[tuple[Seat, Chunk]]:

@@ -70,9 +70,16 @@ def dispatch(stop: threading.Event) -> None:
                 outputs=outputs,
                 fleet=fleet,
                 autoscaler=Autoscaler(
-                    fleet=fleet, queue=queue, orders=orders, campaigns=campaigns, pools=settings.pools(), limits=settings.limits()
+                    fleet=fleet,
+                    queue=queue,
+                    orders=orders,
+                    campaigns=campaigns,
+                    pools=settings.pools(),
+                    limits=settings.limits(),
+                    quotas=settings.quotas,
                 ),
                 weights=settings.shares,
+                quotas=settings.quotas,
             )
             _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")
     disconnect(folder)

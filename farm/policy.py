@@ -1,9 +1,10 @@
 """Which campaign each worker serves next: decided from values alone, with no clock and no I/O."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from farm.history import History
 from farm.plan import CHUNK_S, PARTS, SECONDS_PER_MEGAPIXEL_STEP
@@ -23,6 +24,8 @@ FORGIVE_S = 600.0
 
 Key = tuple[int, int]
 NO_HISTORY = History()
+NO_QUOTAS: Mapping[str, int] = MappingProxyType({})
+NO_WORKERS: Mapping[str, Collection[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +58,12 @@ def assign(
     size: int,
     barren: Collection[tuple[int, str]] = (),
     history: History = NO_HISTORY,
+    quotas: Mapping[str, int] = NO_QUOTAS,
+    closing: Mapping[str, Collection[str]] = NO_WORKERS,
 ) -> list[Seat]:
     """Fill the workers' free places, the emptiest first. `size` is that of the fleet; `barren` names the campaigns that had no
-    chunk for a worker when they were asked (campaign id, worker); `history` has what loading and painting take.
+    chunk for a worker when they were asked (campaign id, worker); `history` has what loading and painting take; `quotas` the most
+    workers that projects may have, and `closing` those that still have chunks of their campaigns that are not open.
 
     The highest tier goes first. In it projects, and in a project campaigns, are served by who has been given least. Among those
     that are within AFFINITY_S of that one, or AFFINITY_LOADS times what loading takes, a campaign that has not begun comes first where
@@ -68,7 +74,9 @@ def assign(
     A campaign whose budget is spent by what it has been given, and by what is under way as far as that can be told, gets nothing more.
     So a budget is overspent by no more than the chunks that are under way then.
     """
-    table = _Table(campaigns, workers, shares, weights=weights, now=now, size=size, barren=barren, history=history)
+    table = _Table(
+        campaigns, workers, shares, weights=weights, now=now, size=size, barren=barren, history=history, quotas=quotas, closing=closing
+    )
     seats: list[Seat] = []
     for depth in range(CHUNKS_PER_WORKER):
         for worker in sorted(workers, key=lambda w: w.name):
@@ -112,10 +120,12 @@ class _Table:
         size: int,
         barren: Collection[tuple[int, str]],
         history: History,
+        quotas: Mapping[str, int],
+        closing: Mapping[str, Collection[str]],
     ) -> None:
         self._open = {campaign.id: campaign for campaign in campaigns}
         self._weights, self._now, self._size, self._barren = weights, now, size, barren
-        self._history = history
+        self._history, self._quotas = history, quotas
         self.waiting = [campaign for campaign in campaigns if campaign.waiting]
         self.users = {campaign.id: set(campaign.workers) for campaign in campaigns}
         self._warm = {worker.name: worker.warm for worker in workers}
@@ -132,9 +142,11 @@ class _Table:
         self._levels = {c.id: shares.campaigns.get(c.id, 0.0) + self._given[c.id] for c in campaigns}
         self._project_levels = {campaign.project: shares.projects.get(campaign.project, 0.0) for campaign in campaigns}
         self._served: Counter[str] = Counter()
+        self._users_of_project = defaultdict(set, {project: set(names) for project, names in closing.items()})
         for campaign in campaigns:
             self._raise_project(campaign.project, self._given[campaign.id])
             self._served[campaign.project] += len(self.users[campaign.id])
+            self._users_of_project[campaign.project] |= self.users[campaign.id]
         self._affinities = {c.id: max(AFFINITY_S, AFFINITY_LOADS * history.load_s(c.model_digest)) for c in campaigns}
         self._speeds: dict[tuple[str, str | None], float] = {}
         self._highest: dict[str, float] | None = None
@@ -162,6 +174,7 @@ class _Table:
         cost = _chunk_s(campaign)
         self._served[campaign.project] += worker not in self.users[campaign.id]
         self.users[campaign.id].add(worker)
+        self._users_of_project[campaign.project].add(worker)
         self._pins[campaign.id] = self._pins[campaign.id] or self._class_of[worker]
         self.held[worker] += 1
         self._warm[worker] = campaign.model_digest
@@ -171,7 +184,8 @@ class _Table:
         self._highest = None
 
     def tier(self, campaign: OpenCampaign) -> int:
-        return LATE_TIER if would_be_late(campaign, self._now, self._size) else campaign.priority
+        size = min(self._size, self._quotas.get(campaign.project, self._size))
+        return LATE_TIER if would_be_late(campaign, self._now, size) else campaign.priority
 
     def level(self, campaign: OpenCampaign) -> tuple[float, float]:
         return self._project_level(campaign), self._level(campaign)
@@ -226,6 +240,9 @@ class _Table:
         if (campaign.id, worker) in self._barren or self._pins[campaign.id] not in (None, ANY_CLASS, self._class_of[worker]):
             return False
         if campaign.budget_s is not None and campaign.device_s + self._given[campaign.id] >= campaign.budget_s:
+            return False
+        of_project, quota = self._users_of_project[campaign.project], self._quotas.get(campaign.project)
+        if quota is not None and worker not in of_project and len(of_project) >= quota:
             return False
         users = self.users[campaign.id]
         if campaign.max_workers is not None and worker not in users and len(users) >= campaign.max_workers:

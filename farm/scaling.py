@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from farm.history import History
 from farm.plan import CHUNK_S
-from farm.policy import budget_left_s, seconds_per_render
+from farm.policy import NO_QUOTAS, budget_left_s, seconds_per_render
 from storage.rows import ANY_CLASS, OpenCampaign
 
 # As many may be starting as are there, and a few where few are: what was asked of a cluster comes even where it is wanted no more.
@@ -87,11 +87,12 @@ class Change:
     """Pools that have not given what was asked of them: not to be asked again for a while."""
 
 
-def needs_of(campaigns: Sequence[OpenCampaign], waiting_chunks: int, now: float) -> list[Need]:
-    """What campaigns need, as far as their budgets go. `waiting_chunks` is how many wait in all of them: no more workers than these
-    find anything to do.
+def needs_of(campaigns: Sequence[OpenCampaign], waiting_chunks: int, now: float, quotas: Mapping[str, int] = NO_QUOTAS) -> list[Need]:
+    """What campaigns need, as far as their budgets and the quotas of their projects go. `waiting_chunks` is how many wait in all of
+    them: no more workers than these find anything to do.
     """
     needs = []
+    unclaimed = dict(quotas)
     for campaign in campaigns:
         if not campaign.waiting:
             continue
@@ -100,16 +101,36 @@ def needs_of(campaigns: Sequence[OpenCampaign], waiting_chunks: int, now: float)
         if not affordable:
             continue
         most = min(waiting_chunks, affordable) + len(campaign.workers)
+        most = most if campaign.max_workers is None else min(most, campaign.max_workers)
+        if campaign.project in unclaimed:  # its campaigns share the quota, the first of them first
+            most = min(most, unclaimed[campaign.project])
+            unclaimed[campaign.project] -= most
         needs.append(
             Need(
                 seconds=min(left * seconds_per_render(campaign), budget_left_s(campaign)),
                 model=campaign.model_digest,
-                most=most if campaign.max_workers is None else min(most, campaign.max_workers),
+                most=most,
                 due_in_s=None if campaign.deadline is None else campaign.deadline - now,
                 numerics_class=None if campaign.numerics_class == ANY_CLASS else campaign.numerics_class,
             )
         )
     return needs
+
+
+def rooms_of(campaigns: Sequence[OpenCampaign], quotas: Mapping[str, int], ceiling: int) -> list[tuple[frozenset[int], int]]:
+    """Campaigns, by their ids, of which together no more than so many waiting chunks would find one more worker, where that is less
+    than `ceiling`: those of a project with a quota, and each one with a budget.
+    """
+    affordable = {campaign.id: _affordable_chunks(campaign) for campaign in campaigns}
+    spent = frozenset(campaign_id for campaign_id, count in affordable.items() if not count)
+    rooms = [(spent, 0)] if spent else []
+    rooms += [(frozenset({c.id}), affordable[c.id]) for c in campaigns if c.project not in quotas and 0 < affordable[c.id] < ceiling]
+    for project, quota in quotas.items():
+        mine = [campaign for campaign in campaigns if campaign.project == project]
+        room = max(0, quota - len({worker for campaign in mine for worker in campaign.workers}))
+        if (ids := frozenset(campaign.id for campaign in mine) - spent) and room < ceiling:
+            rooms.append((ids, room))
+    return rooms
 
 
 def _affordable_chunks(campaign: OpenCampaign) -> int:
@@ -188,6 +209,8 @@ class _Plan:
         unit = max((pool.speed for pool in self._pools if numerics_class in self._classes.get(pool.name, ())), default=1.0)
         needs = [replace(need, seconds=need.seconds * unit) for need in needs]
         wanted = sum(need.seconds for need in needs)
+        if not wanted:
+            return  # else workers would be kept for it that others need
         there = [pool for pool in self._pools if self._fits(pool, numerics_class) and self._have[pool.name] > self.counts[pool.name]]
         planned, speed = 0, 0.0
         for pool in there:

@@ -1,7 +1,7 @@
 """What the farm does for those who ask: submit, look, and hand out results. The API is a thin skin over it."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from farm.fit import check_fit
 from farm.intake import Intake
 from farm.manifest import folder_of, manifest_line, manifest_lines, write_manifest
 from farm.plan import SECONDS_PER_MEGAPIXEL_STEP, Size, chunk_size, chunks_of, in_order, plan_chunks
+from farm.policy import NO_QUOTAS
 from farm.prompts import check_prompts
 from farm.reproduce import PROJECT
 from farm.sheet import draw_sheet
@@ -47,6 +48,7 @@ class Service:
         outputs: Outputs,
         intake: Intake | None = None,
         chunk: int | None = None,
+        quotas: Mapping[str, int] = NO_QUOTAS,
     ) -> None:
         self._campaigns = campaigns
         self._control = control
@@ -54,6 +56,7 @@ class Service:
         self._outputs = outputs
         self._intake = intake or Intake(outputs)
         self._chunk = chunk
+        self._quotas = quotas
 
     # --- submitting ---
 
@@ -169,7 +172,13 @@ class Service:
     def why(self, project: str, name: str, number: int | None = None) -> list[str]:
         """Why a campaign, or one render of it, is where it is."""
         campaign = self._campaigns.get(project, name)
-        farm = Farm(dispatcher=self._watching.dispatcher(), workers=self._watching.workers(), others=self._campaigns.others(campaign.id))
+        farm = Farm(
+            dispatcher=self._watching.dispatcher(),
+            workers=self._watching.workers(),
+            project_workers=self._watching.workers_of(project),
+            quota=self._quotas.get(project),
+            others=self._campaigns.others(campaign.id),
+        )
         if number is None:
             return why_campaign(campaign, farm)
         expansion = expansion_of(campaign.spec)

@@ -7,7 +7,7 @@ are (`farm.scaling`) are the functions that the farm runs; painting is a number 
 import heapq
 import random
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -15,7 +15,7 @@ from actors.jobs import Failure, FailureKind
 from farm.history import History, learn
 from farm.policy import CHUNKS_PER_WORKER, FreeWorker, Record, Seat, after_attempt, assign, usable
 from farm.retry import Again, Split, after_failure
-from farm.scaling import COOL_OFF_S, Member, Pool, as_measured, changes, classes_of, desired_fleet, needs_of
+from farm.scaling import COOL_OFF_S, Member, Pool, as_measured, changes, classes_of, desired_fleet, needs_of, rooms_of
 from farm.share import Shares, charge, welcome
 from farm.simulated_queue import CampaignQueue, Piece
 from farm.trace import Report, Trace, Work, lower_bound
@@ -190,7 +190,10 @@ class Simulation:
                 return
             free = [_free(worker) for worker in ready]
             size = self._trace.limits.ceiling
-            seats = assign(rows, free, self._shares, weights=self._trace.weights, now=now, size=size, barren=barren, history=self._history)
+            seats = assign(
+                rows, free, self._shares, weights=self._trace.weights, now=now, size=size, barren=barren, history=self._history,
+                quotas=self._trace.quotas,
+            )  # fmt: skip
             before = len(barren)
             for seat in seats:
                 self._claim(seat, now, barren)
@@ -276,9 +279,10 @@ class Simulation:
             )
             for w in self._workers.values()
         ]
-        waiting = min(sum(campaign.chunks_waiting for campaign in self._campaigns.values()), self._trace.limits.ceiling)
         rows = [campaign.row() for campaign in self._campaigns.values()]
-        needs, limits = needs_of(rows, waiting, now), self._trace.limits
+        quotas, limits = self._trace.quotas, self._trace.limits
+        waiting = self._waiting_chunks(rooms_of(rows, quotas, limits.ceiling))
+        needs = needs_of(rows, waiting, now, quotas)
         self._classes |= classes_of(fleet)
         pools = as_measured(self._trace.pools, needs, self._classes, self._history)
         desired = desired_fleet(needs, fleet, pools, limits, waiting_chunks=waiting, cooling=self._cooling, classes=self._classes)
@@ -288,6 +292,12 @@ class Simulation:
             self._leave(self._workers[name], now)
         for name in change.start:
             self._start(self._pools[name], now)
+
+    def _waiting_chunks(self, rooms: Sequence[tuple[Collection[int], int]]) -> int:
+        """As many as there are, counted up to the ceiling of workers, and of campaigns in `rooms` up to that."""
+        waiting = Counter({campaign.id: campaign.chunks_waiting for campaign in self._campaigns.values()})
+        bounded = sum(min(room, sum(waiting.pop(campaign_id) for campaign_id in ids)) for ids, room in rooms)
+        return min(waiting.total() + bounded, self._trace.limits.ceiling)
 
     def _start(self, pool: Pool, now: float) -> None:
         self._serial += 1

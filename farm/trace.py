@@ -46,6 +46,7 @@ class Trace:
     pools: Sequence[Pool]
     limits: Limits
     weights: Mapping[str, float] = field(default_factory=dict)
+    quotas: Mapping[str, int] = field(default_factory=dict)
     losses_per_hour: Mapping[str, float] = field(default_factory=dict)
     failure_rate: float = 0.0
     faulty: Mapping[str, float] = field(default_factory=dict)

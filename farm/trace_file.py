@@ -57,6 +57,7 @@ class TraceSpec(FleetSpec):
     floor: Annotated[int, Field(ge=0)] = 0
     idle: Annotated[float, Field(ge=0)] = 300.0
     shares: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    quotas: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     losses_per_hour: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     failure_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
     faulty: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default_factory=dict)
@@ -84,6 +85,7 @@ def load_trace(path: Path) -> Trace:
         pools=[pool.pool() for pool in spec.pools],
         limits=Limits(floor=spec.floor, ceiling=spec.workers, price=spec.price, idle_s=spec.idle),
         weights=spec.shares,
+        quotas=spec.quotas,
         losses_per_hour=spec.losses_per_hour,
         failure_rate=spec.failure_rate,
         faulty=spec.faulty,

@@ -18,6 +18,10 @@ class Farm:
     dispatcher: str | None
     """The host of the dispatcher that leads."""
     workers: Sequence[WorkerRow]
+    project_workers: int = 0
+    """How many workers have chunks of its project."""
+    quota: int | None = None
+    """The most that its project may have."""
     others: Sequence[CampaignRow]
     """The other campaigns that are not over."""
 
@@ -111,6 +115,9 @@ def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
         yield nearly_spent
     if campaign.max_workers is not None and campaign.running and campaign.queued:
         yield f"No more than {campaign.max_workers} workers may paint it at a time (max_workers)."
+    if farm.quota is not None and farm.project_workers >= farm.quota and campaign.queued:
+        has = f"{farm.project_workers} of the {farm.quota} workers that it may have at a time"
+        yield f"Its project {campaign.project} has {has} (FARM_QUOTAS)."
     higher = [other for other in farm.others if other.priority > campaign.priority and other.state is CampaignState.RUNNING]
     if higher:
         yield f"Campaigns of a higher priority go first: {_names(higher)}. Its own is {campaign.priority}."

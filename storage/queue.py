@@ -1,10 +1,10 @@
 """The queue: the session that leads, and its claims of chunks. `storage.settling` has what becomes of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.campaigns import chunk_row
@@ -164,29 +164,35 @@ class Queue:
         with self._reader.connect() as connection:
             leases = connection.execute(LEASES, {"session": session}).all()
             rows = connection.execute(OPEN_CAMPAIGNS).all()
-            unwanted = _cancelled(connection, {lease.campaign_id for lease in leases} - {row.id for row in rows})
+            closed = _closed(connection, {lease.campaign_id for lease in leases} - {row.id for row in rows})
             time = rows[0].now if rows else now(connection)
         holders: dict[int, set[str]] = defaultdict(set)
         running: dict[int, int] = defaultdict(int)
         for lease in leases:
             holders[lease.campaign_id].add(lease.worker)
             running[lease.campaign_id] += lease.total
+        closing: dict[str, frozenset[str]] = defaultdict(frozenset)
+        for row in closed:
+            closing[row.project] |= holders[row.id]
+        unwanted = {row.id for row in closed if row.is_unwanted}
         return Snapshot(
             now=time,
             campaigns=tuple(_open_campaign(row, running[row.id], frozenset(holders[row.id])) for row in rows),
             leases=frozenset((lease.id, lease.lease) for lease in leases if lease.campaign_id not in unwanted),
+            closing=dict(closing),
         )
 
-    def waiting_chunks(self, limit: int) -> int:
-        """How many chunks wait in campaigns that may be painted now, counted up to a limit."""
-        some = (
-            select(chunks.c.id)
-            .join(campaigns, campaigns.c.id == chunks.c.campaign_id)
-            .where(_may_run, _is_ready, chunks.c.state == ChunkState.QUEUED)
-            .limit(limit)
-        )
+    def waiting_chunks(self, limit: int, rooms: Sequence[tuple[Collection[int], int]] = ()) -> int:
+        """How many chunks wait in campaigns that may be painted now, counted up to a limit. `rooms` has campaigns of which together
+        no more than so many count.
+        """
+        bounded = [campaign_id for ids, _ in rooms for campaign_id in ids]
         with self._reader.connect() as connection:
-            return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
+            waiting = _count_waiting(connection, limit, *([campaigns.c.id.not_in(bounded)] if bounded else []))
+            for ids, room in rooms:
+                if most := min(room, limit - waiting):
+                    waiting += _count_waiting(connection, most, campaigns.c.id.in_(ids))
+        return waiting
 
     def claim(self, session: int, seats: Iterable[tuple[int, str]], classes: Mapping[str, str] | None = None) -> list[Chunk]:
         """Lease the next chunk of a campaign to a worker, for each (campaign id, worker name) given; where a campaign has no
@@ -239,12 +245,19 @@ def _lock_campaigns(connection: Connection, of: ColumnElement[bool]) -> None:
     connection.execute(select(campaigns.c.id).where(campaigns.c.id.in_(concerned)).order_by(campaigns.c.id).with_for_update())
 
 
-def _cancelled(connection: Connection, campaign_ids: set[int]) -> set[int]:
+def _count_waiting(connection: Connection, limit: int, *of: ColumnElement[bool]) -> int:
+    waiting = _may_run & _is_ready & (chunks.c.state == ChunkState.QUEUED)
+    some = select(chunks.c.id).join(campaigns, campaigns.c.id == chunks.c.campaign_id).where(waiting, *of).limit(limit)
+    return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
+
+
+def _closed(connection: Connection, campaign_ids: set[int]) -> Sequence[Row[Any]]:
+    """Campaigns that have chunks under way and are not open: whose they are, and whether those chunks are wanted no more."""
     if not campaign_ids:
-        return set()
-    unwanted = or_(campaigns.c.cancelled_at.is_not(None), campaigns.c.pruned_at.is_not(None))
-    query = select(campaigns.c.id).where(campaigns.c.id.in_(campaign_ids), unwanted)
-    return set(connection.execute(query).scalars())
+        return []
+    is_unwanted = or_(campaigns.c.cancelled_at.is_not(None), campaigns.c.pruned_at.is_not(None)).label("is_unwanted")
+    query = select(campaigns.c.id, campaigns.c.project, is_unwanted).where(campaigns.c.id.in_(campaign_ids))
+    return connection.execute(query).all()
 
 
 def _open_campaign(row: Any, running: int, holders: frozenset[str]) -> OpenCampaign:

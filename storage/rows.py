@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -161,6 +161,8 @@ class Snapshot:
     campaigns: tuple[OpenCampaign, ...]
     leases: frozenset[tuple[int, int]] = frozenset()
     """(chunk id, lease) of what is under way, but for campaigns that were cancelled or replaced."""
+    closing: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By project, the workers that still have chunks of campaigns that are not open: paused, stopped, cancelled or replaced."""
 
     def with_claimed(self, claimed: Iterable[Chunk]) -> "Snapshot":
         """The same, where chunks that were claimed since are under way too."""

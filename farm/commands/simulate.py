@@ -88,7 +88,7 @@ def _trace_of(settings: Settings, files: list[Path], load_s: float) -> Trace:
         works.append(work)
     if len({work.name for work in works}) < len(works):
         raise RequestError("Two of the files have the same campaign name: give each its own.")
-    return Trace(works=works, pools=settings.pools(), limits=settings.limits(), weights=settings.shares)
+    return Trace(works=works, pools=settings.pools(), limits=settings.limits(), weights=settings.shares, quotas=settings.quotas)
 
 
 def _show(reports: list[tuple[int, Report]]) -> None:

@@ -74,6 +74,27 @@ def test_orders_reach_a_farm_that_runs(farm):
         assert len(list(client.manifest("large"))) == row.done
 
 
+def test_a_campaign_over_its_budget_stops_and_goes_on_with_a_larger_one_and_paints_nothing_twice(farm):
+    """Chunks of ten batches of 0.1 s: a budget of 1.9 s has room for one, and what it leaves for another."""
+    file = farm.file(seeds={"count": 20}, budget={"gpu_hours": 1.9 / 3600})
+    error = farm.run("submit", "--wait", file, code=1)
+    assert "of its budget of 0.000528 GPU hours with 160 of 240 renders left: raise `budget` in the file" in error
+    row = farm.row()
+    assert (row.state, row.done, row.running) == ("stopped", 2 * CHUNK, 0)
+    assert row.device_s >= 1.9
+    for command in (["submit", "--wait", file], ["watch", "c"]):
+        assert "of its budget" in farm.run(*command, code=1)
+    assert "cannot be resumed" in farm.run("resume", "c", code=2)
+    assert "It stays stopped" in farm.run("submit", file)
+    assert "It is over budget" in farm.run("why", "c")
+    assert farm.row().done == 2 * CHUNK
+
+    summary = farm.json("submit", "--wait", "--update", farm.file(seeds={"count": 20}, budget={"gpu_hours": 1}))
+    assert (summary["state"], summary["renders"]["done"]) == ("done", 240)
+    painted = [attempt.done for attempt in farm.watching.attempts_after(0)]
+    assert (sum(painted), set(painted)) == (240, {CHUNK}), "each is painted once"
+
+
 def ended(farm, name):
     """When each render of a campaign ended."""
     from sqlalchemy import text

@@ -432,6 +432,16 @@ def test_why_says_that_what_is_under_way_takes_the_rest_of_a_budget(farm, engine
     assert "It is paused" in why(farm, "spring")
 
 
+def test_why_says_that_a_project_has_its_quota(settings, engine):
+    with open_app(settings.model_copy(update={"quotas": {"default": 1}})) as app, serve(app, 0) as url, Client(url) as farm:
+        farm.submit(campaign())
+        farm.submit(campaign(name="autumn"))
+        session = Queue(engine).lead(owner="test", host="h", pid=1)
+        assert "FARM_QUOTAS" not in why(farm, "spring")
+        Queue(engine).claim(session, [(Campaigns(engine).get("default", "autumn").id, "w")])
+        assert "Its project default has 1 of the 1 workers that it may have at a time (FARM_QUOTAS)." in why(farm, "spring")
+
+
 def test_what_is_painted_once_more_to_verify_it_has_no_budget(farm, engine, settings):
     farm.submit(campaign(budget={"gpu_hours": 10}))
     paint_all(engine, settings)

@@ -137,7 +137,7 @@ def service(campaigns, control, watching, outputs):
 def start(engine, queue, settling, campaigns, watching, outputs):
     begun = []
 
-    def start(fleet, owner="one", **weights):
+    def start(fleet, owner="one", quotas=None, **weights):
         session = queue.lead(owner=owner, host="h", pid=1)
         dispatcher = Dispatcher(
             session=session,
@@ -150,9 +150,16 @@ def start(engine, queue, settling, campaigns, watching, outputs):
             outputs=outputs,
             fleet=fleet,
             autoscaler=Autoscaler(
-                fleet=fleet, queue=queue, orders=Orders(engine), campaigns=campaigns, pools=[Pool()], limits=Limits(ceiling=fleet.size)
+                fleet=fleet,
+                queue=queue,
+                orders=Orders(engine),
+                campaigns=campaigns,
+                pools=[Pool()],
+                limits=Limits(ceiling=fleet.size),
+                quotas=quotas or {},
             ),
             weights=weights,
+            quotas=quotas or {},
         )
         dispatcher.adopt()
         begun.append(dispatcher)
@@ -231,8 +238,8 @@ def test_jobs_carry_all_that_a_worker_needs(start, campaign):
     assert not job.look_first
 
 
-def one_render(service, name="one"):
-    return service.submit("p", data(name=name, vary={"product": ["mug"], "color": ["red"]}, seeds=[1]))[0]
+def one_render(service, name="one", project="p"):
+    return service.submit(project, data(name=name, vary={"product": ["mug"], "color": ["red"]}, seeds=[1]))[0]
 
 
 def run(dispatcher, fleet, times=12, **how):
@@ -434,6 +441,45 @@ def test_attempts_that_fail_cost_budget_too_and_what_was_all_painted_is_done(sta
     one = service.submit("p", data(name="one", vary={"product": ["mug"], "color": ["red"]}, budget={"gpu_hours": 1e-6}))[0]
     run(dispatcher, fleet, 2)
     assert (campaigns.by_id(one.id).state, campaigns.by_id(one.id).halted) == (CampaignState.DONE, None)
+
+
+# --- quotas ---
+
+
+def workers_of(fleet, project):
+    return {worker.name for worker in fleet.workers.values() for held in worker.jobs if held.job.pictures[0].key.startswith(f"{project}/")}
+
+
+def test_no_worker_is_asked_for_that_a_quota_leaves_without_work(start, service):
+    service.submit("p", data())
+    fleet = FakeFleet(5)
+    dispatcher = start(fleet, quotas={"p": 1})
+    for k in range(4):
+        dispatcher.tick(NOW + k)
+    assert len(fleet.workers) == 1
+    one_render(service, project="q")
+    for k in range(4, 8):
+        dispatcher.tick(NOW + k)
+    assert len(fleet.workers) == 2, "one for the other project, however much of the first waits"
+
+
+def test_a_project_has_no_more_workers_than_its_quota_even_while_one_of_its_campaigns_is_paused(start, service, campaigns, control):
+    first = service.submit("p", data())[0]
+    fleet = FakeFleet(3)
+    fleet.workers = {name: FakeWorker(name) for name in ("w0", "w1", "w2")}
+    dispatcher = start(fleet, quotas={"p": 1})
+    dispatcher.tick(NOW)
+    control.pause(first.id)
+    second = service.submit("p", data(name="second"))[0]
+    for k in range(1, 4):
+        dispatcher.tick(NOW + k)
+        assert workers_of(fleet, "p") == {"w0"}
+    control.resume(first.id)
+    for k in range(4, 20):
+        assert len(workers_of(fleet, "p")) <= 1
+        fleet.paint()
+        dispatcher.tick(NOW + k)
+    assert {campaigns.by_id(one.id).state for one in (first, second)} == {CampaignState.DONE}
 
 
 def test_a_worker_that_fails_three_campaigns_is_quarantined_and_the_others_go_on(start, service, campaigns, watching):

@@ -290,6 +290,26 @@ def test_waiting_chunks_are_counted_up_to_a_limit(queue, campaign, session, camp
     assert queue.waiting_chunks(99) == 0
 
 
+def test_of_some_campaigns_no_more_waiting_chunks_count_than_they_have_room_for(queue, campaign, campaigns):
+    two, three = (campaigns.add(new_campaign(name), new_chunks(4)) for name in ("two", "three"))
+    assert queue.waiting_chunks(99, [({campaign.id}, 0), ({two.id}, 2)]) == 2 + 4
+    assert queue.waiting_chunks(99, [({campaign.id, two.id}, 5)]) == 5 + 4
+    assert queue.waiting_chunks(99, [({campaign.id, two.id, three.id}, 99)]) == 3 + 4 + 4
+    assert queue.waiting_chunks(6, [({two.id}, 99)]) == 6
+
+
+def test_workers_of_campaigns_that_are_not_open_are_told_by_their_project(queue, campaign, session, campaigns, control, watching):
+    other = campaigns.add(new_campaign("autumn", project="q"), new_chunks())
+    queue.claim(session, [(campaign.id, "a"), (campaign.id, "b"), (other.id, "b"), (other.id, "b")])
+    assert queue.snapshot(session).closing == {}
+    assert (watching.workers_of("p"), watching.workers_of("q"), watching.workers_of("r")) == (2, 1, 0)
+    control.pause(campaign.id)
+    control.cancel(other.id)
+    snapshot = queue.snapshot(session)
+    assert snapshot.closing == {"p": {"a", "b"}, "q": {"b"}}
+    assert len(snapshot.leases) == 2, "what was cancelled is wanted no more"
+
+
 def test_a_name_is_taken_once_in_a_project(campaigns, campaign):
     with pytest.raises(RequestError, match="already"):
         campaigns.add(new_campaign(), new_chunks())

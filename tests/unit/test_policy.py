@@ -39,9 +39,9 @@ def worker(number, holds=(), warm=None, numerics_class="c"):
 AT_ONCE = History(loads={"d": 0.0})
 
 
-def deal(open_campaigns, free, shares=None, weights=None, now=0.0, size=8, history=AT_ONCE, barren=()):
+def deal(open_campaigns, free, shares=None, weights=None, now=0.0, size=8, **more):
     shares = welcome(Shares(), open_campaigns) if shares is None else shares
-    return assign(open_campaigns, free, shares, weights=weights or {}, now=now, size=size, history=history, barren=barren)
+    return assign(open_campaigns, free, shares, weights=weights or {}, now=now, size=size, **{"history": AT_ONCE, **more})
 
 
 campaigns = st.lists(
@@ -181,8 +181,8 @@ def test_a_project_that_comes_and_goes_does_not_get_its_past_back():
 class Farm:
     """Workers that paint chunks of a given length, on a clock of their own."""
 
-    def __init__(self, size, weights=None):
-        self.now, self.size, self.weights = 0.0, size, weights or {}
+    def __init__(self, size, weights=None, quotas=None):
+        self.now, self.size, self.weights, self.quotas = 0.0, size, weights or {}, quotas or {}
         self.campaigns, self.given, self.first, self.shares = {}, {}, {}, Shares()
         self.holds = {k: [] for k in range(size)}
         self.idle_s, self.keys = 0.0, itertools.count()
@@ -230,7 +230,7 @@ class Farm:
         rows = self.look()
         self.shares = welcome(self.shares, rows)
         free = [FreeWorker(name=f"w{k}", holds=tuple((h[0], (h[2], 1)) for h in holds)) for k, holds in self.holds.items()]
-        return deal(rows, free, self.shares, self.weights, self.now, self.size, barren=barren)
+        return deal(rows, free, self.shares, self.weights, self.now, self.size, barren=barren, quotas=self.quotas)
 
     def sit(self, seat, barren):
         c = self.campaigns[seat.campaign_id]
@@ -335,6 +335,63 @@ def test_a_spent_budget_takes_no_place_from_others():
     spent = open_campaign(1, priority=90, budget_s=10.0, device_s=10.0, ended=5)
     assert {seat.campaign_id for seat in deal([spent, open_campaign(2)], [worker(1)])} == {2}
     assert deal([spent], [worker(1, holds=[3, 3])]) == [], "nor that of a chunk that waits"
+
+
+# --- quotas ---
+
+
+def workers_of(farm, project):
+    numbers = {number for number, c in farm.campaigns.items() if c["changes"]["project"] == project}
+    return sum(any(h[0] in numbers for h in holds) for holds in farm.holds.values())
+
+
+@given(
+    st.integers(1, 5),
+    st.lists(st.tuples(st.sampled_from("pq"), st.integers(1, 12), st.floats(1.0, 60.0), st.integers(0, 1)), min_size=1, max_size=6),
+    st.dictionaries(st.sampled_from("pq"), st.integers(1, 4), min_size=1),
+)
+def test_a_project_never_has_more_workers_than_its_quota_and_all_work_is_done(size, loads, quotas):
+    farm = Farm(size, quotas=quotas)
+    late = dict(enumerate(loads, 1))
+    for k in range(1000):
+        for number in [number for number, load in late.items() if k == 3 * load[3]]:
+            project, chunks, chunk_s, _ = late.pop(number)
+            farm.submit(number, chunks, chunk_s, project=project)
+        busy = farm.step()
+        assert all(workers_of(farm, project) <= quota for project, quota in quotas.items())
+        if not busy and not late:
+            break
+    assert all(c["left"] == 0 for c in farm.campaigns.values())
+
+
+def quota(open_campaigns, free, **how):
+    return [seat.worker for seat in assign(open_campaigns, free, Shares(), weights={}, now=0.0, size=8, quotas={"p": 2}, **how)]
+
+
+def test_a_quota_counts_every_worker_that_has_a_chunk_of_the_project():
+    free = [worker(1), worker(2), worker(3)]
+    assert quota([open_campaign(1)], free) == ["w1", "w2", "w1", "w2"]
+    assert quota([open_campaign(1), open_campaign(2)], free) == ["w1", "w2", "w1", "w2"]
+    assert quota([open_campaign(1, workers=frozenset({"away"}))], free) == ["w1", "w1"]
+    assert quota([open_campaign(1)], free, closing={"p": {"w3"}}) == ["w1", "w3", "w1", "w3"]
+    assert quota([open_campaign(1)], free, closing={"p": {"x", "y"}, "q": {"z"}}) == []
+    assert quota([open_campaign(1, project="q")], free) == ["w1", "w2", "w3"] * 2
+
+
+def test_a_project_at_its_quota_takes_no_place_of_a_chunk_that_waits():
+    """Of two chunks that wait behind others, the campaign that has not begun may have the place on a worker of its project alone."""
+    both = [open_campaign(1), open_campaign(9, project="q", workers=frozenset({"w1", "w2", "w3"}), ended=1)]
+    full = [worker(k, holds=[9, 9]) for k in (1, 2, 3)]
+    (seat,) = assign(both, full, Shares(), weights={}, now=0.0, size=8, quotas={"p": 1}, closing={"p": {"w2"}})
+    assert (seat.campaign_id, seat.worker) == (1, "w2")
+
+
+def test_what_a_quota_allows_decides_whether_a_deadline_is_missed():
+    late = open_campaign(1, priority=0, deadline=60.0, left=100, megapixel_steps=100.0)
+    others = open_campaign(2, project="q", priority=90)
+    assert {seat.campaign_id for seat in deal([late, others], [worker(1)], size=8)} == {2}
+    seats = assign([late, others], [worker(1)], Shares(), weights={}, now=0.0, size=8, quotas={"p": 1})
+    assert {seat.campaign_id for seat in seats} == {1}
 
 
 # --- workers that fail ---

@@ -7,7 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.history import History
-from farm.scaling import NO_CLASSES, Change, Limits, Member, Need, Pool, as_measured, changes, desired_fleet, needs_of
+from farm.policy import budget_left_s
+from farm.scaling import (
+    NO_CLASSES,
+    Change,
+    Limits,
+    Member,
+    Need,
+    Pool,
+    as_measured,
+    changes,
+    desired_fleet,
+    needs_of,
+    rooms_of,
+)
 from storage.rows import OpenCampaign
 
 POOL = Pool(start_s=60)
@@ -126,6 +139,46 @@ def test_a_need_is_no_more_than_its_budget_has_room_for():
     assert only == Need(seconds=500.0, model="m", most=9)
     assert needs_of([campaign(running=19, budget_s=190.0)], 7, now=0.0) == []
     assert needs_of([campaign(device_s=190.0, ended=1, budget_s=190.0)], 7, now=0.0) == []
+
+
+def test_campaigns_of_a_project_share_its_quota():
+    three = [campaign(id=1, max_workers=1), campaign(id=2), campaign(id=3), campaign(id=4, project="q")]
+    needs = needs_of(three, 7, 0.0, {"p": 3})
+    assert [(one.seconds, one.most) for one in needs] == [(1000.0, 1), (1000.0, 2), (1000.0, 0), (1000.0, 7)]
+
+
+def test_chunks_that_would_find_no_worker_ask_for_none():
+    spent = campaign(id=1, budget_s=9.0, device_s=9.0, ended=1)
+    scarce = campaign(id=2, budget_s=90.0)
+    some = [spent, scarce, campaign(id=3, budget_s=1e9), campaign(id=4), campaign(id=5, project="q", workers=frozenset("ab"))]
+    assert rooms_of(some, {"q": 3}, 100) == [({1}, 0), ({2}, 2), ({5}, 1)]
+    assert rooms_of(some, {"q": 1}, 100) == [({1}, 0), ({2}, 2), ({5}, 0)]
+    assert rooms_of(some, {"p": 4, "q": 3, "r": 1}, 100) == [({1}, 0), ({2, 3, 4}, 4), ({5}, 1)]
+    assert rooms_of(some, {"q": 3}, 1) == [({1}, 0)], "what is more than there may be at all is no bound"
+
+
+open_campaigns = st.lists(
+    st.builds(
+        campaign, id=st.integers(1, 99), project=st.sampled_from("pq"), left=st.integers(1, 1000),
+        running=st.integers(0, 10), device_s=st.floats(0, 100), ended=st.integers(0, 10), max_workers=st.none() | st.integers(1, 9),
+        budget_s=st.none() | st.floats(0.1, 1e4), workers=st.frozensets(st.sampled_from("abcdefgh"), max_size=4),
+    ),
+    max_size=6, unique_by=lambda c: c.id,
+)  # fmt: skip
+
+
+@given(open_campaigns, st.integers(1, 9), st.integers(1, 9), st.integers(0, 100))
+def test_no_more_workers_are_asked_for_than_quotas_allow(some, p, q, waiting):
+    counts = desired_fleet(needs_of(some, waiting, 0.0, {"p": p, "q": q}), [], [Pool()], LIMITS, waiting_chunks=waiting)
+    assert counts["worker"] <= sum({"p": p, "q": q}[project] for project in {c.project for c in some})
+
+
+@given(open_campaigns, st.integers(0, 100))
+def test_no_need_is_more_than_what_is_left_of_its_budget(some, waiting):
+    limited = [c for c in some if c.budget_s is not None]
+    needs = needs_of(limited, waiting, 0.0)
+    assert sum(need.seconds for need in needs) <= sum(max(0.0, c.budget_s - c.device_s) for c in limited) + 1e-6
+    assert len(needs) == sum(budget_left_s(c) > 0 for c in limited)
 
 
 # --- speeds that were measured ---

@@ -1,5 +1,7 @@
 """The simulator: that it does all the work, that a trace is the same twice, and that its figures can be followed by hand."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,6 +55,15 @@ def test_projects_are_given_what_their_weights_say():
     assert simulate(trace(*both, weights={"a": 3.0})).fairness > 0.98
 
 
+def test_a_project_keeps_to_its_quota_and_the_others_have_the_rest():
+    both = (work("a", project="a"), work("b", project="b"))
+    report = simulate(trace(*both, quotas={"a": 1}))
+    assert report.finished["a"] == pytest.approx(100, rel=0.05)
+    assert report.finished["b"] == pytest.approx(100 / 3, rel=0.1)
+    alone = simulate(trace(work(renders=4000), ceiling=50, quotas={"default": 3}))
+    assert alone.most_workers == 3, "no worker is asked for that would have nothing"
+
+
 def test_workers_that_are_taken_away_cost_time_and_nothing_else():
     pools = [Pool(name="spot", price=1.0, start_s=5.0)]
     report = simulate(trace(work(renders=4000), pools=pools, losses_per_hour={"spot": 60.0}))
@@ -85,15 +96,19 @@ def test_work_that_nobody_will_paint_is_said():
         min_size=1, max_size=6,
     ),
     st.integers(1, 12), st.floats(0, 0.2), st.floats(0, 20), st.integers(0, 99),
+    st.dictionaries(st.sampled_from("xy"), st.integers(1, 5)),
 )  # fmt: skip
-def test_every_trace_ends_and_is_the_same_again(works, ceiling, failure_rate, losses, seed):
+def test_every_trace_ends_and_is_the_same_again(works, ceiling, failure_rate, losses, seed, quotas):
     pools = [Pool(name="spot", price=0.3, start_s=20.0), Pool(name="demand", price=1.0, speed=2.0, limit=2)]
     given = trace(*works, ceiling=ceiling, pools=pools, failure_rate=failure_rate, losses_per_hour={"spot": losses}, seed=seed)
+    given = replace(given, quotas=quotas)
     report = simulate(given)
     assert report == simulate(given)
     assert set(report.finished) == {one.name for one in works}
     assert report.makespan >= report.bound - 1e-6
     assert report.most_workers <= ceiling
+    if {one.project for one in works} <= quotas.keys():
+        assert report.most_workers <= sum(quotas.values())
     assert 0 < report.busy <= 1
     assert 0 < report.fairness <= 1 + 1e-9
 
@@ -101,14 +116,15 @@ def test_every_trace_ends_and_is_the_same_again(works, ceiling, failure_rate, lo
 def test_a_trace_is_read_from_a_file_and_its_mistakes_are_named(tmp_path):
     path = tmp_path / "trace.yaml"
     path.write_text(
-        "workers: 4\npools: [{name: p, start: 1}]\n"
+        "workers: 4\nquotas: {default: 2}\npools: [{name: p, start: 1}]\n"
         "campaigns: [{name: c, model: 'm{n}', renders: 8, batch_seconds: 1, count: 2, every: 5, arrives: 1}]\n"
     )
     read = load_trace(path)
     assert [(one.name, one.model, one.arrives_s) for one in read.works] == [("c-0", "m0", 1.0), ("c-1", "m1", 6.0)]
-    assert simulate(read).renders == 16
+    assert (simulate(read).renders, read.quotas) == (16, {"default": 2})
     for change, words in (
         ("workers: 4", "workers: 0"),
+        ("default: 2", "default: 0"),
         ("start: 1", "strat: 1"),
         ("renders: 8", "renders: many"),
         ("pools:", "missing: [q]\npools:"),
