@@ -135,11 +135,12 @@ def _go_on(connection: Connection, campaign: Row[Any], settlements: Sequence[Set
 def _count(connection: Connection, campaign: Row[Any], settlements: Sequence[Settlement], time: float) -> None:
     """Bring a campaign's counts up to date; its row is locked, so that what was read of it still stands."""
     states = Counter(o.state for s in settlements for o in s.outcomes)
+    device_s = sum(s.device_s for s in settlements)
     values: dict[str, Any] = {
         "done": campaign.done + states[RenderState.DONE],
         "failed": campaign.failed + states[RenderState.FAILED],
         "held": campaign.held + states[RenderState.HELD],
-        "device_s": campaign.device_s + sum(s.device_s for s in settlements),
+        "device_s": campaigns.c.device_s + device_s,
     }
     waits = [s.wait for s in settlements if s.wait is not None]
     if waits and (campaign.waits_until is None or campaign.waits_until <= time):  # what was under way meanwhile is no wait of its own
@@ -152,6 +153,9 @@ def _count(connection: Connection, campaign: Row[Any], settlements: Sequence[Set
     if values["done"] + values["failed"] + values["held"] + campaign.cancelled >= campaign.total:
         values["finished_at"] = time
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**values))
+    if campaign.pruned_at is not None:  # what a version costs after it was replaced is spent of the same budget
+        heir = update(campaigns).where(campaigns.c.replaces == campaign.id, campaigns.c.pruned_at.is_(None))
+        connection.execute(heir.values(device_s=campaigns.c.device_s + device_s))
     if campaign.cancelled_at is not None:
         cancel_queued(connection, [campaign.id])
 

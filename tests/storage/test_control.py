@@ -127,6 +127,15 @@ def test_another_version_has_a_budget_of_its_own_and_what_was_spent_before(campa
     assert (row.budget_s, row.device_s, row.halted, row.done) == (9.0, 2.5, None, 2)
 
 
+def test_what_a_replaced_version_still_costs_is_spent_by_the_new_one(campaigns, queue, settling, control, campaign, session):
+    chunk = claim_one(queue, session, campaign)
+    control.replace(campaign.id, new_campaign(budget_s=1.0), [], new_chunks())
+    control.replace(campaigns.get("p", "spring").id, new_campaign(budget_s=2.0), [], new_chunks())
+    settling.settle(session, [settlement(chunk, outcomes(chunk), device_s=2.5)])
+    row = campaigns.get("p", "spring")
+    assert (row.budget_s, row.device_s, row.done) == (2.0, 2.5, 0)
+
+
 def test_another_version_begins_once_nothing_of_the_one_before_is_under_way(campaigns, queue, settling, control, campaign, session):
     """Both write to the same places: a late picture of the old recipe must not lie over one of the new."""
     chunk = claim_one(queue, session, campaign)

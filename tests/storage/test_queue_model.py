@@ -98,6 +98,10 @@ class ModelCampaign:
         return bool(self.in_state(ChunkState.LEASED)) or (self.before is not None and self.before.is_under_way)
 
     @property
+    def versions_before(self) -> "list[ModelCampaign]":
+        return [] if self.before is None else [self.before, *self.before.versions_before]
+
+    @property
     def has_work(self) -> bool:
         is_free = self.before is None or not self.before.is_under_way
         return is_free and not self.is_away and bool(self.in_state(ChunkState.QUEUED))
@@ -186,6 +190,8 @@ class Model:
             chunk = self.has_leased(s, s.chunk_id) if session == self.live else None
             if chunk is not None:
                 self.campaigns[s.campaign_id].end_attempt(chunk, s)
+                for heir in self.known():
+                    heir.device_s += s.device_s if self.campaigns[s.campaign_id] in heir.versions_before else 0.0
                 counted.append(s)
             if s.campaign_id in self.campaigns:
                 self.attempts[s.campaign_id, STALE if chunk is None else s.outcome] += 1
