@@ -7,7 +7,7 @@ what is paid. More are wanted only where a deadline would be missed; fewer where
 import math
 import sys
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -159,11 +159,10 @@ def desired_fleet(
     have = Counter(member.pool for member in fleet if not member.is_draining)
     if limits.is_frozen:
         return {pool.name: have[pool.name] for pool in pools}
-    plan = _Plan(pools, have, {**classes, **classes_of(fleet)}, limits, cooling)
+    known = {**classes, **classes_of(fleet)}
+    plan = _Plan(pools, have, known, limits, cooling)
     busy = sum(member.idle_since is None and member.is_ready and not member.is_draining for member in fleet)
-    for numerics_class in sorted({need.numerics_class for need in needs}, key=str):
-        mine = [need for need in needs if need.numerics_class == numerics_class]
-        plan.provide(mine, most=min(sum(need.most for need in mine), waiting_chunks + busy))
+    plan.provide(_parts(needs, pools, known, waiting_chunks + busy))
     plan.fill_up()
     return plan.counts
 
@@ -203,27 +202,25 @@ class _Plan:
         self._have, self._classes, self._limits, self._cooling = have, classes, limits, cooling
         self.counts = {pool.name: 0 for pool in pools}
 
-    def provide(self, needs: Sequence[Need], *, most: int) -> None:
-        """Plan workers for campaigns of one numerics class, beside those planned for others."""
-        numerics_class = needs[0].numerics_class
-        unit = max((pool.speed for pool in self._pools if numerics_class in self._classes.get(pool.name, ())), default=1.0)
-        needs = [replace(need, seconds=need.seconds * unit) for need in needs]
-        wanted = sum(need.seconds for need in needs)
-        if not wanted:
-            return  # else workers would be kept for it that others need
-        there = [pool for pool in self._pools if self._fits(pool, numerics_class) and self._have[pool.name] > self.counts[pool.name]]
-        planned, speed = 0, 0.0
-        for pool in there:
-            while planned < most and self.counts[pool.name] < self._have[pool.name] and self._is_allowed(pool):
-                self.counts[pool.name] += 1
-                planned, speed = planned + 1, speed + pool.speed
+    def provide(self, parts: Sequence["_Part"]) -> None:
+        """Plan workers for campaigns of each numerics class: those that are there go first to who would start them, then to who may
+        have them; others are started beside them.
+        """
+        for part in parts:
+            self._add(part, self._have, _worth_starting)
+        for part in parts:
+            self._add(part, self._have, lambda pool, part: part.most)  # noqa: ARG005  # they cost no start
+        for part in parts:
+            self._add(part, {pool.name: pool.limit for pool in self._pools if pool.name not in self._cooling}, _worth_starting)
+
+    def _add(self, part: "_Part", room: Mapping[str, int], worth: Callable[[Pool, "_Part"], int]) -> None:
         for pool in self._pools:
-            if not self._fits(pool, numerics_class) or pool.name in self._cooling:
+            if part.numerics_class is not None and not self._may_be(pool, part.numerics_class):
                 continue
-            more = _worth_starting(pool, wanted, speed, planned, needs)
-            while more > 0 and planned < most and self.counts[pool.name] < pool.limit and self._is_allowed(pool):
+            more = worth(pool, part)
+            while more > 0 and part.planned < part.most and self.counts[pool.name] < room.get(pool.name, 0) and self._is_allowed(pool):
                 self.counts[pool.name] += 1
-                planned, speed, more = planned + 1, speed + pool.speed, more - 1
+                part.planned, part.speed, more = part.planned + 1, part.speed + pool.speed, more - 1
 
     def fill_up(self) -> None:
         """Up to the floor, with those that are there and then the cheapest."""
@@ -236,26 +233,51 @@ class _Plan:
             ):
                 self.counts[pool.name] += 1
 
-    def _fits(self, pool: Pool, numerics_class: str | None) -> bool:
+    def _may_be(self, pool: Pool, numerics_class: str) -> bool:
         known = self._classes.get(pool.name)
-        return numerics_class is None or not known or numerics_class in known
+        return not known or numerics_class in known
 
     def _is_allowed(self, pool: Pool) -> bool:
         costs = sum(self.counts[other.name] * other.price for other in self._pools) + pool.price
         return sum(self.counts.values()) < self._limits.ceiling and costs <= self._limits.price
 
 
-def _worth_starting(pool: Pool, seconds: float, speed: float, planned: int, needs: Sequence[Need]) -> int:
+@dataclass
+class _Part:
+    """What campaigns of one numerics class need together, in seconds at speed 1, and the workers planned for them so far."""
+
+    needs: Sequence[Need]
+    most: int
+    numerics_class: str | None
+    planned: int = 0
+    speed: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return sum(need.seconds for need in self.needs)
+
+
+def _parts(needs: Sequence[Need], pools: Sequence[Pool], classes: Mapping[str, Collection[str]], most: int) -> list[_Part]:
+    parts = []
+    for numerics_class in sorted({need.numerics_class for need in needs if need.seconds}, key=str):
+        # The seconds of a class are those of its own workers.
+        unit = max((pool.speed for pool in pools if numerics_class in classes.get(pool.name, ())), default=1.0)
+        mine = [replace(need, seconds=need.seconds * unit) for need in needs if need.numerics_class == numerics_class]
+        parts.append(_Part(needs=mine, most=min(sum(need.most for need in mine), most), numerics_class=numerics_class))
+    return parts
+
+
+def _worth_starting(pool: Pool, part: _Part) -> int:
     """How many workers of a pool to add to those planned: as many as paint for as long as they take to come, or deadlines need."""
-    left = seconds - speed * pool.start_s  # when they have come
+    left = part.seconds - part.speed * pool.start_s  # when they have come
     worth = 0
     if left > 0:
-        worth = math.floor((left / pool.start_s - speed) / pool.speed) if pool.start_s >= 1 else pool.limit
-    for need in needs:
+        worth = math.floor((left / pool.start_s - part.speed) / pool.speed) if pool.start_s >= 1 else pool.limit
+    for need in part.needs:
         if need.due_in_s is not None and need.due_in_s > pool.start_s:
             needed = need.seconds / max(1.0, need.due_in_s - pool.start_s)
-            worth = max(worth, math.ceil((needed - speed) / pool.speed))
-    return max(worth, 1 if planned == 0 and seconds > 0 else 0)
+            worth = max(worth, math.ceil((needed - part.speed) / pool.speed))
+    return max(worth, 1 if part.planned == 0 and part.seconds > 0 else 0)
 
 
 def classes_of(fleet: Sequence[Member]) -> dict[str, set[str]]:
