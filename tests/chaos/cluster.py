@@ -9,11 +9,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from storage.bench.postgres import free_port
-from tests.chaos.processes import of_session
+from tests.chaos.processes import of_session, send
 
 ACTOR = "ray::RenderActor"
 PATIENCE_S = 240.0
@@ -32,27 +32,17 @@ def wait_until(condition: Callable[[], bool], what: Callable[[], str], patience_
         tick.wait(_POLL_S)
 
 
-class RayHead:
-    """A running Ray head, its files in a folder with a short path."""
+class Cluster:
+    """A running Ray cluster whose processes are all in the sessions of those that were started here, its files in a folder."""
 
-    def __init__(self, folder: Path, *, cpus: int, port: int | None = None) -> None:
-        self._folder = folder
-        port = port or free_port()
-        self.address = f"127.0.0.1:{port}"
-        command = [
-            sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}",
-            f"--temp-dir={folder}", f"--num-cpus={cpus}", "--include-dashboard=false", "--disable-usage-stats",
-            "--object-store-memory=100000000", f"--ray-client-server-port={free_port()}",
-        ]  # fmt: skip
-        log = folder / "head.log"
-        with log.open("w") as file:
-            self._process = subprocess.Popen(command, stdout=file, stderr=file, env=clean_environment(), start_new_session=True)
-        wait_until(lambda: self._process.poll() is not None or "Ray runtime started" in log.read_text(), log.read_text)
-        assert self._process.poll() is None, log.read_text()
+    def __init__(self, folder: Path, address: str, *leaders: int) -> None:
+        self.folder = folder
+        self.address = address
+        self._leaders = list(leaders)
 
     def actors(self) -> list[int]:
         """The processes of all actors, those that are still starting too."""
-        return of_session(self._process.pid, ACTOR)
+        return sorted(pid for leader in self._leaders for pid in of_session(leader, ACTOR))
 
     def busy_actors(self) -> list[int]:
         """The processes of the actors that have painted."""
@@ -76,26 +66,86 @@ class RayHead:
         """End the actors that are left, and say how many they were."""
         left = self.actors()
         for pid in left:
-            os.kill(pid, signal.SIGKILL)
+            send(pid, signal.SIGKILL, ACTOR)
         wait_until(lambda: not self.actors(), lambda: f"actors that do not end: {self.actors()}")
         return len(left)
 
-    def end(self) -> None:
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
     def _logs(self) -> Iterator[Path]:
-        return self._folder.glob("session_2*/logs/worker-*.err")
+        return self.folder.glob("session_2*/logs/worker-*.err")
+
+
+class RayHead(Cluster):
+    """A Ray head of one's own, its files in a folder with a short path; with `keeps`, in a store there what it knows, too.
+
+    One with a store, killed and started again in its place, knows its nodes and actors again.
+    """
+
+    def __init__(self, folder: Path, *, cpus: int, port: int | None = None, keeps: bool = False) -> None:
+        self.port = port or free_port()
+        command = [
+            "--head", "--node-ip-address=127.0.0.1", f"--port={self.port}", f"--temp-dir={folder}", f"--num-cpus={cpus}",
+            "--include-dashboard=false", f"--ray-client-server-port={free_port()}",
+        ]  # fmt: skip
+        store = {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(folder / "store")} if keeps else {}
+        (folder / "ray_current_cluster").unlink(missing_ok=True)  # where one was killed, Ray takes it for running
+        self.process = _ray_start(folder / "head.log", *command, **store)
+        super().__init__(folder, f"127.0.0.1:{self.port}", self.process.pid)
+
+    def end(self) -> None:
+        _end_session(self.process)
+
+
+class RayNode(Cluster):
+    """One more node, as `ray start --block` on a machine of its own would be."""
+
+    def __init__(self, folder: Path, head: RayHead, *, cpus: int, **environment: str) -> None:
+        """Its files are where the head's are; `folder` is for what it says."""
+        command = [f"--address={head.address}", "--node-ip-address=127.0.0.1", f"--num-cpus={cpus}"]
+        self.process = _ray_start(folder / "node.log", *command, **environment)
+        super().__init__(head.folder, head.address, self.process.pid)
+
+    def end(self) -> None:
+        _end_session(self.process)
+
+
+def _ray_start(log: Path, *options: str, **environment: str) -> "subprocess.Popen[bytes]":
+    """Start a head or a node, and wait until it runs."""
+    command = [
+        sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats",
+        "--object-store-memory=100000000", *options,
+    ]  # fmt: skip
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=clean_environment(**environment), start_new_session=True)
+    wait_until(lambda: process.poll() is not None or "Ray runtime started" in log.read_text(), log.read_text)
+    assert process.poll() is None, log.read_text()
+    return process
+
+
+def _end_session(process: "subprocess.Popen[bytes]") -> None:
+    """End a process and all that it has started, at once, as a machine ends."""
+    for pid in of_session(process.pid, ""):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
 
 
 @contextmanager
-def ray_head(folder: Path, *, cpus: int = 3, port: int | None = None) -> Iterator[RayHead]:
-    head = RayHead(folder, cpus=cpus, port=port)
+def ray_head(folder: Path, *, cpus: int = 3, port: int | None = None, keeps: bool = False) -> Iterator[RayHead]:
+    head = RayHead(folder, cpus=cpus, port=port, keeps=keeps)
     try:
         yield head
     finally:
         head.clear()
         head.end()
+
+
+@contextmanager
+def ray_node(folder: Path, head: RayHead, *, cpus: int = 2, **environment: str) -> Iterator[RayNode]:
+    node = RayNode(folder, head, cpus=cpus, **environment)
+    try:
+        yield node
+    finally:
+        node.end()
 
 
 def clean_environment(**more: str) -> dict[str, str]:
