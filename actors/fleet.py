@@ -23,6 +23,7 @@ _IDLE_ANSWERS = 2  # one alone may fall between two chunks
 _LOOK_S = 0.1
 _GCS_PORT = 6379
 _GCS_TIMEOUT_S = 2
+_NODE_DIED = "because its node has died"  # Ray says it in the message alone
 _FAR_OFF_S = 7 * 86_400.0  # a drain that nobody's notice is behind: the worker may finish its chunk
 
 log = logging.getLogger(__name__)
@@ -265,9 +266,10 @@ class Fleet:
         try:
             answer = ray.get(ref)
         except RayActorError as exc:
-            started = not (isinstance(exc, ActorDiedError) and exc.actor_init_failed)
-            kind = FailureKind.PREEMPTED if isinstance(exc, ActorDiedError) and exc.preempted else FailureKind.WORKER_LOST
-            return self._lose(worker, kind, "its process ended" if started else f"it could not start: {exc}")
+            died = isinstance(exc, ActorDiedError)
+            kind = FailureKind.PREEMPTED if died and exc.preempted else FailureKind.WORKER_LOST
+            why = f"it could not start: {exc}" if died and exc.actor_init_failed else "its process ended"
+            return self._lose(worker, kind, why, with_its_node=not died or exc.preempted or _NODE_DIED in str(exc))
         except RayError as exc:
             if ref not in worker.jobs:
                 return self._lose(worker, FailureKind.WORKER_LOST, f"it could not answer for its health: {exc}")
@@ -291,12 +293,17 @@ class Fleet:
             results += [_failed(worker, held, FailureKind.PREEMPTED, "The order was lost with its dispatcher.") for held in lost.values()]
         return results
 
-    def _lose(self, worker: Worker, kind: FailureKind, why: str) -> list[ChunkResult]:
-        """Give a worker up. Only the chunk that it painted can have anything to do with it; the others had not begun."""
+    def _lose(self, worker: Worker, kind: FailureKind, why: str, *, with_its_node: bool = False) -> list[ChunkResult]:
+        """Give a worker up. Only the chunk that it painted can have anything to do with it; the others had not begun.
+
+        One that was lost with its node before it was ready says nothing of whether workers can start: a node that has died looks free
+        to Ray until it is missed, after 12 s, and all that are asked for meanwhile may be put there.
+        """
         del self.workers[worker.name]
         ray.kill(worker.handle)
         if not worker.is_ready and not worker.is_adopted:
-            self.failed_starts.append(why)
+            log.warning("Worker %s has not come: %s. action=start worker=%s", worker.name, why, worker.name)
+            self.failed_starts += [] if with_its_node else [why]
         kinds = [kind, *[FailureKind.PREEMPTED] * len(worker.held)]
         detail = f"The worker {worker.name} was lost: {why}."
         return [_failed(worker, held, kind, detail) for held, kind in zip(worker.held, kinds, strict=False)]

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from ray.core.generated.common_pb2 import ActorDiedErrorContext
+from ray.exceptions import ActorDiedError
 
 from actors import fleet as fleet_file
 from actors.fleet import Fleet
@@ -123,6 +125,18 @@ def test_a_worker_that_does_not_answer_is_given_up(fleet):
 def test_a_worker_that_never_answered_is_a_failed_start(fleet):
     fleet._lose(fleet.workers["w"], FailureKind.WORKER_LOST, "no torch")
     assert fleet.failed_starts == ["no torch"]
+
+
+@pytest.mark.parametrize(("sentence", "counts"), [("its worker process has died", True), ("its node has died. Node Id: f", False)])
+def test_a_worker_that_went_with_its_node_before_it_was_ready_is_no_failed_start(fleet, monkeypatch, sentence, counts):
+    cause = ActorDiedErrorContext(actor_id=b"\0" * 16, error_message=f"The actor died because {sentence}")
+
+    def get(_ref):
+        raise ActorDiedError(cause)
+
+    monkeypatch.setattr(fleet_file.ray, "get", get)
+    assert fleet._receive(fleet.workers["w"], object()) == []
+    assert (fleet.workers, fleet.failed_starts) == ({}, ["its process ended"] if counts else [])
 
 
 def test_orders_and_receipts_reach_the_worker(fleet):
