@@ -41,8 +41,8 @@ bench: $(READY)  ## Measure the farm beside a diffusers loop, its queue, fleet a
 	$(BIN)/farm bench encode
 	$(BIN)/farm bench outputs
 
-chaos: $(READY)  ## Kill, stop and cut everything while it paints, 20 times, and check what is left
-	$(BIN)/python -m tests.chaos --runs 20
+chaos: $(READY)  ## Kill, stop and cut everything while it paints, 20 times, take its machines away, 6 times, and check what is left
+	$(BIN)/python -m tests.chaos --runs 20 --fleet-runs 6
 
 matrix: $(READY)  ## Paint one campaign with 1 to 3 workers, on folder and S3, SQLite and PostgreSQL, with kills, and compare
 	$(BIN)/python -m pytest tests/cluster/test_matrix.py -m "matrix or not matrix" -v

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, Table, select
 
 from actors.encode import file_pixels_digest
+from actors.jobs import FailureKind
 from farm.expansion import Expansion
 from farm.specs import expansion_of
 from storage.settling import STALE
@@ -21,6 +22,7 @@ from tests.chaos.cluster import Painted
 Pixels = dict[tuple[str, int], str]
 """The pixel hash of every render, by its campaign's name and its number."""
 _SHOWN = 5
+_FREE = ("painted", STALE, FailureKind.STOPPED, FailureKind.PREEMPTED, FailureKind.WORKER_LOST)
 
 
 @dataclass
@@ -49,8 +51,21 @@ class Audit:
         return len(wrong)
 
 
-def audit(engine: Engine, outputs: Path, painted: Painted, *, reference: Pixels | None, may_repaint: int) -> Audit:
-    """Look at a farm that has ended: its database, its files, and what its actors say that they painted."""
+def audit(
+    engine: Engine,
+    outputs: Path,
+    painted: Painted,
+    *,
+    reference: Pixels | None,
+    may_repaint: int = 0,
+    may_lose: int = 0,
+    warned: Collection[str] = (),
+) -> Audit:
+    """Look at a farm that has ended: its database, its files, and what its actors say that they painted.
+
+    `may_lose` is how many workers were taken without notice, `may_repaint` how many renders they had then; `warned` are those that had
+    notice, and time to go.
+    """
     found = Audit()
     read = partial(_read, engine)
     for campaign in read(campaigns):
@@ -59,6 +74,7 @@ def audit(engine: Engine, outputs: Path, painted: Painted, *, reference: Pixels 
     _check_files(found, outputs, read(campaigns), read(renders))
     _check_pixels(found, outputs, {row.id: row.name for row in read(campaigns)}, read(renders), reference)
     _check_work(found, read(renders), painted, may_repaint)
+    _check_charges(found, read(attempts), read(chunks), may_lose, warned)
     return found
 
 
@@ -124,6 +140,16 @@ def _check_work(found: Audit, rows: Sequence[Row[Any]], painted: Painted, may_re
         found.check(list(again.elements()), f"pictures were painted again, where {may_repaint} may be")
     if found.unsaid > may_repaint:
         found.check(unsaid, f"pictures were painted by nobody, where of {may_repaint} it may be unknown")
+
+
+def _check_charges(found: Audit, tries: Sequence[Row[Any]], pieces: Sequence[Row[Any]], may_lose: int, warned: Collection[str]) -> None:
+    """An attempt is held against a chunk only where its worker was taken without notice: nothing here is the fault of a render."""
+    found.check([f"{row.id} ({row.failures})" for row in pieces if row.failures], "chunks were charged with a failure")
+    found.check([f"{row.id} ({row.outcome})" for row in tries if row.outcome not in _FREE], "attempts ended as none should")
+    losses = [row for row in tries if row.outcome == FailureKind.WORKER_LOST]
+    found.check([row.worker for row in losses if row.worker in warned], "workers that had notice were lost with what they painted")
+    if len(losses) > may_lose:
+        found.check([row.chunk_id for row in losses], f"chunks lost their worker, of which {may_lose} were taken without notice")
 
 
 # --- leases ---

@@ -29,3 +29,5 @@ def _two(first: int, second: int) -> Sequence[Mapping[str, Any]]:
 BRIEF = Work(name="brief", campaigns=_two(24, 12), rest_s=0.2)
 RESTED = Work(name="rested", campaigns=_two(40, 20), rest_s=0.2)
 PAINTED = Work(name="painted", campaigns=({**_BASE, "name": "coral", "seeds": {"count": 12}},), rest_s=None)
+# As many as BRIEF at half its pace, so that machines have time to come and go.
+GROWN = Work(name="grown", campaigns=_two(24, 12), rest_s=0.4)

@@ -14,9 +14,10 @@ from farm.client import Client
 from storage.bench.postgres import Postgres
 from storage.database import sqlite_address, upgrade
 from storage.errors import DatabaseAway
-from tests.chaos.cluster import RayHead, wait_until
+from tests.chaos.cluster import Cluster, wait_until
 from tests.chaos.home import Home
 from tests.chaos.ledger import Ledger, Look
+from tests.chaos.machines import Machines
 from tests.chaos.schedule import Fault
 from tests.chaos.story import Story
 from tests.chaos.trouble import Server, Trouble
@@ -25,6 +26,7 @@ WORKERS = 2
 CHUNK = 8
 LONGEST_S = 900.0
 _PATIENCE_S = 180.0  # without a single new render
+_SHRINKING_S = 60.0  # in which workers and then machines that have nothing to do are gone, of which they may wait 8 s
 _LEFT = (None, 0, 128 + signal.SIGTERM, -signal.SIGTERM)  # the last two where it was told to stop while it started
 
 Documents = Sequence[Mapping[str, Any]]
@@ -32,11 +34,12 @@ Documents = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What the runs of a session share, one after the other: a Ray head and a PostgreSQL server."""
+    """What the runs of a session share, one after the other: a Ray cluster, and a PostgreSQL server or machines that come and go."""
 
-    head: RayHead
-    postgres: Postgres
+    head: Cluster
     folder: Path
+    postgres: Postgres | None = None
+    machines: Machines | None = None
 
 
 class Run:
@@ -48,21 +51,24 @@ class Run:
         self.outputs = ground.folder / name / "outputs"
         self.story = Story()
         folder = ground.folder / name
-        self._head = ground.head
-        url = sqlite_address(folder / "a" / "farm.db") if on_sqlite else ground.postgres.new_database()
+        self._head, self._machines = ground.head, ground.machines
+        postgres = None if on_sqlite else ground.postgres
+        url = sqlite_address(folder / "a" / "farm.db") if postgres is None else postgres.new_database()
         self.ledger = Ledger(url)
         upgrade(self.ledger.engine)
-        self._server = None if on_sqlite else Server(ground.postgres, int(make_url(url).port or 0))
+        self._server = None if postgres is None else Server(postgres, int(make_url(url).port or 0))
         environment = {
             "FARM_OUTPUTS": str(self.outputs), "FARM_RAY": ground.head.address, "FARM_WORKERS": str(WORKERS), "FARM_CHUNK": str(CHUNK),
         }  # fmt: skip
         environment |= {} if rest_s is None else {"FARM_REST": str(rest_s)}
+        environment |= {} if ground.machines is None else ground.machines.environment
         if self._server is not None:
             environment["FARM_DATABASE_URL"] = make_url(url).set(port=self._server.proxy.port).render_as_string()
-        self.homes = [Home(folder / home, environment) for home in ("a" if on_sqlite else "ab")]
+        self.homes = [Home(folder / home, environment) for home in ("a" if self._server is None else "ab")]
         self._trouble = Trouble(
-            faults, self.story, homes=self.homes, head=ground.head, ledger=self.ledger, server=self._server, workers=WORKERS
-        )
+            faults, self.story, homes=self.homes, head=ground.head, ledger=self.ledger, server=self._server, machines=ground.machines,
+            workers=WORKERS,
+        )  # fmt: skip
         self._seen: Look | None = None
         self._progress_at = 0.0
 
@@ -75,6 +81,7 @@ class Run:
             wait_until(self._is_over, self.said, LONGEST_S)
             self.story.seconds = time.monotonic() - self.story.began
             self.story.tell("over")
+            self._shrink()
         finally:
             self._trouble.undo(all_of_it=True)
             self._end()
@@ -94,6 +101,17 @@ class Run:
             for document in documents:
                 client.submit(parse_campaign(dict(document)))
         self.story.began = self._progress_at = time.monotonic()
+
+    def _shrink(self) -> None:
+        """See to it that a farm with nothing to do lets its workers and their machines go. A calm run is there for its pixels alone."""
+        if self._machines is None or not self.story.struck:
+            return
+        machines = self._machines
+        try:
+            wait_until(lambda: not self._head.actors() and not machines.all(), self.said, _SHRINKING_S)
+            self.story.tell("there are no workers and no machines")
+        except AssertionError:
+            self.story.must_not(f"with nothing to do there are still the workers {self._head.actors()} and the machines {machines.all()}")
 
     def _is_over(self) -> bool:
         """One look at how things stand, with what is to be done about it."""

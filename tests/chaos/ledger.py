@@ -6,7 +6,7 @@ from sqlalchemy import Engine, func, or_, select
 
 from storage.database import open_database
 from storage.states import ChunkState
-from storage.tables import campaigns, chunks, renders, sessions
+from storage.tables import campaigns, chunks, renders, sessions, workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,11 @@ class Ledger:
         """The process of the dispatcher that leads; 0 where none does."""
         with self._reader.connect() as connection:
             return connection.execute(select(sessions.c.pid).where(sessions.c.live == 1)).scalar() or 0
+
+    def workers_on(self, node_id: str) -> set[str]:
+        """The workers that the leader has seen on a node."""
+        with self._reader.connect() as connection:
+            return set(connection.execute(select(workers.c.name).where(workers.c.node_id == node_id)).scalars())
 
     def look(self) -> Look:
         with self._reader.connect() as connection:

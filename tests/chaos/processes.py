@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_SESSION = 3  # the place of the session's id behind the name, in /proc/PID/stat
+_PARENT, _SESSION = 1, 3  # the places of their ids behind the name, in /proc/PID/stat
 
 
 def of_session(leader: int, word: str) -> list[int]:
@@ -17,6 +17,30 @@ def of_session(leader: int, word: str) -> list[int]:
 def with_words(words: str) -> list[int]:
     """Living processes whose command line has these words."""
     return sorted(pid for pid in _all() if words in command_of(pid))
+
+
+def parent_of(pid: int) -> int:
+    """The process that started one; 0 where it is gone."""
+    return int((_stat(pid) or [0] * 2)[_PARENT])
+
+
+def with_all_below(pid: int) -> list[int]:
+    """A process, and all that it and those that it has started have started."""
+    children: dict[int, list[int]] = {}
+    for each in _all():
+        children.setdefault(parent_of(each), []).append(each)
+    found = [pid]
+    for each in found:
+        found += children.get(each, [])
+    return found
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """What a process was started with; empty where it is gone."""
+    with suppress(OSError):
+        entries = (Path("/proc") / str(pid) / "environ").read_bytes().decode(errors="replace").split("\0")
+        return dict(entry.split("=", 1) for entry in entries if "=" in entry)
+    return {}
 
 
 def command_of(pid: int) -> str:

@@ -17,6 +17,10 @@ class Story:
     broken: list[str] = field(default_factory=list)
     actors_lost: int = 0
     """How many actors may have ended before what they painted was written."""
+    chunks_lost: int = 0
+    """How many chunks they may have been painting, or have painted on when nobody listened any more."""
+    warned: set[str] = field(default_factory=set)
+    """Workers that had notice, and time to go."""
     painted: Painted = field(default_factory=Painted)
     orphans: int = 0
     """Actors that outlived the farm."""
@@ -24,6 +28,11 @@ class Story:
 
     def tell(self, line: str) -> None:
         self.lines.append(f"{time.monotonic() - self.began:6.1f} s  {line}")
+
+    def lose(self, actors: int = 1, *, chunks_each: int = 1) -> None:
+        """Note that actors were taken without notice."""
+        self.actors_lost += actors
+        self.chunks_lost += actors * chunks_each
 
     def must_not(self, line: str) -> None:
         """Tell of something that must not be, once."""
