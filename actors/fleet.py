@@ -325,5 +325,5 @@ def _row(worker: Worker) -> WorkerRow:
         return WorkerRow(name=worker.name, state="starting", pool=worker.pool, node=None, device=None, numerics_class=None, warm=None)
     return WorkerRow(
         name=worker.name, state="painting" if worker.held else "idle", pool=worker.pool, node=health.node, node_id=health.node_id,
-        device=health.device, numerics_class=health.numerics_class, warm=health.warm,
+        device=health.device, numerics_class=health.numerics_class, warm=next(iter(health.pipelines), None),
     )  # fmt: skip

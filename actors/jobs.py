@@ -152,7 +152,8 @@ class Health:
     """Ray's own name for it."""
     device: str
     numerics_class: str
-    warm: str | None
+    pipelines: tuple[str, ...] = ()
+    """The digests of the models it has warm, the one used last first."""
     painting: bool = False
     quiet_s: float = 0.0
     """Seconds since it last loaded something or made a step, while it paints."""

@@ -88,7 +88,7 @@ class Painter:
                 del self._stopped[next(iter(self._stopped))]
 
     def health(self) -> Health:
-        newest = next(reversed(self._engine.warm), None)
+        warm = reversed(list(self._engine.warm))  # a copy: it may load something meanwhile
         with self._lock:
             mailbox, painting = tuple(self._mailbox.values()), self._painting
         return Health(
@@ -96,7 +96,7 @@ class Painter:
             node=platform.node(),
             device=str(self._engine.device),
             numerics_class=self._engine.numerics_class,
-            warm=newest[0] if newest else None,
+            pipelines=tuple(dict.fromkeys(model for model, _ in warm)),
             painting=painting,
             quiet_s=time.monotonic() - self._progress_at if painting else 0.0,
             hung_after_s=self._hung_after_s(),

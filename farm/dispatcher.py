@@ -376,7 +376,7 @@ def _free(worker: Worker) -> FreeWorker:
     assert worker.health is not None
     holds = tuple((held.campaign_id, held.key) for held in worker.held)
     health = worker.health
-    return FreeWorker(name=worker.name, holds=holds, warm=health.warm, numerics_class=health.numerics_class)
+    return FreeWorker(name=worker.name, holds=holds, warm=frozenset(health.pipelines), numerics_class=health.numerics_class)
 
 
 def _unknown_chunk(result: ChunkResult) -> Chunk:

@@ -30,12 +30,12 @@ NO_WORKERS: Mapping[str, Collection[str]] = MappingProxyType({})
 
 @dataclass(frozen=True, kw_only=True)
 class FreeWorker:
-    """A ready worker: the campaigns of the chunks that it holds, what it paints first, and the digest of the model it has warm."""
+    """A ready worker: the campaigns of the chunks that it holds, what it paints first, and the digests of the models it has warm."""
 
     name: str
     holds: tuple[tuple[int, Key], ...] = ()
     """(campaign id, (chunk id, lease)) of each."""
-    warm: str | None = None
+    warm: frozenset[str] = frozenset()
     numerics_class: str | None = None
 
 
@@ -129,12 +129,12 @@ class _Table:
         self.waiting = [campaign for campaign in campaigns if campaign.waiting]
         self.users = {campaign.id: set(campaign.workers) for campaign in campaigns}
         self._warm = {worker.name: worker.warm for worker in workers}
-        """What each worker has loaded once all that it holds is painted."""
+        """What each worker is sure to have warm once all that it holds is painted: what is loaded may take the place of the others."""
         for worker in workers:  # what was dealt since the campaigns were looked at counts too
             for campaign_id, _ in worker.holds:
                 if campaign_id in self.users:
                     self.users[campaign_id].add(worker.name)
-                    self._warm[worker.name] = self._open[campaign_id].model_digest
+                    self._load(worker.name, self._open[campaign_id].model_digest)
         self.held = {worker.name: len(worker.holds) for worker in workers}
         self._class_of = {worker.name: worker.numerics_class for worker in workers}
         self._pins = {campaign.id: campaign.numerics_class for campaign in campaigns}
@@ -166,8 +166,8 @@ class _Table:
         choice = [campaign for campaign in choice if self._level(campaign) <= lowest[campaign.project] + self._lead(campaign)]
         warm = self._warm[worker]
         choice = _preferred(choice, lambda c: self._is_due(c, worker))
-        choice = _preferred(choice, lambda c: c.model_digest == warm)
-        choice = _preferred(choice, lambda c: c.model_digest == warm or not self.users[c.id])  # what no other worker has loaded
+        choice = _preferred(choice, lambda c: c.model_digest in warm)
+        choice = _preferred(choice, lambda c: c.model_digest in warm or not self.users[c.id])  # what no other worker has loaded
         return min(choice, key=lambda c: (-round(self._speed(c, self._class_of[worker]), 1), *self.level(c), c.id))
 
     def seat(self, campaign: OpenCampaign, worker: str) -> None:
@@ -177,11 +177,15 @@ class _Table:
         self._users_of_project[campaign.project].add(worker)
         self._pins[campaign.id] = self._pins[campaign.id] or self._class_of[worker]
         self.held[worker] += 1
-        self._warm[worker] = campaign.model_digest
+        self._load(worker, campaign.model_digest)
         self._given[campaign.id] += cost
         self._levels[campaign.id] += cost
         self._raise_project(campaign.project, cost)
         self._highest = None
+
+    def _load(self, worker: str, model: str) -> None:
+        if model not in self._warm[worker]:
+            self._warm[worker] = frozenset({model})
 
     def tier(self, campaign: OpenCampaign) -> int:
         size = min(self._size, self._quotas.get(campaign.project, self._size))
@@ -219,7 +223,7 @@ class _Table:
         """Whether it has not begun and comes first: at once where its model is warm, or once loading it is a small part of the work."""
         if not self.is_new(campaign):
             return False
-        if campaign.model_digest == self._warm[worker]:
+        if campaign.model_digest in self._warm[worker]:
             return True
         return self._furthest_ahead(campaign) >= AFFINITY_LOADS * self._history.load_s(campaign.model_digest)
 

@@ -347,7 +347,8 @@ class Simulation:
 def _free(worker: _Worker) -> FreeWorker:
     if worker.free is None:
         holds = tuple((piece.campaign, piece.key) for piece in worker.held)
-        worker.free = FreeWorker(name=worker.name, holds=holds, warm=worker.warm, numerics_class=worker.numerics_class)
+        warm = frozenset() if worker.warm is None else frozenset({worker.warm})
+        worker.free = FreeWorker(name=worker.name, holds=holds, warm=warm, numerics_class=worker.numerics_class)
     return worker.free
 
 

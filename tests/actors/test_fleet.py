@@ -39,7 +39,7 @@ def fleet(monkeypatch):
 
 
 def health(**changes):
-    return Health(**{**dict(name="w", node="n", device="cpu", numerics_class="c", warm=None), **changes})
+    return Health(**{**dict(name="w", node="n", device="cpu", numerics_class="c"), **changes})
 
 
 def result(chunk_id):

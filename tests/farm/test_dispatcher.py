@@ -31,7 +31,7 @@ class FakeWorker(Worker):
 
 
 def health(name):
-    return Health(name=name, node="n", device="cpu", numerics_class="c", warm=None)
+    return Health(name=name, node="n", device="cpu", numerics_class="c")
 
 
 class Reference:

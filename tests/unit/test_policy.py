@@ -33,7 +33,8 @@ def open_campaign(number, **changes):
 def worker(number, holds=(), warm=None, numerics_class="c"):
     """A worker that holds chunks of these campaigns, the first being painted."""
     held = tuple((c, (1000 * number + k, 1)) for k, c in enumerate(holds))
-    return FreeWorker(name=f"w{number}", holds=held, warm=warm, numerics_class=numerics_class)
+    models = frozenset([warm] if isinstance(warm, str) else warm or ())
+    return FreeWorker(name=f"w{number}", holds=held, warm=models, numerics_class=numerics_class)
 
 
 AT_ONCE = History(loads={"d": 0.0})
@@ -490,6 +491,17 @@ def test_a_new_campaign_whose_model_is_cold_comes_once_loading_it_is_little_besi
         assert [seat.campaign_id for seat in taken] == [2] * (first == 2), "nor is anything taken back for it before"
     # Where some worker has it warm, it comes at once.
     assert deal([large, new], [worker(1, warm="two")], shares_of(c1=1.0, c2=0.0), history=history)[0].campaign_id == 2
+
+
+def test_models_that_are_warm_together_take_turns_and_one_that_is_loaded_may_take_the_others_place():
+    both = [open_campaign(k, model_digest=name, workers=frozenset({"x"}), ended=9) for k, name in ((1, "one"), (2, "two"))]
+    levels = shares_of(c1=60.0, c2=0.0)
+    free = lambda warm, holds=(): worker(1, holds=holds, warm=warm)  # noqa: E731
+    assert deal(both, [free(["one", "two"])], levels)[0].campaign_id == 2
+    assert deal(both, [free(["one"])], levels)[0].campaign_id == 1
+    # It is about to load the third one: nobody knows what is left of the others then.
+    third = open_campaign(3, model_digest="three", workers=frozenset({"w1"}), waiting=False, ended=9)
+    assert deal([*both, third], [free(["one", "two"], [3])], shares_of(c1=0.0, c2=60.0, c3=0.0))[0].campaign_id == 1
 
 
 def test_a_cold_worker_loads_what_no_other_has():
