@@ -37,7 +37,8 @@ class _Worker:
     is_faulty: bool
     is_ready: bool = False
     held: deque[Piece] = field(default_factory=deque)
-    warm: str | None = None
+    warm: list[str] = field(default_factory=list)
+    """The models that it has loaded, the one used last at the end."""
     idle_since: float | None = None
     busy_s: float = 0.0
     free: FreeWorker | None = None
@@ -243,10 +244,14 @@ class Simulation:
         worker.idle_since = None
         work = self._campaigns[worker.held[0].campaign].work
         load_s = 0.0
-        if worker.warm != work.model:
-            worker.warm, load_s = work.model, work.load_s
+        if work.model in worker.warm:
+            worker.warm.remove(work.model)
+        else:
+            del worker.warm[: max(0, len(worker.warm) + 1 - self._trace.warm.get(worker.pool.name, 1))]
+            load_s = work.load_s
             self._history = learn(self._history, work.model, {"loads": 1, "load_s": load_s})
             self._counts["loads"] += 1
+        worker.warm.append(work.model)
         self._at(now + load_s + self._seconds(worker, worker.held[0]), _Event.PAINTED, worker)
 
     def _seconds(self, worker: _Worker, piece: Piece) -> float:
@@ -347,8 +352,7 @@ class Simulation:
 def _free(worker: _Worker) -> FreeWorker:
     if worker.free is None:
         holds = tuple((piece.campaign, piece.key) for piece in worker.held)
-        warm = frozenset() if worker.warm is None else frozenset({worker.warm})
-        worker.free = FreeWorker(name=worker.name, holds=holds, warm=warm, numerics_class=worker.numerics_class)
+        worker.free = FreeWorker(name=worker.name, holds=holds, warm=frozenset(worker.warm), numerics_class=worker.numerics_class)
     return worker.free
 
 

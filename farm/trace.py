@@ -39,7 +39,7 @@ class Trace:
     `losses_per_hour` are those of one worker, by pool; `failure_rate` is the part of attempts at a chunk that fail on their worker;
     `faulty` the part of the workers, by pool, on which every attempt fails; `missing` names pools that never give a worker. `classes`
     are the pools' numerics classes, one for all that are not named; `speeds` what a pool's workers really do by model, where that is
-    not the pool's speed.
+    not the pool's speed; `warm` how many models a pool's workers have room for at a time, one where it is not said.
     """
 
     works: Sequence[Work]
@@ -52,6 +52,7 @@ class Trace:
     faulty: Mapping[str, float] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
     speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    warm: Mapping[str, int] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     seed: int = 0
 

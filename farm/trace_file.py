@@ -63,6 +63,7 @@ class TraceSpec(FleetSpec):
     faulty: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default_factory=dict)
     classes: dict[str, str] = Field(default_factory=dict)
     speeds: dict[str, dict[str, Annotated[float, Field(gt=0)]]] = Field(default_factory=dict)
+    warm: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     missing: tuple[str, ...] = ()
     seed: int = 0
 
@@ -72,7 +73,7 @@ def load_trace(path: Path) -> Trace:
     document = read_document(path)
     spec = check(TraceSpec, document.data, document)
     names = {pool.name for pool in spec.pools}
-    by_pool = ("losses_per_hour", "faulty", "classes", "speeds", "missing")
+    by_pool = ("losses_per_hour", "faulty", "classes", "speeds", "warm", "missing")
     unknown = [(key, name) for key in by_pool for name in getattr(spec, key)]
     problems = [Problem((key, name), f"there is no pool {name!r}.") for key, name in unknown if name not in names]
     works = [work for campaign in spec.campaigns for work in campaign.works()]
@@ -91,6 +92,7 @@ def load_trace(path: Path) -> Trace:
         faulty=spec.faulty,
         classes=spec.classes,
         speeds=spec.speeds,
+        warm=spec.warm,
         missing=frozenset(spec.missing),
         seed=spec.seed,
     )

@@ -191,3 +191,10 @@ def test_models_that_share_workers_are_loaded_seldom(batches, most):
     report = simulate(trace(*works, ceiling=2))
     assert report.loads <= most
     assert report.makespan <= 1.05 * (3 * batches + 4 * 20) / 2
+
+
+def test_models_that_fit_beside_each_other_are_loaded_once():
+    works = [work(f"c{k}", model=f"m{k}", renders=4000, load_s=20.0) for k in range(3)]
+    report = simulate(trace(*works, ceiling=2, pools=[Pool(name="p")], warm={"p": 3}))
+    assert report.loads <= 6
+    assert report.loads < simulate(trace(*works, ceiling=2, pools=[Pool(name="p")])).loads
