@@ -78,6 +78,8 @@ def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
             )  # fmt: skip
         facts = {
             "load_s": 1.0,
+            "loads": 1,
+            "swaps": 2,
             "batch_s": [0.3],
             "megapixel_steps": 1.3,
             "encode_s": 0.1,
@@ -249,6 +251,8 @@ def test_metrics_count_what_attempts_record(farm, engine, settings):
     assert 'farm_renders_total{model="seedling",outcome="held"} 0.0' in page
     assert 'farm_paint_seconds_count{model="seedling"}' in page
     assert 'farm_uploads_total{model="seedling"} 18.0' in page
+    loads = float(re.search(r'farm_load_seconds_count\{model="seedling"\} (\S+)', page)[1])
+    assert f'farm_swaps_total{{model="seedling"}} {2 * loads}' in page
     assert page == httpx.get(f"{farm.url}/metrics").text
 
 
