@@ -147,7 +147,7 @@ class Fleet:
         """Give a chunk to a worker, after what it has."""
         to = self.workers[worker]
         to.idle_since = None
-        if to.jobs and to.next_model != job.group.model:
+        if to.held and to.next_model != job.group.model:
             to.handle.expect.remote(job.group, job.model_folder)
         to.next_model = job.group.model
         to.jobs[to.handle.paint.remote(job)] = Held(job.chunk_id, job.campaign_id, job.lease)

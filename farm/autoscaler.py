@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from actors.fleet import Fleet, Worker
 from farm.history import History
 from farm.policy import NO_QUOTAS
-from farm.scaling import COOL_OFF_S, Limits, Member, Pool, as_measured, changes, classes_of, desired_fleet, needs_of, rooms_of
+from farm.scaling import COOL_OFF_S, Limits, Member, Pool, classes_of, next_change, rooms_of
 from storage.campaigns import Campaigns
 from storage.orders import FleetOrders, Orders
 from storage.queue import Queue
@@ -91,11 +91,11 @@ class Autoscaler:
         waiting = 0
         if any(campaign.waiting for campaign in campaigns):
             waiting = self._queue.waiting_chunks(limits.ceiling, rooms_of(campaigns, self._quotas, limits.ceiling))
-        needs = needs_of(campaigns, waiting, db_now, self._quotas)
         self._classes |= classes_of(fleet)
-        pools = as_measured(list(self._pools.values()), needs, self._classes, history)
-        desired = desired_fleet(needs, fleet, pools, limits, waiting_chunks=waiting, cooling=self._cooling, classes=self._classes)
-        change = changes(desired, fleet, pools, limits, now)
+        change = next_change(
+            campaigns, fleet, list(self._pools.values()), limits, waiting_chunks=waiting, history=history, quotas=self._quotas,
+            classes=self._classes, cooling=self._cooling, now=now, db_now=db_now,
+        )  # fmt: skip
         for name in change.cool:
             log.warning("No worker has come from pool %s in %.0f s: others are asked. action=cool", name, self._pools[name].grace_s or 0)
             self._cooling[name] = now + COOL_OFF_S

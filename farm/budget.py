@@ -21,7 +21,7 @@ def spent_sentence(campaign: OpenCampaign | CampaignRow) -> str:
 
 
 def nearly_spent_sentence(campaign: CampaignRow) -> str | None:
-    """Why nothing more is begun for now; None where the budget has room, or is spent."""
+    """Why nothing more is begun while what is under way may take the rest; None where the budget has room, or is spent."""
     if is_spent(campaign) or budget_left_s(campaign) > 0:
         return None
     return (

@@ -138,13 +138,14 @@ class _Table:
         self.held = {worker.name: len(worker.holds) for worker in workers}
         self._class_of = {worker.name: worker.numerics_class for worker in workers}
         self._pins = {campaign.id: campaign.numerics_class for campaign in campaigns}
-        self._given = {c.id: c.running * seconds_per_render(c) for c in campaigns}
-        self._levels = {c.id: shares.campaigns.get(c.id, 0.0) + self._given[c.id] for c in campaigns}
+        self._affordable = {c.id: budget_left_s(c) for c in campaigns}
+        given = {c.id: c.running * seconds_per_render(c) for c in campaigns}
+        self._levels = {c.id: shares.campaigns.get(c.id, 0.0) + given[c.id] for c in campaigns}
         self._project_levels = {campaign.project: shares.projects.get(campaign.project, 0.0) for campaign in campaigns}
         self._served: Counter[str] = Counter()
         self._users_of_project = defaultdict(set, {project: set(names) for project, names in closing.items()})
         for campaign in campaigns:
-            self._raise_project(campaign.project, self._given[campaign.id])
+            self._raise_project(campaign.project, given[campaign.id])
             self._served[campaign.project] += len(self.users[campaign.id])
             self._users_of_project[campaign.project] |= self.users[campaign.id]
         self._affinities = {c.id: max(AFFINITY_S, AFFINITY_LOADS * history.load_s(c.model_digest)) for c in campaigns}
@@ -178,7 +179,7 @@ class _Table:
         self._pins[campaign.id] = self._pins[campaign.id] or self._class_of[worker]
         self.held[worker] += 1
         self._load(worker, campaign.model_digest)
-        self._given[campaign.id] += cost
+        self._affordable[campaign.id] -= cost
         self._levels[campaign.id] += cost
         self._raise_project(campaign.project, cost)
         self._highest = None
@@ -243,7 +244,7 @@ class _Table:
     def may_use(self, campaign: OpenCampaign, worker: str) -> bool:
         if (campaign.id, worker) in self._barren or self._pins[campaign.id] not in (None, ANY_CLASS, self._class_of[worker]):
             return False
-        if campaign.budget_s is not None and campaign.device_s + self._given[campaign.id] >= campaign.budget_s:
+        if self._affordable[campaign.id] <= 0:
             return False
         of_project, quota = self._users_of_project[campaign.project], self._quotas.get(campaign.project)
         if quota is not None and worker not in of_project and len(of_project) >= quota:
@@ -274,13 +275,10 @@ class _Table:
 
     def _lead(self, campaign: OpenCampaign) -> float:
         """How far ahead of the others its workers may bring it."""
-        return self._affinity_s(campaign) * max(1, len(self.users[campaign.id]))
+        return self._affinities[campaign.id] * max(1, len(self.users[campaign.id]))
 
     def _project_lead(self, campaign: OpenCampaign) -> float:
-        return self._affinity_s(campaign) * max(1, self._served[campaign.project]) / self._weights.get(campaign.project, 1.0)
-
-    def _affinity_s(self, campaign: OpenCampaign) -> float:
-        return self._affinities[campaign.id]
+        return self._affinities[campaign.id] * max(1, self._served[campaign.project]) / self._weights.get(campaign.project, 1.0)
 
     def _project_level(self, campaign: OpenCampaign) -> float:
         return self._project_levels[campaign.project]

@@ -87,6 +87,27 @@ class Change:
     """Pools that have not given what was asked of them: not to be asked again for a while."""
 
 
+def next_change(
+    campaigns: Sequence[OpenCampaign],
+    fleet: Sequence[Member],
+    pools: Sequence[Pool],
+    limits: Limits,
+    *,
+    waiting_chunks: int,
+    history: History,
+    quotas: Mapping[str, int],
+    classes: Mapping[str, Collection[str]],
+    cooling: Collection[str],
+    now: float,
+    db_now: float,
+) -> Change:
+    """What to do now about a fleet. `now` is by the clock of its members, `db_now` by that of deadlines."""
+    needs = needs_of(campaigns, waiting_chunks, db_now, quotas)
+    pools = as_measured(pools, needs, classes, history)
+    desired = desired_fleet(needs, fleet, pools, limits, waiting_chunks=waiting_chunks, cooling=cooling, classes=classes)
+    return changes(desired, fleet, pools, limits, now)
+
+
 def needs_of(campaigns: Sequence[OpenCampaign], waiting_chunks: int, now: float, quotas: Mapping[str, int] = NO_QUOTAS) -> list[Need]:
     """What campaigns need, as far as their budgets and the quotas of their projects go. `waiting_chunks` is how many wait in all of
     them: no more workers than these find anything to do.

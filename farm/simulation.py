@@ -15,7 +15,7 @@ from actors.jobs import Failure, FailureKind
 from farm.history import History, learn
 from farm.policy import CHUNKS_PER_WORKER, FreeWorker, Record, Seat, after_attempt, assign, usable
 from farm.retry import Again, Split, after_failure
-from farm.scaling import COOL_OFF_S, Member, Pool, as_measured, changes, classes_of, desired_fleet, needs_of, rooms_of
+from farm.scaling import COOL_OFF_S, Member, Pool, classes_of, next_change, rooms_of
 from farm.share import Shares, charge, welcome
 from farm.simulated_queue import CampaignQueue, Piece
 from farm.trace import Report, Trace, Work, lower_bound
@@ -40,7 +40,6 @@ class _Worker:
     warm: list[str] = field(default_factory=list)
     """The models that it has loaded, the one used last at the end."""
     idle_since: float | None = None
-    busy_s: float = 0.0
     free: FreeWorker | None = None
     """As the policy sees it, until what it holds is another."""
 
@@ -287,11 +286,11 @@ class Simulation:
         rows = [campaign.row() for campaign in self._campaigns.values()]
         quotas, limits = self._trace.quotas, self._trace.limits
         waiting = self._waiting_chunks(rooms_of(rows, quotas, limits.ceiling))
-        needs = needs_of(rows, waiting, now, quotas)
         self._classes |= classes_of(fleet)
-        pools = as_measured(self._trace.pools, needs, self._classes, self._history)
-        desired = desired_fleet(needs, fleet, pools, limits, waiting_chunks=waiting, cooling=self._cooling, classes=self._classes)
-        change = changes(desired, fleet, pools, limits, now)
+        change = next_change(
+            rows, fleet, self._trace.pools, limits, waiting_chunks=waiting, history=self._history, quotas=quotas, classes=self._classes,
+            cooling=self._cooling, now=now, db_now=now,
+        )  # fmt: skip
         self._cooling |= dict.fromkeys(change.cool, now + COOL_OFF_S)
         for name in (*change.withdraw, *change.end):
             self._leave(self._workers[name], now)

@@ -7,9 +7,12 @@ from ray.core.generated.common_pb2 import ActorDiedErrorContext
 from ray.exceptions import ActorDiedError
 
 from actors import fleet as fleet_file
+from actors.actor import RenderActor
 from actors.fleet import Fleet
 from actors.fleet_settings import FleetSettings
 from actors.jobs import ChunkJob, ChunkResult, FailureKind, Health
+from actors.painter import Painter
+from actors.resting import RestingEngine
 from tests.actors.test_painter import job
 
 
@@ -73,6 +76,26 @@ def test_a_worker_is_told_of_another_model_as_soon_as_a_chunk_of_it_waits_there(
     fleet.submit("w", other)
     fleet.submit("w", replace(other, chunk_id=5))
     assert expected == [(other.group, "/models/other")]
+
+
+def test_so_is_one_that_paints_for_an_earlier_dispatcher(fleet):
+    fleet.inherit("w", 1, 2, 3)
+    one = job(chunk_id=2)
+    fleet.submit("w", one)
+    assert fleet.workers["w"].handle.expect.calls == [(one.group, one.model_folder)]
+
+
+def test_what_a_worker_is_told_of_reaches_its_engine(outputs):
+    """Nobody waits for the answer to it, so that nothing else would show that it went astray."""
+
+    class Expecting(RestingEngine):
+        def expect(self, group, folder):
+            expected.append((group, folder))
+
+    expected, actor, group = [], object.__new__(RenderActor), job().group
+    actor._painter = Painter("w", Expecting(0.0), outputs)
+    actor.expect(group, "/models/m")
+    assert expected == [(group, "/models/m")]
 
 
 def test_an_order_that_was_lost_with_its_dispatcher_goes_back_after_a_second_look(fleet):
