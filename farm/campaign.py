@@ -1,21 +1,20 @@
-"""A campaign as its file says it, checked: every mistake is found before anything is written or painted."""
+"""A campaign as its file says it. Whether its parts fit together is checked in `farm.checks`."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from actors.encoding import Encoding, Format
 from actors.schedulers import SCHEDULERS
-from farm.axes import Axis, AxisError, has_control_characters, parse_axis
-from farm.document import Document, DocumentError, Path_, Problem, did_you_mean
+from farm.axes import Axis, has_control_characters, parse_axis
+from farm.document import DocumentError, did_you_mean
+from farm.problems import problem_of
 from farm.seeds import SEED_LIMIT
-from farm.sources import MAX_ADAPTERS, ONLY_VARIED, FileName, Lora, Reference, Scale, Strength, measure_problems, step_problems
+from farm.sources import MAX_ADAPTERS, FileName, Lora, Reference, Scale, Strength
 from farm.template import Template, TemplateError
 
 MAX_SIDE = 4096
@@ -150,7 +149,7 @@ def _seeds(value: object) -> object:
         try:
             return DerivedSeeds.model_validate(value)
         except ValidationError as exc:
-            problems = [_problem(error, within="seeds") for error in exc.errors()]
+            problems = [problem_of(error, {"seeds": DerivedSeeds.model_fields}, within="seeds") for error in exc.errors()]
             raise DocumentError(problems) from exc
     raise ValueError("seeds are a list like [11, 12], or {count: 4}.")
 
@@ -234,161 +233,3 @@ class Campaign(BaseModel):
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
         return tuple(parse_axis(name, raw) for name, raw in self.vary.items())
-
-    @model_validator(mode="after")
-    def _parts_fit_together(self) -> Self:
-        problems = list(_axis_problems(self.vary)) or [
-            *_variable_problems(self),
-            *_setting_problems(self),
-            *_source_problems(self),
-            *_skip_problems(self),
-            *_seed_problems(self),
-        ]
-        problems = problems or list(step_problems(self.reference, self.axes, self.settings.steps))
-        if problems:
-            raise DocumentError(problems)
-        return self
-
-
-def parse_campaign(data: Mapping[str, Any], document: Document | None = None) -> Campaign:
-    """Check a campaign's data. Raises DocumentError with every problem found, each at its place in the document."""
-    try:
-        early = [Problem((key,), f"{key!r} is not supported yet by this version: remove it.") for key in data if key in LATER]
-        if early:
-            raise DocumentError(early)
-        return Campaign.model_validate(dict(data))
-    except DocumentError as exc:
-        raise DocumentError(exc.problems, document) from None
-    except ValidationError as exc:
-        raise DocumentError([_problem(error) for error in exc.errors()], document) from None
-
-
-def _axis_problems(vary: Mapping[str, object]) -> Iterable[Problem]:
-    for name, raw in vary.items():
-        try:
-            parse_axis(name, raw)
-        except AxisError as exc:
-            yield Problem(("vary", name) if exc.index is None else ("vary", name, exc.index), str(exc))
-
-
-def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
-    owners: dict[str, str] = {}
-    for axis in campaign.axes:
-        for variable in axis.variables:
-            if variable in owners:
-                yield Problem(("vary", axis.name), f"{variable!r} is set by the axis {owners[variable]!r} already: one of them must go.")
-            owners[variable] = axis.name
-    fields = {"prompt": Template(campaign.prompt).fields, "negative": Template(campaign.negative).fields}
-    for key, names in fields.items():
-        for name in sorted(names - set(owners)):
-            message = f"the template has {{{name}}}, but no axis in `vary` sets it: add an axis {name!r}"
-            yield Problem((key,), f"{message}, or {did_you_mean(name, owners)}" if owners else f"{message}.")
-    used = fields["prompt"] | fields["negative"] | SETTINGS
-    for axis in campaign.axes:
-        if not axis.variables & used:
-            needed = ", ".join(f"{{{name}}}" for name in sorted(axis.variables))
-            yield Problem(
-                ("vary", axis.name),
-                f"the axis is never used: put {needed} into the prompt, or remove it ({did_you_mean(axis.name, SETTINGS)})",
-            )
-            continue
-        for variable in sorted(axis.variables - used):
-            # A column that nothing uses is a note to oneself; one that is nearly a setting's name is a slip.
-            if near := get_close_matches(variable, used, n=1, cutoff=0.75):
-                yield Problem(("vary", axis.name), f"nothing uses {variable!r}: did you mean {near[0]!r}?")
-
-
-def _setting_problems(campaign: Campaign) -> Iterable[Problem]:
-    for axis in campaign.axes:
-        if not axis.variables & SETTINGS:
-            continue
-        seen: dict[object, int] = {}
-        for index in range(len(axis.values)):
-            chosen = {name: value for name, value in axis.assignments(index).items() if name in SETTINGS}
-            try:
-                settings = Settings.model_validate({**campaign.settings.model_dump(), **chosen})
-            except ValidationError as exc:
-                yield Problem(("vary", axis.name, index), _problem(exc.errors()[0]).message)
-                continue
-            first = seen.setdefault(settings, index)
-            if first != index and axis.variables <= SETTINGS:
-                yield Problem(("vary", axis.name, index), f"the value stands twice in the axis (first at {first}): remove one.")
-
-
-def _source_problems(campaign: Campaign) -> Iterable[Problem]:
-    for name, written in ONLY_VARIED.items():
-        if getattr(campaign.settings, name) is not None:
-            yield Problem(("settings", name), f"only an axis sets {name!r} alone; for all renders it is written `{written}`.")
-    yield from measure_problems(campaign.reference, campaign.axes)
-
-
-def _skip_problems(campaign: Campaign) -> Iterable[Problem]:
-    values: dict[str, set[str]] = {}
-    for axis in campaign.axes:
-        for index in range(len(axis.values)):
-            for variable, value in axis.assignments(index).items():
-                values.setdefault(variable, set()).add(str(value))
-    for k, rule in enumerate(campaign.skip):
-        if not rule:
-            yield Problem(("skip", k), "the rule is empty and would skip everything: name what it skips.")
-        for variable, value in rule.items():
-            if isinstance(value, bool) or not isinstance(value, str | int | float):
-                yield Problem(("skip", k, variable), "a rule names one text or number of an axis; put words like true in quotes.")
-            elif variable not in values:
-                yield Problem(("skip", k, variable), f"no axis sets {variable!r}: {did_you_mean(variable, values)}")
-            elif str(value) not in values[variable]:
-                yield Problem(("skip", k, variable), f"{value!r} is no value of {variable!r}: {did_you_mean(str(value), values[variable])}")
-
-
-def _seed_problems(campaign: Campaign) -> Iterable[Problem]:
-    if not isinstance(campaign.seeds, DerivedSeeds):
-        return
-    names = {axis.name for axis in campaign.axes}
-    for k, name in enumerate(campaign.seeds.per):
-        if name not in names:
-            yield Problem(("seeds", "per", k), f"there is no axis {name!r}: {did_you_mean(name, names)}")
-    if len(set(campaign.seeds.per)) < len(campaign.seeds.per):
-        yield Problem(("seeds", "per"), "an axis stands twice: remove one.")
-
-
-_KEYS: dict[str, Iterable[str]] = {
-    "": Campaign.model_fields,
-    "settings": SETTINGS,
-    "seeds": DerivedSeeds.model_fields,
-    "previews": Previews.model_fields,
-    "reference": Reference.model_fields,
-    "adapters": Lora.model_fields,
-    "output": Output.model_fields,
-    "budget": Budget.model_fields,
-}
-
-
-def _problem(error: ErrorDetails, within: str | None = None) -> Problem:
-    """One of pydantic's errors as a sentence of ours; `within` is the section that was checked alone."""
-    outer = () if within is None else (within,)
-    path: Path_ = (*outer, *(part for part in error["loc"] if part != "[key]"))
-    context = error.get("ctx", {})
-    match error["type"]:
-        case "extra_forbidden":
-            section = next((str(part) for part in path[-2::-1] if isinstance(part, str)), "")
-            message = f"unknown key {path[-1]!r}: {did_you_mean(str(path[-1]), _KEYS.get(section, ()))}"
-        case "missing":
-            message = f"the key {path[-1]!r} is missing."
-            path = path[:-1]
-        case "value_error":
-            message = str(context["error"])
-        case "string_pattern_mismatch" if path == ("name",):
-            message = f"{error['input']!r} cannot name a campaign: use small letters, digits and hyphens, like spring-launch."
-        case "string_pattern_mismatch":
-            message = f"{error['input']!r} cannot name an axis: use letters, digits and underscores."
-        case _:
-            message = f"{_short(error['input'])} will not do: {error['msg'][0].lower()}{error['msg'][1:]}."
-    return Problem(path, message)
-
-
-def _short(value: object) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # Python writes out no integer of more than 4300 digits
-        return "the number"
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from farm.campaign import Campaign, parse_campaign
+from farm.campaign import Campaign
+from farm.checks import parse_campaign
 from farm.document import Document, DocumentError, Problem, read_document, read_text
 from farm.sources import FILES, NONE
 from storage.outputs import SCHEME

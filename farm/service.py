@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from actors.models import Model, find_model
 from farm.budget import is_spent, spent_sentence
-from farm.campaign import MAX_RENDERS, parse_campaign
+from farm.campaign import MAX_RENDERS
+from farm.checks import parse_campaign
 from farm.document import DocumentError, Problem
 from farm.expansion import Expansion
 from farm.fit import check_fit

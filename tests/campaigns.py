@@ -3,7 +3,8 @@
 from typing import Any
 
 from actors.models import Model
-from farm.campaign import Campaign, parse_campaign
+from farm.campaign import Campaign
+from farm.checks import parse_campaign
 from farm.expansion import Expansion
 
 MODEL = Model(

@@ -13,7 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from farm.app import client_of, embedded_farm
-from farm.campaign import Campaign, parse_campaign
+from farm.campaign import Campaign
+from farm.checks import parse_campaign
 from farm.client import Client
 from farm.config import read_settings
 from storage.database import sqlite_address

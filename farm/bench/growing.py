@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from farm.app import client_of, embedded_farm
-from farm.campaign import parse_campaign
+from farm.checks import parse_campaign
 from farm.client import Client
 from farm.config import read_settings
 from storage.database import sqlite_address

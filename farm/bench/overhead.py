@@ -16,7 +16,8 @@ from pathlib import Path
 from actors.models import find_model
 from farm.app import client_of, embedded_farm
 from farm.bench.figures import Json, machine, spread
-from farm.campaign import Campaign, parse_campaign
+from farm.campaign import Campaign
+from farm.checks import parse_campaign
 from farm.client import Client
 from farm.config import Settings, read_settings
 from storage.database import open_database

@@ -14,7 +14,7 @@ from uuid import uuid4
 import typer
 
 from farm.app import client_of, embedded_farm, open_client, running_farm
-from farm.campaign import parse_campaign
+from farm.checks import parse_campaign
 from farm.client import Client
 from farm.commands.control import split_target
 from farm.commands.farms import alive

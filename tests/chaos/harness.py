@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from farm.campaign import parse_campaign
+from farm.checks import parse_campaign
 from farm.client import Client
 from storage.bench.postgres import Postgres
 from storage.database import sqlite_address, upgrade

@@ -15,8 +15,8 @@ from safetensors.numpy import save_file
 from actors.jobs import ChunkJob
 from actors.models import find_model
 from actors.reference import MAX_BYTES
-from farm.campaign import parse_campaign
 from farm.campaign_file import load_campaign
+from farm.checks import parse_campaign
 from farm.document import DocumentError
 from farm.intake import Intake
 from farm.jobs import chunk_job

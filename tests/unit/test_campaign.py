@@ -7,8 +7,9 @@ import yaml
 
 from actors.encoding import Encoding, Format
 from actors.recipe import Recipe
-from farm.campaign import LATER, Campaign, parse_campaign
+from farm.campaign import LATER, Campaign
 from farm.campaign_file import load_campaign
+from farm.checks import parse_campaign
 from farm.document import DocumentError
 from storage.errors import RequestError
 from tests.campaigns import campaign, data, expansion

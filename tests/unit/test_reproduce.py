@@ -14,7 +14,7 @@ from actors.encode import pixels_digest, write
 from actors.encoding import Encoding
 from actors.recipe import Adapter, Group, Recipe
 from actors.schedulers import SCHEDULERS
-from farm.campaign import parse_campaign
+from farm.checks import parse_campaign
 from farm.expansion import Expansion
 from farm.reproduce import CLOSE_LARGEST, CLOSE_MEAN, Picture, Verdict, campaign_of, compare, read_picture, side_by_side
 from storage.errors import RequestError

@@ -1,0 +1,142 @@
+"""Whether the parts of a campaign fit together: every mistake is found before anything is written or painted."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from farm.axes import AxisError, parse_axis
+from farm.campaign import LATER, SETTINGS, Budget, Campaign, DerivedSeeds, Output, Previews, Settings
+from farm.document import Document, DocumentError, Problem, did_you_mean
+from farm.problems import problem_of
+from farm.sources import ONLY_VARIED, Lora, Reference, measure_problems, step_problems
+from farm.template import Template
+
+
+def parse_campaign(data: Mapping[str, Any], document: Document | None = None) -> Campaign:
+    """Check a campaign's data. Raises DocumentError with every problem found, each at its place in the document."""
+    try:
+        early = [Problem((key,), f"{key!r} is not supported yet by this version: remove it.") for key in data if key in LATER]
+        if early:
+            raise DocumentError(early)
+        campaign = Campaign.model_validate(dict(data))
+        if problems := _problems(campaign):
+            raise DocumentError(problems)
+    except DocumentError as exc:
+        raise DocumentError(exc.problems, document) from None
+    except ValidationError as exc:
+        raise DocumentError([problem_of(error, _KEYS) for error in exc.errors()], document) from None
+    return campaign
+
+
+def _problems(campaign: Campaign) -> list[Problem]:
+    """What does not fit together. Each later check reads what the one before found sound."""
+    problems = list(_axis_problems(campaign.vary)) or [
+        *_variable_problems(campaign),
+        *_setting_problems(campaign),
+        *_source_problems(campaign),
+        *_skip_problems(campaign),
+        *_seed_problems(campaign),
+    ]
+    return problems or list(step_problems(campaign.reference, campaign.axes, campaign.settings.steps))
+
+
+def _axis_problems(vary: Mapping[str, object]) -> Iterable[Problem]:
+    for name, raw in vary.items():
+        try:
+            parse_axis(name, raw)
+        except AxisError as exc:
+            yield Problem(("vary", name) if exc.index is None else ("vary", name, exc.index), str(exc))
+
+
+def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
+    owners: dict[str, str] = {}
+    for axis in campaign.axes:
+        for variable in axis.variables:
+            if variable in owners:
+                yield Problem(("vary", axis.name), f"{variable!r} is set by the axis {owners[variable]!r} already: one of them must go.")
+            owners[variable] = axis.name
+    fields = {"prompt": Template(campaign.prompt).fields, "negative": Template(campaign.negative).fields}
+    for key, names in fields.items():
+        for name in sorted(names - set(owners)):
+            message = f"the template has {{{name}}}, but no axis in `vary` sets it: add an axis {name!r}"
+            yield Problem((key,), f"{message}, or {did_you_mean(name, owners)}" if owners else f"{message}.")
+    used = fields["prompt"] | fields["negative"] | SETTINGS
+    for axis in campaign.axes:
+        if not axis.variables & used:
+            needed = ", ".join(f"{{{name}}}" for name in sorted(axis.variables))
+            yield Problem(
+                ("vary", axis.name),
+                f"the axis is never used: put {needed} into the prompt, or remove it ({did_you_mean(axis.name, SETTINGS)})",
+            )
+            continue
+        for variable in sorted(axis.variables - used):
+            # A column that nothing uses is a note to oneself; one that is nearly a setting's name is a slip.
+            if near := get_close_matches(variable, used, n=1, cutoff=0.75):
+                yield Problem(("vary", axis.name), f"nothing uses {variable!r}: did you mean {near[0]!r}?")
+
+
+def _setting_problems(campaign: Campaign) -> Iterable[Problem]:
+    for axis in campaign.axes:
+        if not axis.variables & SETTINGS:
+            continue
+        seen: dict[object, int] = {}
+        for index in range(len(axis.values)):
+            chosen = {name: value for name, value in axis.assignments(index).items() if name in SETTINGS}
+            try:
+                settings = Settings.model_validate({**campaign.settings.model_dump(), **chosen})
+            except ValidationError as exc:
+                yield Problem(("vary", axis.name, index), problem_of(exc.errors()[0], _KEYS).message)
+                continue
+            first = seen.setdefault(settings, index)
+            if first != index and axis.variables <= SETTINGS:
+                yield Problem(("vary", axis.name, index), f"the value stands twice in the axis (first at {first}): remove one.")
+
+
+def _source_problems(campaign: Campaign) -> Iterable[Problem]:
+    for name, written in ONLY_VARIED.items():
+        if getattr(campaign.settings, name) is not None:
+            yield Problem(("settings", name), f"only an axis sets {name!r} alone; for all renders it is written `{written}`.")
+    yield from measure_problems(campaign.reference, campaign.axes)
+
+
+def _skip_problems(campaign: Campaign) -> Iterable[Problem]:
+    values: dict[str, set[str]] = {}
+    for axis in campaign.axes:
+        for index in range(len(axis.values)):
+            for variable, value in axis.assignments(index).items():
+                values.setdefault(variable, set()).add(str(value))
+    for k, rule in enumerate(campaign.skip):
+        if not rule:
+            yield Problem(("skip", k), "the rule is empty and would skip everything: name what it skips.")
+        for variable, value in rule.items():
+            if isinstance(value, bool) or not isinstance(value, str | int | float):
+                yield Problem(("skip", k, variable), "a rule names one text or number of an axis; put words like true in quotes.")
+            elif variable not in values:
+                yield Problem(("skip", k, variable), f"no axis sets {variable!r}: {did_you_mean(variable, values)}")
+            elif str(value) not in values[variable]:
+                yield Problem(("skip", k, variable), f"{value!r} is no value of {variable!r}: {did_you_mean(str(value), values[variable])}")
+
+
+def _seed_problems(campaign: Campaign) -> Iterable[Problem]:
+    if not isinstance(campaign.seeds, DerivedSeeds):
+        return
+    names = {axis.name for axis in campaign.axes}
+    for k, name in enumerate(campaign.seeds.per):
+        if name not in names:
+            yield Problem(("seeds", "per", k), f"there is no axis {name!r}: {did_you_mean(name, names)}")
+    if len(set(campaign.seeds.per)) < len(campaign.seeds.per):
+        yield Problem(("seeds", "per"), "an axis stands twice: remove one.")
+
+
+_KEYS: dict[str, Iterable[str]] = {
+    "": Campaign.model_fields,
+    "settings": SETTINGS,
+    "seeds": DerivedSeeds.model_fields,
+    "previews": Previews.model_fields,
+    "reference": Reference.model_fields,
+    "adapters": Lora.model_fields,
+    "output": Output.model_fields,
+    "budget": Budget.model_fields,
+}
