@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from farm.document import MAX_PROBLEMS, DocumentError
+from farm.document import MAX_PROBLEMS, DocumentError, problem_json
 from farm.fleet_service import FleetService
 from farm.metrics import Metrics
 from farm.service import Json, Service
@@ -293,7 +293,7 @@ def _is_foreign(request: Request) -> bool:
 
 def _refuse(_request: Request, exc: Exception) -> JSONResponse:
     code = next(code for kind, code in _STATUS if isinstance(exc, kind))
-    problems = [{"path": list(p.path), "message": p.message} for p in exc.problems[:MAX_PROBLEMS]] if isinstance(exc, DocumentError) else []
+    problems = [problem_json(problem) for problem in exc.problems[:MAX_PROBLEMS]] if isinstance(exc, DocumentError) else []
     return JSONResponse({"error": str(exc), "problems": problems}, status_code=code)
 
 

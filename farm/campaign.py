@@ -198,6 +198,7 @@ class Campaign(BaseModel):
     prompt: Annotated[TemplateText, StringConstraints(min_length=1)]
     negative: TemplateText = ""
     vary: Annotated[dict[AxisName, Any], Field(max_length=20)] = {}
+    notes: Annotated[tuple[str, ...], Field(strict=False, max_length=1000)] = ()
     skip: Annotated[tuple[dict[str, Any], ...], Field(strict=False, max_length=1000)] = ()
     settings: Settings = Settings()
     reference: Reference | None = None

@@ -22,6 +22,8 @@ class CampaignFile:
 
     campaign: Campaign
     document: Document
+    warnings: tuple[Problem, ...] = ()
+    """What was read, and may not be what was meant. The farm adds its own when it answers a submission."""
 
 
 def load_campaign(path: Path) -> CampaignFile:

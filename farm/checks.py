@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from farm.axes import AxisError, parse_axis
 from farm.campaign import LATER, SETTINGS, Budget, Campaign, DerivedSeeds, Output, Previews, Settings
+from farm.campaign_warnings import used_variables
 from farm.document import Document, DocumentError, Problem, did_you_mean
 from farm.problems import problem_of
 from farm.sources import ONLY_VARIED, Lora, Reference, measure_problems, step_problems
@@ -38,6 +39,7 @@ def _problems(campaign: Campaign) -> list[Problem]:
         *_source_problems(campaign),
         *_skip_problems(campaign),
         *_seed_problems(campaign),
+        *_note_problems(campaign),
     ]
     return problems or list(step_problems(campaign.reference, campaign.axes, campaign.settings.steps))
 
@@ -71,7 +73,7 @@ def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
                 f"the axis is never used: put {needed} into the prompt, or remove it ({did_you_mean(axis.name, SETTINGS)})",
             )
             continue
-        for variable in sorted(axis.variables - used):
+        for variable in sorted(axis.variables - used - set(campaign.notes)):
             # A column that nothing uses is a note to oneself; one that is nearly a setting's name is a slip.
             if near := get_close_matches(variable, used, n=1, cutoff=0.75):
                 yield Problem(("vary", axis.name), f"nothing uses {variable!r}: did you mean {near[0]!r}?")
@@ -128,6 +130,16 @@ def _seed_problems(campaign: Campaign) -> Iterable[Problem]:
             yield Problem(("seeds", "per", k), f"there is no axis {name!r}: {did_you_mean(name, names)}")
     if len(set(campaign.seeds.per)) < len(campaign.seeds.per):
         yield Problem(("seeds", "per"), "an axis stands twice: remove one.")
+
+
+def _note_problems(campaign: Campaign) -> Iterable[Problem]:
+    columns = {variable for axis in campaign.axes for variable in axis.variables}
+    used = used_variables(campaign)
+    for k, name in enumerate(campaign.notes):
+        if name not in columns:
+            yield Problem(("notes", k), f"no axis has a column {name!r}: {did_you_mean(name, columns)}")
+        elif name in used:
+            yield Problem(("notes", k), f"{name!r} is no note, it decides what is painted: take it out of `notes`, or rename the column.")
 
 
 _KEYS: dict[str, Iterable[str]] = {

@@ -11,7 +11,7 @@ import httpx
 
 from farm.campaign import Campaign
 from farm.campaign_file import CampaignFile, load_campaign
-from farm.document import DocumentError, Problem
+from farm.document import DocumentError, problem_from_json, problem_json
 from storage.errors import NotFound, RequestError, WorkError
 
 Json = dict[str, Any]
@@ -60,19 +60,23 @@ class Client:
     ) -> Json:
         """Submit a campaign, or the file of one; with `dry_run` only say what that would do. Doing it twice does it once. With
         `update`, another version takes the place of the one that was submitted before; with `fresh`, all of it is painted, even
-        where the project has the pictures already.
+        where the project has the pictures already. `warnings` in the answer, a list of `{"path": [...], "message": "..."}`, has
+        what may not be meant.
 
         Raises DocumentError, with the file's lines, for what is wrong with a file.
         """
         if isinstance(campaign, str | Path):
             campaign = load_campaign(Path(campaign))
-        checked, document = (campaign, None) if isinstance(campaign, Campaign) else (campaign.campaign, campaign.document)
+        checked, document, found = (
+            (campaign, None, ()) if isinstance(campaign, Campaign) else (campaign.campaign, campaign.document, campaign.warnings)
+        )
         data = checked.model_dump(mode="json")
         body = {"project": self.project, "campaign": data, "dry_run": dry_run, "update": update, "fresh": fresh}
         try:
-            return self._json("POST", "campaigns", body=body)
+            answer = self._json("POST", "campaigns", body=body)
         except DocumentError as exc:
             raise DocumentError(exc.problems, document) from None
+        return {**answer, "warnings": [*map(problem_json, found), *answer["warnings"]]}
 
     def campaigns(self) -> list[Json]:
         """Every campaign of the project, the newest first."""
@@ -191,7 +195,7 @@ def _raise(response: httpx.Response) -> None:
         answer = response.json()
         message = str(answer["error"])
         if answer["problems"]:
-            raise DocumentError(Problem(tuple(p["path"]), p["message"]) for p in answer["problems"])
+            raise DocumentError(map(problem_from_json, answer["problems"]))
     except (ValueError, KeyError, TypeError):
         message = f"The farm answered {response.status_code}: {response.text[:300]}"
     if response.status_code == 404:

@@ -5,7 +5,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ Path_ = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a file, at a path like ("vary", "color", 2)."""
+    """One thing that is wrong with a file, or that a warning is about, at a path like ("vary", "color", 2)."""
 
     path: Path_
     message: str
@@ -34,14 +34,22 @@ class Problem:
         return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path).lstrip(".")
 
 
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """A problem as the API tells it: `{"path": [...], "message": "..."}`."""
+    return {"path": list(problem.path), "message": problem.message}
+
+
+def problem_from_json(told: Mapping[str, Any]) -> Problem:
+    """A problem that the API told. Raises KeyError or TypeError for what is none."""
+    return Problem(tuple(told["path"]), told["message"])
+
+
 class DocumentError(RequestError):
     """A file that cannot be used: one line a problem, each with file, line and place."""
 
     def __init__(self, problems: Iterable[Problem], document: "Document | None" = None) -> None:
         self.problems = list(problems)
-        told = [_sentence(problem, document) for problem in self.problems[:MAX_PROBLEMS]]
-        more = len(self.problems) - len(told)
-        super().__init__("\n".join([*told, f"… and {more} more."] if more else told))
+        super().__init__("\n".join(sentences(self.problems, document)))
 
 
 @dataclass(frozen=True)
@@ -59,14 +67,23 @@ class Document:
         return self.lines.get(path)
 
 
-def _sentence(problem: Problem, document: Document | None) -> str:
+def sentences(problems: Sequence[Problem], document: Document | None, *, kind: str | None = None) -> list[str]:
+    """Each problem with its file, line and place, as `FILE:LINE: place: message`, with `kind` before the message if it is given.
+    Of more than MAX_PROBLEMS the rest are counted.
+    """
+    told = [_sentence(problem, document, kind) for problem in problems[:MAX_PROBLEMS]]
+    more = len(problems) - len(told)
+    return [*told, f"… and {more} more."] if more else told
+
+
+def _sentence(problem: Problem, document: Document | None, kind: str | None) -> str:
     where = []
     if document is not None:
         line = document.line_of(problem.path)
         where.append(f"{document.source}:{line}" if line else document.source)
     if problem.path:
         where.append(problem.place)
-    return ": ".join([*where, problem.message])
+    return ": ".join([*where, *([kind] if kind else []), problem.message])
 
 
 def read_document(path: Path) -> Document:

@@ -10,8 +10,9 @@ from uuid import uuid4
 from actors.models import Model, find_model
 from farm.budget import is_spent, spent_sentence
 from farm.campaign import MAX_RENDERS
+from farm.campaign_warnings import campaign_warnings
 from farm.checks import parse_campaign
-from farm.document import DocumentError, Problem
+from farm.document import DocumentError, Problem, problem_json
 from farm.expansion import Expansion
 from farm.fit import check_fit
 from farm.intake import Intake
@@ -62,14 +63,18 @@ class Service:
     # --- submitting ---
 
     def submit(self, project: str, data: Json, *, update: bool = False, fresh: bool = False) -> tuple[CampaignRow, Json]:
-        """Store a campaign, and say what that did. The same campaign again changes nothing, but lets a halted one go on, if that is
-        not for its budget, which is as spent as before; another
+        """Store a campaign, and say what that did and what may not be meant. The same campaign again changes nothing, but lets a
+        halted one go on, if that is not for its budget, which is as spent as before; another
         under its name is refused, or with `update` takes its place: what is the same is kept, what is gone is retired. With
         `fresh`, nothing is kept or copied: all of it is painted, again where it was painted before.
 
         Raises DocumentError for a campaign that is wrong, RequestError where another stands under its name.
         """
         expansion, spec = self._check(data)
+        row, did = self._store(project, expansion, spec, update=update, fresh=fresh)
+        return row, {**did, "warnings": _warnings(expansion)}
+
+    def _store(self, project: str, expansion: Expansion, spec: Json, *, update: bool, fresh: bool) -> tuple[CampaignRow, Json]:
         size = self._size(expansion)
         new = replace(_new_campaign(project, expansion, spec), is_fresh=fresh)
         self._intake.keep(project, expansion.sources)
@@ -233,6 +238,7 @@ class Service:
             "max_workers": expansion.campaign.max_workers,
             **asdict(expansion.sources),
             "first": first,
+            "warnings": _warnings(expansion),
         }
 
     def all(self, project: str | None) -> list[Json]:
@@ -325,6 +331,10 @@ def _new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign
         encoding=campaign.files,
         numerics_class=ANY_CLASS if campaign.numerics == "any" else None,
     )
+
+
+def _warnings(expansion: Expansion) -> list[Json]:
+    return [problem_json(problem) for problem in campaign_warnings(expansion.campaign)]
 
 
 def status_of(campaign: CampaignRow) -> Json:

@@ -13,6 +13,8 @@ from farm.expansion import Expansion
 from farm.sources import ONLY_VARIED, Sources
 
 Json = dict[str, Any]
+_LATER = ("reference", "adapters", "budget", "notes")
+"""Keys that an older version did not have: a spec without one means the same as a spec in which it is empty."""
 
 
 def make_spec(campaign: Campaign, model: Model, sources: Sources) -> Json:
@@ -41,7 +43,7 @@ def _identity(spec: Json) -> Json:
     did not know where it is not used: what that version stored is the same campaign still.
     """
     sources = _sources(spec)
-    campaign = {name: value for name, value in spec["campaign"].items() if value or name not in ("reference", "adapters", "budget")}
+    campaign = {name: value for name, value in spec["campaign"].items() if value or name not in _LATER}
     campaign["settings"] = {name: value for name, value in campaign["settings"].items() if value is not None or name not in ONLY_VARIED}
     campaign["vary"] = {name: _told(sources, name, values) for name, values in campaign["vary"].items()}
     campaign["skip"] = [sources.told("", rule) for rule in campaign["skip"]]

@@ -15,7 +15,21 @@ from farm.campaign_file import load_campaign
 from farm.client import Client
 from farm.commands.farms import report
 from farm.commands.progress import follow, states_of
-from farm.commands.shared import AsJson, CampaignName, CampaignPath, Fresh, Home, Project, Update, err, out, print_json, say, settings_for
+from farm.commands.shared import (
+    AsJson,
+    CampaignName,
+    CampaignPath,
+    Fresh,
+    Home,
+    Project,
+    Update,
+    err,
+    out,
+    print_json,
+    say,
+    say_warnings,
+    settings_for,
+)
 from farm.export import export as export_campaign
 from storage.errors import RequestError, WorkError
 from storage.outputs import open_outputs
@@ -42,11 +56,13 @@ def submit(
         raise RequestError("No farm is running: start one with `farm up`, or paint this campaign alone with `farm run FILE`.")
     with open_client(settings) as client:
         answer = client.submit(loaded, dry_run=dry_run, update=update, fresh=fresh)
+        say_warnings(loaded.document, answer["warnings"])
         if dry_run:
             print_json(answer) if as_json else _show_plan(answer)
         elif wait:
             status = follow(client, name, quiet=as_json)
-            report(client, status, settings.home / "sheets" / settings.project / f"{name}.png", as_json=as_json)
+            target = settings.home / "sheets" / settings.project / f"{name}.png"
+            report(client, status, target, as_json=as_json, warnings=answer["warnings"])
         elif as_json:
             print_json({**_summary(answer), "sheet": None, "manifest": None})
         elif updated := answer.get("updated"):
@@ -156,7 +172,7 @@ def export(
 
 
 def _summary(status: Json) -> Json:
-    summary = {"campaign": status["campaign"], "state": status["state"], "renders": status["renders"]}
+    summary = {key: status[key] for key in ("campaign", "state", "renders", "warnings")}
     return summary | ({"updated": status["updated"]} if "updated" in status else {})
 
 

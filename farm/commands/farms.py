@@ -13,7 +13,7 @@ from farm.app import RunningFarm, client_of, embedded_farm
 from farm.campaign_file import CampaignFile, load_campaign
 from farm.client import Client
 from farm.commands.progress import follow
-from farm.commands.shared import AsJson, CampaignPath, Fresh, Home, Project, Update, print_json, say, say_error, settings_for
+from farm.commands.shared import AsJson, CampaignPath, Fresh, Home, Project, Update, print_json, say, say_error, say_warnings, settings_for
 from farm.config import Settings
 from storage.errors import SeedbedError, WorkError
 
@@ -69,10 +69,12 @@ def up(
 def _run(settings: Settings, file: CampaignFile, *, sheet: Path | None, as_json: bool, update: bool = False, fresh: bool = False) -> None:
     name = file.campaign.name
     with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
-        client.submit(file, update=update, fresh=fresh)
+        warnings = client.submit(file, update=update, fresh=fresh)["warnings"]
+        say_warnings(file.document, warnings)
         farm.supervisor.start()  # not before: what is wrong with the file should be said at once
         status = follow(client, name, quiet=as_json, check=alive(farm))
-        report(client, status, sheet or settings.home / "sheets" / settings.project / f"{name}.png", as_json=as_json)
+        target = sheet or settings.home / "sheets" / settings.project / f"{name}.png"
+        report(client, status, target, as_json=as_json, warnings=warnings)
 
 
 def alive(farm: RunningFarm) -> Callable[[], None]:
@@ -83,8 +85,9 @@ def alive(farm: RunningFarm) -> Callable[[], None]:
     return check
 
 
-def report(client: Client, status: Json, sheet: Path, *, as_json: bool) -> None:
+def report(client: Client, status: Json, sheet: Path, *, as_json: bool, warnings: list[Json]) -> None:
     """Write the manifest and the sheet of a campaign that ended, and say where they are. Exit code 1 unless all of it is done.
+    `warnings` are those of its submission, for the JSON.
 
     A sheet that cannot be drawn or written is said, and is no failure: the pictures are there.
     """
@@ -94,7 +97,8 @@ def report(client: Client, status: Json, sheet: Path, *, as_json: bool) -> None:
         manifest = client.save_manifest(name)
         drawn = _write_sheet(client, name, sheet)
     if as_json:
-        print_json({"campaign": name, "state": state, "renders": status["renders"], "sheet": drawn, "manifest": manifest})
+        told = {"campaign": name, "state": state, "renders": status["renders"], "warnings": warnings}
+        print_json({**told, "sheet": drawn, "manifest": manifest})
     if state == "stopped":
         raise WorkError(f"The campaign {name} was stopped: {status['halted']}")
     if not as_json:

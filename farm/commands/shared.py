@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from farm.config import Settings, read_settings
+from farm.document import Document, problem_from_json, sentences
 
 Home = Annotated[Path | None, typer.Option("--home", help="Where the farm keeps its state (FARM_HOME).")]
 Project = Annotated[str | None, typer.Option("--project", help="The project (FARM_PROJECT).")]
@@ -44,6 +46,12 @@ def say_aside(text: str) -> None:
 
 def say_error(error: object) -> None:
     err.print(f"[bold red]Error:[/] {escape(_printable(str(error)))}")
+
+
+def say_warnings(document: Document, warnings: Iterable[Mapping[str, Any]]) -> None:
+    """What a submission was answered with beside the answer, a line each on standard error, with the file's lines."""
+    for sentence in sentences([problem_from_json(told) for told in warnings], document, kind="warning"):
+        say_aside(sentence)
 
 
 def _printable(text: str) -> str:

@@ -101,6 +101,16 @@ def test_submitting_twice_does_it_once(farm):
     assert len(farm.campaigns()) == 1
 
 
+def test_a_submission_and_a_dry_run_are_answered_with_warnings(farm):
+    noted = campaign(vary={"product": ["mug"], "row": [{"color": "red", "shelf": "A"}]})
+    answers = [farm.submit(noted, dry_run=True), farm.submit(noted), farm.submit(noted), farm.submit(noted, update=True, fresh=True)]
+    for answer in answers:
+        (warning,) = answer["warnings"]
+        assert warning["path"] == ["vary", "row"]
+        assert "'shelf'" in warning["message"]
+    assert farm.submit(campaign(name="plain"))["warnings"] == []
+
+
 def test_a_changed_campaign_under_the_same_name_is_refused_with_what_changed(farm):
     farm.submit(campaign())
     with pytest.raises(RequestError, match=r"(?s)another name.*-prompt: a \{color\} \{product\}.*\+prompt: the \{color\}"):

@@ -73,6 +73,21 @@ def test_a_wrong_request_is_one_sentence_with_its_place_and_exit_code_2(farm, fi
     assert farm("list", "--json") == ""
 
 
+def test_a_warning_has_its_line_and_fails_nothing(tmp_path, file):
+    path = file(vary={"product": ["mug"], "row": [{"color": "red", "shelf": "A"}]})
+    process = subprocess.run(
+        [sys.executable, "-m", "farm.cli", "submit", "--dry-run", "--json", path],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env={**os.environ, "FARM_HOME": str(tmp_path / "home")},
+    )
+    assert re.match(re.escape(path) + r":7: vary\.row: warning: 'shelf' is used by no template", process.stderr), process.stderr
+    (warning,) = json.loads(process.stdout)["warnings"]
+    assert warning["path"] == ["vary", "row"]
+
+
 def test_commands_without_a_farm_act_on_the_home(farm):
     assert farm("list", "--json") == ""
     assert "no campaign nothing" in farm("status", "nothing", code=2)

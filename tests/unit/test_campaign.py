@@ -9,10 +9,13 @@ from actors.encoding import Encoding, Format
 from actors.recipe import Recipe
 from farm.campaign import LATER, Campaign
 from farm.campaign_file import load_campaign
+from farm.campaign_warnings import campaign_warnings
 from farm.checks import parse_campaign
 from farm.document import DocumentError
+from farm.sources import Sources
+from farm.specs import expansion_of, fingerprint, make_spec
 from storage.errors import RequestError
-from tests.campaigns import campaign, data, expansion
+from tests.campaigns import MODEL, campaign, data, expansion
 
 VARY = {"product": ["mug"], "color": ["red"]}
 BAD = [
@@ -125,6 +128,9 @@ BAD = [
     (dict(vary={**VARY, "reference": ["a.png"], "strength": [0.5, 2]}), "vary.strength[1]", "less than or equal to 1"),
     (dict(vary={**VARY, "reference": ["a.png"], "strength": [0.5, 0.04]}), "vary.strength[1]", "of 20 steps a strength of 0.04"),
     (dict(vary={**VARY, "steps": [1, 9]}, reference={"image": "a.png"}), "vary.steps[0]", "of 1 steps a strength of 0.6"),
+    (dict(notes=["colour"]), "notes[0]", "did you mean 'color'"),
+    (dict(notes=["color"]), "notes[0]", "decides what is painted"),
+    (dict(notes="comment"), "notes", "tuple"),
 ]
 
 
@@ -154,6 +160,32 @@ def test_of_very_many_mistakes_the_first_are_told():
     with pytest.raises(DocumentError, match="and 80 more") as error:
         parse_campaign(data(skip=[{"color": "x"}] * 100))
     assert str(error.value).count("\n") == 20
+
+
+def test_columns_that_nothing_uses_are_named_in_one_warning_unless_they_are_notes():
+    rows = [{"color": "red", "shelf": "A", "comment": "new"}, {"color": "blue", "shelf": "B", "comment": "old"}]
+    vary = {"product": ["mug"], "row": rows}
+    (warning,) = campaign_warnings(campaign(vary=vary))
+    assert warning.place == "vary.row"
+    assert "'shelf', 'comment' are used by no template" in warning.message
+    assert "notes: [shelf, comment]" in warning.message
+    (warning,) = campaign_warnings(campaign(vary=vary, notes=["comment"]))
+    assert warning.message.startswith("'shelf' is used by no template")
+    assert campaign_warnings(campaign(vary=vary, notes=["comment", "shelf"])) == campaign_warnings(campaign()) == []
+
+
+def test_a_note_may_be_nearly_the_name_of_a_setting():
+    vary = {"product": ["mug"], "row": [{"color": "red", "step": "1st"}]}
+    with pytest.raises(DocumentError, match="did you mean 'steps'"):
+        campaign(vary=vary)
+    assert campaign(vary=vary, notes=["step"]).notes == ("step",)
+
+
+def test_a_spec_from_before_notes_is_the_same_campaign():
+    spec = make_spec(campaign(), MODEL, Sources())
+    older = {**spec, "campaign": {name: value for name, value in spec["campaign"].items() if name != "notes"}}
+    assert fingerprint(older) == fingerprint(spec)
+    assert expansion_of(older).campaign == campaign()
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
