@@ -26,8 +26,7 @@ from actors.errors import BadRequest, ModelMissing, WeightsChanged
 from actors.families import Family, family_of
 from actors.jobs import Canary
 from actors.memory import bytes_in_files, bytes_of, memory_of
-from actors.model_files import read_json
-from actors.models import weights_digest
+from actors.models import read_json, weights_digest
 from actors.pipelines import Embedding, Hand, hand_of, steps_made
 from actors.previews import watch_steps
 from actors.recipe import Group, Recipe

@@ -6,7 +6,7 @@ How the pipelines of a family are called stands in `actors.pipelines`. To add a 
 import ast
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,10 @@ class Family:
     """What the denoiser's config must say for it to have guidance: some members of a family are distilled without."""
     schedulers: tuple[str, ...]
     """The first is its own, which a campaign gets that names none."""
+    is_flow: bool = False
+    """Whether its models follow straight paths from noise to picture."""
+    noise: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What a scheduler config of its models means by keys that it does not have, if that is not what its class assumes."""
     multiple_of: int = 8
     """Of what a picture's sides must be multiples: what a latent pixel covers, times the patch that the denoiser takes at once."""
     sample_size: int = 64
@@ -63,6 +67,7 @@ FAMILIES = (
         weights=("unet", "vae", "text_encoder"),
         guidance=5.0,
         schedulers=_DIFFUSION,
+        noise={"steps_offset": 1},  # which the pipeline itself sets in old configs
         readers=(Reader(tokenizer="tokenizer"),),
     ),
     Family(
@@ -73,6 +78,7 @@ FAMILIES = (
         weights=("unet", "vae", "text_encoder", "text_encoder_2"),
         guidance=5.0,
         schedulers=_DIFFUSION,
+        noise={"steps_offset": 1},
         sample_size=128,
         readers=(Reader(tokenizer="tokenizer"),),
     ),
@@ -83,6 +89,7 @@ FAMILIES = (
         weights=("transformer", "vae", "text_encoder", "text_encoder_2"),  # many leave its third encoder, T5, out
         guidance=7.0,
         schedulers=("flow-match-euler", "dpm++-2m", "unipc"),
+        is_flow=True,
         multiple_of=16,
         sample_size=128,
         readers=(Reader(tokenizer="tokenizer_3", tokens=256), Reader(tokenizer="tokenizer")),
@@ -96,6 +103,7 @@ FAMILIES = (
         guidance=3.5,
         guidance_key="guidance_embeds",
         schedulers=("flow-match-euler",),
+        is_flow=True,
         multiple_of=16,
         sample_size=128,
         readers=(Reader(tokenizer="tokenizer_2", tokens=512),),
@@ -117,6 +125,7 @@ FAMILIES = (
         weights=("transformer", "vae", "text_encoder"),
         guidance=4.5,
         schedulers=("dpm++-2m", "flow-match-euler", "unipc"),
+        is_flow=True,
         multiple_of=32,
         sample_size=32,
         readers=(Reader(tokenizer="tokenizer", tokens=298),),  # of 300, two go to the instruction before the prompt

@@ -1,6 +1,7 @@
 """Models on disk: what a name stands for, whether its folder can be used, and the digest of its weights. No torch here."""
 
 import hashlib
+import json
 import math
 import os
 import re
@@ -14,8 +15,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 
 from actors.families import FAMILIES, Family, family_of, guidance_of, is_known, is_pipeline_module
-from actors.model_files import read_json
-from actors.tokenizers import is_tokenizer, open_tokenizer
+from actors.schedulers import assumptions, usable_schedulers
 from storage.errors import RequestError
 
 SEEDLING = Path(__file__).parent / "seedling" / "model"
@@ -44,6 +44,10 @@ class Model:
     """What a campaign gets that names none; None where the model has no guidance."""
     image_to_image: str | None = None
     """The class that begins from a picture, where the model has one."""
+    assumed: dict[str, Any] | None = field(default=None, repr=False)
+    """What holds for its noise beside its scheduler config. None in campaigns of versions that did not know of it."""
+    schedulers: tuple[str, ...] | None = None
+    """Those of its family that it can be painted with, the first by default; None, as above, for all."""
 
 
 def find_model(name: str) -> Model:
@@ -75,6 +79,8 @@ def inspect_model(name: str, folder: Path) -> Model:
         )
     _check_components(name, folder, index, family)
     denoiser = read_json(folder / family.denoiser / "config.json", name) if is_known(family) else {}
+    config = _scheduler_config(name, folder)
+    assumed = assumptions(config, is_flow=family.is_flow, kind=family.noise) if is_known(family) else {}
     return Model(
         name=name,
         folder=str(folder),
@@ -82,10 +88,25 @@ def inspect_model(name: str, folder: Path) -> Model:
         pipeline=family.pipeline,
         batch=_BATCH.get(name, DEFAULT_BATCH),
         size=_native_size(name, folder, family, denoiser),
-        scheduler_config=_scheduler_config(name, folder),
+        scheduler_config=config,
         guidance=guidance_of(family, denoiser),
         image_to_image=family.image_to_image,
+        assumed=assumed,
+        schedulers=usable_schedulers(family.schedulers, config, assumed),
     )
+
+
+def read_json(path: Path, name: str) -> dict[str, Any]:
+    """A JSON object of a model's folder. Raises RequestError, as a sentence about the model."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise RequestError(f"The model {name} is no diffusers folder: {path} is missing.") from exc
+    except (OSError, ValueError) as exc:
+        raise RequestError(f"The model {name} cannot be read: {path} is no JSON file ({exc}).") from exc
+    if not isinstance(value, dict):
+        raise RequestError(f"The model {name} cannot be read: {path} is not a JSON object.")
+    return value
 
 
 def _scheduler_config(name: str, folder: Path) -> dict[str, Any]:
@@ -130,8 +151,6 @@ def _check_components(name: str, folder: Path, index: dict[str, Any], family: Fa
         if origin[0] not in _LIBRARIES and not is_pipeline_module(origin[0]):
             raise RequestError(f"The model {name} needs code of its own for {component} ({origin[0]}): only models without can be used.")
         _check_files(name, folder / component)
-        if is_tokenizer(component, str(origin[1])):
-            open_tokenizer(name, folder, component)
 
 
 @lru_cache(maxsize=10_000)

@@ -99,6 +99,11 @@ class Expansion:
             raise RequestError(f"This version cannot paint with a {self.model.pipeline}.")
         return family
 
+    @property
+    def schedulers(self) -> tuple[str, ...]:
+        """Those that it can be painted with; the first is the one of renders that name none."""
+        return self.model.schedulers or self.family.schedulers
+
     @cached_property
     def seeds_per_shot(self) -> int:
         seeds = self.campaign.seeds
@@ -116,6 +121,10 @@ class Expansion:
     def groups(self) -> int:
         return prod(self._class_counts)
 
+    def first_cell(self, group_no: int) -> list[int]:
+        """The index into each axis of a group's first shot, skipped or not."""
+        return self._cell(group_no, 0)
+
     def shots_in_group(self, group_no: int) -> int:
         """Cells of a group, skipped ones too."""
         return prod(len(values) for values in self._chosen(group_no))
@@ -127,11 +136,10 @@ class Expansion:
 
     def _group(self, group_no: int) -> Group:
         """What the renders of a group share; `group` is this, remembered."""
-        chosen = [values[0] for values in self._chosen(group_no)]
-        settings = self._settings(chosen)
+        settings = self.settings(group_no)
         width, height = settings.size or self.model.size
         guidance = self.model.guidance if settings.guidance is None else settings.guidance
-        scheduler = settings.scheduler or self.family.schedulers[0]
+        scheduler, config = self.scheduler_of(settings)
         has_reference = settings.reference not in (None, NONE)
         return Group(
             model=self.model.digest,
@@ -139,7 +147,7 @@ class Expansion:
             steps=settings.steps,
             guidance=None if guidance is None else float(guidance),
             scheduler=scheduler,
-            scheduler_config=scheduler_config(scheduler, self.model.scheduler_config),
+            scheduler_config=config,
             width=width,
             height=height,
             dtype=settings.dtype,
@@ -148,9 +156,18 @@ class Expansion:
             adapters=tuple(Adapter(digest=self.sources.adapters[path], scale=scale) for path, scale in self._adapters(settings)),
         )
 
+    def settings(self, group_no: int) -> Settings:
+        """The settings of a group, as its first cell has them."""
+        return self._settings([values[0] for values in self._chosen(group_no)])
+
+    def scheduler_of(self, settings: Settings) -> tuple[str, dict[str, Any]]:
+        """The name of the scheduler that renders with these settings have, and its config."""
+        name = settings.scheduler or self.schedulers[0]
+        return name, scheduler_config(name, self.model.scheduler_config, self.model.assumed)
+
     def adapter_paths(self, group_no: int) -> tuple[str, ...]:
         """The files of a group's adapters, in the group's order."""
-        return tuple(path for path, _ in self._adapters(self._settings([values[0] for values in self._chosen(group_no)])))
+        return tuple(path for path, _ in self._adapters(self.settings(group_no)))
 
     def recipe(self, group_no: int, render: Render) -> Recipe:
         shot, reference = render.shot, self.reference(render)

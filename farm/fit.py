@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 from actors.families import Family
 from actors.models import Model
+from actors.scheduler_limits import refusal
 from farm.campaign import SETTINGS, Settings
 from farm.document import DocumentError, Path_, Problem, did_you_mean
 from farm.expansion import Expansion
 from farm.sources import named_files
+
+GROUPS_LOOKED_AT = 10_000
 
 
 def check_fit(expansion: Expansion) -> None:
@@ -15,8 +18,32 @@ def check_fit(expansion: Expansion) -> None:
     problems = [*_negative_problems(expansion), *_preview_problems(expansion), *_adapter_problems(expansion)]
     for path, settings in _choices(expansion):
         problems += [Problem((*path, name) if path == ("settings",) else path, text) for name, text in _misfits(settings, expansion)]
+    problems = problems or list(_step_problems(expansion))
     if problems:
         raise DocumentError(problems)
+
+
+def _step_problems(expansion: Expansion) -> Iterator[Problem]:
+    """Steps that a scheduler cannot make with the model, once for each pair. Of very many groups the first are looked at."""
+    seen: set[tuple[str, int]] = set()
+    for group_no in range(min(expansion.groups, GROUPS_LOOKED_AT)):
+        settings = expansion.settings(group_no)
+        name, config = expansion.scheduler_of(settings)
+        if (name, settings.steps) in seen or next(expansion.numbers(group_no), None) is None:
+            continue
+        seen.add((name, settings.steps))
+        if (why := refusal(config, settings.steps)) is not None:
+            steps = "1 step" if settings.steps == 1 else f"{settings.steps} steps"
+            yield Problem(_place_of(expansion, group_no), f"{name} cannot make {steps} with this model: {why}.")
+
+
+def _place_of(expansion: Expansion, group_no: int) -> Path_:
+    """Where the file says how many steps a group has, or else which scheduler."""
+    for name in ("steps", "scheduler"):
+        for axis, index in zip(expansion.axes, expansion.first_cell(group_no), strict=True):
+            if name in axis.variables:
+                return ("vary", axis.name, index)
+    return ("settings",)
 
 
 def _choices(expansion: Expansion) -> Iterator[tuple[Path_, Settings]]:
@@ -34,8 +61,8 @@ def _misfits(settings: Settings, expansion: Expansion) -> Iterator[tuple[str, st
     model, family = expansion.model, expansion.family
     if settings.guidance is not None and model.guidance is None:
         yield "guidance", f"the model {model.name} ({family.name}) has no guidance: remove it."
-    if settings.scheduler is not None and settings.scheduler not in family.schedulers:
-        yield "scheduler", _no_scheduler(settings.scheduler, family)
+    if settings.scheduler is not None and settings.scheduler not in expansion.schedulers:
+        yield "scheduler", _no_scheduler(settings.scheduler, expansion)
     if settings.batch is not None and family.max_batch is not None and settings.batch > family.max_batch:
         yield (
             "batch",
@@ -45,10 +72,14 @@ def _misfits(settings: Settings, expansion: Expansion) -> Iterator[tuple[str, st
         yield "size", _wrong_size(settings.size, model, family)
 
 
-def _no_scheduler(name: str, family: Family) -> str:
-    if len(family.schedulers) == 1:
-        return f"{family.name} is not painted with {name!r}, but with {family.schedulers[0]!r} alone."
-    return f"{family.name} is not painted with {name!r}: {did_you_mean(name, family.schedulers)}"
+def _no_scheduler(name: str, expansion: Expansion) -> str:
+    family, usable = expansion.family, expansion.schedulers
+    if name in family.schedulers:  # but not for a model of another kind of noise
+        own = expansion.model.scheduler_config.get("_class_name")
+        return f"the model {expansion.model.name} was trained for {own}, not for {name!r}: {did_you_mean(name, usable)}"
+    if len(usable) == 1:
+        return f"{family.name} is not painted with {name!r}, but with {usable[0]!r} alone."
+    return f"{family.name} is not painted with {name!r}: {did_you_mean(name, usable)}"
 
 
 def _wrong_size(size: tuple[int, int], model: Model, family: Family) -> str:
