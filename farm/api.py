@@ -1,106 +1,52 @@
 """The HTTP API under /api/v1, and /metrics beside it: a thin skin over `farm.service`."""
 
-import secrets
 from dataclasses import asdict
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi import APIRouter, FastAPI, Path, Query, Response
+from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from farm.document import MAX_PROBLEMS, DocumentError, problem_json
+from farm.api_bodies import Drain, Name, Priority, Project, Pruning, Repaint, Retry, Scaling, Submission
+from farm.api_errors import Answer, Refusal, answer_errors
+from farm.api_guards import OwnHostOnly, OwnPagesOnly, SmallBodiesOnly, TokenOnly
+from farm.api_routes import StrictRoute
 from farm.fleet_service import FleetService
 from farm.metrics import Metrics
 from farm.service import Json, Service
-from storage.errors import DatabaseError, NotFound, OutputsError, RequestError, SeedbedError
 from storage.states import RenderState
 
-_NAME = r"^[a-z0-9][a-z0-9-]*$"
-Project = Annotated[str, Query(pattern=_NAME, max_length=80)]
-Name = Annotated[str, Path(pattern=_NAME, max_length=80)]
-_STATUS = ((NotFound, 404), (DocumentError, 422), (RequestError, 409), (OutputsError, 507), (DatabaseError, 503), (SeedbedError, 500))
+MAX_BODY_BYTES = 128 * 1024 * 1024  # a campaign's file of 64 MB, with its CSV files read in
+# In the description of the API, beside what each path answers when all is well.
+_REFUSALS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal}, "5XX": {"model": Refusal}}
+
+_LINES = "application/x-ndjson"
 
 
-class Submission(BaseModel):
-    """A campaign to submit; its CSV files are read in already."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    project: Annotated[str, Field(pattern=_NAME, max_length=80)] = "default"
-    campaign: dict[str, Any]
-    dry_run: bool = False
-    update: bool = False
-    fresh: bool = False
-
-
-class Retry(BaseModel):
-    """Which renders to try again: those that failed, those that are held, or one of either."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    failed: bool = True
-    held: bool = True
-    render: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-
-
-class Repaint(BaseModel):
-    """Which renders to paint once more, in a campaign of their own."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    numbers: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1, max_length=100_000)]
-
-
-class Priority(BaseModel):
-    """A campaign's place among the others: 0 to 100, higher goes first."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    priority: Annotated[int, Field(ge=0, le=100)]
-
-
-class Scaling(BaseModel):
-    """How many workers there are at least and at most, and whether their number is to stay. What is null stays as it is."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    floor: Annotated[int, Field(ge=0, le=100_000)] | None = None
-    ceiling: Annotated[int, Field(ge=0, le=100_000)] | None = None
-    frozen: bool | None = None
-
-
-class Drain(BaseModel):
-    """A worker, or a node by its id or its host's name, that is to go once it has nothing; `undo` takes that back."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    target: Annotated[str, Field(min_length=1, max_length=255)]
-    undo: bool = False
-
-
-class Pruning(BaseModel):
-    """Campaigns that have been over for so long are to be forgotten."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    older_than_s: Annotated[float, Field(ge=0, le=1e11)]
+def _answers_with(kind: str) -> dict[str, Any]:
+    """What a route says of itself whose answer is no JSON, but a file or lines of one."""
+    return {"response_class": Response, "responses": {200: {"content": {kind: {}}}}}
 
 
 def make_api(service: Service, fleet: FleetService, metrics: Metrics, *, home: str, token: str | None = None) -> FastAPI:
     """The application. `home` tells a client which farm it has reached; with a `token`, everything but that asks for it."""
-    api = FastAPI(title="Seedbed", version="1", docs_url="/api/docs", redoc_url=None, openapi_url="/api/openapi.json")
+    api = FastAPI(
+        title="Seedbed",
+        version="1",
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        default_response_class=Answer,
+        responses=_REFUSALS,
+    )
     if token is None:
-        # A page on the web must not reach the farm through a name that it points at this machine.
-        api.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+        api.add_middleware(OwnHostOnly)
     else:
-        api.add_middleware(_TokenOnly, token=token)
-    api.add_middleware(_OwnPagesOnly)
-    api.add_exception_handler(SeedbedError, _refuse)
-    api.add_exception_handler(Exception, _apologize)
+        api.add_middleware(TokenOnly, token=token)
+    api.add_middleware(OwnPagesOnly)
+    api.add_middleware(SmallBodiesOnly, limit=MAX_BODY_BYTES)
+    answer_errors(api)
+    api.router.route_class = StrictRoute
 
     api.include_router(_campaign_routes(service), prefix="/api/v1")
     api.include_router(_proof_routes(service), prefix="/api/v1")
@@ -108,7 +54,7 @@ def make_api(service: Service, fleet: FleetService, metrics: Metrics, *, home: s
     api.include_router(_farm_routes(service, home), prefix="/api/v1")
     api.include_router(_fleet_routes(service, fleet), prefix="/api/v1")
 
-    @api.get("/metrics")
+    @api.get("/metrics", **_answers_with("text/plain"))
     def exposition() -> Response:
         return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -116,9 +62,9 @@ def make_api(service: Service, fleet: FleetService, metrics: Metrics, *, home: s
 
 
 def _campaign_routes(service: Service) -> APIRouter:
-    routes = APIRouter(tags=["campaigns"])
+    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
 
-    @routes.post("/campaigns")
+    @routes.post("/campaigns", responses={201: {"description": "The campaign was not there before."}})
     def submit(submission: Submission, response: Response) -> Json:
         if submission.dry_run:
             return service.plan(submission.campaign)
@@ -134,15 +80,15 @@ def _campaign_routes(service: Service) -> APIRouter:
     def status(name: Name, project: Project = "default") -> Json:
         return service.status(project, name)
 
-    @routes.get("/campaigns/{name}/manifest")
+    @routes.get("/campaigns/{name}/manifest", **_answers_with(_LINES))
     def manifest(name: Name, project: Project = "default") -> StreamingResponse:
-        return StreamingResponse(service.manifest(project, name), media_type="application/x-ndjson")
+        return StreamingResponse(service.manifest(project, name), media_type=_LINES)
 
     @routes.post("/campaigns/{name}/manifest")
     def save_manifest(name: Name, project: Project = "default") -> Json:
         return {"manifest": service.save_manifest(project, name)}
 
-    @routes.get("/campaigns/{name}/sheet")
+    @routes.get("/campaigns/{name}/sheet", **_answers_with("image/png"))
     def sheet(name: Name, project: Project = "default") -> Response:
         return Response(service.sheet(project, name), media_type="image/png")
 
@@ -150,15 +96,15 @@ def _campaign_routes(service: Service) -> APIRouter:
 
 
 def _proof_routes(service: Service) -> APIRouter:
-    routes = APIRouter(tags=["proofs"])
+    routes = APIRouter(tags=["proofs"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/renders/{number}")
-    def render(name: Name, number: Annotated[int, Path(ge=0, lt=2**63)], project: Project = "default") -> Json:
+    def render(name: Name, number: Annotated[int, Path(ge=0, lt=2**53)], project: Project = "default") -> Json:
         return service.render(project, name, number)
 
-    @routes.get("/campaigns/{name}/files")
+    @routes.get("/campaigns/{name}/files", **_answers_with(_LINES))
     def files(name: Name, project: Project = "default") -> StreamingResponse:
-        return StreamingResponse(service.files(project, name), media_type="application/x-ndjson")
+        return StreamingResponse(service.files(project, name), media_type=_LINES)
 
     @routes.post("/campaigns/{name}/repaint", status_code=201)
     def repaint(name: Name, body: Repaint, project: Project = "default") -> Json:
@@ -169,7 +115,7 @@ def _proof_routes(service: Service) -> APIRouter:
 
 
 def _control_routes(service: Service) -> APIRouter:
-    routes = APIRouter(tags=["control"])
+    routes = APIRouter(tags=["control"], route_class=StrictRoute)
 
     @routes.post("/campaigns/{name}/pause")
     def pause(name: Name, project: Project = "default") -> Json:
@@ -198,20 +144,20 @@ def _control_routes(service: Service) -> APIRouter:
         return {**service.status(project, name), "retried": count}
 
     @routes.get("/campaigns/{name}/why")
-    def why(name: Name, project: Project = "default", render: Annotated[int | None, Query(ge=0, lt=2**63)] = None) -> Json:
+    def why(name: Name, project: Project = "default", render: Annotated[int | None, Query(ge=0, lt=2**53)] = None) -> Json:
         return {"campaign": name, "render": render, "why": service.why(project, name, render)}
 
     return routes
 
 
 def _farm_routes(service: Service, home: str) -> APIRouter:
-    routes = APIRouter(tags=["farm"])
+    routes = APIRouter(tags=["farm"], route_class=StrictRoute)
 
     @routes.get("/health")
     def health() -> Json:
         return {"farm": "seedbed", "home": home}
 
-    @routes.get("/outputs/{key:path}")
+    @routes.get("/outputs/{key:path}", **_answers_with("application/octet-stream"))
     def output(key: str) -> Response:
         return Response(service.picture(key), media_type="application/octet-stream")
 
@@ -223,7 +169,7 @@ def _farm_routes(service: Service, home: str) -> APIRouter:
 
 
 def _fleet_routes(service: Service, fleet: FleetService) -> APIRouter:
-    routes = APIRouter(tags=["fleet"])
+    routes = APIRouter(tags=["fleet"], route_class=StrictRoute)
 
     @routes.get("/workers")
     def workers() -> list[Json]:
@@ -242,64 +188,3 @@ def _fleet_routes(service: Service, fleet: FleetService) -> APIRouter:
         return fleet.drain(body.target, undo=body.undo)
 
     return routes
-
-
-class _TokenOnly:
-    """Lets through who shows the token; that there is a farm, anybody may know. Written for ASGI itself, like the one below."""
-
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app = app
-        self._expected = f"Bearer {token}".encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = scope["type"] != "http" or scope["path"] == _HEALTH or self._shows(Request(scope))
-        app: ASGIApp = self._app if allowed else _UNKNOWN
-        await app(scope, receive, send)
-
-    def _shows(self, request: Request) -> bool:
-        return secrets.compare_digest(request.headers.get("authorization", "").encode(), self._expected)
-
-
-_HEALTH = "/api/v1/health"
-_UNKNOWN = JSONResponse(
-    {"error": "This farm asks for a token: set FARM_TOKEN, or give the client one.", "problems": []}, 401, {"WWW-Authenticate": "Bearer"}
-)
-
-
-class _OwnPagesOnly:
-    """A page of another site may make a browser send orders here; browsers say from where they send them.
-
-    Written for ASGI itself: starlette's decorator would hide it where a streamed answer breaks off.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app: ASGIApp = _FOREIGN if scope["type"] == "http" and _is_foreign(Request(scope)) else self._app
-        await app(scope, receive, send)
-
-
-_FOREIGN = JSONResponse({"error": "Orders from pages of other sites are refused.", "problems": []}, 403)
-
-
-def _is_foreign(request: Request) -> bool:
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return False
-    origin = request.headers.get("origin")
-    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    return elsewhere or request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
-
-
-def _refuse(_request: Request, exc: Exception) -> JSONResponse:
-    code = next(code for kind, code in _STATUS if isinstance(exc, kind))
-    problems = [problem_json(problem) for problem in exc.problems[:MAX_PROBLEMS]] if isinstance(exc, DocumentError) else []
-    return JSONResponse({"error": str(exc), "problems": problems}, status_code=code)
-
-
-def _apologize(_request: Request, exc: Exception) -> JSONResponse:
-    """For what nobody foresaw: a sentence to whoever asked; the server logs the rest."""
-    return JSONResponse(
-        {"error": f"The farm could not answer ({type(exc).__name__}): this is a fault of the farm, not of the request.", "problems": []},
-        500,
-    )

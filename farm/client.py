@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote as quote_text
 
 import httpx
 
@@ -15,6 +16,7 @@ from farm.document import DocumentError, problem_from_json, problem_json
 from storage.errors import NotFound, RequestError, WorkError
 
 Json = dict[str, Any]
+quote = partial(quote_text, errors="surrogatepass")  # what is no text is the farm's to refuse
 
 
 class Client:
@@ -180,7 +182,11 @@ class Client:
 
     def _request(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json | None = None) -> httpx.Response:
         try:
-            response = self._http.request(method, f"/api/v1/{path}", params=params, json=body)
+            request = self._http.build_request(method, f"/api/v1/{path}", params=params, json=body)
+        except ValueError as exc:
+            raise RequestError(f"This cannot be sent, as it has half a character or a number that is not finite: {exc}.") from exc
+        try:
+            response = self._http.send(request)
         except httpx.TransportError as exc:
             raise WorkError(
                 f"No farm answers at {self.url} ({exc}): start one with `farm up`, or run one campaign with `farm run FILE`."

@@ -9,6 +9,7 @@ SeedbedError                 the root; its text is a sentence for the person who
 │   ├── DatabaseAway         it does not answer; it may again
 │   └── SessionLost          another dispatcher leads now
 └── OutputsError             the outputs cannot be written or read
+    ├── BadKey               a key that no file of them can have
     ├── OutputsAway          they are full or do not answer; they may again
     └── OutputsForbidden     the keys, or the user, may not do this; they may do other things
 """
@@ -48,6 +49,10 @@ class SessionLost(DatabaseError):
 
 class OutputsError(SeedbedError):
     """The place where pictures go cannot be written or read."""
+
+
+class BadKey(OutputsError):
+    """No file of the outputs can have that key."""
 
 
 class OutputsAway(OutputsError):

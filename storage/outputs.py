@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,14 +13,20 @@ from pathlib import Path
 from typing import IO, Protocol
 from uuid import uuid4
 
-from storage.errors import NotFound, OutputsAway, OutputsError, OutputsForbidden, RequestError
+from storage.errors import BadKey, NotFound, OutputsAway, OutputsError, OutputsForbidden, RequestError
 
 SCHEME = "s3://"
+OUTPUTS_FOLDER = "the outputs folder"
 LEFT_BEHIND_S = 86_400.0  # nothing takes a day to be written: whoever began it is no more
 
 # What may be otherwise in a while, without anybody changing a setting: a full disk, a network folder that does not answer.
-_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENOTCONN, errno.EHOSTDOWN})
+_PASSING = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENOTCONN, errno.EHOSTDOWN}
+    | {errno.EMFILE, errno.ENFILE}
+)
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_UNFIT = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})  # what the system says of names that no file can have
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _PART = re.compile(r"\.[0-9a-f]{32}\.part")
 
 
@@ -27,7 +34,8 @@ class Outputs(Protocol):
     """A store of whole files under keys like `project/campaign/final/shot/seed.png`.
 
     A key can be read only once all its bytes are there. Writing the same bytes again is harmless, and so is deleting what is not
-    there. What cannot be written or read raises OutputsError, with a sentence that says where and why.
+    there. A key that no file can have raises BadKey, one that has no file NotFound. What cannot be written or read raises
+    OutputsError, with a sentence that says which key and why; it reaches clients, so it has no path of this machine.
     """
 
     address: str
@@ -57,14 +65,17 @@ class Outputs(Protocol):
         ...
 
 
-def open_outputs(address: str, *, s3_style: str = "auto") -> Outputs:
-    """The store at an address: a bucket for s3://bucket/prefix, else a folder. `s3_style` is how buckets are named in requests."""
+def open_outputs(address: str, *, s3_style: str = "auto", called: str = OUTPUTS_FOLDER) -> Outputs:
+    """The store at an address: a bucket for s3://bucket/prefix, else a folder, which sentences about it name as `called`.
+
+    `s3_style` is how buckets are named in requests.
+    """
     if address.startswith(SCHEME):
         # boto3 takes half a second to import: only who has a bucket pays for it.
         from storage.s3 import S3Outputs  # noqa: PLC0415
 
         return S3Outputs(address, style=s3_style)
-    return FolderOutputs(Path(address))
+    return FolderOutputs(Path(address), called=called)
 
 
 def refuse_larger(size: int, limit: int) -> None:
@@ -75,13 +86,14 @@ def refuse_larger(size: int, limit: int) -> None:
 class FolderOutputs:
     """Outputs in a folder. Files are written beside their place and renamed into it, so that a key never holds half a file."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, called: str = OUTPUTS_FOLDER) -> None:
         self._root = root.absolute()
+        self._called = called
         self.address = str(self._root)
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
         path = self._path(key)
-        with self._telling("write", path):
+        with self._telling("write", key):
             _write(path, BytesIO(data) if isinstance(data, bytes) else data)
 
     def copy(self, source: str, key: str) -> None:
@@ -90,11 +102,17 @@ class FolderOutputs:
 
     def open(self, key: str) -> IO[bytes]:
         path = self._path(key)
-        with self._telling("read", path):
+        with self._telling("read", key):
             try:
-                return path.open("rb")
-            except (FileNotFoundError, NotADirectoryError) as exc:
-                raise NotFound(f"There is no {key} in {self.address}.") from exc
+                # A folder is no file, a pipe would never end, and what is still being written is not there yet.
+                if stat.S_ISREG(path.stat().st_mode) and not _PART.fullmatch(path.name):
+                    return path.open("rb")
+            except OSError as exc:
+                if exc.errno in _UNFIT:
+                    raise BadKey(f"The key {_short(key)!r} cannot be a file in {self._called} ({exc.strerror}).") from exc
+                if exc.errno not in _NOWHERE:
+                    raise
+            raise NotFound(f"There is no {key or 'file without a name'} in {self._called}.")
 
     def read(self, key: str, limit: int) -> bytes:
         with self.open(key) as file:
@@ -103,21 +121,21 @@ class FolderOutputs:
 
     def delete(self, key: str) -> None:
         path = self._path(key)
-        with self._telling("delete", path), suppress(FileNotFoundError, NotADirectoryError):
+        with self._telling("delete", key), suppress(FileNotFoundError, NotADirectoryError):
             path.unlink()
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins with a folder's name, in no particular order; files still being written are not among them."""
         for folder, _, names in os.walk(self._path(prefix)):
             for name in names:
-                if not name.startswith("."):
+                if not name.startswith(".") and is_text(name):
                     yield (Path(folder) / name).relative_to(self._root).as_posix()
 
     def sweep(self, older_than_s: float) -> int:
         swept, before = 0, time.time() - older_than_s
         for folder, _, names in os.walk(self._root):
             for path in (Path(folder, name) for name in names if _PART.fullmatch(name)):
-                with self._telling("delete", path), suppress(FileNotFoundError):
+                with self._telling("delete", path.name), suppress(FileNotFoundError):
                     if path.stat().st_mtime < before:
                         path.unlink()
                         swept += 1
@@ -128,21 +146,40 @@ class FolderOutputs:
 
     def _path(self, key: str) -> Path:
         path = Path(os.path.normpath(self._root / key))
-        if "\0" in key or not path.is_relative_to(self._root):
-            raise OutputsError(f"The key {key!r} leads out of {self.address}.")
+        if not is_text(key):
+            raise BadKey(f"The key {key!r} has characters that no file's name can have.")
+        if not path.is_relative_to(self._root):
+            raise BadKey(f"The key {key!r} leads out of {self._called}.")
         return path
 
     @contextmanager
-    def _telling(self, verb: str, path: Path) -> Iterator[None]:
-        """Turn what the system says into a sentence with the deed, the place and what to do."""
+    def _telling(self, verb: str, key: str) -> Iterator[None]:
+        """Turn what the system says into a sentence with the deed, the key and what to do."""
         try:
             yield
         except OSError as exc:
             kind = OutputsAway if exc.errno in _PASSING else OutputsForbidden if exc.errno in _FORBIDDEN else OutputsError
-            raise kind(
-                f"Cannot {verb} {path} ({exc.strerror or exc}): "
-                f"make the outputs folder {self.address} writable, free some space, then run it again."
-            ) from exc
+            raise kind(f"Cannot {verb} {key} in {self._called} ({exc.strerror or type(exc).__name__}): {self._remedy(verb, exc)}") from exc
+
+    def _remedy(self, verb: str, exc: OSError) -> str:
+        if exc.errno in (errno.EMFILE, errno.ENFILE):
+            return "raise the limit of open files (`ulimit -n`), then start the farm again."
+        if verb == "read":
+            return f"make {self._called} readable, and look at its disk or server."
+        return f"make {self._called} writable, free some space, then run it again."
+
+
+def is_text(key: str) -> bool:
+    """Whether a key can be written as bytes, and ends where it seems to end."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in key
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= 80 else f"{key[:77]}..."
 
 
 def _write(path: Path, data: IO[bytes]) -> None:

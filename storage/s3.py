@@ -28,10 +28,11 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from storage.errors import NotFound, OutputsAway, OutputsError, OutputsForbidden
-from storage.outputs import SCHEME, refuse_larger
+from storage.errors import BadKey, NotFound, OutputsAway, OutputsError, OutputsForbidden
+from storage.outputs import SCHEME, is_text, refuse_larger
 
 _CONNECTIONS = 64  # more than there are threads in any process of the farm: the API has 40
+_LONGEST_KEY = 1024
 _LARGE = 16 * 1024 * 1024
 _TRANSFER = TransferConfig(multipart_threshold=_LARGE, multipart_chunksize=_LARGE, use_threads=False)
 # A server copies up to 5 GB in one request, and more in parts.
@@ -161,8 +162,12 @@ class S3Outputs:
 
     def _name(self, key: str) -> str:
         name = posixpath.normpath(posixpath.join("/", self._prefix, key) if not key.startswith("/") else key)[1:]
-        if "\0" in key or key.startswith("/") or ".." in key.split("/") or not name.startswith(self._below):
-            raise OutputsError(f"The key {key!r} leads out of {self.address}.")
+        if not is_text(key):
+            raise BadKey(f"The key {key!r} has characters that no file's name can have.")
+        if not name or key.startswith("/") or ".." in key.split("/") or not name.startswith(self._below):
+            raise BadKey(f"The key {key!r} leads out of {self.address}.")
+        if len(name.encode()) > _LONGEST_KEY:
+            raise BadKey(f"The key {key[:77]}... cannot be a file in {self.address}: it has more than {_LONGEST_KEY:,} bytes.")
         return name
 
     @contextmanager

@@ -159,7 +159,7 @@ def export(
 ) -> None:
     """Copy a campaign's pictures and manifest to a folder or bucket. What is there already, whole, is not copied again."""
     settings = settings_for(home, project)
-    destination = open_outputs(dest, s3_style=settings.s3_style)
+    destination = open_outputs(dest, s3_style=settings.s3_style, called=dest)
     with open_client(settings) as client, Progress(console=err, disable=as_json or not err.is_terminal) as bar:
         task = bar.add_task("copying", total=None)
         done = export_campaign(

@@ -82,7 +82,7 @@ def _packages(_settings: Settings) -> str:
 def _folders(settings: Settings) -> str:
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     for folder in (settings.home, Path(tempfile.gettempdir())):
-        open_outputs(str(folder)).put(".doctor", b"")
+        open_outputs(str(folder), called=str(folder)).put(".doctor", b"")
         (folder / ".doctor").unlink()
         free = shutil.disk_usage(folder).free
         if free < FREE_BYTES:
@@ -92,7 +92,8 @@ def _folders(settings: Settings) -> str:
 
 def _outputs(settings: Settings) -> str:
     """Do with a small file all that the farm does with pictures, and say what of it is forbidden."""
-    store, key = settings.open_outputs(), f".doctor/{secrets.token_hex(8)}"
+    store = open_outputs(settings.outputs_address, s3_style=settings.s3_style, called=f"the outputs folder {settings.outputs_address}")
+    key = f".doctor/{secrets.token_hex(8)}"
     deeds: tuple[Callable[[], None], ...] = (
         lambda: store.put(key, _PROBE),
         lambda: _read_back(store, key),

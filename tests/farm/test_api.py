@@ -178,7 +178,7 @@ def test_only_this_machine_may_ask_and_only_with_json(farm):
 @pytest.mark.parametrize("key", ["../secret", "..%2fsecret", "/etc/passwd", "%2e%2e/secret", "a%00b"])
 def test_the_outputs_show_nothing_but_outputs(farm, settings, key):
     (settings.home / "secret").write_text("the password")
-    assert httpx.get(f"{farm.url}/api/v1/outputs/{key}").status_code in (400, 404, 507)
+    assert httpx.get(f"{farm.url}/api/v1/outputs/{key}").status_code in (400, 404)
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}])

@@ -14,7 +14,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 
 from storage.bench.seaweed import ACCESS_KEY, DOMAIN, READER_KEY, READER_SECRET, SECRET_KEY, temporary_seaweed
-from storage.errors import NotFound, OutputsAway, OutputsError, OutputsForbidden, RequestError
+from storage.errors import BadKey, NotFound, OutputsAway, OutputsError, OutputsForbidden, RequestError
 from storage.outputs import LEFT_BEHIND_S, FolderOutputs
 from storage.s3 import S3Outputs
 
@@ -147,6 +147,41 @@ def test_a_key_cannot_lead_out(store, key):
         store.put(key, b"")
     with pytest.raises(OutputsError, match="leads out"):
         store.open(key)
+
+
+@pytest.mark.parametrize("key", ["", ".", "a\0b", "a/\ud800", "x" * 300 + "/" + "y" * 900, "a", "a/", "a/1.png/b"])
+def test_a_key_that_is_no_file_is_no_trouble_of_the_storage(store, key):
+    store.put("a/1.png", b"x")
+    with pytest.raises((BadKey, NotFound)) as caught:
+        store.read(key, 10)
+    assert type(caught.value) in (BadKey, NotFound)
+
+
+def test_what_cannot_be_read_is_told_without_the_servers_paths_and_without_advice_about_space(tmp_path, monkeypatch):
+    store = FolderOutputs(tmp_path)
+    store.put("a/1.png", b"x")
+    for number in (errno.EACCES, errno.EIO, errno.EMFILE):
+
+        def refuse(*_args, number=number, **_more):
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", refuse)
+            with pytest.raises(OutputsError, match=f"Cannot read a/1.png in the outputs folder .*{os.strerror(number)}") as caught:
+                store.open("a/1.png")
+        assert "space" not in str(caught.value)
+        assert str(tmp_path) not in str(caught.value)
+
+
+def test_pipes_and_half_written_files_are_no_files(tmp_path):
+    store, part = FolderOutputs(tmp_path), f".{'a' * 32}.part"
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / part).write_bytes(b"half")
+    (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(b"x")
+    for key in ("pipe", part):
+        with pytest.raises(NotFound):
+            store.open(key)
+    assert list(store.keys("")) == ["pipe"]
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):

@@ -1,0 +1,88 @@
+"""What the API takes: parameters of its paths and queries, and the bodies of orders. Numbers are numbers here, never texts of them."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_NAME = r"^[a-z0-9][a-z0-9-]*$"
+_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]+$"
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+Project = Annotated[str, Query(pattern=_NAME, max_length=80)]
+Name = Annotated[str, Path(pattern=_NAME, max_length=80)]
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 3.0 is the integer 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# Every parser of JSON reads integers below this one alike; no campaign has so many renders.
+Number = Annotated[int, Field(ge=0, lt=2**53), BeforeValidator(_whole)]
+Workers = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_whole)]
+
+
+class Submission(BaseModel):
+    """A campaign to submit; its CSV files are read in already."""
+
+    model_config = _STRICT
+
+    project: Annotated[str, Field(pattern=_NAME, max_length=80)] = "default"
+    campaign: dict[str, Any]
+    dry_run: bool = False
+    update: bool = False
+    fresh: bool = False
+
+
+class Retry(BaseModel):
+    """Which renders to try again: those that failed, those that are held, or one of either."""
+
+    model_config = _STRICT
+
+    failed: bool = True
+    held: bool = True
+    render: Number | None = None
+
+
+class Repaint(BaseModel):
+    """Which renders to paint once more, in a campaign of their own."""
+
+    model_config = _STRICT
+
+    numbers: Annotated[list[Number], Field(min_length=1, max_length=100_000)]
+
+
+class Priority(BaseModel):
+    """A campaign's place among the others: 0 to 100, higher goes first."""
+
+    model_config = _STRICT
+
+    priority: Annotated[int, Field(ge=0, le=100), BeforeValidator(_whole)]
+
+
+class Scaling(BaseModel):
+    """How many workers there are at least and at most, and whether their number is to stay. What is null stays as it is."""
+
+    model_config = _STRICT
+
+    floor: Workers | None = None
+    ceiling: Workers | None = None
+    frozen: bool | None = None
+
+
+class Drain(BaseModel):
+    """A worker, or a node by its id or its host's name, that is to go once it has nothing; `undo` takes that back."""
+
+    model_config = _STRICT
+
+    target: Annotated[str, Field(min_length=1, max_length=255, pattern=_PRINTABLE)]
+    undo: bool = False
+
+
+class Pruning(BaseModel):
+    """Campaigns that have been over for so long are to be forgotten."""
+
+    model_config = _STRICT
+
+    older_than_s: Annotated[float, Field(ge=0, le=1e11)]
