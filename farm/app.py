@@ -1,14 +1,11 @@
 """The farm put together: every part is made here and handed to those that need it."""
 
-import json
-import os
 import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import uvicorn
@@ -16,9 +13,9 @@ from fastapi import FastAPI
 from filelock import FileLock, Timeout
 
 from farm.api import make_api
-from farm.client import Client
 from farm.config import Settings
 from farm.fleet_service import FleetService
+from farm.home import make_home, published, published_url
 from farm.intake import Intake
 from farm.logs import log_to_file
 from farm.metrics import Metrics
@@ -27,7 +24,7 @@ from farm.supervisor import Supervisor
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.database import closing_engine, prepare
-from storage.errors import RequestError, SeedbedError, WorkError
+from storage.errors import RequestError
 from storage.orders import Orders
 from storage.watching import Watching
 
@@ -46,7 +43,7 @@ class RunningFarm:
 @contextmanager
 def open_app(settings: Settings) -> Iterator[FastAPI]:
     """The API over a home's database and outputs; the tables of a SQLite database are brought up to date."""
-    _make_home(settings)
+    make_home(settings)
     with closing_engine(settings.database_address) as engine:
         prepare(engine)
         watching, outputs = Watching(engine), settings.open_outputs()
@@ -74,13 +71,13 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
             f"On {host} strangers could reach the farm, so it asks for a token there: set FARM_TOKEN to 16 or more random characters "
             "(`openssl rand -hex 32`), or leave FARM_HOST as 127.0.0.1."
         )
-    _make_home(settings)
+    make_home(settings)
     lock = FileLock(settings.home / "farm.lock")
     try:
         lock.acquire(timeout=0)
         log_to_file(settings.log_folder / "api.log")
     except Timeout as exc:
-        at = _published_url(settings) or "another address"
+        at = published_url(settings) or "another address"
         raise RequestError(f"A farm runs on {settings.home} already (at {at}): use `farm submit --wait FILE`, or another --home.") from exc
     except OSError as exc:
         raise RequestError(
@@ -92,7 +89,7 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
             TemporaryDirectory(prefix="farm-ray-", ignore_cleanup_errors=True) as ray_folder,
             open_app(settings) as app,
             serve(app, port, host) as url,
-            _published(settings, url),
+            published(settings, url),
         ):
             supervisor = Supervisor(settings, (sys.executable, "-m", "farm.dispatching", ray_folder))
             try:
@@ -134,60 +131,3 @@ def _shown(host: str) -> str:
     if host in ("0.0.0.0", "::"):  # noqa: S104  # nothing is bound here
         return HOST
     return f"[{host}]" if ":" in host else host
-
-
-def client_of(settings: Settings, url: str, project: str | None = None) -> Client:
-    """A client with what the settings say it is to show."""
-    return Client(url, project=project or settings.project, token=settings.secret)
-
-
-@contextmanager
-def open_client(settings: Settings) -> Iterator[Client]:
-    """A client of the farm that serves this home; where none runs, of its API in this process, which reads the same state."""
-    url = running_farm(settings)
-    if url is not None:
-        with client_of(settings, url) as client:
-            yield client
-        return
-    if "url" in settings.model_fields_set:
-        raise WorkError(f"No farm answers at {settings.url} (FARM_URL): start it with `farm up`, or unset FARM_URL.")
-    with open_app(settings) as app, serve(app, 0) as url, client_of(settings, url) as client:
-        yield client
-
-
-def running_farm(settings: Settings) -> str | None:
-    """Where a farm answers: the one that FARM_URL names, else the one that serves this home."""
-    named = "url" in settings.model_fields_set
-    for url in [settings.url] if named else filter(None, [_published_url(settings), settings.url]):
-        with client_of(settings, url) as client:
-            try:
-                if client.health().get("home") == settings.home_digest or named:
-                    return url
-            except SeedbedError:
-                continue
-    return None
-
-
-@contextmanager
-def _published(settings: Settings, url: str) -> Iterator[None]:
-    """Leave word in the home of where its farm answers."""
-    path = settings.home / "farm.json"
-    path.write_text(json.dumps({"url": url, "pid": os.getpid()}))
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _published_url(settings: Settings) -> str | None:
-    try:
-        return str(json.loads((settings.home / "farm.json").read_text())["url"])
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _make_home(settings: Settings) -> None:
-    try:
-        Path(settings.home).mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as exc:
-        raise RequestError(f"The home {settings.home} cannot be made ({exc.strerror}): choose another with --home or FARM_HOME.") from exc

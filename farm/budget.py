@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from farm.plan import SECONDS_PER_MEGAPIXEL_STEP
-from farm.policy import budget_left_s
+from farm.cost import SECONDS_PER_MEGAPIXEL_STEP, budget_left_s
 from storage.rows import CampaignRow, OpenCampaign
 
 _REMEDY = "raise `budget` in the file, or take it out, and submit the file with --update."

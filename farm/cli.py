@@ -2,48 +2,107 @@
 
 import signal
 import sys
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from farm.commands import bench, campaigns, control, database, doctor, farms, fleet, proofs
-from farm.commands.shared import say_error
-from farm.commands.simulate import simulate
 from storage.errors import DatabaseError, RequestError, SeedbedError
 
 FAILED, WRONG = 1, 2
 
+# name: (module and what in it, the first sentence of its help). A module is imported when its command is run, and no earlier:
+# `farm list` waits for none of what `farm bench` needs. A test holds the sentences against the modules.
+COMMANDS = {
+    "demo": ("farms:demo", "Paint the demo campaign with the embedded model, and show its contact sheet."),
+    "run": ("farms:run", "Paint one campaign on a farm of its own, then stop."),
+    "up": ("farms:up", "Run a farm that stays, serving its API, until it is stopped."),
+    "submit": ("campaigns:submit", "Give a campaign to the running farm."),
+    "list": ("listing:list_campaigns", "The campaigns of the project, the newest first."),
+    "status": ("listing:status", "Where a campaign is."),
+    "watch": ("campaigns:watch", "Follow a campaign until it is over."),
+    "why": ("control:why", "Why a campaign or a render is waiting, or how it ended."),
+    "pause": ("control:pause", "Start nothing more of a campaign; what is under way is finished."),
+    "resume": ("control:resume", "Let a campaign go on that was paused, or was stopped by the farm."),
+    "cancel": ("control:cancel", "Want nothing of a campaign any more."),
+    "retry": ("control:retry", "Try renders that failed or are held again: all of them, one kind, or one render."),
+    "priority": ("control:priority", "Set a campaign's place among the others."),
+    "prune": ("control:prune", "Forget campaigns that have long been over, in every project."),
+    "sheet": ("campaigns:sheet", "Draw the contact sheet of what is done so far."),
+    "export": ("campaigns:export", "Copy a campaign's pictures and manifest to a folder or bucket."),
+    "reproduce": ("proofs:reproduce", "Paint a picture again from what its file carries, and say whether it is the same."),
+    "verify": ("proofs:verify", "Hold every file of a campaign against its recorded hash."),
+    "workers": ("fleet:workers", "The workers as the dispatcher last saw them."),
+    "scale": ("fleet:scale", "Order how many workers there are, or say what is ordered."),
+    "drain": ("fleet:drain", "Give a worker, or all of a node, nothing more, and let it go once what it paints is settled."),
+    "simulate": ("simulate:simulate", "How long campaigns would take with so many workers, and what they would cost."),
+    "doctor": ("doctor:doctor", "Look at everything that painting needs, and say what to do about what is missing."),
+    "db": ("database:app", "The job database."),
+    "bench": ("bench:app", "Measurements, as ratios side by side in one run."),
+}
+
+
+def load(name: str) -> Any:
+    """The click command of that name, with all its options."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    found = getattr(import_module(f"farm.commands.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        group = get_command(found)
+        group.name = name
+        return group
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(found)
+    return get_command(alone)
+
+
+class _Commands(TyperGroup):
+    """The commands by their names, each loaded when it is run."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in COMMANDS:
+            self.commands[args[0]] = load(args[0])
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="farm",
+    cls=_Commands,
     help="Seedbed, a render farm for diffusion campaigns.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("demo")(farms.demo)
-app.command("run")(farms.run)
-app.command("up")(farms.up)
-app.command("submit")(campaigns.submit)
-app.command("list")(campaigns.list_campaigns)
-app.command("status")(campaigns.status)
-app.command("watch")(campaigns.watch)
-app.command("why")(control.why)
-app.command("pause")(control.pause)
-app.command("resume")(control.resume)
-app.command("cancel")(control.cancel)
-app.command("retry")(control.retry)
-app.command("priority")(control.priority)
-app.command("prune")(control.prune)
-app.command("sheet")(campaigns.sheet)
-app.command("export")(campaigns.export)
-app.command("reproduce")(proofs.reproduce)
-app.command("verify")(proofs.verify)
-app.command("workers")(fleet.workers)
-app.command("scale")(fleet.scale)
-app.command("drain")(fleet.drain)
-app.command("simulate")(simulate)
-app.command("doctor")(doctor.doctor)
-app.add_typer(database.app, name="db")
-app.add_typer(bench.app, name="bench")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"seedbed {version('seedbed')}")
+        raise typer.Exit
+
+
+@app.callback()
+def farm(
+    _version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    """Seedbed, a render farm for diffusion campaigns."""
+
+
+def _not_loaded() -> None:
+    """Stands for a command in the list of all until it is loaded."""
+
+
+for _name, (_, _help) in COMMANDS.items():
+    app.command(_name, help=_help)(_not_loaded)
+
+
+def whole() -> Any:
+    """The click group with every command loaded, for those who look at all of them."""
+    group = cast("_Commands", get_command(app))
+    group.commands = {name: load(name) for name in COMMANDS}
+    return group
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -52,11 +111,17 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(args=arguments)
     except (RequestError, DatabaseError) as exc:
-        say_error(exc)
+        _say_error(exc)
         sys.exit(WRONG)
     except SeedbedError as exc:
-        say_error(exc)
+        _say_error(exc)
         sys.exit(FAILED)
+
+
+def _say_error(error: SeedbedError) -> None:
+    from farm.commands.shared import say_error  # noqa: PLC0415  # most commands end well, and --help needs no settings
+
+    say_error(error)
 
 
 def _leave(_number: int, _frame: object) -> None:

@@ -7,18 +7,18 @@ import platform
 import secrets
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from actors.fleet_settings import FleetSettings
-from farm.fleet_file import load_fleet
-from farm.scaling import Limits, Pool
-from storage.database import shown_address, sqlite_address
 from storage.errors import RequestError
 from storage.outputs import SCHEME, Outputs, open_outputs
+
+if TYPE_CHECKING:
+    from farm.scaling import Limits, Pool
 
 
 class Settings(BaseSettings):
@@ -110,6 +110,8 @@ class Settings(BaseSettings):
 
     @property
     def database_address(self) -> str:
+        from storage.database import sqlite_address  # noqa: PLC0415  # SQLAlchemy: commands beside a running farm need none
+
         return self.database_url or sqlite_address(self.home / "farm.db")
 
     def owner(self) -> str:
@@ -149,15 +151,23 @@ class Settings(BaseSettings):
             environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
         return environment
 
-    def pools(self) -> list[Pool]:
+    def pools(self) -> "list[Pool]":
         """The pools that workers are asked from. Raises RequestError for a fleet file that cannot be used."""
+        from farm.fleet_file import load_fleet  # noqa: PLC0415  # the policy: only who decides needs it
+        from farm.scaling import Pool  # noqa: PLC0415  # likewise
+
         return [Pool()] if self.fleet is None else [pool.pool() for pool in load_fleet(self.fleet).pools]
 
-    def limits(self) -> Limits:
+    def limits(self) -> "Limits":
+        from farm.fleet_file import load_fleet  # noqa: PLC0415  # the policy: only who decides needs it
+        from farm.scaling import Limits  # noqa: PLC0415  # likewise
+
         price = math.inf if self.fleet is None else load_fleet(self.fleet).price
         return Limits(floor=self.floor, ceiling=self.fleet_settings().size, price=price, idle_s=self.idle)
 
     def fleet_settings(self) -> FleetSettings:
+        from storage.database import shown_address  # noqa: PLC0415  # SQLAlchemy: commands beside a running farm need none
+
         gpus = cuda_devices() if self.device != "cpu" else 0
         return FleetSettings(
             address=self.ray,

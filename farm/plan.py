@@ -2,17 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from farm.cost import SECONDS_PER_MEGAPIXEL_STEP, batches_of_chunk
 from farm.expansion import Expansion
 from storage.rows import NewChunk
-
-CHUNK_S = 60.0
-MAX_BATCHES = 64
-# A chunk is no larger than this part of what is left, so that several workers share a campaign to its end and finish together
-# (guided self-scheduling: Polychronopoulos and Kuck, 1987).
-PARTS = 16
-# Until a model has a history. Seedling takes 0.85 s a megapixel-step on one CPU core; a GPU is tens of times as fast, and its first
-# campaign is cut finer than need be.
-SECONDS_PER_MEGAPIXEL_STEP = 1.0
 
 Size = Callable[[int, int], int]
 """How many renders a chunk has, of a group, when so many renders of the campaign are left."""
@@ -29,11 +21,6 @@ def chunk_size(expansion: Expansion, seconds_per_megapixel_step: float | None = 
         return group.batch * batches_of_chunk(batch_s, left // group.batch)
 
     return size
-
-
-def batches_of_chunk(batch_s: float, left: int) -> int:
-    """How many batches of so many seconds a chunk has, when so many are left of the campaign."""
-    return int(max(1, min(CHUNK_S / batch_s, left / PARTS, MAX_BATCHES)))
 
 
 def plan_chunks(expansion: Expansion, size: Size) -> Iterator[NewChunk]:

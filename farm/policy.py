@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from farm.cost import CHUNK_S, PARTS, budget_left_s, chunk_s, seconds_per_render, would_be_late
 from farm.history import History
-from farm.plan import CHUNK_S, PARTS, SECONDS_PER_MEGAPIXEL_STEP
 from farm.share import Shares
-from storage.rows import ANY_CLASS, CampaignRow, OpenCampaign, WorkerRow
+from storage.rows import ANY_CLASS, OpenCampaign, WorkerRow
 
 CHUNKS_PER_WORKER = 2  # one being painted and the next one waiting, so that a device never waits for the dispatcher
 LATE_TIER = 101  # above every priority: a campaign that would miss its deadline
@@ -172,7 +172,7 @@ class _Table:
         return min(choice, key=lambda c: (-round(self._speed(c, self._class_of[worker]), 1), *self.level(c), c.id))
 
     def seat(self, campaign: OpenCampaign, worker: str) -> None:
-        cost = _chunk_s(campaign)
+        cost = chunk_s(campaign)
         self._served[campaign.project] += worker not in self.users[campaign.id]
         self.users[campaign.id].add(worker)
         self._users_of_project[campaign.project].add(worker)
@@ -293,32 +293,6 @@ class _Table:
 def _preferred(choice: list[OpenCampaign], wish: Callable[[OpenCampaign], bool]) -> list[OpenCampaign]:
     """Those of a choice that a wish is true of; all of them where it is of none."""
     return [campaign for campaign in choice if wish(campaign)] or choice
-
-
-def seconds_per_render(campaign: OpenCampaign | CampaignRow) -> float:
-    """What a render of it costs a device: as it has shown, or as its size lets expect."""
-    if campaign.ended and campaign.device_s:
-        return campaign.device_s / campaign.ended
-    return campaign.megapixel_steps / max(1, campaign.left + campaign.ended) * SECONDS_PER_MEGAPIXEL_STEP
-
-
-def budget_left_s(campaign: OpenCampaign | CampaignRow) -> float:
-    """The device time that its budget leaves for what is not begun: what is under way counts as what it will come to."""
-    if campaign.budget_s is None:
-        return math.inf
-    return campaign.budget_s - campaign.device_s - campaign.running * seconds_per_render(campaign)
-
-
-def would_be_late(campaign: OpenCampaign, now: float, size: int) -> bool:
-    """Whether it would miss its deadline even if every worker that it may have began on it now."""
-    if campaign.deadline is None:
-        return False
-    workers = min(size, campaign.max_workers or size)
-    return now + campaign.left * seconds_per_render(campaign) / max(1, workers) > campaign.deadline
-
-
-def _chunk_s(campaign: OpenCampaign) -> float:
-    return min(CHUNK_S, campaign.left * seconds_per_render(campaign))
 
 
 # --- workers that fail -------------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from farm.cost import CHUNK_S, budget_left_s, seconds_per_render
 from farm.history import History
-from farm.plan import CHUNK_S
-from farm.policy import NO_QUOTAS, budget_left_s, seconds_per_render
+from farm.policy import NO_QUOTAS
 from storage.rows import ANY_CLASS, OpenCampaign
 
 # As many may be starting as are there, and a few where few are: what was asked of a cluster comes even where it is wanted no more.

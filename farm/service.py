@@ -12,12 +12,13 @@ from farm.budget import is_spent, spent_sentence
 from farm.campaign import MAX_RENDERS
 from farm.campaign_warnings import campaign_warnings
 from farm.checks import parse_campaign
+from farm.cost import SECONDS_PER_MEGAPIXEL_STEP
 from farm.document import DocumentError, Problem, problem_json
 from farm.expansion import Expansion
 from farm.fit import check_fit
 from farm.intake import Intake
 from farm.manifest import folder_of, manifest_line, manifest_lines, write_manifest
-from farm.plan import SECONDS_PER_MEGAPIXEL_STEP, Size, chunk_size, chunks_of, in_order, plan_chunks
+from farm.plan import Size, chunk_size, chunks_of, in_order, plan_chunks
 from farm.policy import NO_QUOTAS
 from farm.prompts import check_prompts
 from farm.reproduce import PROJECT

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from farm.plan import batches_of_chunk
+from farm.cost import batches_of_chunk
 from farm.trace import Work
 from storage.rows import ANY_CLASS, OpenCampaign
 

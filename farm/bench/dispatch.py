@@ -12,11 +12,12 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from farm.app import client_of, embedded_farm
+from farm.app import embedded_farm
 from farm.campaign import Campaign
 from farm.checks import parse_campaign
 from farm.client import Client
 from farm.config import read_settings
+from farm.connect import client_of
 from storage.database import sqlite_address
 from storage.errors import WorkError
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from farm.app import client_of, embedded_farm
+from farm.app import embedded_farm
 from farm.checks import parse_campaign
 from farm.client import Client
 from farm.config import read_settings
+from farm.connect import client_of
 from storage.database import sqlite_address
 from storage.errors import WorkError
 

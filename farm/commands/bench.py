@@ -15,7 +15,7 @@ from farm.bench.queue import measure as measure_queue
 from farm.bench.submitting import FEWEST, STEP
 from farm.commands.shared import AsJson, out, print_json
 
-app = typer.Typer(help="Measurements, as ratios side by side in one run.", no_args_is_help=True)
+app = typer.Typer(help="Measurements, as ratios side by side in one run.", no_args_is_help=True, add_completion=False)
 
 
 Work = Annotated[Path | None, typer.Option(help="Where the runs keep their files; a temporary folder when not given.")]

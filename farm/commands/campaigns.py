@@ -5,12 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.progress import Progress
-from rich.table import Table
 
-from farm.app import open_client, running_farm
-from farm.budget import estimate_sentence, spent_of
+from farm.budget import estimate_sentence
 from farm.campaign_file import load_campaign
 from farm.client import Client
 from farm.commands.farms import report
@@ -24,12 +21,12 @@ from farm.commands.shared import (
     Project,
     Update,
     err,
-    out,
     print_json,
     say,
     say_warnings,
     settings_for,
 )
+from farm.connect import open_client, running_farm
 from farm.export import export as export_campaign
 from storage.errors import RequestError, WorkError
 from storage.outputs import open_outputs
@@ -71,42 +68,6 @@ def submit(
             verb = "Submitted" if answer["created"] else "Known already:"
             stopped = f"It stays stopped: {answer['halted']}" if answer["halted"] else f"`farm watch {name}` follows it."
             say(f"{verb} {name}, {answer['renders']['total']:,} renders. {stopped}")
-
-
-def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
-    """The campaigns of the project, the newest first."""
-    with open_client(settings_for(home, project)) as client:
-        rows = client.campaigns()
-    if as_json:
-        for row in rows:
-            print_json(row)
-        return
-    table = Table("campaign", "state", "priority", "renders", "left", "done", "failed", "held", box=SIMPLE_HEAD)
-    for row in rows:
-        counts = row["renders"]
-        left = counts["queued"] + counts["running"]
-        numbers = (counts["total"], left, counts["done"], counts["failed"], counts["held"])
-        table.add_row(row["campaign"], row["state"], str(row["priority"]), *(f"{number:,}" for number in numbers))
-    out.print(table)
-
-
-def status(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
-    """Where a campaign is."""
-    with open_client(settings_for(home, project)) as client:
-        answer = client.status(campaign)
-    if as_json:
-        print_json(answer)
-        return
-    counts = ", ".join(f"{answer['renders'][name]:,} {name}" for name in COUNTS if answer["renders"][name])
-    say(f"{campaign} is {answer['state']}: {counts} of {answer['renders']['total']:,} renders, model {answer['model']}.")
-    if answer["budget_s"] is not None:
-        say(f"It has spent {spent_of(answer['device_s'], answer['budget_s'])}.")
-    if answer["waits_for"]:
-        say(f"It waits for something that is away: {answer['waits_for']}")
-    if answer["halted"]:
-        say(f"It was stopped: {answer['halted']}")
-    for failure in answer["failures"]:
-        say(f"Render {failure['number']} {failure['state']} ({failure['reason']}): {failure['detail']}")
 
 
 def watch(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:

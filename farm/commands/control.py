@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from farm.app import open_client
 from farm.commands.shared import AsJson, CampaignName, Home, Project, print_json, say, settings_for
+from farm.connect import open_client
 from storage.errors import RequestError
 
 Json = dict[str, Any]

@@ -6,7 +6,7 @@ from farm.commands.shared import AsJson, Home, print_json, say, settings_for
 from storage.canaries import Canaries
 from storage.database import open_database, prepare, shown_address, upgrade
 
-app = typer.Typer(help="The job database.", no_args_is_help=True)
+app = typer.Typer(help="The job database.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

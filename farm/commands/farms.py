@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from farm.app import RunningFarm, client_of, embedded_farm
+from farm.app import RunningFarm, embedded_farm
 from farm.campaign_file import CampaignFile, load_campaign
 from farm.client import Client
 from farm.commands.progress import follow
 from farm.commands.shared import AsJson, CampaignPath, Fresh, Home, Project, Update, print_json, say, say_error, say_warnings, settings_for
 from farm.config import Settings
+from farm.connect import client_of
 from storage.errors import SeedbedError, WorkError
 
 Json = dict[str, Any]

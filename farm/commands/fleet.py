@@ -6,8 +6,8 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from farm.app import open_client
 from farm.commands.shared import AsJson, Home, out, print_json, say, settings_for
+from farm.connect import open_client
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import typer
 
-from farm.app import client_of, embedded_farm, open_client, running_farm
+from farm.app import embedded_farm
 from farm.checks import parse_campaign
 from farm.client import Client
 from farm.commands.control import split_target
@@ -21,6 +21,7 @@ from farm.commands.farms import alive
 from farm.commands.progress import follow
 from farm.commands.shared import AsJson, CampaignName, Home, Project, print_json, say, say_error, settings_for
 from farm.config import Settings
+from farm.connect import client_of, open_client, running_farm
 from farm.reproduce import PROJECT, Comparison, Picture, Verdict, campaign_of, compare, read_picture, side_by_side
 from farm.verify import file_problem, repaint_problem, sampled
 from storage.errors import NotFound, RequestError, SeedbedError, WorkError

@@ -8,12 +8,12 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from farm.app import open_client
 from farm.budget import estimate_sentence
 from farm.campaign_file import load_campaign
 from farm.commands.shared import AsJson, Home, Project, out, print_json, say, say_aside, settings_for
 from farm.config import Settings
-from farm.plan import SECONDS_PER_MEGAPIXEL_STEP
+from farm.connect import open_client
+from farm.cost import SECONDS_PER_MEGAPIXEL_STEP
 from farm.simulation import what_if
 from farm.trace import Report, Trace, Work
 from farm.trace_file import load_trace

@@ -4,13 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
 from actors.families import FAMILIES
 from actors.schedulers import SCHEDULERS
 from farm.campaign import LATER, Campaign, Settings
 from farm.campaign_file import load_campaign
-from farm.cli import app
+from farm.cli import COMMANDS, whole
 from farm.config import Settings as FarmSettings
 from storage.states import RenderState
 
@@ -26,7 +25,7 @@ def rows(text, section=""):
 
 
 def commands(group=None, prefix="farm"):
-    for name, command in (group or get_command(app)).commands.items():
+    for name, command in (group or whole()).commands.items():
         if hasattr(command, "commands"):
             yield from commands(command, f"{prefix} {name}")
         else:
@@ -36,6 +35,11 @@ def commands(group=None, prefix="farm"):
 def test_every_command_is_in_the_readme():
     missing = [command for command in commands() if f"`{command}" not in README]
     assert not missing
+
+
+def test_the_list_of_commands_says_of_each_what_its_own_help_begins_with():
+    for name, command in whole().commands.items():
+        assert command.help.replace("\n", " ").startswith(COMMANDS[name][1]), name
 
 
 def test_every_command_that_the_readme_names_is_there():

@@ -15,3 +15,33 @@ def test_whoever_submits_loads_neither_torch_nor_ray(module):
 def test_the_dispatcher_loads_no_torch():
     code = "import farm.dispatcher, sys; print('torch' in sys.modules, 'diffusers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False False"
+
+
+# What no command needs that only asks a running farm: a database, a web server, buckets, the policy and the expansion.
+HEAVY = {
+    "sqlalchemy", "alembic", "psycopg", "fastapi", "uvicorn", "boto3", "prometheus_client", "imagecodecs", "farm.policy", "farm.expansion",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["list", "status", "why", "pause", "cancel", "workers", "scale", "drain"])
+def test_a_command_that_asks_a_running_farm_loads_what_it_takes_to_ask(command):
+    code = f"import sys; from farm.cli import load; load({command!r}); print(sorted({HEAVY!r} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_and_version_load_no_command(arguments):
+    code = f"""
+import sys
+from farm.cli import app
+app(args={arguments!r}, standalone_mode=False)
+others = {{"farm.config", "farm.client", "pydantic", "httpx", "numpy"}} | {HEAVY!r}
+print(sorted(others & set(sys.modules)))
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("statement", ["import farm", "from farm import Client", "import farm.config"])
+def test_what_a_notebook_imports_loads_no_database(statement):
+    code = f"import sys; {statement}; print(sorted({HEAVY!r} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -3,6 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm.cost import would_be_late
 from farm.history import History
 from farm.policy import (
     AFFINITY_LOADS,
@@ -16,7 +17,6 @@ from farm.policy import (
     distrusted,
     has_others,
     usable,
-    would_be_late,
 )
 from farm.share import Shares, charge, welcome
 from storage.rows import ANY_CLASS, OpenCampaign

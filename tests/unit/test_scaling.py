@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm.cost import budget_left_s
 from farm.history import History
-from farm.policy import budget_left_s
 from farm.scaling import (
     NO_CLASSES,
     Change,

@@ -1,0 +1,46 @@
+"""Commands that look at campaigns without waiting: `list`, `status`. They load as little as they can."""
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from farm.budget import spent_of
+from farm.commands.shared import AsJson, CampaignName, Home, Project, out, print_json, say, settings_for
+from farm.connect import open_client
+
+COUNTS = ("queued", "running", "held", "done", "failed", "cancelled")
+
+
+def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+    """The campaigns of the project, the newest first."""
+    with open_client(settings_for(home, project)) as client:
+        rows = client.campaigns()
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    table = Table("campaign", "state", "priority", "renders", "left", "done", "failed", "held", box=SIMPLE_HEAD)
+    for row in rows:
+        counts = row["renders"]
+        left = counts["queued"] + counts["running"]
+        numbers = (counts["total"], left, counts["done"], counts["failed"], counts["held"])
+        table.add_row(row["campaign"], row["state"], str(row["priority"]), *(f"{number:,}" for number in numbers))
+    out.print(table)
+
+
+def status(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+    """Where a campaign is."""
+    with open_client(settings_for(home, project)) as client:
+        answer = client.status(campaign)
+    if as_json:
+        print_json(answer)
+        return
+    counts = ", ".join(f"{answer['renders'][name]:,} {name}" for name in COUNTS if answer["renders"][name])
+    say(f"{campaign} is {answer['state']}: {counts} of {answer['renders']['total']:,} renders, model {answer['model']}.")
+    if answer["budget_s"] is not None:
+        say(f"It has spent {spent_of(answer['device_s'], answer['budget_s'])}.")
+    if answer["waits_for"]:
+        say(f"It waits for something that is away: {answer['waits_for']}")
+    if answer["halted"]:
+        say(f"It was stopped: {answer['halted']}")
+    for failure in answer["failures"]:
+        say(f"Render {failure['number']} {failure['state']} ({failure['reason']}): {failure['detail']}")

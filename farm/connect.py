@@ -1,0 +1,43 @@
+"""How a command finds a farm: one that runs, or the API over the home in its own process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from farm.client import Client
+from farm.config import Settings
+from farm.home import published_url
+from storage.errors import SeedbedError, WorkError
+
+
+def client_of(settings: Settings, url: str, project: str | None = None) -> Client:
+    """A client with what the settings say it is to show."""
+    return Client(url, project=project or settings.project, token=settings.secret)
+
+
+@contextmanager
+def open_client(settings: Settings) -> Iterator[Client]:
+    """A client of the farm that serves this home; where none runs, of its API in this process, which reads the same state."""
+    url = running_farm(settings)
+    if url is not None:
+        with client_of(settings, url) as client:
+            yield client
+        return
+    if "url" in settings.model_fields_set:
+        raise WorkError(f"No farm answers at {settings.url} (FARM_URL): start it with `farm up`, or unset FARM_URL.")
+    from farm.app import open_app, serve  # noqa: PLC0415  # it loads a web server and a database, which a running farm has already
+
+    with open_app(settings) as app, serve(app, 0) as url, client_of(settings, url) as client:
+        yield client
+
+
+def running_farm(settings: Settings) -> str | None:
+    """Where a farm answers: the one that FARM_URL names, else the one that serves this home."""
+    named = "url" in settings.model_fields_set
+    for url in [settings.url] if named else filter(None, [published_url(settings), settings.url]):
+        with client_of(settings, url) as client:
+            try:
+                if client.health().get("home") == settings.home_digest or named:
+                    return url
+            except SeedbedError:
+                continue
+    return None
