@@ -1,12 +1,13 @@
 """Axes: the named lists that a campaign varies."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from math import isfinite
 from typing import Any
+
+from farm.characters import unprintable
 
 Scalar = str | int | float
 Value = Scalar | Mapping[str, Scalar]
@@ -87,38 +88,43 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
-def has_control_characters(text: str) -> bool:
-    """Whether a text has characters that a terminal or a file format could take for orders; lone surrogates cannot be written at all."""
-    return any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in text)
-
-
 def _check_scalar(value: object, index: int) -> None:
     if isinstance(value, bool):
         raise AxisError(f"YAML reads this as {str(value).lower()}, not as text: put it in quotes.", index)
     if isinstance(value, Mapping):
-        raise AxisError("some values of the axis are mappings and some are not: make all of them alike.", index)
+        raise AxisError(_mixed(value), index)
     if not isinstance(value, str | int | float):
         raise AxisError("a value must be text or a number.", index)
     if isinstance(value, float) and not isfinite(value):
         raise AxisError("a number must be finite.", index)
-    if isinstance(value, str) and has_control_characters(value):
-        raise AxisError("the value has characters that cannot be printed: remove them.", index)
+    if isinstance(value, str) and (char := unprintable(value)):
+        raise AxisError(f"the value has {char}.", index)
     if value == "":
         raise AxisError("the value is empty: write the text it stands for.", index)
 
 
 def _check_mapping(value: object, first: Mapping[str, object], index: int) -> None:
     if not isinstance(value, Mapping):
-        raise AxisError("some values of the axis are mappings and some are not: make all of them alike.", index)
+        raise AxisError(_mixed(first), index)
     if not value:
         raise AxisError("the mapping is empty: it must set at least one variable.", index)
     if set(value) != set(first):
         odd = ", ".join(sorted(set(value) ^ set(first)))
-        raise AxisError(f"every mapping of an axis must have the same keys; {odd} is not in all of them.", index)
+        raise AxisError(f"every mapping of an axis must have the same keys; {odd} is not in all of them{_colon_hint(value)}.", index)
     for part in value.values():
         if isinstance(part, Mapping | list):
             raise AxisError("the values in a mapping must be text or numbers.", index)
         _check_scalar(part, index)
+
+
+def _mixed(mapping: Mapping[str, object]) -> str:
+    return f"some values of the axis are mappings and some are not: make all of them alike{_colon_hint(mapping)}."
+
+
+def _colon_hint(mapping: Mapping[str, object]) -> str:
+    """A text with a colon and a space in it, without quotes, is a mapping with one key to YAML."""
+    key = next(iter(mapping), "")
+    return f" (if {f'{key}: {mapping[key]}'!r} is a text, put it in quotes)" if len(mapping) == 1 else ""
 
 
 def _refuse_duplicates(values: list[Any]) -> None:

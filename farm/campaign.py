@@ -10,8 +10,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from actors.encoding import Encoding, Format
 from actors.schedulers import SCHEDULERS
-from farm.axes import Axis, has_control_characters, parse_axis
+from farm.axes import Axis, parse_axis
+from farm.characters import unprintable
 from farm.document import DocumentError, did_you_mean
+from farm.foreign_words import scheduler_hint
 from farm.problems import problem_of
 from farm.seeds import SEED_LIMIT
 from farm.sources import MAX_ADAPTERS, FileName, Lora, Reference, Scale, Strength
@@ -45,7 +47,7 @@ def _size(value: object) -> object:
 
 def _scheduler(value: object) -> object:
     if not isinstance(value, str) or value not in SCHEDULERS:
-        raise ValueError(f"there is no scheduler {value!r}: {did_you_mean(str(value), SCHEDULERS)}")
+        raise ValueError(f"there is no scheduler {value!r}: {scheduler_hint(str(value), SCHEDULERS)}")
     return value
 
 
@@ -156,8 +158,8 @@ def _seeds(value: object) -> object:
 
 def _template(value: object) -> object:
     if isinstance(value, str):
-        if has_control_characters(value):
-            raise ValueError("the text has characters that cannot be printed: remove them.")
+        if char := unprintable(value):
+            raise ValueError(f"the text has {char}.")
         try:
             Template(value)
         except TemplateError as exc:

@@ -1,19 +1,22 @@
 """From a campaign file on disk to a campaign that needs nothing beside it: CSV files are read in, paths made absolute."""
 
-import csv
-import io
 import os
+import re
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from farm.campaign import Campaign
 from farm.checks import parse_campaign
-from farm.document import Document, DocumentError, Problem, read_document, read_text
+from farm.csv_table import read_table
+from farm.document import Document, DocumentError, Problem, Table, did_you_mean, read_document
 from farm.sources import FILES, NONE
+from farm.written import cut_problems, text_warnings, with_written_texts
 from storage.outputs import SCHEME
+
+_WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,17 @@ class CampaignFile:
 def load_campaign(path: Path) -> CampaignFile:
     """Read and check a campaign file. Raises RequestError or DocumentError, naming file and line."""
     document = read_document(path)
+    if problems := list(cut_problems(document)):
+        raise DocumentError(problems, document)
     folder = path.absolute().parent
-    data = dict(document.data)
+    data = with_written_texts(document)
     if isinstance(data.get("vary"), dict):
         data["vary"] = {name: _with_csv(raw, folder, name, document) for name, raw in data["vary"].items()}
     model = data.get("model")
     if isinstance(model, str) and model != "seedling" and os.path.isdir(folder / model):  # noqa: PTH112  # says no to impossible names
         data["model"] = str(folder / model)
-    return CampaignFile(parse_campaign(_with_whole_paths(data, folder), document), document)
+    campaign = parse_campaign(_with_whole_paths(data, folder), document)
+    return CampaignFile(campaign, document, tuple(text_warnings(document, campaign)))
 
 
 def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -55,39 +61,48 @@ def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _with_csv(raw: Any, folder: Path, axis: str, document: Document) -> Any:
+    """An axis with the rows of the CSV file that it names, if it names one; the document learns their lines."""
     if not (isinstance(raw, dict) and set(raw) == {"csv"}):
         return raw
+    place = ("vary", axis, "csv")
     try:
-        return [_with_numbers(row) for row in read_csv(folder / str(raw["csv"]))]
+        path, options = _named_table(raw["csv"])
+        table = read_table(folder / path, **options)
     except ValueError as exc:
-        raise DocumentError([Problem(("vary", axis, "csv"), str(exc))], document) from exc
+        raise DocumentError([Problem(place, str(exc))], document) from exc
+    document.tables[("vary", axis)] = Table(path, table.lines)
+    return [_typed(row) for row in table.rows]
 
 
-def _with_numbers(row: dict[str, str]) -> dict[str, str | int | float]:
-    """A table has only text; the settings that are numbers become numbers, or stay text for the check to refuse."""
-    typed: dict[str, str | int | float] = dict(row)
-    for name, kind in (("steps", int), ("batch", int), ("guidance", float), ("strength", float), ("lora_scale", float)):
-        if name in row:
-            with suppress(ValueError):
-                typed[name] = kind(row[name])
+def _named_table(raw: Any) -> tuple[str, dict[str, str]]:
+    """The file of `csv: FILE` or `csv: {file: FILE, delimiter: ";", encoding: cp1252}`, and how it is read."""
+    if not isinstance(raw, dict):
+        return str(raw), {}
+    if unknown := next((key for key in raw if key not in ("file", "delimiter", "encoding")), None):
+        raise ValueError(f"unknown key {unknown!r}: {did_you_mean(unknown, ('file', 'delimiter', 'encoding'))}")
+    if not all(isinstance(value, str) for value in raw.values()) or not raw.get("file"):
+        raise ValueError('a CSV file is written {file: FILE, delimiter: ";", encoding: cp1252}, of which `file` is needed: all are texts.')
+    delimiter = raw.get("delimiter")
+    if delimiter is None:
+        return raw["file"], {key: value for key, value in raw.items() if key != "file"}
+    delimiter = "\t" if delimiter.lower() in ("tab", "\\t") else delimiter
+    if len(delimiter) != 1 or delimiter in '"\r\n ' or delimiter.isalnum():
+        raise ValueError(
+            f"the delimiter {delimiter!r} cannot part cells: it is one character like a comma or a semicolon, or the word tab."
+        )
+    return raw["file"], {**{key: value for key, value in raw.items() if key != "file"}, "delimiter": delimiter}
+
+
+def _typed(row: dict[str, str]) -> dict[str, Any]:
+    """A table has only text: settings that are numbers become numbers, or stay text for the check to refuse. An empty cell is `none`
+    for a file.
+    """
+    typed: dict[str, Any] = dict(row)
+    for name, text in row.items():
+        if name in FILES and text == "":
+            typed[name] = NONE
+        elif name in ("steps", "batch") and _WHOLE.fullmatch(text):
+            typed[name] = int(text)
+        elif name in ("guidance", "strength", "lora_scale") and _NUMBER.fullmatch(text):
+            typed[name] = float(text)
     return typed
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file with a heading line. Raises ValueError, naming file and line, for what is no clean table."""
-    try:
-        reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-        rows = [(reader.line_num, row) for row in reader if row]
-    except csv.Error as exc:
-        raise ValueError(f"{path}: the file is no CSV table: {exc}.") from exc
-    except ValueError as exc:
-        raise ValueError(f"{path}: {exc}") from exc
-    if len(rows) < 2:
-        raise ValueError(f"{path}: the file is empty: a heading line and at least one row are expected.")
-    heading = [cell.strip() for cell in rows[0][1]]
-    if not all(heading) or len(set(heading)) < len(heading):
-        raise ValueError(f"{path}:1: every column needs a heading of its own.")
-    for line, row in rows[1:]:
-        if len(row) != len(heading):
-            raise ValueError(f"{path}:{line}: the row has {len(row)} cells where the heading has {len(heading)}.")
-    return [dict(zip(heading, (cell.strip() for cell in row), strict=True)) for _, row in rows[1:]]

@@ -1,6 +1,6 @@
 """Whether the parts of a campaign fit together: every mistake is found before anything is written or painted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,6 +10,7 @@ from farm.axes import AxisError, parse_axis
 from farm.campaign import LATER, SETTINGS, Budget, Campaign, DerivedSeeds, Output, Previews, Settings
 from farm.campaign_warnings import used_variables
 from farm.document import Document, DocumentError, Problem, did_you_mean
+from farm.foreign_words import foreign_hint
 from farm.problems import problem_of
 from farm.sources import ONLY_VARIED, Lora, Reference, measure_problems, step_problems
 from farm.template import Template
@@ -21,7 +22,7 @@ def parse_campaign(data: Mapping[str, Any], document: Document | None = None) ->
         early = [Problem((key,), f"{key!r} is not supported yet by this version: remove it.") for key in data if key in LATER]
         if early:
             raise DocumentError(early)
-        campaign = Campaign.model_validate(dict(data))
+        campaign = Campaign.model_validate({key: _with_plain_line_ends(value) for key, value in data.items()})
         if problems := _problems(campaign):
             raise DocumentError(problems)
     except DocumentError as exc:
@@ -29,6 +30,15 @@ def parse_campaign(data: Mapping[str, Any], document: Document | None = None) ->
     except ValidationError as exc:
         raise DocumentError([problem_of(error, _KEYS) for error in exc.errors()], document) from None
     return campaign
+
+
+def _with_plain_line_ends(value: Any) -> Any:
+    """With a line feed for each line end, as which some systems write two characters."""
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n").replace("\r", "\n")
+    if isinstance(value, Mapping):
+        return {key: _with_plain_line_ends(inner) for key, inner in value.items()}
+    return [_with_plain_line_ends(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _problems(campaign: Campaign) -> list[Problem]:
@@ -64,19 +74,30 @@ def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
         for name in sorted(names - set(owners)):
             message = f"the template has {{{name}}}, but no axis in `vary` sets it: add an axis {name!r}"
             yield Problem((key,), f"{message}, or {did_you_mean(name, owners)}" if owners else f"{message}.")
-    used = fields["prompt"] | fields["negative"] | SETTINGS
+    used = used_variables(campaign)
     for axis in campaign.axes:
         if not axis.variables & used:
             needed = ", ".join(f"{{{name}}}" for name in sorted(axis.variables))
             yield Problem(
                 ("vary", axis.name),
-                f"the axis is never used: put {needed} into the prompt, or remove it ({did_you_mean(axis.name, SETTINGS)})",
+                f"the axis is never used: put {needed} into the prompt, or remove it "
+                f"({foreign_hint(axis.name) or did_you_mean(axis.name, SETTINGS)})",
             )
             continue
         for variable in sorted(axis.variables - used - set(campaign.notes)):
-            # A column that nothing uses is a note to oneself; one that is nearly a setting's name is a slip.
-            if near := get_close_matches(variable, used, n=1, cutoff=0.75):
-                yield Problem(("vary", axis.name), f"nothing uses {variable!r}: did you mean {near[0]!r}?")
+            # A column that nothing uses is a note to oneself; one that another tool would obey, or nearly a setting's name, is a slip.
+            if hint := _slip(variable, used):
+                yield Problem(("vary", axis.name), f"nothing uses {variable!r}: {hint} If it is a note, write `notes: [{variable}]`.")
+
+
+def _slip(variable: str, used: Collection[str]) -> str | None:
+    """What a column may be meant for that nothing uses."""
+    if variable == "prompt":
+        return 'to paint it, write `prompt: "{prompt}"`.'
+    if hint := foreign_hint(variable):
+        return f"{hint}."
+    near = get_close_matches(variable, used, n=1, cutoff=0.75)
+    return f"did you mean {near[0]!r}?" if near else None
 
 
 def _setting_problems(campaign: Campaign) -> Iterable[Problem]:

@@ -6,8 +6,10 @@ from actors.families import Family
 from actors.models import Model
 from actors.scheduler_limits import refusal
 from farm.campaign import SETTINGS, Settings
-from farm.document import DocumentError, Path_, Problem, did_you_mean
+from farm.document import DocumentError, Problem
 from farm.expansion import Expansion
+from farm.foreign_words import scheduler_hint
+from farm.parsed import Path_
 from farm.sources import named_files
 
 GROUPS_LOOKED_AT = 10_000
@@ -76,10 +78,10 @@ def _no_scheduler(name: str, expansion: Expansion) -> str:
     family, usable = expansion.family, expansion.schedulers
     if name in family.schedulers:  # but not for a model of another kind of noise
         own = expansion.model.scheduler_config.get("_class_name")
-        return f"the model {expansion.model.name} was trained for {own}, not for {name!r}: {did_you_mean(name, usable)}"
+        return f"the model {expansion.model.name} was trained for {own}, not for {name!r}: {scheduler_hint(name, usable)}"
     if len(usable) == 1:
         return f"{family.name} is not painted with {name!r}, but with {usable[0]!r} alone."
-    return f"{family.name} is not painted with {name!r}: {did_you_mean(name, usable)}"
+    return f"{family.name} is not painted with {name!r}: {scheduler_hint(name, usable)}"
 
 
 def _wrong_size(size: tuple[int, int], model: Model, family: Family) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from farm.document import Document, DocumentError, Path_, Problem, did_you_mean, read_document
+from farm.document import Document, DocumentError, Problem, did_you_mean, read_document
+from farm.parsed import Path_
 from farm.scaling import Pool
 
 _LABEL = re.compile(r"!?[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?|!?in\([A-Za-z0-9._/, -]+\)")

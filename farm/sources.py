@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from actors.recipe import canonical_json
-from farm.axes import Axis, Scalar, has_control_characters
-from farm.document import Path_, Problem
+from farm.axes import Axis, Scalar
+from farm.characters import unprintable
+from farm.document import Problem
+from farm.parsed import Path_
 
 NONE = "none"
 """On an axis: no reference, or no adapter more."""
@@ -30,8 +32,8 @@ _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def _address(value: object) -> object:
-    if isinstance(value, str) and has_control_characters(value):
-        raise ValueError("the address has characters that cannot be printed: remove them.")
+    if isinstance(value, str) and (char := unprintable(value)):
+        raise ValueError(f"the address has {char}.")
     if value == NONE:
         raise ValueError("only an axis has `none`: to have none, leave this out.")
     return value

@@ -13,7 +13,7 @@ from farm.expansion import Expansion
 from farm.sources import ONLY_VARIED, Sources
 
 Json = dict[str, Any]
-_LATER = ("reference", "adapters", "budget", "notes")
+_LATER = ("reference", "adapters", "budget")
 """Keys that an older version did not have: a spec without one means the same as a spec in which it is empty."""
 
 
@@ -44,6 +44,7 @@ def _identity(spec: Json) -> Json:
     """
     sources = _sources(spec)
     campaign = {name: value for name, value in spec["campaign"].items() if value or name not in _LATER}
+    campaign.pop("notes", None)  # no picture depends on what is called a note
     campaign["settings"] = {name: value for name, value in campaign["settings"].items() if value is not None or name not in ONLY_VARIED}
     campaign["vary"] = {name: _told(sources, name, values) for name, values in campaign["vary"].items()}
     campaign["skip"] = [sources.told("", rule) for rule in campaign["skip"]]

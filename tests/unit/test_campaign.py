@@ -12,12 +12,28 @@ from farm.campaign_file import load_campaign
 from farm.campaign_warnings import campaign_warnings
 from farm.checks import parse_campaign
 from farm.document import DocumentError
+from farm.expansion import Expansion
 from farm.sources import Sources
 from farm.specs import expansion_of, fingerprint, make_spec
 from storage.errors import RequestError
 from tests.campaigns import MODEL, campaign, data, expansion
 
 VARY = {"product": ["mug"], "color": ["red"]}
+FOREIGN = [
+    ("sampler", "it is called 'scheduler' here"),
+    ("cfg", "it is called 'guidance' here"),
+    ("cfg_scale", "it is called 'guidance' here"),
+    ("CFG scale", "it is called 'guidance' here"),
+    ("guidance_scale", "it is called 'guidance' here"),
+    ("num_inference_steps", "it is called 'steps' here"),
+    ("width", "WIDTHxHEIGHT"),
+    ("Height", "WIDTHxHEIGHT"),
+    ("negative_prompt", "it is called 'negative' here"),
+    ("batch_size", "seeds: {count: N}"),
+    ("seeds", "a column `seed`"),
+    ("clip_skip", "this farm has no such thing"),
+    ("prompt", 'write `prompt: "{prompt}"`'),
+]
 BAD = [
     (dict(colour="red"), "colour", "unknown key 'colour'"),
     (dict(promt="x"), "promt", "did you mean 'prompt'"),
@@ -128,6 +144,30 @@ BAD = [
     (dict(vary={**VARY, "reference": ["a.png"], "strength": [0.5, 2]}), "vary.strength[1]", "less than or equal to 1"),
     (dict(vary={**VARY, "reference": ["a.png"], "strength": [0.5, 0.04]}), "vary.strength[1]", "of 20 steps a strength of 0.04"),
     (dict(vary={**VARY, "steps": [1, 9]}, reference={"image": "a.png"}), "vary.steps[0]", "of 1 steps a strength of 0.6"),
+    (dict(prompt=None, promt="x"), "promt", "did you mean 'prompt'"),
+    (dict(prompt=True), "prompt", "put it in quotes"),
+    (dict(prompt={"color": None}), "prompt", "read as a mapping, not as text"),
+    (dict(negative=["red"]), "negative", "read as a list, not as text"),
+    (
+        dict(vary={"product": ["mug", {"Poster": "a mug"}], "color": ["red"]}),
+        "vary.product[1]",
+        "'Poster: a mug' is a text, put it in quotes",
+    ),
+    (dict(vary={"product": [{"Poster": "a"}, {"Banner": "a"}], "color": ["red"]}), "vary.product[1]", "'Banner: a' is a text"),
+    (dict(cfg_scale=7), "cfg_scale", "'guidance' stands under `settings`"),
+    (dict(steps=7), "steps", "'steps' stands under `settings`"),
+    (dict(negative_prompt="x"), "negative_prompt", "it is called 'negative' here"),
+    (dict(seed=7), "seed", "did you mean 'seeds'"),
+    (dict(clip_skip=2), "clip_skip", "this farm has no such thing"),
+    (dict(settings={"sampler": "Euler a"}), "settings.sampler", "it is called 'scheduler' here"),
+    (dict(settings={"width": 512}), "settings.width", "WIDTHxHEIGHT"),
+    (dict(settings={"negative_prompt": "x"}), "settings.negative_prompt", "'negative' is a key of its own"),
+    (dict(settings={"scheduler": "Euler a"}), "settings.scheduler", "did you mean 'euler-ancestral'"),
+    (dict(settings={"scheduler": "DPM++ 2M Karras"}), "settings.scheduler", "did you mean 'dpm++-2m-karras'"),
+    (dict(settings={"scheduler": "dpmpp_2m"}), "settings.scheduler", "did you mean 'dpm++-2m'"),
+    (dict(settings={"scheduler": "EulerAncestralDiscreteScheduler"}), "settings.scheduler", "did you mean 'euler-ancestral'"),
+    (dict(vary={**VARY, "cfg": [3, 5]}), "vary.cfg", "it is called 'guidance' here"),
+    *((dict(vary={"product": ["mug"], "look": [{"color": "red", word: 1}]}), "vary.look", words) for word, words in FOREIGN),
     (dict(notes=["colour"]), "notes[0]", "did you mean 'color'"),
     (dict(notes=["color"]), "notes[0]", "decides what is painted"),
     (dict(notes="comment"), "notes", "tuple"),
@@ -221,8 +261,18 @@ def test_a_range_includes_both_ends_and_steps_exactly():
         (b"place\n", "empty"),
         (b"place,mood\non a beach\n", ":2: the row has 1 cells"),
         (b"place\n\xff\n", "UTF-8"),
-        (b"place,place\na,b\n", "heading of its own"),
+        (b"place\nok\ncaf\xe9\n", "line 3, byte 12: 0xE9"),
+        (b"place\n\xff\n", "csv: {file: places.csv, encoding: cp1252}"),
+        (b"place,place\na,b\n", ":1: two columns are called 'place': every column needs a heading of its own"),
         (b'place\n"open\n', "no CSV table"),
+        (b'place\nok\n"open\n\nx\n', ":3: the file is no CSV table: a quote that opens in this row is never closed"),
+        (b'place,mood\n"on" a beach,x\n', ":2: the file is no CSV table: a cell is over with its closing quote"),
+        (b"place,mood\n\n\non a beach, calm, wide\n", ":4: the row has 3 cells where the heading has 2: put a text that holds a comma in"),
+        (b"place,mood,\na,b,\nc,d,e\n", ":3: the row has 3 cells"),
+        (b"place,,mood\na,b,c\n", ":1: column 2 has no heading"),
+        (b"place,mood;tone\na,b;c\n", "holds a semicolon"),
+        (b"place,mood;tone\na,b;c\n", 'csv: {file: places.csv, delimiter: ";"}'),
+        (b"PK\x03\x04", "save it as CSV"),
     ],
 )
 def test_a_bad_csv_file_is_named_with_its_line(tmp_path, content, words):
@@ -234,6 +284,137 @@ def test_a_bad_csv_file_is_named_with_its_line(tmp_path, content, words):
         load_campaign(path)
     assert words in str(error.value)
     assert "vary.place.csv" in str(error.value)
+
+
+ROWS = ({"place": "on a beach, wide", "mood": "calm"}, {"place": "größer", "mood": "wild"})
+
+
+@pytest.mark.parametrize(
+    ("content", "csv"),
+    [
+        ('place,mood\n"on a beach, wide",calm\ngrößer,wild\n', "rows.csv"),
+        ('place, mood\n"on a beach, wide", calm\ngrößer, "wild"\n', "rows.csv"),  # a space before a quote
+        ("place;mood\non a beach, wide;calm\ngrößer;wild\n", "rows.csv"),
+        ("place\tmood\non a beach, wide\tcalm\ngrößer\twild\n", "rows.csv"),
+        ("sep=;\nplace;mood\non a beach, wide;calm\ngrößer;wild\n", "rows.csv"),
+        ("place;mood\non a beach, wide;calm\ngrößer;wild\n", {"file": "rows.csv", "delimiter": ";"}),
+        ("place\tmood\non a beach, wide\tcalm\ngrößer\twild\n", {"file": "rows.csv", "delimiter": "tab"}),
+        ("place^mood\non a beach, wide^calm\ngrößer^wild\n", {"file": "rows.csv", "delimiter": "^"}),
+        ('\nplace,mood,\n\n"on a beach, wide",calm,\n,,\ngrößer,wild,,\n,,\n,,,,\n', "rows.csv"),  # as a spreadsheet leaves it
+        ('place,mood\r\n"on a beach, wide",calm\r\ngrößer,wild\r\n', "rows.csv"),
+    ],
+)
+def test_a_csv_file_is_read_as_spreadsheets_and_people_write_it(tmp_path, content, csv):
+    (tmp_path / "rows.csv").write_text(content, encoding="utf-8", newline="")
+    assert rows_of(tmp_path, csv) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("encoding", "csv"),
+    [
+        ("utf-8-sig", "rows.csv"),
+        ("utf-16", "rows.csv"),
+        ("utf-16-le", "rows.csv"),
+        ("cp1252", {"file": "rows.csv", "encoding": "cp1252"}),
+        ("latin-1", {"file": "rows.csv", "encoding": "latin-1"}),
+    ],
+)
+def test_a_csv_file_may_have_another_encoding(tmp_path, encoding, csv):
+    (tmp_path / "rows.csv").write_bytes('place,mood\n"on a beach, wide",calm\ngrößer,wild\n'.encode(encoding))
+    assert rows_of(tmp_path, csv) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("csv", "words"),
+    [
+        ({"file": "rows.csv", "delimeter": ";"}, "did you mean 'delimiter'"),
+        ({"delimiter": ";"}, "`file` is needed"),
+        ({"file": "rows.csv", "delimiter": "::"}, "one character"),
+        ({"file": "rows.csv", "delimiter": '"'}, "one character"),
+        ({"file": "rows.csv", "encoding": "klingon"}, "no encoding 'klingon'"),
+    ],
+)
+def test_how_a_csv_file_is_read_is_checked(tmp_path, csv, words):
+    (tmp_path / "rows.csv").write_text("place,mood\na,b\n")
+    with pytest.raises(DocumentError, match=words):
+        rows_of(tmp_path, csv)
+
+
+def rows_of(folder, csv, **changes):
+    path = folder / "c.yaml"
+    path.write_text(yaml.safe_dump(data(prompt="{place} {mood}", vary={"row": {"csv": csv}}, **changes)))
+    return load_campaign(path).campaign.axes[0].values
+
+
+def test_a_mistake_in_a_row_is_told_with_the_line_of_its_file(tmp_path):
+    (tmp_path / "rows.csv").write_text('place,mood,steps\n"a\nb",calm,20\n\nc,wild,many\n')
+    with pytest.raises(DocumentError, match=r"c\.yaml:\d+: vary\.row\[1\] \(rows\.csv:5\): 'many'"):
+        rows_of(tmp_path, "rows.csv")
+
+
+@pytest.mark.parametrize("kind", ["yaml", "json", "csv"])
+def test_numbers_keep_their_digits_in_prompts_and_settings_stay_numbers(tmp_path, kind):
+    words = ["1.10", "2.5e+3", "7", "-45", "0.50"] + (["5.", "+45", ".5"] if kind != "json" else [])
+    prompts = [f"{word} mug" for word in words]
+    path = tmp_path / ("c.json" if kind == "json" else "c.yaml")
+    head = {"name": "x", "model": "seedling", "prompt": "{angle} mug", "settings": {"guidance": 3.5}}
+    if kind == "csv":
+        (tmp_path / "rows.csv").write_text("\n".join(["angle", *words]) + "\n")
+        path.write_text(yaml.safe_dump(head) + "vary: {row: {csv: rows.csv}}\n")
+    elif kind == "json":
+        path.write_text(json.dumps(head)[:-1] + f', "vary": {{"angle": [{", ".join(words)}], "steps": [20]}}}}')
+    else:
+        path.write_text(yaml.safe_dump(head) + f"vary: {{angle: [{', '.join(words)}], steps: [20]}}\n")
+    parsed = load_campaign(path).campaign
+    sent = parse_campaign(json.loads(json.dumps(parsed.model_dump(mode="json"))))  # as the API reads it
+    assert [render.shot.prompt for _, render in Expansion(sent, MODEL).all_renders()] == prompts
+    assert Expansion(sent, MODEL).group(0).guidance == 3.5
+    if kind == "yaml":
+        assert [value for value in parsed.vary["angle"] if not isinstance(value, str)] == [7, -45]
+
+
+def test_the_digits_of_a_range_are_kept(tmp_path):
+    path = tmp_path / "c.yaml"
+    vary = "vary: {w: {range: [0.50, 1.00, 0.25]}, n: {range: [1, 3, 1]}, guidance: {range: [3.50, 4.50, 0.50]}}\n"
+    path.write_text("name: x\nmodel: seedling\nprompt: '{w} {n}'\n" + vary)
+    w, n, guidance = load_campaign(path).campaign.axes
+    assert (w.values, n.values, guidance.values) == (("0.50", "0.75", "1.00"), (1, 2, 3), (3.5, 4.0, 4.5))
+
+
+def test_a_number_is_a_text_if_a_text_is_expected(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("name: 2024\nmodel: seedling\nprompt: 1.10\nnegative: 3\n")
+    parsed = load_campaign(path).campaign
+    assert (parsed.name, parsed.prompt, parsed.negative) == ("2024", "1.10", "3")
+
+
+def test_a_text_that_a_comment_cuts_is_told(tmp_path):
+    path = tmp_path / "c.yaml"
+    head = "name: x # the name\nmodel: seedling # ours\nprompt: a {color} mug, #1 bestseller\nsettings: {steps: 20} # few\n"
+    path.write_text(head + "vary:\n  color:\n  - red # or so\n  - blue\n  steps:\n  - 3 # few\n")
+    warnings = [(w.place, w.message) for w in load_campaign(path).warnings]
+    assert [place for place, _ in warnings] == ["prompt", "vary.color[0]"]
+    assert warnings[0][1].startswith("'#1 bestseller' is read as a comment, and the text is 'a {color} mug,'")
+    path.write_text(head + "vary:\n  color:\n  - #ff0000\n")
+    with pytest.raises(DocumentError, match=r"c\.yaml:7: vary\.color\[0\]: '#ff0000' is read as a comment, and nothing is left"):
+        load_campaign(path)
+
+
+def test_line_ends_of_other_systems_are_line_ends():
+    assert campaign(prompt="a {color}\r\n{product}").prompt == "a {color}\n{product}"
+    assert campaign(vary={"product": ["a\r\nb", "c\rd"], "color": ["red"]}).axes[0].values == ("a\nb", "c\nd")
+
+
+def test_a_character_that_cannot_be_printed_is_named_with_its_place():
+    with pytest.raises(DocumentError, match=r"control character \(U\+001B\), at character 3, which cannot be printed"):
+        campaign(prompt="a \x1b[2J {color} {product}")
+
+
+def test_a_setting_in_a_prompt_that_loses_digits_is_told(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("name: x\nmodel: seedling\nprompt: 'at {guidance}'\nvary: {guidance: [3.50, 4.5]}\n")
+    (warning,) = load_campaign(path).warnings
+    assert (warning.place, "becomes 3.5 in the prompt, not 3.50" in warning.message) == ("vary.guidance[0]", True)
 
 
 def test_a_csv_file_is_read_relative_to_the_campaign_and_numbers_in_it_are_settings(tmp_path):

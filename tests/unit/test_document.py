@@ -37,6 +37,85 @@ def test_what_is_no_plain_mapping_is_refused_with_its_line(text, line, words):
     assert str(error.value).startswith(f"file.yaml:{line}: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("vary:\n\u00a0\u00a0color: [red]\n", 2, r"no-break space \(U\+00A0\)"),
+        ("vary:\n\u00a0\u00a0- red\nname: x\n", 2, r"no-break space \(U\+00A0\)"),
+        ("prompt:\u00a0red\nname: x\n", 1, r"no-break space \(U\+00A0\)"),
+        ("vary:\n\u3000color: [red]\n", 2, r"ideographic space \(U\+3000\)"),
+        ("na\u200bme: x\n", 1, r"zero width space \(U\+200B\)"),
+        ("a: 1\n\tb: 2\n", 2, r"a tab \(U\+0009\)"),
+        ("a: |\n\tx\n", 2, r"a tab \(U\+0009\)"),
+        ("name: x\nprompt: Poster: a mug\n", 2, "column 15: a colon and a space"),
+        ("prompt: @brand mug\n", 1, "cannot begin with @"),
+        ("prompt: *new* mug\n", 1, r"cannot begin with \*"),
+        ("prompt: &new mug\n", 1, "put a text in quotes"),
+        ("prompt: !new mug\n", 1, "put a text in quotes"),
+        ("prompt: {color} mug\n", 1, "ends with }, and more text follows"),
+        ("prompt: 'it's a mug'\n", 1, "ends with ', and more text follows"),
+        ('name: x\nprompt: "a mug\nseeds: [1]\n', 2, "quote in column 9 is never closed"),
+        ('prompt: "a\\mug"\n', 1, r"\\m means nothing"),
+        ("vary:\n  color: [red, #ff0000]\n", 3, "'#ff0000]' is a comment"),
+        ("name: x\nprompt\nseeds: [1]\n", 2, "no `key: value`"),
+        ("a:\n  b: 1\n c: 2\n", 3, "indentation"),
+        ("name: x\nprompt: a\0b\n", 2, r"null character \(U\+0000\)"),
+    ],
+)
+def test_yaml_that_people_write_by_mistake_is_told_in_their_words(text, line, words):
+    with pytest.raises(RequestError, match=words) as error:
+        parse_document(text, "file.yaml")
+    assert str(error.value).startswith(f"file.yaml:{line}: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('{"a": 1,\n}', 2, r"column 1: there is a comma before }"),
+        ("{'a': 1}", 1, "found ': texts and keys stand in double quotes"),
+        ("{\u201ca\u201d: 1}", 1, "straight double quotes"),
+        ('{"a":\u00a01}', 1, r"found a no-break space \(U\+00A0\)"),
+        ('{"a": "x\ty"}', 1, r"found a tab \(U\+0009\): in a text, write \\t"),
+        ('{"a": "x\ny"}', 1, r"found a line break \(U\+000A\): in a text, write \\n"),
+        ('{"a": "C:\\pics"}', 1, "for a backslash"),
+        ("// c\n{}", 1, "no comments"),
+        ('{"a": True}', 1, "written true"),
+        ('{"a": +45}', 1, "no plus sign"),
+        ('{"a": "x', 1, "quote that opens here is never closed"),
+        ("", 1, "the file is empty"),
+        ('{"a": [1', 1, "ends before it is complete"),
+    ],
+)
+def test_bad_json_names_the_character_and_its_place(text, line, words):
+    with pytest.raises(RequestError, match=words) as error:
+        parse_document(text, "c.JSON")
+    assert str(error.value).startswith(f"c.JSON:{line}: this is not JSON: ")
+
+
+def test_numbers_are_remembered_as_they_were_written():
+    yaml = parse_document("a: [1.10, +45, 5., 2.5e+3, 7, '1.10']\nb: {c: .50}\n", "f.yaml")
+    assert yaml.written == {
+        ("a", 0): "1.10", ("a", 1): "+45", ("a", 2): "5.", ("a", 3): "2.5e+3", ("a", 4): "7", ("b", "c"): ".50"
+    }  # fmt: skip
+    assert parse_document('{"a": [1.10, -0, 1E2, "1.10"]}', "f.json").written == {("a", 0): "1.10", ("a", 1): "-0", ("a", 2): "1E2"}
+    assert parse_document('{"a": [1.10, 3]}', "f.json").data == {"a": [1.1, 3]}
+
+
+def test_a_comment_is_remembered_if_it_may_be_part_of_the_text():
+    text = "a: a mug, #1 bestseller\nb: red # or so\nc: red  # a comment\nd: 'x' #1\ne:\n  - red  #ff0000\n  - #00ff00\nf: | #1\n  x\n"
+    assert parse_document(text, "f.yaml").cuts == {
+        ("a",): "#1 bestseller", ("b",): "# or so", ("e", 0): "#ff0000", ("e", 1): "#00ff00"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_is_read_in_the_encoding_that_its_first_bytes_tell(tmp_path, encoding):
+    path = tmp_path / "c.yaml"
+    path.write_bytes("name: grün\r\n".encode(encoding))
+    assert read_document(path).data == {"name": "grün"}
+
+
 def test_lines_are_remembered_for_nested_parts():
     document = parse_document("name: x\nvary:\n  color:\n    - red\n    - blue\n", "f")
     assert document.line_of(("vary", "color", 1)) == 5
