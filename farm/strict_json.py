@@ -5,7 +5,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from farm.document import MAX_PROBLEMS, DocumentError, Path_, Problem
+from farm.document import MAX_PROBLEMS, DocumentError, Problem
+from farm.parsed import Path_
 
 MAX_DEPTH = 50
 
