@@ -1,7 +1,5 @@
 """LoRA adapters on a warm pipeline: loaded beside its weights, switched without touching them, and never skipped in silence."""
 
-import hashlib
-import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -9,22 +7,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from diffusers.utils import set_adapter_layers
-from peft.tuners.tuners_utils import BaseTunerLayer
-from safetensors import SafetensorError, safe_open
+from peft.tuners.lora import LoraLayer
+from safetensors import SafetensorError
 
 from actors.errors import BadRequest
+from actors.lora import Lora, adapter_file, digest_of_file, is_of_file, read_lora
+from actors.lora_names import Weights
+from actors.lora_tensors import Laid, laid_layers
 from actors.recipe import Adapter
+from storage.errors import RequestError
 
 _KEPT = 8  # of a rank of 16, one takes 3 to 100 MB of the device's memory, by the model
-_HALF = re.compile(r"(lora_A|lora_B|down|up)\.weight$")  # a layer has two such tensors, by whatever trainer
 
 
 class Adapters:
     """The adapters that a pipeline has loaded, the least recently used giving way when there are many."""
 
-    def __init__(self, pipe: Any) -> None:
+    def __init__(self, pipe: Any, weights: Weights) -> None:
         self._pipe = pipe
+        self._weights = weights
         self._loaded: OrderedDict[str, None] = OrderedDict()
         self._used: tuple[Adapter, ...] | None = ()
 
@@ -35,7 +38,7 @@ class Adapters:
         self._used = None  # until all is done: what fails halfway leaves others active
         for adapter, path in zip(adapters, paths, strict=True):
             if adapter.digest not in self._loaded:
-                self._load(adapter, adapter_file(Path(path)))
+                self._load(adapter, Path(path))
             self._loaded[adapter.digest] = None
             self._loaded.move_to_end(adapter.digest)
         while len(self._loaded) > max(_KEPT, len(adapters)):
@@ -46,52 +49,70 @@ class Adapters:
             self._pipe.set_adapters([adapter.digest for adapter in adapters], [adapter.scale for adapter in adapters])
         self._used = tuple(adapters)
 
-    def _load(self, adapter: Adapter, file: Path) -> None:
+    def _load(self, adapter: Adapter, path: Path) -> None:
+        kind = type(self._pipe).__name__
         if not hasattr(self._pipe, "load_lora_weights"):
-            raise BadRequest(f"The adapter {file} cannot be used: a {type(self._pipe).__name__} takes no adapters.")
-        if _sha256(file) != adapter.digest:
-            raise BadRequest(f"The adapter {file} has changed since the campaign was submitted: submit it under a new name.")
+            raise BadRequest(f"The adapter {path} cannot be used: a {kind} takes no adapters.")
+        lora = self._read(adapter, path)
         try:
-            wanted = self._halves_in(file)
+            laid = laid_layers(lora)
             with _several_are_meant():
                 self._pipe.load_lora_weights(
-                    str(file.parent), weight_name=file.name, adapter_name=adapter.digest, local_files_only=True, use_safetensors=True
+                    {name: tensor for layer in laid for name, tensor in _named(layer)}, adapter_name=adapter.digest
                 )
+            self._set_strengths(adapter.digest, laid)
         # Whatever it is that diffusers and peft stumble over, it is in the file: no other worker would do better.
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError, SafetensorError, OSError) as exc:
             self._delete(adapter.digest)
             reason = " ".join(str(exc).split())[:300]
-            raise BadRequest(f"The adapter {file} does not fit a {type(self._pipe).__name__}: {reason}") from exc
-        found = 2 * self._layers_of(adapter.digest)
-        if found != wanted or not found:
-            self._delete(adapter.digest)
-            raise BadRequest(
-                f"The adapter {file} does not fit a {type(self._pipe).__name__}: of its {wanted} tensors the model has room for {found}. "
-                "It was made for another model, or is another kind of adapter."
-            )
+            raise BadRequest(f"The adapter {lora.file} does not fit a {kind}: {reason}") from exc
+
+    def _read(self, adapter: Adapter, path: Path) -> Lora:
+        try:
+            file = adapter_file(path)
+        except (RequestError, OSError) as exc:
+            raise BadRequest(f"The adapter {path} is neither a .safetensors file nor a folder with exactly one: {exc}") from exc
+        try:
+            if not is_of_file(adapter.digest, digest_of_file(file)):
+                raise BadRequest(f"The adapter {path} has changed since the campaign was submitted: submit it under a new name.")
+            lora = read_lora(path, self._weights)
+        except (RequestError, OSError) as exc:
+            raise BadRequest(f"The adapter {path} does not fit a {type(self._pipe).__name__}: {exc}") from exc
+        if "-" in adapter.digest and adapter.digest != lora.digest:
+            raise BadRequest(f"The adapter_config.json beside {path} has changed since the campaign was submitted: submit it again.")
+        return lora
+
+    def _set_strengths(self, name: str, laid: Sequence[Laid]) -> None:
+        """Give every layer its own strength, and make sure that peft has the tensors of all of them, and no others.
+
+        diffusers reads alphas under names that match no module, and would give layers whose alpha differs that of the others.
+        """
+        layers = {key: module for key, module in self._layers() if name in module.lora_A}
+        for each in laid:
+            layer = layers.pop((each.part, _flattened(each.module)), None)
+            if layer is None:
+                raise ValueError(f"its layer {each.module} was left out when it was loaded.")
+            for side, tensor in ((layer.lora_A, each.down), (layer.lora_B, each.up)):
+                weight: torch.Tensor = getattr(side[name], "weight")  # noqa: B009  # which mypy takes for a module
+                if not torch.equal(weight, tensor.to(device=weight.device, dtype=weight.dtype)):
+                    raise ValueError(f"the numbers of its layer {each.module} are not those of the file, or not finite.")
+            layer.lora_alpha[name] = each.alpha
+            layer.use_rslora[name] = each.is_rslora
+            layer.set_scale(name, 1.0)
+        if layers:
+            raise ValueError(f"it was laid over {'.'.join(next(iter(layers)))} too, for which it has no layer.")
 
     def _delete(self, digest: str) -> None:
         with _several_are_meant():
             self._pipe.delete_adapters(digest)
 
-    def _halves_in(self, file: Path) -> int:
-        """How many halves of layers a file has, once it is written the way that diffusers does."""
-        with safe_open(file, framework="pt") as tensors:
-            names = list(tensors.keys())
-        if strange := sorted(name for name in names if "dora_scale" in name or "lora_magnitude_vector" in name):
-            raise ValueError(f"it is a DoRA, of which diffusers would leave {strange[0]} out.")
-        unet = {"unet_config": self._pipe.unet.config} if hasattr(self._pipe, "unet") else {}
-        answer = self._pipe.lora_state_dict(
-            str(file.parent), weight_name=file.name, local_files_only=True, use_safetensors=True, return_lora_metadata=True, **unet
-        )
-        return sum(bool(_HALF.search(name)) for name in answer[0])
-
-    def _layers_of(self, name: str) -> int:
-        return sum(
-            isinstance(module, BaseTunerLayer) and name in getattr(module, "lora_A", ())
-            for model in self._models()
-            for module in model.modules()
-        )
+    def _layers(self) -> Iterator[tuple[tuple[str, str], LoraLayer]]:
+        """The adapted layers by part and name."""
+        for part in self._pipe._lora_loadable_modules:
+            model = getattr(self._pipe, part, None)
+            for name, module in model.named_modules() if model is not None else ():
+                if isinstance(module, LoraLayer):
+                    yield (part, _flattened(name)), module
 
     def _models(self) -> Iterator[Any]:
         for name in getattr(self._pipe, "_lora_loadable_modules", ()):
@@ -99,12 +120,16 @@ class Adapters:
                 yield model
 
 
-def adapter_file(path: Path) -> Path:
-    """The safetensors file at a path, or the only one in a folder."""
-    files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
-    if len(files) != 1 or files[0].suffix != ".safetensors" or not files[0].is_file():
-        raise BadRequest(f"The adapter {path} is neither a .safetensors file nor a folder with exactly one.")
-    return files[0]
+def _named(layer: Laid) -> Iterator[tuple[str, torch.Tensor]]:
+    """A layer in the names that diffusers reads whatever other layers there are: peft's, and for text encoders its own older ones."""
+    down, up = ("lora_linear_layer.down", "lora_linear_layer.up") if layer.part.startswith("text_encoder") else ("lora_A", "lora_B")
+    yield f"{layer.part}.{layer.module}.{down}.weight", layer.down
+    yield f"{layer.part}.{layer.module}.{up}.weight", layer.up
+
+
+def _flattened(module: str) -> str:
+    """Transformers writes the layers of text encoders both with and without this."""
+    return module.removeprefix("text_model.")
 
 
 @contextmanager
@@ -114,8 +139,3 @@ def _several_are_meant() -> Iterator[None]:
         warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
         warnings.filterwarnings("ignore", "Adapter .* was active which is now deleted", UserWarning)
         yield
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

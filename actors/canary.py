@@ -41,7 +41,9 @@ def canary_group(group: Group) -> Group:
 def subject_of(group: Group) -> str:
     """What canaries are compared by, besides the numerics class: weights, pipeline, adapters, scheduler, dtype and batch shape."""
     small = canary_group(group)
-    return f"{small.pipeline}:{small.dtype}:batch-{small.batch}:{_canary(small, 0).digest}"
+    # Layers of adapters once had other strengths: canaries of those days say nothing about these.
+    strengths = ":by-layer" if small.adapters else ""
+    return f"{small.pipeline}:{small.dtype}:batch-{small.batch}:{_canary(small, 0).digest}{strengths}"
 
 
 def paint_canaries(group: Group, paint: Paint) -> str:

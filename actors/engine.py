@@ -25,6 +25,7 @@ from actors.encode import Pixels
 from actors.errors import BadRequest, ModelMissing, WeightsChanged
 from actors.families import Family, family_of
 from actors.jobs import Canary
+from actors.lora_names import Weights
 from actors.memory import bytes_in_files, bytes_of, memory_of
 from actors.models import read_json, weights_digest
 from actors.pipelines import Embedding, Hand, hand_of, steps_made
@@ -237,7 +238,8 @@ class Engine:
         ).to(self.device)
         _require_weights(group, folder)  # nor while they were read
         pipe.set_progress_bar_config(disable=True)
-        return Warm(hand=hand_of(family)(family, pipe), embeddings=Embeddings(), adapters=Adapters(pipe), bytes=bytes_of(pipe))
+        adapters = Adapters(pipe, Weights(family.name, Path(folder)))
+        return Warm(hand=hand_of(family)(family, pipe), embeddings=Embeddings(), adapters=adapters, bytes=bytes_of(pipe))
 
 
 def _left_out(kind: Any, family: Family, folder: str) -> set[str]:

@@ -53,9 +53,14 @@ class Family:
     """Components that a model may come with and that are never loaded: none has a part in a picture made from a prompt."""
     readers: tuple[Reader, ...] = ()
     """The first that a model has decides how long a prompt may be. What other encoders cut off, this one still reads."""
-    takes_adapters: bool = True
+    adapted: tuple[str, ...] = ()
+    """The components that diffusers lays adapters over, the denoiser first; none where it takes no adapters."""
     has_previews: bool = True
     max_batch: int | None = None
+
+    @property
+    def takes_adapters(self) -> bool:
+        return bool(self.adapted)
 
 
 FAMILIES = (
@@ -68,6 +73,7 @@ FAMILIES = (
         guidance=5.0,
         schedulers=_DIFFUSION,
         noise={"steps_offset": 1},  # which the pipeline itself sets in old configs
+        adapted=("unet", "text_encoder"),
         readers=(Reader(tokenizer="tokenizer"),),
     ),
     Family(
@@ -80,6 +86,7 @@ FAMILIES = (
         schedulers=_DIFFUSION,
         noise={"steps_offset": 1},
         sample_size=128,
+        adapted=("unet", "text_encoder", "text_encoder_2"),
         readers=(Reader(tokenizer="tokenizer"),),
     ),
     Family(
@@ -92,6 +99,7 @@ FAMILIES = (
         is_flow=True,
         multiple_of=16,
         sample_size=128,
+        adapted=("transformer", "text_encoder", "text_encoder_2"),
         readers=(Reader(tokenizer="tokenizer_3", tokens=256), Reader(tokenizer="tokenizer")),
     ),
     Family(
@@ -106,6 +114,7 @@ FAMILIES = (
         is_flow=True,
         multiple_of=16,
         sample_size=128,
+        adapted=("transformer", "text_encoder"),
         readers=(Reader(tokenizer="tokenizer_2", tokens=512),),
     ),
     Family(
@@ -117,7 +126,6 @@ FAMILIES = (
         multiple_of=16,
         sample_size=128,
         readers=(Reader(tokenizer="tokenizer", tokens=300),),
-        takes_adapters=False,
     ),
     Family(
         name="Sana",
@@ -128,6 +136,7 @@ FAMILIES = (
         is_flow=True,
         multiple_of=32,
         sample_size=32,
+        adapted=("transformer",),
         readers=(Reader(tokenizer="tokenizer", tokens=298),),  # of 300, two go to the instruction before the prompt
     ),
 )
@@ -171,7 +180,6 @@ def _plain_family(pipeline: str) -> Family | None:
         guidance=float(guidance) if isinstance(guidance, int | float) else None,
         schedulers=("own",),
         left_out=("safety_checker",),
-        takes_adapters=False,
         has_previews=False,
         max_batch=1,
     )

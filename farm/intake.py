@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
 
-from actors.lora import Weights, adapter_file, check_adapter, digest_of_file
+from actors.lora import read_lora
+from actors.lora_names import Weights
 from actors.models import Model
 from actors.reference import MAX_BYTES, read_reference
 from farm.campaign import Campaign
@@ -105,9 +106,7 @@ def _digests(files: Collection[Named], digest_of: Callable[[str], str], problems
 
 def _adapter_digest(address: str, weights: Weights) -> str:
     try:
-        file = adapter_file(_whole(address))
-        check_adapter(file, weights)
-        return digest_of_file(file)
+        return read_lora(_whole(address), weights).digest
     except OSError as exc:
         raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
 

@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from actors.lora import Weights, adapter_file, check_adapter
+from actors.lora import adapter_file, check_adapter
+from actors.lora_names import Weights
 from actors.models import SEEDLING
 from storage.errors import RequestError
 
 WEIGHTS = Weights("seedling", SEEDLING)
 ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn1"
 FLAT = ATTENTION.replace(".", "_")
+PEFT = "base_model.model"
+SGM_DOTS = "input_blocks.3.1.transformer_blocks.0.attn1.to_q"  # of a model with one layer a block
+SGM = SGM_DOTS.replace(".", "_")
 TEXT = "text_model.encoder.layers.0.self_attn.q_proj"
 
 
@@ -39,12 +43,23 @@ GOOD = {
         **pair(f"lora_unet_{FLAT}_to_q.lora_down.weight", f"lora_unet_{FLAT}_to_q.lora_up.weight"),
         f"lora_unet_{FLAT}_to_q.alpha": half(),
     },
-    "kohya, by another name": pair(
-        "lora_unet_input_blocks_4_1_x.lora_down.weight", "lora_unet_input_blocks_4_1_x.lora_up.weight", inside=7
-    ),
+    "kohya, in the names of the model's makers": pair(f"lora_unet_{SGM}.lora_down.weight", f"lora_unet_{SGM}.lora_up.weight"),
     "text": pair(f"text_encoder.{TEXT}.lora_A.weight", f"text_encoder.{TEXT}.lora_B.weight"),
     "kohya's text": pair(f"lora_te_{TEXT.replace('.', '_')}.lora_down.weight", f"lora_te_{TEXT.replace('.', '_')}.lora_up.weight"),
-    "without a part": pair("x.to_q.lora_A.weight", "x.to_q.lora_B.weight", inside=9, outside=9),
+    "without a part": pair(f"{ATTENTION}.to_q.lora_A.weight", f"{ATTENTION}.to_q.lora_B.weight"),
+    "peft's own": pair(f"{PEFT}.{ATTENTION}.to_q.lora_A.weight", f"{PEFT}.{ATTENTION}.to_q.lora_B.weight"),
+    "peft's own, of the text encoder": pair(f"{PEFT}.{TEXT}.lora_A.weight", f"{PEFT}.{TEXT}.lora_B.weight"),
+    "peft's own, behind a part": pair(f"unet.{PEFT}.{ATTENTION}.to_q.lora_A.weight", f"unet.{PEFT}.{ATTENTION}.to_q.lora_B.weight"),
+    "older diffusers, without a part": pair(f"{ATTENTION}.processor.to_q_lora.down.weight", f"{ATTENTION}.processor.to_q_lora.up.weight"),
+    "ComfyUI": pair(f"diffusion_model.{SGM_DOTS}.lora_A.weight", f"diffusion_model.{SGM_DOTS}.lora_B.weight"),
+    "differences that are all zero": {
+        **pair(f"unet.{ATTENTION}.to_q.lora_A.weight", f"unet.{ATTENTION}.to_q.lora_B.weight"),
+        "unet.conv_in.diff": half(4),
+    },
+    "one layer by two names": {
+        **pair(f"unet.{ATTENTION}.to_q.lora_A.weight", f"unet.{ATTENTION}.to_q.lora_B.weight"),
+        **pair(f"lora_unet_{FLAT}_to_q.lora_down.weight", f"lora_unet_{FLAT}_to_q.lora_up.weight"),
+    },
 }
 
 
@@ -57,7 +72,57 @@ TO_Q = f"unet.{ATTENTION}.to_q"
 BAD = {
     "no layers": ({"alpha.alpha": half()}, "no layers"),
     "a model": ({"unet.conv_in.weight": half(4, 4)}, "it is no LoRA: unet.conv_in.weight"),
-    "another kind": ({"lora_unet_x.hada_w1_a": half(4, 4)}, "it is no LoRA: lora_unet_x.hada_w1_a"),
+    "a LoHa": ({"lora_unet_x.hada_w1_a": half(4, 4), "lora_unet_x.alpha": half()}, r"it is a LoHa \(lora_unet_x.hada_w1_a\)"),
+    "a LoKr": ({"lycoris_x.lokr_w1": half(4, 4), "lycoris_x.lokr_w2_a": half(4, 4)}, r"it is a LoKr \(lycoris_x.lokr_w1\)"),
+    "a Tucker LoCon": ({**GOOD["kohya"], f"lora_unet_{FLAT}_to_q.lora_mid.weight": half(4, 4, 3, 3)}, "it is a LoCon with a middle part"),
+    "an OFT": ({"lora_unet_x.oft_blocks": half(4, 4)}, "it is an OFT"),
+    "whole differences": ({**GOOD["kohya"], "lora_unet_conv_in.diff": half(4) + 1}, "it is a set of differences of whole weights"),
+    "an embedding": ({"emb_params": half(1, 768)}, "it is a textual inversion"),
+    "biases": ({**GOOD["peft"], f"unet.{ATTENTION}.to_q.lora_B.bias": half(128)}, "it is a LoRA with biases"),
+    "a control LoRA": ({**GOOD["peft"], "transformer.blocks.0.attn.norm_q.weight": half(4)}, "it is a ControlLoRA"),
+    "an alpha of nothing": ({**GOOD["peft"], "unet.x.alpha": half()}, "it has unet.x.alpha, and no such layer"),
+    "an alpha of several": (
+        {**GOOD["peft"], f"unet.{ATTENTION}.to_q.alpha": half(2)},
+        r"to_q.alpha must be one number, and has the shape \[2\]",
+    ),
+    "no finite alpha": (
+        {**GOOD["peft"], f"unet.{ATTENTION}.to_q.alpha": np.full((), np.nan, np.float32)},
+        r"the alpha of its layer unet.*to_q is nan",
+    ),
+    "an endless alpha": (
+        {**GOOD["peft"], f"unet.{ATTENTION}.to_q.alpha": np.full((), -np.inf, np.float32)},
+        "must be a finite number of at least 0",
+    ),
+    "a negative alpha": ({**GOOD["peft"], f"unet.{ATTENTION}.to_q.alpha": np.full((), -1, np.float32)}, "is -1.0"),
+    "a layer twice": (
+        {
+            **GOOD["peft"],
+            f"lora_unet_{FLAT}_to_q.lora_down.weight": half(4, 128) + 1,
+            f"lora_unet_{FLAT}_to_q.lora_up.weight": half(128, 4),
+        },
+        rf"it has two layers for {TO_Q}: lora_unet_{FLAT}_to_q and {TO_Q}",
+    ),
+    "a part that takes none": (
+        {"lora_te3_encoder_block_0.lora_down.weight": half(4, 8) + 1, "lora_te3_encoder_block_0.lora_up.weight": half(8, 4) + 1},
+        "seedling has no T5 encoder",
+    ),
+    "a kernel of another size": (
+        {"unet.conv_in.lora_A.weight": half(4, 4, 1, 1), "unet.conv_in.lora_B.weight": half(64, 4, 1, 1)},
+        "conv_in is for a kernel of 1x1, where seedling has one of 3x3",
+    ),
+    "a layer without numbers": (pair(f"{TO_Q}.lora_A.weight", f"{TO_Q}.lora_B.weight", rank=0), "do not fit together: 0x128 and 128x0"),
+    "a table": (
+        pair(
+            "lora_te_text_model_embeddings_position_embedding.lora_down.weight",
+            "lora_te_text_model_embeddings_position_embedding.lora_up.weight",
+        ),
+        "seedling has no layer lora_te_text_model_embeddings",
+    ),
+    "a layer of nothing known": (pair("x.to_q.lora_A.weight", "x.to_q.lora_B.weight"), "seedling has no layer x.to_q"),
+    "SGM's name of no layer": (
+        pair("lora_unet_input_blocks_9_1_x.lora_down.weight", "lora_unet_input_blocks_9_1_x.lora_up.weight"),
+        "seedling has no layer lora_unet_input_blocks_9_1_x",
+    ),
     "a DoRA": ({**GOOD["peft"], f"{TO_Q}.lora_magnitude_vector": half(128)}, "it is a DoRA"),
     "half a layer": ({f"{TO_Q}.lora_A.weight": half(4, 128)}, rf"not whole: its layer {TO_Q} has only one"),
     "halves of two ranks": (
