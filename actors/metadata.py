@@ -31,8 +31,16 @@ def exif(parameters: str) -> Image.Exif:
     """The `parameters` text as EXIF's UserComment, which is where picture browsers look for it in files that are no PNG."""
     block = Image.Exif()
     block.endian = ">"  # readers take the comment for UTF-16 of the block's own order
-    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + parameters[:MAX_COMMENT].encode("utf-16-be")
+    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + _shortened(parameters).encode("utf-16-be")
     return block
+
+
+def _shortened(parameters: str) -> str:
+    """The text as far as it fits. Its last line, which has the settings, stays whole at the cost of the prompts before it."""
+    before, _, last = parameters.rpartition("\n")
+    if len(parameters) <= MAX_COMMENT or len(last) >= MAX_COMMENT:
+        return parameters[:MAX_COMMENT]
+    return f"{before[: MAX_COMMENT - len(last) - 1]}\n{last}"
 
 
 def xmp(record: Json) -> bytes:

@@ -19,6 +19,7 @@ from actors.canary import Unstable, unlike_its_class
 from actors.engine import Engine, Painted
 from actors.errors import BadRequest, PromptTooLong, WeightsChanged
 from actors.fetch import References
+from actors.infotext import infotext
 from actors.jobs import Canary, ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key
 from actors.recipe import Group, Json
 from actors.resting import RestingEngine
@@ -335,7 +336,7 @@ class _Chunk:
             **self._sources(picture),
             **({"canary": painted.canary.digest} if painted.canary else {}),
         }
-        data = encode.write(pixels, record, recipe.parameters(self._job.model_name), self._job.encoding)
+        data = encode.write(pixels, record, infotext(recipe, self._job.model_name), self._job.encoding)
         total = len(data)
         for step, pictures in painted.previews.items():
             small = encode.preview(pictures[k])

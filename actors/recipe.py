@@ -93,13 +93,3 @@ class Recipe:
     def digest(self) -> str:
         """sha256 of the canonical JSON: the render's identity."""
         return digest_of(self.to_json())
-
-    def parameters(self, model_name: str) -> str:
-        """The recipe as the `parameters` text that many picture browsers read."""
-        g = self.group
-        guidance = "" if g.guidance is None else f"CFG scale: {g.guidance}, "
-        return (
-            f"{self.prompt}\nNegative prompt: {self.negative}\n"
-            f"Steps: {g.steps}, Sampler: {g.scheduler}, {guidance}Seed: {self.seed}, "
-            f"Size: {g.width}x{g.height}, Model hash: {g.model[:10]}, Model: {model_name}"
-        )

@@ -129,6 +129,13 @@ def test_the_longest_prompts_fit(encoding):
         assert comment(data) == long["prompt"][:MAX_COMMENT]
 
 
+@every([encoding for encoding in ALL if encoding.format is not Format.PNG])
+def test_a_comment_that_is_too_long_keeps_the_line_of_settings(encoding):
+    found = comment(write(picture(), RECORD, f"{'a' * MAX_COMMENT}\nNegative prompt: b\nSteps: 4, Seed: 7", encoding))
+    assert len(found) == MAX_COMMENT
+    assert found.endswith("aaa\nSteps: 4, Seed: 7")
+
+
 @every([encoding for encoding in ALL if encoding.quality in (None, 90)])
 def test_a_file_that_is_not_whole_is_no_picture(encoding):
     data = write(picture(), RECORD, "p", encoding)

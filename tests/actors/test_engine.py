@@ -20,6 +20,7 @@ from actors.encoding import Encoding
 from actors.engine import Engine
 from actors.errors import BadRequest, ModelMissing, WeightsChanged
 from actors.families import family_of
+from actors.infotext import infotext
 from actors.memory import DeviceTaken, bytes_in_files, memory_of, require_free
 from actors.models import SEEDLING, find_model, weights_digest
 from actors.recipe import Group, Recipe
@@ -237,7 +238,7 @@ def test_a_device_that_somebody_else_has_is_refused(monkeypatch, free, share, is
 def test_a_png_carries_its_recipe_and_its_pixels():
     pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
     recipe = recipes(group())[0]
-    data = write(pixels, {"recipe": recipe.to_json()}, recipe.parameters("seedling"), Encoding())
+    data = write(pixels, {"recipe": recipe.to_json()}, infotext(recipe, "seedling"), Encoding())
     with Image.open(io.BytesIO(data)) as image:
         assert Recipe.from_json(json.loads(image.text[RECIPE_CHUNK])["recipe"]) == recipe
         assert image.text["parameters"].startswith("a red mug\nNegative prompt: watermark\nSteps: 3")

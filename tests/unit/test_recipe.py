@@ -41,13 +41,5 @@ def test_the_digest_never_changes_between_versions():
     assert RECIPE.digest == "06938da1ada954013139b6df6fa153c4a07a0b79dcfb449e4f49903988d6df8e"
 
 
-def test_parameters_are_written_as_other_programs_read_them():
-    assert RECIPE.parameters("seedling").splitlines() == [
-        "a mug",
-        "Negative prompt: grain",
-        "Steps: 20, Sampler: ddim, CFG scale: 4.0, Seed: 7, Size: 128x64, Model hash: aaaaaaaaaa, Model: seedling",
-    ]
-
-
 def test_cost_is_in_megapixel_steps():
     assert GROUP.megapixel_steps == 128 * 64 * 20 / 1e6
