@@ -27,7 +27,8 @@ from actors.families import Family, family_of
 from actors.jobs import Canary
 from actors.lora_names import Weights
 from actors.memory import bytes_in_files, bytes_of, memory_of
-from actors.models import read_json, weights_digest
+from actors.model_files import read_json
+from actors.models import weights_digest
 from actors.pipelines import Embedding, Hand, hand_of, steps_made
 from actors.previews import watch_steps
 from actors.recipe import Group, Recipe

@@ -1,7 +1,6 @@
 """Models on disk: what a name stands for, whether its folder can be used, and the digest of its weights. No torch here."""
 
 import hashlib
-import json
 import math
 import os
 import re
@@ -15,7 +14,9 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 
 from actors.families import FAMILIES, Family, family_of, guidance_of, is_known, is_pipeline_module
+from actors.model_files import read_json
 from actors.schedulers import assumptions, usable_schedulers
+from actors.tokenizers import is_tokenizer, open_tokenizer
 from storage.errors import RequestError
 
 SEEDLING = Path(__file__).parent / "seedling" / "model"
@@ -96,19 +97,6 @@ def inspect_model(name: str, folder: Path) -> Model:
     )
 
 
-def read_json(path: Path, name: str) -> dict[str, Any]:
-    """A JSON object of a model's folder. Raises RequestError, as a sentence about the model."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as exc:
-        raise RequestError(f"The model {name} is no diffusers folder: {path} is missing.") from exc
-    except (OSError, ValueError) as exc:
-        raise RequestError(f"The model {name} cannot be read: {path} is no JSON file ({exc}).") from exc
-    if not isinstance(value, dict):
-        raise RequestError(f"The model {name} cannot be read: {path} is not a JSON object.")
-    return value
-
-
 def _scheduler_config(name: str, folder: Path) -> dict[str, Any]:
     """The scheduler's config as JSON can hold it: diffusers writes -Infinity where a clip is off, which is what it assumes anyway."""
     config = read_json(folder / "scheduler" / "scheduler_config.json", name)
@@ -151,6 +139,8 @@ def _check_components(name: str, folder: Path, index: dict[str, Any], family: Fa
         if origin[0] not in _LIBRARIES and not is_pipeline_module(origin[0]):
             raise RequestError(f"The model {name} needs code of its own for {component} ({origin[0]}): only models without can be used.")
         _check_files(name, folder / component)
+        if is_tokenizer(component, str(origin[1])):
+            open_tokenizer(name, folder, component)
 
 
 @lru_cache(maxsize=10_000)
