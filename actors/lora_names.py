@@ -8,7 +8,7 @@ from pathlib import Path
 
 from actors.families import Family, family_of
 from actors.heads import Shape, read_head
-from actors.models import read_json
+from actors.model_files import read_json
 from storage.errors import RequestError
 
 _DENOISER = "denoiser"  # whatever the model's is
