@@ -20,7 +20,8 @@ from actors.tokenizers import is_tokenizer, open_tokenizer
 from storage.errors import RequestError
 
 SEEDLING = Path(__file__).parent / "seedling" / "model"
-_HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[\w./-]+)")
+# No part begins with a dot, nor the revision with a slash: the hub's library makes paths of them.
+_HUB_ID = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?")
 _READ_BY_PIPELINES = ("*.safetensors", "*.json", "*.txt")
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 _LIBRARIES = {"diffusers", "transformers"}  # whose classes a pipeline may be made of: any other name means code that comes with the model
@@ -51,20 +52,26 @@ class Model:
     """Those of its family that it can be painted with, the first by default; None, as above, for all."""
 
 
-def find_model(name: str) -> Model:
-    """The model that a campaign names: `seedling`, a diffusers folder, or a hub id with its revision.
+def find_model(name: str, *, takes_folders: bool = True) -> Model:
+    """The model that a campaign names: `seedling`, a diffusers folder if those are taken, or a hub id with its revision.
 
     Raises RequestError, with what is missing, where it cannot be painted with.
     """
     if name == "seedling":
         return inspect_model(name, SEEDLING)
-    if os.path.isdir(name):  # noqa: PTH112  # says no to impossible names, where Path raises
+    if takes_folders and os.path.isdir(name):  # noqa: PTH112  # says no to impossible names, where Path raises
         return inspect_model(name, Path(name).absolute())
-    if hub := _HUB_ID.fullmatch(name):
+    hub = _HUB_ID.fullmatch(name)
+    if hub and hub["revision"]:
         return inspect_model(name, _fetch(hub["repo"], hub["revision"]))
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+    if hub:
         raise RequestError(f"The model {name} is no folder here; if it is a hub id, name its revision too: {name}@REVISION.")
     raise RequestError(f"The model {name} was not found: name 'seedling', a diffusers folder, or a hub id as owner/name@revision.")
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a name could be that of a model on the hub, with a revision or without one."""
+    return _HUB_ID.fullmatch(name) is not None
 
 
 def inspect_model(name: str, folder: Path) -> Model:

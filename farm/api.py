@@ -1,9 +1,12 @@
 """The HTTP API under /api/v1, and /metrics beside it: a thin skin over `farm.service`."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Path, Query, Response
+from fastapi import APIRouter, FastAPI, Query, Response
+from fastapi import Path as PathParameter
 from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -12,6 +15,7 @@ from farm.api_errors import Answer, Refusal, answer_errors
 from farm.api_guards import OwnHostOnly, OwnPagesOnly, SmallBodiesOnly, TokenOnly
 from farm.api_routes import StrictRoute
 from farm.fleet_service import FleetService
+from farm.hidden_paths import PathsHidden
 from farm.metrics import Metrics
 from farm.service import Json, Service
 from storage.states import RenderState
@@ -28,8 +32,19 @@ def _answers_with(kind: str) -> dict[str, Any]:
     return {"response_class": Response, "responses": {200: {"content": {kind: {}}}}}
 
 
-def make_api(service: Service, fleet: FleetService, metrics: Metrics, *, home: str, token: str | None = None) -> FastAPI:
-    """The application. `home` tells a client which farm it has reached; with a `token`, everything but that asks for it."""
+def make_api(
+    service: Service,
+    fleet: FleetService,
+    metrics: Metrics,
+    *,
+    home: str,
+    token: str | None = None,
+    hidden: Sequence[Path] = (),
+    shown: Sequence[Path] = (),
+) -> FastAPI:
+    """The application. `home` tells a client which farm it has reached; with a `token`, everything but that asks for it. No answer
+    has paths below `hidden` folders, but for those below `shown` ones.
+    """
     api = FastAPI(
         title="Seedbed",
         version="1",
@@ -45,6 +60,8 @@ def make_api(service: Service, fleet: FleetService, metrics: Metrics, *, home: s
         api.add_middleware(TokenOnly, token=token)
     api.add_middleware(OwnPagesOnly)
     api.add_middleware(SmallBodiesOnly, limit=MAX_BODY_BYTES)
+    if hidden:
+        api.add_middleware(PathsHidden, hidden=hidden, shown=shown)
     answer_errors(api)
     api.router.route_class = StrictRoute
 
@@ -99,7 +116,7 @@ def _proof_routes(service: Service) -> APIRouter:
     routes = APIRouter(tags=["proofs"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/renders/{number}")
-    def render(name: Name, number: Annotated[int, Path(ge=0, lt=2**53)], project: Project = "default") -> Json:
+    def render(name: Name, number: Annotated[int, PathParameter(ge=0, lt=2**53)], project: Project = "default") -> Json:
         return service.render(project, name, number)
 
     @routes.get("/campaigns/{name}/files", **_answers_with(_LINES))

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import uvicorn
@@ -15,8 +16,10 @@ from filelock import FileLock, Timeout
 from farm.api import make_api
 from farm.config import Settings
 from farm.fleet_service import FleetService
+from farm.hidden_paths import own_folders
 from farm.home import make_home, published, published_url
 from farm.intake import Intake
+from farm.local_files import LocalFiles
 from farm.logs import log_to_file
 from farm.metrics import Metrics
 from farm.service import Service
@@ -41,23 +44,38 @@ class RunningFarm:
 
 
 @contextmanager
-def open_app(settings: Settings) -> Iterator[FastAPI]:
-    """The API over a home's database and outputs; the tables of a SQLite database are brought up to date."""
+def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
+    """The API over a home's database and outputs, for those who reach it on `host`; the tables of a SQLite database are brought up to
+    date.
+    """
     make_home(settings)
     with closing_engine(settings.database_address) as engine:
         prepare(engine)
-        watching, outputs = Watching(engine), settings.open_outputs()
+        watching, outputs, allowed = Watching(engine), settings.open_outputs(), _allowed_paths(settings, host)
         service = Service(
             campaigns=Campaigns(engine),
             control=Control(engine),
             watching=watching,
             outputs=outputs,
-            intake=Intake(outputs, buckets=settings.reference_buckets, s3_style=settings.s3_style),
+            intake=Intake(outputs, buckets=settings.reference_buckets, s3_style=settings.s3_style, files=LocalFiles(allowed)),
             chunk=settings.chunk,
             quotas=settings.quotas,
         )
         fleet = FleetService(orders=Orders(engine), watching=watching, is_alone=settings.ray == "local")
-        yield make_api(service, fleet, Metrics(watching), home=settings.home_digest, token=settings.secret)
+        yield make_api(
+            service,
+            fleet,
+            Metrics(watching),
+            home=settings.home_digest,
+            token=settings.secret,
+            hidden=() if allowed is None else own_folders(settings.home, Path(settings.outputs_address)),
+            shown=allowed or (),
+        )
+
+
+def _allowed_paths(settings: Settings, host: str) -> tuple[Path, ...] | None:
+    """Whoever is on this machine may name any of its files: None. Others, those in the folders that the operator names."""
+    return settings.allowed_paths if host in LOOPBACK else settings.allowed_paths or ()
 
 
 @contextmanager
@@ -87,7 +105,7 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
         # Ray's files: a short path, whatever the home is called, since that of a unix socket in it may have 107 bytes.
         with (
             TemporaryDirectory(prefix="farm-ray-", ignore_cleanup_errors=True) as ray_folder,
-            open_app(settings) as app,
+            open_app(settings, host) as app,
             serve(app, port, host) as url,
             published(settings, url),
         ):

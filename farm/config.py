@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     reference_buckets: tuple[str, ...] = Field(
         (), description="Buckets that references may come from beside the outputs' own, as a JSON list."
     )
+    allowed_paths: tuple[Path, ...] | None = Field(
+        None,
+        description="Folders whose models, references and adapters may be named over the network, as a JSON list; "
+        "when not given, any on loopback and none elsewhere.",
+    )
     url: str = Field("http://127.0.0.1:8600", description="The farm that commands speak to.")
     host: str = Field("127.0.0.1", description="The address that `farm up` serves on; any but loopback needs a token.")
     port: int = Field(8600, description="The port that `farm up` serves on.", ge=0, le=65535)
@@ -81,6 +86,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("allowed_paths")
+    @classmethod
+    def _all_absolute(cls, value: tuple[Path, ...] | None) -> tuple[Path, ...] | None:
+        return None if value is None else tuple(path.expanduser().absolute() for path in value)
 
     @field_validator("outputs")
     @classmethod
@@ -212,7 +222,7 @@ def read_settings(**given: Any) -> Settings:
     except SettingsError as exc:  # says which variable, and nothing that a person could use
         raise RequestError(
             f'A setting cannot be read as JSON: {exc}. FARM_SHARES and FARM_QUOTAS are written like {{"acme": 2}}, '
-            'FARM_REFERENCE_BUCKETS like ["brand"].'
+            'FARM_REFERENCE_BUCKETS and FARM_ALLOWED_PATHS like ["brand"].'
         ) from exc
     except ValidationError as exc:
         first = exc.errors()[0]

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
 
-from actors.lora import read_lora
+from actors.lora import adapter_file, read_lora
 from actors.lora_names import Weights
-from actors.models import Model
+from actors.models import Model, find_model, is_hub_name
 from actors.reference import MAX_BYTES, read_reference
 from farm.campaign import Campaign
 from farm.document import DocumentError, Problem
+from farm.local_files import LocalFiles
 from farm.sources import Named, Sources, named_files, reference_key, twin_problems
 from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
 from storage.outputs import SCHEME, Outputs, open_outputs
@@ -24,12 +25,23 @@ _READERS = 4  # a picture of the largest size takes 300 MB while it is looked at
 class Intake:
     """Takes in the files of campaigns, from paths and from the buckets that it may read."""
 
-    def __init__(self, outputs: Outputs, *, buckets: Collection[str] = (), s3_style: str = "auto") -> None:
-        """`buckets` are those that references may come from, beside the outputs' own."""
+    def __init__(self, outputs: Outputs, *, buckets: Collection[str] = (), s3_style: str = "auto", files: LocalFiles | None = None) -> None:
+        """`buckets` are those that references may come from, beside the outputs' own; `files` those of this machine, all if not given."""
         self._outputs = outputs
+        self._files = files or LocalFiles()
         own = outputs.address.removeprefix(SCHEME).partition("/")[0] if outputs.address.startswith(SCHEME) else None
         self._buckets = {*buckets, *([own] if own else [])}
         self._bucket = lru_cache(maxsize=16)(lambda name: open_outputs(f"{SCHEME}{name}", s3_style=s3_style))
+
+    def model(self, name: str) -> Model:
+        """The model that a campaign names. Raises DocumentError where it cannot be used, or may not be named."""
+        is_path = not is_hub_name(name) and name != "seedling"
+        try:
+            if is_path:
+                self._files.check(name)
+            return find_model(name, takes_folders=is_path or not self._files.are_limited)
+        except RequestError as exc:
+            raise DocumentError([Problem(("model",), str(exc))]) from exc
 
     def check(self, campaign: Campaign, model: Model) -> Sources:
         """The digests of all files that a campaign names. Raises DocumentError with what is wrong with any, each at its place;
@@ -49,7 +61,7 @@ class Intake:
         weights = Weights(model.name, Path(model.folder))
         sources = Sources(
             references=_digests(references.values(), self._reference_digest, problems),
-            adapters=_digests(adapters.values(), partial(_adapter_digest, weights=weights), problems),
+            adapters=_digests(adapters.values(), partial(self._adapter_digest, weights=weights), problems),
         )
         problems = problems or list(twin_problems(sources, campaign.adapters, campaign.axes))
         if problems:
@@ -73,8 +85,17 @@ class Intake:
         read_reference(data)
         return hashlib.sha256(data).hexdigest()
 
+    def _adapter_digest(self, address: str, weights: Weights) -> str:
+        self._files.check(address)
+        try:
+            self._files.check(adapter_file(_whole(address)))
+            return read_lora(_whole(address), weights).digest
+        except OSError as exc:
+            raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
+
     def _read(self, address: str) -> bytes:
         if not address.startswith(SCHEME):
+            self._files.check(address)
             return _read_file(_whole(address))
         bucket, _, key = address.removeprefix(SCHEME).partition("/")
         if bucket not in self._buckets:
@@ -102,13 +123,6 @@ def _digests(files: Collection[Named], digest_of: Callable[[str], str], problems
         found = dict(zip((file.address for file in files), pool.map(look, files), strict=True))
     problems += [answer for answer in found.values() if isinstance(answer, Problem)]
     return {address: answer for address, answer in found.items() if isinstance(answer, str)}
-
-
-def _adapter_digest(address: str, weights: Weights) -> str:
-    try:
-        return read_lora(_whole(address), weights).digest
-    except OSError as exc:
-        raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
 
 
 def _whole(address: str) -> Path:

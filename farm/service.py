@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from actors.models import Model, find_model
 from farm.budget import is_spent, spent_sentence
 from farm.campaign import MAX_RENDERS
 from farm.campaign_warnings import campaign_warnings
@@ -288,7 +287,7 @@ class Service:
 
     def _check(self, data: Json) -> tuple[Expansion, Json]:
         campaign = parse_campaign(data)
-        model = self._model(campaign.model)
+        model = self._intake.model(campaign.model)
         expansion = Expansion(campaign, model)
         if expansion.total == 0:
             raise DocumentError([Problem(("skip",), "the rules skip every cell: the campaign has 0 renders.")])
@@ -300,12 +299,6 @@ class Service:
         check_prompts(expansion)
         spec = make_spec(campaign, model, self._intake.check(campaign, model))
         return expansion_of(spec), spec  # what is stored is what is read again, or nobody could paint it
-
-    def _model(self, name: str) -> Model:
-        try:
-            return find_model(name)
-        except RequestError as exc:
-            raise DocumentError([Problem(("model",), str(exc))]) from exc
 
 
 def megapixel_steps(expansion: Expansion) -> float:
