@@ -64,8 +64,16 @@ def parse_axis(name: str, raw: object) -> Axis:
             _check_mapping(value, first, index)
         else:
             _check_scalar(value, index)
-    _refuse_duplicates(raw)
-    return Axis(name, tuple(raw))
+    values = [_with_seeds_as_text(value) for value in raw]
+    _refuse_duplicates(values)
+    return Axis(name, tuple(values))
+
+
+def _with_seeds_as_text(value: Any) -> Any:
+    """A row's own seeds may be a list: as a value they are a text, like `11, 12`."""
+    if isinstance(value, Mapping) and isinstance(seeds := value.get("seed"), list | tuple):
+        return {**value, "seed": ", ".join(str(seed) for seed in seeds)}
+    return value
 
 
 def range_values(raw: object) -> Sequence[int | float]:
@@ -111,7 +119,9 @@ def _check_mapping(value: object, first: Mapping[str, object], index: int) -> No
     if set(value) != set(first):
         odd = ", ".join(sorted(set(value) ^ set(first)))
         raise AxisError(f"every mapping of an axis must have the same keys; {odd} is not in all of them{_colon_hint(value)}.", index)
-    for part in value.values():
+    for key, part in value.items():
+        if key == "seed" and isinstance(part, list | tuple) and part and all(type(seed) is int for seed in part):
+            continue
         if isinstance(part, Mapping | list):
             raise AxisError("the values in a mapping must be text or numbers.", index)
         _check_scalar(part, index)

@@ -10,13 +10,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from actors.encoding import Encoding, Format
 from actors.schedulers import SCHEDULERS
-from farm.axes import Axis, parse_axis
+from farm.axes import Axis, Scalar, parse_axis
 from farm.characters import unprintable
 from farm.document import DocumentError, did_you_mean
 from farm.foreign_words import scheduler_hint
 from farm.problems import problem_of
 from farm.seeds import SEED_LIMIT
-from farm.sources import MAX_ADAPTERS, FileName, Lora, Reference, Scale, Strength
+from farm.sources import FILES, MAX_ADAPTERS, FileName, Lora, Reference, Scale, Strength
 from farm.template import Template, TemplateError
 
 MAX_SIDE = 4096
@@ -236,3 +236,20 @@ class Campaign(BaseModel):
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
         return tuple(parse_axis(name, raw) for name, raw in self.vary.items())
+
+
+def fields_of(campaign: Campaign) -> frozenset[str]:
+    """The names in the templates."""
+    return Template(campaign.prompt).fields | Template(campaign.negative).fields
+
+
+def used_variables(campaign: Campaign) -> frozenset[str]:
+    """The names that decide what is painted: those in the templates, settings, a row's own `seed`, and columns that `seeds` names."""
+    per = campaign.seeds.per if isinstance(campaign.seeds, DerivedSeeds) else ()
+    columns = set(per) - {axis.name for axis in campaign.axes}
+    return fields_of(campaign) | SETTINGS | {"seed"} | columns
+
+
+def settings_of(axis: Axis, index: int) -> dict[str, Scalar]:
+    """The settings that a value chooses. What is empty in it is left to the campaign."""
+    return {name: value for name, value in axis.assignments(index).items() if name in SETTINGS and (value != "" or name in FILES)}

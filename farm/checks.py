@@ -7,11 +7,23 @@ from typing import Any
 from pydantic import ValidationError
 
 from farm.axes import AxisError, parse_axis
-from farm.campaign import LATER, SETTINGS, Budget, Campaign, DerivedSeeds, Output, Previews, Settings
-from farm.campaign_warnings import used_variables
+from farm.campaign import (
+    LATER,
+    SETTINGS,
+    Budget,
+    Campaign,
+    DerivedSeeds,
+    Output,
+    Previews,
+    Settings,
+    fields_of,
+    settings_of,
+    used_variables,
+)
 from farm.document import Document, DocumentError, Problem, did_you_mean
 from farm.foreign_words import foreign_hint
 from farm.problems import problem_of
+from farm.seeding import OWN, own_place, own_seeds
 from farm.sources import ONLY_VARIED, Lora, Reference, measure_problems, step_problems
 from farm.template import Template
 
@@ -106,9 +118,8 @@ def _setting_problems(campaign: Campaign) -> Iterable[Problem]:
             continue
         seen: dict[object, int] = {}
         for index in range(len(axis.values)):
-            chosen = {name: value for name, value in axis.assignments(index).items() if name in SETTINGS}
             try:
-                settings = Settings.model_validate({**campaign.settings.model_dump(), **chosen})
+                settings = Settings.model_validate({**campaign.settings.model_dump(), **settings_of(axis, index)})
             except ValidationError as exc:
                 yield Problem(("vary", axis.name, index), problem_of(exc.errors()[0], _KEYS).message)
                 continue
@@ -143,14 +154,33 @@ def _skip_problems(campaign: Campaign) -> Iterable[Problem]:
 
 
 def _seed_problems(campaign: Campaign) -> Iterable[Problem]:
+    yield from _own_seed_problems(campaign)
     if not isinstance(campaign.seeds, DerivedSeeds):
         return
-    names = {axis.name for axis in campaign.axes}
+    names = {axis.name for axis in campaign.axes} | {variable for axis in campaign.axes for variable in axis.variables}
     for k, name in enumerate(campaign.seeds.per):
-        if name not in names:
-            yield Problem(("seeds", "per", k), f"there is no axis {name!r}: {did_you_mean(name, names)}")
+        if name == OWN:
+            yield Problem(("seeds", "per", k), "the column `seed` has seeds itself: none are derived from it.")
+        elif name not in names:
+            yield Problem(("seeds", "per", k), f"there is no axis or column {name!r}: {did_you_mean(name, names)}")
     if len(set(campaign.seeds.per)) < len(campaign.seeds.per):
         yield Problem(("seeds", "per"), "an axis stands twice: remove one.")
+
+
+def _own_seed_problems(campaign: Campaign) -> Iterable[Problem]:
+    """Seeds in the rows of an axis."""
+    for axis in campaign.axes:
+        if axis.variables == {OWN} and OWN not in fields_of(campaign):
+            yield Problem(("vary", axis.name), "seeds are no axis of their own: write `seeds: [11, 12]`, or a column beside others.")
+    place = own_place(campaign, campaign.axes)
+    if place is None:
+        return
+    axis = campaign.axes[place]
+    for index in range(len(axis.values)):
+        try:
+            own_seeds(axis.assignments(index)[OWN])
+        except ValueError as exc:
+            yield Problem(("vary", axis.name, index), f"{exc} If the column is a note, give it another name.")
 
 
 def _note_problems(campaign: Campaign) -> Iterable[Problem]:

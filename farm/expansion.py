@@ -19,9 +19,9 @@ from actors.models import Model
 from actors.recipe import Adapter, Group, Recipe, canonical_json
 from actors.schedulers import scheduler_config
 from farm.axes import Axis, Scalar
-from farm.campaign import SETTINGS, Campaign, DerivedSeeds, Settings
+from farm.campaign import SETTINGS, Campaign, Settings, settings_of
 from farm.document import DocumentError, Problem
-from farm.seeds import derived_seed
+from farm.seeding import DERIVATION, Seeding
 from farm.sources import DEFAULT_SCALE, DEFAULT_STRENGTH, FILES, NONE, Sources
 from farm.template import Template
 from storage.errors import RequestError
@@ -29,6 +29,7 @@ from storage.errors import RequestError
 _SKIP_STATES = 100_000
 _SLUG = 60
 _DEVICE = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)\.")  # on Windows, no file or folder can have a name that begins so
+_SIGN = re.compile(r"(?<![\w.])[+-](?=\.?\d)")  # of a number: a hyphen is no sign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ class Shot:
     negative: str
     reference: str | None = None
     """The address of the picture that it begins from."""
+    derivation: int = DERIVATION
 
     @cached_property
     def key(self) -> str:
@@ -49,7 +51,7 @@ class Shot:
 
         Axes are sorted, so that a shot keeps its name when a campaign's axes are put in another order.
         """
-        words = "_".join(_slug(name, self.coordinates[name]) for name in sorted(self.coordinates))[:_SLUG].strip("-_")
+        words = "_".join(_slug(name, self.coordinates[name], self.derivation) for name in sorted(self.coordinates))[:_SLUG].strip("-_")
         words = _DEVICE.sub(r"\1-", words)
         digest = hashlib.sha256(canonical_json(dict(self.told)).encode()).hexdigest()[:16]
         return f"{words}_{digest}" if words else f"shot_{digest}"
@@ -64,16 +66,19 @@ class Render:
     seed: int
 
 
-def _slug(axis: str, value: object) -> str:
+def _slug(axis: str, value: object, derivation: int) -> str:
     parts = value if isinstance(value, Mapping) else {axis: value}
     text = " ".join(PurePath(str(part)).stem if name in FILES else str(part) for name, part in parts.items())
+    if derivation > 1:
+        text = _SIGN.sub(lambda found: "plus-" if found[0] == "+" else "minus-", text)
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
 
 
 class Expansion:
     """All renders of a campaign for a model."""
 
-    def __init__(self, campaign: Campaign, model: Model, sources: Sources | None = None) -> None:
+    def __init__(self, campaign: Campaign, model: Model, sources: Sources | None = None, derivation: int = DERIVATION) -> None:
+        """`derivation` is how seeds and names are derived, as the campaign's spec records it; see `farm.seeding`."""
         self.campaign = campaign
         self.model = model
         self.sources = sources or Sources()
@@ -89,7 +94,8 @@ class Expansion:
         ]
         self._rules = _rule_masks(self.axes, campaign.skip)
         self._all_rules = (1 << len(campaign.skip)) - 1
-        self._series = lru_cache(maxsize=4096)(self._series_of)
+        self._derivation = derivation
+        self.seeding = Seeding(campaign, self.axes, self.sources, derivation)
         self.group = lru_cache(maxsize=256)(self._group)
 
     @cached_property
@@ -104,18 +110,20 @@ class Expansion:
         """Those that it can be painted with; the first is the one of renders that name none."""
         return self.model.schedulers or self.family.schedulers
 
-    @cached_property
+    @property
     def seeds_per_shot(self) -> int:
-        seeds = self.campaign.seeds
-        return seeds.count if isinstance(seeds, DerivedSeeds) else len(seeds)
+        """The most that any shot has; the number of a render is the number of its shot times this, and its seed's place."""
+        return self.seeding.per_shot
 
     @cached_property
     def locked_seeds(self) -> tuple[int, ...] | None:
-        """The seeds that every shot has, or None where some axis has its own."""
-        seeds = self.campaign.seeds
-        if not isinstance(seeds, DerivedSeeds):
-            return seeds
-        return None if seeds.per else tuple(derived_seed(seeds.base, k, {}) for k in range(seeds.count))
+        """The seeds that every shot has, or None if some axis or row has its own."""
+        return self.seeding.locked
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether some places of renders are empty, because cells are skipped or have fewer seeds than others."""
+        return bool(self.campaign.skip) or not self.seeding.is_even
 
     @cached_property
     def groups(self) -> int:
@@ -132,7 +140,12 @@ class Expansion:
     @cached_property
     def total(self) -> int:
         """How many renders there are, without expanding them."""
-        return (prod(self._sizes) - self._skipped_cells()) * self.seeds_per_shot
+        counts = self.seeding.counts()
+        if counts is None:
+            return (prod(self._sizes) - self._skipped_cells()) * self.seeds_per_shot
+        place, by_count = counts
+        rest = prod(size for a, size in enumerate(self._sizes) if a != place)
+        return sum(count * (rest * len(chosen) - self._skipped_cells(place, chosen)) for count, chosen in by_count.items())
 
     def _group(self, group_no: int) -> Group:
         """What the renders of a group share; `group` is this, remembered."""
@@ -186,8 +199,8 @@ class Expansion:
                 continue
             shot = self._shot(cell)
             first = _number(cell, self._sizes) * per_shot
-            for k in range(max(start - shot_no * per_shot, 0), min(stop - shot_no * per_shot, per_shot)):
-                yield Render(number=first + k, shot=shot, seed=self._seed(cell, k))
+            for k in range(max(start - shot_no * per_shot, 0), min(stop - shot_no * per_shot, self.seeding.count(cell))):
+                yield Render(number=first + k, shot=shot, seed=self.seeding.seed(cell, k))
 
     def all_renders(self) -> Iterator[tuple[int, Render]]:
         """Every render with its group, group by group."""
@@ -199,7 +212,7 @@ class Expansion:
         """The group and the render at a number."""
         cell_no, k = divmod(number, self.seeds_per_shot)
         cell = _digits(cell_no, self._sizes)
-        return self._group_of(cell), Render(number=number, shot=self._shot(cell), seed=self._seed(cell, k))
+        return self._group_of(cell), Render(number=number, shot=self._shot(cell), seed=self.seeding.seed(cell, k))
 
     def numbers(self, group_no: int) -> Iterator[int]:
         """The numbers of a group's renders in order, without working out what they are."""
@@ -207,12 +220,15 @@ class Expansion:
             cell = self._cell(group_no, shot_no)
             if not self._is_skipped(cell):
                 first = _number(cell, self._sizes) * self.seeds_per_shot
-                yield from range(first, first + self.seeds_per_shot)
+                yield from range(first, first + self.seeding.count(cell))
 
     def has(self, number: int) -> bool:
         """Whether there is a render of that number."""
-        cells = prod(self._sizes)
-        return 0 <= number < cells * self.seeds_per_shot and not self._is_skipped(_digits(number // self.seeds_per_shot, self._sizes))
+        cell_no, k = divmod(number, self.seeds_per_shot)
+        if not 0 <= cell_no < prod(self._sizes):
+            return False
+        cell = _digits(cell_no, self._sizes)
+        return k < self.seeding.count(cell) and not self._is_skipped(cell)
 
     def place(self, number: int) -> tuple[int, int]:
         """The group of a render, and its ordinal there."""
@@ -240,8 +256,10 @@ class Expansion:
     def _value_indices(self) -> dict[str, dict[str, int]]:
         return {axis.name: {canonical_json(self._told(axis, index)): index for index in range(len(axis.values))} for axis in self.axes}
 
-    def is_skipped(self, group_no: int, shot_no: int) -> bool:
-        return self._is_skipped(self._cell(group_no, shot_no))
+    def seeds_of(self, group_no: int, shot_no: int) -> int:
+        """How many renders a shot of a group has: none, if it is skipped."""
+        cell = self._cell(group_no, shot_no)
+        return 0 if self._is_skipped(cell) else self.seeding.count(cell)
 
     # --- one cell ---
 
@@ -271,6 +289,7 @@ class Expansion:
             prompt=self._prompt.fill(values),
             negative=self._negative.fill(values),
             reference=None if reference == NONE else reference,
+            derivation=self._derivation,
         )
 
     def _told(self, axis: Axis, index: int) -> Any:
@@ -288,23 +307,8 @@ class Expansion:
         constant = self.campaign.reference
         changes: dict[str, Any] = {"reference": constant.image, "strength": constant.strength} if constant else {}
         for axis, index in zip(self.axes, cell, strict=True):
-            changes.update(_settings_of(axis, index))
+            changes.update(settings_of(axis, index))
         return Settings.model_validate({**self.campaign.settings.model_dump(), **changes})
-
-    # --- seeds ---
-
-    def _seed(self, cell: Sequence[int], k: int) -> int:
-        seeds = self.campaign.seeds
-        if not isinstance(seeds, DerivedSeeds):
-            return seeds[k]
-        named = tuple(cell[a] if axis.name in seeds.per else -1 for a, axis in enumerate(self.axes)) if seeds.per else ()
-        return self._series(named, k)
-
-    def _series_of(self, named: tuple[int, ...], k: int) -> int:
-        seeds = self.campaign.seeds
-        assert isinstance(seeds, DerivedSeeds)
-        coordinates = {axis.name: self._told(axis, i) for axis, i in zip(self.axes, named, strict=False) if i >= 0}
-        return derived_seed(seeds.base, k, coordinates)
 
     # --- skipping ---
 
@@ -316,13 +320,15 @@ class Expansion:
             left &= masks[index]
         return left != 0
 
-    def _skipped_cells(self) -> int:
-        """How many cells some rule skips: axis by axis, cells are counted by which rules they may still meet."""
+    def _skipped_cells(self, place: int | None = None, chosen: Sequence[int] = ()) -> int:
+        """How many cells some rule skips, of all or of those that have one of these values on the axis at a place: axis by axis, cells
+        are counted by which rules they may still meet.
+        """
         if not self._all_rules:
             return 0
         cells: Counter[int] = Counter({self._all_rules: 1})
-        for masks in self._rules:
-            kinds = Counter(masks)
+        for a, masks in enumerate(self._rules):
+            kinds = Counter(masks if a != place else [masks[index] for index in chosen])
             following: Counter[int] = Counter()
             for left, count in cells.items():
                 for mask, values in kinds.items():
@@ -333,16 +339,12 @@ class Expansion:
         return sum(count for left, count in cells.items() if left)
 
 
-def _settings_of(axis: Axis, index: int) -> dict[str, Scalar]:
-    return {name: value for name, value in axis.assignments(index).items() if name in SETTINGS}
-
-
 def _classes(axis: Axis) -> list[Sequence[int]]:
     if not axis.variables & SETTINGS:
         return [range(len(axis.values))]
     kinds: dict[tuple[tuple[str, Scalar], ...], list[int]] = {}
     for index in range(len(axis.values)):
-        settings = _settings_of(axis, index)
+        settings = settings_of(axis, index)
         if settings.get("reference", NONE) != NONE:  # each picture has its own: that there is one is what a group shares
             settings["reference"] = ""
         kinds.setdefault(tuple(sorted(settings.items())), []).append(index)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from actors.families import Family
 from actors.models import Model
 from actors.scheduler_limits import refusal
-from farm.campaign import SETTINGS, Settings
+from farm.campaign import SETTINGS, Settings, settings_of
 from farm.document import DocumentError, Problem
 from farm.expansion import Expansion
 from farm.foreign_words import scheduler_hint
@@ -54,8 +54,7 @@ def _choices(expansion: Expansion) -> Iterator[tuple[Path_, Settings]]:
     yield ("settings",), campaign.settings
     for axis in campaign.axes:
         for index in range(len(axis.values)) if axis.variables & SETTINGS else ():
-            chosen = {name: value for name, value in axis.assignments(index).items() if name in SETTINGS}
-            yield ("vary", axis.name, index), Settings.model_validate(chosen)
+            yield ("vary", axis.name, index), Settings.model_validate(settings_of(axis, index))
 
 
 def _misfits(settings: Settings, expansion: Expansion) -> Iterator[tuple[str, str]]:

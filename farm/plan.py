@@ -30,7 +30,7 @@ def plan_chunks(expansion: Expansion, size: Size) -> Iterator[NewChunk]:
         return
     left = expansion.total
     for group_no in range(expansion.groups):
-        runs = _with_gaps if expansion.campaign.skip else _without_gaps
+        runs = _with_gaps if expansion.has_gaps else _without_gaps
         for chunk in runs(expansion, group_no, size, left):
             left -= chunk.total
             yield chunk
@@ -93,14 +93,14 @@ def _without_gaps(expansion: Expansion, group_no: int, size: Size, left: int) ->
 
 
 def _with_gaps(expansion: Expansion, group_no: int, size: Size, left: int) -> Iterator[NewChunk]:
-    """Chunks over a group of which some cells are skipped: filled up across the gaps, so that no batch is padded for them."""
+    """Chunks over a group in which some places are empty: filled up across the gaps, so that no batch is padded for them."""
     per_shot = expansion.seeds_per_shot
     start = held = 0
     shots, room = expansion.shots_in_group(group_no), size(group_no, left)
     for shot_no in range(shots):
-        if expansion.is_skipped(group_no, shot_no):
+        ordinal, more = shot_no * per_shot, expansion.seeds_of(group_no, shot_no)
+        if not more:
             continue
-        ordinal, more = shot_no * per_shot, per_shot
         while held + more >= room:
             stop = ordinal + room - held
             yield NewChunk(group_no=group_no, start=start, stop=stop, total=room)

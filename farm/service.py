@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from farm.budget import is_spent, spent_sentence
-from farm.campaign import MAX_RENDERS
+from farm.campaign import MAX_RENDERS, Campaign
 from farm.campaign_warnings import campaign_warnings
 from farm.checks import parse_campaign
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP
@@ -21,8 +21,9 @@ from farm.plan import Size, chunk_size, chunks_of, in_order, plan_chunks
 from farm.policy import NO_QUOTAS
 from farm.prompts import check_prompts
 from farm.reproduce import PROJECT
+from farm.seeding import DERIVATION
 from farm.sheet import draw_sheet
-from farm.specs import difference, expansion_of, fingerprint, make_spec
+from farm.specs import derivation_of, difference, expansion_of, fingerprint, make_spec
 from farm.update import compare
 from farm.why import Farm, why_campaign, why_render, without_its_class
 from storage.campaigns import Campaigns
@@ -72,7 +73,7 @@ class Service:
         """
         expansion, spec = self._check(data)
         row, did = self._store(project, expansion, spec, update=update, fresh=fresh)
-        return row, {**did, "warnings": _warnings(expansion)}
+        return row, {**did, "warnings": _warnings(expansion.campaign, derivation_of(row.spec))}
 
     def _store(self, project: str, expansion: Expansion, spec: Json, *, update: bool, fresh: bool) -> tuple[CampaignRow, Json]:
         size = self._size(expansion)
@@ -89,7 +90,9 @@ class Service:
                 f"with --update.\n{difference(known.spec, spec)}"
             )
         if is_other or fresh:
-            return self._update(known, new, expansion, size)
+            expansion, spec = _derived_as(known.spec, expansion, spec)
+            new = replace(_new_campaign(project, expansion, spec), is_fresh=fresh)
+            return self._update(known, new, expansion, self._size(expansion))
         if known.halted is not None and not is_spent(known):
             self._control.resume(known.id)
         return self._campaigns.get(project, new.name), {"created": False}
@@ -118,7 +121,7 @@ class Service:
         Raises RequestError where the model's weights are others by now.
         """
         campaign = self._campaigns.get(project, name)
-        expansion, spec = self._check({**campaign.spec["campaign"], "previews": None, "budget": None})
+        expansion, spec = self._check({**campaign.spec["campaign"], "previews": None, "budget": None}, derivation_of(campaign.spec))
         if expansion.model.digest != campaign.model_digest:
             raise RequestError(
                 f"The model {campaign.model} has other weights than when {name} was painted: nothing can be told from a repaint."
@@ -238,7 +241,7 @@ class Service:
             "max_workers": expansion.campaign.max_workers,
             **asdict(expansion.sources),
             "first": first,
-            "warnings": _warnings(expansion),
+            "warnings": _warnings(expansion.campaign, DERIVATION),
         }
 
     def all(self, project: str | None) -> list[Json]:
@@ -285,10 +288,10 @@ class Service:
     def _size(self, expansion: Expansion) -> Size:
         return chunk_size(expansion, self._watching.seconds_per_megapixel_step(expansion.model.digest), self._chunk)
 
-    def _check(self, data: Json) -> tuple[Expansion, Json]:
+    def _check(self, data: Json, derivation: int = DERIVATION) -> tuple[Expansion, Json]:
         campaign = parse_campaign(data)
         model = self._intake.model(campaign.model)
-        expansion = Expansion(campaign, model)
+        expansion = Expansion(campaign, model, derivation=derivation)
         if expansion.total == 0:
             raise DocumentError([Problem(("skip",), "the rules skip every cell: the campaign has 0 renders.")])
         if expansion.total > MAX_RENDERS:
@@ -297,7 +300,7 @@ class Service:
             )
         check_fit(expansion)
         check_prompts(expansion)
-        spec = make_spec(campaign, model, self._intake.check(campaign, model))
+        spec = make_spec(campaign, model, self._intake.check(campaign, model), derivation)
         return expansion_of(spec), spec  # what is stored is what is read again, or nobody could paint it
 
 
@@ -327,8 +330,16 @@ def _new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign
     )
 
 
-def _warnings(expansion: Expansion) -> list[Json]:
-    return [problem_json(problem) for problem in campaign_warnings(expansion.campaign)]
+def _derived_as(known: Json, expansion: Expansion, spec: Json) -> tuple[Expansion, Json]:
+    """A campaign with its seeds derived as those of the version that it replaces, so that no picture changes that both have."""
+    if derivation_of(known) == derivation_of(spec):
+        return expansion, spec
+    spec = {**spec, "derivation": derivation_of(known)}
+    return expansion_of(spec), spec
+
+
+def _warnings(campaign: Campaign, derivation: int) -> list[Json]:
+    return [problem_json(problem) for problem in campaign_warnings(campaign, derivation)]
 
 
 def status_of(campaign: CampaignRow) -> Json:

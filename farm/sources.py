@@ -128,7 +128,7 @@ def step_problems(reference: Reference | None, axes: Sequence[Axis], steps: int)
     varied = [axis for axis in axes if axis.variables & set(least)]
     for axis in varied:
         for index in range(len(axis.values)):
-            cell = {**least, **axis.assignments(index)}
+            cell = {**least, **{name: value for name, value in axis.assignments(index).items() if value != ""}}
             if cell.get("reference") != NONE and _leaves_none(cell["steps"], cell["strength"]):
                 yield Problem(("vary", axis.name, index), _no_step(cell["steps"], cell["strength"]))
     if not varied and _leaves_none(steps, strength):
@@ -144,9 +144,9 @@ def _no_step(steps: Scalar, strength: Scalar) -> str:
 
 
 def _least(axes: Iterable[Axis], name: str, constant: float) -> Scalar:
-    """The smallest value that a setting takes."""
-    values = (float(axis.assignments(k)[name]) for axis in axes if name in axis.variables for k in range(len(axis.values)))
-    return min(values, default=constant)
+    """The smallest value that a setting takes; an empty one is the constant."""
+    values = (axis.assignments(k)[name] for axis in axes if name in axis.variables for k in range(len(axis.values)))
+    return min((float(value) if value != "" else constant for value in values), default=constant)
 
 
 def twin_problems(sources: Sources, adapters: Sequence[Lora], axes: Iterable[Axis]) -> Iterator[Problem]:

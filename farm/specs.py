@@ -10,6 +10,7 @@ from actors.models import Model
 from actors.recipe import digest_of
 from farm.campaign import Campaign
 from farm.expansion import Expansion
+from farm.seeding import DERIVATION
 from farm.sources import ONLY_VARIED, Sources
 
 Json = dict[str, Any]
@@ -17,9 +18,14 @@ _LATER = ("reference", "adapters", "budget")
 """Keys that an older version did not have: a spec without one means the same as a spec in which it is empty."""
 
 
-def make_spec(campaign: Campaign, model: Model, sources: Sources) -> Json:
-    spec = {"campaign": campaign.model_dump(mode="json"), "model": asdict(model)}
+def make_spec(campaign: Campaign, model: Model, sources: Sources, derivation: int = DERIVATION) -> Json:
+    spec = {"campaign": campaign.model_dump(mode="json"), "model": asdict(model), "derivation": derivation}
     return {**spec, "sources": asdict(sources)} if sources != Sources() else spec
+
+
+def derivation_of(spec: Json) -> int:
+    """How a campaign's seeds are derived; specs of before say nothing, and mean the first way."""
+    return int(spec.get("derivation", 1))
 
 
 def fingerprint(spec: Json) -> str:
@@ -28,8 +34,8 @@ def fingerprint(spec: Json) -> str:
 
 
 def expansion_of(spec: Json) -> Expansion:
-    model = spec["model"]
-    return Expansion(Campaign.model_validate(spec["campaign"]), Model(**{**model, "size": tuple(model["size"])}), _sources(spec))
+    model = Model(**{**spec["model"], "size": tuple(spec["model"]["size"])})
+    return Expansion(Campaign.model_validate(spec["campaign"]), model, _sources(spec), derivation_of(spec))
 
 
 def difference(old: Json, new: Json) -> str:

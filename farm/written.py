@@ -5,10 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from farm.axes import MAX_VALUES
-from farm.campaign import SETTINGS, Campaign
+from farm.campaign import SETTINGS, Campaign, fields_of
 from farm.document import Document, Problem
 from farm.parsed import Path_
-from farm.template import Template
 
 _TEXTS = ("name", "model", "prompt", "negative")
 _NUMBERS = SETTINGS | {"seed"}
@@ -47,7 +46,7 @@ def text_warnings(document: Document, campaign: Campaign) -> Iterator[Problem]:
                 f"{_short(comment)!r} is read as a comment, and the text is {_short(str(_at(document.data, path)))!r}: put the text in "
                 "quotes if both belong together. A comment has two spaces before its # and one behind it.",
             )
-    fields = Template(campaign.prompt).fields | Template(campaign.negative).fields
+    fields = fields_of(campaign)
     for path, text in document.written.items():
         name = _variable(path)
         value = _at(document.data, path)

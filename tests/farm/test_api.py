@@ -111,6 +111,44 @@ def test_a_submission_and_a_dry_run_are_answered_with_warnings(farm):
     assert farm.submit(campaign(name="plain"))["warnings"] == []
 
 
+def of_before(engine, name="spring"):
+    """Make a stored campaign one that the version before took: it did not say how seeds are derived."""
+    spec = Campaigns(engine).get("default", name).spec
+    with engine.begin() as connection:
+        old = json.dumps({key: value for key, value in spec.items() if key != "derivation"})
+        connection.execute(text("UPDATE campaigns SET spec = :spec WHERE name = :name"), {"spec": old, "name": name})
+
+
+def test_a_campaign_of_before_keeps_its_seeds_when_it_is_submitted_again_and_updated(farm, engine):
+    def seeds():
+        plan = expansion_of(Campaigns(engine).get("default", "spring").spec)
+        return {render.shot.prompt: render.seed for _, render in plan.all_renders()}
+
+    rows = [{"color": "red", "comment": "new"}, {"color": "blue", "comment": "old"}]
+    changes = dict(vary={"product": ["mug"], "row": rows}, notes=["comment"], seeds={"count": 1, "per": ["row"]})
+    farm.submit(campaign(**changes))
+    now = seeds()
+    of_before(engine)
+    before = seeds()
+    assert all(before[prompt] != now[prompt] for prompt in now)
+    assert farm.submit(campaign(**changes))["created"] is False
+    assert farm.submit(campaign(**{**changes, "priority": 60}), update=True)["updated"] == {"kept": 0, "new": 2, "retired": 2}
+    assert seeds() == before
+    more = {**changes, "vary": {"product": ["mug", "box"], "row": rows}}
+    farm.submit(campaign(**more), update=True)
+    assert before.items() <= seeds().items()
+    farm.submit(campaign(**more), update=True, fresh=True)
+    assert before.items() <= seeds().items()
+
+
+def test_a_campaign_of_before_is_told_that_its_column_of_seeds_is_not_obeyed(farm, engine):
+    own = campaign(vary={"product": ["mug"], "row": [{"color": "red", "seed": 11}, {"color": "blue", "seed": "12 13"}]})
+    assert farm.submit(own)["renders"]["total"] == 3
+    of_before(engine)
+    (warning,) = farm.submit(own)["warnings"]
+    assert "not obeyed" in warning["message"]
+
+
 def test_a_changed_campaign_under_the_same_name_is_refused_with_what_changed(farm):
     farm.submit(campaign())
     with pytest.raises(RequestError, match=r"(?s)another name.*-prompt: a \{color\} \{product\}.*\+prompt: the \{color\}"):

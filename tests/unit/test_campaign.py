@@ -286,6 +286,20 @@ def test_a_bad_csv_file_is_named_with_its_line(tmp_path, content, words):
     assert "vary.place.csv" in str(error.value)
 
 
+def test_a_table_gives_each_row_its_seeds_size_and_settings(tmp_path):
+    heading = "place,mood,seed,scheduler,steps,size\n"
+    (tmp_path / "rows.csv").write_text(f'{heading}on a beach,calm,11,ddim,4,128x64\nat sunset,wild,"12, 13",euler,5,64x128\n')
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(data(prompt="{place} {mood}", vary={"row": {"csv": "rows.csv"}})))
+    plan = Expansion(load_campaign(path).campaign, MODEL)
+    found = [(render.shot.prompt, render.seed, plan.group(group)) for group, render in plan.all_renders()]
+    assert [(prompt, seed, group.scheduler, group.steps, group.width, group.height) for prompt, seed, group in found] == [
+        ("on a beach calm", 11, "ddim", 4, 128, 64),
+        ("at sunset wild", 12, "euler", 5, 64, 128),
+        ("at sunset wild", 13, "euler", 5, 64, 128),
+    ]
+
+
 ROWS = ({"place": "on a beach, wide", "mood": "calm"}, {"place": "größer", "mood": "wild"})
 
 

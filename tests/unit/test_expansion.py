@@ -263,3 +263,12 @@ def test_names_and_seeds_follow_what_is_in_a_file_not_where_it_lies():
     assert here == names({"/there/a.png": "aa", "/there/b.png": "bb"}, "/there/a.png", "/there/b.png")
     assert not here & names({"/here/a.png": "cc", "/here/b.png": "dd"}, "/here/a.png", "/here/b.png")
     assert not any("here" in key for key, _ in here)
+
+
+def test_angles_of_either_sign_have_names_that_tell_them_apart():
+    def names(derivation):
+        angles = campaign(prompt="{angle}", vary={"angle": ["+45", -45, "45", "from -45 to +.5", "well-45"]}, seeds=[1])
+        return [r.shot.key.rpartition("_")[0] for _, r in Expansion(angles, MODEL, derivation=derivation).all_renders()]
+
+    assert names(2) == ["plus-45", "minus-45", "45", "from-minus-45-to-plus-.5", "well-45"]
+    assert names(1) == ["45", "45", "45", "from-45-to-.5", "well-45"]  # as campaigns of before are named
