@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from farm.addresses import whole_address
 from farm.campaign import Campaign
 from farm.checks import parse_campaign
 from farm.csv_table import read_table
 from farm.document import Document, DocumentError, Problem, Table, did_you_mean, read_document
 from farm.sources import FILES, NONE
 from farm.written import cut_problems, text_warnings, with_written_texts
-from storage.outputs import SCHEME
 
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
@@ -39,8 +39,10 @@ def load_campaign(path: Path) -> CampaignFile:
     if isinstance(data.get("vary"), dict):
         data["vary"] = {name: _with_csv(raw, folder, name, document) for name, raw in data["vary"].items()}
     model = data.get("model")
-    if isinstance(model, str) and model != "seedling" and os.path.isdir(folder / model):  # noqa: PTH112  # says no to impossible names
-        data["model"] = str(folder / model)
+    if isinstance(model, str) and model != "seedling":
+        path = folder / os.path.expanduser(model)  # noqa: PTH111  # leaves what is no home as it is
+        if os.path.isdir(path):  # noqa: PTH112  # says no to impossible names
+            data["model"] = str(path)
     campaign = parse_campaign(_with_whole_paths(data, folder), document)
     return CampaignFile(campaign, document, tuple(text_warnings(document, campaign)))
 
@@ -53,8 +55,8 @@ def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
             return {part: whole(part, inner, files) for part, inner in value.items()}
         if isinstance(value, list):
             return [whole(name, inner, files) for inner in value]
-        is_path = isinstance(value, str) and name in files and value not in ("", NONE) and not value.startswith(SCHEME)
-        return os.path.normpath(folder / value) if is_path else value
+        is_address = isinstance(value, str) and name in files and value not in ("", NONE)
+        return whole_address(value, folder) if is_address else value
 
     named = {"reference": ("image",), "adapters": ("lora",), "vary": FILES, "skip": FILES}
     return {key: whole("", value, named[key]) if key in named else value for key, value in data.items()}

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from actors.lora import adapter_file, read_lora
 from actors.lora_names import Weights
+from actors.lora_strengths import CONFIG
 from actors.models import Model, find_model, is_hub_name
 from actors.reference import MAX_BYTES, read_reference
+from farm.addresses import hint, path_of
 from farm.campaign import Campaign
 from farm.document import DocumentError, Problem
 from farm.local_files import LocalFiles
@@ -86,18 +88,26 @@ class Intake:
         return hashlib.sha256(data).hexdigest()
 
     def _adapter_digest(self, address: str, weights: Weights) -> str:
-        self._files.check(address)
+        path = path_of(address)
+        self._files.check(str(path))
         try:
-            self._files.check(adapter_file(_whole(address)))
-            return read_lora(_whole(address), weights).digest
+            if not path.exists():
+                raise RequestError(f"there is no file or folder {path}.{hint(address)}")
+            file = adapter_file(path)
+            for read in (file, file.with_name(CONFIG)):  # links may lead elsewhere
+                self._files.check(read)
+            return read_lora(path, weights).digest
         except OSError as exc:
             raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
 
     def _read(self, address: str) -> bytes:
         if not address.startswith(SCHEME):
-            self._files.check(address)
-            return _read_file(_whole(address))
+            path = path_of(address)
+            self._files.check(str(path))
+            return _read_file(path)
         bucket, _, key = address.removeprefix(SCHEME).partition("/")
+        if not key:
+            raise RequestError("it names a bucket, and no file in it.")
         if bucket not in self._buckets:
             raise RequestError(f"references may not come from the bucket {bucket!r}: an operator may add it to FARM_REFERENCE_BUCKETS.")
         try:
@@ -125,21 +135,16 @@ def _digests(files: Collection[Named], digest_of: Callable[[str], str], problems
     return {address: answer for address, answer in found.items() if isinstance(answer, str)}
 
 
-def _whole(address: str) -> Path:
-    """A path that means the same wherever it is read."""
-    path = Path(address)
-    if not path.is_absolute():
-        raise RequestError("the path is not absolute: what does not come with a campaign file has no folder that it could be relative to.")
-    return path
-
-
 def _read_file(path: Path) -> bytes:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise RequestError("it is no file, but a folder: name the picture in it.")
+        if not stat.S_ISREG(mode):
             raise RequestError("it is no file.")
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)  # of what is longer, enough to be refused for it
     except FileNotFoundError as exc:
-        raise RequestError("there is no such file.") from exc
+        raise RequestError(f"there is no such file.{hint(str(path))}") from exc
     except (OSError, ValueError) as exc:
         raise RequestError(f"it cannot be read ({getattr(exc, 'strerror', None) or exc}).") from exc

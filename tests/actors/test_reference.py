@@ -5,10 +5,14 @@ import struct
 import zlib
 from contextlib import suppress
 
+import imagecodecs
 import numpy as np
+import pillow_heif
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
+from actors import encode
+from actors.encoding import Encoding, Format
 from actors.reference import MAX_BYTES, fitted, read_reference
 from storage.errors import RequestError
 
@@ -53,6 +57,74 @@ def test_greys_of_sixteen_bits_are_rounded_to_the_nearest_of_eight():
 def test_colours_of_sixteen_bits_keep_their_height():
     row = b"\0" + struct.pack(">HHH", 0x8000, 0xFFFF, 0x0100) * 16
     assert np.abs(read_reference(png(16, 16, 16, 2, row * 16)).astype(int) - (128, 255, 1)).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "BMP", "GIF"])
+def test_other_files_that_keep_every_pixel_are_read_as_they_are(kind):
+    picture = Image.fromarray(RAMP).convert("P" if kind == "GIF" else "RGB")
+    assert np.array_equal(read_reference(saved(picture, kind)), np.asarray(picture.convert("RGB")))
+
+
+def test_what_the_farm_has_painted_is_read_whatever_its_format():
+    assert np.array_equal(read_reference(of_the_farm()), RAMP)
+
+
+@pytest.mark.parametrize("make", [lambda **o: saved(RAMP, "AVIF", quality=95, **o), lambda **o: heic(RAMP, **o)])
+def test_what_phones_write_is_read_upright_and_in_its_colours(make):
+    assert np.abs(read_reference(make()).astype(int) - RAMP).mean() < 8
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    assert np.abs(read_reference(make(exif=exif.tobytes())).astype(int) - np.rot90(RAMP, -1)).mean() < 8
+    with pytest.raises(RequestError, match="colour profile"):
+        read_reference(make(icc_profile=b"no profile" * 20))
+
+
+def test_heic_without_its_library_is_named(monkeypatch):
+    monkeypatch.setattr("actors.reference._reads_heif", lambda: False)
+    data = heic(RAMP)
+    monkeypatch.setattr(Image, "OPEN", {name: reader for name, reader in Image.OPEN.items() if name != "HEIF"})
+    with pytest.raises(RequestError, match=r"HEIC, as phones write it.*save it as PNG.*pip install 'seedbed\[heif\]'"):
+        read_reference(data)
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_texts_and_profiles_in_a_png_may_be_large(compress):
+    """Tools write whole workflows into their pictures, and profiles of printers have tables."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("workflow", "x" * 3_000_000, zip=compress)
+    info.add_itxt("prompt", "ä" * 3_000_000, zip=compress)
+    assert np.array_equal(read_reference(saved(RAMP, pnginfo=info)), RAMP)
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile += bytes(5_000_000)
+    profile[:4] = struct.pack(">I", len(profile))
+    pixels = read_reference(saved(RAMP, icc_profile=bytes(profile)))
+    assert np.abs(pixels.astype(int) - RAMP).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_what_a_camera_wrote_beside_the_picture_may_be_nonsense(kind):
+    exif = b"Exif\0\0" + b"nonsense" * 9
+    picture = saved(RAMP, kind) if kind == "TIFF" else saved(RAMP, kind, exif=exif)
+    assert read_reference(picture).shape == RAMP.shape
+
+
+def test_a_tiff_with_a_smaller_copy_is_its_first_picture():
+    assert np.array_equal(read_reference(pages(1)), RAMP)
+
+
+def test_a_tiff_of_lab_colours_is_brought_to_srgb():
+    lab = ImageCms.profileToProfile(
+        Image.new("RGB", (20, 20), (200, 60, 30)), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+    )
+    assert np.abs(read_reference(saved(lab, "TIFF"))[0, 0].astype(int) - (200, 60, 30)).max() <= 3
+
+
+def test_a_tiff_of_sixteen_bits_is_rounded_and_upright():
+    grey = np.linspace(0, 65535, 32 * 20).astype(np.uint16).reshape(20, 32)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = read_reference(saved(Image.fromarray(grey), "TIFF", exif=exif))
+    assert np.array_equal(pixels[..., 0], np.rot90(np.rint(grey / 257), -1))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -115,11 +187,54 @@ def animation(kind):
     return saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=100)
 
 
+def tiff(tag, value):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[tag] = value
+    return saved(RAMP, "TIFF", tiffinfo=tags)
+
+
+def pages(subfile):
+    """A TIFF with a second picture, said to be of some kind."""
+    second = Image.fromarray(RAMP[:20, :20])
+    second.encoderinfo = {"tiffinfo": {254: subfile}}
+    return saved(Image.fromarray(RAMP), "TIFF", save_all=True, append_images=[second])
+
+
+def heic(pixels, **options):
+    pillow_heif.register_heif_opener()
+    return saved(pixels, "HEIF", quality=-1, **options)
+
+
+def of_the_farm():
+    return encode.write(RAMP, {"recipe": {}}, "", Encoding(format=Format.JXL))
+
+
 HOSTILE = {
     "empty": (lambda: b"", "is empty"),
     "text": (lambda: b"<html>not found</html>" * 50, "no picture.*PNG, JPEG or WebP"),
-    "a GIF": (lambda: saved(RAMP, "GIF"), "of the kind GIF.*PNG, JPEG or WebP"),
-    "a TIFF": (lambda: saved(RAMP, "TIFF"), "of the kind TIFF"),
+    "an empty drawing": (lambda: b"\n<?xml version='1.0'?>\n<!-- by hand -->\n<svg xmlns='x'/>", "an SVG drawing, which is not read.*PNG"),
+    "a PDF": (lambda: b"%PDF-1.7\n" * 9, "a PDF document, which is not read: save it as PNG"),
+    "a pointer of Git LFS": (lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
+    "a video": (lambda: b"\0\0\0\x18ftypmp42" + bytes(99), "a video: take one picture"),
+    "an archive": (lambda: b"PK\x03\x04" + bytes(99), "an archive: unpack it"),
+    "raw data of a camera": (lambda: b"FUJIFILMCCD-RAW 0201" + bytes(99), "raw data of a camera"),
+    "raw data in a TIFF": (lambda: tiff(254, 1), "raw data of a camera"),
+    "a DNG": (lambda: tiff(50706, b"\1\4\0\0"), "raw data of a camera"),
+    "high dynamic range": (lambda: b"\x76\x2f\x31\x01" + bytes(99), "high dynamic range"),
+    "a JPEG 2000": (lambda: saved(RAMP, "JPEG2000"), "of the kind JPEG2000, which is not read: save it as PNG"),
+    "a Photoshop file": (lambda: b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 20, 20, 8, 3) + bytes(99), "of the kind PSD"),
+    "a JPEG XL of others": (lambda: imagecodecs.jpegxl_encode(RAMP, lossless=True), "a JPEG XL picture that was not painted by the farm"),
+    "a JPEG XL cut off": (lambda: of_the_farm()[:-40], "cut off or damaged"),
+    "a TIFF of several pages": (lambda: pages(0), "the TIFF has several pages: save the one picture"),
+    "a TIFF of fractions": (lambda: saved(Image.new("F", (20, 20)), "TIFF"), "colours of 32 bits"),
+    "a TIFF of long numbers": (lambda: saved(Image.new("I", (20, 20)), "TIFF"), "colours of 32 bits"),
+    "a TIFF cut off": (lambda: saved(RAMP, "TIFF")[:2000], "cut off or damaged"),
+    "a TIFF that is a bomb": (lambda: saved(Image.new("1", (20_000, 20_000)), "TIFF", compression="group4"), "more than 100 million"),
+    "an AVIF cut off": (lambda: saved(RAMP, "AVIF")[:300], "cut off or damaged|no picture"),
+    "an animated GIF": (lambda: animation("GIF"), "animation"),
+    "an animated AVIF": (lambda: animation("AVIF"), "animation"),
+    "a HEIC cut off": (lambda: heic(RAMP)[:300], "cut off or damaged|no picture"),
+    "a HEIC with nothing in it": (lambda: b"\0\0\0\x18ftypheic" + bytes(12), "cut off or damaged|no picture"),
     "a program for a printer": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n" * 3, "save it as PNG"),
     "a PNG cut off": (lambda: saved(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))[:5000], "cut off or damaged"),
     "a JPEG cut off": (
@@ -141,6 +256,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Truncated File Read:UserWarning")  # Pillow tells of it before it raises
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_file_is_refused_with_a_sentence(kind):
     make, words = HOSTILE[kind]
@@ -148,9 +264,10 @@ def test_a_hostile_file_is_refused_with_a_sentence(kind):
         read_reference(make())
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_every_damaged_file_is_refused_or_read_and_nothing_else():
     random = np.random.default_rng(1)
-    for data in (saved(RAMP, kind) for kind in ("PNG", "JPEG", "WEBP")):
+    for data in (heic(RAMP), of_the_farm(), *(saved(RAMP, kind) for kind in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "GIF", "BMP"))):
         for _ in range(150):
             broken = bytearray(data[: random.integers(1, len(data) + 1)])
             broken[random.integers(0, len(broken))] ^= random.integers(1, 256)

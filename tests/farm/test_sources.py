@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+from urllib.parse import quote
 
 import boto3
 import numpy as np
@@ -240,7 +241,34 @@ HOSTILE = {
         "vary.reference[1]",
         "by another name",
     ),
-    "an address on the web": (nothing, dict(reference={"image": "https://x.example/a.png"}), "reference.image", "there is no such file"),
+    "an address on the web": (
+        nothing,
+        dict(reference={"image": "https://x.example/a.png"}),
+        "reference.image",
+        "reference https://x.example/a.png: it is an address on the web, and there is no such file here: download it",
+    ),
+    "an adapter on the web": (nothing, dict(adapters=[{"lora": "HTTPS://x.example/a"}]), "adapters[0].lora", "it is an address on the web"),
+    "another kind of bucket": (nothing, varied(reference=["gs://b/a.png", "none"]), "vary.reference[0]", "addresses like gs:// are not"),
+    "an adapter in a bucket": (nothing, dict(adapters=[{"lora": "s3://b/a.safetensors"}]), "adapters[0].lora", "only references come from"),
+    "a bucket in capitals": (nothing, dict(reference={"image": "S3://b/a.png"}), "reference.image", "by s3:// in small letters"),
+    "a picture in the campaign": (nothing, dict(reference={"image": "data:image/png;base64,iVBO"}), "reference.image", "cannot stand in"),
+    "a file of another machine": (nothing, dict(reference={"image": "file://nas/a.png"}), "reference.image", "addresses like file://"),
+    "nobody's home": (nothing, dict(reference={"image": "/x/~/a.png"}), "reference.image", "there is no such file"),
+    "a pattern": (
+        lambda f: picture(f / "a.png"),
+        varied(reference=["none", "*.png"]),
+        "vary.reference[1]",
+        "there is no such file. Patterns are not expanded: name each file.",
+    ),
+    "a pattern of adapters": (nothing, dict(adapters=[{"lora": "styles/*"}]), "adapters[0].lora", "Patterns are not expanded"),
+    "an empty file": (lambda f: (f / "x.png").touch(), dict(reference={"image": "x.png"}), "reference.image", "the file is empty"),
+    "a drawing": (lambda f: (f / "x.svg").write_text("<svg/>"), dict(reference={"image": "x.svg"}), "reference.image", "an SVG drawing"),
+    "a LoHa": (
+        lambda f: save_file({"lora_unet_x.hada_w1_a": np.zeros((4, 4))}, f / "a.safetensors"),
+        dict(adapters=[{"lora": "a.safetensors"}]),
+        "adapters[0].lora",
+        "it is a LoHa (lora_unet_x.hada_w1_a)",
+    ),
     "a bucket that nobody allowed": (nothing, dict(reference={"image": "s3://theirs/a.png"}), "reference.image", "FARM_REFERENCE_BUCKETS"),
     "no adapter": (nothing, dict(adapters=[{"lora": "gone.safetensors"}]), "adapters[0].lora", "no file or folder"),
     "a pickle": (
@@ -288,9 +316,40 @@ def test_a_model_that_cannot_begin_from_a_picture_is_refused(load, outputs, tmp_
         Intake(outputs).check(parse_campaign(load(reference={"image": "a.png"})), MODEL)
 
 
-def test_a_path_that_is_not_whole_is_refused(service):
-    with pytest.raises(DocumentError, match="the path is not absolute"):
-        service.submit("p", data(reference={"image": "a.png"}))
+@pytest.mark.parametrize(("image", "words"), [("a.png", "the path is not absolute"), ("~/a.png", "whose home `~` is: write the path out")])
+def test_a_path_that_is_not_whole_is_refused(service, image, words):
+    with pytest.raises(DocumentError, match=words):
+        service.submit("p", data(reference={"image": image}))
+
+
+def test_addresses_of_files_and_homes_are_those_of_whoever_submits(service, load, jobs, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    image, lora = picture(tmp_path / "home/a b[1].png"), adapter(tmp_path / "home/loras/a.safetensors")
+    address = f"file://localhost{quote(str(image))}"
+    changes = dict(vary={**data()["vary"], "reference": ["none", "~/a b[1].png"]}, skip=[{"reference": address, "color": "red"}])
+    row, _ = service.submit("p", load(**changes, adapters=[{"lora": "~/loras"}]))
+    found = jobs(row)
+    assert {path for job in found for path in job.addresses.values()} == {str(image)}
+    assert {path for job in found for path in job.adapter_paths} == {str(lora.parent)}
+    assert expansion_of(service.submit("q", load(reference={"image": address}))[0].spec).sources.references == {str(image): digest(image)}
+
+
+def test_the_api_takes_the_address_of_a_file(service, tmp_path):
+    image = picture(tmp_path / "shop/a.png")
+    row, _ = service.submit("p", data(reference={"image": image.as_uri()}))
+    assert expansion_of(row.spec).sources.references == {image.as_uri(): digest(image)}
+
+
+def test_an_adapter_is_known_by_its_strengths_if_they_are_not_in_the_file_alone(service, load, jobs, tmp_path):
+    """As peft saves it, with alpha in a config beside it: the version before painted it with another strength."""
+    lora = adapter(tmp_path / "shop/style/adapter_model.safetensors")
+    seen = []
+    for k, alpha in enumerate((2, 1)):
+        (lora.parent / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": alpha}))
+        row, _ = service.submit("p", load(name=f"n{k}", adapters=[{"lora": "style"}]))
+        seen += [job.group.adapters[0].digest for job in jobs(row)[:1]]
+    assert seen[0] == digest(lora)
+    assert seen[1].startswith(f"{digest(lora)}-")
 
 
 def test_a_reference_may_come_from_an_allowed_bucket_and_is_kept_in_the_outputs(bucket, load, campaigns, control, watching, jobs):
@@ -306,6 +365,8 @@ def test_a_reference_may_come_from_an_allowed_bucket_and_is_kept_in_the_outputs(
     (key,) = job.references.values()
     assert outputs.read(key, 10_000) == file.getvalue()
     assert list(job.addresses.values()) == [f"{bucket}/brand/hero.webp"]
+    with pytest.raises(DocumentError, match="it names a bucket, and no file in it"):
+        service.submit("p", load(name="other", reference={"image": bucket}))
     with pytest.raises(DocumentError, match="there is no such file in the bucket"):
         service.submit("p", load(name="other", reference={"image": f"{bucket}/brand/gone.webp"}))
 
