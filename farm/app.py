@@ -1,20 +1,18 @@
 """The farm put together: every part is made here and handed to those that need it."""
 
-import socket
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import uvicorn
 from fastapi import FastAPI
 from filelock import FileLock, Timeout
 
 from farm.api import make_api
 from farm.config import Settings
+from farm.connections import Connections
 from farm.fleet_service import FleetService
 from farm.hidden_paths import own_folders
 from farm.home import make_home, published, published_url
@@ -23,6 +21,7 @@ from farm.local_files import LocalFiles
 from farm.logs import log_to_file
 from farm.metrics import Metrics
 from farm.service import Service
+from farm.serving import HOST, serve
 from farm.supervisor import Supervisor
 from storage.campaigns import Campaigns
 from storage.control import Control
@@ -31,7 +30,6 @@ from storage.errors import RequestError
 from storage.orders import Orders
 from storage.watching import Watching
 
-HOST = "127.0.0.1"
 LOOPBACK = (HOST, "localhost", "::1")
 
 
@@ -62,15 +60,18 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
             quotas=settings.quotas,
         )
         fleet = FleetService(orders=Orders(engine), watching=watching, is_alone=settings.ray == "local")
-        yield make_api(
+        connections = Connections()
+        app = make_api(
             service,
             fleet,
-            Metrics(watching),
+            Metrics(watching, connections),
             home=settings.home_digest,
             token=settings.secret,
             hidden=() if allowed is None else own_folders(settings.home, Path(settings.outputs_address)),
             shown=allowed or (),
         )
+        app.state.connections = connections
+        yield app
 
 
 def _allowed_paths(settings: Settings, host: str) -> tuple[Path, ...] | None:
@@ -116,36 +117,3 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
                 supervisor.stop()
     finally:
         lock.release()
-
-
-@contextmanager
-def serve(app: FastAPI, port: int, host: str = HOST) -> Iterator[str]:
-    """Serve an application from a thread, and give its address on this machine; port 0 takes a free one."""
-    # The protocol is named because asyncio sends at once only through sockets that name it: else each answer waits 40 ms for an
-    # acknowledgement between its head and its body.
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as exc:
-        listener.close()
-        raise RequestError(
-            f"Port {port} on {host} cannot be had ({exc.strerror or exc}): choose another with --port or FARM_PORT."
-        ) from exc
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    listener.listen(128)  # connections wait in the kernel until the server is up, so nobody has to
-    thread.start()
-    try:
-        yield f"http://{_shown(host)}:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
-
-
-def _shown(host: str) -> str:
-    """An address under which this machine reaches what it serves on a host."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104  # nothing is bound here
-        return HOST
-    return f"[{host}]" if ":" in host else host

@@ -24,7 +24,8 @@ def open_client(settings: Settings) -> Iterator[Client]:
         return
     if "url" in settings.model_fields_set:
         raise WorkError(f"No farm answers at {settings.url} (FARM_URL): start it with `farm up`, or unset FARM_URL.")
-    from farm.app import open_app, serve  # noqa: PLC0415  # it loads a web server and a database, which a running farm has already
+    from farm.app import open_app  # noqa: PLC0415  # it loads a web server and a database, which a running farm has already
+    from farm.serving import serve  # noqa: PLC0415
 
     with open_app(settings) as app, serve(app, 0) as url, client_of(settings, url) as client:
         yield client

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from farm.connections import Connections
 from storage.rows import AttemptRow
 from storage.settling import STALE
 from storage.states import RenderState
@@ -23,7 +24,7 @@ _LOAD_BUCKETS = (0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 class Metrics:
     """The metrics of one API process, in a registry of their own."""
 
-    def __init__(self, watching: Watching) -> None:
+    def __init__(self, watching: Watching, connections: Connections | None = None) -> None:
         self.registry = CollectorRegistry()
         self._watching = watching
         self._seen = watching.last_attempt()
@@ -43,6 +44,7 @@ class Metrics:
         self._uploads = Counter("farm_uploads", "Files written to the outputs.", ["model"], registry=r)
         self._upload_bytes = Counter("farm_upload_bytes", "Bytes written to the outputs.", ["model"], registry=r)
         r.register(_DatabaseGauges(watching))
+        r.register(_ConnectionCounts(connections or Connections()))
 
     def text(self) -> bytes:
         """The exposition text, brought up to date first."""
@@ -96,3 +98,18 @@ class _DatabaseGauges(Collector):
         for state in WORKER_STATES:
             workers.add_metric([state], seen.count(state))
         yield workers
+
+
+class _ConnectionCounts(Collector):
+    """What the API's connections are at the moment of asking."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("farm_connections", "Open connections of clients.", self._connections.open)
+        yield GaugeMetricFamily("farm_connections_allowed", "The most connections that the API may have.", self._connections.limit)
+        closed = CounterMetricFamily("farm_connections_closed", "Connections that the farm ended, by why.", labels=["reason"])
+        for reason, count in self._connections.closed.items():
+            closed.add_metric([reason], count)
+        yield closed

@@ -1,6 +1,7 @@
 """Keeps the dispatcher alive: starts it as a child process, and starts it again when it ends."""
 
 import contextlib
+import errno
 import logging
 import subprocess
 import threading
@@ -12,6 +13,9 @@ from farm.config import Settings
 STABLE_S = 60.0
 LONGEST_PAUSE_S = 30.0
 QUICK_ENDS = 4
+
+# What keeps a process from being started now, and may not in a while.
+_PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +64,10 @@ class Supervisor:
             try:
                 lived_s = self._live_once()
             except OSError as exc:
+                if exc.errno in _PASSING:
+                    log.warning("The dispatcher cannot be started now (%s): it is tried again. action=restart", exc.strerror)
+                    self._stopping.wait(next(waits))
+                    continue
                 self.gave_up = f"The dispatcher cannot be started: {exc}."
                 return
             if self._stopping.is_set():

@@ -17,10 +17,10 @@ import typer
 from rich.markup import escape
 
 from actors.models import find_model
-from farm.app import HOST
 from farm.commands.shared import AsJson, Home, out, print_json, settings_for
 from farm.config import Settings, cuda_devices
 from farm.connect import running_farm
+from farm.serving import HOST
 from storage.database import open_database, prepare, shown_address
 from storage.errors import NotFound, OutputsForbidden, SeedbedError
 from storage.outputs import Outputs, open_outputs
