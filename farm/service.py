@@ -22,7 +22,8 @@ from farm.policy import NO_QUOTAS
 from farm.prompts import check_prompts
 from farm.reproduce import PROJECT
 from farm.seeding import DERIVATION
-from farm.sheet import draw_sheet
+from farm.sheet import check_cells, draw_sheet
+from farm.sheet_cells import cells_of
 from farm.specs import derivation_of, difference, expansion_of, fingerprint, make_spec
 from farm.update import compare
 from farm.why import Farm, why_campaign, why_render, without_its_class
@@ -275,8 +276,10 @@ class Service:
     def sheet(self, project: str, name: str) -> bytes:
         """The contact sheet of what is done so far, as PNG."""
         campaign = self._campaigns.get(project, name)
-        done = {o.number: o.key for o, _, _ in self._campaigns.outcomes(campaign.id) if o.key}
-        return draw_sheet(expansion_of(campaign.spec), done, self._outputs)
+        expansion = expansion_of(campaign.spec)
+        check_cells(expansion)
+        under_way, ended = self._campaigns.under_way(campaign.id), (outcome for outcome, _, _ in self._campaigns.outcomes(campaign.id))
+        return draw_sheet(expansion, cells_of(campaign, expansion, ended, under_way), self._outputs)
 
     def workers(self) -> list[WorkerRow]:
         return self._watching.workers()

@@ -1,165 +1,219 @@
 """The contact sheet: a campaign's pictures in a grid whose rows and columns are named by its axes."""
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import prod, sqrt
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import ceil, prod
 from pathlib import PurePath
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from actors.encode import read
 from farm.axes import Axis
 from farm.expansion import Expansion
+from farm.lettering import Lettering, plain
+from farm.seeds import SEED_LIMIT
+from farm.sheet_cells import INK, Cell, CellState, draw_cell, draw_state
+from farm.sheet_layout import GAP, SEED, Dimension, Plan, bare_plan, distinct_names, labelled, shapes
 from farm.sources import FILES
 from storage.errors import NotFound, RequestError
 from storage.outputs import Outputs
 
 MAX_CELLS = 10_000
-MAX_SIDE = 12_000
-MAX_PIXELS = 40_000_000  # 120 MB in memory, whoever asks
-_GAP = 4
-_PAPER, _INK, _FAINT, _EMPTY = (250, 250, 248), (40, 40, 44), (120, 120, 126), (228, 228, 226)
+
+_PAPER, _FAINT, _EDGE = (250, 250, 248), (108, 108, 114), (214, 214, 210)
+_CAPTION = 11  # pixels: the smallest letters that can be read
+_GROUPS = 1_000  # how many groups are asked for the size of their pictures
+_TITLE_LINES = 4
+_LONGEST = 2_000  # letters of a label that are looked at
+_SWATCH = 12  # pixels a side
 
 
-@dataclass(frozen=True)
-class _Dimension:
-    """One axis of the sheet: an axis of the campaign, or its seeds."""
-
-    name: str
-    labels: tuple[str, ...]
-
-
-def draw_sheet(expansion: Expansion, done: Mapping[int, str], outputs: Outputs) -> bytes:
-    """A PNG of every render in `done` (number to key); cells that are not done, or skipped, stay grey.
-
-    Raises RequestError for a campaign too large for one picture.
-    """
+def check_cells(expansion: Expansion) -> int:
+    """How many cells a sheet has. Raises RequestError for a campaign too large for one picture."""
     cells = prod(len(axis.values) for axis in expansion.axes) * expansion.seeds_per_shot
     if cells > MAX_CELLS:
         raise RequestError(
             f"The campaign has {cells:,} cells, too many for one sheet (at most {MAX_CELLS:,}): export its pictures instead."
         )
-    dimensions = _dimensions(expansion)
-    split = _split(dimensions)
-    rows, columns = dimensions[:split], dimensions[split:]
-    width, height = _cell_size(expansion, prod(len(d.labels) for d in columns), prod(len(d.labels) for d in rows))
-    sheet = _Sheet(rows, columns, width, height, title=f"{expansion.campaign.name}    {expansion.campaign.prompt}")
-    for number in range(cells):
-        sheet.place(number, _read(outputs, done.get(number)))
+    return cells
+
+
+def draw_sheet(expansion: Expansion, cell_of: Callable[[int], Cell], outputs: Outputs) -> bytes:
+    """A PNG of every render, `cell_of` its number. Raises RequestError for a campaign too large for one picture."""
+    count = check_cells(expansion)
+    sheet = _Sheet(expansion)
+    states: Counter[CellState] = Counter()
+    for number in range(count):
+        cell = cell_of(number)
+        picture = _read(outputs, cell.key)
+        if picture is None and cell.state is CellState.DONE:
+            cell = Cell(state=CellState.LOST)
+        states[cell.state] += 1
+        sheet.place(number, cell, picture)
+    sheet.draw_legend(states)
     file = io.BytesIO()
     sheet.image.save(file, "PNG")
     return file.getvalue()
 
 
-def _dimensions(expansion: Expansion) -> list[_Dimension]:
-    axes = [_Dimension(axis.name, tuple(_label(axis, k) for k in range(len(axis.values)))) for axis in expansion.axes]
+def _dimensions(expansion: Expansion) -> tuple[list[Dimension], str]:
+    """What varies, and a sentence of what does not though it is named: axes of one value, and the one seed of all renders."""
+    axes = [Dimension(axis.name, tuple(_labels(axis))) for axis in expansion.axes]
     locked = expansion.locked_seeds
-    names = locked if locked is not None else range(1, expansion.seeds_per_shot + 1)
-    return [*axes, _Dimension("seed", tuple(f"seed {name}" for name in names))]
+    # Seeds that differ from shot to shot stand under each picture.
+    seeds = [f"seed {seed}" for seed in locked] if locked else [f"seed no. {k + 1}" for k in range(expansion.seeds_per_shot)]
+    varied = [d for d in (*axes, Dimension(SEED, tuple(seeds))) if len(d.labels) > 1]
+    single = [f"{d.name}: {d.labels[0].removeprefix(f'{d.name} ')}" for d in axes if len(d.labels) == 1]
+    return varied, " · ".join([*single, *(seeds if locked and len(locked) == 1 else [])])
 
 
-def _label(axis: Axis, index: int) -> str:
-    """The value, of files the names alone, with the name of its axis where it is a number and would say nothing alone."""
-    alone = isinstance(axis.values[index], str | Mapping)
-    label = ", ".join(PurePath(str(v)).name if name in FILES else str(v) for name, v in axis.assignments(index).items())
-    return label if alone else f"{axis.name} {label}"
+def _labels(axis: Axis) -> list[str]:
+    """The values, of files the names that tell them apart, with the name of the axis where a number would say nothing alone."""
+    columns = []
+    for name in axis.assignments(0):
+        values = [str(axis.assignments(index)[name]) for index in range(len(axis.values))]
+        columns.append(distinct_names([PurePath(value).parts or (value,) for value in values]) if name in FILES else values)
+    labels = [_bounded(plain(", ".join(parts))) or "(empty)" for parts in zip(*columns, strict=True)]
+    named = [isinstance(value, str | Mapping) for value in axis.values]
+    return [label if alone else f"{axis.name} {label}" for label, alone in zip(labels, named, strict=True)]
 
 
-def _split(dimensions: Sequence[_Dimension]) -> int:
-    """How many of the first dimensions become rows: the split that makes the grid most nearly half as wide again as high."""
-    sizes = [len(d.labels) for d in dimensions]
-    return min(range(len(sizes)), key=lambda k: abs(prod(sizes[k:]) / prod(sizes[:k]) - 1.5))
-
-
-def _cell_size(expansion: Expansion, columns: int, rows: int) -> tuple[int, int]:
-    width, height = expansion.group(0).width, expansion.group(0).height
-    scale = min(
-        1.0,
-        256 / max(width, height),
-        MAX_SIDE / (columns * (width + _GAP)),
-        MAX_SIDE / (rows * (height + _GAP)),
-        sqrt(MAX_PIXELS / (rows * columns * width * height)),
-    )
-    return max(8, int(width * scale)), max(8, int(height * scale))
+def _bounded(label: str) -> str:
+    return label if len(label) <= _LONGEST else f"{label[: _LONGEST // 2]}… {label[-_LONGEST // 2 :]}"
 
 
 def _read(outputs: Outputs, key: str | None) -> Image.Image | None:
+    """The picture of a key, or None if somebody has moved its file away or damaged it."""
     if key is None:
         return None
     try:
         with outputs.open(key) as file:
             picture = read(file.read())
     except NotFound:
-        picture = None
-    return None if picture is None else Image.fromarray(picture.pixels)  # where somebody moved it away or damaged it, its cell shows that
+        return None
+    return None if picture is None else Image.fromarray(picture.pixels)
+
+
+def _picture_size(expansion: Expansion) -> tuple[int, int]:
+    """The largest width and the largest height of any picture, in pixels."""
+    groups = [expansion.group(k) for k in range(min(expansion.groups, _GROUPS))]
+    return max(group.width for group in groups), max(group.height for group in groups)
+
+
+def _plan(expansion: Expansion, dimensions: Sequence[Dimension], title: Sequence[str]) -> tuple[Plan, list[str]]:
+    """The first plan whose sheet is not too large, and the title in lines. Seeds are whole, unless there are thousands of them."""
+    count, size, caption = check_cells(expansion), _picture_size(expansion), Lettering(_CAPTION)
+    widest = _caption(count, None if expansion.locked_seeds else SEED_LIMIT - 1)
+    digits = [d.labels[-1].split()[-1] for d in dimensions if d.name == SEED]
+    numbered = [replace(d, labels=tuple(f"no. {k + 1}" for k in range(len(d.labels)))) if d.name == SEED else d for d in dimensions]
+    for shown, words in ((dimensions, [*widest.split(), *digits]), (numbered, widest.split())):
+        for picture, cell_width, most in shapes(size, count, ceil(max(map(caption.width, words)))):
+            bare = bare_plan(shown, picture, cell_width, len(caption.wrap(widest, cell_width)), caption, most)
+            if not bare.fits:
+                continue
+            plan = labelled(bare, most)
+            lines = [line for text in title for line in plan.label.wrap(text, plan.size[0] - 4 * GAP, _TITLE_LINES)]
+            legend = _legend_places(dict.fromkeys(CellState, count), caption, plan.size[0])[-1][1] + caption.line
+            plan = replace(plan, top=GAP + len(lines) * plan.label.line + legend + 2 * GAP)
+            if plan.fits:
+                return plan, lines
+    raise RequestError("The campaign's pictures and their labels do not fit onto one sheet: export its pictures instead.")
+
+
+def _caption(number: int, seed: int | None) -> str:
+    return f"#{number}" if seed is None else f"#{number} seed {seed}"
+
+
+def _legend_places(states: Mapping[CellState, int], lettering: Lettering, width: int) -> list[tuple[int, int, CellState]]:
+    """Where each state's entry stands, from the legend's upper left corner."""
+    places, x, y = [], 0, 0
+    for state in CellState:
+        if count := states.get(state, 0):
+            room = _SWATCH + int(lettering.width(f" {_legend_words(state, count)}")) + 6 * GAP
+            if x and x + room > width - 4 * GAP:
+                x, y = 0, y + lettering.line
+            places.append((x, y, state))
+            x += room
+    return places
+
+
+def _legend_words(state: CellState, count: int) -> str:
+    return f"{count:,} {state}"
 
 
 class _Sheet:
     """The picture of a grid, its labels nested: the outermost axis once over all that it spans."""
 
-    def __init__(self, rows: Sequence[_Dimension], columns: Sequence[_Dimension], width: int, height: int, title: str) -> None:
-        self._rows, self._columns = [d for d in rows if len(d.labels) > 1], [d for d in columns if len(d.labels) > 1]
-        self._across = prod(len(d.labels) for d in columns)
-        down = prod(len(d.labels) for d in rows)
-        self._width, self._height = width, height
-        points = max(11, min(22, height // 8))
-        self._font = ImageFont.load_default(points)
-        self._line = points + 8
-        self._row_widths = [self._label_width(d) for d in self._rows]
-        self._left = sum(self._row_widths) + 2 * _GAP
-        self._top = self._line * (len(self._columns) + 1) + 3 * _GAP
-        size = (self._left + self._across * (width + _GAP) + _GAP, self._top + down * (height + _GAP) + _GAP)
-        self.image = Image.new("RGB", size, _PAPER)
+    def __init__(self, expansion: Expansion) -> None:
+        dimensions, constants = _dimensions(expansion)
+        title = [f"{expansion.campaign.name} · {expansion.campaign.prompt}", *([constants] if constants else [])]
+        self._expansion = expansion
+        self._plan, lines = _plan(expansion, dimensions, title)
+        self.image = Image.new("RGB", self._plan.size, _PAPER)
         self._pen = ImageDraw.Draw(self.image)
-        self._pen.text((2 * _GAP, _GAP), self._fit(title, size[0] - 4 * _GAP), _FAINT, self._font)
-        self._label_columns()
-        self._label_rows(down)
+        for k, text in enumerate(lines):
+            self._plan.label.draw(self.image, 2 * GAP, GAP + k * self._plan.label.line, text, _FAINT)
+        self._legend_top = 2 * GAP + len(lines) * self._plan.label.line
+        for line in range(self._plan.grid.lines):
+            self._label_columns(line)
+            self._label_rows(line)
 
-    def place(self, number: int, picture: Image.Image | None) -> None:
-        row, column = divmod(number, self._across)
-        x, y = self._left + column * (self._width + _GAP), self._top + row * (self._height + _GAP)
+    def place(self, number: int, cell: Cell, picture: Image.Image | None) -> None:
+        plan = self._plan
+        (x, y), (width, height) = plan.corner(number), plan.picture
+        self._write_caption(number, x, y + height)
         if picture is None:
-            self._pen.rectangle([x, y, x + self._width - 1, y + self._height - 1], fill=_EMPTY)
+            draw_cell(self.image, (x, y, x + plan.cell_width, y + height), cell, plan.caption)
             return
-        if picture.size != (self._width, self._height):
-            picture.thumbnail((self._width, self._height), Image.Resampling.LANCZOS)
-        self.image.paste(picture, (x + (self._width - picture.width) // 2, y + (self._height - picture.height) // 2))
+        picture.thumbnail((width, height), Image.Resampling.LANCZOS)
+        x, y = x + (plan.cell_width - picture.width) // 2, y + (height - picture.height) // 2
+        self._pen.rectangle([x - 1, y - 1, x + picture.width, y + picture.height], outline=_EDGE)
+        self.image.paste(picture, (x, y))
 
-    def _label_columns(self) -> None:
-        span, repeats = self._across, 1
-        for level, dimension in enumerate(self._columns):
+    def draw_legend(self, states: Mapping[CellState, int]) -> None:
+        lettering = self._plan.caption
+        for x, y, state in _legend_places(states, lettering, self._plan.size[0]):
+            left, top = 2 * GAP + x, self._legend_top + y
+            draw_state(self.image, (left, top + 1, left + _SWATCH, top + 1 + _SWATCH), state)
+            lettering.draw(self.image, left + _SWATCH + GAP, top, _legend_words(state, states[state]), _FAINT)
+
+    def _write_caption(self, number: int, x: int, y: int) -> None:
+        plan, expansion = self._plan, self._expansion
+        seed = None if expansion.locked_seeds or not expansion.has(number) else expansion.render(number)[1].seed
+        for k, line in enumerate(plan.caption.wrap(_caption(number, seed), plan.cell_width)):
+            plan.caption.draw(self.image, x, y + k * plan.caption.line, line, _FAINT)
+
+    def _label_columns(self, line: int) -> None:
+        plan, y = self._plan, self._plan.line_tops[line]
+        first, columns = line * plan.grid.columns_per_line, plan.grid.columns_per_line
+        span = plan.grid.across
+        for dimension, labels, height in zip(plan.grid.columns, plan.column_labels, plan.headers[line], strict=True):
             span //= len(dimension.labels)
-            y = _GAP * 2 + self._line * (level + 1)
-            for k in range(repeats * len(dimension.labels)):
-                x, width = self._left + k * span * (self._width + _GAP), span * (self._width + _GAP) - _GAP
-                text = self._fit(dimension.labels[k % len(dimension.labels)], width)
-                self._pen.text((x + (width - self._font.getlength(text)) / 2, y), text, _INK, self._font)
+            for column in range(first, min(first + columns, plan.grid.across), span):
+                x, width = plan.left + (column - first) * plan.step[0], span * plan.step[0] - GAP
+                self._write(labels[column // span % len(labels)], x, y, width, height - GAP, is_centred=True)
                 if span > 1:
-                    self._pen.line([(x, y + self._line - 4), (x + width, y + self._line - 4)], _FAINT)
-            repeats *= len(dimension.labels)
+                    self._pen.line([(x, y + height - 3), (x + width, y + height - 3)], _FAINT)
+            y += height
 
-    def _label_rows(self, down: int) -> None:
-        span, repeats, x = down, 1, 2 * _GAP
-        for dimension, label_width in zip(self._rows, self._row_widths, strict=True):
+    def _label_rows(self, line: int) -> None:
+        plan, x, span = self._plan, 2 * GAP, self._plan.grid.down
+        top = plan.line_tops[line] + sum(plan.headers[line])
+        for dimension, labels, width in zip(plan.grid.rows, plan.row_labels, plan.row_widths, strict=True):
             span //= len(dimension.labels)
-            for k in range(repeats * len(dimension.labels)):
-                y, height = self._top + k * span * (self._height + _GAP), span * (self._height + _GAP) - _GAP
-                text = self._fit(dimension.labels[k % len(dimension.labels)], label_width)
-                self._pen.text((x, y + (height - self._line) / 2), text, _INK, self._font)
+            for row in range(0, plan.grid.down, span):
+                y, height = top + row * plan.step[1], span * plan.step[1] - GAP
+                self._write(labels[row // span % len(labels)], x, y, width - 4 * GAP, height)
                 if span > 1:
-                    self._pen.line([(x + label_width - 6, y), (x + label_width - 6, y + height)], _FAINT)
-            repeats *= len(dimension.labels)
-            x += label_width
+                    self._pen.line([(x + width - 6, y), (x + width - 6, y + height)], _FAINT)
+            x += width
 
-    def _label_width(self, dimension: _Dimension) -> int:
-        longest = max(self._font.getlength(label) for label in dimension.labels)
-        return int(min(longest, 3 * self._width)) + 4 * _GAP
-
-    def _fit(self, text: str, width: float) -> str:
-        text = " ".join(text.split())
-        if self._font.getlength(text) <= width:
-            return text
-        while text and self._font.getlength(text + "…") > width:
-            text = text[:-1]
-        return text + "…"
+    def _write(self, lines: Sequence[str], x: int, y: int, width: int, height: int, *, is_centred: bool = False) -> None:
+        """Lines of text in the middle of a height, and of a width too if centred."""
+        label = self._plan.label
+        y += max(0, height - len(lines) * label.line) // 2
+        for k, text in enumerate(lines):
+            indent = (width - label.width(text)) / 2 if is_centred else 0
+            label.draw(self.image, x + indent, y + k * label.line, text, INK)

@@ -87,6 +87,12 @@ class Campaigns:
                 return
             last = page[-1].number
 
+    def under_way(self, campaign_id: int) -> list[Chunk]:
+        """The chunks that workers have."""
+        query = select(chunks).where(chunks.c.campaign_id == campaign_id, chunks.c.state == ChunkState.LEASED)
+        with self._reader.connect() as connection:
+            return [chunk_row(row) for row in connection.execute(query.order_by(chunks.c.id))]
+
     def failures(self, campaign_id: int, limit: int) -> list[RenderOutcome]:
         """The first renders that did not end well."""
         query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.state != literal_column("'done'"))

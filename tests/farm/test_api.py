@@ -22,6 +22,7 @@ from farm.app import open_app, serve
 from farm.client import Client
 from farm.config import read_settings
 from farm.jobs import chunk_job
+from farm.sheet_cells import LOOKS, CellState, cells_of
 from farm.specs import expansion_of, fingerprint
 from storage.campaigns import Campaigns
 from storage.errors import NotFound, RequestError, WorkError
@@ -281,6 +282,26 @@ def test_pictures_that_give_pixels_up_have_a_key_of_their_format_and_a_cell_on_t
     sheet = np.asarray(Image.open(io.BytesIO(farm.sheet("spring")))).astype(int)
     for n in range(18):
         assert (np.abs(sheet - n * 7).max(axis=2) <= 4).sum() > 5_000
+
+
+def test_a_sheet_shows_where_each_render_is(farm, engine, settings):
+    farm.submit(campaign(skip=[{"product": "lamp", "color": "red"}], settings={"batch": 3}))
+    paint_all(engine, settings, chunks=1, fail={1})
+    row = Campaigns(engine).get("default", "spring")
+    queue = Queue(engine)
+    (chunk,) = queue.claim(queue.lead(owner="test", host="h", pid=1), [(row.id, "w")])
+    expansion, outcomes = expansion_of(row.spec), [outcome for outcome, _, _ in Campaigns(engine).outcomes(row.id)]
+    cell_of = cells_of(row, expansion, outcomes, Campaigns(engine).under_way(row.id))
+    states = [cell_of(number).state for number in range(18)]
+    running = [render.number for render in expansion.renders(chunk.group_no, chunk.start, chunk.stop)]
+    assert [number for number, state in enumerate(states) if state is CellState.RUNNING] == running
+    assert states[12:15] == [CellState.SKIPPED] * 3
+    assert (states[0], states[1], cell_of(1).why) == (CellState.DONE, CellState.FAILED, "unknown: boom")
+    assert states[-1] is CellState.WAITING or 17 in running
+    settings.open_outputs().delete(cell_of(0).key)
+    colors = {color for _, color in Image.open(io.BytesIO(farm.sheet("spring"))).getcolors(1 << 24)}
+    shown = {CellState.LOST, *states} - {CellState.DONE}
+    assert {LOOKS[state].fill for state in shown} <= colors
 
 
 def test_a_sheet_of_a_huge_campaign_is_refused(farm):

@@ -31,6 +31,14 @@ def test_an_empty_campaign_leaves_its_seat_empty(queue, campaign, session):
     assert len(queue.claim(session, [(campaign.id, "w")] * 5)) == 3
 
 
+def test_what_workers_have_of_a_campaign_is_known(campaigns, queue, settling, campaign, session):
+    assert campaigns.under_way(campaign.id) == []
+    first, second = (claim_one(queue, session, campaign) for _ in range(2))
+    assert campaigns.under_way(campaign.id) == [first, second]
+    settling.settle(session, [settlement(first, outcomes(first))])
+    assert campaigns.under_way(campaign.id) == [second]
+
+
 # --- sessions ---
 
 
