@@ -47,6 +47,11 @@ def path_of(address: str) -> Path:
     return path
 
 
+def has_scheme(address: str) -> bool:
+    """Whether an address is one like https://…, not a path."""
+    return _scheme(address) is not None
+
+
 def hint(address: str) -> str:
     """What may be wrong with the address of a file that is not there, to be put behind the sentence that says so."""
     return " Patterns are not expanded: name each file." if _PATTERN.search(address) else ""

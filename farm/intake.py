@@ -12,7 +12,7 @@ from actors.lora_names import Weights
 from actors.lora_strengths import CONFIG
 from actors.models import Model, find_model, is_hub_name
 from actors.reference import MAX_BYTES, read_reference
-from farm.addresses import hint, path_of
+from farm.addresses import has_scheme, hint, path_of
 from farm.campaign import Campaign
 from farm.document import DocumentError, Problem
 from farm.local_files import LocalFiles
@@ -88,8 +88,7 @@ class Intake:
         return hashlib.sha256(data).hexdigest()
 
     def _adapter_digest(self, address: str, weights: Weights) -> str:
-        path = path_of(address)
-        self._files.check(str(path))
+        path = self._path(address)
         try:
             if not path.exists():
                 raise RequestError(f"there is no file or folder {path}.{hint(address)}")
@@ -100,11 +99,17 @@ class Intake:
         except OSError as exc:
             raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
 
+    def _path(self, address: str) -> Path:
+        """The path of a file that may be named. What is wrong with other paths is nobody's business, not even that they are not whole."""
+        if not has_scheme(address):
+            self._files.check(address)
+        path = path_of(address)
+        self._files.check(path)
+        return path
+
     def _read(self, address: str) -> bytes:
         if not address.startswith(SCHEME):
-            path = path_of(address)
-            self._files.check(str(path))
-            return _read_file(path)
+            return _read_file(self._path(address))
         bucket, _, key = address.removeprefix(SCHEME).partition("/")
         if not key:
             raise RequestError("it names a bucket, and no file in it.")
