@@ -29,7 +29,7 @@ from actors.lora_names import Weights
 from actors.memory import bytes_in_files, bytes_of, memory_of
 from actors.model_files import read_json
 from actors.models import weights_digest
-from actors.pipelines import Embedding, Hand, hand_of, steps_made
+from actors.pipelines import Embedding, Hand, hand_of
 from actors.previews import watch_steps
 from actors.recipe import Group, Recipe
 
@@ -187,7 +187,7 @@ class Engine:
         hand.check(recipes, references)
         scheduler = _new_scheduler(group)
         seen: dict[int, Tensor] = {}
-        watch_steps(scheduler, on_step, lambda step, x0: seen.update({step: x0}), every=previews_every, last=steps_made(group))
+        watch_steps(scheduler, on_step, lambda step, x0: seen.update({step: x0}), every=previews_every, last=group.steps_made)
 
         def embed(text: str, *, is_negative: bool) -> Embedding:
             def compute() -> Embedding:

@@ -20,7 +20,7 @@ from actors.engine import Engine, Painted
 from actors.errors import BadRequest, PromptTooLong, WeightsChanged
 from actors.fetch import References
 from actors.infotext import infotext
-from actors.jobs import Canary, ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key
+from actors.jobs import Canary, ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key, preview_steps
 from actors.recipe import Group, Json
 from actors.resting import RestingEngine
 from storage.errors import NotFound, OutputsAway, OutputsError
@@ -276,7 +276,7 @@ class _Chunk:
             return None
         try:
             if twin.key != picture.key:
-                for step in self._preview_steps():
+                for step in preview_steps(self._job.group, self._job.previews_every):
                     self._outputs.copy(preview_key(twin.key, step), preview_key(picture.key, step))
                 self._outputs.copy(twin.key, picture.key)
         except NotFound:
@@ -285,10 +285,6 @@ class _Chunk:
         if found is None or found.bytes != twin.bytes:
             return None
         return replace(found, reason=Reason.COPIED, pixels=twin.pixels, sha256=twin.sha256)
-
-    def _preview_steps(self) -> range:
-        every = self._job.previews_every
-        return range(every, self._job.group.steps, every) if every else range(0)
 
     def _adopted(self, picture: PictureJob) -> RenderOutcome | None:
         """What an attempt that nobody heard the end of has left in the outputs."""

@@ -64,7 +64,7 @@ class Hand:
         group = recipes[0].group
         if self.family.image_to_image is None:
             raise BadRequest(f"{self.family.name} cannot begin from a reference: take `reference` out of the campaign.")
-        if steps_made(group) < 1:
+        if group.steps_made < 1:
             raise BadRequest(f"Of {group.steps} steps a strength of {strength} leaves none: raise one of them.")
         for recipe in recipes:
             picture = references.get(recipe.reference or "")
@@ -236,11 +236,6 @@ HANDS: Mapping[str, type[Hand]] = {
 
 def hand_of(family: Family) -> type[Hand]:
     return HANDS.get(family.pipeline, Plain)
-
-
-def steps_made(group: Group) -> int:
-    """A picture that begins from a reference makes only the later part of the steps."""
-    return group.steps if group.strength is None else min(int(group.steps * group.strength), group.steps)
 
 
 def _stacked(embeddings: Sequence[Embedding]) -> Embedding:

@@ -50,6 +50,11 @@ class Group:
     adapters: tuple[Adapter, ...] = ()
 
     @property
+    def steps_made(self) -> int:
+        """How many steps a picture makes: one that begins from a reference makes only the later part of them."""
+        return self.steps if self.strength is None else min(int(self.steps * self.strength), self.steps)
+
+    @property
     def megapixel_steps(self) -> float:
         """The cost of one render."""
         return self.width * self.height * self.steps / 1e6

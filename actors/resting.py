@@ -9,6 +9,7 @@ import numpy as np
 
 from actors.encode import Pixels
 from actors.engine import NO_REFERENCES, Painted
+from actors.jobs import preview_steps
 from actors.recipe import Group, Recipe
 
 _SIDE = 8
@@ -36,7 +37,7 @@ class RestingEngine:
         self,
         recipes: Sequence[Recipe],
         _folder: str,
-        _previews_every: int | None = None,
+        previews_every: int | None = None,
         *,
         references: Mapping[str, Pixels] = NO_REFERENCES,  # noqa: ARG002  # the engine's signature
         adapter_paths: Sequence[str] = (),  # noqa: ARG002
@@ -49,7 +50,8 @@ class RestingEngine:
         key = (recipes[0].group.model, recipes[0].group.dtype)
         loads, self.warm = int(key not in self.warm), OrderedDict({key: None})
         pixels = [np.resize(np.frombuffer(hashlib.sha512(r.digest.encode()).digest(), np.uint8), (_SIDE, _SIDE, 3)) for r in recipes]
-        return Painted(pixels=list(pixels), previews={}, load_s=0.0, paint_s=seconds, loads=loads)
+        previews = {step: list(pixels) for step in preview_steps(recipes[0].group, previews_every)}
+        return Painted(pixels=list(pixels), previews=previews, load_s=0.0, paint_s=seconds, loads=loads)
 
     def expect(self, group: Group, folder: str) -> None:
         """There is nothing to read."""

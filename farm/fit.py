@@ -97,8 +97,20 @@ def _negative_problems(expansion: Expansion) -> Iterator[Problem]:
 
 
 def _preview_problems(expansion: Expansion) -> Iterator[Problem]:
-    if expansion.campaign.previews and not expansion.family.has_previews:
+    previews = expansion.campaign.previews
+    if previews is None:
+        return
+    if not expansion.family.has_previews:
         yield Problem(("previews",), f"a {expansion.family.pipeline} is painted through its plain call, without previews: remove them.")
+        return
+    most = max(expansion.group(k).steps_made for k in range(min(expansion.groups, GROUPS_LOOKED_AT)))
+    if previews.every >= most and expansion.groups <= GROUPS_LOOKED_AT:
+        remedy = f"make it {most - 1} or less, or remove `previews`" if most > 1 else "remove `previews`"
+        yield Problem(
+            ("previews", "every"),
+            f"no picture makes more than {most} {'step' if most == 1 else 'steps'}, and the last one is the picture itself, so there is no "
+            f"preview at step {previews.every}: {remedy}.",
+        )
 
 
 def _adapter_problems(expansion: Expansion) -> Iterator[Problem]:

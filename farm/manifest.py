@@ -7,7 +7,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from actors.encoding import Format
-from actors.jobs import preview_key
+from actors.jobs import preview_key, preview_steps
 from actors.recipe import Json
 from farm.expansion import Expansion, Render
 from farm.specs import expansion_of
@@ -57,7 +57,7 @@ def write_manifest(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs
 def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, attempts: int, worker: str | None) -> dict[str, Any]:
     group_no, render = expansion.render(outcome.number)
     group = expansion.group(group_no)
-    every = expansion.campaign.previews.every if expansion.campaign.previews and outcome.key else 0
+    every = expansion.campaign.previews.every if expansion.campaign.previews else None
     return {
         "campaign": campaign.name,
         "stage": STAGE,
@@ -86,7 +86,7 @@ def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, a
         "key": outcome.key,
         "bytes": outcome.bytes,
         "sha256": outcome.sha256,
-        "previews": [preview_key(outcome.key, step) for step in range(every, group.steps, every)] if every and outcome.key else [],
+        "previews": [preview_key(outcome.key, step) for step in preview_steps(group, every)] if outcome.key else [],
         "state": outcome.state,
         "reason": outcome.reason,
         "detail": outcome.detail,

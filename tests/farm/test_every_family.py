@@ -139,6 +139,57 @@ def test_a_campaign_begins_from_references_and_has_adapters(service, queue, sett
     assert len(set(pixels)) == len(pixels)  # each reference and adapter counts
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family.image_to_image], ids=lambda family: family.name)
+def test_the_manifest_names_the_previews_that_were_written(service, queue, settling, outputs, folder, family, tmp_path):
+    """A low strength leaves few steps: of 8 steps, 0.3 makes two and 0.9 makes seven."""
+    Image.new("RGB", (64, 40), "teal").save(tmp_path / "teal.png")
+    changes = {
+        "vary": {"color": ["red"], "strength": [0.3, 0.9]},
+        "reference": {"image": str(tmp_path / "teal.png")},
+        "settings": {"steps": 8, "size": "32x64"},
+        "seeds": {"count": 1},
+        "previews": {"every": 2},
+    }
+    paint(service, queue, settling, outputs, campaign(folder(family.pipeline), **changes))
+    low, high = (json.loads(line) for line in service.manifest("p", "tiny"))
+    assert [[name[-12:] for name in line["previews"]] for line in (low, high)] == [[], [f"step00{step}.webp" for step in (2, 4, 6)]]
+    assert sorted(outputs.keys("p/tiny")) == sorted([low["key"], high["key"], *high["previews"]])
+
+
+PREVIEWS = [
+    ({"settings": {"steps": 8}, "previews": {"every": 8}}, "no preview at step 8: make it 7 or less"),
+    ({"settings": {"steps": 8}, "previews": {"every": 50}}, "no preview at step 50"),
+    ({"settings": {"steps": 1}, "previews": {"every": 1}}, "no preview at step 1: remove `previews`"),
+    ({"settings": {"steps": 8}, "previews": {"every": 7}}, None),
+    ({"vary": {"color": ["red"], "steps": [4, 20]}, "previews": {"every": 5}}, None),
+    ({"vary": {"color": ["red"], "steps": [4, 5]}, "previews": {"every": 5}}, "more than 5 steps"),
+]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("changes", "words"), PREVIEWS)
+def test_previews_beyond_the_last_step_are_refused(service, folder, changes, words):
+    data = campaign(folder("StableDiffusionPipeline"), **changes)
+    if words is None:
+        service.plan(data)
+        return
+    with pytest.raises(DocumentError) as error:
+        service.plan(data)
+    (problem,) = error.value.problems
+    assert problem.place == "previews.every"
+    assert words in problem.message
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_of_a_strength_so_low_that_no_preview_is_left_it_is_said(service, folder, tmp_path):
+    Image.new("RGB", (64, 40), "teal").save(tmp_path / "teal.png")
+    reference = {"image": str(tmp_path / "teal.png"), "strength": 0.3}
+    data = campaign(folder("StableDiffusionPipeline"), reference=reference, settings={"steps": 8, "size": "32x64"}, previews={"every": 2})
+    with pytest.raises(DocumentError, match=r"previews.every: no picture makes more than 2 steps"):
+        service.plan(data)
+
+
 def test_adapters_for_a_family_that_takes_none_are_refused(service, folder):
     with pytest.raises(DocumentError, match=r"adapters\[0\].lora: the model .* takes no adapters"):
         service.submit("p", campaign(folder("PixArtSigmaPipeline"), adapters=[{"lora": "/a.safetensors"}]))
