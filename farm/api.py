@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Response
-from fastapi import Path as PathParameter
 from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from farm.api_bodies import Drain, Name, Priority, Project, Pruning, Repaint, Retry, Scaling, Submission
+from farm.api_bodies import Drain, Name, Priority, Project, Pruning, Retry, Scaling, Submission
 from farm.api_errors import Answer, Refusal, answer_errors
 from farm.api_guards import OwnHostOnly, OwnPagesOnly, SmallBodiesOnly, TokenOnly
-from farm.api_routes import StrictRoute
+from farm.api_routes import LINES, StrictRoute, answers_with
 from farm.fleet_service import FleetService
 from farm.hidden_paths import PathsHidden
 from farm.metrics import Metrics
@@ -24,26 +23,20 @@ MAX_BODY_BYTES = 128 * 1024 * 1024  # a campaign's file of 64 MB, with its CSV f
 # In the description of the API, beside what each path answers when all is well.
 _REFUSALS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal}, "5XX": {"model": Refusal}}
 
-_LINES = "application/x-ndjson"
-
-
-def _answers_with(kind: str) -> dict[str, Any]:
-    """What a route says of itself whose answer is no JSON, but a file or lines of one."""
-    return {"response_class": Response, "responses": {200: {"content": {kind: {}}}}}
-
 
 def make_api(
     service: Service,
     fleet: FleetService,
     metrics: Metrics,
     *,
+    proofs: APIRouter,
     home: str,
     token: str | None = None,
     hidden: Sequence[Path] = (),
     shown: Sequence[Path] = (),
 ) -> FastAPI:
-    """The application. `home` tells a client which farm it has reached; with a `token`, everything but that asks for it. No answer
-    has paths below `hidden` folders, but for those below `shown` ones.
+    """The application; `proofs` has the routes about files. `home` tells a client which farm it has reached; with a `token`, everything
+    but that asks for it. No answer has paths below `hidden` folders, but for those below `shown` ones.
     """
     api = FastAPI(
         title="Seedbed",
@@ -66,12 +59,12 @@ def make_api(
     api.router.route_class = StrictRoute
 
     api.include_router(_campaign_routes(service), prefix="/api/v1")
-    api.include_router(_proof_routes(service), prefix="/api/v1")
+    api.include_router(proofs, prefix="/api/v1")
     api.include_router(_control_routes(service), prefix="/api/v1")
     api.include_router(_farm_routes(service, home), prefix="/api/v1")
     api.include_router(_fleet_routes(service, fleet), prefix="/api/v1")
 
-    @api.get("/metrics", **_answers_with("text/plain"))
+    @api.get("/metrics", **answers_with("text/plain"))
     def exposition() -> Response:
         return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -97,36 +90,17 @@ def _campaign_routes(service: Service) -> APIRouter:
     def status(name: Name, project: Project = "default") -> Json:
         return service.status(project, name)
 
-    @routes.get("/campaigns/{name}/manifest", **_answers_with(_LINES))
+    @routes.get("/campaigns/{name}/manifest", **answers_with(LINES))
     def manifest(name: Name, project: Project = "default") -> StreamingResponse:
-        return StreamingResponse(service.manifest(project, name), media_type=_LINES)
+        return StreamingResponse(service.manifest(project, name), media_type=LINES)
 
     @routes.post("/campaigns/{name}/manifest")
     def save_manifest(name: Name, project: Project = "default") -> Json:
         return {"manifest": service.save_manifest(project, name)}
 
-    @routes.get("/campaigns/{name}/sheet", **_answers_with("image/png"))
+    @routes.get("/campaigns/{name}/sheet", **answers_with("image/png"))
     def sheet(name: Name, project: Project = "default") -> Response:
         return Response(service.sheet(project, name), media_type="image/png")
-
-    return routes
-
-
-def _proof_routes(service: Service) -> APIRouter:
-    routes = APIRouter(tags=["proofs"], route_class=StrictRoute)
-
-    @routes.get("/campaigns/{name}/renders/{number}")
-    def render(name: Name, number: Annotated[int, PathParameter(ge=0, lt=2**53)], project: Project = "default") -> Json:
-        return service.render(project, name, number)
-
-    @routes.get("/campaigns/{name}/files", **_answers_with(_LINES))
-    def files(name: Name, project: Project = "default") -> StreamingResponse:
-        return StreamingResponse(service.files(project, name), media_type=_LINES)
-
-    @routes.post("/campaigns/{name}/repaint", status_code=201)
-    def repaint(name: Name, body: Repaint, project: Project = "default") -> Json:
-        campaign = service.repaint(project, name, body.numbers)
-        return service.status(campaign.project, campaign.name)
 
     return routes
 
@@ -158,7 +132,8 @@ def _control_routes(service: Service) -> APIRouter:
     def retry(name: Name, body: Retry, project: Project = "default") -> Json:
         states = [state for state, wanted in ((RenderState.FAILED, body.failed), (RenderState.HELD, body.held)) if wanted]
         count = service.retry(project, name, states, body.render)
-        return {**service.status(project, name), "retried": count}
+        why = [] if count else service.why_not_retried(project, name, states, body.render)
+        return {**service.status(project, name), "retried": count, "why": why}
 
     @routes.get("/campaigns/{name}/why")
     def why(name: Name, project: Project = "default", render: Annotated[int | None, Query(ge=0, lt=2**53)] = None) -> Json:
@@ -174,7 +149,7 @@ def _farm_routes(service: Service, home: str) -> APIRouter:
     def health() -> Json:
         return {"farm": "seedbed", "home": home}
 
-    @routes.get("/outputs/{key:path}", **_answers_with("application/octet-stream"))
+    @routes.get("/outputs/{key:path}", **answers_with("application/octet-stream"))
     def output(key: str) -> Response:
         return Response(service.picture(key), media_type="application/octet-stream")
 

@@ -53,6 +53,22 @@ class Repaint(BaseModel):
     numbers: Annotated[list[Number], Field(min_length=1, max_length=100_000)]
 
 
+class PutBack(BaseModel):
+    """Files that a repair has painted take their places, those of the renders after this number."""
+
+    model_config = _STRICT
+
+    after: Annotated[int, Field(ge=-1, lt=2**53), BeforeValidator(_whole)] = -1
+
+
+class Cleaning(BaseModel):
+    """Remove the files that no render has any more, or only say what they are."""
+
+    model_config = _STRICT
+
+    dry_run: bool = False
+
+
 class Priority(BaseModel):
     """A campaign's place among the others: 0 to 100, higher goes first."""
 

@@ -11,6 +11,12 @@ from farm.document import DocumentError, Problem, did_you_mean
 from farm.strict_json import parse_strictly
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+LINES = "application/x-ndjson"
+
+
+def answers_with(kind: str) -> dict[str, Any]:
+    """What a route says of itself whose answer is no JSON, but a file or lines of one."""
+    return {"response_class": Response, "responses": {200: {"content": {kind: {}}}}}
 
 
 class StrictRoute(APIRoute):

@@ -17,9 +17,12 @@ from farm.fleet_service import FleetService
 from farm.hidden_paths import own_folders
 from farm.home import make_home, published, published_url
 from farm.intake import Intake
+from farm.leftovers import Leftovers
 from farm.local_files import LocalFiles
 from farm.logs import log_to_file
 from farm.metrics import Metrics
+from farm.proof_routes import proof_routes
+from farm.repair import Repairs
 from farm.service import Service
 from farm.serving import HOST, serve
 from farm.supervisor import Supervisor
@@ -49,22 +52,22 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
     make_home(settings)
     with closing_engine(settings.database_address) as engine:
         prepare(engine)
-        watching, outputs, allowed = Watching(engine), settings.open_outputs(), _allowed_paths(settings, host)
+        campaigns, control, watching, outputs = Campaigns(engine), Control(engine), Watching(engine), settings.open_outputs()
+        allowed = _allowed_paths(settings, host)
+        intake = Intake(outputs, buckets=settings.reference_buckets, s3_style=settings.s3_style, files=LocalFiles(allowed))
         service = Service(
-            campaigns=Campaigns(engine),
-            control=Control(engine),
-            watching=watching,
-            outputs=outputs,
-            intake=Intake(outputs, buckets=settings.reference_buckets, s3_style=settings.s3_style, files=LocalFiles(allowed)),
-            chunk=settings.chunk,
+            campaigns=campaigns, control=control, watching=watching, outputs=outputs, intake=intake, chunk=settings.chunk,
             quotas=settings.quotas,
-        )
+        )  # fmt: skip
+        repairs = Repairs(campaigns=campaigns, control=control, watching=watching, outputs=outputs, intake=intake, chunk=settings.chunk)
+        leftovers = Leftovers(campaigns=campaigns, outputs=outputs)
         fleet = FleetService(orders=Orders(engine), watching=watching, is_alone=settings.ray == "local")
         connections = Connections()
         app = make_api(
             service,
             fleet,
             Metrics(watching, connections),
+            proofs=proof_routes(service, repairs, leftovers),
             home=settings.home_digest,
             token=settings.secret,
             hidden=() if allowed is None else own_folders(settings.home, Path(settings.outputs_address)),

@@ -104,7 +104,7 @@ class Client:
         return self._order(name, "priority", {"priority": priority})
 
     def retry(self, name: str, *, failed: bool = True, held: bool = True, render: int | None = None) -> Json:
-        """Try what failed or is held again, or one render of these; `retried` in the answer counts them."""
+        """Try what failed or is held again, or one render of these; `retried` in the answer counts them, `why` says why there are none."""
         return self._order(name, "retry", {"failed": failed, "held": held, "render": render})
 
     def why(self, name: str, render: int | None = None) -> list[str]:
@@ -134,6 +134,28 @@ class Client:
     def repaint(self, name: str, numbers: Sequence[int]) -> Json:
         """Have some renders painted once more, in a campaign of their own: the answer names it and its project."""
         return self._order(name, "repaint", {"numbers": list(numbers)})
+
+    def repair(self, name: str, numbers: Sequence[int]) -> Json:
+        """Have renders painted again whose files are damaged or missing, in a campaign that the answer names. `created` is False if it
+        is an earlier repair that goes on, with the renders that were given then. Once it is over, call `put_back`.
+        """
+        return self._order(name, "repair", {"numbers": list(numbers)})
+
+    def put_back(self, name: str) -> Json:
+        """Put the files of a repair in their places: `repaired` has the numbers of the renders, `wrong` the number and the problem of
+        those that came out with other pixels than were recorded.
+        """
+        repaired: list[int] = []
+        wrong: list[Json] = []
+        after: int | None = -1
+        while after is not None:
+            page = self._order(name, "repair/put-back", {"after": after})
+            repaired, wrong, after = repaired + page["repaired"], wrong + page["wrong"], page["last"]
+        return {"repaired": repaired, "wrong": wrong}
+
+    def clean(self, name: str, *, dry_run: bool = False) -> Json:
+        """Remove pictures and previews that no render has any more; with `dry_run` only count them, and name the first."""
+        return self._order(name, "clean", {"dry_run": dry_run})
 
     def _lines(self, name: str, what: str) -> Iterator[Any]:
         path = f"campaigns/{quote(name, safe='')}/{what}"

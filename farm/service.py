@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from farm.budget import is_spent, spent_sentence
 from farm.campaign import MAX_RENDERS, Campaign
@@ -20,13 +19,12 @@ from farm.manifest import folder_of, manifest_line, manifest_lines, write_manife
 from farm.plan import Size, chunk_size, chunks_of, in_order, plan_chunks
 from farm.policy import NO_QUOTAS
 from farm.prompts import check_prompts
-from farm.reproduce import PROJECT
 from farm.seeding import DERIVATION
 from farm.sheet import check_cells, draw_sheet
 from farm.sheet_cells import cells_of
 from farm.specs import derivation_of, difference, expansion_of, fingerprint, make_spec
 from farm.update import compare
-from farm.why import Farm, why_campaign, why_render, without_its_class
+from farm.why import Farm, nothing_to_retry, render_not_retried, why_campaign, why_render, without_its_class
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, NotFound, RequestError
@@ -78,7 +76,7 @@ class Service:
 
     def _store(self, project: str, expansion: Expansion, spec: Json, *, update: bool, fresh: bool) -> tuple[CampaignRow, Json]:
         size = self._size(expansion)
-        new = replace(_new_campaign(project, expansion, spec), is_fresh=fresh)
+        new = replace(new_campaign(project, expansion, spec), is_fresh=fresh)
         self._intake.keep(project, expansion.sources)
         try:
             return self._campaigns.add(new, plan_chunks(expansion, size)), {"created": True}
@@ -92,7 +90,7 @@ class Service:
             )
         if is_other or fresh:
             expansion, spec = _derived_as(known.spec, expansion, spec)
-            new = replace(_new_campaign(project, expansion, spec), is_fresh=fresh)
+            new = replace(new_campaign(project, expansion, spec), is_fresh=fresh)
             return self._update(known, new, expansion, self._size(expansion))
         if known.halted is not None and not is_spent(known):
             self._control.resume(known.id)
@@ -114,37 +112,6 @@ class Service:
             return [], plan_chunks(expansion, size)
         kept, missing = compare(expansion_of(known.spec), expansion, partial(self._campaigns.digests, known.id))
         return kept, chunks_of(expansion, in_order(expansion, missing), size, total=len(missing))
-
-    def repaint(self, project: str, name: str, numbers: Sequence[int]) -> CampaignRow:
-        """Store a campaign that paints some of another's renders once more, in a project of its own and without reuse, so that they
-        can be held against what was recorded. They keep their numbers.
-
-        Raises RequestError where the model's weights are others by now.
-        """
-        campaign = self._campaigns.get(project, name)
-        expansion, spec = self._check({**campaign.spec["campaign"], "previews": None, "budget": None}, derivation_of(campaign.spec))
-        if expansion.model.digest != campaign.model_digest:
-            raise RequestError(
-                f"The model {campaign.model} has other weights than when {name} was painted: nothing can be told from a repaint."
-            )
-        for number in numbers:
-            self._check_number(expansion, campaign, number)
-        self._intake.keep(PROJECT, expansion.sources)
-        total = len(numbers)
-        new = replace(
-            _new_campaign(PROJECT, expansion, spec),
-            name=f"{name[:60]}-verify-{uuid4().hex[:8]}",
-            total=total,
-            megapixel_steps=megapixel_steps(expansion) * total / expansion.total,
-            is_fresh=True,
-            numerics_class=self._class_at_hand(campaign),
-        )
-        return self._campaigns.add(new, chunks_of(expansion, numbers, self._size(expansion), total=total))
-
-    def _class_at_hand(self, campaign: CampaignRow) -> str | None:
-        """The numerics class that a campaign was painted in, where some worker is of it."""
-        known = {worker.numerics_class for worker in self._watching.workers()}
-        return campaign.numerics_class if campaign.numerics_class in known else None
 
     # --- control ---
 
@@ -175,6 +142,15 @@ class Service:
             return chunks_of(expansion, numbers, size, lease=attempts, total=len(numbers))
 
         return self._control.retry(campaign.id, states, plan, number)
+
+    def why_not_retried(self, project: str, name: str, states: Sequence[RenderState], number: int | None = None) -> list[str]:
+        """Why there is nothing in these states to try again. Raises RequestError for a render that is in another."""
+        campaign = self._campaigns.get(project, name)
+        if number is None:
+            return [nothing_to_retry(campaign, states)]
+        if found := self._campaigns.outcome(campaign.id, number):
+            raise RequestError(render_not_retried(campaign, found[0]))
+        return [f"The render {number} of {name} has not ended: it waits or is being painted already."]
 
     def prune(self, older_than_s: float) -> int:
         return self._control.prune(older_than_s)
@@ -313,7 +289,7 @@ def megapixel_steps(expansion: Expansion) -> float:
     return sum(group.megapixel_steps for group in groups) / len(groups) * expansion.total
 
 
-def _new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign:
+def new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign:
     campaign = expansion.campaign
     return NewCampaign(
         project=project,

@@ -1,12 +1,29 @@
 """Whether a campaign's files are what was recorded: a verdict on each file, and on renders that were painted once more."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from actors.encode import file_pixels_digest
+from actors import encode
+from storage.errors import NotFound
 
 Json = dict[str, Any]
+
+
+def line_problems(line: Json, read: Callable[[str], bytes]) -> list[tuple[str, str]]:
+    """What is wrong with the picture of a line of the manifest and with its previews: (key, sentence) for each file.
+
+    `read` gives the bytes of a key, and raises NotFound for one that is not there.
+    """
+    judges = {line["key"]: lambda data: file_problem(line, data), **dict.fromkeys(line["previews"], preview_problem)}
+    return [(key, problem) for key, judge in judges.items() if (problem := _judged(key, judge, read))]
+
+
+def _judged(key: str, judge: Callable[[bytes], str | None], read: Callable[[str], bytes]) -> str | None:
+    try:
+        return judge(read(key))
+    except NotFound:
+        return "it is missing."
 
 
 def file_problem(line: Json, data: bytes) -> str | None:
@@ -14,12 +31,17 @@ def file_problem(line: Json, data: bytes) -> str | None:
     sha256 = line.get("sha256")
     if sha256 is not None and hashlib.sha256(data).hexdigest() == sha256:
         return None
-    pixels = file_pixels_digest(data)
+    pixels = encode.file_pixels_digest(data)
     if pixels is None:
         return "it is no picture any more, or not a whole one."
     if pixels != line["pixels"]:
         return "it was changed since it was painted: its bytes are not those that were recorded."
     return None if sha256 is None else "it was written again since: its pixels are the same, its bytes are not."
+
+
+def preview_problem(data: bytes) -> str | None:
+    """What is wrong with the file of a preview. No hash of previews is recorded: they are held to be whole pictures."""
+    return None if encode.read(data) is not None else "it is no picture any more, or not a whole one."
 
 
 def repaint_problem(was: Json, now: Json | None) -> str | None:

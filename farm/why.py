@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from farm.budget import is_spent, nearly_spent_sentence, spent_sentence
 from storage.rows import ANY_CLASS, CampaignRow, Chunk, RenderOutcome, WorkerRow
-from storage.states import CampaignState, ChunkState, Reason
+from storage.states import CampaignState, ChunkState, Reason, RenderState
 
 _NAMED = 5
 
@@ -66,6 +66,29 @@ def why_render(
     ]
 
 
+def nothing_to_retry(campaign: CampaignRow, states: Sequence[RenderState]) -> str:
+    """Why trying a campaign's renders in these states again queues none."""
+    if not states:
+        return "Neither failed nor held renders were asked for."
+    for state, count in ((RenderState.FAILED, campaign.failed), (RenderState.HELD, campaign.held)):
+        if count and state not in states:
+            return f"No render of {campaign.name} is {states[0]}, but {count:,} {state}: `farm retry {campaign.name} --{state}`."
+    damaged = f" A file that is damaged or missing is painted again by `farm verify {campaign.name} --repair`." if campaign.done else ""
+    return f"No render of {campaign.name} failed or is held: {_counted(campaign)}.{damaged}"
+
+
+def render_not_retried(campaign: CampaignRow, outcome: RenderOutcome) -> str:
+    """Why trying one render again that has ended does not queue it."""
+    name, number, state = campaign.name, outcome.number, outcome.state
+    if state is RenderState.DONE:
+        return (
+            f"The render {number} of {name} is done, and only what failed or is held is tried again. If its file is damaged or missing, "
+            f"`farm verify {name} --repair` paints it again."
+        )
+    ended = "failed" if state is RenderState.FAILED else f"is {state}"
+    return f"The render {number} of {name} {ended}: `farm retry {name}/{number} --{state}` tries it again."
+
+
 def without_its_class(campaign: CampaignRow, workers: Sequence[WorkerRow]) -> str | None:
     """What a campaign lacks whose pixels are of a numerics class that none of the workers has; None where that is not so."""
     if campaign.state.is_final or campaign.numerics_class in (None, ANY_CLASS):
@@ -81,10 +104,20 @@ def without_its_class(campaign: CampaignRow, workers: Sequence[WorkerRow]) -> st
 
 
 def _over(campaign: CampaignRow) -> str:
-    counts = {"done": campaign.done, "failed": campaign.failed, "held": campaign.held, "cancelled": campaign.cancelled}
-    said = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     again = " `farm retry` tries what failed or is held again." if campaign.failed + campaign.held and not campaign.cancelled_at else ""
-    return f"It is over ({campaign.state}): {said}.{again}"
+    return f"It is over ({campaign.state}): {_counted(campaign)}.{again}"
+
+
+def _counted(campaign: CampaignRow) -> str:
+    counts = {
+        "queued": campaign.queued,
+        "running": campaign.running,
+        "done": campaign.done,
+        "failed": campaign.failed,
+        "held": campaign.held,
+        "cancelled": campaign.cancelled,
+    }
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
 def _held_back(campaign: CampaignRow) -> Iterable[str]:

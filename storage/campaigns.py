@@ -72,11 +72,11 @@ class Campaigns:
         with self._engine.begin() as connection:
             connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(halted=sentence))
 
-    def outcomes(self, campaign_id: int) -> Iterator[tuple[RenderOutcome, int, str | None]]:
-        """Every render that has ended, in the order of the expansion, with its attempts and worker; read in pages, so that no
-        transaction stays open while a caller works.
+    def outcomes(self, campaign_id: int, *, after: int = -1) -> Iterator[tuple[RenderOutcome, int, str | None]]:
+        """Every render that has ended, of those with numbers beyond `after`, in the order of the expansion, with its attempts and worker;
+        read in pages, so that no transaction stays open while a caller works.
         """
-        last = -1
+        last = after
         while True:
             query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.number > last)
             with self._reader.connect() as connection:

@@ -9,7 +9,7 @@ from storage.bulk import carry_over, insert_chunks
 from storage.campaigns import insert_campaign
 from storage.clock import db_time
 from storage.errors import NotFound, RequestError
-from storage.rows import ANY_CLASS, NewCampaign, NewChunk
+from storage.rows import ANY_CLASS, NewCampaign, NewChunk, RenderOutcome
 from storage.settling import cancel_queued
 from storage.states import ChunkState, RenderState
 from storage.tables import attempts, campaigns, chunks, renders
@@ -100,6 +100,16 @@ class Control:
                 values["finished_at"] = db_time()
             connection.execute(update(campaigns).where(campaigns.c.id == new_id).values(**values))
         return True
+
+    def record_file(self, campaign_id: int, written: RenderOutcome) -> None:
+        """Note that a render's file was written again, of the same pixels and with other bytes."""
+        same = (renders.c.campaign_id == campaign_id) & (renders.c.number == written.number) & (renders.c.pixels == written.pixels)
+        with self._engine.begin() as connection:
+            connection.execute(update(renders).where(same).values(sha256=written.sha256, bytes=written.bytes))
+
+    def forget(self, campaign_id: int) -> None:
+        """Let nobody see a campaign any more; the next `prune` removes its rows."""
+        self._set(campaign_id, name=_OLD_NAME, pruned_at=db_time())
 
     def prune(self, older_than_s: float) -> int:
         """Forget campaigns that have been over for so long, and what updates have retired; returns how many campaigns people

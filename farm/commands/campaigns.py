@@ -1,11 +1,9 @@
-"""Commands about campaigns: `submit`, `list`, `status`, `watch`, `sheet`, `export`, `workers`."""
+"""Commands about campaigns: `submit`, `watch`, `sheet`."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
 from farm.budget import estimate_sentence
 from farm.campaign_file import load_campaign
@@ -20,16 +18,13 @@ from farm.commands.shared import (
     Home,
     Project,
     Update,
-    err,
     print_json,
     say,
     say_warnings,
     settings_for,
 )
 from farm.connect import open_client, running_farm
-from farm.export import export as export_campaign
 from storage.errors import RequestError, WorkError
-from storage.outputs import open_outputs
 
 Json = dict[str, Any]
 COUNTS = ("queued", "running", "held", "done", "failed", "cancelled")
@@ -108,28 +103,6 @@ def sheet(
     except OSError as exc:
         raise RequestError(f"The sheet cannot be written to {target} ({exc.strerror}): choose another place with --out.") from exc
     print_json({"campaign": campaign, "sheet": str(target)}) if as_json else say(f"Contact sheet: {target}")
-
-
-def export(
-    campaign: CampaignName,
-    dest: Annotated[str, typer.Argument(help="The folder that the pictures go to, or s3://bucket/prefix.")],
-    parquet: Annotated[bool, typer.Option("--parquet", help="Write the manifest as Parquet too.")] = False,
-    home: Home = None,
-    project: Project = None,
-    as_json: AsJson = False,
-) -> None:
-    """Copy a campaign's pictures and manifest to a folder or bucket. What is there already, whole, is not copied again."""
-    settings = settings_for(home, project)
-    destination = open_outputs(dest, s3_style=settings.s3_style, called=dest)
-    with open_client(settings) as client, Progress(console=err, disable=as_json or not err.is_terminal) as bar:
-        task = bar.add_task("copying", total=None)
-        done = export_campaign(
-            client, campaign, destination, parquet=parquet, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
-    if as_json:
-        print_json({"campaign": campaign, "destination": destination.address, **asdict(done)})
-    else:
-        say(f"{done.pictures} pictures in {destination.address}, {done.copied} of them copied now.")
 
 
 def _summary(status: Json) -> Json:

@@ -58,9 +58,9 @@ def retry(
     with open_client(settings_for(home, project)) as client:
         answer = client.retry(campaign, failed=failed or both, held=held or both, render=number)
     if as_json:
-        print_json({"campaign": campaign, "retried": answer["retried"], "state": answer["state"], "renders": answer["renders"]})
+        print_json({"campaign": campaign, **{key: answer[key] for key in ("retried", "state", "renders", "why")}})
     else:
-        say(f"{answer['retried']:,} renders of {campaign} are queued again.")
+        say("\n".join([f"{answer['retried']:,} renders of {campaign} are queued again.", *answer["why"]]))
 
 
 def why(target: Target, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:

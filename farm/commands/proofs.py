@@ -1,10 +1,7 @@
-"""Commands that prove pixels: `reproduce` paints one picture again, `verify` holds a campaign's files against what was recorded."""
+"""The command `reproduce`: paints one picture again, and says whether it is the same."""
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,21 +16,15 @@ from farm.client import Client
 from farm.commands.control import split_target
 from farm.commands.farms import alive
 from farm.commands.progress import follow
-from farm.commands.shared import AsJson, CampaignName, Home, Project, print_json, say, say_error, settings_for
+from farm.commands.shared import AsJson, Home, Project, print_json, say, say_error, settings_for
 from farm.config import Settings
 from farm.connect import client_of, open_client, running_farm
 from farm.reproduce import PROJECT, Comparison, Picture, Verdict, campaign_of, compare, read_picture, side_by_side
-from farm.verify import file_problem, repaint_problem, sampled
-from storage.errors import NotFound, RequestError, SeedbedError, WorkError
+from storage.errors import RequestError, SeedbedError, WorkError
 
 Json = dict[str, Any]
 Source = Annotated[str, typer.Argument(help="A picture's file, or one render as CAMPAIGN/NUMBER.", metavar="FILE|CAMPAIGN/NUMBER")]
 EXIT_CODES = {Verdict.IDENTICAL: 0, Verdict.CLOSE: 1, Verdict.DIFFERENT: 2}
-_READERS = 8
-_AHEAD = 32  # files asked for before the oldest of them was looked at: so few stand in memory, whatever the campaign's size
-
-
-# --- reproduce ---
 
 
 def reproduce(
@@ -166,109 +157,3 @@ def _tell(source: str, was: Picture, now: Picture, found: Comparison, drawn: str
         return
     apart = f": at most {found.largest} of 255 apart, {found.mean:.3f} in the mean" if found.largest else ""
     say("\n".join([f"{found.verdict}{apart}", *found.reasons, *([f"Side by side: {drawn}"] if drawn else [])]))
-
-
-# --- verify ---
-
-
-def verify(
-    campaign: CampaignName,
-    sample: Annotated[int | None, typer.Option("--sample", min=1, help="Paint so many of its renders again, too.")] = None,
-    home: Home = None,
-    project: Project = None,
-    as_json: AsJson = False,
-) -> None:
-    """Hold every file of a campaign against its recorded hash. Exit codes: 0 all equal, 1 something differs, 2 the request was wrong."""
-    settings = settings_for(home, project)
-    wrong = 0
-
-    def tell(key: str, problem: str) -> None:
-        nonlocal wrong
-        wrong += 1
-        print_json({"key": key, "problem": problem}) if as_json else say(f"{key}: {problem}")
-
-    with _open_farm(settings, works=sample is not None) as farm:
-        lines, files = _check_files(farm.client, campaign, sample or 0, tell)
-        if lines:
-            _check_repaints(farm, campaign, lines, tell, quiet=as_json)
-    if as_json:
-        print_json({"campaign": campaign, "files": files, "painted_again": len(lines), "wrong": wrong})
-    else:
-        say(f"{campaign}: {files:,} files looked at, {len(lines):,} renders painted again, {wrong:,} wrong.")
-    raise typer.Exit(min(wrong, 1))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Farm:
-    """A farm that is asked: `start` sees to it that there are workers, and `check` raises once there can be none."""
-
-    client: Client
-    start: Callable[[], None] = lambda: None
-    check: Callable[[], None] = lambda: None
-
-
-@contextmanager
-def _open_farm(settings: Settings, *, works: bool) -> Iterator[_Farm]:
-    """The farm that serves the home; where none runs and work is wanted, one of its own on that home."""
-    if not works or running_farm(settings) is not None or "url" in settings.model_fields_set:
-        with open_client(settings) as client:
-            yield _Farm(client=client)
-        return
-    with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
-        yield _Farm(client=client, start=farm.supervisor.start, check=alive(farm))
-
-
-def _check_files(client: Client, campaign: str, sample: int, tell: Callable[[str, str], None]) -> tuple[dict[int, Json], int]:
-    """Look at every file; returns the lines of the renders to paint again, by number, and how many files there were."""
-    status = client.status(campaign)
-    places = set(sampled(status["renders"]["done"], sample))
-    chosen: dict[int, Json] = {}
-    known = {f"{status['project']}/{campaign}/manifest.jsonl"}
-    count = 0
-    with ThreadPoolExecutor(_READERS) as pool:
-        for place, (line, problem) in enumerate(_judged(pool, client, (line for line in client.manifest(campaign) if line["key"]))):
-            count += 1
-            known.update([line["key"], *line["previews"]])
-            if problem:
-                tell(line["key"], problem)
-            if place in places:
-                chosen[line["number"]] = line
-    if status["state"] in ("done", "failed", "cancelled"):  # of one under way, workers have written what no row says yet
-        for key in client.files(campaign):
-            if key not in known:
-                tell(key, "no render has this file.")
-    return chosen, count
-
-
-def _judged(pool: ThreadPoolExecutor, client: Client, lines: Iterable[Json]) -> Iterator[tuple[Json, str | None]]:
-    """Each line with what is wrong with its file, in their order; a few files are fetched ahead."""
-    waiting: deque[tuple[Json, Future[str | None]]] = deque()
-    for line in lines:
-        waiting.append((line, pool.submit(_file_problem, client, line)))
-        if len(waiting) >= _AHEAD:
-            first, problem = waiting.popleft()
-            yield first, problem.result()
-    for first, problem in waiting:
-        yield first, problem.result()
-
-
-def _file_problem(client: Client, line: Json) -> str | None:
-    try:
-        data = client.output(line["key"])
-    except NotFound:
-        return "it is missing."
-    return file_problem(line, data)
-
-
-def _check_repaints(farm: _Farm, campaign: str, lines: Mapping[int, Json], tell: Callable[[str, str], None], *, quiet: bool) -> None:
-    """Paint renders again and hold them against their lines."""
-    again = farm.client.repaint(campaign, list(lines))
-    with farm.client.of(again["project"]) as client:
-        farm.start()
-        status = follow(client, again["campaign"], quiet=quiet, check=farm.check)
-        if status["state"] == "stopped":
-            raise WorkError(f"The renders could not be painted again: {status['halted']}")
-        repainted = {line["number"]: line for line in client.manifest(again["campaign"])}
-    for number, line in lines.items():
-        if problem := repaint_problem(line, repainted.get(number)):
-            tell(line["key"], problem)

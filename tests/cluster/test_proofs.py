@@ -104,5 +104,22 @@ def test_other_weights_are_named_and_a_model_that_moved_can_be(farm, picture, tm
 
 
 def test_renders_are_painted_again_and_held_against_their_rows(farm, tmp_path):
-    assert farm.json("verify", "c", "--sample", "3") == {"campaign": "c", "files": 6, "painted_again": 3, "wrong": 0}
+    assert farm.json("verify", "c", "--sample", "3") == {
+        "campaign": "c",
+        "files": 6,
+        "painted_again": 3,
+        "wrong": 0,
+        "repaired": 0,
+        "retired": 0,
+    }
     assert farm.json("reproduce", "--farm", "c/4")["verdict"] == "identical"
+
+
+def test_a_file_that_is_missing_is_painted_again_by_the_running_farm(farm):
+    path = farm.home / "outputs" / farm.manifest()[2]["key"]
+    was = path.read_bytes()
+    path.unlink()
+    found = farm.json("verify", "c", "--repair")
+    assert (found["files"], found["repaired"], found["wrong"]) == (6, 1, 0)
+    assert path.read_bytes() == was
+    assert [row["campaign"] for row in [farm.json("list")]] == ["c"]

@@ -11,11 +11,11 @@ from storage.queue import Queue
 from storage.settling import Settling
 
 
-def paint(settings, name):
-    """Paint what is queued of a campaign into the outputs that the settings name."""
-    painter = Painter("w", RestingEngine(0.0), settings.open_outputs())
-    with closing_engine(settings.database_address) as engine:
-        queue, settling, campaign = Queue(engine), Settling(engine), Campaigns(engine).get("default", name)
+def paint(settings, name, engine=None):
+    """Paint what is queued of a campaign into the outputs that the settings name; returns the numbers of the renders painted."""
+    painter, numbers = Painter("w", engine or RestingEngine(0.0), settings.open_outputs()), []
+    with closing_engine(settings.database_address) as database:
+        queue, settling, campaign = Queue(database), Settling(database), Campaigns(database).get("default", name)
         expansion = expansion_of(campaign.spec)
         session = queue.lead(owner="test", host="h", pid=1)
         while claimed := queue.claim(session, [(campaign.id, "w")]):
@@ -24,4 +24,6 @@ def paint(settings, name):
             assert result.failure is None
             settling.settle(session, [settlement_of(result, chunk, None, waits=0)])
             painter.acknowledge(*result.key)
+            numbers += [outcome.number for outcome in result.outcomes]
         queue.end_session(session)
+    return sorted(numbers)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
@@ -179,3 +181,24 @@ def test_ids_of_removed_rows_are_not_given_again(campaigns, queue, control, sett
     control.prune(60)
     later = campaigns.add(new_campaign(), new_chunks())
     assert claim_one(queue, session, later).id > chunks[-1].id
+
+
+# --- files ---
+
+
+def test_a_file_of_the_same_pixels_is_recorded_and_no_other(campaigns, control, ended):
+    before = {o.number: o for o, _, _ in campaigns.outcomes(ended.id)}
+    control.record_file(ended.id, replace(before[1], sha256="new", bytes=7))
+    control.record_file(ended.id, replace(before[0], sha256="new", bytes=7, pixels="others"))
+    after = {o.number: o for o, _, _ in campaigns.outcomes(ended.id)}
+    assert after == {**before, 1: replace(before[1], sha256="new", bytes=7)}
+    assert [o.number for o, _, _ in campaigns.outcomes(ended.id, after=3)] == [4, 5]
+
+
+def test_a_campaign_that_is_forgotten_leaves_its_name_free_and_goes_with_the_next_pruning(campaigns, control, ended, engine):
+    control.forget(ended.id)
+    assert campaigns.all() == []
+    fresh = campaigns.add(new_campaign(), new_chunks())
+    assert control.prune(1e9) == 0
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id FROM campaigns")).scalars().all() == [fresh.id]

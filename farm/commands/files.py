@@ -1,0 +1,184 @@
+"""Commands about a campaign's files: `export`, `verify`, `clean`."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from farm.app import embedded_farm
+from farm.client import Client
+from farm.commands.farms import alive
+from farm.commands.progress import follow
+from farm.commands.shared import AsJson, CampaignName, Home, Project, err, print_json, say, settings_for
+from farm.config import Settings
+from farm.connect import client_of, open_client, running_farm
+from farm.export import export as export_campaign
+from farm.inspection import Inspection, Tell, inspect, repair
+from farm.verify import repaint_problem
+from storage.errors import RequestError, WorkError
+from storage.outputs import open_outputs
+
+Json = dict[str, Any]
+
+
+def export(
+    campaign: CampaignName,
+    dest: Annotated[str, typer.Argument(help="The folder that the pictures go to, or s3://bucket/prefix.")],
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write the manifest as Parquet too.")] = False,
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a campaign's pictures and manifest to a folder or bucket. What is there already, whole, is not copied again."""
+    settings = settings_for(home, project)
+    destination = open_outputs(dest, s3_style=settings.s3_style, called=dest)
+    with open_client(settings) as client, Progress(console=err, disable=as_json or not err.is_terminal) as bar:
+        task = bar.add_task("copying", total=None)
+        done = export_campaign(
+            client, campaign, destination, parquet=parquet, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    if as_json:
+        print_json({"campaign": campaign, "destination": destination.address, **asdict(done)})
+    else:
+        say(f"{done.pictures} pictures in {destination.address}, {done.copied} of them copied now.")
+
+
+# --- verify ---
+
+
+def verify(
+    campaign: CampaignName,
+    sample: Annotated[int | None, typer.Option("--sample", min=1, help="Paint this many of its renders again, too.")] = None,
+    mend: Annotated[bool, typer.Option("--repair", help="Paint again what is damaged or missing, and put it in its place.")] = False,
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every file of a campaign with its recorded hash. Exit codes: 0 all equal, or repaired; 1 something differs; 2 the request
+    was wrong.
+    """
+    settings = settings_for(home, project)
+
+    def tell(key: str, problem: str) -> None:
+        print_json({"key": key, "problem": problem}) if as_json else say(f"{key}: {problem}")
+
+    with _open_farm(settings, works=mend or sample is not None) as farm:
+        seen = inspect(farm.client, campaign, tell, sample=sample or 0)
+        left = _repair(farm, campaign, seen, tell, quiet=as_json) if mend and seen.damaged else seen.wrong
+        chosen = {number: line for number, line in seen.chosen.items() if number not in seen.damaged}
+        others = _check_repaints(farm, campaign, chosen, tell, quiet=as_json) if chosen else 0
+    wrong, repaired = seen.strangers + left + others, seen.wrong - left
+    if as_json:
+        counts = {"files": seen.files, "painted_again": len(chosen), "wrong": wrong, "repaired": repaired, "retired": seen.retired}
+        print_json({"campaign": campaign, **counts})
+    else:
+        said = [f"{seen.files:,} files looked at", f"{len(chosen):,} renders painted again", f"{wrong:,} wrong"]
+        say(f"{campaign}: {', '.join(said + ([f'{repaired:,} repaired'] if mend else []))}.")
+        say_more(campaign, seen, left)
+    raise typer.Exit(min(wrong, 1))
+
+
+def say_more(campaign: str, seen: Inspection, left: int) -> None:
+    """What can be done about what was seen."""
+    if left and left == seen.wrong:
+        say(f"`farm verify {campaign} --repair` paints again what is damaged or missing.")
+    if seen.retired:
+        say(f"{seen.retired:,} retired files lie beside them, which no render has any more: `farm clean {campaign}` removes them.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Farm:
+    """A farm that is asked: `start` sees to it that there are workers, however often it is called; `check` raises once there can be
+    none.
+    """
+
+    client: Client
+    start: Callable[[], None] = lambda: None
+    check: Callable[[], None] = lambda: None
+
+
+@contextmanager
+def _open_farm(settings: Settings, *, works: bool) -> Iterator[_Farm]:
+    """The farm that serves the home; if none runs and work is wanted, one of its own on that home."""
+    if not works or running_farm(settings) is not None or "url" in settings.model_fields_set:
+        with open_client(settings) as client:
+            yield _Farm(client=client)
+        return
+    with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
+        yield _Farm(client=client, start=cache(farm.supervisor.start), check=alive(farm))
+
+
+def _repair(farm: _Farm, campaign: str, seen: Inspection, tell: Tell, *, quiet: bool) -> int:
+    """Repair what is damaged; returns how many files are still wrong."""
+
+    def wait_for(name: str) -> Json:
+        farm.start()
+        return follow(farm.client, name, quiet=quiet, check=farm.check)
+
+    return repair(farm.client, campaign, seen.damaged, wait_for, tell)
+
+
+def _check_repaints(farm: _Farm, campaign: str, lines: Mapping[int, Json], tell: Tell, *, quiet: bool) -> int:
+    """Paint renders again and compare them with their lines; returns how many differ."""
+    again = farm.client.repaint(campaign, list(lines))
+    with farm.client.of(again["project"]) as client:
+        farm.start()
+        status = follow(client, again["campaign"], quiet=quiet, check=farm.check)
+        if status["state"] == "stopped":
+            raise WorkError(f"The renders could not be painted again: {status['halted']}")
+        repainted = {line["number"]: line for line in client.manifest(again["campaign"])}
+    wrong = 0
+    for number, line in lines.items():
+        if problem := repaint_problem(line, repainted.get(number)):
+            tell(line["key"], problem)
+            wrong += 1
+    return wrong
+
+
+# --- clean ---
+
+
+def clean(
+    campaign: CampaignName,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove files that no render of a campaign has any more, such as those that an update has retired. Only pictures and
+    previews are removed.
+    """
+    with open_client(settings_for(home, project)) as client:
+        found = client.clean(campaign, dry_run=True)
+        if not as_json and found["files"]:
+            say("\n".join([*found["first"], *(["…"] if found["files"] > len(found["first"]) else [])]))
+        if dry_run or not found["files"]:
+            removed = 0
+        else:
+            _ask(f"Remove {found['files']:,} files of {campaign} that no render has any more?", yes=yes)
+            removed = client.clean(campaign)["removed"]
+    if as_json:
+        print_json({"campaign": campaign, "files": found["files"], "first": found["first"], "removed": removed})
+    elif dry_run:
+        say(f"{found['files']:,} files of {campaign} would be removed.")
+    else:
+        say(f"{removed:,} files of {campaign} were removed.")
+
+
+def is_interactive() -> bool:
+    return sys.stdin.isatty()
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    """Go on if a person says so. Raises RequestError if there is nobody to ask."""
+    if yes:
+        return
+    if not is_interactive():
+        raise RequestError(f"{question} Nobody is there to answer: say --yes, or look first with --dry-run.")
+    typer.confirm(question, abort=True, err=True)  # on standard error: the answer is what is on standard output

@@ -1,0 +1,51 @@
+"""The API's routes about files: what is there of a campaign, painting it again, mending it, and removing what is left over."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+from fastapi.responses import StreamingResponse
+
+from farm.api_bodies import Cleaning, Name, Project, PutBack, Repaint
+from farm.api_routes import LINES, StrictRoute, answers_with
+from farm.leftovers import Leftovers
+from farm.repair import Repairs
+from farm.service import Service
+
+Json = dict[str, Any]
+_NAMED_FIRST = 5
+
+
+def proof_routes(service: Service, repairs: Repairs, leftovers: Leftovers) -> APIRouter:
+    routes = APIRouter(tags=["proofs"], route_class=StrictRoute)
+
+    @routes.get("/campaigns/{name}/renders/{number}")
+    def render(name: Name, number: Annotated[int, Path(ge=0, lt=2**53)], project: Project = "default") -> Json:
+        return service.render(project, name, number)
+
+    @routes.get("/campaigns/{name}/files", **answers_with(LINES))
+    def files(name: Name, project: Project = "default") -> StreamingResponse:
+        return StreamingResponse(service.files(project, name), media_type=LINES)
+
+    @routes.post("/campaigns/{name}/repaint", status_code=201)
+    def repaint(name: Name, body: Repaint, project: Project = "default") -> Json:
+        campaign = repairs.repaint(project, name, body.numbers)
+        return service.status(campaign.project, campaign.name)
+
+    @routes.post("/campaigns/{name}/repair")
+    def repair(name: Name, body: Repaint, response: Response, project: Project = "default") -> Json:
+        campaign, is_new = repairs.begin(project, name, body.numbers)
+        response.status_code = 201 if is_new else 200
+        return {**service.status(campaign.project, campaign.name), "created": is_new}
+
+    @routes.post("/campaigns/{name}/repair/put-back")
+    def put_back(name: Name, body: PutBack, project: Project = "default") -> Json:
+        return repairs.put_back(project, name, body.after)
+
+    @routes.post("/campaigns/{name}/clean")
+    def clean(name: Name, body: Cleaning, project: Project = "default") -> Json:
+        if body.dry_run:
+            keys = leftovers.find(project, name)
+            return {"campaign": name, "files": len(keys), "first": keys[:_NAMED_FIRST], "removed": 0}
+        return {"campaign": name, "removed": leftovers.clean(project, name)}
+
+    return routes
