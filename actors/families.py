@@ -3,13 +3,12 @@
 How the pipelines of a family are called stands in `actors.pipelines`. To add a family is to add a row here and a class there.
 """
 
-import ast
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
+
+from actors.source import PipelineSource, pipelines_folder, source_of, text_to_image_classes
 
 _DIFFUSION = ("ddim", "ddpm", "euler", "euler-ancestral", "dpm++-2m", "dpm++-2m-karras", "unipc", "lcm")
 
@@ -35,8 +34,9 @@ class Family:
     weights: tuple[str, ...] = ()
     """The folders without whose weights there is no painting."""
     has_negative: bool = True
+    has_guidance: bool = True
     guidance: float | None
-    """What a campaign gets that names none; None where there is no guidance."""
+    """What a campaign gets that names none; None where there is no guidance, or where a campaign must name it."""
     guidance_key: str | None = None
     """What the denoiser's config must say for it to have guidance: some members of a family are distilled without."""
     schedulers: tuple[str, ...]
@@ -140,6 +140,9 @@ FAMILIES = (
         readers=(Reader(tokenizer="tokenizer", tokens=298),),  # of 300, two go to the instruction before the prompt
     ),
 )
+_TRUE_GUIDANCE = 4.0
+_SHORT_SIGHTED = ("CLIPTokenizer", "BertTokenizer")  # they read as much as their own config says, whatever the call is told
+_PARTIAL = {"ByT5Tokenizer"}  # reads only what a prompt has in quotes, beside an encoder that reads all of it
 _NEEDED = {"prompt", "generator", "num_inference_steps", "height", "width", "output_type"}
 _KNOWN = {name: family for family in FAMILIES for name in (family.pipeline, family.image_to_image) if name}
 
@@ -157,66 +160,57 @@ def is_known(family: Family) -> bool:
 
 def guidance_of(family: Family, denoiser_config: Mapping[str, Any]) -> float | None:
     """The guidance of a model that a campaign gets that names none, or None where the model has no guidance."""
-    if family.guidance_key and not denoiser_config.get(family.guidance_key):
-        return None
-    return family.guidance
+    return family.guidance if takes_guidance(family, denoiser_config) else None
+
+
+def takes_guidance(family: Family, denoiser_config: Mapping[str, Any]) -> bool:
+    """Whether guidance can be told to a model of a family whose denoiser has that config."""
+    return family.has_guidance and (not family.guidance_key or bool(denoiser_config.get(family.guidance_key)))
 
 
 def is_pipeline_module(name: str) -> bool:
     """Whether diffusers keeps pipelines, and parts that belong to them alone, under that name."""
-    return name.isidentifier() and (_pipelines_folder() / name).is_dir()
+    return name.isidentifier() and (pipelines_folder() / name).is_dir()
 
 
 def _plain_family(pipeline: str) -> Family | None:
-    """What the source of diffusers says of a pipeline: to import it would load torch, and whoever submits has no use for that."""
-    call = _call_of(pipeline) if pipeline in _text_to_image_classes() and "Control" not in pipeline else None
-    if call is None or not call.keys() >= _NEEDED or "num_frames" in call:
+    """What the source of diffusers says of a pipeline."""
+    source = source_of(pipeline) if pipeline in text_to_image_classes() and "Control" not in pipeline else None
+    if source is None or source.call is None or not source.call.keys() >= _NEEDED or "num_frames" in source.call:
         return None
-    guidance = call.get("guidance_scale")
+    guidance = source.call.get("guidance_scale")
     return Family(
         name=pipeline,
         pipeline=pipeline,
-        has_negative="negative_prompt" in call,
+        denoiser="unet" if "unet" in source.components else "transformer",
+        has_negative=_has_negative(source),
+        has_guidance="guidance_scale" in source.call,
         guidance=float(guidance) if isinstance(guidance, int | float) else None,
+        guidance_key=_guidance_key(source),
         schedulers=("own",),
         left_out=("safety_checker",),
+        readers=_readers(source),
         has_previews=False,
         max_batch=1,
     )
 
 
-def _pipelines_folder() -> Path:
-    spec = importlib.util.find_spec("diffusers")
-    assert spec is not None  # diffusers is one of the farm's own requirements
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "pipelines"
+def _has_negative(source: PipelineSource) -> bool:
+    """Beside "true" guidance a negative prompt counts only above 1, and a campaign cannot change that scale."""
+    call = source.call or {}
+    return "negative_prompt" in call and call.get("true_cfg_scale", _TRUE_GUIDANCE) > 1
 
 
-@cache
-def _text_to_image_classes() -> frozenset[str]:
-    """The classes that diffusers itself lists as text-to-image."""
-    tree = ast.parse((_pipelines_folder() / "auto_pipeline.py").read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "AUTO_TEXT2IMAGE_PIPELINES_MAPPING":
-            return frozenset(name.id for name in ast.walk(node.value) if isinstance(name, ast.Name)) - {"OrderedDict"}
-    return frozenset()
+def _guidance_key(source: PipelineSource) -> str | None:
+    """Some pipelines have no use for guidance but to feed it to a denoiser that was distilled for it."""
+    is_fed = ".config.guidance_embeds" in source.text and "do_classifier_free_guidance" not in source.text
+    return "guidance_embeds" if is_fed else None
 
 
-def _call_of(pipeline: str) -> dict[str, Any] | None:
-    """The parameters of a pipeline's call and those of their defaults that are plain values, or None where its file has none."""
-    for path in _pipelines_folder().glob("*/pipeline_*.py"):
-        source = path.read_text(encoding="utf-8")
-        if f"class {pipeline}(" not in source:
-            continue
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.ClassDef) and node.name == pipeline:
-                calls = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__call__"]
-                return _parameters(calls[0].args) if calls else None
-    return None
-
-
-def _parameters(args: ast.arguments) -> dict[str, Any]:
-    names = [arg.arg for arg in args.args]
-    without = len(names) - len(args.defaults)
-    defaults = [default.value if isinstance(default, ast.Constant) else None for default in args.defaults]
-    return dict(zip(names, [None] * without + defaults, strict=True))
+def _readers(source: PipelineSource) -> tuple[Reader, ...]:
+    """The tokenizers of a pipeline, first those that read as much as its call says, then those that read what their own config says."""
+    call = source.call or {}
+    own = {name: kind for name, kind in source.tokenizers.items() if kind.startswith(_SHORT_SIGHTED)}
+    tokens = call.get("max_sequence_length") or call.get("tokenizer_max_length") or source.longest_text
+    long = [Reader(tokenizer=name, tokens=tokens) for name, kind in source.tokenizers.items() if name not in own and kind not in _PARTIAL]
+    return (*long, *(Reader(tokenizer=name) for name in own))

@@ -13,10 +13,12 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 
-from actors.families import FAMILIES, Family, family_of, guidance_of, is_known, is_pipeline_module
-from actors.model_files import read_json
+from actors.families import FAMILIES, Family, family_of, is_known, is_pipeline_module
+from actors.folders import check_folder
+from actors.model_files import components_of, read_json
 from actors.schedulers import assumptions, usable_schedulers
 from actors.tokenizers import is_tokenizer, open_tokenizer
+from actors.traits import traits_of
 from storage.errors import RequestError
 
 SEEDLING = Path(__file__).parent / "seedling" / "model"
@@ -85,7 +87,8 @@ def inspect_model(name: str, folder: Path) -> Model:
             f"The model {name} is a {pipeline}, which is no text-to-image pipeline of diffusers: "
             f"those that can be painted with are {known}, and others that need nothing but a prompt."
         )
-    _check_components(name, folder, index, family)
+    _check_components(name, folder, family)
+    facts = check_folder(name, folder, family)
     denoiser = read_json(folder / family.denoiser / "config.json", name) if is_known(family) else {}
     config = _scheduler_config(name, folder)
     assumed = assumptions(config, is_flow=family.is_flow, kind=family.noise) if is_known(family) else {}
@@ -97,7 +100,7 @@ def inspect_model(name: str, folder: Path) -> Model:
         batch=_BATCH.get(name, DEFAULT_BATCH),
         size=_native_size(name, folder, family, denoiser),
         scheduler_config=config,
-        guidance=guidance_of(family, denoiser),
+        guidance=traits_of(family, facts).guidance,
         image_to_image=family.image_to_image,
         assumed=assumed,
         schedulers=usable_schedulers(family.schedulers, config, assumed),
@@ -136,17 +139,17 @@ def weights_digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _check_components(name: str, folder: Path, index: dict[str, Any], family: Family) -> None:
+def _check_components(name: str, folder: Path, family: Family) -> None:
     """Refuse what would run code when it is loaded, and what is not there."""
     for component in family.weights:
         _require_weights(name, folder / component)
-    for component, origin in index.items():
-        if component in family.left_out or not isinstance(origin, list) or origin[0] is None:
+    for component, (library, kind) in components_of(name, folder).items():
+        if component in family.left_out:
             continue
-        if origin[0] not in _LIBRARIES and not is_pipeline_module(origin[0]):
-            raise RequestError(f"The model {name} needs code of its own for {component} ({origin[0]}): only models without can be used.")
+        if library not in _LIBRARIES and not is_pipeline_module(library):
+            raise RequestError(f"The model {name} needs code of its own for {component} ({library}): only models without can be used.")
         _check_files(name, folder / component)
-        if is_tokenizer(component, str(origin[1])):
+        if is_tokenizer(component, kind):
             open_tokenizer(name, folder, component)
 
 

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from actors.encode import Pixels
 from actors.errors import BadRequest, PromptTooLong
-from actors.families import Family, guidance_of
+from actors.families import Family, takes_guidance
+from actors.reading import Reading
 from actors.recipe import Group, Recipe
 
 Embedding = dict[str, Tensor]
@@ -46,7 +47,7 @@ class Hand:
         group, family = recipes[0].group, self.family
         if not family.has_negative and any(recipe.negative for recipe in recipes):
             raise BadRequest(f"{family.name} takes no negative prompt: take `negative` out of the campaign.")
-        if group.guidance is not None and guidance_of(family, self._denoiser_config) is None:
+        if group.guidance is not None and not takes_guidance(family, self._denoiser_config):
             raise BadRequest(f"This {family.pipeline} has no guidance: take it out of the campaign.")
         if group.strength is not None:
             self._check_references(recipes, group.strength, references)
@@ -136,18 +137,40 @@ class Hand:
 class Plain(Hand):
     """Any other text-to-image pipeline of diffusers, through its plain call: it reads the prompt and draws its noise itself."""
 
+    # What some pipelines would do on their own: paint another size and scale it, and clean prompts if a library happens to be there.
+    call_options: Mapping[str, Any] = {"use_resolution_binning": False, "clean_caption": False}
+
+    def __init__(self, family: Family, pipe: Any) -> None:
+        super().__init__(family, pipe)
+        self._reading = Reading(pipe.components)
+
     def paint(self, group: Group, recipes: Sequence[Recipe], embed: Embed, scheduler: Any, references: Mapping[str, Pixels]) -> Tensor:  # noqa: ARG002
         (recipe,) = recipes
+        texts = [recipe.prompt, recipe.negative]
+        for text in texts:
+            self.check_prompt(text)
         self.pipe.scheduler = scheduler
         negative = {"negative_prompt": recipe.negative} if recipe.negative else {}
         generator = torch.Generator("cpu").manual_seed(recipe.seed)
+        self._reading.clear()
         try:
-            return self.pipe(prompt=recipe.prompt, **negative, generator=generator, **self._options(self.pipe, group)).images
+            images = self.pipe(prompt=recipe.prompt, **negative, generator=generator, **self._options(self.pipe, group)).images
         except (TypeError, ValueError) as exc:
             raise BadRequest(f"The {self.family.pipeline} cannot paint this: {exc}") from exc
+        if (found := self._reading.cut_off(texts)) is not None:
+            text, cut = found
+            raise PromptTooLong(text, cut.tokens, cut.room)
+        return images
 
     def decode(self, latents: Tensor, width: int, height: int) -> Tensor:  # noqa: ARG002
         raise BadRequest(f"The {self.family.pipeline} shows no previews: take `previews` out of the campaign.")
+
+    def _options(self, pipe: Any, group: Group) -> dict[str, Any]:
+        takes = inspect.signature(pipe.__call__).parameters
+        options: dict[str, Any] = {"max_area": group.width * group.height}  # to which Kontext would scale every size
+        if group.guidance is not None:
+            options["guidance_schedule"] = None  # Ideogram's, which is one of two ways to say it
+        return {name: value for name, value in {**super()._options(pipe, group), **options}.items() if name in takes}
 
 
 class StableDiffusion(Hand):

@@ -1,14 +1,16 @@
 """Whether a campaign fits its model: what the model's family does not have is refused, not ignored."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from actors.families import Family
-from actors.models import Model
+from actors.folders import facts_of
 from actors.scheduler_limits import refusal
+from actors.traits import Traits, traits_of
 from farm.campaign import SETTINGS, Settings, settings_of
 from farm.document import DocumentError, Problem
 from farm.expansion import Expansion
 from farm.foreign_words import scheduler_hint
+from farm.model_fit import guidance_problems, size_problems, wrong_size
 from farm.parsed import Path_
 from farm.sources import named_files
 
@@ -17,12 +19,20 @@ GROUPS_LOOKED_AT = 10_000
 
 def check_fit(expansion: Expansion) -> None:
     """Raise DocumentError where the campaign asks for what the model's family cannot give, each at its place."""
-    problems = [*_negative_problems(expansion), *_preview_problems(expansion), *_adapter_problems(expansion)]
+    traits = _traits(expansion)
+    problems = [*_negative_problems(expansion, traits), *_preview_problems(expansion), *_adapter_problems(expansion)]
     for path, settings in _choices(expansion):
-        problems += [Problem((*path, name) if path == ("settings",) else path, text) for name, text in _misfits(settings, expansion)]
-    problems = problems or list(_step_problems(expansion))
+        misfits = _misfits(settings, expansion, traits)
+        problems += [Problem((*path, name) if path == ("settings",) else path, text) for name, text in misfits]
+    problems += guidance_problems(expansion, traits)
+    problems = problems or [*size_problems(expansion, traits), *_step_problems(expansion)]
     if problems:
         raise DocumentError(problems)
+
+
+def _traits(expansion: Expansion) -> Traits:
+    model = expansion.model
+    return traits_of(expansion.family, facts_of(model.name, Path(model.folder)))
 
 
 def _step_problems(expansion: Expansion) -> Iterator[Problem]:
@@ -57,10 +67,10 @@ def _choices(expansion: Expansion) -> Iterator[tuple[Path_, Settings]]:
             yield ("vary", axis.name, index), Settings.model_validate(settings_of(axis, index))
 
 
-def _misfits(settings: Settings, expansion: Expansion) -> Iterator[tuple[str, str]]:
+def _misfits(settings: Settings, expansion: Expansion, traits: Traits) -> Iterator[tuple[str, str]]:
     """The names of settings that do not fit, and why."""
     model, family = expansion.model, expansion.family
-    if settings.guidance is not None and model.guidance is None:
+    if settings.guidance is not None and not traits.has_guidance:
         yield "guidance", f"the model {model.name} ({family.name}) has no guidance: remove it."
     if settings.scheduler is not None and settings.scheduler not in expansion.schedulers:
         yield "scheduler", _no_scheduler(settings.scheduler, expansion)
@@ -69,8 +79,8 @@ def _misfits(settings: Settings, expansion: Expansion) -> Iterator[tuple[str, st
             "batch",
             (f"a {family.pipeline} is painted through its plain call, one picture at a time: remove it, or make it {family.max_batch}."),
         )
-    if settings.size is not None and any(side % family.multiple_of for side in settings.size):
-        yield "size", _wrong_size(settings.size, model, family)
+    if settings.size is not None and (why := wrong_size(settings.size, expansion, traits)) is not None:
+        yield "size", why
 
 
 def _no_scheduler(name: str, expansion: Expansion) -> str:
@@ -83,17 +93,12 @@ def _no_scheduler(name: str, expansion: Expansion) -> str:
     return f"{family.name} is not painted with {name!r}: {scheduler_hint(name, usable)}"
 
 
-def _wrong_size(size: tuple[int, int], model: Model, family: Family) -> str:
-    step = family.multiple_of
-    width, height = (max(step, round(side / step) * step) for side in size)
-    return (
-        f"the sides of {size[0]}x{size[1]} must be multiples of {step} for the model {model.name} ({family.name}), like {width}x{height}."
-    )
-
-
-def _negative_problems(expansion: Expansion) -> Iterator[Problem]:
-    if expansion.campaign.negative and not expansion.family.has_negative:
-        yield Problem(("negative",), f"the model {expansion.model.name} ({expansion.family.name}) takes no negative prompt: remove it.")
+def _negative_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem]:
+    if expansion.campaign.negative and not traits.has_negative:
+        why = ", since it was distilled to paint without" if expansion.family.has_negative else ""
+        yield Problem(
+            ("negative",), f"the model {expansion.model.name} ({expansion.family.name}) takes no negative prompt{why}: remove it."
+        )
 
 
 def _preview_problems(expansion: Expansion) -> Iterator[Problem]:
