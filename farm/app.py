@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from fastapi import FastAPI
 from filelock import FileLock, Timeout
@@ -22,6 +21,7 @@ from farm.local_files import LocalFiles
 from farm.logs import log_to_file
 from farm.metrics import Metrics
 from farm.proof_routes import proof_routes
+from farm.ray_folder import ray_folder
 from farm.repair import Repairs
 from farm.service import Service
 from farm.serving import HOST, serve
@@ -106,14 +106,13 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
             f"The home {settings.home} cannot be used ({exc.strerror or exc}): make it writable, or choose another."
         ) from exc
     try:
-        # Ray's files: a short path, whatever the home is called, since that of a unix socket in it may have 107 bytes.
         with (
-            TemporaryDirectory(prefix="farm-ray-", ignore_cleanup_errors=True) as ray_folder,
+            ray_folder(settings.home) as folder,
             open_app(settings, host) as app,
             serve(app, port, host) as url,
             published(settings, url),
         ):
-            supervisor = Supervisor(settings, (sys.executable, "-m", "farm.dispatching", ray_folder))
+            supervisor = Supervisor(settings, (sys.executable, "-m", "farm.dispatching", folder))
             try:
                 yield RunningFarm(url, supervisor)
             finally:

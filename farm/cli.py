@@ -4,6 +4,7 @@ import signal
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Annotated, Any, cast
 
 import typer
@@ -109,6 +110,9 @@ def whole() -> Any:
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. Exit codes: 0 fine, 1 the work failed, 2 the request was wrong."""
     signal.signal(signal.SIGTERM, _leave)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter is no failure
     try:
         app(args=arguments)
     except (RequestError, DatabaseError) as exc:

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from actors.fleet_settings import FleetSettings
 from storage.errors import RequestError
-from storage.outputs import SCHEME, Outputs, open_outputs
+from storage.outputs import SCHEME, Outputs, is_text, open_outputs
 
 if TYPE_CHECKING:
     from farm.scaling import Limits, Pool
@@ -96,6 +96,15 @@ class Settings(BaseSettings):
     @classmethod
     def _place(cls, value: str | None) -> str | None:
         return value if value is None or value.startswith(SCHEME) else str(Path(value).expanduser().absolute())
+
+    @field_validator("home", "fleet", "outputs", "database_url", "allowed_paths")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        if not is_text(str(value)):
+            raise ValueError(
+                f"{str(value)!r} is not text in the character set of this environment: set LC_ALL=C.UTF-8, or choose another name"
+            )
+        return value
 
     @field_validator("shares")
     @classmethod
@@ -219,6 +228,8 @@ def read_settings(**given: Any) -> Settings:
     """Settings from the environment, with what a command line gave on top. Raises RequestError for values that cannot be."""
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
+    except RuntimeError as exc:  # of pathlib and platformdirs, for ~
+        raise RequestError(f"This user has no home folder ({exc}): set FARM_HOME to a folder, and write paths without ~.") from exc
     except SettingsError as exc:  # says which variable, and nothing that a person could use
         raise RequestError(
             f'A setting cannot be read as JSON: {exc}. FARM_SHARES and FARM_QUOTAS are written like {{"acme": 2}}, '

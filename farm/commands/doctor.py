@@ -20,6 +20,7 @@ from actors.models import find_model
 from farm.commands.shared import AsJson, Home, out, print_json, settings_for
 from farm.config import Settings, cuda_devices
 from farm.connect import running_farm
+from farm.ray_folder import ray_folder
 from farm.serving import HOST
 from storage.database import open_database, prepare, shown_address
 from storage.errors import NotFound, OutputsForbidden, SeedbedError
@@ -169,7 +170,7 @@ def _ray(settings: Settings) -> str:
         except (OSError, ValueError) as exc:
             raise SeedbedError(f"No Ray cluster answers at {settings.ray}: check FARM_RAY and that its head runs.") from exc
         return f"a cluster answers at {settings.ray}"
-    with tempfile.TemporaryDirectory(prefix="farm-doctor-") as folder:
+    with ray_folder(settings.home) as folder:
         _in_python(_RAY.format(folder=folder))
     return "a local cluster starts and stops"
 
