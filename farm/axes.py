@@ -107,8 +107,6 @@ def _check_scalar(value: object, index: int) -> None:
         raise AxisError("a number must be finite.", index)
     if isinstance(value, str) and (char := unprintable(value)):
         raise AxisError(f"the value has {char}.", index)
-    if value == "":
-        raise AxisError("the value is empty: write the text it stands for.", index)
 
 
 def _check_mapping(value: object, first: Mapping[str, object], index: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from farm.axes import AxisError, parse_axis
+from farm.axes import Axis, AxisError, parse_axis
 from farm.campaign import (
     LATER,
     SETTINGS,
@@ -24,6 +24,7 @@ from farm.document import Document, DocumentError, Problem, did_you_mean
 from farm.foreign_words import foreign_hint
 from farm.problems import problem_of
 from farm.seeding import OWN, own_place, own_seeds
+from farm.skip_values import SkipValues
 from farm.sources import ONLY_VARIED, Lora, Reference, measure_problems, step_problems
 from farm.template import Template
 
@@ -57,6 +58,7 @@ def _problems(campaign: Campaign) -> list[Problem]:
     """What does not fit together. Each later check reads what the one before found sound."""
     problems = list(_axis_problems(campaign.vary)) or [
         *_variable_problems(campaign),
+        *_empty_prompt_problems(campaign),
         *_setting_problems(campaign),
         *_source_problems(campaign),
         *_skip_problems(campaign),
@@ -102,6 +104,21 @@ def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
                 yield Problem(("vary", axis.name), f"nothing uses {variable!r}: {hint} If it is a note, write `notes: [{variable}]`.")
 
 
+def _empty_prompt_problems(campaign: Campaign) -> Iterable[Problem]:
+    """Values of which nothing is left to paint, told if the template has no words of its own."""
+    template = Template(campaign.prompt)
+    if template.fill(dict.fromkeys(template.fields, "")).strip():
+        return
+    varied = [axis for axis in campaign.axes if axis.variables & template.fields]
+    empty = [[k for k in range(len(axis.values)) if _is_empty(axis, k, template.fields)] for axis in varied]
+    if varied and all(empty):
+        yield Problem(("vary", varied[-1].name, empty[-1][0]), "the prompt is empty here: write what should be painted.")
+
+
+def _is_empty(axis: Axis, index: int, fields: Collection[str]) -> bool:
+    return not any(str(value).strip() for name, value in axis.assignments(index).items() if name in fields)
+
+
 def _slip(variable: str, used: Collection[str]) -> str | None:
     """What a column may be meant for that nothing uses."""
     if variable == "prompt":
@@ -136,21 +153,20 @@ def _source_problems(campaign: Campaign) -> Iterable[Problem]:
 
 
 def _skip_problems(campaign: Campaign) -> Iterable[Problem]:
-    values: dict[str, set[str]] = {}
-    for axis in campaign.axes:
-        for index in range(len(axis.values)):
-            for variable, value in axis.assignments(index).items():
-                values.setdefault(variable, set()).add(str(value))
+    if not campaign.skip:
+        return
+    values = SkipValues(campaign.axes)
     for k, rule in enumerate(campaign.skip):
         if not rule:
             yield Problem(("skip", k), "the rule is empty and would skip everything: name what it skips.")
         for variable, value in rule.items():
             if isinstance(value, bool) or not isinstance(value, str | int | float):
                 yield Problem(("skip", k, variable), "a rule names one text or number of an axis; put words like true in quotes.")
-            elif variable not in values:
-                yield Problem(("skip", k, variable), f"no axis sets {variable!r}: {did_you_mean(variable, values)}")
-            elif str(value) not in values[variable]:
-                yield Problem(("skip", k, variable), f"{value!r} is no value of {variable!r}: {did_you_mean(str(value), values[variable])}")
+            elif variable not in values.variables:
+                yield Problem(("skip", k, variable), f"no axis sets {variable!r}: {did_you_mean(variable, values.variables)}")
+            elif not values.meant(variable, value):
+                hint = did_you_mean(str(value), values.texts(variable))
+                yield Problem(("skip", k, variable), f"{value!r} is no value of {variable!r}: {hint}")
 
 
 def _seed_problems(campaign: Campaign) -> Iterable[Problem]:

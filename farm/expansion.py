@@ -22,6 +22,7 @@ from farm.axes import Axis, Scalar
 from farm.campaign import SETTINGS, Campaign, Settings, settings_of
 from farm.document import DocumentError, Problem
 from farm.seeding import DERIVATION, Seeding
+from farm.skip_values import SkipValues
 from farm.sources import DEFAULT_SCALE, DEFAULT_STRENGTH, FILES, NONE, Sources
 from farm.template import Template
 from storage.errors import RequestError
@@ -92,8 +93,9 @@ class Expansion:
         self._class_of = [
             {i: k for k, values in enumerate(classes) for i in values} if len(classes) > 1 else {} for classes in self._classes
         ]
-        self._rules = _rule_masks(self.axes, campaign.skip)
-        self._all_rules = (1 << len(campaign.skip)) - 1
+        rules = list(SkipValues(self.axes).rules(campaign.skip, exactly=derivation == 1)) if campaign.skip else []
+        self._rules = _rule_masks(self.axes, rules)
+        self._all_rules = (1 << len(rules)) - 1
         self._derivation = derivation
         self.seeding = Seeding(campaign, self.axes, self.sources, derivation)
         self.group = lru_cache(maxsize=256)(self._group)

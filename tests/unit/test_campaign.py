@@ -300,6 +300,22 @@ def test_a_table_gives_each_row_its_seeds_size_and_settings(tmp_path):
     ]
 
 
+def test_an_empty_cell_is_nothing(tmp_path):
+    (tmp_path / "rows.csv").write_text("place,mood,steps,seed,lora\non a beach,,,,\nat sunset,wild,4,12,a.safetensors\n,calm,5,13,none\n")
+    path = tmp_path / "c.yaml"
+    changes = dict(prompt="{place}", negative="{mood}", seeds=[7], settings={"steps": 9})
+    path.write_text(yaml.safe_dump(data(**changes, vary={"row": {"csv": "rows.csv"}})))
+    with pytest.raises(DocumentError, match=r"vary\.row\[2\] \(rows\.csv:4\): the prompt is empty here"):
+        load_campaign(path)
+    path.write_text(yaml.safe_dump(data(**{**changes, "prompt": "a mug {place}"}, vary={"row": {"csv": "rows.csv"}})))
+    loaded = load_campaign(path).campaign
+    plan = Expansion(loaded, MODEL, Sources(adapters={str(tmp_path / "a.safetensors"): "d"}))
+    found = [
+        (r.shot.prompt.strip(), r.shot.negative, plan.group(g).steps, r.seed, len(plan.group(g).adapters)) for g, r in plan.all_renders()
+    ]
+    assert found == [("a mug on a beach", "", 9, 7, 0), ("a mug at sunset", "wild", 4, 12, 1), ("a mug", "calm", 5, 13, 0)]
+
+
 ROWS = ({"place": "on a beach, wide", "mood": "calm"}, {"place": "größer", "mood": "wild"})
 
 

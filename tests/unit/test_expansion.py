@@ -272,3 +272,39 @@ def test_angles_of_either_sign_have_names_that_tell_them_apart():
 
     assert names(2) == ["plus-45", "minus-45", "45", "from-minus-45-to-plus-.5", "well-45"]
     assert names(1) == ["45", "45", "45", "from-45-to-.5", "well-45"]  # as campaigns of before are named
+
+
+@pytest.mark.parametrize(
+    ("vary", "rule", "left"),
+    [
+        ({"guidance": [3.0, 5.0]}, {"guidance": 3}, 1),
+        ({"guidance": [3, 5]}, {"guidance": 3.0}, 1),
+        ({"row": [{"guidance": 3, "x": "a"}, {"guidance": 3.0, "x": "b"}, {"guidance": 4, "x": "c"}]}, {"guidance": 3}, 1),
+        ({"size": ["128x128", "64x64"]}, {"size": "128X128"}, 1),
+        ({"x": ["1.10", "1.1", 2]}, {"x": "1.10"}, 2),  # of words, those with the same letters first
+        ({"x": ["1.10", "1.1", 2]}, {"x": 1.100}, 2),
+        ({"x": ["1.10", "1.1", 2]}, {"x": "1.100"}, 1),
+        ({"x": ["2.5e+3", 2]}, {"x": 2500}, 1),
+        ({"x": ["+45", -45]}, {"x": 45}, 1),
+        ({"x": ["3", "4"]}, {"x": 3.0}, 1),
+    ],
+)
+def test_numbers_in_rules_are_equal_however_they_are_written(vary, rule, left):
+    prompt = "a {x} mug" if "x" in vary or "row" in vary else "a mug"
+    plan = expansion(prompt=prompt, vary=vary, skip=[rule], seeds=[1])
+    assert plan.total == len(list(plan.all_renders())) == left
+
+
+def test_a_campaign_of_before_skips_what_it_skipped():
+    rows = [{"guidance": 3, "x": "a"}, {"guidance": 3.0, "x": "b"}]
+    plan = campaign(prompt="{x}", vary={"row": rows}, skip=[{"guidance": 3}, {"guidance": 3.0}], seeds=[1])
+    assert Expansion(plan, MODEL).total == 0
+    plan = plan.model_copy(update={"skip": ({"guidance": 3},)})
+    assert (Expansion(plan, MODEL).total, Expansion(plan, MODEL, derivation=1).total) == (0, 1)
+
+
+def test_what_is_empty_in_a_row_is_left_to_the_campaign():
+    rows = [{"color": "red", "product": "", "steps": "", "size": "64x64"}, {"color": "blue", "product": "mug", "steps": 4, "size": ""}]
+    plan = expansion(vary={"row": rows}, seeds=[1], settings={"steps": 9})
+    found = [(render.shot.prompt.strip(), plan.group(group).steps, plan.group(group).width) for group, render in plan.all_renders()]
+    assert found == [("a red", 9, 64), ("a blue mug", 4, 128)]
