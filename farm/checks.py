@@ -23,9 +23,10 @@ from farm.campaign import (
 from farm.document import Document, DocumentError, Problem, did_you_mean
 from farm.foreign_words import foreign_hint
 from farm.problems import problem_of
-from farm.seeding import OWN, own_place, own_seeds
+from farm.seeding import DERIVATION, OWN, Seeding, own_place, own_seeds
 from farm.skip_values import SkipValues
-from farm.sources import ONLY_VARIED, Lora, Reference, measure_problems, step_problems
+from farm.skipping import Skipping, rule_seeds
+from farm.sources import ONLY_VARIED, Lora, Reference, Sources, measure_problems, step_problems
 from farm.template import Template
 
 
@@ -154,19 +155,28 @@ def _source_problems(campaign: Campaign) -> Iterable[Problem]:
 
 def _skip_problems(campaign: Campaign) -> Iterable[Problem]:
     if not campaign.skip:
-        return
-    values = SkipValues(campaign.axes)
-    for k, rule in enumerate(campaign.skip):
-        if not rule:
-            yield Problem(("skip", k), "the rule is empty and would skip everything: name what it skips.")
-        for variable, value in rule.items():
-            if isinstance(value, bool) or not isinstance(value, str | int | float):
-                yield Problem(("skip", k, variable), "a rule names one text or number of an axis; put words like true in quotes.")
-            elif variable not in values.variables:
-                yield Problem(("skip", k, variable), f"no axis sets {variable!r}: {did_you_mean(variable, values.variables)}")
-            elif not values.meant(variable, value):
-                hint = did_you_mean(str(value), values.texts(variable))
-                yield Problem(("skip", k, variable), f"{value!r} is no value of {variable!r}: {hint}")
+        return ()
+    seeds, values = rule_seeds(campaign, campaign.axes, DERIVATION), SkipValues(campaign.axes)
+    problems = [problem for k, rule in enumerate(campaign.skip) for problem in _rule_problems(k, rule, values, has_seed=k in seeds)]
+    is_same = own_place(campaign, campaign.axes) is None and not (isinstance(campaign.seeds, DerivedSeeds) and campaign.seeds.per)
+    if seeds and is_same and not problems:  # else what seeds there are depends on how the version that stored the campaign derived them
+        return Skipping(campaign, campaign.axes, Seeding(campaign, campaign.axes, Sources(), DERIVATION), DERIVATION).problems()
+    return problems
+
+
+def _rule_problems(k: int, rule: Mapping[str, Any], values: SkipValues, *, has_seed: bool) -> Iterable[Problem]:
+    if not rule:
+        yield Problem(("skip", k), "the rule is empty and would skip everything: name what it skips.")
+    for variable, value in rule.items():
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            yield Problem(("skip", k, variable), "a rule names one text or number of an axis; put words like true in quotes.")
+        elif variable == OWN and has_seed:
+            continue
+        elif variable not in values.variables:
+            yield Problem(("skip", k, variable), f"no axis sets {variable!r}: {did_you_mean(variable, {*values.variables, OWN})}")
+        elif not values.meant(variable, value):
+            hint = did_you_mean(str(value), values.texts(variable))
+            yield Problem(("skip", k, variable), f"{value!r} is no value of {variable!r}: {hint}")
 
 
 def _seed_problems(campaign: Campaign) -> Iterable[Problem]:

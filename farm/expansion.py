@@ -6,7 +6,6 @@ within its group, the renders whose settings are the same. Skipped cells keep th
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -20,14 +19,12 @@ from actors.recipe import Adapter, Group, Recipe, canonical_json
 from actors.schedulers import scheduler_config
 from farm.axes import Axis, Scalar
 from farm.campaign import SETTINGS, Campaign, Settings, settings_of
-from farm.document import DocumentError, Problem
 from farm.seeding import DERIVATION, Seeding
-from farm.skip_values import SkipValues
+from farm.skipping import Skipping
 from farm.sources import DEFAULT_SCALE, DEFAULT_STRENGTH, FILES, NONE, Sources
 from farm.template import Template
 from storage.errors import RequestError
 
-_SKIP_STATES = 100_000
 _SLUG = 60
 _DEVICE = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)\.")  # on Windows, no file or folder can have a name that begins so
 _SIGN = re.compile(r"(?<![\w.])[+-](?=\.?\d)")  # of a number: a hyphen is no sign
@@ -93,11 +90,9 @@ class Expansion:
         self._class_of = [
             {i: k for k, values in enumerate(classes) for i in values} if len(classes) > 1 else {} for classes in self._classes
         ]
-        rules = list(SkipValues(self.axes).rules(campaign.skip, exactly=derivation == 1)) if campaign.skip else []
-        self._rules = _rule_masks(self.axes, rules)
-        self._all_rules = (1 << len(rules)) - 1
         self._derivation = derivation
         self.seeding = Seeding(campaign, self.axes, self.sources, derivation)
+        self.skipping = Skipping(campaign, self.axes, self.seeding, derivation)
         self.group = lru_cache(maxsize=256)(self._group)
 
     @cached_property
@@ -142,12 +137,7 @@ class Expansion:
     @cached_property
     def total(self) -> int:
         """How many renders there are, without expanding them."""
-        counts = self.seeding.counts()
-        if counts is None:
-            return (prod(self._sizes) - self._skipped_cells()) * self.seeds_per_shot
-        place, by_count = counts
-        rest = prod(size for a, size in enumerate(self._sizes) if a != place)
-        return sum(count * (rest * len(chosen) - self._skipped_cells(place, chosen)) for count, chosen in by_count.items())
+        return self.skipping.total()
 
     def _group(self, group_no: int) -> Group:
         """What the renders of a group share; `group` is this, remembered."""
@@ -197,12 +187,14 @@ class Expansion:
         per_shot = self.seeds_per_shot
         for shot_no in range(start // per_shot, -(-stop // per_shot)):
             cell = self._cell(group_no, shot_no)
-            if self._is_skipped(cell):
+            count, left_out = self.seeding.count(cell), self.skipping.left_out(cell)
+            if len(left_out) == count:
                 continue
             shot = self._shot(cell)
             first = _number(cell, self._sizes) * per_shot
-            for k in range(max(start - shot_no * per_shot, 0), min(stop - shot_no * per_shot, self.seeding.count(cell))):
-                yield Render(number=first + k, shot=shot, seed=self.seeding.seed(cell, k))
+            for k in range(max(start - shot_no * per_shot, 0), min(stop - shot_no * per_shot, count)):
+                if k not in left_out:
+                    yield Render(number=first + k, shot=shot, seed=self.seeding.seed(cell, k))
 
     def all_renders(self) -> Iterator[tuple[int, Render]]:
         """Every render with its group, group by group."""
@@ -220,9 +212,8 @@ class Expansion:
         """The numbers of a group's renders in order, without working out what they are."""
         for shot_no in range(self.shots_in_group(group_no)):
             cell = self._cell(group_no, shot_no)
-            if not self._is_skipped(cell):
-                first = _number(cell, self._sizes) * self.seeds_per_shot
-                yield from range(first, first + self.seeding.count(cell))
+            first = _number(cell, self._sizes) * self.seeds_per_shot
+            yield from (first + k for k in self._places(cell))
 
     def has(self, number: int) -> bool:
         """Whether there is a render of that number."""
@@ -230,7 +221,13 @@ class Expansion:
         if not 0 <= cell_no < prod(self._sizes):
             return False
         cell = _digits(cell_no, self._sizes)
-        return k < self.seeding.count(cell) and not self._is_skipped(cell)
+        return k < self.seeding.count(cell) and k not in self.skipping.left_out(cell)
+
+    def is_skipped(self, number: int) -> bool:
+        """Whether a rule leaves out the render that would have this number; one for which its shot has no seed is not left out."""
+        cell_no, k = divmod(number, self.seeds_per_shot)
+        cell = _digits(cell_no, self._sizes)
+        return k < self.seeding.count(cell) and k in self.skipping.left_out(cell)
 
     def place(self, number: int) -> tuple[int, int]:
         """The group of a render, and its ordinal there."""
@@ -258,12 +255,15 @@ class Expansion:
     def _value_indices(self) -> dict[str, dict[str, int]]:
         return {axis.name: {canonical_json(self._told(axis, index)): index for index in range(len(axis.values))} for axis in self.axes}
 
-    def seeds_of(self, group_no: int, shot_no: int) -> int:
-        """How many renders a shot of a group has: none, if it is skipped."""
-        cell = self._cell(group_no, shot_no)
-        return 0 if self._is_skipped(cell) else self.seeding.count(cell)
+    def places_of(self, group_no: int, shot_no: int) -> Sequence[int]:
+        """The places of those seeds of a group's shot that are rendered: none, if it is skipped."""
+        return self._places(self._cell(group_no, shot_no))
 
     # --- one cell ---
+
+    def _places(self, cell: Sequence[int]) -> Sequence[int]:
+        every, left_out = range(self.seeding.count(cell)), self.skipping.left_out(cell)
+        return [k for k in every if k not in left_out] if left_out else every
 
     def _group_of(self, cell: Sequence[int]) -> int:
         kinds = [known.get(index, 0) for known, index in zip(self._class_of, cell, strict=True)]
@@ -312,34 +312,6 @@ class Expansion:
             changes.update(settings_of(axis, index))
         return Settings.model_validate({**self.campaign.settings.model_dump(), **changes})
 
-    # --- skipping ---
-
-    def _is_skipped(self, cell: Sequence[int]) -> bool:
-        if not self._all_rules:
-            return False
-        left = self._all_rules
-        for masks, index in zip(self._rules, cell, strict=True):
-            left &= masks[index]
-        return left != 0
-
-    def _skipped_cells(self, place: int | None = None, chosen: Sequence[int] = ()) -> int:
-        """How many cells some rule skips, of all or of those that have one of these values on the axis at a place: axis by axis, cells
-        are counted by which rules they may still meet.
-        """
-        if not self._all_rules:
-            return 0
-        cells: Counter[int] = Counter({self._all_rules: 1})
-        for a, masks in enumerate(self._rules):
-            kinds = Counter(masks if a != place else [masks[index] for index in chosen])
-            following: Counter[int] = Counter()
-            for left, count in cells.items():
-                for mask, values in kinds.items():
-                    following[left & mask] += count * values
-                if len(following) > _SKIP_STATES:
-                    raise DocumentError([Problem(("skip",), "the rules are too entangled to count: use fewer of them.")])
-            cells = following
-        return sum(count for left, count in cells.items() if left)
-
 
 def _classes(axis: Axis) -> list[Sequence[int]]:
     if not axis.variables & SETTINGS:
@@ -351,23 +323,6 @@ def _classes(axis: Axis) -> list[Sequence[int]]:
             settings["reference"] = ""
         kinds.setdefault(tuple(sorted(settings.items())), []).append(index)
     return list(kinds.values())
-
-
-def _rule_masks(axes: Sequence[Axis], rules: Sequence[Mapping[str, Scalar]]) -> list[list[int]]:
-    """For each axis and value, the rules (as bits) that the value does not rule out."""
-    return [
-        [
-            sum(
-                1 << bit
-                for bit, rule in enumerate(rules)
-                if all(str(rule[name]) == str(value) for name, value in axis.assignments(index).items() if name in rule)
-            )
-            for index in range(len(axis.values))
-        ]
-        if rules
-        else []
-        for axis in axes
-    ]
 
 
 def _digits(number: int, sizes: Sequence[int]) -> list[int]:

@@ -98,16 +98,13 @@ def _with_gaps(expansion: Expansion, group_no: int, size: Size, left: int) -> It
     start = held = 0
     shots, room = expansion.shots_in_group(group_no), size(group_no, left)
     for shot_no in range(shots):
-        ordinal, more = shot_no * per_shot, expansion.seeds_of(group_no, shot_no)
-        if not more:
-            continue
-        while held + more >= room:
-            stop = ordinal + room - held
+        first, places, at = shot_no * per_shot, expansion.places_of(group_no, shot_no), 0
+        while places and held + len(places) - at >= room:
+            at += room - held
+            stop = first + places[at - 1] + 1
             yield NewChunk(group_no=group_no, start=start, stop=stop, total=room)
             left -= room
-            more -= room - held
-            start = ordinal = stop
-            held, room = 0, size(group_no, left)
-        held += more
+            start, held, room = stop, 0, size(group_no, left)
+        held += len(places) - at
     if held:
         yield NewChunk(group_no=group_no, start=start, stop=shots * per_shot, total=held)

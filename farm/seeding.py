@@ -15,7 +15,7 @@ from typing import Any
 
 from farm.axes import Axis
 from farm.campaign import Campaign, DerivedSeeds, Settings, fields_of, settings_of, used_variables
-from farm.seeds import SEED_LIMIT, derived_seed
+from farm.seeds import SEED_LIMIT, derived_index, derived_seed
 from farm.sources import FILES, NONE, Sources
 
 DERIVATION = 2
@@ -75,7 +75,28 @@ class Seeding:
         seeds = self._campaign.seeds
         if not isinstance(seeds, DerivedSeeds):
             return seeds[k]
-        return self._series(tuple(index if place in self._named else -1 for place, index in enumerate(cell)) if self._named else (), k)
+        return self._series(self._named_of(cell), k)
+
+    def place_of(self, cell: Sequence[int], seed: int) -> int | None:
+        """The `k` of a seed of a cell, or None if the cell does not have it."""
+        seeds, own = self._campaign.seeds, self._own_seeds(cell)
+        listed = own or (seeds if isinstance(seeds, tuple) else ())
+        if listed or not isinstance(seeds, DerivedSeeds):
+            return listed.index(seed) if seed in listed else None
+        if not 0 <= seed < SEED_LIMIT:
+            return None
+        k = derived_index(seeds.base, seed, self._coordinates(self._named_of(cell)))
+        return k if k < seeds.count else None
+
+    @property
+    def derived_by(self) -> frozenset[int]:
+        """The places of the axes whose values seeds are derived from."""
+        return self._named
+
+    @property
+    def decided_by(self) -> frozenset[int]:
+        """The places of the axes whose values decide which seeds a cell has, derived or its own."""
+        return self._named | ({self._own[0]} if self._own is not None else frozenset())
 
     def _own_seeds(self, cell: Sequence[int]) -> tuple[int, ...]:
         return self._own[1][cell[self._own[0]]] if self._own is not None else ()
@@ -83,13 +104,20 @@ class Seeding:
     def _series_of(self, named: tuple[int, ...], k: int) -> int:
         seeds = self._campaign.seeds
         assert isinstance(seeds, DerivedSeeds)
+        return derived_seed(seeds.base, k, self._coordinates(named))
+
+    def _named_of(self, cell: Sequence[int]) -> tuple[int, ...]:
+        """A cell's indices on the axes that seeds are derived from, -1 on the others; () if there are none."""
+        return tuple(index if place in self._named else -1 for place, index in enumerate(cell)) if self._named else ()
+
+    def _coordinates(self, named: tuple[int, ...]) -> dict[str, Any]:
         coordinates: dict[str, Any] = {}
         for place, (axis, index) in enumerate(zip(self._axes, named, strict=False)):
             if index >= 0 and self._derivation > 1:
                 coordinates.update(self._meant(axis, index, self._per[place]))
             elif index >= 0:
                 coordinates[axis.name] = self._sources.told(axis.name, axis.values[index]) if axis.variables & FILES else axis.values[index]
-        return derived_seed(seeds.base, k, coordinates)
+        return coordinates
 
     def _meant(self, axis: Axis, index: int, names: frozenset[str]) -> dict[str, Any]:
         """What some of a value's variables stand for: the digests of files, settings as they are read, and all else as words."""

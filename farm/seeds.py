@@ -19,6 +19,18 @@ def derived_seed(base: int, index: int, coordinates: Mapping[str, Any]) -> int:
     key = canonical_json([base, dict(coordinates)]).encode()
     left, right = index >> 16, index & 0xFFFF
     for round_no in range(_ROUNDS):
-        mix = hashlib.sha256(b"%d:%d:" % (round_no, right) + key).digest()
-        left, right = right, left ^ int.from_bytes(mix[:2], "big")
+        left, right = right, left ^ _mixed(round_no, right, key)
     return left << 16 | right
+
+
+def derived_index(base: int, seed: int, coordinates: Mapping[str, Any]) -> int:
+    """The index of a seed in such a series: `derived_seed` backwards."""
+    key = canonical_json([base, dict(coordinates)]).encode()
+    left, right = seed >> 16, seed & 0xFFFF
+    for round_no in reversed(range(_ROUNDS)):
+        left, right = right ^ _mixed(round_no, left, key), left
+    return left << 16 | right
+
+
+def _mixed(round_no: int, half: int, key: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(b"%d:%d:" % (round_no, half) + key).digest()[:2], "big")

@@ -20,8 +20,7 @@ from farm.plan import Size, chunk_size, chunks_of, in_order, plan_chunks
 from farm.policy import NO_QUOTAS
 from farm.prompts import check_prompts
 from farm.seeding import DERIVATION
-from farm.sheet import check_cells, draw_sheet
-from farm.sheet_cells import cells_of
+from farm.sheet import sheet_of
 from farm.specs import derivation_of, difference, expansion_of, fingerprint, make_spec
 from farm.update import compare
 from farm.why import Farm, nothing_to_retry, render_not_retried, why_campaign, why_render, without_its_class
@@ -252,10 +251,7 @@ class Service:
     def sheet(self, project: str, name: str) -> bytes:
         """The contact sheet of what is done so far, as PNG."""
         campaign = self._campaigns.get(project, name)
-        expansion = expansion_of(campaign.spec)
-        check_cells(expansion)
-        under_way, ended = self._campaigns.under_way(campaign.id), (outcome for outcome, _, _ in self._campaigns.outcomes(campaign.id))
-        return draw_sheet(expansion, cells_of(campaign, expansion, ended, under_way), self._outputs)
+        return sheet_of(self._campaigns, campaign, self._outputs)
 
     def workers(self) -> list[WorkerRow]:
         return self._watching.workers()
@@ -271,6 +267,8 @@ class Service:
         campaign = parse_campaign(data)
         model = self._intake.model(campaign.model)
         expansion = Expansion(campaign, model, derivation=derivation)
+        if problems := list(expansion.skipping.problems()):
+            raise DocumentError(problems)
         if expansion.total == 0:
             raise DocumentError([Problem(("skip",), "the rules skip every cell: the campaign has 0 renders.")])
         if expansion.total > MAX_RENDERS:

@@ -13,21 +13,33 @@ from actors.encode import read
 from farm.axes import Axis
 from farm.expansion import Expansion
 from farm.lettering import Lettering, plain
+from farm.seeding import OWN, own_place
 from farm.seeds import SEED_LIMIT
-from farm.sheet_cells import INK, Cell, CellState, draw_cell, draw_state
+from farm.sheet_cells import INK, PAPER, Cell, CellState, cells_of, draw_cell, draw_state
 from farm.sheet_layout import GAP, SEED, Dimension, Plan, bare_plan, distinct_names, labelled, shapes
 from farm.sources import FILES
+from farm.specs import expansion_of
+from storage.campaigns import Campaigns
 from storage.errors import NotFound, RequestError
 from storage.outputs import Outputs
+from storage.rows import CampaignRow
 
 MAX_CELLS = 10_000
 
-_PAPER, _FAINT, _EDGE = (250, 250, 248), (108, 108, 114), (214, 214, 210)
+_FAINT, _EDGE = (108, 108, 114), (214, 214, 210)
 _CAPTION = 11  # pixels: the smallest letters that can be read
 _GROUPS = 1_000  # how many groups are asked for the size of their pictures
 _TITLE_LINES = 4
 _LONGEST = 2_000  # letters of a label that are looked at
 _SWATCH = 12  # pixels a side
+
+
+def sheet_of(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs) -> bytes:
+    """The sheet of a stored campaign as it is now, as PNG. Raises RequestError for a campaign too large for one picture."""
+    expansion = expansion_of(campaign.spec)
+    check_cells(expansion)
+    ended = (outcome for outcome, _, _ in campaigns.outcomes(campaign.id))
+    return draw_sheet(expansion, cells_of(campaign, expansion, ended, campaigns.under_way(campaign.id)), outputs)
 
 
 def check_cells(expansion: Expansion) -> int:
@@ -47,6 +59,8 @@ def draw_sheet(expansion: Expansion, cell_of: Callable[[int], Cell], outputs: Ou
     states: Counter[CellState] = Counter()
     for number in range(count):
         cell = cell_of(number)
+        if cell.state is CellState.NONE:
+            continue
         picture = _read(outputs, cell.key)
         if picture is None and cell.state is CellState.DONE:
             cell = Cell(state=CellState.LOST)
@@ -60,7 +74,8 @@ def draw_sheet(expansion: Expansion, cell_of: Callable[[int], Cell], outputs: Ou
 
 def _dimensions(expansion: Expansion) -> tuple[list[Dimension], str]:
     """What varies, and a sentence of what does not though it is named: axes of one value, and the one seed of all renders."""
-    axes = [Dimension(axis.name, tuple(_labels(axis))) for axis in expansion.axes]
+    has_own = own_place(expansion.campaign, expansion.axes)
+    axes = [Dimension(axis.name, tuple(_labels(axis, has_seeds=place == has_own))) for place, axis in enumerate(expansion.axes)]
     locked = expansion.locked_seeds
     # Seeds that differ from shot to shot stand under each picture.
     seeds = [f"seed {seed}" for seed in locked] if locked else [f"seed no. {k + 1}" for k in range(expansion.seeds_per_shot)]
@@ -69,13 +84,18 @@ def _dimensions(expansion: Expansion) -> tuple[list[Dimension], str]:
     return varied, " · ".join([*single, *(seeds if locked and len(locked) == 1 else [])])
 
 
-def _labels(axis: Axis) -> list[str]:
-    """The values, of files the names that tell them apart, with the name of the axis where a number would say nothing alone."""
+def _labels(axis: Axis, *, has_seeds: bool) -> list[str]:
+    """The values, of files the names that tell them apart, with the name of the axis where a number would say nothing alone.
+
+    Seeds in a column are left out: they stand under the pictures.
+    """
     columns = []
     for name in axis.assignments(0):
+        if has_seeds and name == OWN:
+            continue
         values = [str(axis.assignments(index)[name]) for index in range(len(axis.values))]
         columns.append(distinct_names([PurePath(value).parts or (value,) for value in values]) if name in FILES else values)
-    labels = [_bounded(plain(", ".join(parts))) or "(empty)" for parts in zip(*columns, strict=True)]
+    labels = [_bounded(plain(", ".join(filter(None, parts)))) or "(empty)" for parts in zip(*columns, strict=True)]
     named = [isinstance(value, str | Mapping) for value in axis.values]
     return [label if alone else f"{axis.name} {label}" for label, alone in zip(labels, named, strict=True)]
 
@@ -115,7 +135,7 @@ def _plan(expansion: Expansion, dimensions: Sequence[Dimension], title: Sequence
                 continue
             plan = labelled(bare, most)
             lines = [line for text in title for line in plan.label.wrap(text, plan.size[0] - 4 * GAP, _TITLE_LINES)]
-            legend = _legend_places(dict.fromkeys(CellState, count), caption, plan.size[0])[-1][1] + caption.line
+            legend = _legend_places(dict.fromkeys(set(CellState) - {CellState.NONE}, count), caption, plan.size[0])[-1][1] + caption.line
             plan = replace(plan, top=GAP + len(lines) * plan.label.line + legend + 2 * GAP)
             if plan.fits:
                 return plan, lines
@@ -151,7 +171,7 @@ class _Sheet:
         title = [f"{expansion.campaign.name} · {expansion.campaign.prompt}", *([constants] if constants else [])]
         self._expansion = expansion
         self._plan, lines = _plan(expansion, dimensions, title)
-        self.image = Image.new("RGB", self._plan.size, _PAPER)
+        self.image = Image.new("RGB", self._plan.size, PAPER)
         self._pen = ImageDraw.Draw(self.image)
         for k, text in enumerate(lines):
             self._plan.label.draw(self.image, 2 * GAP, GAP + k * self._plan.label.line, text, _FAINT)

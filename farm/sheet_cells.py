@@ -12,6 +12,7 @@ from storage.rows import CampaignRow, Chunk, RenderOutcome
 from storage.states import RenderState
 
 INK: Color = (40, 40, 44)
+PAPER: Color = (250, 250, 248)
 
 
 class CellState(StrEnum):
@@ -25,6 +26,8 @@ class CellState(StrEnum):
     LOST = "file missing"
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
+    NONE = "no render"
+    """Its shot has fewer seeds than others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +52,9 @@ LOOKS = {
     CellState.HELD: _Look((253, 238, 198), (184, 132, 16)),
     CellState.FAILED: _Look((250, 222, 217), (186, 52, 42)),
     CellState.LOST: _Look((236, 224, 245), (128, 76, 168)),
-    CellState.SKIPPED: _Look((250, 250, 248), (218, 218, 213)),
+    CellState.SKIPPED: _Look(PAPER, (218, 218, 213)),
     CellState.CANCELLED: _Look((240, 240, 238), (150, 150, 146)),
+    CellState.NONE: _Look(PAPER, PAPER),
 }
 _HATCH = 8  # pixels between the lines over a skipped cell
 _MARK = 9  # pixels: half of the largest mark
@@ -64,8 +68,12 @@ def cells_of(
     known = {number: Cell(state=CellState.RUNNING) for chunk in under_way for number in _numbers(expansion, chunk)}
     known.update((outcome.number, _ended(outcome)) for outcome in outcomes)
     rest = Cell(state=CellState.WAITING if campaign.cancelled_at is None else CellState.CANCELLED)
-    skipped = Cell(state=CellState.SKIPPED)
-    return lambda number: known.get(number) or (rest if expansion.has(number) else skipped)
+    skipped, none = Cell(state=CellState.SKIPPED), Cell(state=CellState.NONE)
+
+    def cell_of(number: int) -> Cell:
+        return known.get(number) or (rest if expansion.has(number) else skipped if expansion.is_skipped(number) else none)
+
+    return cell_of
 
 
 def draw_state(image: Image.Image, box: tuple[int, int, int, int], state: CellState) -> None:
