@@ -1,6 +1,7 @@
 """Reading JSON that a stranger wrote: what is silently dropped or changed elsewhere is refused."""
 
 import json
+import re
 from typing import Any
 
 from farm.characters import character_name
@@ -22,34 +23,23 @@ _HINTS = {
     "F": "it is written false, or in quotes if it is a text",
 }
 
-
-class _Int(int):
-    """A whole number that knows how it was written."""
-
-    text: str
-
-
-class _Float(float):
-    """A number that knows how it was written."""
-
-    text: str
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
 def read_json(text: str) -> Parsed:
     """Parse a JSON object. Raises Unreadable."""
     try:
-        raw = json.loads(text, object_pairs_hook=_mapping, parse_constant=_constant, parse_int=_whole, parse_float=_fraction)
+        data = json.loads(text, object_pairs_hook=_mapping, parse_constant=_constant)
     except json.JSONDecodeError as exc:
         raise Unreadable(f"this is not JSON: {_sentence(exc)}", line=exc.lineno) from exc
     except Unreadable:
         raise
     except (RecursionError, ValueError) as exc:
         raise Unreadable("this is not JSON that can be read: it is nested too deep, or has numbers that are too long.") from exc
-    if not isinstance(raw, dict):
+    if not isinstance(data, dict):
         raise Unreadable("a campaign is an object of keys and values.", line=1)
-    written: dict[Path_, str] = {}
-    data = _plain(raw, (), written)
-    return Parsed(data, written=written)
+    lines, written = _places(text)
+    return Parsed(data, lines, written)
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -65,27 +55,33 @@ def _constant(word: str) -> Any:
     raise Unreadable(f"{word} is not a number that can be painted with: write a finite one.")
 
 
-def _whole(text: str) -> _Int:
-    number = _Int(text)
-    number.text = text
-    return number
-
-
-def _fraction(text: str) -> _Float:
-    number = _Float(text)
-    number.text = text
-    return number
-
-
-def _plain(value: Any, path: Path_, written: dict[Path_, str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner, (*path, key), written) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner, (*path, k), written) for k, inner in enumerate(value)]
-    if isinstance(value, _Int | _Float):
-        written[path] = value.text
-        return int(value) if isinstance(value, _Int) else float(value)
-    return value
+def _places(text: str) -> tuple[dict[Path_, int], dict[Path_, str]]:
+    """The line of each part of a JSON text that is known to be right, and the text of each number in it."""
+    lines: dict[Path_, int] = {(): 1}
+    written: dict[Path_, str] = {}
+    path: list[str | int] = []
+    line, counted, at_key = 1, 0, False
+    for found in _TOKEN.finditer(text):
+        mark, start = found[0], found.start()
+        line, counted = line + text.count("\n", counted, start), start
+        if at_key and mark[0] == '"':
+            path[-1], at_key = json.loads(mark), False
+            lines[tuple(path)] = line
+        elif mark in "}]":
+            path.pop()
+            at_key = False
+        elif mark == "," and isinstance(path[-1], int):
+            path[-1] += 1
+        elif mark == ",":
+            at_key = True
+        elif mark != ":":
+            lines.setdefault(tuple(path), line)
+            if mark in "{[":
+                path.append("" if mark == "{" else 0)
+            elif mark[0] in "-0123456789":
+                written[tuple(path)] = mark
+            at_key = mark == "{"
+    return lines, written
 
 
 def _sentence(exc: json.JSONDecodeError) -> str:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -157,6 +159,36 @@ def test_a_missing_file_is_named(tmp_path):
 def test_bad_json_is_a_sentence(text, words):
     with pytest.raises(RequestError, match=words):
         parse_document(text, "c.json")
+
+
+def test_lines_of_json_are_remembered_too():
+    text = '{"a,}": [1,\n {"b": "x, ]\\"",\n\n "c": [[], {}, ["x"]]}],\n "d": {}, "e":\n 1.50}'
+    document = parse_document(text, "f.json")
+    assert document.data == json.loads(text)
+    assert document.lines == {
+        (): 1, ("a,}",): 1, ("a,}", 0): 1, ("a,}", 1): 2, ("a,}", 1, "b"): 2, ("a,}", 1, "c"): 4, ("a,}", 1, "c", 0): 4,
+        ("a,}", 1, "c", 1): 4, ("a,}", 1, "c", 2): 4, ("a,}", 1, "c", 2, 0): 4, ("d",): 5, ("e",): 5
+    }  # fmt: skip
+    assert document.written == {("a,}", 0): "1", ("e",): "1.50"}
+
+
+plain_json = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=4), inner, max_size=4)),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(max_size=4), plain_json, max_size=4), st.sampled_from([None, 1]))
+def test_every_part_of_json_has_its_line(data, indent):
+    def paths(value, path):
+        yield path
+        parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, inner in parts:
+            yield from paths(inner, (*path, key))
+
+    document = parse_document(json.dumps(data, indent=indent), "f.json")
+    assert set(document.lines) == set(paths(data, ()))
 
 
 def test_json_is_read_as_json():
