@@ -173,10 +173,10 @@ def _fleet_routes(service: Service, fleet: FleetService) -> APIRouter:
 
     @routes.post("/scaling")
     def scale(body: Scaling) -> Json:
-        return fleet.scale(floor=body.floor, ceiling=body.ceiling, is_frozen=body.frozen)
+        return fleet.scale(floor=body.floor, ceiling=body.ceiling, is_frozen=body.frozen, default=body.default, by=body.by)
 
     @routes.post("/drains")
     def drain(body: Drain) -> Json:
-        return fleet.drain(body.target, undo=body.undo)
+        return fleet.drain(body.target, undo=body.undo, by=body.by)
 
     return routes

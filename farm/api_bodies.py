@@ -23,6 +23,10 @@ Number = Annotated[int, Field(ge=0, lt=2**53), BeforeValidator(_whole)]
 Workers = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_whole)]
 
 
+Who = Annotated[str, Field(min_length=1, max_length=120, pattern=_PRINTABLE)]
+"""Who gives an order, in their own words: shown with it, and proof of nothing."""
+
+
 class Submission(BaseModel):
     """A campaign to submit; its CSV files are read in already."""
 
@@ -78,13 +82,17 @@ class Priority(BaseModel):
 
 
 class Scaling(BaseModel):
-    """How many workers there are at least and at most, and whether their number is to stay. What is null stays as it is."""
+    """How many workers there are at least and at most, and whether their number is to stay. What is null stays as it is;
+    `default` takes every order back first.
+    """
 
     model_config = _STRICT
 
     floor: Workers | None = None
     ceiling: Workers | None = None
     frozen: bool | None = None
+    default: bool = False
+    by: Who | None = None
 
 
 class Drain(BaseModel):
@@ -94,6 +102,7 @@ class Drain(BaseModel):
 
     target: Annotated[str, Field(min_length=1, max_length=255, pattern=_PRINTABLE)]
     undo: bool = False
+    by: Who | None = None
 
 
 class Pruning(BaseModel):

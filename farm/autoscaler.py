@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from actors.fleet import Fleet, Worker
 from farm.history import History
 from farm.policy import NO_QUOTAS
-from farm.scaling import COOL_OFF_S, Limits, Member, Pool, classes_of, next_change, rooms_of
+from farm.scaling import COOL_OFF_S, Limits, Member, Pool, classes_of, next_change, rooms_of, surplus_of
 from storage.campaigns import Campaigns
 from storage.orders import FleetOrders, Orders
 from storage.queue import Queue
@@ -73,9 +73,10 @@ class Autoscaler:
             return []
         self._next = now + SCALING_S
         orders = self._orders.get()
-        self._leaving = self._who_leaves(orders, now)
+        limits = self._ordered(orders)
+        self._leaving = self._who_leaves(orders, limits, now)
         self._retire()
-        self._scale(campaigns, history, self._ordered(orders), now, db_now)
+        self._scale(campaigns, history, limits, now, db_now)
         return [stop for name, left_s in self._leaving.items() for stop in _handed_back(self._fleet.workers[name], left_s)]
 
     # --- growing and shrinking ---
@@ -121,17 +122,18 @@ class Autoscaler:
 
     # --- draining ---
 
-    def _who_leaves(self, orders: FleetOrders, now: float) -> dict[str, float | None]:
+    def _who_leaves(self, orders: FleetOrders, limits: Limits, now: float) -> dict[str, float | None]:
         leaving = self._fleet.leaving(now)
         for worker in self._fleet.workers.values():
             health = worker.health
-            place = set() if health is None else {health.node, health.node_id} & orders.drains
+            place = set() if health is None else {health.node, health.node_id} & orders.drains.keys()
             if place or worker.name in orders.drains:
                 leaving.setdefault(worker.name, None)
             if health is not None and place and health.node_id not in self._drained_nodes:
                 self._drained_nodes.add(health.node_id)
                 self._fleet.drain(health.node_id)
-        return leaving
+        members = [replace(self._member(worker, now), is_draining=name in leaving) for name, worker in self._fleet.workers.items()]
+        return {**dict.fromkeys(surplus_of(members, limits)), **leaving}
 
     def _retire(self) -> None:
         """Let those go that have nothing left to hand back."""

@@ -1,6 +1,8 @@
 """The Python client: what the commands use, and what a pipeline may use. It speaks to the HTTP API and to nothing else."""
 
+import getpass
 import json
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,15 @@ from storage.errors import NotFound, RequestError, WorkError
 
 Json = dict[str, Any]
 quote = partial(quote_text, errors="surrogatepass")  # what is no text is the farm's to refuse
+
+
+def _who() -> str:
+    """Whoever gives an order, as operators know people: user@host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user that the machine has no name for, as in many containers
+        user = "someone"
+    return "".join(c if c.isprintable() else "?" for c in f"{user}@{platform.node()}")[:120]
 
 
 class Client:
@@ -188,13 +199,13 @@ class Client:
         """What is ordered of the fleet, and how many workers there are in each state."""
         return self._json("GET", "scaling")
 
-    def scale(self, *, floor: int | None = None, ceiling: int | None = None, frozen: bool | None = None) -> Json:
+    def scale(self, *, floor: int | None = None, ceiling: int | None = None, frozen: bool | None = None, default: bool = False) -> Json:
         """Order how many workers there are at least and at most, and whether their number is to stay; None changes nothing."""
-        return self._json("POST", "scaling", body={"floor": floor, "ceiling": ceiling, "frozen": frozen})
+        return self._json("POST", "scaling", body={"floor": floor, "ceiling": ceiling, "frozen": frozen, "default": default, "by": _who()})
 
     def drain(self, target: str, *, undo: bool = False) -> Json:
         """Give a worker, or all of a node, nothing more and let it go; with `undo`, take that back."""
-        return self._json("POST", "drains", body={"target": target, "undo": undo})
+        return self._json("POST", "drains", body={"target": target, "undo": undo, "by": _who()})
 
     def _json(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json | None = None) -> Json:
         try:

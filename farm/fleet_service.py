@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+from farm.orders import ordered_sentences
 from storage.errors import NotFound, RequestError
 from storage.orders import Orders
 from storage.watching import Watching
@@ -28,21 +29,29 @@ class FleetService:
             "ceiling": orders.ceiling,
             "frozen": orders.is_frozen,
             "draining": sorted(orders.drains),
+            "orders": ordered_sentences(orders),
             "workers": dict(Counter(worker.state for worker in self._watching.workers())),
         }
 
-    def scale(self, *, floor: int | None, ceiling: int | None, is_frozen: bool | None) -> Json:
-        """Order how many workers there are. Raises RequestError where the least would be more than the most."""
+    def scale(
+        self, *, floor: int | None, ceiling: int | None, is_frozen: bool | None, default: bool = False, by: str | None = None
+    ) -> Json:
+        """Order how many workers there are, or with `default` take every order back first. `by` says who orders it.
+
+        Raises RequestError if the least would be more than the most.
+        """
         given = {"floor": floor, "ceiling": ceiling, "is_frozen": is_frozen}
         changes: Json = {name: value for name, value in given.items() if value is not None}
+        if default:
+            changes = {"floor": None, "ceiling": None, "is_frozen": False, **changes}
         now = replace(self._orders.get(), **changes)
         if now.floor is not None and now.ceiling is not None and now.floor > now.ceiling:
             raise RequestError(f"At least {now.floor} workers and at most {now.ceiling} cannot be: set both.")
         if changes:
-            self._orders.scale(**changes)
+            self._orders.scale(by=by, **changes)
         return self.scaling()
 
-    def drain(self, target: str, *, undo: bool = False) -> Json:
+    def drain(self, target: str, *, undo: bool = False, by: str | None = None) -> Json:
         """Have a worker, or a node by its id or its host's name, get nothing more and go. Raises NotFound for what is neither."""
         if undo:
             if not self._orders.undrain([target]):
@@ -55,5 +64,5 @@ class FleetService:
             raise RequestError(
                 f"The farm is alone on {target}, and has nowhere else to go: drain its workers, or `farm scale --ceiling 0`."
             )
-        self._orders.drain(target)
+        self._orders.drain(target, by=by)
         return self.scaling()

@@ -301,6 +301,19 @@ def _worth_starting(pool: Pool, part: _Part) -> int:
     return max(worth, 1 if part.planned == 0 and part.seconds > 0 else 0)
 
 
+def surplus_of(fleet: Sequence[Member], limits: Limits) -> frozenset[str]:
+    """The workers beyond the ceiling: first those that have not come, then idle ones, then those that paint, the newest first.
+
+    A ceiling can be lowered while workers paint. Those beyond it get nothing more, and go after their chunk. Workers that
+    leave for another reason do not count.
+    """
+    staying = [member for member in fleet if not member.is_draining]
+    if limits.is_frozen or len(staying) <= limits.ceiling:
+        return frozenset()
+    dearest = sorted(staying, key=lambda member: (member.is_ready, member.idle_since is None, -member.since, member.name))
+    return frozenset(member.name for member in dearest[: len(staying) - limits.ceiling])
+
+
 def classes_of(fleet: Sequence[Member]) -> dict[str, set[str]]:
     """The numerics classes of the workers that there are, by pool."""
     classes: dict[str, set[str]] = {}

@@ -23,7 +23,7 @@ from farm.seeding import DERIVATION
 from farm.sheet import sheet_of
 from farm.specs import derivation_of, difference, expansion_of, fingerprint, make_spec
 from farm.update import compare
-from farm.why import Farm, nothing_to_retry, render_not_retried, why_campaign, why_render, without_its_class
+from farm.why import Farm, nothing_to_retry, render_not_retried, standstill, why_campaign, why_render, without_its_class
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, NotFound, RequestError
@@ -162,6 +162,7 @@ class Service:
             workers=self._watching.workers(),
             project_workers=self._watching.workers_of(project),
             quota=self._quotas.get(project),
+            orders=self._watching.orders(),
             others=self._campaigns.others(campaign.id),
         )
         if number is None:
@@ -221,14 +222,16 @@ class Service:
         }
 
     def all(self, project: str | None) -> list[Json]:
-        return [status_of(campaign) for campaign in self._campaigns.all(project)]
+        is_led = self._watching.dispatcher() is not None
+        return [status_of(campaign, is_led=is_led) for campaign in self._campaigns.all(project)]
 
     def status(self, project: str, name: str) -> Json:
         campaign = self._campaigns.get(project, name)
         some = self._campaigns.failures(campaign.id, 5) if campaign.failed + campaign.held else []
         failures = [{"number": o.number, "state": o.state, "reason": o.reason, "detail": o.detail} for o in some]
         waits_for = campaign.waits_for or without_its_class(campaign, self._watching.workers())
-        return {**status_of(campaign), "waits_for": waits_for, "failures": failures}
+        status = status_of(campaign, is_led=self._watching.dispatcher() is not None)
+        return {**status, "waits_for": waits_for, "failures": failures}
 
     def manifest(self, project: str, name: str) -> Iterator[bytes]:
         campaign = self._campaigns.get(project, name)
@@ -319,14 +322,15 @@ def _warnings(campaign: Campaign, derivation: int) -> list[Json]:
     return [problem_json(problem) for problem in campaign_warnings(campaign, derivation)]
 
 
-def status_of(campaign: CampaignRow) -> Json:
-    """A campaign as the API shows it."""
+def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:
+    """A campaign as the API shows it. `is_led`: whether a dispatcher is at work."""
     return {
         "campaign": campaign.name,
         "project": campaign.project,
         "state": campaign.state,
         "halted": campaign.halted,
         "waits_for": campaign.waits_for,
+        "standstill": standstill(campaign, is_led=is_led),
         "model": campaign.model,
         "priority": campaign.priority,
         "numerics_class": campaign.numerics_class,

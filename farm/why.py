@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from farm.budget import is_spent, nearly_spent_sentence, spent_sentence
+from farm.orders import order_sentence
+from storage.orders import FleetOrders
 from storage.rows import ANY_CLASS, CampaignRow, Chunk, RenderOutcome, WorkerRow
 from storage.states import CampaignState, ChunkState, Reason, RenderState
 
@@ -24,6 +26,20 @@ class Farm:
     """The most that its project may have."""
     others: Sequence[CampaignRow]
     """The other campaigns that are not over."""
+    orders: FleetOrders = field(default_factory=FleetOrders)
+    """What an operator has ordered of the fleet."""
+
+
+NO_FARM = "No farm is running: start one with `farm up`."
+
+
+def standstill(campaign: CampaignRow, *, is_led: bool) -> str | None:
+    """Why nothing of a campaign is painted although its state says that it runs or waits; None if that is not so."""
+    if campaign.state not in (CampaignState.QUEUED, CampaignState.RUNNING):
+        return None
+    if not is_led:
+        return NO_FARM
+    return None if campaign.waits_for is None else f"Something that it needs is away: {campaign.waits_for}"
 
 
 def why_campaign(campaign: CampaignRow, farm: Farm) -> list[str]:
@@ -32,7 +48,7 @@ def why_campaign(campaign: CampaignRow, farm: Farm) -> list[str]:
         return [_over(campaign)]
     reasons = list(_held_back(campaign))
     if farm.dispatcher is None:
-        reasons.append("No farm is running: start one with `farm up`.")
+        reasons.append(NO_FARM)
     elif not reasons:
         reasons += _waits_for_workers(campaign, farm)
     if campaign.running:
@@ -138,6 +154,7 @@ def _held_back(campaign: CampaignRow) -> Iterable[str]:
 def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
     states = Counter(worker.state for worker in farm.workers)
     ready = states["idle"] + states["painting"]
+    yield from _ordered(campaign, farm.orders, ready + states["starting"])
     if quarantined := states["quarantined"]:
         yield f"{quarantined} workers are in quarantine: `farm workers` says why."
     if not ready:
@@ -163,6 +180,14 @@ def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
     warm = sum(worker.warm == campaign.model_digest for worker in farm.workers)
     if ready and not warm:
         yield f"Its model {campaign.model} is loaded on no worker yet; the first chunk loads it."
+
+
+def _ordered(campaign: CampaignRow, orders: FleetOrders, workers: int) -> Iterable[str]:
+    """The orders that keep more workers from coming."""
+    binds = {"ceiling": orders.ceiling is not None and workers >= orders.ceiling, "is_frozen": orders.is_frozen}
+    for limit, is_bound in binds.items():
+        if is_bound and campaign.queued:
+            yield f"{order_sentence(orders, limit)} No more workers come until that is changed: `farm scale --default` takes orders back."
 
 
 def _names(campaigns: Sequence[CampaignRow]) -> str:

@@ -1,16 +1,33 @@
 """What an operator has ordered of the fleet: its floor and ceiling, whether it is frozen, and what is to be drained."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.clock import db_time
+from storage.clock import db_time, now
 from storage.tables import drains, scaling
 
 _ONLY = 1
+
+
+LIMITS = ("floor", "ceiling", "is_frozen")
+
+
+def is_standing(limit: int | bool | None) -> bool:
+    """Whether a limit is ordered. A ceiling of 0 is; None leaves it to the settings, and False is not frozen."""
+    return limit is not None and limit is not False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """By whom an order was given, as they said, and when: seconds since 1970. A version before recorded neither."""
+
+    by: str | None = None
+    at: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +37,9 @@ class FleetOrders:
     floor: int | None = None
     ceiling: int | None = None
     is_frozen: bool = False
-    drains: frozenset[str] = frozenset()
+    drains: Mapping[str, Given] = field(default_factory=dict)
+    given: Mapping[str, Given] = field(default_factory=dict)
+    """Of each limit that is ordered, by whom and when."""
 
 
 class Orders:
@@ -33,20 +52,26 @@ class Orders:
     def get(self) -> FleetOrders:
         with self._reader.connect() as connection:
             row = connection.execute(select(scaling)).first()
-            targets = frozenset(connection.execute(select(drains.c.target)).scalars())
+            targets = {drain.target: Given(by=drain.asked_by, at=drain.asked_at) for drain in connection.execute(select(drains))}
         if row is None:
             return FleetOrders(drains=targets)
-        return FleetOrders(floor=row.floor, ceiling=row.ceiling, is_frozen=bool(row.is_frozen), drains=targets)
+        given = {name: Given(**given) for name, given in json.loads(row.given).items()}
+        return FleetOrders(floor=row.floor, ceiling=row.ceiling, is_frozen=bool(row.is_frozen), drains=targets, given=given)
 
-    def scale(self, **changes: Any) -> None:
-        """Set `floor`, `ceiling` or `is_frozen`; what is not named stays as it is."""
+    def scale(self, *, by: str | None = None, **changes: Any) -> None:
+        """Set `floor`, `ceiling` or `is_frozen`; what is not named stays as it is. None, or False, takes an order back."""
         with self._engine.begin() as connection:
-            given = self._insert(scaling).values({"id": _ONLY, **changes})
-            connection.execute(given.on_conflict_do_update(index_elements=["id"], set_=changes))
+            connection.execute(self._insert(scaling).values(id=_ONLY).on_conflict_do_nothing())
+            row = connection.execute(select(scaling).with_for_update()).one()
+            said = {"by": by, "at": now(connection)}
+            given = {**json.loads(row.given), **dict.fromkeys(changes, said)}
+            standing = {name: given[name] for name in given if is_standing({**row._mapping, **changes}[name])}
+            connection.execute(update(scaling).values(**changes, given=json.dumps(standing)))
 
-    def drain(self, target: str) -> None:
+    def drain(self, target: str, *, by: str | None = None) -> None:
         with self._engine.begin() as connection:
-            connection.execute(self._insert(drains).values(target=target, asked_at=db_time()).on_conflict_do_nothing())
+            asked = self._insert(drains).values(target=target, asked_at=db_time(), asked_by=by)
+            connection.execute(asked.on_conflict_do_nothing())
 
     def undrain(self, targets: Collection[str]) -> int:
         """Take drains back; returns how many there were."""

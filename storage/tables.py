@@ -193,6 +193,7 @@ scaling = Table(
     Column("floor", Integer),
     Column("ceiling", Integer),
     Column("is_frozen", Boolean, nullable=False, server_default=false()),
+    Column("given", Text, nullable=False, server_default="{}"),  # JSON: of each order that stands, by whom and when
 )
 
 # Workers and nodes that are to get nothing more, and to go.
@@ -201,4 +202,5 @@ drains = Table(
     metadata,
     Column("target", String(255), primary_key=True),
     Column("asked_at", Float, nullable=False),
+    Column("asked_by", String(120)),
 )

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, delete, func, insert, select
 
 from storage.clock import db_time, now
+from storage.orders import FleetOrders, Orders
 from storage.queue import HEARTBEAT_S
 from storage.rows import AttemptRow, WorkerRow, dump
 from storage.states import ChunkState
@@ -53,6 +54,10 @@ class Watching:
             query = query.where(workers.c.seen_at >= db_time() - fresh_s)
         with self._reader.connect() as connection:
             return [_worker(row) for row in connection.execute(query)]
+
+    def orders(self) -> FleetOrders:
+        """What an operator has ordered of the fleet."""
+        return Orders(self._engine).get()
 
     def workers_of(self, project: str) -> int:
         """How many workers have chunks of a project's campaigns."""

@@ -13,7 +13,7 @@ from farm.bench.outputs import measure as measure_outputs
 from farm.bench.overhead import measure as measure_overhead
 from farm.bench.queue import measure as measure_queue
 from farm.bench.submitting import FEWEST, STEP
-from farm.commands.shared import AsJson, out, print_json
+from farm.commands.shared import AsJson, print_json, show_table
 
 app = typer.Typer(help="Measurements, as ratios side by side in one run.", no_args_is_help=True, add_completion=False)
 
@@ -93,7 +93,7 @@ def _show(result: Json, as_json: bool) -> None:
     table = Table("figure", "median", "min", "max", title=result["bench"], caption=setup)
     for name, spread in {**result["figures"], **result["peers"]}.items():
         table.add_row(name, *(_readable(spread[key]) for key in ("median", "min", "max")))
-    out.print(table)
+    show_table(table)
 
 
 def _readable(value: float) -> str:

@@ -13,7 +13,20 @@ from farm.app import RunningFarm, embedded_farm
 from farm.campaign_file import CampaignFile, load_campaign
 from farm.client import Client
 from farm.commands.progress import follow
-from farm.commands.shared import AsJson, CampaignPath, Fresh, Home, Project, Update, print_json, say, say_error, say_warnings, settings_for
+from farm.commands.shared import (
+    AsJson,
+    CampaignPath,
+    Fresh,
+    Home,
+    Project,
+    Update,
+    print_json,
+    say,
+    say_aside,
+    say_error,
+    say_warnings,
+    settings_for,
+)
 from farm.config import Settings
 from farm.connect import client_of
 from storage.errors import SeedbedError, WorkError
@@ -61,6 +74,7 @@ def up(
         signal.signal(number, lambda *_: stop.set())
     with embedded_farm(settings, port=settings.port, host=settings.host) as farm:
         farm.supervisor.start()
+        _say_orders(settings, farm)
         say(f"The farm is up at {farm.url} (API: {farm.url}/api/docs, metrics: {farm.url}/metrics). Stop it with Ctrl-C.")
         while not stop.wait(1.0):
             if farm.supervisor.gave_up:
@@ -73,9 +87,18 @@ def _run(settings: Settings, file: CampaignFile, *, sheet: Path | None, as_json:
         warnings = client.submit(file, update=update, fresh=fresh)["warnings"]
         say_warnings(file.document, warnings)
         farm.supervisor.start()  # not before: what is wrong with the file should be said at once
+        _say_orders(settings, farm)
         status = follow(client, name, quiet=as_json, check=alive(farm))
         target = sheet or settings.home / "sheets" / settings.project / f"{name}.png"
         report(client, status, target, as_json=as_json, warnings=warnings)
+
+
+def _say_orders(settings: Settings, farm: RunningFarm) -> None:
+    """An order that stands goes before what the command or the settings say: it is named, or nobody would know why."""
+    with client_of(settings, farm.url) as client:
+        ordered = client.scaling()
+    for sentence in ordered["orders"]:
+        say_aside(f"{sentence} That goes before --workers and the settings: `farm scale --default` takes orders back.")
 
 
 def alive(farm: RunningFarm) -> Callable[[], None]:

@@ -6,7 +6,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from farm.commands.shared import AsJson, Home, out, print_json, say, settings_for
+from farm.commands.shared import AsJson, Home, print_json, say, settings_for, show_table
 from farm.connect import open_client
 
 Json = dict[str, Any]
@@ -24,7 +24,7 @@ def workers(home: Home = None, as_json: AsJson = False) -> None:
     for row in rows:
         warm = (row["warm"] or "")[:12]
         table.add_row(row["name"], row["state"], row["pool"], row["node"], row["device"], warm, row["numerics_class"])
-    out.print(table)
+    show_table(table)
     for row in rows:
         if row["quarantined_why"]:
             say(f"{row['name']} is in quarantine: {row['quarantined_why']}")
@@ -34,15 +34,19 @@ def scale(
     floor: Annotated[int | None, typer.Option("--floor", help="Keep so many workers even where nothing waits.", min=0)] = None,
     ceiling: Annotated[int | None, typer.Option("--ceiling", help="Have so many workers at most.", min=0)] = None,
     freeze: Annotated[bool | None, typer.Option("--freeze/--thaw", help="Neither ask for workers nor let any go, or do so again.")] = None,
+    default: Annotated[bool, typer.Option("--default", help="Take every order back: the settings stand again.")] = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Order how many workers there are, or say what is ordered. Workers that paint are never ended for it."""
+    """Order how many workers there are, or say what is ordered. Workers beyond the ceiling go after their chunk.
+
+    An order stands, over restarts too, until it is changed or taken back. It goes before FARM_FLOOR, FARM_WORKERS and `up --workers`.
+    """
     with open_client(settings_for(home)) as client:
         answer = (
             client.scaling()
-            if (floor, ceiling, freeze) == (None, None, None)
-            else client.scale(floor=floor, ceiling=ceiling, frozen=freeze)
+            if (floor, ceiling, freeze, default) == (None, None, None, False)
+            else client.scale(floor=floor, ceiling=ceiling, frozen=freeze, default=default)
         )
     _tell(answer, as_json=as_json)
 
@@ -66,5 +70,7 @@ def _tell(answer: Json, *, as_json: bool) -> None:
     limits = [f"{word} {answer[key]:,}" for key, word in (("floor", "at least"), ("ceiling", "at most")) if answer[key] is not None]
     there = ", ".join(f"{count:,} {state}" for state, count in sorted(answer["workers"].items())) or "none"
     say(f"Workers: {there}. Ordered: {', '.join(limits) or 'as the settings say'}{', frozen' if answer['frozen'] else ''}.")
+    for sentence in answer["orders"]:
+        say(sentence)
     if answer["draining"]:
         say(f"To go: {', '.join(answer['draining'])}.")

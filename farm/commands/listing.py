@@ -4,7 +4,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from farm.budget import spent_of
-from farm.commands.shared import AsJson, CampaignName, Home, Project, out, print_json, say, settings_for
+from farm.commands.shared import AsJson, CampaignName, Home, Project, print_json, say, settings_for, show_table
 from farm.connect import open_client
 
 COUNTS = ("queued", "running", "held", "done", "failed", "cancelled")
@@ -23,8 +23,11 @@ def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson =
         counts = row["renders"]
         left = counts["queued"] + counts["running"]
         numbers = (counts["total"], left, counts["done"], counts["failed"], counts["held"])
-        table.add_row(row["campaign"], row["state"], str(row["priority"]), *(f"{number:,}" for number in numbers))
-    out.print(table)
+        state = f"{row['state']}, stands still" if row["standstill"] else row["state"]
+        table.add_row(row["campaign"], state, str(row["priority"]), *(f"{number:,}" for number in numbers))
+    show_table(table)
+    for sentence in dict.fromkeys(row["standstill"] for row in rows if row["standstill"]):
+        say(f"Standing still: {sentence}")
 
 
 def status(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
@@ -40,6 +43,8 @@ def status(campaign: CampaignName, home: Home = None, project: Project = None, a
         say(f"It has spent {spent_of(answer['device_s'], answer['budget_s'])}.")
     if answer["waits_for"]:
         say(f"It waits for something that is away: {answer['waits_for']}")
+    elif answer["standstill"]:
+        say(f"It stands still: {answer['standstill']}")
     if answer["halted"]:
         say(f"It was stopped: {answer['halted']}")
     for failure in answer["failures"]:

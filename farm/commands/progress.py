@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from farm.client import Client
@@ -20,6 +21,15 @@ PATIENCE_S = 180.0
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.2f}/s" if task.speed else "")
+
+
+class _Left(ProgressColumn):
+    """The time that is left, once it can be told: until then nothing, or the time that has passed would be read for it."""
+
+    def render(self, task: Task) -> Text:
+        if task.finished or task.time_remaining is None:
+            return Text("")
+        return Text(f"{timedelta(seconds=int(task.time_remaining))} left", style="progress.remaining")
 
 
 def follow(client: Client, name: str, *, quiet: bool, check: Callable[[], None] = lambda: None) -> Json:
@@ -75,8 +85,7 @@ def _with_bar(states: Iterator[Json], name: str) -> Json:
         MofNCompleteColumn(),
         _Rate(),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _Left(),
     )
     with Progress(*columns, console=err, speed_estimate_period=60) as progress:
         task = progress.add_task(name, total=None)

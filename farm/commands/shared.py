@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from farm.config import Settings, read_settings
 from farm.document import Document, problem_from_json, sentences
@@ -21,12 +22,22 @@ Update = Annotated[bool, typer.Option("--update", help="Put this version in the 
 Fresh = Annotated[bool, typer.Option("--fresh", help="Paint all of it, even where the project has the pictures already.")]
 CampaignPath = Annotated[Path, typer.Argument(help="The campaign file.", metavar="FILE")]
 
-out = Console(highlight=False, soft_wrap=True)
+_WIDE = 100_000
+"""Characters of a line that another program reads."""
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def settings_for(home: Path | None, project: str | None = None, **given: Any) -> Settings:
     return read_settings(home=home, project=project, **given)
+
+
+def show_table(table: Table) -> None:
+    """A table on standard output, no cell of it ever cut: folded on a terminal, in whole lines for another program."""
+    for column in table.columns:
+        column.overflow = "fold"
+    out.print(table, soft_wrap=False, crop=False)
 
 
 def print_json(value: Any) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from farm.budget import estimate_sentence
 from farm.campaign_file import load_campaign
-from farm.commands.shared import AsJson, Home, Project, out, print_json, say, say_aside, settings_for
+from farm.commands.shared import AsJson, Home, Project, print_json, say, say_aside, settings_for, show_table
 from farm.config import Settings
 from farm.connect import open_client
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP
@@ -98,7 +98,7 @@ def _show(reports: list[tuple[int, Report]]) -> None:
             f"{count:,}", _span(r.makespan), f"{r.makespan / r.bound:.3f}", f"{r.busy:.1%}", f"{r.loads:,}",
             f"{r.cost:,.2f}", f"{r.lost:,}", f"{r.fairness:.3f}",
         )  # fmt: skip
-    out.print(table)
+    show_table(table)
 
 
 def _span(seconds: float) -> str:

@@ -6,11 +6,13 @@ import pytest
 from actors.jobs import Failure, FailureKind
 from farm.app import embedded_farm, open_app, serve
 from farm.autoscaler import HASTE_S, SCALING_S
+from farm.checks import parse_campaign
 from farm.client import Client
 from farm.config import read_settings
 from storage.errors import NotFound, RequestError
 from storage.orders import Orders
 from storage.rows import WorkerRow
+from tests.campaigns import data
 from tests.farm.test_dispatcher import NOW, FakeFleet, campaign, service, start  # noqa: F401  # fixtures
 
 TOKEN = "0123456789abcdef-and-more"
@@ -40,7 +42,7 @@ def seen(watching, queue):
 
 
 def test_orders_about_the_fleet_are_kept_and_told(farm, watching, queue):
-    assert farm.scaling() == {"floor": None, "ceiling": None, "frozen": False, "draining": [], "workers": {}}
+    assert farm.scaling() == {"floor": None, "ceiling": None, "frozen": False, "draining": [], "orders": [], "workers": {}}
     seen(watching, queue)
     assert farm.scale(floor=1, ceiling=3)["workers"] == {"painting": 1, "idle": 1}
     assert farm.scale(frozen=True) == {**farm.scaling(), "floor": 1, "ceiling": 3, "frozen": True}
@@ -48,6 +50,31 @@ def test_orders_about_the_fleet_are_kept_and_told(farm, watching, queue):
         farm.scale(floor=4)
     assert farm.scaling()["floor"] == 1
     assert [row["pool"] for row in farm.workers()] == ["spot", "spot"]
+    floor, ceiling, frozen = farm.scaling()["orders"]
+    assert floor.startswith("The floor was set to 1 by ")
+    assert ceiling.startswith("The ceiling was set to 3 by ")
+    assert frozen.startswith("The fleet was frozen by ")
+    assert "UTC" in frozen
+    assert farm.scale(ceiling=2, default=True)["orders"] == [ceiling for ceiling in farm.scaling()["orders"] if "to 2" in ceiling]
+    unset = farm.scale(default=True)
+    assert (unset["floor"], unset["ceiling"], unset["frozen"], unset["orders"]) == (None, None, False, [])
+
+
+def test_a_campaign_says_that_an_order_or_a_missing_farm_keeps_it_waiting(farm, watching, queue):
+    farm.submit(parse_campaign(data(name="spring")))
+    (row,) = farm.campaigns()
+    assert row["standstill"] == farm.status("spring")["standstill"] == "No farm is running: start one with `farm up`."
+    seen(watching, queue)
+    assert farm.status("spring")["standstill"] is None
+    assert not any("ceiling" in reason for reason in farm.why("spring"))
+    farm.scale(ceiling=2)
+    (reason,) = [reason for reason in farm.why("spring") if "ceiling" in reason]
+    assert reason.startswith("The ceiling was set to 2 by ")
+    assert "farm scale --default" in reason
+    farm.scale(ceiling=3)
+    assert not any("ceiling" in reason for reason in farm.why("spring")), "there is room for another"
+    farm.scale(frozen=True)
+    assert any("The fleet was frozen by " in reason for reason in farm.why("spring"))
 
 
 def test_what_is_drained_is_a_worker_or_a_node_that_is_there(farm, watching, queue):
@@ -125,7 +152,7 @@ def test_a_worker_that_is_drained_finishes_its_chunk_and_goes(start, campaign, e
     fleet.workers["w0"].jobs.clear()
     now = rounds(dispatcher, since=now)
     assert fleet.retired == ["w0"]
-    assert Orders(engine).get().drains == frozenset()
+    assert Orders(engine).get().drains == {}
     assert campaigns.by_id(campaign.id).done == 3
 
 
@@ -152,6 +179,31 @@ def test_a_worker_whose_time_is_short_hands_back_all_it_has(start, campaign, cam
     assert fleet.retired == ["w0"]
     row = campaigns.by_id(campaign.id)
     assert (row.failed, row.held) == (0, 0)
+
+
+def test_workers_beyond_a_lowered_ceiling_get_nothing_more_and_go_after_their_chunk(start, campaign, engine):  # noqa: F811
+    fleet = FakeFleet(2)
+    dispatcher = start(fleet)
+    now = rounds(dispatcher)
+    assert all(worker.held for worker in fleet.workers.values())
+    Orders(engine).scale(ceiling=1, by="ann@studio")
+    now = rounds(dispatcher, since=now)
+    (surplus,) = dispatcher._autoscaler.leaving
+    assert fleet.stopped == [held.key for held in fleet.workers[surplus].held[1:]], "it hands back what it has not begun"
+    Orders(engine).scale(ceiling=None)
+    rounds(dispatcher, since=now)
+    assert dispatcher._autoscaler.leaving == frozenset(), "an order that is taken back keeps it"
+
+
+def test_an_idle_worker_goes_at_once_when_the_ceiling_is_0_and_takes_no_work(start, service, engine):  # noqa: F811
+    fleet = FakeFleet(1)
+    dispatcher = start(fleet)
+    Orders(engine).scale(floor=1)
+    now = rounds(dispatcher)
+    assert list(fleet.workers) == ["w0"]
+    Orders(engine).scale(ceiling=0)
+    rounds(dispatcher, since=now)
+    assert fleet.retired == ["w0"]
 
 
 def test_a_node_is_drained_once_with_all_that_is_on_it(start, campaign, engine):  # noqa: F811

@@ -20,6 +20,7 @@ from farm.scaling import (
     desired_fleet,
     needs_of,
     rooms_of,
+    surplus_of,
 )
 from storage.rows import OpenCampaign
 
@@ -286,3 +287,12 @@ def test_a_fleet_comes_to_rest(needs, pools, limits):
 @pytest.mark.parametrize("count", [1, 5, 50])
 def test_more_work_never_wants_fewer(count):
     assert desired([need(60 * count)])["worker"] <= desired([need(60 * count + 1)])["worker"] <= desired([need(120 * count)])["worker"]
+
+
+def test_beyond_the_ceiling_are_those_whose_going_costs_least():
+    fleet = [member("paints-1", since=1), member("paints-2", since=2), member("idle", idle=5.0), member("comes", ready=False)]
+    for ceiling, gone in [(4, set()), (3, {"comes"}), (2, {"comes", "idle"}), (1, {"comes", "idle", "paints-2"})]:
+        assert surplus_of(fleet, Limits(ceiling=ceiling)) == gone
+    assert len(surplus_of(fleet, Limits(ceiling=0))) == 4
+    assert surplus_of(fleet, Limits(ceiling=0, is_frozen=True)) == set()
+    assert surplus_of([member("goes", draining=True), member("stays")], Limits(ceiling=1)) == set()
