@@ -1,5 +1,6 @@
 """The fonts that text is drawn with: those that come with the farm, and for scripts that none of them has, those of the machine."""
 
+import os
 import sys
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
@@ -83,4 +84,4 @@ def _faces() -> tuple[Face, ...]:
 def _faces_of_the_machine() -> tuple[Face, ...]:
     folders = _FOLDERS.get(sys.platform, _LINUX)
     found = (path for folder in folders for path in sorted(Path(folder).expanduser().rglob("*")))
-    return tuple(Face(path) for path in found if path.suffix.lower() in _SUFFIXES and path.is_file())
+    return tuple(Face(path) for path in found if path.suffix.lower() in _SUFFIXES and os.access(path, os.R_OK))

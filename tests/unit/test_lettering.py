@@ -1,11 +1,17 @@
 """Text of any script: every letter has a shape, stands where its readers look for it, and no line is too wide."""
 
+import shutil
+import sys
+from pathlib import Path
+
+import manimgx_fonts
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from farm import fonts
 from farm.lettering import Lettering, _levels, _shape, plain
 
 SAMPLES = {
@@ -38,6 +44,20 @@ def test_every_letter_has_a_shape(script):
 def test_what_people_combine_is_one_sign():
     for cluster in ("👩‍👩‍👧", "🇩🇪", "❤️"):
         assert _shape(cluster).width <= 1.2 * _shape("😀").width
+
+
+def test_what_the_fonts_lack_is_looked_for_on_the_machine(monkeypatch, tmp_path):
+    latin, hebrew = (Path(manimgx_fonts.__file__).parent / f"NotoSans{name}[wght].ttf" for name in ("", "Hebrew"))
+    (tmp_path / "a.ttf").write_bytes(b"no font")
+    (tmp_path / "b.otf").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "more").mkdir()
+    shutil.copy(hebrew, tmp_path / "more" / "c.TTF")
+    monkeypatch.setattr(fonts, "_faces", lambda: (fonts.Face(latin),))
+    monkeypatch.setattr(fonts, "_FOLDERS", {sys.platform: (str(tmp_path), str(tmp_path / "nowhere"))})
+    monkeypatch.setattr(fonts, "_faces_of_the_machine", fonts._faces_of_the_machine.__wrapped__)
+    find = fonts._face_of.__wrapped__
+    assert find("\u05e9").has("\u05e9")
+    assert not find("ก").has("ก")  # what nobody has is a box of the first font, not an error
 
 
 def places(text):
