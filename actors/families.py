@@ -141,6 +141,7 @@ FAMILIES = (
     ),
 )
 _TRUE_GUIDANCE = 4.0
+_WITHOUT_PART = {"feature_extractor", "image_encoder", "watermarker"}  # in a picture made from a prompt
 _SHORT_SIGHTED = ("CLIPTokenizer", "BertTokenizer")  # they read as much as their own config says, whatever the call is told
 _PARTIAL = {"ByT5Tokenizer"}  # reads only what a prompt has in quotes, beside an encoder that reads all of it
 _NEEDED = {"prompt", "generator", "num_inference_steps", "height", "width", "output_type"}
@@ -188,7 +189,7 @@ def _plain_family(pipeline: str) -> Family | None:
         guidance=float(guidance) if isinstance(guidance, int | float) else None,
         guidance_key=_guidance_key(source),
         schedulers=("own",),
-        left_out=("safety_checker",),
+        left_out=("safety_checker", *sorted(_WITHOUT_PART & source.optional)),
         readers=_readers(source),
         has_previews=False,
         max_batch=1,

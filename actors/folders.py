@@ -97,7 +97,8 @@ def _has_class(library: str, kind: str) -> bool:
 
 
 def _is_imported(folder: Path, kind: str) -> bool:
-    return f'"{kind}"' in (folder / "__init__.py").read_text(encoding="utf-8")
+    imports = folder / "__init__.py"
+    return imports.is_file() and f'"{kind}"' in imports.read_text(encoding="utf-8")
 
 
 def _missing_packages(source: PipelineSource, configs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

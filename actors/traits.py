@@ -33,6 +33,8 @@ class Traits:
     """Whether the pipeline refuses to paint without a guidance that is named."""
     guidance_off: float | None = None
     """The guidance up to which pictures are the same, whatever it is; None if each changes them."""
+    steps: int | None = None
+    """How many steps it makes whatever it is told; None if it makes those that it is told."""
     has_negative: bool
     """Whether negative prompts change its pictures."""
 
@@ -57,6 +59,7 @@ def traits_of(family: Family, facts: Facts) -> Traits:
         has_guidance=has_guidance,
         needs_guidance=has_guidance and family.guidance is None,
         guidance_off=limits[0] if limits and not is_fed else None,
+        steps=_own_steps(source, facts),
         has_negative=family.has_negative and not is_off,
     )
 
@@ -114,6 +117,12 @@ def _longest_side(source: PipelineSource, facts: Facts, family: Family) -> int |
     if not isinstance(places, int) or patch == 1:
         return None
     return (math.isqrt(places) if config.get("_class_name") == _COUNTS_ALL_PLACES else places) * patch
+
+
+def _own_steps(source: PipelineSource, facts: Facts) -> int | None:
+    """A schedule in the index that a pipeline prefers to the steps that it is told."""
+    sigmas = facts.index.get("sample_sigmas")
+    return len(sigmas) if isinstance(sigmas, list) and sigmas and "self.config.sample_sigmas" in source.text else None
 
 
 def _guided_if(source: PipelineSource, facts: Facts) -> Iterator[tuple[float | None, bool | None]]:

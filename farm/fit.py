@@ -25,7 +25,7 @@ def check_fit(expansion: Expansion) -> None:
         misfits = _misfits(settings, expansion, traits)
         problems += [Problem((*path, name) if path == ("settings",) else path, text) for name, text in misfits]
     problems += guidance_problems(expansion, traits)
-    problems = problems or [*size_problems(expansion, traits), *_step_problems(expansion)]
+    problems = problems or [*size_problems(expansion, traits), *_step_problems(expansion, traits)]
     if problems:
         raise DocumentError(problems)
 
@@ -35,7 +35,7 @@ def _traits(expansion: Expansion) -> Traits:
     return traits_of(expansion.family, facts_of(model.name, Path(model.folder)))
 
 
-def _step_problems(expansion: Expansion) -> Iterator[Problem]:
+def _step_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem]:
     """Steps that a scheduler cannot make with the model, once for each pair. Of very many groups the first are looked at."""
     seen: set[tuple[str, int]] = set()
     for group_no in range(min(expansion.groups, GROUPS_LOOKED_AT)):
@@ -44,7 +44,10 @@ def _step_problems(expansion: Expansion) -> Iterator[Problem]:
         if (name, settings.steps) in seen or next(expansion.numbers(group_no), None) is None:
             continue
         seen.add((name, settings.steps))
-        if (why := refusal(config, settings.steps)) is not None:
+        if traits.steps not in (None, settings.steps):
+            own = f"the model {expansion.model.name} has a schedule of its own, and makes {traits.steps} steps whatever it is told"
+            yield Problem(_place_of(expansion, group_no), f"{own}: write `steps: {traits.steps}`.")
+        elif (why := refusal(config, settings.steps)) is not None:
             steps = "1 step" if settings.steps == 1 else f"{settings.steps} steps"
             yield Problem(_place_of(expansion, group_no), f"{name} cannot make {steps} with this model: {why}.")
 
