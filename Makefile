@@ -36,6 +36,7 @@ format: $(READY)  ## Put the code into its one form
 
 bench: $(READY)  ## Measure the farm beside a diffusers loop, its queue, fleet and outputs beside others, its files beside Pillow's
 	$(BIN)/farm bench overhead
+	$(BIN)/farm bench cold
 	$(BIN)/farm bench queue
 	$(BIN)/farm bench fleet
 	$(BIN)/farm bench encode

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from farm.bench.cold import measure as measure_cold
 from farm.bench.encode import measure as measure_encode
 from farm.bench.figures import Json
 from farm.bench.fleet import measure as measure_fleet
@@ -35,6 +36,16 @@ def overhead(
 ) -> None:
     """The whole farm against a bare diffusers loop, and against the loop that people write."""
     _show(measure_overhead(pairs=pairs, pictures=pictures // 32 * 32, work=work), as_json)
+
+
+@app.command("cold")
+def cold(
+    pairs: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 5,
+    work: Work = None,
+    as_json: AsJson = False,
+) -> None:
+    """From nothing to one picture: `farm run` in a new home against a bare diffusers script. Takes about three minutes."""
+    _show(measure_cold(pairs=pairs, work=work), as_json)
 
 
 @app.command("queue")

@@ -84,9 +84,9 @@ def up(
 def _run(settings: Settings, file: CampaignFile, *, sheet: Path | None, as_json: bool, update: bool = False, fresh: bool = False) -> None:
     name = file.campaign.name
     with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
+        farm.supervisor.start()  # it takes seconds to come: meanwhile the file is checked, and if it is refused both end at once
         warnings = client.submit(file, update=update, fresh=fresh)["warnings"]
         say_warnings(file.document, warnings)
-        farm.supervisor.start()  # not before: what is wrong with the file should be said at once
         _say_orders(settings, farm)
         status = follow(client, name, quiet=as_json, check=alive(farm))
         target = sheet or settings.home / "sheets" / settings.project / f"{name}.png"
