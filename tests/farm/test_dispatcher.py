@@ -641,7 +641,7 @@ def test_chunks_whose_claim_was_never_answered_are_given_out_all_the_same(start,
 
 def test_a_stored_campaign_that_cannot_be_read_stops_itself_and_no_other(start, campaign, campaigns, service, engine):
     with engine.begin() as connection:
-        connection.execute(text("UPDATE campaigns SET spec = replace(spec, 'mug', '')"))
+        connection.execute(text("UPDATE campaigns SET spec = replace(spec, '\"vary\"', '\"varied\"')"))
     other, _ = service.submit("p", data(name="other"))
     fleet = FakeFleet()
     run(start(fleet), fleet)

@@ -225,7 +225,7 @@ def test_what_a_running_campaign_has_done_is_offered_too(start, service, campaig
 
 def test_painting_afresh_keeps_and_copies_nothing(start, service, campaigns, painted):  # noqa: F811
     campaign, did = service.submit("p", data(name="before"), fresh=True)
-    assert did == {"created": False, "updated": {"kept": 0, "new": 18, "retired": 18}}
+    assert did == {"created": False, "updated": {"kept": 0, "new": 18, "retired": 18}, "warnings": []}
     assert (campaign.done, campaign.is_fresh) == (0, True)
     fleet = MixedFleet("two")
     dispatcher = start(fleet)
