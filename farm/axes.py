@@ -35,7 +35,7 @@ class Axis:
     def label(self, index: int) -> str:
         """The value as a person reads it."""
         value = self.values[index]
-        return ", ".join(str(part) for part in value.values()) if isinstance(value, Mapping) else str(value)
+        return ", ".join(str(part) or "none" for part in value.values()) if isinstance(value, Mapping) else str(value) or "none"
 
 
 class AxisError(ValueError):
@@ -101,6 +101,8 @@ def _check_scalar(value: object, index: int) -> None:
         raise AxisError(f"YAML reads this as {str(value).lower()}, not as text: put it in quotes.", index)
     if isinstance(value, Mapping):
         raise AxisError(_mixed(value), index)
+    if value is None:
+        raise AxisError("the value is missing: a value must be text or a number; write none for nothing.", index)
     if not isinstance(value, str | int | float):
         raise AxisError("a value must be text or a number.", index)
     if isinstance(value, float) and not isfinite(value):

@@ -199,6 +199,7 @@ class Campaign(BaseModel):
     model: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
     prompt: Annotated[TemplateText, StringConstraints(min_length=1)]
     negative: TemplateText = ""
+    syntax: Literal["plain", "literal"] | None = None
     vary: Annotated[dict[AxisName, Any], Field(max_length=20)] = {}
     notes: Annotated[tuple[str, ...], Field(strict=False, max_length=1000)] = ()
     skip: Annotated[tuple[dict[str, Any], ...], Field(strict=False, max_length=1000)] = ()

@@ -28,6 +28,7 @@ from farm.skip_values import SkipValues
 from farm.skipping import Skipping, rule_seeds
 from farm.sources import ONLY_VARIED, Lora, Reference, Sources, measure_problems, step_problems
 from farm.template import Template
+from farm.texts import said, settled, text_problems
 
 
 def parse_campaign(data: Mapping[str, Any], document: Document | None = None) -> Campaign:
@@ -37,6 +38,9 @@ def parse_campaign(data: Mapping[str, Any], document: Document | None = None) ->
         if early:
             raise DocumentError(early)
         campaign = Campaign.model_validate({key: _with_plain_line_ends(value) for key, value in data.items()})
+        if problems := list(_axis_problems(campaign.vary)):
+            raise DocumentError(problems)
+        campaign = settled(campaign)
         if problems := _problems(campaign):
             raise DocumentError(problems)
     except DocumentError as exc:
@@ -57,8 +61,9 @@ def _with_plain_line_ends(value: Any) -> Any:
 
 def _problems(campaign: Campaign) -> list[Problem]:
     """What does not fit together. Each later check reads what the one before found sound."""
-    problems = list(_axis_problems(campaign.vary)) or [
+    problems = [
         *_variable_problems(campaign),
+        *text_problems(campaign),
         *_empty_prompt_problems(campaign),
         *_setting_problems(campaign),
         *_source_problems(campaign),
@@ -106,18 +111,18 @@ def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
 
 
 def _empty_prompt_problems(campaign: Campaign) -> Iterable[Problem]:
-    """Values of which nothing is left to paint, told if the template has no words of its own."""
+    """Values of which nothing is left to paint, told if the template has no words of its own. What `skip` leaves is looked at later."""
     template = Template(campaign.prompt)
-    if template.fill(dict.fromkeys(template.fields, "")).strip():
+    if campaign.skip or template.fill(dict.fromkeys(template.fields, "")).strip():
         return
     varied = [axis for axis in campaign.axes if axis.variables & template.fields]
-    empty = [[k for k in range(len(axis.values)) if _is_empty(axis, k, template.fields)] for axis in varied]
+    empty = [[k for k in range(len(axis.values)) if _is_empty(campaign, axis, k, template.fields)] for axis in varied]
     if varied and all(empty):
         yield Problem(("vary", varied[-1].name, empty[-1][0]), "the prompt is empty here: write what should be painted.")
 
 
-def _is_empty(axis: Axis, index: int, fields: Collection[str]) -> bool:
-    return not any(str(value).strip() for name, value in axis.assignments(index).items() if name in fields)
+def _is_empty(campaign: Campaign, axis: Axis, index: int, fields: Collection[str]) -> bool:
+    return not any(said(value, campaign).strip() for name, value in axis.assignments(index).items() if name in fields)
 
 
 def _slip(variable: str, used: Collection[str]) -> str | None:
@@ -126,7 +131,7 @@ def _slip(variable: str, used: Collection[str]) -> str | None:
         return 'to paint it, write `prompt: "{prompt}"`.'
     if hint := foreign_hint(variable):
         return f"{hint}."
-    near = get_close_matches(variable, used, n=1, cutoff=0.75)
+    near = get_close_matches(variable, {*used, "negative"}, n=1, cutoff=0.75)
     return f"did you mean {near[0]!r}?" if near else None
 
 

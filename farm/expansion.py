@@ -23,6 +23,7 @@ from farm.seeding import DERIVATION, Seeding
 from farm.skipping import Skipping
 from farm.sources import DEFAULT_SCALE, DEFAULT_STRENGTH, FILES, NONE, Sources
 from farm.template import Template
+from farm.texts import filled
 from storage.errors import RequestError
 
 _SLUG = 60
@@ -66,7 +67,7 @@ class Render:
 
 def _slug(axis: str, value: object, derivation: int) -> str:
     parts = value if isinstance(value, Mapping) else {axis: value}
-    text = " ".join(PurePath(str(part)).stem if name in FILES else str(part) for name, part in parts.items())
+    text = " ".join((PurePath(str(part)).stem if name in FILES else str(part)) or NONE for name, part in parts.items())
     if derivation > 1:
         text = _SIGN.sub(lambda found: "plus-" if found[0] == "+" else "minus-", text)
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
@@ -288,8 +289,8 @@ class Expansion:
         return Shot(
             coordinates={axis.name: axis.values[index] for axis, index in zip(self.axes, cell, strict=True)},
             told={axis.name: self._told(axis, index) for axis, index in zip(self.axes, cell, strict=True)},
-            prompt=self._prompt.fill(values),
-            negative=self._negative.fill(values),
+            prompt=filled(self._prompt, values, self.campaign),
+            negative=filled(self._negative, values, self.campaign),
             reference=None if reference == NONE else reference,
             derivation=self._derivation,
         )

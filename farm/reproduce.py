@@ -87,7 +87,7 @@ def _open(data: bytes) -> tuple[Pixels, Json | None]:
 def campaign_of(picture: Picture, *, name: str, model: str | None = None) -> Json:
     """A campaign whose only render has the picture's recipe. `model` takes the place of the name that the record has.
 
-    Prompts are values of axes, not templates: so braces in them stay what they are, however long they may be.
+    Prompts are values of axes, not templates, and read literally: every character in them stays what it is, however long they may be.
     """
     recipe, group = picture.recipe, picture.recipe.group
     texts = {key: text for key, text in (("prompt", recipe.prompt), ("negative", recipe.negative)) if text}
@@ -102,6 +102,7 @@ def campaign_of(picture: Picture, *, name: str, model: str | None = None) -> Jso
     return {
         "name": name,
         "model": model or picture.record["model_name"],
+        "syntax": "literal",
         **{key: f"{{{key}}}" for key in texts},
         "vary": {key: [text] for key, text in texts.items()},
         "settings": {key: value for key, value in settings.items() if value is not None},

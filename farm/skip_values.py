@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from farm.axes import Axis, Scalar
 from farm.campaign import SETTINGS, Settings
+from farm.sources import NONE
 
 
 class SkipValues:
@@ -46,7 +47,7 @@ class SkipValues:
 
 
 def _meaning(variable: str, value: Scalar) -> object:
-    """What two values have in common if they mean the same: a setting as it is read, a number, or the text itself."""
+    """What two values have in common if they mean the same: a setting as it is read, a number, nothing, or the text itself."""
     if variable in SETTINGS:
         try:
             return getattr(Settings.model_validate({variable: value}), variable)
@@ -55,4 +56,4 @@ def _meaning(variable: str, value: Scalar) -> object:
     try:
         return float(value)
     except ValueError:
-        return str(value)
+        return "" if value == NONE else str(value)

@@ -62,6 +62,16 @@ class Skipping:
             found = sum(count * (rest * len(chosen) - self._whole_cells(place, chosen)) for count, chosen in by_count.items())
         return found - (self._single_renders() if self._seeds else 0)
 
+    def leaves(self, chosen: Mapping[int, Collection[int]]) -> bool:
+        """Whether any cell is left that has one of these values on each of these axes, by their places."""
+        if not self._whole:
+            return True
+        states = {self._whole}
+        for place, masks in enumerate(self._masks):
+            kinds = {masks[index] for index in chosen[place]} if place in chosen else set(masks)
+            states = {left & mask for left in states for mask in kinds}
+        return 0 in states
+
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the seeds that rules name: no shot with the rule's values has them."""
         derived_by = [self._axes[a] for a in self._seeding.derived_by]

@@ -51,6 +51,8 @@ def _identity(spec: Json) -> Json:
     sources = _sources(spec)
     campaign = {name: value for name, value in spec["campaign"].items() if value or name not in _LATER}
     campaign.pop("notes", None)  # no picture depends on what is called a note
+    campaign.pop("syntax", None)  # campaigns of before have none, and mean the same without
+    campaign["prompt"], campaign["negative"] = campaign["prompt"].strip(), campaign["negative"].strip()
     campaign["settings"] = {name: value for name, value in campaign["settings"].items() if value is not None or name not in ONLY_VARIED}
     campaign["vary"] = {name: _told(sources, name, values) for name, values in campaign["vary"].items()}
     campaign["skip"] = [sources.told("", rule) for rule in campaign["skip"]]

@@ -23,14 +23,15 @@ class Template:
     @cached_property
     def fields(self) -> frozenset[str]:
         """Raises TemplateError for anything but plain names in the braces."""
-        return frozenset(name for _, name in self._parts if name is not None)
+        return frozenset(name for _, name in self.parts if name is not None)
 
     def fill(self, values: Mapping[str, object]) -> str:
         """The text with its fields replaced; braces inside the values stay as they are."""
-        return "".join(before + ("" if name is None else str(values[name])) for before, name in self._parts)
+        return "".join(before + ("" if name is None else str(values[name])) for before, name in self.parts)
 
     @cached_property
-    def _parts(self) -> tuple[tuple[str, str | None], ...]:
+    def parts(self) -> tuple[tuple[str, str | None], ...]:
+        """The text in pieces, each with the field that follows it, if one does."""
         try:
             parsed = list(Formatter().parse(self.text))
         except ValueError as exc:
@@ -39,6 +40,11 @@ class Template:
         for before, name, spec, conversion in parsed:
             if name is not None and (spec or conversion or not re.fullmatch(r"[A-Za-z_]\w*", name)):
                 field = f"{{{name}{'!' + conversion if conversion else ''}{':' + spec if spec else ''}}}"
-                raise TemplateError(f"{field} is not a plain field: only names like {{color}} may stand in braces.")
+                raise TemplateError(f"{field} is not a plain field: only names like {{color}} may stand in braces.{_hint(field)}")
             parts.append((before, name))
         return tuple(parts)
+
+
+def _hint(inside: str) -> str:
+    """What to write instead of what other tools write in braces."""
+    return " For a choice between words, make an axis of them: `vary: {color: [red, blue]}`." if "|" in inside else ""

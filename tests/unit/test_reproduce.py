@@ -93,7 +93,14 @@ settings = st.fixed_dictionaries(
 def test_any_recipe_of_any_campaign_becomes_a_campaign_with_that_recipe(things, word, has_negative, chosen, seeds):
     vary = {"thing": things, "word": [word]}
     base = parse_campaign(
-        data(prompt="a {thing} {{of}} {word}", negative="{word}" if has_negative else "", vary=vary, settings=chosen, seeds=seeds)
+        data(
+            prompt="a {thing} {{of}} {word}",
+            negative="{word}" if has_negative else "",
+            vary=vary,
+            settings=chosen,
+            seeds=seeds,
+            syntax="literal",
+        )
     )
     plan = Expansion(base, MODEL)
     for recipe in recipes(plan):
