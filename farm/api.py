@@ -77,7 +77,7 @@ def _campaign_routes(service: Service) -> APIRouter:
     @routes.post("/campaigns", responses={201: {"description": "The campaign was not there before."}})
     def submit(submission: Submission, response: Response) -> Json:
         if submission.dry_run:
-            return service.plan(submission.campaign)
+            return service.plan(submission.campaign, submission.project, update=submission.update, fresh=submission.fresh)
         campaign, did = service.submit(submission.project, submission.campaign, update=submission.update, fresh=submission.fresh)
         response.status_code = 201 if did["created"] else 200
         return {**service.status(campaign.project, campaign.name), **did}

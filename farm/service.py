@@ -22,7 +22,7 @@ from farm.prompts import check_prompts
 from farm.seeding import DERIVATION
 from farm.sheet import sheet_of
 from farm.specs import derivation_of, difference, expansion_of, fingerprint, make_spec
-from farm.update import compare
+from farm.update import Digests, Kept, compare, counts, outlook
 from farm.why import Farm, nothing_to_retry, render_not_retried, standstill, why_campaign, why_render, without_its_class
 from storage.campaigns import Campaigns
 from storage.control import Control
@@ -93,23 +93,22 @@ class Service:
             return self._update(known, new, expansion, self._size(expansion))
         if known.halted is not None and not is_spent(known):
             self._control.resume(known.id)
-        return self._campaigns.get(project, new.name), {"created": False}
+        did: Json = {"created": False} | ({"updated": counts(known.total, known.total, known.total)} if update else {})
+        return self._campaigns.get(project, new.name), did
 
     def _update(self, known: CampaignRow, new: NewCampaign, expansion: Expansion, size: Size) -> tuple[CampaignRow, Json]:
         for _ in range(UPDATES_TRIED):
             kept, chunks = self._kept(known, new, expansion, size)
             if self._control.replace(known.id, new, kept, chunks):
-                counts = {"kept": len(kept), "new": new.total - len(kept), "retired": known.total - len(kept)}
-                return self._campaigns.get(new.project, new.name), {"created": False, "updated": counts}
+                row = self._campaigns.get(new.project, new.name)
+                return row, {"created": False, "updated": counts(known.total, new.total, len(kept))}
         raise RequestError(f"The campaign {new.name} changes too fast to be updated: pause it first.")
 
-    def _kept(
-        self, known: CampaignRow, new: NewCampaign, expansion: Expansion, size: Size
-    ) -> tuple[list[tuple[int, int]], Iterator[NewChunk]]:
+    def _kept(self, known: CampaignRow, new: NewCampaign, expansion: Expansion, size: Size) -> tuple[Kept, Iterator[NewChunk]]:
         """What stays of the version before, as (new number, old number), and the chunks of all else."""
         if new.is_fresh:
             return [], plan_chunks(expansion, size)
-        kept, missing = compare(expansion_of(known.spec), expansion, partial(self._campaigns.digests, known.id))
+        kept, missing = compare(expansion_of(known.spec), expansion, self._digests_of(known))
         return kept, chunks_of(expansion, in_order(expansion, missing), size, total=len(missing))
 
     # --- control ---
@@ -185,10 +184,16 @@ class Service:
 
     # --- looking ---
 
-    def plan(self, data: Json) -> Json:
-        """What submitting would do, without doing it."""
-        expansion, _ = self._check(data)
+    def plan(self, data: Json, project: str = "default", *, update: bool = False, fresh: bool = False) -> Json:
+        """What submitting would do, without doing it. With `update`, and if the project has such a campaign, `updated` counts what
+        would be kept, new and retired, and `changes` names the first of each.
+        """
+        expansion, spec = self._check(data)
+        known = self._known(project, expansion.campaign.name) if update else None
+        if known is not None:
+            expansion, spec = _derived_as(known.spec, expansion, spec)
         pace = self._watching.seconds_per_megapixel_step(expansion.model.digest)
+        pace_s = pace or SECONDS_PER_MEGAPIXEL_STEP
         work = megapixel_steps(expansion)
         groups = [expansion.group(k) for k in range(min(expansion.groups, 1000))]
         first = [
@@ -211,7 +216,7 @@ class Service:
             "chunk": self._size(expansion)(0, expansion.total),
             "megapixel_steps": round(work, 3),
             "seconds_per_megapixel_step": pace,
-            "estimate_s": round(work * (pace or SECONDS_PER_MEGAPIXEL_STEP), 3),
+            "estimate_s": round(work * pace_s, 3),
             "budget_s": expansion.campaign.budget_s,
             "model": expansion.campaign.model,
             "priority": expansion.campaign.priority,
@@ -219,7 +224,17 @@ class Service:
             **asdict(expansion.sources),
             "first": first,
             "warnings": _warnings(expansion.campaign, DERIVATION),
+            **({} if known is None else outlook(known, expansion, spec, self._digests_of(known), is_fresh=fresh, pace_s=pace_s)),
         }
+
+    def _digests_of(self, campaign: CampaignRow) -> Digests:
+        return partial(self._campaigns.digests, campaign.id)
+
+    def _known(self, project: str, name: str) -> CampaignRow | None:
+        try:
+            return self._campaigns.get(project, name)
+        except NotFound:
+            return None
 
     def all(self, project: str | None) -> list[Json]:
         is_led = self._watching.dispatcher() is not None
@@ -346,7 +361,8 @@ def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:
         "deadline": campaign.deadline,
         "device_s": round(campaign.device_s, 3),
         "budget_s": campaign.budget_s,
-        "created_at": campaign.created_at,
+        # A clock that was set back, or an update by a version before, may have made it the later of the two.
+        "created_at": min(campaign.created_at, campaign.started_at or campaign.created_at),
         "started_at": campaign.started_at,
         "finished_at": campaign.finished_at,
     }

@@ -84,7 +84,7 @@ class Control:
             # version is begun, since both write to the same places.
             dropped = update(chunks).where(chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.QUEUED)
             connection.execute(dropped.values(state=ChunkState.CANCELLED))
-            history = {name: getattr(old, name) for name in ("device_s", "started_at", "paused_at")}
+            history = {name: getattr(old, name) for name in ("device_s", "created_at", "started_at", "paused_at")}
             if kept and new.numerics_class is None and old.numerics_class != ANY_CLASS:
                 history["numerics_class"] = old.numerics_class  # what is kept is of that
             new_id = insert_campaign(connection, new, replaces=_still_painted(connection, old), **history)

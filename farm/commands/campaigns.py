@@ -50,7 +50,7 @@ def submit(
         answer = client.submit(loaded, dry_run=dry_run, update=update, fresh=fresh)
         say_warnings(loaded.document, answer["warnings"])
         if dry_run:
-            print_json(answer) if as_json else _show_plan(answer)
+            print_json(answer) if as_json else _show_plan(answer, is_update=update)
         elif wait:
             status = follow(client, name, quiet=as_json)
             target = settings.home / "sheets" / settings.project / f"{name}.png"
@@ -58,7 +58,8 @@ def submit(
         elif as_json:
             print_json({**_summary(answer), "sheet": None, "manifest": None})
         elif updated := answer.get("updated"):
-            say(f"Updated {name}: {updated['kept']:,} renders kept, {updated['new']:,} to paint, {updated['retired']:,} retired.")
+            stopped = f" It stays stopped: {answer['halted']}" if answer["halted"] else ""
+            say(f"Updated {name}: {_counted(updated)}.{stopped}")
         else:
             verb = "Submitted" if answer["created"] else "Known already:"
             stopped = f"It stays stopped: {answer['halted']}" if answer["halted"] else f"`farm watch {name}` follows it."
@@ -110,13 +111,35 @@ def _summary(status: Json) -> Json:
     return summary | ({"updated": status["updated"]} if "updated" in status else {})
 
 
-def _show_plan(plan: Json) -> None:
+def _counted(updated: Json) -> str:
+    return f"{updated['kept']:,} renders kept, {updated['new']:,} to paint, {updated['retired']:,} retired"
+
+
+def _show_changes(plan: Json) -> None:
+    """What an update would do, with the first renders of each kind."""
+    if (updated := plan.get("updated")) is None:
+        say(f"No campaign {plan['campaign']} was submitted before: it would be a new one.")
+        return
+    changes = plan["changes"]
+    took = f" in about {changes['estimate_s']:,.0f} s of device time" if updated["new"] else ""
+    say(f"As an update: {_counted(updated)}{took}.")
+    for kind in ("kept", "new", "retired"):
+        named, count = changes[kind], updated[kind]
+        for name in named:
+            say(f"  {kind}  {name}")
+        if count > len(named):
+            say(f"  {kind}  and {count - len(named):,} more")
+
+
+def _show_plan(plan: Json, *, is_update: bool) -> None:
     axes = " x ".join(f"{count} {name}" for name, count in plan["axes"].items())
     batches = ", ".join(map(str, plan["batch"]))
     say(f"{plan['campaign']}: {plan['renders']:,} renders ({axes or 'no axes'} x {plan['seeds']} seeds), {plan['groups']} groups.")
     say(f"Batches of {batches}, chunks of {plan['chunk']} renders, {plan['megapixel_steps']:,} megapixel-steps in all.")
     if estimate := estimate_sentence(plan):
         say(estimate)
+    if is_update:
+        _show_changes(plan)
     for kind in ("references", "adapters"):
         for address, digest in plan[kind].items():
             say(f"  {kind.removesuffix('s')} {address} ({digest[:12]})")

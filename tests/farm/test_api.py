@@ -112,6 +112,55 @@ def test_a_submission_and_a_dry_run_are_answered_with_warnings(farm):
     assert farm.submit(campaign(name="plain"))["warnings"] == []
 
 
+def test_a_dry_run_of_an_update_says_what_it_would_do_and_the_update_does_it(farm, engine, settings):
+    farm.submit(campaign())
+    paint_all(engine, settings, fail={3})
+    before = {f"{line['shot']}/{line['seed']}" for line in farm.manifest("spring")}
+    more = campaign(vary={"product": ["mug", "vase"], "color": ["red", "blue"]})
+    plan = farm.submit(more, dry_run=True, update=True)
+    assert plan["updated"] == {"kept": 6, "new": 6, "retired": 12}
+    changes = plan["changes"]
+    assert [len(changes[kind]) for kind in ("kept", "new", "retired")] == [5, 5, 5]
+    assert {*changes["kept"], *changes["retired"]} <= before
+    assert all("mug" in name for name in changes["kept"])
+    assert all("vase" in name for name in changes["new"])
+    assert not any("mug" in name for name in changes["retired"])
+    assert changes["megapixel_steps"] == pytest.approx(plan["megapixel_steps"] / 2, abs=0.001)
+    assert changes["estimate_s"] == pytest.approx(plan["estimate_s"] / 2, abs=0.01)
+    assert len(list(farm.manifest("spring"))) == 18  # nothing was changed
+    assert farm.submit(more, update=True)["updated"] == plan["updated"]
+    assert sum(line["state"] == "done" for line in farm.manifest("spring")) == 5
+
+
+def test_dry_runs_of_updates_that_change_nothing_or_everything(farm, engine, settings):
+    assert "updated" not in farm.submit(campaign(), dry_run=True, update=True)  # there is nothing to update
+    farm.submit(campaign())
+    assert "updated" not in farm.submit(campaign(), dry_run=True)
+    for given, fresh, counted in [
+        ({}, False, {"kept": 18, "new": 0, "retired": 0}),
+        ({}, True, {"kept": 0, "new": 18, "retired": 18}),
+        ({"output": {"format": "webp"}}, False, {"kept": 0, "new": 18, "retired": 18}),
+    ]:
+        plan = farm.submit(campaign(**given), dry_run=True, update=True, fresh=fresh)
+        assert plan["updated"] == counted
+        assert bool(plan["changes"]["estimate_s"]) == bool(counted["new"])
+        assert farm.submit(campaign(**given), update=True, fresh=fresh)["updated"] == counted
+    with farm.of("elsewhere") as other:
+        assert "updated" not in other.submit(campaign(), dry_run=True, update=True)
+
+
+def test_a_campaign_is_never_listed_as_made_after_it_was_started(farm, engine, settings):
+    first = farm.submit(campaign())["created_at"]
+    paint_all(engine, settings)
+    farm.submit(campaign(priority=60), update=True)
+    row = farm.status("spring")
+    assert row["created_at"] == first <= row["started_at"]
+    with engine.begin() as connection:  # as an update by a version before has left it
+        connection.execute(text("UPDATE campaigns SET created_at = started_at + 9"))
+    (row,) = farm.campaigns()
+    assert row["created_at"] <= row["started_at"]
+
+
 def of_before(engine, name="spring"):
     """Make a stored campaign one that the version before took: it did not say how seeds are derived."""
     spec = Campaigns(engine).get("default", name).spec
