@@ -238,4 +238,4 @@ def test_painting_afresh_keeps_and_copies_nothing(start, service, campaigns, pai
     run(dispatcher, fleet)
     assert campaigns.by_id(campaign.id).done == 18
     # Without it, the same again changes nothing.
-    assert service.submit("p", data(name="before"))[1] == {"created": False}
+    assert service.submit("p", data(name="before"))[1] == {"created": False, "warnings": []}
