@@ -140,7 +140,6 @@ FAMILIES = (
         readers=(Reader(tokenizer="tokenizer", tokens=298),),  # of 300, two go to the instruction before the prompt
     ),
 )
-_TRUE_GUIDANCE = 4.0
 _WITHOUT_PART = {"feature_extractor", "image_encoder", "watermarker"}  # in a picture made from a prompt
 _SHORT_SIGHTED = ("CLIPTokenizer", "BertTokenizer")  # they read as much as their own config says, whatever the call is told
 _PARTIAL = {"ByT5Tokenizer"}  # reads only what a prompt has in quotes, beside an encoder that reads all of it
@@ -184,7 +183,7 @@ def _plain_family(pipeline: str) -> Family | None:
         name=pipeline,
         pipeline=pipeline,
         denoiser="unet" if "unet" in source.components else "transformer",
-        has_negative=_has_negative(source),
+        has_negative="negative_prompt" in source.call,
         has_guidance="guidance_scale" in source.call,
         guidance=float(guidance) if isinstance(guidance, int | float) else None,
         guidance_key=_guidance_key(source),
@@ -194,12 +193,6 @@ def _plain_family(pipeline: str) -> Family | None:
         has_previews=False,
         max_batch=1,
     )
-
-
-def _has_negative(source: PipelineSource) -> bool:
-    """Beside "true" guidance a negative prompt counts only above 1, and a campaign cannot change that scale."""
-    call = source.call or {}
-    return "negative_prompt" in call and call.get("true_cfg_scale", _TRUE_GUIDANCE) > 1
 
 
 def _guidance_key(source: PipelineSource) -> str | None:

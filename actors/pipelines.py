@@ -47,7 +47,7 @@ class Hand:
         group, family = recipes[0].group, self.family
         if not family.has_negative and any(recipe.negative for recipe in recipes):
             raise BadRequest(f"{family.name} takes no negative prompt: take `negative` out of the campaign.")
-        if group.guidance is not None and not takes_guidance(family, self._denoiser_config):
+        if group.guidance is not None and not self._takes_guidance:
             raise BadRequest(f"This {family.pipeline} has no guidance: take it out of the campaign.")
         if group.strength is not None:
             self._check_references(recipes, group.strength, references)
@@ -112,6 +112,10 @@ class Hand:
         return getattr(self.pipe, self.family.denoiser)
 
     @property
+    def _takes_guidance(self) -> bool:
+        return takes_guidance(self.family, self._denoiser_config)
+
+    @property
     def _denoiser_config(self) -> Mapping[str, Any]:
         denoiser = getattr(self.pipe, self.family.denoiser, None)  # not every pipeline without a row has one of that name
         return {} if denoiser is None else denoiser.config
@@ -161,6 +165,10 @@ class Plain(Hand):
             text, cut = found
             raise PromptTooLong(text, cut.tokens, cut.room)
         return images
+
+    @property
+    def _takes_guidance(self) -> bool:
+        return self.family.has_guidance  # older campaigns named some that changed nothing, and go on
 
     def decode(self, latents: Tensor, width: int, height: int) -> Tensor:  # noqa: ARG002
         raise BadRequest(f"The {self.family.pipeline} shows no previews: take `previews` out of the campaign.")

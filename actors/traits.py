@@ -12,6 +12,7 @@ from actors.source import Facts, PipelineSource, UnknownValue, divisors_of_sides
 _SIZED = ("__call__", "check_inputs", "prepare_latents")
 _COUNTS_ALL_PLACES = "AuraFlowTransformer2DModel"  # others count those of one side
 _COLOURS = 3
+_TRUE_GUIDANCE = 4.0  # Qwen-Image's
 _ROUNDERS = {"downscale_height_and_width", "get_new_h_w"}
 _DOWNSCALED = 64  # Kandinsky's latents are counted in eights of pixels, rounded up to eights of those
 _WIDEST = 1024  # of a multiple: code that divides by more divides something else
@@ -60,7 +61,7 @@ def traits_of(family: Family, facts: Facts) -> Traits:
         needs_guidance=has_guidance and family.guidance is None,
         guidance_off=limits[0] if limits and not is_fed else None,
         steps=_own_steps(source, facts),
-        has_negative=family.has_negative and not is_off,
+        has_negative=family.has_negative and not is_off and _is_truly_guided(source),
     )
 
 
@@ -123,6 +124,11 @@ def _own_steps(source: PipelineSource, facts: Facts) -> int | None:
     """A schedule in the index that a pipeline prefers to the steps that it is told."""
     sigmas = facts.index.get("sample_sigmas")
     return len(sigmas) if isinstance(sigmas, list) and sigmas and "self.config.sample_sigmas" in source.text else None
+
+
+def _is_truly_guided(source: PipelineSource) -> bool:
+    """Beside "true" guidance, a scale of its own that a campaign cannot change, a negative prompt counts only above 1."""
+    return bool((source.call or {}).get("true_cfg_scale", _TRUE_GUIDANCE) > 1)
 
 
 def _guided_if(source: PipelineSource, facts: Facts) -> Iterator[tuple[float | None, bool | None]]:

@@ -100,7 +100,7 @@ def _negative_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem
     if expansion.campaign.negative and not traits.has_negative:
         by_axis = [axis for axis in expansion.axes if "negative" in axis.variables]
         is_varied = bool(by_axis) and expansion.campaign.negative == "{negative}"  # as such an axis is stored
-        why = ", since it was distilled to paint without" if expansion.family.has_negative else ""
+        why = ", which would change nothing" if expansion.family.has_negative else ""
         yield Problem(
             ("vary", by_axis[0].name) if is_varied else ("negative",),
             f"the model {expansion.model.name} ({expansion.family.name}) takes no negative prompt{why}: remove it.",
