@@ -28,6 +28,7 @@ from farm.specs import expansion_of
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.errors import DatabaseAway, NotFound, SeedbedError
+from storage.moments import is_to_come
 from storage.outputs import Outputs
 from storage.queue import HEARTBEAT_S, Queue
 from storage.rows import CampaignRow, Chunk, OpenCampaign, Settlement, Snapshot, WorkerRow
@@ -224,7 +225,7 @@ class Dispatcher:
 
     def _with_record(self, row: WorkerRow, db_now: float) -> WorkerRow:
         record = self._records.get(row.name, Record())
-        quarantined = (record.quarantined_until or 0) > db_now
+        quarantined = is_to_come(record.quarantined_until, db_now)
         state = "draining" if row.name in self._autoscaler.leaving else row.state
         return replace(
             row,

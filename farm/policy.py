@@ -9,6 +9,7 @@ from types import MappingProxyType
 from farm.cost import CHUNK_S, PARTS, budget_left_s, chunk_s, seconds_per_render, would_be_late
 from farm.history import History
 from farm.share import Shares
+from storage.moments import is_to_come
 from storage.rows import ANY_CLASS, OpenCampaign, WorkerRow
 
 CHUNKS_PER_WORKER = 2  # one being painted and the next one waiting, so that a device never waits for the dispatcher
@@ -326,7 +327,7 @@ def distrusted(why: str, now: float) -> Record:
 def usable(names: Collection[str], records: Mapping[str, Record], now: float) -> set[str]:
     """The workers that may have work: those not in quarantine, or where there would be none, those that only had failures."""
     known = {name: records.get(name, Record()) for name in names}
-    trusted = {name for name, record in known.items() if (record.quarantined_until or 0) <= now}
+    trusted = {name for name, record in known.items() if not is_to_come(record.quarantined_until, now)}
     return trusted or {name for name, record in known.items() if record.why is None}
 
 
@@ -334,7 +335,8 @@ def has_others(name: str, classes: Mapping[str, str | None], records: Mapping[st
     """Whether what a distrusted worker may not paint can go to another of its class, now or once that is there. `classes` has those
     of all workers, None for one that is still starting; `size` is that of the whole fleet.
     """
-    trusted = {other for other in classes if other != name and (records.get(other, Record()).quarantined_until or 0) <= now}
+    others = {other: records.get(other, Record()) for other in classes if other != name}
+    trusted = {other for other, record in others.items() if not is_to_come(record.quarantined_until, now)}
     return len(classes) < size or any(classes[other] in (None, classes.get(name)) for other in trusted)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from storage.campaigns import chunk_row
 from storage.clock import db_time, now
 from storage.errors import SessionLost
+from storage.moments import FARTHEST_S
 from storage.rows import ANY_CLASS, Chunk, OpenCampaign, Snapshot
 from storage.settling import cancel_queued
 from storage.states import ChunkState
@@ -29,7 +30,8 @@ _may_run = (
 )
 _before = chunks.alias("before")
 _under_way_before = exists().where(_before.c.campaign_id == campaigns.c.replaces, _before.c.state == ChunkState.LEASED)
-_is_ready = and_(func.coalesce(campaigns.c.waits_until, 0) <= db_time(), or_(campaigns.c.replaces.is_(None), ~_under_way_before))
+_waits = func.coalesce(campaigns.c.waits_until, 0).between(db_time(), db_time() + FARTHEST_S)  # as `is_to_come` has it
+_is_ready = and_(~_waits, or_(campaigns.c.replaces.is_(None), ~_under_way_before))
 
 OPEN_CAMPAIGNS = (
     select(
@@ -122,7 +124,8 @@ class Queue:
                 before = connection.execute(select(sessions).where(sessions.c.live == 1).with_for_update()).first()
                 time = now(connection)
                 if before is not None:
-                    if before.owner != owner and before.heartbeat_at > time - LEASE_S:
+                    # One from the future was said before the clock was set back: who lives says another soon.
+                    if before.owner != owner and abs(time - before.heartbeat_at) < LEASE_S:
                         return None
                     connection.execute(update(sessions).where(sessions.c.id == before.id).values(live=None, ended_at=time))
                 values = {"owner": owner, "host": host, "pid": pid, "live": 1, "started_at": time, "heartbeat_at": time}

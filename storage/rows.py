@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from storage.moments import is_to_come
 from storage.states import CampaignState, Reason, RenderState, campaign_state
 
 Json = dict[str, Any]
@@ -91,7 +92,7 @@ class CampaignRow(NewCampaign):
     @property
     def waits_for(self) -> str | None:
         """What it needs that was away, while it waits for it."""
-        return self.waits_why if self.waits_until is not None and self.waits_until > self.now else None
+        return self.waits_why if is_to_come(self.waits_until, self.now) else None
 
 
 @dataclass(frozen=True, kw_only=True)

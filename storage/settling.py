@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, updat
 
 from storage.bulk import insert_chunks, insert_renders
 from storage.clock import db_time
+from storage.moments import is_to_come
 from storage.rows import RenderOutcome, Settlement, dump
 from storage.states import TRANSITIONS, ChunkState, RenderState
 from storage.tables import attempts, campaigns, chunks, refusals
@@ -143,7 +144,7 @@ def _count(connection: Connection, campaign: Row[Any], settlements: Sequence[Set
         "device_s": campaigns.c.device_s + device_s,
     }
     waits = [s.wait for s in settlements if s.wait is not None]
-    if waits and (campaign.waits_until is None or campaign.waits_until <= time):  # what was under way meanwhile is no wait of its own
+    if waits and not is_to_come(campaign.waits_until, time):  # what was under way meanwhile is no wait of its own
         values |= {"waits": campaign.waits + 1, "waits_until": time + waits[-1].seconds, "waits_why": waits[-1].why}
     elif states[RenderState.DONE] and campaign.waits:
         values |= {"waits": 0, "waits_until": None, "waits_why": None}

@@ -51,7 +51,7 @@ class Watching:
         """The workers that a dispatcher has seen lately, those of one that was killed fall silent; with None, all it saw last."""
         query = select(workers).order_by(workers.c.name)
         if fresh_s is not None:
-            query = query.where(workers.c.seen_at >= db_time() - fresh_s)
+            query = query.where(func.abs(workers.c.seen_at - db_time()) <= fresh_s)
         with self._reader.connect() as connection:
             return [_worker(row) for row in connection.execute(query)]
 
@@ -68,7 +68,7 @@ class Watching:
 
     def dispatcher(self) -> str | None:
         """The host of the dispatcher that leads, if it has been heard lately."""
-        query = select(sessions.c.host).where(sessions.c.live == 1, sessions.c.heartbeat_at >= db_time() - ROSTER_FRESH_S)
+        query = select(sessions.c.host).where(sessions.c.live == 1, func.abs(sessions.c.heartbeat_at - db_time()) <= ROSTER_FRESH_S)
         with self._reader.connect() as connection:
             return connection.execute(query).scalar()
 
