@@ -19,18 +19,19 @@ import transformers
 from torch import Tensor
 
 from actors.adapters import Adapters
-from actors.canary import paint_canaries, subject_of
+from actors.canary import canary_group, paint_canaries, subject_of
 from actors.embeddings import Embeddings
 from actors.encode import Pixels
-from actors.errors import BadRequest, ModelMissing, WeightsChanged
-from actors.families import Family, family_of
+from actors.errors import BadRequest, LoadFailed, ModelMissing, WeightsChanged
+from actors.families import family_of
 from actors.jobs import Canary
+from actors.loading import load_pipeline, reasons
 from actors.lora_names import Weights
 from actors.memory import bytes_in_files, bytes_of, memory_of
-from actors.model_files import read_json
 from actors.models import weights_digest
 from actors.pipelines import Embedding, Hand, hand_of
 from actors.previews import watch_steps
+from actors.prompt_canary import prove_prompts
 from actors.recipe import Group, Recipe
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -132,7 +133,7 @@ class Engine:
         warm = self._warm(group, folder)
         swaps = before + is_cold - len(self.warm)
         warm.adapters.use(group.adapters, adapter_paths)
-        canary = self._prove(warm, group, on_step)
+        canary = self._prove(warm, group, folder, on_step)
         loaded = time.perf_counter()
         pixels, previews = self._pictures(warm, recipes, references, previews_every, on_step)
         paint_s = time.perf_counter() - loaded
@@ -142,11 +143,25 @@ class Engine:
             pixels=pixels, previews=previews, load_s=loaded - started, paint_s=paint_s, loads=int(is_cold), swaps=swaps, canary=canary
         )
 
-    def _prove(self, warm: Warm, group: Group, on_step: Callable[[int], None]) -> Canary:
-        """Paint canaries, once for each pipeline and each kind of batch that it is asked for."""
+    def _prove(self, warm: Warm, group: Group, folder: str, on_step: Callable[[int], None]) -> Canary:
+        """Paint canaries, once for each pipeline and each kind of batch that it is asked for. One that cannot even paint the first
+        of them, or does not tell prompts apart, counts as not loaded.
+        """
         subject = subject_of(group)
-        if subject not in warm.canaries:
-            warm.canaries[subject] = paint_canaries(group, lambda recipes: self._pictures(warm, recipes, NO_REFERENCES, None, on_step)[0])
+
+        def paint(recipes: Sequence[Recipe]) -> list[Pixels | None]:
+            return self._pictures(warm, recipes, NO_REFERENCES, None, on_step)[0]
+
+        if warm.canaries and subject not in warm.canaries:
+            warm.canaries[subject] = paint_canaries(group, paint)
+        elif subject not in warm.canaries:
+            try:
+                with reasons(Path(folder)):
+                    self._prove_prompts(warm.hand, group)
+                    warm.canaries[subject] = paint_canaries(group, paint)
+            except LoadFailed:
+                del self.warm[group.model, group.dtype]
+                raise
         return Canary(subject=subject, numerics_class=self.numerics_class, digest=warm.canaries[subject])
 
     def _pictures(
@@ -202,8 +217,8 @@ class Engine:
     def _warm(self, group: Group, folder: str) -> Warm:
         key = (group.model, group.dtype)
         if key not in self.warm:
-            self._make_room(bytes_in_files(Path(folder), DTYPES[group.dtype]))
-            self.warm[key] = self._load(group, folder)
+            with reasons(Path(folder)):
+                self.warm[key] = self._load(group, folder)
         self.warm.move_to_end(key)
         return self.warm[key]
 
@@ -220,34 +235,26 @@ class Engine:
             torch.cuda.reset_peak_memory_stats(self.device)  # what counted with them does not count for the others
 
     def _load(self, group: Group, folder: str) -> Warm:
-        if not Path(folder).is_dir():
-            raise ModelMissing(f"The model folder {folder} is missing on {platform.node()}.")
+        path = Path(folder)
+        if not path.is_dir():
+            raise ModelMissing(f"its folder {path.name} is missing on {platform.node()}.")
         if (reading := self._read.pop(folder, None)) is not None:
             wait([reading])  # what it has read is remembered, what went wrong with it comes again
         _require_weights(group, folder)
         family = family_of(group.pipeline)
         if family is None:
-            raise BadRequest(f"The diffusers of {platform.node()} has no text-to-image pipeline {group.pipeline}.")
-        kind = getattr(diffusers, family.pipeline)
-        pipe = kind.from_pretrained(
-            folder,
-            dtype=DTYPES[group.dtype],
-            use_safetensors=True,
-            local_files_only=True,
-            **dict.fromkeys(_left_out(kind, family, folder)),
-            **hand_of(family).load_options,
-        ).to(self.device)
+            raise LoadFailed(f"the diffusers of {platform.node()} has no text-to-image pipeline {group.pipeline}.")
+        self._make_room(bytes_in_files(path, DTYPES[group.dtype]))
+        pipe = load_pipeline(path, family, DTYPES[group.dtype], self.device)
         _require_weights(group, folder)  # nor while they were read
         pipe.set_progress_bar_config(disable=True)
         adapters = Adapters(pipe, Weights(family.name, Path(folder)))
         return Warm(hand=hand_of(family)(family, pipe), embeddings=Embeddings(), adapters=adapters, bytes=bytes_of(pipe))
 
-
-def _left_out(kind: Any, family: Family, folder: str) -> set[str]:
-    """The components that a pipeline would ask for and is not to have: those that its family never needs, and those that a model lacks."""
-    index = read_json(Path(folder) / "model_index.json", folder)
-    lacking = {name for name, origin in index.items() if isinstance(origin, list) and origin[0] is None}
-    return (lacking | set(family.left_out)) & inspect.signature(kind.__init__).parameters.keys()
+    @torch.inference_mode()
+    def _prove_prompts(self, hand: Hand, group: Group) -> None:
+        small = canary_group(group)
+        prove_prompts(hand.pipe, lambda text: hand.read(text, small, _new_scheduler(small)))
 
 
 def _require_weights(group: Group, folder: str) -> None:

@@ -4,7 +4,9 @@ SeedbedError
 ├── BadRequest
 │   ├── PromptTooLong
 │   └── WeightsChanged
-└── ModelMissing
+├── LoadFailed
+│   └── ModelMissing
+└── Stopped
 """
 
 from storage.errors import SeedbedError
@@ -12,6 +14,10 @@ from storage.errors import SeedbedError
 
 class BadRequest(SeedbedError):
     """No worker can ever paint this."""
+
+
+class Stopped(SeedbedError):
+    """Somebody asked for this chunk to be left alone."""
 
 
 class PromptTooLong(BadRequest):
@@ -26,5 +32,9 @@ class WeightsChanged(BadRequest):
     """The model's folder holds other weights than those of the campaign."""
 
 
-class ModelMissing(SeedbedError):
+class LoadFailed(SeedbedError):
+    """A worker could not load the model, or not paint its first canaries; another may. The text is the reason alone."""
+
+
+class ModelMissing(LoadFailed):
     """The model is not on this worker; it may be on another."""

@@ -68,6 +68,8 @@ class FailureKind(StrEnum):
     """The place where pictures go cannot be written, and only a person can change that."""
     MODEL = "model"
     """The model's files are not those that the campaign was submitted with, and only a person can change that."""
+    LOADING = "loading"
+    """The model could not be loaded: its files may be at fault, or the worker."""
     SHORTAGE = "shortage"
     """Something that painting needs, like the place where pictures go, is away or full."""
     NUMERICS = "numerics"

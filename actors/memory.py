@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from actors.model_files import components_of
+from actors.weights import weights_files
+
 _PART_OF_DEVICE = 0.9
 _PART_OF_MACHINE = 0.5  # of main memory, shared by as many workers as there are cores for
 _LEAST_FREE = 0.8
@@ -41,7 +44,9 @@ def require_free(device: torch.device, share: float) -> None:
 
 def bytes_in_files(folder: Path, dtype: torch.dtype) -> int:
     """About what a pipeline's weights will take once they are loaded as `dtype`, whatever they are stored as."""
-    return sum(_numbers(path) for path in folder.glob("*/*.safetensors")) * dtype.itemsize
+    parts = components_of(folder.name, folder)
+    files = [path for component, (library, _) in parts.items() for path in weights_files(folder.name, folder / component, library)]
+    return sum(_numbers(path) for path in files) * dtype.itemsize
 
 
 def _numbers(path: Path) -> int:

@@ -9,15 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-from safetensors import SafetensorError, safe_open
-
-from actors.families import FAMILIES, Family, family_of, is_known, is_pipeline_module
+from actors.components import check_components
+from actors.families import FAMILIES, Family, family_of, is_known
 from actors.folders import check_folder
-from actors.model_files import components_of, read_json
+from actors.hub import fetch_model
+from actors.model_files import read_json, require_file
 from actors.schedulers import assumptions, usable_schedulers
-from actors.tokenizers import is_tokenizer, open_tokenizer
+from actors.tokenizers import TOKENIZER_JSON, VOCABULARIES
 from actors.traits import traits_of
 from storage.errors import RequestError
 
@@ -25,8 +23,6 @@ SEEDLING = Path(__file__).parent / "seedling" / "model"
 # No part begins with a dot, nor the revision with a slash: the hub's library makes paths of them.
 _HUB_ID = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?")
 _READ_BY_PIPELINES = ("*.safetensors", "*.json", "*.txt")
-_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
-_LIBRARIES = {"diffusers", "transformers"}  # whose classes a pipeline may be made of: any other name means code that comes with the model
 # Measured on CPU with one thread: seedling paints 0.42, 0.31, 0.28, 0.28, 0.29 s a picture in shapes 1, 2, 4, 8, 16.
 _BATCH = {"seedling": 4}
 DEFAULT_BATCH = 1
@@ -65,7 +61,7 @@ def find_model(name: str, *, takes_folders: bool = True) -> Model:
         return inspect_model(name, Path(name).absolute())
     hub = _HUB_ID.fullmatch(name)
     if hub and hub["revision"]:
-        return inspect_model(name, _fetch(hub["repo"], hub["revision"]))
+        return inspect_model(name, fetch_model(hub["repo"], hub["revision"]))
     if hub:
         raise RequestError(f"The model {name} is no folder here; if it is a hub id, name its revision too: {name}@REVISION.")
     raise RequestError(f"The model {name} was not found: name 'seedling', a diffusers folder, or a hub id as owner/name@revision.")
@@ -87,7 +83,7 @@ def inspect_model(name: str, folder: Path) -> Model:
             f"The model {name} is a {pipeline}, which is no text-to-image pipeline of diffusers: "
             f"those that can be painted with are {known}, and others that need nothing but a prompt."
         )
-    _check_components(name, folder, family)
+    check_components(name, folder, family)
     facts = check_folder(name, folder, family)
     denoiser = read_json(folder / family.denoiser / "config.json", name) if is_known(family) else {}
     config = _scheduler_config(name, folder)
@@ -95,7 +91,7 @@ def inspect_model(name: str, folder: Path) -> Model:
     return Model(
         name=name,
         folder=str(folder),
-        digest=weights_digest(folder),
+        digest=weights_digest(folder, name),
         pipeline=family.pipeline,
         batch=_BATCH.get(name, DEFAULT_BATCH),
         size=_native_size(name, folder, family, denoiser),
@@ -122,35 +118,43 @@ def _native_size(name: str, folder: Path, family: Family, denoiser: dict[str, An
     if not is_known(family):
         return _PLAIN_SIZE
     vae = read_json(folder / "vae" / "config.json", name)
-    levels = len(vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [0] * 4)
-    latent = denoiser.get("sample_size") or family.sample_size
-    height, width = latent if isinstance(latent, list) else (latent, latent)
-    return int(width) * 2 ** (levels - 1), int(height) * 2 ** (levels - 1)
+    try:
+        levels = len(vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [0] * 4)
+        latent = denoiser.get("sample_size") or family.sample_size
+        height, width = latent if isinstance(latent, list) else (latent, latent)
+        size = int(width) * 2 ** (levels - 1), int(height) * 2 ** (levels - 1)
+    except (TypeError, ValueError, OverflowError) as exc:
+        raise RequestError(
+            f"The model {name} cannot be used: `sample_size` in {family.denoiser}/config.json, or `block_out_channels` in "
+            f"vae/config.json, is not what a {family.pipeline} has there ({exc})."
+        ) from exc
+    return size
 
 
-def weights_digest(folder: Path) -> str:
-    """sha256 over the names and contents of every file that a pipeline reads; a file that is still the same is not read again."""
+def weights_digest(folder: Path, name: str | None = None) -> str:
+    """sha256 over the names and contents of every file that a pipeline reads; a file that is still the same is not read again.
+
+    Raises RequestError, as a sentence about the model `name`, if one of them cannot be read.
+    """
     total = hashlib.sha256()
-    paths = {path for pattern in _READ_BY_PIPELINES for path in folder.glob(f"*/{pattern}")} | {folder / "model_index.json"}
-    for path in sorted(paths):
-        seen = path.stat()
-        digest = _file_digest(path, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
-        total.update(f"{path.relative_to(folder).as_posix()} {digest}\n".encode())
+    try:
+        for path in sorted(_digested(folder)):
+            require_file(path, name or folder.name)
+            seen = path.stat()
+            digest = _file_digest(path, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+            total.update(f"{path.relative_to(folder).as_posix()} {digest}\n".encode())
+    except OSError as exc:
+        raise RequestError(f"The model {name or folder.name} cannot be read: {exc.strerror or exc}.") from exc
     return total.hexdigest()
 
 
-def _check_components(name: str, folder: Path, family: Family) -> None:
-    """Refuse what would run code when it is loaded, and what is not there."""
-    for component in family.weights:
-        _require_weights(name, folder / component)
-    for component, (library, kind) in components_of(name, folder).items():
-        if component in family.left_out:
-            continue
-        if library not in _LIBRARIES and not is_pipeline_module(library):
-            raise RequestError(f"The model {name} needs code of its own for {component} ({library}): only models without can be used.")
-        _check_files(name, folder / component)
-        if is_tokenizer(component, kind):
-            open_tokenizer(name, folder, component)
+def _digested(folder: Path) -> set[Path]:
+    """The files that a digest of weights is over. Sentencepiece and tiktoken files are among them only if they are what is read: beside a
+    tokenizer.json they are not, and folders that have both keep the digests that they had when nothing read such files.
+    """
+    paths = {path for pattern in _READ_BY_PIPELINES for path in folder.glob(f"*/{pattern}")}
+    others = {path for pattern in set(VOCABULARIES) - set(_READ_BY_PIPELINES) for path in folder.glob(f"*/{pattern}")}
+    return paths | {path for path in others if path.parent / TOKENIZER_JSON not in paths} | {folder / "model_index.json"}
 
 
 @lru_cache(maxsize=10_000)
@@ -158,33 +162,3 @@ def _file_digest(path: Path, *_identity: int) -> str:
     """Remembered by what the file is (device, inode, size, times), never by its name alone: another may be put in its place."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _require_weights(name: str, component: Path) -> None:
-    _check_files(name, component)
-    if not any(component.glob("*.safetensors")):
-        raise RequestError(f"The model {name} has no weights in {component.name}/: a *.safetensors file is expected in {component}.")
-
-
-def _check_files(name: str, component: Path) -> None:
-    """Refuse weights that are cut off, and pickles that nothing else stands beside."""
-    weights = sorted(component.glob("*.safetensors"))
-    for path in weights:
-        try:
-            with safe_open(path, framework="np"):  # reads the header alone
-                pass
-        except (SafetensorError, OSError) as exc:
-            raise RequestError(f"The model {name} has weights that cannot be read: {path} is no whole safetensors file ({exc}).") from exc
-    if not weights and component.is_dir() and any(path.suffix in _PICKLES for path in component.iterdir()):
-        raise RequestError(
-            f"The model {name} has only pickled weights in {component.name}/, which can run code when they are read: "
-            f"save it again with `pipeline.save_pretrained(folder, safe_serialization=True)`."
-        )
-
-
-def _fetch(repo: str, revision: str) -> Path:
-    try:
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(_READ_BY_PIPELINES)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as exc:
-        reason = str(exc).strip().splitlines()[0]
-        raise RequestError(f"The model {repo}@{revision} could not be fetched from the hub: {reason}") from exc

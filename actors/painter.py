@@ -17,7 +17,7 @@ import transformers
 from actors import encode
 from actors.canary import Unstable, unlike_its_class
 from actors.engine import Engine, Painted
-from actors.errors import BadRequest, PromptTooLong, WeightsChanged
+from actors.errors import BadRequest, LoadFailed, PromptTooLong, Stopped, WeightsChanged
 from actors.fetch import References
 from actors.infotext import infotext
 from actors.jobs import Canary, ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key, preview_steps
@@ -37,11 +37,9 @@ _HUNG_STEPS, _HUNG_LEAST_S = 20, 10.0
 _WAITING_BATCHES = 4  # pictures held for the writers: enough to hide a slow write, little enough to fit in memory
 
 
+_KINDS = ((WeightsChanged, FailureKind.MODEL), (BadRequest, FailureKind.BAD_REQUEST), (Unstable, FailureKind.NUMERICS))
+
 log = logging.getLogger(__name__)
-
-
-class _Stopped(Exception):
-    """Somebody asked for this chunk to be left alone."""
 
 
 class Painter:
@@ -175,15 +173,14 @@ class _Chunk:
     def _try(self) -> Failure | None:
         try:
             self._paint_batches()
-        except WeightsChanged as exc:
-            return Failure(kind=FailureKind.MODEL, detail=str(exc))
-        except Unstable as exc:
-            return Failure(kind=FailureKind.NUMERICS, detail=str(exc))
-        except BadRequest as exc:
-            return Failure(kind=FailureKind.BAD_REQUEST, detail=str(exc))
+        except LoadFailed as exc:
+            log.exception("The model could not be loaded. action=load")
+            return Failure(kind=FailureKind.LOADING, detail=f"The model {self._job.model_name} cannot be loaded: {exc}")
+        except (WeightsChanged, BadRequest, Unstable) as exc:
+            return Failure(kind=next(kind for error, kind in _KINDS if isinstance(exc, error)), detail=str(exc))
         except OutputsError as exc:
             return _unwritable(exc)
-        except _Stopped:
+        except Stopped:
             return Failure(kind=FailureKind.STOPPED, detail="It was asked to stop.")
         except torch.OutOfMemoryError as exc:
             self._engine.forget()  # the next attempt, here or elsewhere, has the device for itself
@@ -202,7 +199,7 @@ class _Chunk:
         left = self._without(self._copied, left)
         while left:
             if (job.chunk_id, job.lease) in self._painter._stopped:
-                raise _Stopped
+                raise Stopped
             batch, left = left[: job.group.batch], left[job.group.batch :]
             references = self._painter._references.get(job, batch)
             self._painter._references.ask(job, left[: job.group.batch])  # they come while this batch is painted
@@ -226,7 +223,7 @@ class _Chunk:
     def _on_step(self, left: int) -> None:
         self._painter._step(left)
         if self._painter._stopped.get((self._job.chunk_id, self._job.lease)):
-            raise _Stopped
+            raise Stopped
 
     def _compare(self, canary: Canary | None) -> None:
         """Before anything is written: a worker whose canaries are not those of its class would leave pictures that do not repeat."""

@@ -6,6 +6,7 @@ begins from a reference has its noise drawn inside the pipeline, by the same gen
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -77,6 +78,10 @@ class Hand:
     def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002  # some families read the two differently
         return {"prompt_embeds": self.pipe.encode_prompt(text, self.pipe.device, 1, False)[0]}
 
+    def read(self, text: str, group: Group, scheduler: Any) -> Embedding:  # noqa: ARG002  # a plain pipeline reads only while it paints
+        """What the pipeline makes of a prompt."""
+        return self.embed(text, is_negative=False)
+
     def paint(self, group: Group, recipes: Sequence[Recipe], embed: Embed, scheduler: Any, references: Mapping[str, Pixels]) -> Tensor:
         """Float pictures [n, 3, h, w] in 0..1."""
         generators = [torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes]
@@ -147,6 +152,10 @@ class Plain(Hand):
     def __init__(self, family: Family, pipe: Any) -> None:
         super().__init__(family, pipe)
         self._reading = Reading(pipe.components)
+
+    def read(self, text: str, group: Group, scheduler: Any) -> Embedding:
+        recipe = Recipe(group=replace(group, batch=1), prompt=text, negative="", seed=0)
+        return {"picture": self.paint(recipe.group, [recipe], self.embed, scheduler, {})}
 
     def paint(self, group: Group, recipes: Sequence[Recipe], embed: Embed, scheduler: Any, references: Mapping[str, Pixels]) -> Tensor:  # noqa: ARG002
         (recipe,) = recipes

@@ -19,6 +19,7 @@ from farm.budget import is_spent, spent_sentence
 from farm.expansion import Expansion
 from farm.history import History, learn, remembered
 from farm.jobs import chunk_job, with_twins
+from farm.loading import Loading
 from farm.manifest import write_manifest
 from farm.numerics import Judge
 from farm.policy import NO_QUOTAS, FreeWorker, Record, Seat, after_attempt, assign, distrusted, has_others, record_of, usable
@@ -80,6 +81,7 @@ class Dispatcher:
         self._shares = Shares()
         self._history = History()
         self._records: dict[str, Record] = {}
+        self._loading = Loading()
         self._stopped: dict[tuple[int, int], bool] = {}
         """What workers were told to leave alone: whether from their next step on."""
         self._touched: set[int] = set()
@@ -177,10 +179,10 @@ class Dispatcher:
                 self._campaigns.halt(campaign.id, spent_sentence(campaign))
 
     def _assign(self, snapshot: Snapshot, barren: Collection[tuple[int, str]]) -> list[Seat]:
-        ready = {name: worker for name, worker in self._fleet.workers.items() if worker.health is not None}
-        free = [_free(ready[name]) for name in usable(ready, self._records, snapshot.now) - self._autoscaler.leaving]
+        free = [_free(self._fleet.workers[name]) for name in self._ready(snapshot.now)]
+        barred = {*barren, *self._loading.barred(snapshot.campaigns, {worker.name: worker.numerics_class for worker in free})}
         return assign(
-            snapshot.campaigns, free, self._shares, weights=self._weights, now=snapshot.now, size=self._fleet.size, barren=barren,
+            snapshot.campaigns, free, self._shares, weights=self._weights, now=snapshot.now, size=self._fleet.size, barren=barred,
             history=self._history, quotas=self._quotas, closing=snapshot.closing,
         )  # fmt: skip
 
@@ -198,6 +200,11 @@ class Dispatcher:
         return claimed
 
     # --- the fleet ---
+
+    def _ready(self, db_now: float) -> set[str]:
+        """The workers that may have work."""
+        ready = [name for name, worker in self._fleet.workers.items() if worker.health is not None]
+        return usable(ready, self._records, db_now) - self._autoscaler.leaving
 
     def _classes(self) -> dict[str, str]:
         """The numerics classes of the workers that are ready."""
@@ -321,7 +328,9 @@ class Dispatcher:
             result.worker, workers, self._records, size=self._fleet.size, now=db_now
         ):
             return replace(settlement, halt=settlement.detail)
-        return settlement
+        campaign = self._open.get(result.campaign_id)
+        classes = {name: numerics for name, numerics in self._classes().items() if name in self._ready(db_now)}
+        return self._loading.judged(settlement, classes, campaign.numerics_class if campaign else None)
 
     def _plain_settlement(self, result: ChunkResult) -> Settlement:
         chunk = self._leased.get(result.key) or _unknown_chunk(result)
@@ -346,11 +355,15 @@ class Dispatcher:
             )
         failed = settlement.outcome in BLAMED_ON_WORKER
         if failed or settlement.outcomes:
-            before = self._records.get(settlement.worker, Record())
-            record = after_attempt(before, settlement.campaign_id, failed=failed, now=db_now)
-            self._records[settlement.worker] = record
-            if record.quarantined_until != before.quarantined_until:
-                log.warning("Worker %s is in quarantine. action=quarantine worker=%s", settlement.worker, settlement.worker)
+            self._record(settlement.worker, settlement.campaign_id, db_now, failed=failed)
+        for worker in self._loading.to_blame(settlement):
+            self._record(worker, settlement.campaign_id, db_now, failed=True)
+
+    def _record(self, worker: str, campaign_id: int, db_now: float, *, failed: bool) -> None:
+        before = self._records.get(worker, Record())
+        self._records[worker] = after_attempt(before, campaign_id, failed=failed, now=db_now)
+        if self._records[worker].quarantined_until != before.quarantined_until:
+            log.warning("Worker %s is in quarantine. action=quarantine worker=%s", worker, worker)
 
     def _finish(self) -> None:
         """Have the manifests of campaigns written that are over."""

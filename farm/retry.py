@@ -63,7 +63,7 @@ def after_failure(failure: Failure, chunk: Chunk, *, left: int, waits: int) -> V
             return Halt()
         case FailureKind.SHORTAGE:
             return WaitFor(seconds=min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**waits)) if waits < MAX_WAITS else Halt()
-        case FailureKind.PREEMPTED | FailureKind.STOPPED | FailureKind.NUMERICS:
+        case FailureKind.PREEMPTED | FailureKind.STOPPED | FailureKind.NUMERICS | FailureKind.LOADING:
             return Again(failures=chunk.failures, losses=chunk.losses, elsewhere=failure.kind is FailureKind.NUMERICS)
         case FailureKind.OUT_OF_MEMORY:
             # The batch shape is part of the recipe: a smaller one would be another picture. A device that had room for nothing

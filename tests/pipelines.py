@@ -38,10 +38,11 @@ WIDTH = 32
 LETTERS = string.printable.strip()
 
 
-def save(pipeline: str, folder: Path) -> Path:
-    """Save a tiny pipeline of that class into a folder; always the same weights."""
+def save(pipeline: str, folder: Path, *, dtype: torch.dtype | None = None, **options) -> Path:
+    """Save a tiny pipeline of that class into a folder; always the same weights. `options` are those of `save_pretrained`."""
     torch.manual_seed(0)
-    (BUILDERS | PLAIN)[pipeline]().save_pretrained(folder)
+    pipe = (BUILDERS | PLAIN)[pipeline]()
+    (pipe if dtype is None else pipe.to(dtype)).save_pretrained(folder, **options)
     return folder
 
 

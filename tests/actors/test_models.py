@@ -87,19 +87,6 @@ def test_a_name_that_nothing_has_is_refused(name, words):
         find_model(name)
 
 
-def test_a_hub_id_is_fetched_at_its_revision_and_inspected(monkeypatch):
-    asked = {}
-
-    def snapshot_download(repo, **options):
-        asked.update(options, repo=repo)
-        return str(SEEDLING)
-
-    monkeypatch.setattr("actors.models.snapshot_download", snapshot_download)
-    assert find_model("owner/name@abc123").folder == str(SEEDLING)
-    assert (asked["repo"], asked["revision"]) == ("owner/name", "abc123")
-    assert not any(pattern.endswith((".bin", ".py", ".ckpt")) for pattern in asked["allow_patterns"])
-
-
 def test_a_hub_that_does_not_answer_is_a_sentence(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(RequestError, match="could not be fetched"):
