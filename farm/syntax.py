@@ -35,7 +35,8 @@ class Syntax:
     def told(self, text: str) -> str:
         """The whole sentence; `text` is where it was found."""
         written = text[self.start : self.stop]
-        return f"{_short(written)} is {self.kind}, and would be painted as words here: {self.instead}."
+        what = f"{_short(written)} is {self.kind}, and would be painted as words here"
+        return f"{what}: {self.instead}, or `syntax: literal` if it is meant as it stands."
 
 
 @dataclass(frozen=True)
