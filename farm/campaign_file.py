@@ -13,6 +13,7 @@ from farm.checks import parse_campaign
 from farm.csv_table import read_table
 from farm.document import Document, DocumentError, Problem, Table, did_you_mean, read_document
 from farm.sources import FILES, NONE
+from farm.texts import overruled
 from farm.written import cut_problems, text_warnings, with_written_texts
 
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
@@ -44,7 +45,7 @@ def load_campaign(path: Path) -> CampaignFile:
         if os.path.isdir(path):  # noqa: PTH112  # says no to impossible names
             data["model"] = str(path)
     campaign = parse_campaign(_with_whole_paths(data, folder), document)
-    return CampaignFile(campaign, document, tuple(text_warnings(document, campaign)))
+    return CampaignFile(campaign, document, (*text_warnings(document, campaign), *overruled(data, campaign)))
 
 
 def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -6,12 +6,13 @@ from farm.axes import Axis
 from farm.campaign import Campaign, DerivedSeeds, used_variables
 from farm.document import Problem
 from farm.seeding import DERIVATION, OWN, own_place, own_seeds
+from farm.texts import text_warnings
 
 
 def campaign_warnings(campaign: Campaign, derivation: int = DERIVATION) -> list[Problem]:
     """What whoever submits a campaign should be told, each at its place in the file; `derivation` is how its seeds are derived."""
     seeds = _unused_seeds(campaign) if derivation > 1 else _disobeyed_seeds(campaign)
-    return [*_unused_columns(campaign), *_equal_rows(campaign), *seeds]
+    return [*_unused_columns(campaign), *_equal_rows(campaign), *seeds, *text_warnings(campaign, is_known=derivation == 1)]
 
 
 def _unused_columns(campaign: Campaign) -> Iterator[Problem]:

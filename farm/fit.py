@@ -19,7 +19,7 @@ GROUPS_LOOKED_AT = 10_000
 
 def check_fit(expansion: Expansion) -> None:
     """Raise DocumentError where the campaign asks for what the model's family cannot give, each at its place."""
-    traits = _traits(expansion)
+    traits = campaign_traits(expansion)
     problems = [*_negative_problems(expansion, traits), *_preview_problems(expansion), *_adapter_problems(expansion)]
     for path, settings in _choices(expansion):
         misfits = _misfits(settings, expansion, traits)
@@ -30,7 +30,8 @@ def check_fit(expansion: Expansion) -> None:
         raise DocumentError(problems)
 
 
-def _traits(expansion: Expansion) -> Traits:
+def campaign_traits(expansion: Expansion) -> Traits:
+    """What a campaign's model takes."""
     model = expansion.model
     return traits_of(expansion.family, facts_of(model.name, Path(model.folder)))
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from farm.budget import is_spent, spent_sentence
-from farm.campaign import MAX_RENDERS, Campaign
+from farm.campaign import MAX_RENDERS
 from farm.campaign_warnings import campaign_warnings
 from farm.checks import parse_campaign
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP
@@ -16,12 +16,14 @@ from farm.expansion import Expansion
 from farm.fit import check_fit
 from farm.intake import Intake
 from farm.manifest import folder_of, manifest_line, manifest_lines, write_manifest
+from farm.model_warnings import model_warnings
 from farm.plan import Size, chunk_size, chunks_of, in_order, plan_chunks
 from farm.policy import NO_QUOTAS
 from farm.prompts import check_prompts
 from farm.seeding import DERIVATION
 from farm.sheet import sheet_of
 from farm.specs import derivation_of, difference, expansion_of, fingerprint, make_spec
+from farm.texts import overruled
 from farm.update import Digests, Kept, compare, counts, outlook
 from farm.why import Farm, nothing_to_retry, render_not_retried, standstill, why_campaign, why_render, without_its_class
 from storage.campaigns import Campaigns
@@ -71,7 +73,7 @@ class Service:
         """
         expansion, spec = self._check(data)
         row, did = self._store(project, expansion, spec, update=update, fresh=fresh)
-        return row, {**did, "warnings": _warnings(expansion.campaign, derivation_of(row.spec))}
+        return row, {**did, "warnings": _warnings(data, expansion, derivation_of(row.spec))}
 
     def _store(self, project: str, expansion: Expansion, spec: Json, *, update: bool, fresh: bool) -> tuple[CampaignRow, Json]:
         size = self._size(expansion)
@@ -223,7 +225,7 @@ class Service:
             "max_workers": expansion.campaign.max_workers,
             **asdict(expansion.sources),
             "first": first,
-            "warnings": _warnings(expansion.campaign, DERIVATION),
+            "warnings": _warnings(data, expansion, DERIVATION),
             **({} if known is None else outlook(known, expansion, spec, self._digests_of(known), is_fresh=fresh, pace_s=pace_s)),
         }
 
@@ -333,8 +335,10 @@ def _derived_as(known: Json, expansion: Expansion, spec: Json) -> tuple[Expansio
     return expansion_of(spec), spec
 
 
-def _warnings(campaign: Campaign, derivation: int) -> list[Json]:
-    return [problem_json(problem) for problem in campaign_warnings(campaign, derivation)]
+def _warnings(data: Json, expansion: Expansion, derivation: int) -> list[Json]:
+    campaign = expansion.campaign
+    found = [*overruled(data, campaign), *campaign_warnings(campaign, derivation), *model_warnings(expansion)]
+    return [problem_json(problem) for problem in found]
 
 
 def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:

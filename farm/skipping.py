@@ -6,6 +6,7 @@ word in rules too.
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import product
 from math import prod
 
@@ -68,9 +69,13 @@ class Skipping:
             return True
         states = {self._whole}
         for place, masks in enumerate(self._masks):
-            kinds = {masks[index] for index in chosen[place]} if place in chosen else set(masks)
+            kinds = {masks[index] for index in chosen[place]} if place in chosen else self._kinds[place]
             states = {left & mask for left in states for mask in kinds}
         return 0 in states
+
+    @cached_property
+    def _kinds(self) -> list[set[int]]:
+        return [set(masks) for masks in self._masks]
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the seeds that rules name: no shot with the rule's values has them."""

@@ -1,6 +1,6 @@
 """Syntax of other tools in prompts: the farm would paint it as words, so each kind is found and named with what to write instead.
 
-Single parentheses around words are left alone: elsewhere they are emphasis, but in plain English they are punctuation.
+Single parentheses around words are no fault: elsewhere they are emphasis, but in plain English they are punctuation.
 """
 
 import re
@@ -18,6 +18,7 @@ _FLAG = re.compile(r"(?<![^\s,])--(?P<name>[A-Za-z][A-Za-z_-]{0,40})(?=[\s=,]|$)
 _DASHED_FLAG = re.compile(
     r"(?<![^\s,])[\u2013\u2014](?P<name>ar|aspect|stylize|chaos|seed|iw|sref|cref|v|s|q|w|c)(?P<value>\s+[\d.][\w.:]{0,20})"
 )
+_ALONE = re.compile(r"(?:^|,)\s{0,99}(\([^()]{1,800}\))(?=\s{0,99}(?:,|$))")
 _SHOUTED = re.compile(r"(?<![\w\"'\u201c\u2018-])(?:BREAK|AND)(?![\w\"'\u201d\u2019-])")
 
 
@@ -55,6 +56,15 @@ def find_syntax(text: str) -> list[Syntax]:
         if not outer or syntax.start >= outer[-1].stop:
             outer.append(syntax)
     return outer
+
+
+def find_parentheses(text: str) -> list[Syntax]:
+    """Words in parentheses that stand alone between commas: most likely an emphasis, while "a mug (a red one)" is plain English."""
+    return [
+        Syntax(start=match.start(1), stop=match.end(1), kind="an emphasis of other tools", instead="leave the parentheses out")
+        for match in _ALONE.finditer(text.translate(_PLAIN_FORMS))
+        if match[1][1:-1].strip()
+    ]
 
 
 may_hold_syntax = re.compile(r"[()\[\]{}<>\\（）]|__|::|\+\+|--|[\u2013\u2014]|BREAK|AND|ADD|(?i:embedding:)").search

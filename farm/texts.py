@@ -7,7 +7,7 @@ A submission settles these things once, and what is stored says how, so that no 
 3. An axis that sets `negative` stands for the negative prompt, if no template has a field of that name and `notes` does not name it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,12 +17,14 @@ from farm.campaign import MAX_PROMPT, Campaign
 from farm.document import Problem
 from farm.parsed import Path_
 from farm.sources import NONE
-from farm.syntax import FIELD, Syntax, find_syntax, may_hold_syntax
+from farm.syntax import FIELD, Syntax, find_parentheses, find_syntax, may_hold_syntax
 from farm.template import Template
 
 PLAIN = "plain"
 LITERAL = "literal"
 _MANY = 1000
+_VARIED = "{negative}"
+"""The negative template of a campaign in which an axis sets it."""
 
 
 def settled(campaign: Campaign) -> Campaign:
@@ -30,7 +32,7 @@ def settled(campaign: Campaign) -> Campaign:
     changes: dict[str, Any] = {"syntax": campaign.syntax or PLAIN, "prompt": campaign.prompt.strip(), "negative": campaign.negative.strip()}
     fields = Template(campaign.prompt).fields | Template(campaign.negative).fields
     if "negative" not in {*fields, *campaign.notes} and any("negative" in axis.variables for axis in campaign.axes):
-        changes["negative"] = "{negative}"
+        changes["negative"] = _VARIED
     return campaign.model_copy(update=changes)
 
 
@@ -58,12 +60,42 @@ def text_problems(campaign: Campaign) -> Iterator[Problem]:
         return
     told: set[tuple[Path_, str]] = set()
     for key in ("prompt", "negative"):
-        for found in _Text(key, Template(getattr(campaign, key)), campaign.axes).syntax():
+        text = _Text(key, Template(getattr(campaign, key)), campaign.axes)
+        for found in (*text.dollars(), *text.syntax()):
             if (found.path, found.kind) not in told:
                 told.add((found.path, found.kind))
                 yield Problem(found.path, found.message)
             if len(told) >= _MANY:
                 return
+
+
+def overruled(data: Mapping[str, Any], campaign: Campaign) -> Iterator[Problem]:
+    """A negative prompt that no render has, as an axis sets it. `data` is the campaign's as it was written."""
+    own = data.get("negative")
+    if campaign.negative == _VARIED and isinstance(own, str) and own.strip() not in ("", _VARIED):
+        axis = next(axis for axis in campaign.axes if "negative" in axis.variables)
+        message = f"nothing uses this text, for the axis {axis.name!r} sets the negative prompt: write {_VARIED} into it to have both."
+        yield Problem(("negative",), message)
+
+
+def text_warnings(campaign: Campaign, *, is_known: bool) -> Iterator[Problem]:
+    """Words in parentheses that stand alone, which other tools read as an emphasis. `is_known`: whether an earlier version took the
+    campaign, and reads `none` as a word.
+    """
+    if campaign.syntax == LITERAL:
+        return
+    told: set[Path_] = set()
+    for key in ("prompt", "negative"):
+        for found in _Text(key, Template(getattr(campaign, key)), campaign.axes, find_parentheses).syntax():
+            if found.path not in told and len(told) < _MANY:
+                told.add(found.path)
+                yield Problem(found.path, found.message)
+    for axis, names in _text_axes(campaign) if is_known else ():
+        for name in names:
+            index = next((index for index in range(len(axis.values)) if axis.assignments(index)[name] == NONE), None)
+            if index is not None:
+                message = "an earlier version took this campaign, in which `none` stays a word: for nothing, give it another name."
+                yield Problem(place(axis, index, name), message)
 
 
 def _length_problems(campaign: Campaign) -> Iterator[Problem]:
@@ -118,12 +150,12 @@ class _Text:
     key: str
     template: Template
     axes: Iterable[Axis]
+    find: Callable[[str], list[Syntax]] = find_syntax
 
     def syntax(self) -> Iterator[_Found]:
-        """All syntax of other tools. Each value is read where the template has it, with the first value of all other axes: syntax may
-        begin in one and end in another.
+        """All syntax of other tools, as far as `find` finds it. Each value is read where the template has it, with the first value of all
+        other axes: syntax may begin in one and end in another.
         """
-        yield from self._dollars()
         everywhere = {name: place(axis, 0, name) for axis in self._varied for name in axis.variables}
         yield from self._read(self._first, everywhere)
         is_marked = may_hold_syntax("\0".join([before for before, _ in self.template.parts] + [str(text) for text in self._first.values()]))
@@ -158,7 +190,7 @@ class _Text:
             if name is not None:
                 spans.append((len(text), len(text) + len(str(values[name])), name))
                 text += str(values[name])
-        for syntax in find_syntax(text):
+        for syntax in self.find(text):
             touched = [(start, stop, name) for start, stop, name in spans if start < syntax.stop and stop > syntax.start]
             if not touched:
                 yield from self._in_template(text, syntax)
@@ -179,7 +211,7 @@ class _Text:
         }:
             yield _Found((self.key,), syntax.kind, f"{{{written}}} is painted with its braces: write {{{name}}} for the field.")
 
-    def _dollars(self) -> Iterator[_Found]:
+    def dollars(self) -> Iterator[_Found]:
         """`${color}` for a field: the dollar would be painted. It may stand before a price."""
         for before, name in self.template.parts:
             if before.endswith("$") and name is not None and not str(self._first[name])[:1].isdigit():

@@ -7,6 +7,7 @@ from farm import prompts
 from farm.checks import parse_campaign
 from farm.document import DocumentError
 from farm.expansion import Expansion
+from farm.prompt_texts import PromptTexts
 from farm.prompts import check_prompts
 from tests.campaigns import data
 
@@ -91,7 +92,7 @@ def test_of_very_many_texts_the_heaviest_are_measured(problems, monkeypatch):
 
 
 def test_all_cells_come_once_the_heaviest_first(seedling):
-    texts = prompts._Texts(Expansion(parse_campaign(data(prompt="{product} {color}")), seedling), "prompt")
+    texts = PromptTexts(Expansion(parse_campaign(data(prompt="{product} {color}")), seedling), "prompt")
     weights = [[3, 9, 1], [2, 5]]
     cells = list(texts.heaviest(weights))
     sums = [weights[0][a] + weights[1][b] for a, b in cells]

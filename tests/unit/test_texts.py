@@ -7,11 +7,13 @@ import yaml
 
 from farm.campaign import Campaign
 from farm.campaign_file import load_campaign
+from farm.campaign_warnings import campaign_warnings
 from farm.checks import parse_campaign
 from farm.document import DocumentError
 from farm.expansion import Expansion
 from farm.sources import Sources
 from farm.specs import expansion_of, fingerprint, make_spec
+from farm.texts import overruled
 from tests.campaigns import MODEL, campaign, data, expansion
 
 VARY = {"product": ["mug"], "color": ["red", "blue"]}
@@ -196,3 +198,34 @@ def test_a_rule_may_skip_what_is_nothing():
 
 def test_a_missing_value_is_told_how_nothing_is_written():
     assert "write none for nothing" in problems(vary={**VARY, "color": [None, "red"]})["vary.color[0]"]
+
+
+# --- warnings ---
+
+
+def warnings(**changes):
+    return {problem.place: problem.message for problem in campaign_warnings(campaign(**changes))}
+
+
+def test_words_in_parentheses_that_stand_alone_are_told():
+    found = warnings(prompt="a {color} {product}, (masterpiece), (8k)", negative="(blurry)", vary={**VARY, "product": ["mug (a red one)"]})
+    assert found["prompt"].startswith("(masterpiece) is an emphasis")
+    assert set(found) == {"prompt", "negative"}
+    assert list(warnings(prompt="a mug, {color}{product}", vary={"product": [", box"], "color": ["red", "(red)"]})) == ["vary.color[1]"]
+    assert warnings(prompt="{color} {product}, (8k)", vary=VARY, syntax="literal") == {}
+
+
+def test_a_negative_prompt_that_an_axis_overrules_is_told_once(tmp_path):
+    path = tmp_path / "c.yaml"
+    changes = data(negative="watermark", vary={**VARY, "negative": ["none", "grain"]})
+    path.write_text(yaml.safe_dump(changes))
+    loaded = load_campaign(path)
+    assert [problem.place for problem in loaded.warnings] == ["negative"]
+    assert "the axis 'negative' sets the negative prompt" in loaded.warnings[0].message
+    assert list(overruled(changes, loaded.campaign)) == list(loaded.warnings)
+    assert list(overruled(loaded.campaign.model_dump(mode="json"), loaded.campaign)) == []
+
+
+def test_a_campaign_of_before_is_told_that_none_is_a_word_in_it():
+    found = campaign_warnings(campaign(vary={**VARY, "color": ["red", "none"]}), derivation=1)
+    assert [(problem.place, "stays a word" in problem.message) for problem in found] == [("vary.color[1]", True)]
