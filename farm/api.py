@@ -99,8 +99,9 @@ def _campaign_routes(service: Service) -> APIRouter:
         return {"manifest": service.save_manifest(project, name)}
 
     @routes.get("/campaigns/{name}/sheet", **answers_with("image/png"))
-    def sheet(name: Name, project: Project = "default") -> Response:
-        return Response(service.sheet(project, name), media_type="image/png")
+    def sheet(name: Name, project: Project = "default", where: Annotated[str, Query(max_length=10_000)] = "") -> Response:
+        """`where` has conditions like `product=mug`, one a line."""
+        return Response(service.sheet(project, name, where.splitlines()), media_type="image/png")
 
     return routes
 

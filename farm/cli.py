@@ -33,7 +33,10 @@ COMMANDS = {
     "priority": ("control:priority", "Set a campaign's place among the others."),
     "prune": ("control:prune", "Forget campaigns that have long been over, in every project."),
     "sheet": ("campaigns:sheet", "Draw the contact sheet of what is done so far."),
-    "export": ("files:export", "Copy a campaign's pictures and manifest to a folder or bucket."),
+    "export": (
+        "files:export",
+        "Copy a campaign's pictures and manifest to a folder or bucket, with a page, a table and the contact sheet.",
+    ),
     "reproduce": ("proofs:reproduce", "Paint a picture again from what its file carries, and say whether it is the same."),
     "verify": ("files:verify", "Compare every file of a campaign with its recorded hash."),
     "clean": ("files:clean", "Remove files that no render of a campaign has any more, such as those that an update has retired."),

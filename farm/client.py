@@ -184,9 +184,10 @@ class Client:
         """Have the farm write the manifest beside the pictures; returns where."""
         return str(self._json("POST", f"campaigns/{quote(name, safe='')}/manifest", params={"project": self.project})["manifest"])
 
-    def sheet(self, name: str) -> bytes:
-        """The contact sheet as PNG."""
-        return self._request("GET", f"campaigns/{quote(name, safe='')}/sheet", params={"project": self.project}).content
+    def sheet(self, name: str, *, where: Sequence[str] = ()) -> bytes:
+        """The contact sheet as PNG; with conditions like `product=mug`, of the renders that they choose."""
+        params = {"project": self.project} | ({"where": "\n".join(where)} if where else {})
+        return self._request("GET", f"campaigns/{quote(name, safe='')}/sheet", params=params).content
 
     def output(self, key: str) -> bytes:
         """The bytes of one file of the outputs."""

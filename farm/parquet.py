@@ -13,7 +13,7 @@ _ROWS = 10_000  # in a group of rows, which is all that is in memory
 _TYPES = {
     **dict.fromkeys(("number", "seed", "bytes", "attempts"), pa.int64()),
     **dict.fromkeys(("seconds", "finished_at"), pa.float64()),
-    "previews": pa.list_(pa.string()),
+    **dict.fromkeys(("previews", "preview_paths"), pa.list_(pa.string())),
 }
 
 

@@ -25,6 +25,7 @@ from farm.sheet import sheet_of
 from farm.specs import derivation_of, difference, expansion_of, fingerprint, make_spec
 from farm.texts import overruled
 from farm.update import Digests, Kept, compare, counts, outlook
+from farm.where import read_conditions, resolve
 from farm.why import Farm, nothing_to_retry, render_not_retried, standstill, why_campaign, why_render, without_its_class
 from storage.campaigns import Campaigns
 from storage.control import Control
@@ -268,10 +269,15 @@ class Service:
         key = write_manifest(self._campaigns, self._campaigns.get(project, name), self._outputs)
         return f"{self._outputs.address}/{key}"
 
-    def sheet(self, project: str, name: str) -> bytes:
-        """The contact sheet of what is done so far, as PNG."""
+    def sheet(self, project: str, name: str, where: Sequence[str] = ()) -> bytes:
+        """The contact sheet of what is done so far, as PNG; with conditions like `product=mug`, of the renders that they choose."""
         campaign = self._campaigns.get(project, name)
-        return sheet_of(self._campaigns, campaign, self._outputs)
+        if not where:
+            return sheet_of(self._campaigns, campaign, self._outputs)
+        lines = partial(manifest_lines, self._campaigns, campaign)
+        chosen = resolve(read_conditions(where), lines())
+        numbers = {line["number"] for line in lines() if chosen.chooses(line)}
+        return sheet_of(self._campaigns, campaign, self._outputs, numbers)
 
     def workers(self) -> list[WorkerRow]:
         return self._watching.workers()

@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from math import ceil, prod
 from pathlib import PurePath
@@ -15,7 +15,7 @@ from farm.expansion import Expansion
 from farm.lettering import Lettering, plain
 from farm.seeding import OWN, own_place
 from farm.seeds import SEED_LIMIT
-from farm.sheet_cells import INK, PAPER, Cell, CellState, cells_of, draw_cell, draw_state
+from farm.sheet_cells import INK, PAPER, Cell, CellState, cells_among, cells_of, draw_cell, draw_state
 from farm.sheet_layout import GAP, SEED, Dimension, Plan, bare_plan, distinct_names, labelled, shapes
 from farm.sources import FILES
 from farm.specs import expansion_of
@@ -34,12 +34,16 @@ _LONGEST = 2_000  # letters of a label that are looked at
 _SWATCH = 12  # pixels a side
 
 
-def sheet_of(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs) -> bytes:
-    """The sheet of a stored campaign as it is now, as PNG. Raises RequestError for a campaign too large for one picture."""
+def sheet_of(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs, chosen: Collection[int] | None = None) -> bytes:
+    """The sheet of a stored campaign as it is now, as PNG; `chosen` has the numbers of the renders to draw, if not all.
+
+    Raises RequestError for a campaign too large for one picture.
+    """
     expansion = expansion_of(campaign.spec)
     check_cells(expansion)
     ended = (outcome for outcome, _, _ in campaigns.outcomes(campaign.id))
-    return draw_sheet(expansion, cells_of(campaign, expansion, ended, campaigns.under_way(campaign.id)), outputs)
+    cell_of = cells_of(campaign, expansion, ended, campaigns.under_way(campaign.id))
+    return draw_sheet(expansion, cell_of if chosen is None else cells_among(chosen, cell_of), outputs)
 
 
 def check_cells(expansion: Expansion) -> int:

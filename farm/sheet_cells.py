@@ -1,6 +1,6 @@
 """What a cell of the contact sheet tells of its render, and how it looks where there is no picture."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,6 +25,7 @@ class CellState(StrEnum):
     FAILED = "failed"
     LOST = "file missing"
     SKIPPED = "skipped"
+    LEFT_OUT = "not chosen"
     CANCELLED = "cancelled"
     NONE = "no render"
     """Its shot has fewer seeds than others."""
@@ -53,6 +54,7 @@ LOOKS = {
     CellState.FAILED: _Look((250, 222, 217), (186, 52, 42)),
     CellState.LOST: _Look((236, 224, 245), (128, 76, 168)),
     CellState.SKIPPED: _Look(PAPER, (218, 218, 213)),
+    CellState.LEFT_OUT: _Look((246, 246, 242), (226, 226, 222)),
     CellState.CANCELLED: _Look((240, 240, 238), (150, 150, 146)),
     CellState.NONE: _Look(PAPER, PAPER),
 }
@@ -74,6 +76,12 @@ def cells_of(
         return known.get(number) or (rest if expansion.has(number) else skipped if expansion.is_skipped(number) else none)
 
     return cell_of
+
+
+def cells_among(chosen: Collection[int], cell_of: Callable[[int], Cell]) -> Callable[[int], Cell]:
+    """The same, with nothing but their state of the renders that are not chosen."""
+    left_out = Cell(state=CellState.LEFT_OUT)
+    return lambda number: cell_of(number) if number in chosen else left_out
 
 
 def draw_state(image: Image.Image, box: tuple[int, int, int, int], state: CellState) -> None:

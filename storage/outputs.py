@@ -123,6 +123,9 @@ class FolderOutputs:
         path = self._path(key)
         with self._telling("delete", key), suppress(FileNotFoundError, NotADirectoryError):
             path.unlink()
+        for folder in path.parents:  # those that it leaves empty go with it
+            if folder == self._root or not _removed(folder):
+                return
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins with a folder's name, in no particular order; files still being written are not among them."""
@@ -185,9 +188,8 @@ def _short(key: str) -> str:
 def _write(path: Path, data: IO[bytes]) -> None:
     """Write a hidden file beside a path and, once it is on the disk, give it its place."""
     part = path.with_name(f".{uuid4().hex}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with part.open("xb") as file:
+        with _opened(part) as file:
             shutil.copyfileobj(data, file)
             file.flush()
             os.fsync(file.fileno())
@@ -195,6 +197,25 @@ def _write(path: Path, data: IO[bytes]) -> None:
         _sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _opened(part: Path) -> IO[bytes]:
+    """A new file, in a folder that is made for it, and again if it was empty and somebody has removed it meanwhile."""
+    for _ in range(10):
+        with suppress(FileNotFoundError):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            return part.open("xb")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    return part.open("xb")
+
+
+def _removed(folder: Path) -> bool:
+    """Remove a folder, if nothing is in it."""
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:

@@ -17,6 +17,7 @@ from farm.commands.progress import follow
 from farm.commands.shared import AsJson, CampaignName, Home, Project, err, print_json, say, settings_for
 from farm.config import Settings
 from farm.connect import client_of, open_client, running_farm
+from farm.export import Exported
 from farm.export import export as export_campaign
 from farm.inspection import Inspection, Tell, inspect, repair
 from farm.verify import repaint_problem
@@ -29,23 +30,44 @@ Json = dict[str, Any]
 def export(
     campaign: CampaignName,
     dest: Annotated[str, typer.Argument(help="The folder that the pictures go to, or s3://bucket/prefix.")],
+    names: Annotated[
+        str | None, typer.Option("--names", help="How pictures are called, like {product}_{color}_{seed}; {product:slug} in plain letters.")
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", help="Only renders like product=mug; again for others, or for another value.")
+    ] = None,
+    no_previews: Annotated[bool, typer.Option("--no-previews", help="Leave previews out.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove what else lies there.")] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write the manifest as Parquet too.")] = False,
     home: Home = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a campaign's pictures and manifest to a folder or bucket. What is there already, whole, is not copied again."""
+    """Copy a campaign's pictures and manifest to a folder or bucket, with a page, a table and the contact sheet. What is there already,
+    whole, is not copied again.
+    """
     settings = settings_for(home, project)
     destination = open_outputs(dest, s3_style=settings.s3_style, called=dest)
     with open_client(settings) as client, Progress(console=err, disable=as_json or not err.is_terminal) as bar:
         task = bar.add_task("copying", total=None)
         done = export_campaign(
-            client, campaign, destination, parquet=parquet, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+            client, campaign, destination, parquet=parquet, previews=not no_previews, where=where or (), names=names, delete=delete,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )  # fmt: skip
     if as_json:
         print_json({"campaign": campaign, "destination": destination.address, **asdict(done)})
     else:
-        say(f"{done.pictures} pictures in {destination.address}, {done.copied} of them copied now.")
+        _say_exported(destination.address, done)
+
+
+def _say_exported(address: str, done: Exported) -> None:
+    say(f"{done.pictures} pictures in {address}, {done.copied} of them copied now. Open {done.index} to look at them.")
+    if done.no_sheet:
+        say(f"There is no contact sheet: {done.no_sheet}")
+    if done.others:
+        files = "1 other file" if done.others == 1 else f"{done.others:,} other files"
+        first = ", ".join(done.first_others) + (" …" if done.others > len(done.first_others) else "")
+        say(f"{files} {'were removed' if done.deleted else 'lie there, which --delete removes'}: {first}")
 
 
 # --- verify ---

@@ -8,15 +8,18 @@ from itertools import count
 
 import pandas
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from actors.encode import file_pixels_digest
-from farm.app import open_app, serve
+from farm.app import open_app
 from farm.cli import app
 from farm.client import Client
 from farm.config import read_settings
-from farm.export import _AHEAD, MANIFEST, PARQUET, _ahead, export
+from farm.copying import AHEAD, ahead
+from farm.export import CSV, INDEX, MANIFEST, PARQUET, SHEET, export
 from farm.parquet import write_parquet
+from farm.serving import serve
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import OutputsError, RequestError, WorkError
@@ -103,8 +106,9 @@ def test_an_export_has_every_picture_and_says_so(farm, painted, destination):
     done = export(farm, "spring", destination, on_progress=lambda done, total: seen.append((done, total)))
     assert (done.pictures, done.copied, done.parquet) == (48, 48, None)
     assert seen == [(k + 1, 48) for k in range(48)]
-    assert {key for key in destination.keys("") if key != MANIFEST} == {place(line["key"]) for line in painted}
-    assert [json.loads(line) for line in read(destination, MANIFEST).splitlines()] == painted
+    assert set(destination.keys("")) - {place(line["key"]) for line in painted} == {MANIFEST, CSV, SHEET, INDEX}
+    manifest = [json.loads(line) for line in read(destination, MANIFEST).splitlines()]
+    assert manifest == [{**line, "path": place(line["key"]), "preview_paths": []} for line in painted]
     for line in painted:
         assert file_pixels_digest(read(destination, place(line["key"]))) == line["pixels"]
     assert export(farm, "spring", destination).copied == 0
@@ -175,9 +179,9 @@ def test_few_pictures_are_in_memory_however_many_there_are():
             submitted.append(Future())
             yield submitted[-1]
 
-    futures = _ahead(endless())
+    futures = ahead(endless())
     assert [next(futures) for _ in range(1000)] == submitted[:1000]
-    assert len(submitted) == 1000 + _AHEAD - 1
+    assert len(submitted) == 1000 + AHEAD - 1
 
 
 # --- the table ---
@@ -188,13 +192,14 @@ def test_the_table_says_what_the_manifest_says(farm, painted, destination, tmp_p
     assert done.parquet == f"{destination.address}/{PARQUET}"
     (tmp_path / PARQUET).write_bytes(read(destination, PARQUET))
     table = pandas.read_parquet(tmp_path / PARQUET)
-    assert list(table.columns) == list(painted[0])
+    assert list(table.columns) == [*painted[0], "path", "preview_paths"]
     assert table["seed"].dtype == table["bytes"].dtype == "int64"
     assert table["seconds"].dtype == "float64"
     for row, line in zip(table.to_dict("records"), painted, strict=True):
         for name in ("coordinates", "settings", "adapters"):
             assert json.loads(row.pop(name)) == line[name]
-        assert list(row.pop("previews")) == line["previews"]
+        assert list(row.pop("previews")) == list(row.pop("preview_paths")) == line["previews"]
+        assert row.pop("path") == place(line["key"])
         assert {name: None if pandas.isna(value) else value for name, value in row.items()} == {name: line[name] for name in row}
 
 
@@ -231,6 +236,213 @@ def test_the_command_exports(farm, painted, settings, destination, monkeypatch):
         "copied": 48,
         "manifest": f"{destination.address}/manifest.jsonl",
         "parquet": f"{destination.address}/manifest.parquet",
+        "csv": f"{destination.address}/manifest.csv",
+        "index": f"{destination.address}/index.html",
+        "sheet": f"{destination.address}/sheet.png",
+        "no_sheet": None,
+        "others": 0,
+        "first_others": [],
+        "deleted": 0,
     }
     done = CliRunner().invoke(app, ["export", "spring", destination.address])
     assert f"48 pictures in {destination.address}, 0 of them copied now" in done.output
+
+
+# --- what else an export is asked for ---
+
+SMALL = {
+    "settings": {"steps": 6},
+    "previews": {"every": 2},
+    "vary": {"product": ["mug", "lamp"], "strength": [0.3, 0.9]},
+    "prompt": "a {product}",
+}
+
+
+@pytest.fixture
+def small(farm, settings, tmp_path):
+    """Eight pictures that begin from a reference, a part of them with two previews; the others make too few steps for any."""
+    Image.new("RGB", (128, 128), "teal").save(tmp_path / "teal.png")
+    farm.submit(campaign(**SMALL, reference={"image": str(tmp_path / "teal.png")}, seeds={"count": SEEDS}))
+    paint(settings, "spring")
+    return list(farm.manifest("spring"))
+
+
+def keys(store):
+    return sorted(store.keys(""))
+
+
+def manifest_of(store):
+    return [json.loads(line) for line in read(store, MANIFEST).splitlines()]
+
+
+OWN = {MANIFEST, CSV, SHEET, INDEX}
+
+
+@from_everywhere
+def test_a_campaign_with_a_reference_and_previews_is_exported(farm, small, destination):
+    assert sorted(len(line["previews"]) for line in small) == [0] * 4 + [2] * 4
+    assert export(farm, "spring", destination).pictures == 8
+    lines = manifest_of(destination)
+    assert set(keys(destination)) - OWN == {path for line in lines for path in (line["path"], *line["preview_paths"])}
+    assert [len(line["preview_paths"]) for line in lines] == [len(line["previews"]) for line in small]
+
+
+def test_previews_can_be_left_out_and_fetched_later(farm, small, destination):
+    assert export(farm, "spring", destination, previews=False).pictures == 8
+    assert not [key for key in keys(destination) if key.endswith(".webp")]
+    assert [line["preview_paths"] for line in manifest_of(destination)] == [[]] * 8
+    done = export(farm, "spring", destination)
+    assert (done.copied, done.others) == (0, 0)
+    assert len([key for key in keys(destination) if key.endswith(".webp")]) == 8
+
+
+def test_a_preview_that_is_damaged_at_the_destination_is_copied_again(farm, small, destination):
+    export(farm, "spring", destination)
+    key = next(key for key in keys(destination) if key.endswith(".webp"))
+    whole = read(destination, key)
+    destination.put(key, whole[:30])
+    export(farm, "spring", destination)
+    assert read(destination, key) == whole
+
+
+def test_pictures_are_named_as_one_asks(farm, small, destination):
+    export(farm, "spring", destination, names="{product}/{strength}_{seed}")
+    lines = manifest_of(destination)
+    assert [line["path"] for line in lines][:2] == [f"mug/0.3_{line['seed']}.png" for line in small[:2]]
+    assert lines[2]["preview_paths"] == [f"mug/0.9_{small[2]['seed']}.step00{step}.webp" for step in (2, 4)]
+    assert set(keys(destination)) - OWN == {path for line in lines for path in (line["path"], *line["preview_paths"])}
+    assert f"./mug/0.9_{small[2]['seed']}.png" in read(destination, INDEX).decode()
+
+
+def test_some_renders_are_exported(farm, small, destination):
+    done = export(farm, "spring", destination, where=["product=lamp", "strength=0.90"])
+    assert (done.pictures, len(manifest_of(destination))) == (2, 2)
+    assert {line["coordinates"]["product"] for line in manifest_of(destination)} == {"lamp"}
+    assert read(destination, SHEET) != farm.sheet("spring")
+    assert read(destination, SHEET) == farm.sheet("spring", where=["product=lamp", "strength=0.9"])
+    assert read(destination, INDEX).decode().count("<article") == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"where": ["prodct=mug"]}, "did you mean 'product'"),
+        ({"where": ["product=mugs"]}, "did you mean 'mug'"),
+        ({"where": ["mug"]}, "NAME=VALUE"),
+        ({"names": "{prodct}_{seed}"}, "did you mean 'product'"),
+        ({"names": "{product}"}, "renders 0 and 1 would both be called 'mug.png'"),
+        ({"names": "../{product}_{seed}"}, "leads out of the folder"),
+        ({"names": "{product:x}"}, "only names like"),
+    ],
+)
+def test_what_cannot_be_exported_so_is_refused_before_anything_is_copied(farm, small, destination, changes, words):
+    with pytest.raises(RequestError, match=words):
+        export(farm, "spring", destination, **changes)
+    assert keys(destination) == []
+
+
+def test_places_whose_names_are_no_names_of_files_are_refused_or_made_some(farm, painted, destination):
+    with pytest.raises(RequestError, match=r"the place '../../etc' has '/'.* \{place:slug\}"):
+        export(farm, "spring", destination, names="{place}_{number}")
+    assert keys(destination) == []
+    export(farm, "spring", destination, names="{place:slug}_{number}")
+    assert {key.partition("_")[0] for key in set(keys(destination)) - OWN} == {"at-sea", "zürich-am-see", "etc", "c-con"}
+
+
+def test_what_an_update_retired_is_named_and_removed_when_asked_for(farm, settings, small, destination, tmp_path):
+    export(farm, "spring", destination)
+    farm.submit(
+        campaign(
+            **{**SMALL, "vary": {"product": ["mug"], "strength": [0.9]}},
+            reference={"image": str(tmp_path / "teal.png")},
+            seeds={"count": SEEDS},
+        ),
+        update=True,
+    )
+    destination.put(".hidden/notes.txt", b"mine")
+    done = export(farm, "spring", destination)
+    assert (done.pictures, done.copied, done.others, done.deleted) == (2, 0, 6 + 4, 0)
+    assert len(done.first_others) == 5
+    before = keys(destination)
+    done = export(farm, "spring", destination, delete=True)
+    assert (done.others, done.deleted) == (10, 10)
+    left = keys(destination)
+    assert set(before) - set(left) >= set(done.first_others)
+    assert set(left) - OWN - {".hidden/notes.txt"} == {
+        path for line in manifest_of(destination) for path in (line["path"], *line["preview_paths"])
+    }
+    assert read(destination, ".hidden/notes.txt") == b"mine"
+    assert export(farm, "spring", destination, delete=True).others == 0
+
+
+def test_a_folder_of_somebody_else_is_not_emptied(farm, small, destination):
+    destination.put("holiday.jpg", b"mine")
+    with pytest.raises(RequestError, match=r"files that no export has written, such as holiday.jpg"):
+        export(farm, "spring", destination, delete=True)
+    assert keys(destination) == ["holiday.jpg"]
+    done = export(farm, "spring", destination)
+    assert (done.others, list(done.first_others)) == (1, ["holiday.jpg"])
+    assert export(farm, "spring", destination, delete=True).deleted == 1  # whoever was told, and asks for it
+
+
+def test_an_export_with_other_names_that_breaks_off_goes_on(farm, small, destination, monkeypatch):
+    """Killed over the files of an older version, whose manifest is not true any more: the same command again ends well."""
+    export(farm, "spring", destination, names="{product}_{strength}_{seed}")
+    output, calls = farm.output, count()
+
+    def break_off(key):
+        if next(calls) >= 4:
+            raise WorkError("No farm answers.")
+        return output(key)
+
+    monkeypatch.setattr(farm, "output", break_off)
+    with pytest.raises(WorkError, match="No farm answers"):
+        export(farm, "spring", destination, delete=True)
+    assert MANIFEST not in keys(destination)
+    monkeypatch.setattr(farm, "output", output)
+    done = export(farm, "spring", destination, delete=True)
+    assert (done.pictures, done.deleted) == (8, 16)
+    assert set(keys(destination)) - OWN == {path for line in manifest_of(destination) for path in (line["path"], *line["preview_paths"])}
+
+
+def test_an_export_of_what_has_not_ended_says_so(farm, settings, destination):
+    farm.submit(campaign())
+    export(farm, "spring", destination)
+    page = read(destination, INDEX).decode()
+    assert "0 renders. 18 renders of the campaign had not ended when this was written." in page
+    assert manifest_of(destination) == []
+
+
+def test_what_browsers_do_not_show_has_a_small_copy(farm, settings, destination):
+    farm.submit(campaign(output={"format": "jxl"}, seeds={"count": 1}))
+    paint(settings, "spring")
+    export(farm, "spring", destination)
+    small = [key for key in keys(destination) if key.endswith(".small.webp")]
+    assert len(small) == 6
+    destination.delete(small[0])
+    assert export(farm, "spring", destination).others == 0
+    assert small == [key for key in keys(destination) if key.endswith(".small.webp")]
+
+
+def test_a_campaign_too_large_for_a_sheet_is_exported_without(farm, settings, destination, monkeypatch):
+    farm.submit(campaign(seeds={"count": 1}))
+    paint(settings, "spring")
+    monkeypatch.setattr("farm.sheet.MAX_CELLS", 5)
+    done = export(farm, "spring", destination)
+    assert done.sheet is None
+    assert "too many for one sheet" in done.no_sheet
+    assert SHEET not in keys(destination)
+
+
+def test_the_command_says_what_else_lies_there(farm, small, settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("FARM_URL", farm.url)
+    there = str(tmp_path / "there")
+
+    def run(*arguments):
+        return CliRunner().invoke(app, ["export", "spring", there, *arguments])
+
+    assert run("--no-previews", "--names", "{product}_{strength}_{seed}").exit_code == 0
+    told = run("--where", "product=mug", "--where", "strength=0.3").stdout
+    assert "2 pictures in" in told
+    assert "8 other files lie there, which --delete removes: lamp_0.3_" in told
+    assert "8 other files were removed: lamp_0.3_" in run("--where", "product=mug", "--where", "strength=0.3", "--delete").stdout

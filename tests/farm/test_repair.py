@@ -114,6 +114,7 @@ def test_exactly_what_is_damaged_or_missing_is_painted_again(farm, settings, sub
     assert touched == {name for n in numbers for name in (lines[n]["key"], *lines[n]["previews"])}
     assert list(farm.manifest("spring")) == lines
     assert [row["campaign"] for row in farm.campaigns()] == ["spring"]  # the repair has gone with its files
+    assert sorted(path.name for path in (settings.home / "outputs" / "default").iterdir()) == ["spring"]
     mending.told.clear()
     assert (mending.inspect(), mending.told) == (0, [])
     assert export(farm, "spring", open_outputs(str(settings.home / "exported"))).pictures == 18

@@ -129,6 +129,33 @@ def test_what_is_deleted_is_gone_and_deleting_twice_is_once(store):
         store.open("a/k")
 
 
+def test_folders_that_are_left_empty_go_with_their_last_file(tmp_path):
+    store = FolderOutputs(tmp_path / "outputs")
+    for key in ("p/c/final/s/1.png", "p/c/final/s/2.png", "p/d/1.png"):
+        store.put(key, b"x")
+    store.delete("p/c/final/s/1.png")
+    assert (tmp_path / "outputs/p/c/final/s").is_dir()
+    store.delete("p/c/final/s/2.png")
+    store.delete("p/c/final/s/2.png")
+    assert [path.name for path in (tmp_path / "outputs/p").iterdir()] == ["d"]
+    store.delete("p/d/1.png")
+    assert list((tmp_path / "outputs").iterdir()) == []
+    store.put("p/d/1.png", b"x")
+
+
+def test_files_can_be_written_where_others_are_deleted(tmp_path):
+    """A folder that is empty for a moment may be removed between being made and being written to."""
+    store = FolderOutputs(tmp_path)
+
+    def put_and_delete(k):
+        store.put(f"p/c/{k}", b"x")
+        store.delete(f"p/c/{k}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(put_and_delete, range(100)))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_key_is_not_found(store):
     with pytest.raises(NotFound, match="gone"):
         store.open("gone")
