@@ -91,7 +91,7 @@ def test_what_the_operator_allows_works(remote, brand, tmp_path):
 
 
 def test_models_by_name_need_no_folder(remote, monkeypatch):
-    monkeypatch.setattr("actors.models.snapshot_download", lambda *_args, **_more: str(SEEDLING))
+    monkeypatch.setattr("actors.models.fetch_model", lambda _repo, _revision: SEEDLING)
     for model in ("seedling", "owner/name@main", "owner/name@refs/pr/3"):
         assert submit(remote, model=model).status_code == 200
     assert "name its revision" in submit(remote, model="owner/name").json()["error"]
