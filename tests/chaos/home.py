@@ -1,12 +1,14 @@
 """One `farm up` in processes of its own: started, killed, started again, and stopped."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkdtemp
 
 from tests.chaos.cluster import PATIENCE_S, clean_environment, wait_until
 from tests.chaos.processes import send, with_words
@@ -21,7 +23,9 @@ class Home:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
-        self._environment = clean_environment(**environment, FARM_HOME=str(folder), TMPDIR=str(folder))
+        # Of its own, and short: Ray's sockets have paths of 107 bytes at most, and elsewhere nobody could tell whose they are.
+        self._scratch = mkdtemp(prefix="f-", dir="/tmp")
+        self._environment = clean_environment(**environment, FARM_HOME=str(folder), TMPDIR=self._scratch)
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         folder.mkdir(parents=True, exist_ok=True)
@@ -29,7 +33,7 @@ class Home:
     @property
     def dispatcher(self) -> str:
         """What stands in the command line of its dispatcher and of no other: Ray's folder is under TMPDIR."""
-        return f"farm.dispatching {self.folder}/"
+        return f"farm.dispatching {self._scratch}/"
 
     @property
     def is_down(self) -> bool:
@@ -84,6 +88,7 @@ class Home:
         left = with_words(self.dispatcher)
         for pid in left:
             send(pid, signal.SIGKILL, self.dispatcher)
+        shutil.rmtree(self._scratch, ignore_errors=True)
         return len(left)
 
     def said(self) -> str:
