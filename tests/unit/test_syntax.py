@@ -1,7 +1,5 @@
 """Syntax of other tools is found in prompts; what is only punctuation is not."""
 
-import time
-
 import pytest
 
 from farm.syntax import find_syntax, may_hold_syntax
@@ -87,12 +85,11 @@ def test_of_syntax_within_syntax_the_outer_is_told():
     assert [text[syntax.start : syntax.stop] for syntax in find_syntax(text)] == ["[red|(blue:1.2)]", "<lora:a__b__c:1>"]
 
 
+@pytest.mark.timeout(60)  # a search that takes the square of the length takes minutes
 @pytest.mark.parametrize(
     "piece", ["(", "[", "{", "()", "((a:1.1", "[a|", "<a:", "__a", "-", "--a", ":", "1", "a+", "AND ", "(a: ", ". ", "<|", "\\", "$"]
 )
 def test_no_text_takes_long_to_read(piece):
     closing = {"(": ")", "[": "]", "{": "}"}.get(piece, "")
     text = piece * (20_000 // len(piece)) + closing * 20_000
-    begin = time.perf_counter()
-    find_syntax(text)
-    assert time.perf_counter() - begin < 2
+    assert all(found.stop <= len(text) for found in find_syntax(text))
