@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from storage.moments import is_to_come
+from storage.moments import FARTHEST_S, is_to_come
 from storage.states import CampaignState, Reason, RenderState, campaign_state
 
 Json = dict[str, Any]
@@ -221,10 +221,13 @@ class Settlement:
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """A campaign is left alone for so many seconds, because something that it needs is away."""
+    """A campaign is left alone for some seconds, at most FARTHEST_S, because something that it needs is away."""
 
     seconds: float
     why: str
+
+    def __post_init__(self) -> None:
+        assert self.seconds <= FARTHEST_S, "a longer wait would be taken for one of before the clock was set back"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,6 +72,8 @@ def test_quarantine_ends():
 
 def test_the_farm_sets_no_moment_further_ahead_than_is_believed():
     assert max(FORGIVE_S, LONGEST_WAIT_S) <= FARTHEST_S
+    with pytest.raises(AssertionError, match="set back"):
+        Wait(seconds=FARTHEST_S + 1, why="away")
     assert is_to_come(10.0, 5.0)
     assert not is_to_come(5.0, 5.0)
     assert not is_to_come(None, 5.0)

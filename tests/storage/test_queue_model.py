@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import Engine, func, select, text
 
+from farm.retry import LONGEST_WAIT_S
 from storage.campaigns import Campaigns
 from storage.clock import now
 from storage.control import Control
@@ -423,7 +424,7 @@ verdicts = st.builds(
     goes_back=st.sampled_from([True, True, False]),
     counts=st.tuples(*[st.integers(0, 2)] * 3),
     refused_by=st.tuples(*[some_workers] * LARGEST),
-    wait=st.sampled_from([None, None, None, Wait(seconds=0, why="away"), Wait(seconds=1000, why="away")]),
+    wait=st.sampled_from([None, None, None, Wait(seconds=0, why="away"), Wait(seconds=LONGEST_WAIT_S, why="away")]),
     halt=st.sampled_from([None] * 6 + ["the disk is full"]),
     device_s=st.sampled_from([0.0, 0.25, 2.5]),  # whose sums are exact
 )
