@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Query, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from farm.api_bodies import Drain, Name, Priority, Project, Pruning, Retry, Scaling, Submission
+from farm.api_bodies import Drain, Name, Priority, Project, Pruning, Retry, Scaling, Submission, Version
 from farm.api_errors import Answer, Refusal, answer_errors
 from farm.api_guards import OwnHostOnly, OwnPagesOnly, SmallBodiesOnly, TokenOnly
 from farm.api_routes import LINES, StrictRoute, answers_with
@@ -87,21 +87,30 @@ def _campaign_routes(service: Service) -> APIRouter:
         return service.all(project)
 
     @routes.get("/campaigns/{name}")
-    def status(name: Name, project: Project = "default") -> Json:
-        return service.status(project, name)
+    def status(name: Name, project: Project = "default", version: Version = None) -> Json:
+        return service.status(project, name, version)
 
     @routes.get("/campaigns/{name}/manifest", **answers_with(LINES))
-    def manifest(name: Name, project: Project = "default") -> StreamingResponse:
-        return StreamingResponse(service.manifest(project, name), media_type=LINES)
+    def manifest(name: Name, project: Project = "default", version: Version = None) -> StreamingResponse:
+        return StreamingResponse(service.manifest(project, name, version), media_type=LINES)
 
     @routes.post("/campaigns/{name}/manifest")
     def save_manifest(name: Name, project: Project = "default") -> Json:
         return {"manifest": service.save_manifest(project, name)}
 
     @routes.get("/campaigns/{name}/sheet", **answers_with("image/png"))
-    def sheet(name: Name, project: Project = "default", where: Annotated[str, Query(max_length=10_000)] = "") -> Response:
+    def sheet(
+        name: Name,
+        project: Project = "default",
+        where: Annotated[str, Query(max_length=10_000)] = "",
+        version: Version = None,
+    ) -> Response:
         """`where` has conditions like `product=mug`, one a line."""
-        return Response(service.sheet(project, name, where.splitlines()), media_type="image/png")
+        return Response(service.sheet(project, name, where.splitlines(), version), media_type="image/png")
+
+    @routes.get("/campaigns/{name}/versions")
+    def versions(name: Name, project: Project = "default") -> list[Json]:
+        return service.versions(project, name)
 
     return routes
 

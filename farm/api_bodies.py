@@ -12,6 +12,8 @@ _STRICT = ConfigDict(extra="forbid", strict=True)
 Project = Annotated[str, Query(pattern=_NAME, max_length=80)]
 Name = Annotated[str, Path(pattern=_NAME, max_length=80)]
 
+Version = Annotated[int | None, Query(ge=1, lt=2**31, description="A version that an update has replaced, or the present one.")]
+
 
 def _whole(value: object) -> object:
     """JSON knows one kind of number: 3.0 is the integer 3."""

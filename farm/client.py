@@ -15,6 +15,7 @@ import httpx
 from farm.campaign import Campaign
 from farm.campaign_file import CampaignFile, load_campaign
 from farm.document import DocumentError, problem_from_json, problem_json
+from farm.versions import only_present, split_version
 from storage.errors import NotFound, RequestError, WorkError
 
 Json = dict[str, Any]
@@ -97,7 +98,8 @@ class Client:
         return list(answer)
 
     def status(self, name: str) -> Json:
-        return self._json("GET", f"campaigns/{quote(name, safe='')}", params={"project": self.project})
+        name, params = self._version(name)
+        return self._json("GET", _path(name), params=params)
 
     def pause(self, name: str) -> Json:
         """Start nothing more of it; what is under way is finished."""
@@ -121,26 +123,28 @@ class Client:
     def why(self, name: str, render: int | None = None) -> list[str]:
         """Why a campaign, or one of its renders, is where it is: sentences."""
         params = {"project": self.project} | ({} if render is None else {"render": str(render)})
-        return list(self._json("GET", f"campaigns/{quote(name, safe='')}/why", params=params)["why"])
+        return list(self._json("GET", _path(name, "why"), params=params)["why"])
 
     def prune(self, older_than_s: float) -> int:
         """Forget campaigns that have been over for so long; their pictures stay."""
         return int(self._json("POST", "prune", body={"older_than_s": older_than_s})["pruned"])
 
     def _order(self, name: str, verb: str, body: Json | None = None) -> Json:
-        return self._json("POST", f"campaigns/{quote(name, safe='')}/{verb}", params={"project": self.project}, body=body)
+        return self._json("POST", _path(name, verb), params={"project": self.project}, body=body)
 
     def manifest(self, name: str) -> Iterator[Json]:
         """A mapping for each render that has ended, in the order of the expansion."""
-        return self._lines(name, "manifest")
+        name, params = self._version(name)
+        return self._lines(_path(name, "manifest"), params)
 
     def render(self, name: str, number: int) -> Json:
         """The manifest's line of one render."""
-        return self._json("GET", f"campaigns/{quote(name, safe='')}/renders/{number}", params={"project": self.project})
+        name, params = self._version(name)
+        return self._json("GET", _path(name, f"renders/{number}"), params=params)
 
     def files(self, name: str) -> Iterator[str]:
-        """The key of every file that the outputs have of a campaign."""
-        return self._lines(name, "files")
+        """The key of every file that the outputs have of a campaign, of all its versions."""
+        return self._lines(_path(name, "files"), {"project": self.project})
 
     def repaint(self, name: str, numbers: Sequence[int]) -> Json:
         """Have some renders painted once more, in a campaign of their own: the answer names it and its project."""
@@ -168,26 +172,34 @@ class Client:
         """Remove pictures and previews that no render has any more; with `dry_run` only count them, and name the first."""
         return self._order(name, "clean", {"dry_run": dry_run})
 
-    def _lines(self, name: str, what: str) -> Iterator[Any]:
-        path = f"campaigns/{quote(name, safe='')}/{what}"
+    def _lines(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
         try:
-            with self._http.stream("GET", f"/api/v1/{path}", params={"project": self.project}) as response:
+            with self._http.stream("GET", f"/api/v1/{path}", params=params) as response:
                 if response.is_error:
                     response.read()
                     _raise(response)
                 for line in response.iter_lines():
                     yield json.loads(line)
         except httpx.TransportError as exc:
-            raise WorkError(f"The farm at {self.url} broke off in the middle of the {what} ({exc}): try again.") from exc
+            raise WorkError(f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]} ({exc}): try again.") from exc
 
     def save_manifest(self, name: str) -> str:
         """Have the farm write the manifest beside the pictures; returns where."""
-        return str(self._json("POST", f"campaigns/{quote(name, safe='')}/manifest", params={"project": self.project})["manifest"])
+        return str(self._order(name, "manifest")["manifest"])
 
     def sheet(self, name: str, *, where: Sequence[str] = ()) -> bytes:
         """The contact sheet as PNG; with conditions like `product=mug`, of the renders that they choose."""
-        params = {"project": self.project} | ({"where": "\n".join(where)} if where else {})
-        return self._request("GET", f"campaigns/{quote(name, safe='')}/sheet", params=params).content
+        name, params = self._version(name)
+        return self._request("GET", _path(name, "sheet"), params=params | ({"where": "\n".join(where)} if where else {})).content
+
+    def versions(self, name: str) -> list[Json]:
+        """The versions that can be read, the oldest first; `status`, `manifest`, `render` and `sheet` take NAME@NUMBER."""
+        return list(self._request("GET", _path(name, "versions"), params={"project": self.project}).json())
+
+    def _version(self, name: str) -> tuple[str, dict[str, str]]:
+        """The name and the parameters of something that may be asked of a version."""
+        name, number = split_version(name)
+        return name, {"project": self.project} | ({} if number is None else {"version": str(number)})
 
     def output(self, key: str) -> bytes:
         """The bytes of one file of the outputs."""
@@ -228,6 +240,12 @@ class Client:
         if response.is_error:
             _raise(response)
         return response
+
+
+def _path(name: str, what: str = "") -> str:
+    """Of something about a campaign. Raises RequestError if a version of it is named."""
+    path = f"campaigns/{quote(only_present(name), safe='')}"
+    return f"{path}/{what}" if what else path
 
 
 def _raise(response: httpx.Response) -> None:

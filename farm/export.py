@@ -14,6 +14,7 @@ from actors import encode
 from farm.client import Client
 from farm.copying import AT_ONCE, copy_all, thumbnail_of
 from farm.gallery import INDEX, write_pages
+from farm.manifest import place_of
 from farm.manifest_csv import write_csv
 from farm.naming import Naming, collision
 from farm.where import read_conditions, resolve
@@ -143,14 +144,9 @@ def _paths(line: Json, naming: Naming | None, *, previews: bool) -> Json:
     """Where the files of a render go, from the manifest beside them."""
     if not line["key"]:
         return {"path": None, "preview_paths": []}
-    path = _place(line["key"]) if naming is None else naming.path(line, line["key"].rpartition(".")[2])
+    path = place_of(line["key"]) if naming is None else naming.path(line, line["key"].rpartition(".")[2])
     beside = [f"{path.rpartition('.')[0]}.{key.rpartition('/')[2].partition('.')[2]}" for key in line["previews"] if previews]
     return {"path": path, "preview_paths": beside}
-
-
-def _place(key: str) -> str:
-    """Below the destination, without the project and campaign that it was exported for."""
-    return "/".join(key.split("/")[2:])
 
 
 def _files(line: Json) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from farm.client import Client
 from farm.leftovers import is_painted
 from farm.verify import line_problems, sampled
+from farm.versions import only_present
 from storage.errors import NotFound, WorkError
 
 Json = dict[str, Any]
@@ -40,7 +41,7 @@ class Inspection:
 
 def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> Inspection:
     """Look at every file of a campaign, and choose `sample` renders spread evenly over it."""
-    status = client.status(campaign)
+    status = client.status(only_present(campaign))
     places = set(sampled(status["renders"]["done"], sample))
     seen = Inspection()
     folder = f"{status['project']}/{campaign}/"

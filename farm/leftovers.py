@@ -15,7 +15,7 @@ from storage.rows import CampaignRow
 _REMOVERS = 16
 _AT_ONCE = 1_000
 # A shot's folder ends with sixteen digits of a hash; beside the picture of a seed lie its previews.
-_PAINTED = re.compile(rf"{STAGE}/[^/]*_[0-9a-f]{{16}}/[0-9]+(\.({'|'.join(Format)})|\.step[0-9]{{3,4}}\.webp)")
+_PAINTED = re.compile(rf"(v[0-9]+/)?{STAGE}/[^/]*_[0-9a-f]{{16}}/[0-9]+(\.({'|'.join(Format)})|\.step[0-9]{{3,4}}\.webp)")
 
 
 def is_painted(place: str) -> bool:
@@ -49,11 +49,9 @@ class Leftovers:
     def _find(self, campaign: CampaignRow) -> list[str]:
         folder = f"{folder_of(campaign)}/"
         there = [key for key in self._outputs.keys(folder_of(campaign)) if is_painted(key.removeprefix(folder))]
-        if campaign.state.is_final:
-            written = set(self._written(campaign))  # read after `there`: it may grow meanwhile
-            return sorted(key for key in there if key not in written)
-        places = set(self._places(campaign))
-        return sorted(key for key in there if _without_ending(key) not in places)
+        written = set(self._written(campaign))  # read after `there`: it may grow meanwhile
+        places = set() if campaign.state.is_final else set(self._places(campaign))
+        return sorted(key for key in there if key not in written and _without_ending(key) not in places)
 
     def _written(self, campaign: CampaignRow) -> Iterator[str]:
         for line in manifest_lines(self._campaigns, campaign):

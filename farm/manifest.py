@@ -1,6 +1,7 @@
 """The manifest of a campaign: a line of JSON for each of its renders that has ended, computed from the job database."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from tempfile import TemporaryFile
@@ -17,6 +18,7 @@ from storage.outputs import Outputs
 from storage.rows import CampaignRow, RenderOutcome
 
 STAGE = "final"
+_BEFORE_PLACE = re.compile(r"[^/]+/[^/]+/(v[0-9]+/)?")
 
 
 def folder_of(campaign: CampaignRow) -> str:
@@ -24,8 +26,16 @@ def folder_of(campaign: CampaignRow) -> str:
 
 
 def picture_key(campaign: CampaignRow, render: Render, kind: Format) -> str:
-    """Where a render's picture goes: a path that a person can read."""
-    return f"{folder_of(campaign)}/{STAGE}/{render.shot.key}/{render.seed}.{kind}"
+    """Where a render's picture goes: a path that a person can read. Each version after the first has a folder of its own, so that no
+    picture of an earlier one is lost.
+    """
+    version = f"v{campaign.version}/" if campaign.version > 1 else ""
+    return f"{folder_of(campaign)}/{version}{STAGE}/{render.shot.key}/{render.seed}.{kind}"
+
+
+def place_of(key: str) -> str:
+    """Where a file stands among those of its campaign, whatever version has painted it."""
+    return _BEFORE_PLACE.sub("", key, count=1)
 
 
 def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Json]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import StreamingResponse
 
-from farm.api_bodies import Cleaning, Name, Project, PutBack, Repaint
+from farm.api_bodies import Cleaning, Name, Project, PutBack, Repaint, Version
 from farm.api_routes import LINES, StrictRoute, answers_with
 from farm.leftovers import Leftovers
 from farm.repair import Repairs
@@ -19,8 +19,8 @@ def proof_routes(service: Service, repairs: Repairs, leftovers: Leftovers) -> AP
     routes = APIRouter(tags=["proofs"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/renders/{number}")
-    def render(name: Name, number: Annotated[int, Path(ge=0, lt=2**53)], project: Project = "default") -> Json:
-        return service.render(project, name, number)
+    def render(name: Name, number: Annotated[int, Path(ge=0, lt=2**53)], project: Project = "default", version: Version = None) -> Json:
+        return service.render(project, name, number, version)
 
     @routes.get("/campaigns/{name}/files", **answers_with(LINES))
     def files(name: Name, project: Project = "default") -> StreamingResponse:

@@ -25,6 +25,7 @@ from farm.sheet import sheet_of
 from farm.specs import derivation_of, difference, expansion_of, fingerprint, make_spec
 from farm.texts import overruled
 from farm.update import Digests, Kept, compare, counts, outlook
+from farm.versions import version_json
 from farm.where import read_conditions, resolve
 from farm.why import Farm, nothing_to_retry, render_not_retried, standstill, why_campaign, why_render, without_its_class
 from storage.campaigns import Campaigns
@@ -243,21 +244,30 @@ class Service:
         is_led = self._watching.dispatcher() is not None
         return [status_of(campaign, is_led=is_led) for campaign in self._campaigns.all(project)]
 
-    def status(self, project: str, name: str) -> Json:
-        campaign = self._campaigns.get(project, name)
+    def status(self, project: str, name: str, version: int | None = None) -> Json:
+        campaign = self.version(project, name, version)
         some = self._campaigns.failures(campaign.id, 5) if campaign.failed + campaign.held else []
         failures = [{"number": o.number, "state": o.state, "reason": o.reason, "detail": o.detail} for o in some]
         waits_for = campaign.waits_for or without_its_class(campaign, self._watching.workers())
         status = status_of(campaign, is_led=self._watching.dispatcher() is not None)
         return {**status, "waits_for": waits_for, "failures": failures}
 
-    def manifest(self, project: str, name: str) -> Iterator[bytes]:
-        campaign = self._campaigns.get(project, name)
+    def versions(self, project: str, name: str) -> list[Json]:
+        """The versions of a campaign that can be read, the oldest first."""
+        self._campaigns.get(project, name)
+        return [version_json(row) for row in self._campaigns.versions(project, name)]
+
+    def version(self, project: str, name: str, number: int | None) -> CampaignRow:
+        """A version of a campaign to be read; without a number the present one."""
+        return self._campaigns.get(project, name) if number is None else self._campaigns.version(project, name, number)
+
+    def manifest(self, project: str, name: str, version: int | None = None) -> Iterator[bytes]:
+        campaign = self.version(project, name, version)
         return (json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in manifest_lines(self._campaigns, campaign))
 
-    def render(self, project: str, name: str, number: int) -> Json:
+    def render(self, project: str, name: str, number: int, version: int | None = None) -> Json:
         """The manifest's line of one render."""
-        return manifest_line(self._campaigns, self._campaigns.get(project, name), number)
+        return manifest_line(self._campaigns, self.version(project, name, version), number)
 
     def files(self, project: str, name: str) -> Iterator[bytes]:
         """The key of every file that the outputs have of a campaign, a line of JSON each."""
@@ -269,9 +279,9 @@ class Service:
         key = write_manifest(self._campaigns, self._campaigns.get(project, name), self._outputs)
         return f"{self._outputs.address}/{key}"
 
-    def sheet(self, project: str, name: str, where: Sequence[str] = ()) -> bytes:
+    def sheet(self, project: str, name: str, where: Sequence[str] = (), version: int | None = None) -> bytes:
         """The contact sheet of what is done so far, as PNG; with conditions like `product=mug`, of the renders that they choose."""
-        campaign = self._campaigns.get(project, name)
+        campaign = self.version(project, name, version)
         if not where:
             return sheet_of(self._campaigns, campaign, self._outputs)
         lines = partial(manifest_lines, self._campaigns, campaign)
@@ -371,6 +381,7 @@ def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:
         "deadline": campaign.deadline,
         "device_s": round(campaign.device_s, 3),
         "budget_s": campaign.budget_s,
+        "version": campaign.version,
         # A clock that was set back, or an update by a version before, may have made it the later of the two.
         "created_at": min(campaign.created_at, campaign.started_at or campaign.created_at),
         "started_at": campaign.started_at,

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, func, insert, literal_column, select, update
+from sqlalchemy import Connection, Engine, Row, Select, func, insert, literal_column, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.bulk import insert_chunks
@@ -41,6 +41,24 @@ class Campaigns:
         if row is None:
             raise NotFound(f"Project {project} has no campaign {name}: `farm list` shows those it has.")
         return _campaign(row)
+
+    def version(self, project: str, name: str, number: int) -> CampaignRow:
+        """A version of a campaign, the present one or one that was replaced, under the campaign's name. Raises NotFound, with those that
+        there are, if there is none of that number.
+        """
+        found = {row.version: row for row in self.versions(project, name)}
+        if number in found:
+            return found[number]
+        self.get(project, name)
+        raise NotFound(f"The campaign {name} has no version {number}: there are {', '.join(map(str, found))}.")
+
+    def versions(self, project: str, name: str) -> list[CampaignRow]:
+        """The versions of a campaign that can be read, the oldest first, all under the campaign's name."""
+        mine = or_(campaigns.c.version_of == name, (campaigns.c.name == name) & campaigns.c.pruned_at.is_(None))
+        query = _stored().where(campaigns.c.project == project, mine).order_by(campaigns.c.id)
+        with self._reader.connect() as connection:
+            found = [_campaign(row) for row in connection.execute(query)]
+        return [_to_be_read(row, name) for row in found]
 
     def by_id(self, campaign_id: int) -> CampaignRow:
         """Raises NotFound where the campaign was removed."""
@@ -146,13 +164,26 @@ def chunk_row(row: Row[Any]) -> Chunk:
 
 
 def _campaigns(*, with_spec: bool = True) -> Select[Any]:
+    return _stored(with_spec=with_spec).where(campaigns.c.pruned_at.is_(None))
+
+
+def _stored(*, with_spec: bool = True) -> Select[Any]:
+    """What is read of campaigns, those that nobody sees any more too."""
     running = (
         select(func.coalesce(func.sum(chunks.c.total), 0))
         .where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED)
         .scalar_subquery()
     )
     columns = [column if with_spec or column.name != "spec" else literal_column("'{}'").label("spec") for column in campaigns.c]
-    return select(*columns, running.label("running"), db_time().label("now")).where(campaigns.c.pruned_at.is_(None))
+    return select(*columns, running.label("running"), db_time().label("now"))
+
+
+def _to_be_read(row: CampaignRow, name: str) -> CampaignRow:
+    """A version under its campaign's name: what a replaced one has not painted, nobody wants any more."""
+    if row.pruned_at is None:
+        return row
+    unpainted = row.total - row.done - row.failed - row.held
+    return replace(row, name=name, cancelled=unpainted, running=0, cancelled_at=row.cancelled_at or row.pruned_at)
 
 
 def _campaign(row: Row[Any]) -> CampaignRow:

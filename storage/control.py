@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, String, Table, bindparam, cast, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, String, Table, bindparam, cast, delete, exists, func, or_, select, update
 
 from storage.bulk import carry_over, insert_chunks
 from storage.campaigns import insert_campaign
@@ -79,12 +79,16 @@ class Control:
         """
         with self._engine.begin() as connection:
             old = _locked(connection, campaign_id)
-            connection.execute(update(campaigns).where(campaigns.c.id == old.id).values(name=_OLD_NAME, pruned_at=db_time()))
+            # The same campaign painted again is the same version: nothing of the one before would differ.
+            is_another = old.fingerprint != new.fingerprint
+            retired = {"name": _OLD_NAME, "pruned_at": db_time(), "version_of": old.name if is_another else None}
+            connection.execute(update(campaigns).where(campaigns.c.id == old.id).values(retired))
             # What is under way for it goes on until its workers have stopped, and counts for nobody: until then nothing of the new
             # version is begun, since both write to the same places.
             dropped = update(chunks).where(chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.QUEUED)
             connection.execute(dropped.values(state=ChunkState.CANCELLED))
             history = {name: getattr(old, name) for name in ("device_s", "created_at", "started_at", "paused_at")}
+            history["version"] = old.version + is_another
             if kept and new.numerics_class is None and old.numerics_class != ANY_CLASS:
                 history["numerics_class"] = old.numerics_class  # what is kept is of that
             new_id = insert_campaign(connection, new, replaces=_still_painted(connection, old), **history)
@@ -115,13 +119,15 @@ class Control:
         """Forget campaigns that have been over for so long, and what updates have retired; returns how many campaigns people
         knew. Their pictures stay. Goes step by step, so that nobody waits for it; what a kill has left, the next one removes.
         """
-        over = campaigns.c.finished_at < db_time() - older_than_s
+        before = db_time() - older_than_s
         with self._engine.begin() as connection:
-            marked = update(campaigns).where(over, campaigns.c.pruned_at.is_(None)).values(name=_OLD_NAME, pruned_at=db_time())
-            count = connection.execute(marked).rowcount
+            gone = update(campaigns).where(campaigns.c.finished_at < before, campaigns.c.pruned_at.is_(None))
+            count = connection.execute(gone.values(name=_OLD_NAME, pruned_at=db_time())).rowcount
+            _let_versions_go(connection, campaigns.c.pruned_at < before)
         with self._reader.connect() as connection:
             busy = exists().where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED)
-            ids = connection.execute(select(campaigns.c.id).where(campaigns.c.pruned_at.is_not(None), ~busy)).scalars().all()
+            unseen = campaigns.c.pruned_at.is_not(None) & campaigns.c.version_of.is_(None)
+            ids = connection.execute(select(campaigns.c.id).where(unseen, ~busy)).scalars().all()
         for campaign_id in ids:
             for table, key in ((renders, "number"), (attempts, "id"), (chunks, "id")):
                 while self._remove_some(table, key, campaign_id):
@@ -150,6 +156,13 @@ def _still_painted(connection: Connection, old: Row[Any]) -> int | None:
     """The version whose workers have to stop first: the one being replaced, or one that this itself still waits for."""
     leased = select(chunks.c.id).where(chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.LEASED).limit(1)
     return old.replaces if connection.execute(leased).first() is None else int(old.id)
+
+
+def _let_versions_go(connection: Connection, too_old: ColumnElement[bool]) -> None:
+    """Versions that were replaced can be removed if they are too old, or no version of their campaign is left that has its name."""
+    present = campaigns.alias("present")
+    is_there = exists().where(present.c.project == campaigns.c.project, present.c.name == campaigns.c.version_of)
+    connection.execute(update(campaigns).where(campaigns.c.version_of.is_not(None), or_(too_old, ~is_there)).values(version_of=None))
 
 
 def _locked(connection: Connection, campaign_id: int) -> Row[Any]:

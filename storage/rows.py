@@ -63,6 +63,9 @@ class CampaignRow(NewCampaign):
     finished_at: float | None
     replaces: int | None
     pruned_at: float | None
+    """Since when it is being removed, or replaced by another version."""
+    version: int
+    version_of: str | None
 
     @property
     def state(self) -> CampaignState:

@@ -62,8 +62,11 @@ campaigns = Table(
     Column("started_at", Float),
     Column("finished_at", Float),
     Column("replaces", BigInteger),  # the version before this one: not claimed while any of that is under way
-    Column("pruned_at", Float),  # being removed: nobody sees it any more
+    Column("pruned_at", Float),  # being removed, or replaced: among campaigns, nobody sees it any more
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("version_of", String(100)),  # the name under which it is kept to be read, though another version has taken its place
     UniqueConstraint("project", "name"),
+    Index("ix_campaigns_versions", "project", "version_of", "version", unique=True),
     Index("ix_campaigns_open", "id", sqlite_where=text("finished_at IS NULL"), postgresql_where=text("finished_at IS NULL")),
     # No id is ever given twice, not even that of a row that was removed: a late result of the old one would count for the new one.
     sqlite_autoincrement=True,
