@@ -18,7 +18,7 @@ _SMALL = tuple(pattern.removeprefix("*") for pattern in (*VOCABULARIES, "*.jinja
 
 
 def fetch_model(repo: str, revision: str) -> Path:
-    """The folder of a model of the hub at a revision, in the hub's cache on this machine; what is there already is not fetched again.
+    """The folder of a hub model at a revision, in the hub's cache on this machine. Files in the cache are not fetched again.
 
     Raises RequestError if it cannot be fetched, or has nothing that a pipeline could be made of.
     """

@@ -44,7 +44,7 @@ def load_pipeline(folder: Path, family: Family, dtype: torch.dtype, device: torc
 
 @contextmanager
 def reasons(folder: Path) -> Iterator[None]:
-    """Whatever goes wrong meanwhile, but for what has a meaning of its own, becomes LoadFailed with one sentence."""
+    """Errors in the block become LoadFailed, with one sentence. The farm's own errors and a lack of memory stay what they are."""
     try:
         yield
     except RequestError as exc:
@@ -63,7 +63,7 @@ def _left_out(folder: Path, family: Family) -> set[str]:
 
 
 def _load_model(component: Path, library: str, kind: str, dtype: torch.dtype) -> Any | None:
-    """A model of diffusers or transformers; None for what has no weights, which its pipeline loads."""
+    """A model of diffusers or transformers, or None for a component without weights: its pipeline loads that itself."""
     origin, base = _ORIGINS.get(library, (None, None))
     found: Any = getattr(origin, kind, None)
     weights = set_of(component, library)

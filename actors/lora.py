@@ -209,7 +209,7 @@ def _without_parts(names: Sequence[str], halves: Mapping[str, _Halves], weights:
 
 
 def _misfit(pair: _Halves, place: Place) -> tuple[str, str] | None:
-    """What a layer is made for, and what is there instead, or None if it fits."""
+    """The shape that a layer expects and the shape that the model has there, or None if they agree."""
     inside, outside = place.sides
     if (pair.down_shape[1:2], pair.up_shape[:1]) != ((inside,), (outside,)):
         return f"for {pair.down_shape[1]} numbers in and {pair.up_shape[0]} out", f"{inside} and {outside}"

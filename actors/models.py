@@ -149,8 +149,10 @@ def weights_digest(folder: Path, name: str | None = None) -> str:
 
 
 def _digested(folder: Path) -> set[Path]:
-    """The files that a digest of weights is over. Sentencepiece and tiktoken files are among them only if they are what is read: beside a
-    tokenizer.json they are not, and folders that have both keep the digests that they had when nothing read such files.
+    """The files that decide the digest of a model's weights.
+
+    Sentencepiece and tiktoken files count only in folders without a tokenizer.json, since transformers reads that first.
+    So folders that have both keep the digest that they had when the farm read no such files.
     """
     paths = {path for pattern in _READ_BY_PIPELINES for path in folder.glob(f"*/{pattern}")}
     others = {path for pattern in set(VOCABULARIES) - set(_READ_BY_PIPELINES) for path in folder.glob(f"*/{pattern}")}

@@ -20,7 +20,7 @@ _PREDICTIONS = ("epsilon", "v_prediction", "sample")
 
 
 def refusal(config: Mapping[str, Any], steps: int) -> str | None:
-    """Why so many steps cannot be made with a scheduler of this config, as the end of a sentence; None if they can.
+    """Why a scheduler of this config cannot make `steps` steps, as the end of a sentence; None if it can.
 
     `config` is the whole of it, as `scheduler_config` gives it. Classes that no name stands for are not judged.
     """
@@ -32,7 +32,7 @@ def refusal(config: Mapping[str, Any], steps: int) -> str | None:
 
 
 def _kind_refusal(class_name: str, full: Mapping[str, Any]) -> str | None:
-    """What is so for any number of steps."""
+    """Why the scheduler cannot be used with the model, whatever the number of steps."""
     prediction, betas = full["prediction_type"], full["beta_schedule"]
     if full.get("use_flow_sigmas"):
         if full.get("use_karras_sigmas"):
@@ -60,7 +60,7 @@ def _steps_refusal(class_name: str, full: Mapping[str, Any], steps: int) -> str 
     # Beyond the last timestep solvers see the noise of the last: no change from one step to the next.
     is_still = class_name in _SOLVERS and len(np.unique(np.minimum(times, trained - 1))) < len(times)
     if is_table_left or is_still:
-        return f"so many cannot be laid over the model's {trained} timesteps: take fewer steps, like {max(1, steps * 9 // 10)}"
+        return f"they cannot be laid over the model's {trained} timesteps: take fewer steps, like {max(1, steps * 9 // 10)}"
     if class_name in _DIRECT and trained - 1 in times and _predicts_noise_of_noise(full):
         return _NO_SIGNAL
     return None

@@ -82,7 +82,7 @@ class PipelineSource:
 
     @cached_property
     def longest_text(self) -> int | None:
-        """The most tokens of a text that its code speaks of, where its call says nothing."""
+        """The most tokens that its code reads of a text, if its call does not name a limit."""
         lengths = [
             part.value.value
             for part in ast.walk(self.tree)

@@ -23,7 +23,7 @@ from farm.loading import Loading
 from farm.manifest import write_manifest
 from farm.numerics import Judge
 from farm.policy import NO_QUOTAS, FreeWorker, Record, Seat, after_attempt, assign, distrusted, has_others, record_of, usable
-from farm.retry import BLAMED_ON_WORKER, settlement_of
+from farm.retry import BLAMED_ON_WORKER, settlement_of, unknown_chunk
 from farm.share import Shares, charge, welcome
 from farm.specs import expansion_of
 from storage.campaigns import Campaigns
@@ -333,7 +333,7 @@ class Dispatcher:
         return self._loading.judged(settlement, classes, campaign.numerics_class if campaign else None)
 
     def _plain_settlement(self, result: ChunkResult) -> Settlement:
-        chunk = self._leased.get(result.key) or _unknown_chunk(result)
+        chunk = self._leased.get(result.key) or unknown_chunk(result)
         campaign = self._open.get(result.campaign_id)
         try:
             return settlement_of(result, chunk, partial(self._job, chunk), waits=campaign.waits if campaign else 0)
@@ -391,11 +391,3 @@ def _free(worker: Worker) -> FreeWorker:
     holds = tuple((held.campaign_id, held.key) for held in worker.held)
     health = worker.health
     return FreeWorker(name=worker.name, holds=holds, warm=frozenset(health.pipelines), numerics_class=health.numerics_class)
-
-
-def _unknown_chunk(result: ChunkResult) -> Chunk:
-    """Of a result that was settled already: whatever is made of it is stale."""
-    return Chunk(
-        id=result.chunk_id, campaign_id=result.campaign_id, group_no=0, start=0, stop=0, total=0, lease=result.lease, failures=0, losses=0,
-        worker=result.worker,
-    )  # fmt: skip

@@ -78,10 +78,7 @@ def export(
         _drop_older_manifest(destination, manifest)
         copied, wrong = copy_all(client, _lines(manifest), destination, lambda done: on_progress(done, total))
         if wrong:
-            raise WorkError(
-                f"{len(wrong)} of {total} pictures were left out, and no manifest was written to {destination.address}: "
-                f"{' '.join(wrong[:_NAMED])} `farm verify {campaign} --repair` paints again what is damaged or missing."
-            )
+            raise _left_out(campaign, wrong, total, destination)
         no_sheet = _write_sheet(client, campaign, where, destination)
         written = [*([] if no_sheet else [SHEET]), *_write_tables(manifest, write_parquet, destination)]
         pages = _write_pages(client.status(campaign), manifest, written, destination)
@@ -104,6 +101,13 @@ def export(
         others=len(others),
         first_others=others[:_NAMED],
         deleted=len(others) if delete else 0,
+    )
+
+
+def _left_out(campaign: str, wrong: Sequence[str], total: int, destination: Outputs) -> WorkError:
+    return WorkError(
+        f"{len(wrong)} of {total} pictures were left out, and no manifest was written to {destination.address}: "
+        f"{' '.join(wrong[:_NAMED])} `farm verify {campaign} --repair` paints again what is damaged or missing."
     )
 
 

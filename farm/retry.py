@@ -190,3 +190,11 @@ def _plain(result: ChunkResult) -> Settlement:
 
 def _ended(job: ChunkJob, picture: PictureJob, state: RenderState, reason: Reason, detail: str) -> RenderOutcome:
     return RenderOutcome(number=picture.number, digest=job.recipe(picture).digest, state=state, reason=reason, detail=detail)
+
+
+def unknown_chunk(result: ChunkResult) -> Chunk:
+    """Stands for the chunk of a result that was settled already: whatever is written of it is stale."""
+    return Chunk(
+        id=result.chunk_id, campaign_id=result.campaign_id, group_no=0, start=0, stop=0, total=0, lease=result.lease, failures=0, losses=0,
+        worker=result.worker,
+    )  # fmt: skip
