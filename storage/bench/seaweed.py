@@ -60,6 +60,7 @@ class Seaweed:
             _binary(), "-logtostderr=true", "mini", f"-dir={self._folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *ports,
             "-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false",
             f"-s3.config={self._folder / 's3.json'}", f"-s3.domainName={DOMAIN}",
+            "-volume.max=100000",  # by itself it takes no more than fit on the disk at full size: six buckets on 400 MB
             "-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false",
         ]  # fmt: skip
         with (self._folder / "log").open("ab") as log:
