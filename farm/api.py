@@ -29,13 +29,13 @@ def make_api(
     fleet: FleetService,
     metrics: Metrics,
     *,
-    proofs: APIRouter,
+    files: APIRouter,
     home: str,
     token: str | None = None,
     hidden: Sequence[Path] = (),
     shown: Sequence[Path] = (),
 ) -> FastAPI:
-    """The application; `proofs` has the routes about files. `home` tells a client which farm it has reached; with a `token`, everything
+    """The application; `files` has the routes about files. `home` tells a client which farm it has reached; with a `token`, everything
     but that asks for it. No answer has paths below `hidden` folders, but for those below `shown` ones.
     """
     api = FastAPI(
@@ -59,7 +59,7 @@ def make_api(
     api.router.route_class = StrictRoute
 
     api.include_router(_campaign_routes(service), prefix="/api/v1")
-    api.include_router(proofs, prefix="/api/v1")
+    api.include_router(files, prefix="/api/v1")
     api.include_router(_control_routes(service), prefix="/api/v1")
     api.include_router(_farm_routes(service, home), prefix="/api/v1")
     api.include_router(_fleet_routes(service, fleet), prefix="/api/v1")

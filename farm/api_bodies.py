@@ -26,7 +26,7 @@ Workers = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_whole)]
 
 
 Who = Annotated[str, Field(min_length=1, max_length=120, pattern=_PRINTABLE)]
-"""Who gives an order, in their own words: shown with it, and proof of nothing."""
+"""Who gives an order, in their own words: shown with it, and no evidence of anything."""
 
 
 class Submission(BaseModel):

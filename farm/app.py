@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from farm.api import make_api
 from farm.config import Settings
 from farm.connections import Connections
+from farm.file_routes import file_routes
 from farm.fleet_service import FleetService
 from farm.hidden_paths import own_folders
 from farm.home import make_home, published, published_url
@@ -20,7 +21,6 @@ from farm.leftovers import Leftovers
 from farm.local_files import LocalFiles
 from farm.logs import log_to_file
 from farm.metrics import Metrics
-from farm.proof_routes import proof_routes
 from farm.ray_folder import ray_folder
 from farm.repair import Repairs
 from farm.service import Service
@@ -67,7 +67,7 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
             service,
             fleet,
             Metrics(watching, connections),
-            proofs=proof_routes(service, repairs, leftovers),
+            files=file_routes(service, repairs, leftovers),
             home=settings.home_digest,
             token=settings.secret,
             hidden=() if allowed is None else own_folders(settings.home, Path(settings.outputs_address)),

@@ -37,7 +37,7 @@ COMMANDS = {
         "files:export",
         "Copy a campaign's pictures and manifest to a folder or bucket, with a page, a table and the contact sheet.",
     ),
-    "reproduce": ("proofs:reproduce", "Paint a picture again from what its file carries, and say whether it is the same."),
+    "reproduce": ("reproducing:reproduce", "Paint a picture again from what its file carries, and say whether it is the same."),
     "verify": ("files:verify", "Compare every file of a campaign with its recorded hash."),
     "clean": ("files:clean", "Remove files that no render of a campaign has any more, such as those that an update has retired."),
     "workers": ("fleet:workers", "The workers as the dispatcher last saw them."),

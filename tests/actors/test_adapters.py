@@ -11,7 +11,7 @@ from actors.engine import Engine
 from actors.errors import BadRequest
 from actors.families import FAMILIES
 from actors.recipe import Adapter
-from tests.actors.test_families import SHADES, assert_pictures_stand_alone, folder, group, hashes, recipes  # noqa: F401  # `folder` is a fixture
+from tests.actors.tiny import SHADES, assert_pictures_stand_alone, group, hashes, recipes
 from tests.adapters import save_adapter
 
 TAKING = [family.pipeline for family in FAMILIES if family.takes_adapters]
@@ -34,7 +34,7 @@ def with_adapters(path, *files, scale=1.0, **changes):
 
 
 @pytest.mark.parametrize("pipeline", TAKING)
-def test_an_adapter_changes_the_picture_and_leaves_no_trace(engine, folder, tmp_path, pipeline):  # noqa: F811
+def test_an_adapter_changes_the_picture_and_leaves_no_trace(engine, folder, tmp_path, pipeline):
     path = folder(pipeline)
     one, other = (save_adapter(path, tmp_path / f"{k}.safetensors", seed=k) for k in (1, 2))
     base = hashes(engine, recipes(group(path)), path)
@@ -50,7 +50,7 @@ def test_an_adapter_changes_the_picture_and_leaves_no_trace(engine, folder, tmp_
     assert next(iter(engine.warm.values())) is warm  # the base model was not read again
 
 
-def test_an_adapter_may_change_the_text_encoder_and_a_picture_from_a_reference(engine, folder, tmp_path):  # noqa: F811
+def test_an_adapter_may_change_the_text_encoder_and_a_picture_from_a_reference(engine, folder, tmp_path):
     path = folder(SD)
     both, half = (save_adapter(path, tmp_path / f"{name}.safetensors", text=name == "both") for name in ("both", "half"))
     base = hashes(engine, recipes(group(path)), path)
@@ -66,7 +66,7 @@ def test_an_adapter_may_change_the_text_encoder_and_a_picture_from_a_reference(e
     assert hashes(engine, dark, path, references=SHADES, **how) != hashes(engine, plain, path, references=SHADES)
 
 
-def test_few_adapters_are_kept_and_a_folder_with_one_file_is_an_adapter(engine, folder, tmp_path):  # noqa: F811
+def test_few_adapters_are_kept_and_a_folder_with_one_file_is_an_adapter(engine, folder, tmp_path):
     path = folder(SD)
     files = [save_adapter(path, tmp_path / f"many{k}" / "one.safetensors", seed=k) for k in range(_KEPT + 2)]
     painted = []
@@ -122,7 +122,7 @@ def broken(how, path, other, tmp_path):
         ("gone", "neither a .safetensors file nor a folder"),
     ],
 )
-def test_an_adapter_that_does_not_fit_is_refused_by_name_and_harms_nobody(engine, folder, tmp_path, how, words):  # noqa: F811
+def test_an_adapter_that_does_not_fit_is_refused_by_name_and_harms_nobody(engine, folder, tmp_path, how, words):
     path = folder(SD)
     file = broken(how, path, folder("FluxPipeline"), tmp_path)
     digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else "0" * 64
@@ -136,7 +136,7 @@ def test_an_adapter_that_does_not_fit_is_refused_by_name_and_harms_nobody(engine
     assert hashes(engine, recipes(group(path)), path) == base
 
 
-def test_an_adapter_that_changed_or_that_nothing_can_use_is_refused(engine, folder, tmp_path):  # noqa: F811
+def test_an_adapter_that_changed_or_that_nothing_can_use_is_refused(engine, folder, tmp_path):
     file = save_adapter(folder(SD), tmp_path / "a.safetensors")
     for pipeline, digest, words in ((SD, "0" * 64, "has changed"), ("PixArtSigmaPipeline", adapter(file).digest, "takes no adapters")):
         batch = recipes(group(folder(pipeline), adapters=(Adapter(digest=digest, scale=1.0),)))
@@ -144,7 +144,7 @@ def test_an_adapter_that_changed_or_that_nothing_can_use_is_refused(engine, fold
             engine.paint(batch, str(folder(pipeline)), adapter_paths=[str(file)])
 
 
-def test_an_adapter_as_kohya_writes_it_is_the_same_adapter(engine, folder, tmp_path):  # noqa: F811
+def test_an_adapter_as_kohya_writes_it_is_the_same_adapter(engine, folder, tmp_path):
     path = folder(SD)
     file = save_adapter(path, tmp_path / "a.safetensors", rank=4, text=True)
     renamed = {}

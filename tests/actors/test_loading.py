@@ -17,7 +17,7 @@ from actors.memory import bytes_in_files
 from actors.models import SEEDLING, find_model, weights_digest
 from actors.recipe import Recipe
 from storage.errors import RequestError
-from tests.actors.test_families import group
+from tests.actors.tiny import group
 from tests.pipelines import BUILDERS, PLAIN, save
 from tests.tokenizer_files import write
 

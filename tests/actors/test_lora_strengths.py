@@ -19,7 +19,7 @@ from actors.lora import check_adapter, read_lora
 from actors.lora_names import Weights
 from actors.recipe import Adapter
 from storage.errors import RequestError
-from tests.actors.test_families import folder, group  # noqa: F401  # `folder` is a fixture
+from tests.actors.tiny import group
 
 SD, XL, SD3, FLUX, SANA = (family.pipeline for family in FAMILIES if family.takes_adapters)
 LAYERS = re.compile(
@@ -149,7 +149,7 @@ CASES = [(pipeline, kind) for kind, (_, pipelines) in WRITERS.items() for pipeli
 
 
 @pytest.mark.parametrize(("pipeline", "kind"), CASES)
-def test_every_layer_has_its_own_alpha_by_its_own_rank(folder, tmp_path, pipeline, kind):  # noqa: F811
+def test_every_layer_has_its_own_alpha_by_its_own_rank(folder, tmp_path, pipeline, kind):
     layers = lora_for(folder(pipeline), PARTS[pipeline])
     assert len(layers) >= 8
     save_file(WRITERS[kind][0](layers), tmp_path / "a.safetensors")
@@ -157,21 +157,21 @@ def test_every_layer_has_its_own_alpha_by_its_own_rank(folder, tmp_path, pipelin
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_files_in_half_precision_are_read_as_they_are(folder, tmp_path, dtype):  # noqa: F811
+def test_files_in_half_precision_are_read_as_they_are(folder, tmp_path, dtype):
     layers = lora_for(folder(SD), ("unet", "text_encoder"), dtype=dtype)
     save_file(kohya(layers), tmp_path / "a.safetensors")
     assert_laid(folder(SD), tmp_path / "a.safetensors", layers)
 
 
 @pytest.mark.parametrize("pattern", ["fc1$", "out_proj$", "q_proj$"])
-def test_a_text_encoder_may_have_few_layers(folder, tmp_path, pattern):  # noqa: F811
+def test_a_text_encoder_may_have_few_layers(folder, tmp_path, pattern):
     layers = lora_for(folder(SD), ("text_encoder",), pattern=re.compile(pattern))
     save_file(with_prefix(layers), tmp_path / "a.safetensors")
     assert_laid(folder(SD), tmp_path / "a.safetensors", layers)
 
 
 @pytest.mark.parametrize("pipeline", [SD3, FLUX])
-def test_one_trainers_names_are_read(folder, tmp_path, pipeline):  # noqa: F811
+def test_one_trainers_names_are_read(folder, tmp_path, pipeline):
     layers = lora_for(folder(pipeline), ("transformer",))
     save_file(one_trainer(layers), tmp_path / "a.safetensors")
     assert_laid(folder(pipeline), tmp_path / "a.safetensors", layers)
@@ -193,7 +193,7 @@ def peft_folder(path, layers, tmp_path, **config):
     ("pipeline", "part"), [(SD, "unet"), (SD, "text_encoder"), (SD3, "transformer"), (FLUX, "transformer"), (SANA, "transformer")]
 )
 @pytest.mark.parametrize("use_rslora", [False, True])
-def test_a_config_beside_the_file_decides_alphas(folder, tmp_path, pipeline, part, use_rslora):  # noqa: F811
+def test_a_config_beside_the_file_decides_alphas(folder, tmp_path, pipeline, part, use_rslora):
     layers = lora_for(folder(pipeline), (part,))
     ends = {layer.module.rpartition(".")[2] for layer in layers}
     alphas = {end: 1.5 + k for k, end in enumerate(sorted(ends)) if k % 2}
@@ -204,7 +204,7 @@ def test_a_config_beside_the_file_decides_alphas(folder, tmp_path, pipeline, par
     assert_laid(folder(pipeline), file, layers)
 
 
-def test_a_config_in_the_file_decides_alphas(folder, tmp_path):  # noqa: F811
+def test_a_config_in_the_file_decides_alphas(folder, tmp_path):
     layers = lora_for(folder(SD), ("unet",), ranks=(4,), alphas=(None,))
     config = {
         "unet.r": 4,
@@ -232,14 +232,14 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_a_config_that_asks_for_more_or_for_nonsense_is_refused(folder, tmp_path, kind):  # noqa: F811
+def test_a_config_that_asks_for_more_or_for_nonsense_is_refused(folder, tmp_path, kind):
     config, words = CONFIGS[kind]
     peft_folder(folder(SD), lora_for(folder(SD), ("unet",)), tmp_path, **config)
     with pytest.raises(RequestError, match=words):
         check_adapter(tmp_path, Weights("tiny", folder(SD)))
 
 
-def test_a_config_that_is_not_json_is_refused_and_one_of_another_file_is_not_read(folder, tmp_path):  # noqa: F811
+def test_a_config_that_is_not_json_is_refused_and_one_of_another_file_is_not_read(folder, tmp_path):
     weights = Weights("tiny", folder(SD))
     file = peft_folder(folder(SD), lora_for(folder(SD), ("unet",)), tmp_path)
     (tmp_path / "adapter_config.json").write_text("{")
@@ -250,7 +250,7 @@ def test_a_config_that_is_not_json_is_refused_and_one_of_another_file_is_not_rea
     check_adapter(tmp_path / "other.safetensors", weights)
 
 
-def test_a_config_and_alphas_that_differ_are_refused(folder, tmp_path):  # noqa: F811
+def test_a_config_and_alphas_that_differ_are_refused(folder, tmp_path):
     layers = lora_for(folder(SD), ("unet",), ranks=(4,), alphas=(2.0,))
     save_file(with_prefix(layers), tmp_path / "adapter_model.safetensors")
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 2}))
@@ -313,7 +313,7 @@ FLUX_WAYS = {
 
 
 @pytest.mark.parametrize("way", FLUX_WAYS)
-def test_flux_is_read_in_its_makers_names(folder, tmp_path, way):  # noqa: F811
+def test_flux_is_read_in_its_makers_names(folder, tmp_path, way):
     form, dot, down, up, alpha = FLUX_WAYS[way]
     tensors, halves = of_makers(folder(FLUX), FUSED, alpha=alpha)
     file = {}
@@ -325,14 +325,14 @@ def test_flux_is_read_in_its_makers_names(folder, tmp_path, way):  # noqa: F811
 
 
 @pytest.mark.parametrize("prefix", ["", "diffusion_model."])
-def test_flux_is_read_in_the_names_of_xlabs(folder, tmp_path, prefix):  # noqa: F811
+def test_flux_is_read_in_the_names_of_xlabs(folder, tmp_path, prefix):
     tensors, halves = of_makers(folder(FLUX), XLABS, alpha=None)
     names = {f"{prefix}{name}.{side}.weight": pair[k] for name, pair in tensors.items() for k, side in enumerate(("down", "up"))}
     save_file(names, tmp_path / "a.safetensors")
     assert_laid(folder(FLUX), tmp_path / "a.safetensors", halves)
 
 
-def test_layers_that_flux_was_trained_apart_and_saved_as_one_keep_their_own_ranks(folder, tmp_path):  # noqa: F811
+def test_layers_that_flux_was_trained_apart_and_saved_as_one_keep_their_own_ranks(folder, tmp_path):
     tensors, halves = of_makers(folder(FLUX), {"double_blocks.0.img_attn.qkv": ["attn.to_q", "attn.to_k", "attn.to_v"]}, rank=6)
     ((name, (down, up)),) = tensors.items()
     for k in range(3):
@@ -345,14 +345,14 @@ def test_layers_that_flux_was_trained_apart_and_saved_as_one_keep_their_own_rank
     assert_laid(folder(FLUX), tmp_path / "a.safetensors", halves)
 
 
-def test_kohyas_halves_behind_diffusers_names_count_with_their_alphas(folder, tmp_path):  # noqa: F811
+def test_kohyas_halves_behind_diffusers_names_count_with_their_alphas(folder, tmp_path):
     layers = lora_for(folder(FLUX), ("transformer", "text_encoder"))
     save_file(written(layers, lambda layer: f"{layer.part}.{layer.module}", "lora_down", "lora_up"), tmp_path / "a.safetensors")
     assert_laid(folder(FLUX), tmp_path / "a.safetensors", layers)
 
 
 @pytest.mark.parametrize("prefix", ["lora_te3_", "text_encoders.t5xxl.transformer.", "text_encoder_2."])
-def test_layers_of_t5_are_refused_unless_they_do_nothing(folder, tmp_path, prefix):  # noqa: F811
+def test_layers_of_t5_are_refused_unless_they_do_nothing(folder, tmp_path, prefix):
     layers = lora_for(folder(FLUX), ("transformer",))
     name = "encoder.block.0.layer.0.SelfAttention.q"
     name = prefix + (name if prefix.endswith(".") else name.replace(".", "_"))
@@ -367,7 +367,7 @@ def test_layers_of_t5_are_refused_unless_they_do_nothing(folder, tmp_path, prefi
 # --- names without a part ---
 
 
-def test_a_file_whose_names_say_no_part_is_for_the_one_that_has_its_layers(folder, tmp_path):  # noqa: F811
+def test_a_file_whose_names_say_no_part_is_for_the_one_that_has_its_layers(folder, tmp_path):
     def check(parts, pattern, pipeline=XL):
         layers = lora_for(folder(pipeline), parts, pattern=pattern, alphas=(None,))
         save_file(written(layers, lambda layer: layer.module), tmp_path / "a.safetensors")
@@ -394,7 +394,7 @@ PLAIN = [(SD, "unet"), (SD, "text_encoder"), (XL, "unet"), (XL, "text_encoder_2"
 @pytest.mark.parametrize(("pipeline", "part"), PLAIN)
 @pytest.mark.parametrize("few", ["to_q$|q_proj$", "proj_in$|fc1$", "nothing"])
 @pytest.mark.parametrize("alpha", [1.0, None])
-def test_a_file_has_another_digest_exactly_if_diffusers_reads_it_wrong(folder, tmp_path, pipeline, part, few, alpha):  # noqa: F811
+def test_a_file_has_another_digest_exactly_if_diffusers_reads_it_wrong(folder, tmp_path, pipeline, part, few, alpha):
     """As for diffusers 0.42: its own reading is asked here."""
     layers = lora_for(folder(pipeline), (part,), alphas=(2.0,), ranks=(4,))
     for layer in layers:
@@ -413,7 +413,7 @@ def test_a_file_has_another_digest_exactly_if_diffusers_reads_it_wrong(folder, t
     assert digest == plain or re.fullmatch(rf"{plain}-[0-9a-f]{{16}}", digest)
 
 
-def test_a_digest_follows_the_config_beside_the_file(folder, tmp_path):  # noqa: F811
+def test_a_digest_follows_the_config_beside_the_file(folder, tmp_path):
     weights, layers = Weights("tiny", folder(SD)), lora_for(folder(SD), ("unet",), ranks=(4,))
     digests = set()
     for alpha in (4, 2, 1):

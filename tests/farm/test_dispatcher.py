@@ -3,176 +3,15 @@
 import pytest
 from sqlalchemy import text
 
-from actors.fleet import Held, Worker
-from actors.jobs import ChunkResult, Facts, Failure, FailureKind, Health
+from actors.jobs import Failure, FailureKind
 from actors.models import find_model
-from farm.autoscaler import STARTS_BEFORE_HALT, Autoscaler
-from farm.dispatcher import Dispatcher
+from farm.autoscaler import STARTS_BEFORE_HALT
 from farm.policy import BLAMED_CAMPAIGNS, CHUNKS_PER_WORKER
 from farm.retry import MAX_FAILURES, MAX_LOSSES, MAX_WAITS
-from farm.scaling import Limits, Pool
-from farm.service import Service
-from storage.canaries import Canaries
 from storage.errors import DatabaseAway, SessionLost
-from storage.orders import Orders
-from storage.rows import RenderOutcome, WorkerRow
 from storage.states import CampaignState, Reason, RenderState
-from storage.twins import Twins
 from tests.campaigns import data
-
-NOW = 1000.0
-
-
-class FakeWorker(Worker):
-    """A worker as the fleet has it, with no actor behind it."""
-
-    def __init__(self, name, ready=True):
-        super().__init__(name, None, None, 0.0, pool="worker", since=0.0, health=health(name) if ready else None)
-
-
-def health(name):
-    return Health(name=name, node="n", device="cpu", numerics_class="c")
-
-
-class Reference:
-    """Stands for the result of a job, as Ray's references do."""
-
-    def __init__(self, job):
-        self.job = job
-
-
-class FakeFleet:
-    """Keeps what it is given until a test says what became of it."""
-
-    def __init__(self, size=2):
-        self.size = size
-        self.workers, self.results, self.acknowledged, self.failed_starts, self.ended = {}, [], [], [], False
-        self.stopped, self.retired, self.drained, self.notices = [], [], [], {}
-
-    def start(self, now, pool="worker", labels=None):
-        name = f"w{len(self.workers) + len(self.failed_starts)}"
-        self.workers[name] = FakeWorker(name, ready=False)
-        return name
-
-    def submit(self, worker, job):
-        self.workers[worker].jobs[Reference(job)] = Held(job.chunk_id, job.campaign_id, job.lease)
-
-    def inherit(self, worker, chunk_id, campaign_id, lease):
-        self.workers[worker].inherited[chunk_id, lease] = Held(chunk_id, campaign_id, lease)
-
-    def stop(self, worker, key, *, at_step=False):
-        self.stopped.append(key)
-
-    def leaving(self, now):
-        return {name: left_s for name, left_s in self.notices.items() if name in self.workers}
-
-    def drain(self, node_id):
-        self.drained.append(node_id)
-
-    def retire(self, worker):
-        self.retired.append(worker)
-        del self.workers[worker]
-
-    def collect(self, timeout_s):
-        for worker in self.workers.values():
-            worker.health = worker.health or health(worker.name)
-        results, self.results = self.results, []
-        return results
-
-    def ask_health(self, now):
-        return []
-
-    def acknowledge(self, results):
-        self.acknowledged += [result.key for result in results]
-
-    def rows(self):
-        classes = {w.name: w.health and w.health.numerics_class for w in self.workers.values()}
-        return [WorkerRow(name=n, state="idle", node=None, device=None, numerics_class=c, warm=None) for n, c in classes.items()]
-
-    def end(self):
-        self.ended = True
-
-    def jobs(self):
-        return [reference.job for worker in self.workers.values() for reference in worker.jobs]
-
-    def take(self):
-        """Every job under way, with its worker's name; they are under way no more."""
-        taken = [(reference.job, worker.name) for worker in self.workers.values() for reference in worker.jobs]
-        for worker in self.workers.values():
-            worker.jobs.clear()
-        return taken
-
-    def paint(self, failure=None, **changes):
-        """Answer every job that is under way."""
-        self.results += [answer(job, worker, failure, **changes) for job, worker in self.take()]
-
-
-def answer(job, worker, failure=None, *, bad=(), done=None, seconds=1.0):
-    """A worker's answer: all pictures painted, or with a failure those in `done`."""
-    painted = [p for p in job.pictures if p.number not in bad and (failure is None if done is None else p.number in done)]
-    outcomes = tuple(
-        RenderOutcome(
-            number=p.number, digest=job.recipe(p).digest, state=RenderState.DONE, reason=Reason.PAINTED, key=p.key, pixels="x", bytes=1
-        )
-        for p in painted
-    )
-    return ChunkResult(
-        chunk_id=job.chunk_id,
-        campaign_id=job.campaign_id,
-        lease=job.lease,
-        worker=worker,
-        outcomes=outcomes,
-        bad_outputs=tuple(p.number for p in job.pictures if p.number in bad),
-        failure=failure,
-        facts=Facts(pictures=len(outcomes), batch_s=(seconds,)),
-    )
-
-
-@pytest.fixture
-def service(campaigns, control, watching, outputs):
-    return Service(campaigns=campaigns, control=control, watching=watching, outputs=outputs, chunk=3)
-
-
-@pytest.fixture
-def start(engine, queue, settling, campaigns, watching, outputs):
-    begun = []
-
-    def start(fleet, owner="one", quotas=None, **weights):
-        session = queue.lead(owner=owner, host="h", pid=1)
-        dispatcher = Dispatcher(
-            session=session,
-            queue=queue,
-            settling=settling,
-            campaigns=campaigns,
-            watching=watching,
-            canaries=Canaries(engine),
-            twins=Twins(engine),
-            outputs=outputs,
-            fleet=fleet,
-            autoscaler=Autoscaler(
-                fleet=fleet,
-                queue=queue,
-                orders=Orders(engine),
-                campaigns=campaigns,
-                pools=[Pool()],
-                limits=Limits(ceiling=fleet.size),
-                quotas=quotas or {},
-            ),
-            weights=weights,
-            quotas=quotas or {},
-        )
-        dispatcher.adopt()
-        begun.append(dispatcher)
-        return dispatcher
-
-    yield start
-    for dispatcher in begun:
-        dispatcher.close()
-
-
-@pytest.fixture
-def campaign(service):
-    return service.submit("p", data())[0]  # 18 renders in 6 chunks
+from tests.farm.fakes import NOW, FakeFleet, FakeWorker, answer, one_render, run
 
 
 def test_a_campaign_is_painted_and_its_manifest_written(start, campaign, campaigns, outputs):
@@ -236,20 +75,6 @@ def test_jobs_carry_all_that_a_worker_needs(start, campaign):
     assert job.pictures[0].prompt == "a red mug"
     assert job.pictures[0].key.startswith("p/spring/final/red_mug_")
     assert not job.look_first
-
-
-def one_render(service, name="one", project="p"):
-    return service.submit(project, data(name=name, vary={"product": ["mug"], "color": ["red"]}, seeds=[1]))[0]
-
-
-def run(dispatcher, fleet, times=12, **how):
-    for _ in range(times):
-        dispatcher.tick(NOW)
-        fleet.paint(**how)
-    dispatcher.tick(NOW)
-
-
-# --- failures ---
 
 
 def test_a_lost_worker_costs_no_attempt_until_a_render_kills_too_many(start, service, campaigns):

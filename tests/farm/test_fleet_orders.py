@@ -13,7 +13,7 @@ from storage.errors import NotFound, RequestError
 from storage.orders import Orders
 from storage.rows import WorkerRow
 from tests.campaigns import data
-from tests.farm.test_dispatcher import NOW, FakeFleet, campaign, service, start  # noqa: F401  # fixtures
+from tests.farm.fakes import NOW, FakeFleet
 
 TOKEN = "0123456789abcdef-and-more"
 
@@ -138,7 +138,7 @@ def rounds(dispatcher, count=3, since=NOW):
     return since + count * SCALING_S
 
 
-def test_a_worker_that_is_drained_finishes_its_chunk_and_goes(start, campaign, engine, campaigns):  # noqa: F811
+def test_a_worker_that_is_drained_finishes_its_chunk_and_goes(start, campaign, engine, campaigns):
     fleet = FakeFleet(1)
     dispatcher = start(fleet)
     now = rounds(dispatcher)
@@ -157,13 +157,13 @@ def test_a_worker_that_is_drained_finishes_its_chunk_and_goes(start, campaign, e
 
 
 def fleet_answer(job, kind=None):
-    from tests.farm.test_dispatcher import answer
+    from tests.farm.fakes import answer
 
     return answer(job, "w0", kind and Failure(kind=kind, detail="stopped"))
 
 
 @pytest.mark.parametrize(("left_s", "in_haste"), [(HASTE_S + 60, False), (HASTE_S - 1, True)])
-def test_a_worker_whose_time_is_short_hands_back_all_it_has(start, campaign, campaigns, left_s, in_haste):  # noqa: F811
+def test_a_worker_whose_time_is_short_hands_back_all_it_has(start, campaign, campaigns, left_s, in_haste):
     fleet = FakeFleet(1)
     orders = []
     fleet.stop = lambda worker, key, at_step=False: orders.append((key, at_step))
@@ -181,7 +181,7 @@ def test_a_worker_whose_time_is_short_hands_back_all_it_has(start, campaign, cam
     assert (row.failed, row.held) == (0, 0)
 
 
-def test_workers_beyond_a_lowered_ceiling_get_nothing_more_and_go_after_their_chunk(start, campaign, engine):  # noqa: F811
+def test_workers_beyond_a_lowered_ceiling_get_nothing_more_and_go_after_their_chunk(start, campaign, engine):
     fleet = FakeFleet(2)
     dispatcher = start(fleet)
     now = rounds(dispatcher)
@@ -195,7 +195,7 @@ def test_workers_beyond_a_lowered_ceiling_get_nothing_more_and_go_after_their_ch
     assert dispatcher._autoscaler.leaving == frozenset(), "an order that is taken back keeps it"
 
 
-def test_an_idle_worker_goes_at_once_when_the_ceiling_is_0_and_takes_no_work(start, service, engine):  # noqa: F811
+def test_an_idle_worker_goes_at_once_when_the_ceiling_is_0_and_takes_no_work(start, service, engine):
     fleet = FakeFleet(1)
     dispatcher = start(fleet)
     Orders(engine).scale(floor=1)
@@ -206,7 +206,7 @@ def test_an_idle_worker_goes_at_once_when_the_ceiling_is_0_and_takes_no_work(sta
     assert fleet.retired == ["w0"]
 
 
-def test_a_node_is_drained_once_with_all_that_is_on_it(start, campaign, engine):  # noqa: F811
+def test_a_node_is_drained_once_with_all_that_is_on_it(start, campaign, engine):
     fleet = FakeFleet(2)
     dispatcher = start(fleet)
     now = rounds(dispatcher)
@@ -216,7 +216,7 @@ def test_a_node_is_drained_once_with_all_that_is_on_it(start, campaign, engine):
     assert len(fleet.stopped) == 2
 
 
-def test_workers_go_when_they_have_been_idle_and_a_floor_keeps_some(start, service, engine):  # noqa: F811
+def test_workers_go_when_they_have_been_idle_and_a_floor_keeps_some(start, service, engine):
     fleet = FakeFleet(2)
     dispatcher = start(fleet)
     Orders(engine).scale(floor=2)

@@ -6,7 +6,8 @@ from actors.jobs import Failure, FailureKind
 from farm.loading import is_hopeless
 from farm.policy import BLAMED_CAMPAIGNS
 from storage.states import CampaignState
-from tests.farm.test_dispatcher import NOW, FakeFleet, answer, campaign, data, service, start  # noqa: F401
+from tests.campaigns import data
+from tests.farm.fakes import NOW, FakeFleet, answer
 
 UNLOADABLE = Failure(kind=FailureKind.LOADING, detail="The model m cannot be loaded: no such layer.")
 
@@ -23,8 +24,8 @@ def run(dispatcher, fleet, broken, rounds=30):
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
-def test_a_model_that_cannot_be_loaded_stops_its_campaign_after_one_more_try(start, service, campaigns, size):  # noqa: F811
-    campaign = service.submit("p", data(seeds={"count": 64}))[0]  # noqa: F811  # 384 renders in 128 chunks
+def test_a_model_that_cannot_be_loaded_stops_its_campaign_after_one_more_try(start, service, campaigns, size):
+    campaign = service.submit("p", data(seeds={"count": 64}))[0]  # 384 renders in 128 chunks
     fleet = FakeFleet(size)
     tried = run(start(fleet), fleet, {f"w{k}" for k in range(size)})
     stopped = campaigns.by_id(campaign.id)
@@ -34,8 +35,8 @@ def test_a_model_that_cannot_be_loaded_stops_its_campaign_after_one_more_try(sta
     assert len(tried) <= 4 * size  # of 128 chunks: what was given out before the answers had come
 
 
-def test_a_worker_that_alone_cannot_load_is_passed_over_and_blamed(start, service, campaigns):  # noqa: F811
-    campaign = service.submit("p", data())[0]  # noqa: F811
+def test_a_worker_that_alone_cannot_load_is_passed_over_and_blamed(start, service, campaigns):
+    campaign = service.submit("p", data())[0]
     fleet = FakeFleet(2)
     dispatcher = start(fleet)
     tried = run(dispatcher, fleet, {"w0"})
@@ -48,8 +49,8 @@ def test_a_worker_that_alone_cannot_load_is_passed_over_and_blamed(start, servic
     assert dispatcher._records["w0"].quarantined_until is not None
 
 
-def test_a_stopped_campaign_goes_on_once_its_model_is_mended(start, service, campaigns, control):  # noqa: F811
-    campaign = service.submit("p", data())[0]  # noqa: F811
+def test_a_stopped_campaign_goes_on_once_its_model_is_mended(start, service, campaigns, control):
+    campaign = service.submit("p", data())[0]
     fleet = FakeFleet(2)
     dispatcher = start(fleet)
     run(dispatcher, fleet, {"w0", "w1"})
@@ -58,10 +59,10 @@ def test_a_stopped_campaign_goes_on_once_its_model_is_mended(start, service, cam
     assert campaigns.by_id(campaign.id).state is CampaignState.DONE
 
 
-def test_a_worker_of_another_class_is_not_waited_for(start, service, campaigns):  # noqa: F811
+def test_a_worker_of_another_class_is_not_waited_for(start, service, campaigns):
     from tests.farm.test_numerics import MixedFleet
 
-    campaign = service.submit("p", data())[0]  # noqa: F811
+    campaign = service.submit("p", data())[0]
     fleet = MixedFleet("one", "two")
     run(start(fleet), fleet, {"w0", "w1"})
     assert campaigns.by_id(campaign.id).state is CampaignState.STOPPED

@@ -10,7 +10,7 @@ from farm.policy import FORGIVE_S
 from storage.canaries import Canaries
 from storage.states import CampaignState
 from tests.campaigns import data
-from tests.farm.test_dispatcher import NOW, FakeFleet, FakeWorker, answer, run, service, start  # noqa: F401  # fixtures
+from tests.farm.fakes import NOW, FakeFleet, FakeWorker, answer, run
 
 
 class MixedFleet(FakeFleet):
@@ -53,7 +53,7 @@ def painters(campaigns, campaign):
 # --- numerics classes ---
 
 
-def test_a_campaign_is_painted_by_one_class(start, service, campaigns):  # noqa: F811
+def test_a_campaign_is_painted_by_one_class(start, service, campaigns):
     campaign = service.submit("p", data())[0]
     fleet = MixedFleet("one", "two", "one")
     run(start(fleet), fleet)
@@ -62,7 +62,7 @@ def test_a_campaign_is_painted_by_one_class(start, service, campaigns):  # noqa:
     assert painters(campaigns, campaign) == {"w0", "w2"}
 
 
-def test_a_campaign_that_takes_any_class_is_painted_by_all(start, service, campaigns):  # noqa: F811
+def test_a_campaign_that_takes_any_class_is_painted_by_all(start, service, campaigns):
     campaign = service.submit("p", data(numerics="any"))[0]
     fleet = MixedFleet("one", "two")
     run(start(fleet), fleet)
@@ -70,7 +70,7 @@ def test_a_campaign_that_takes_any_class_is_painted_by_all(start, service, campa
     assert {o.numerics_class for o, _, _ in campaigns.outcomes(campaign.id)} == {"one", "two"}
 
 
-def test_a_campaign_without_workers_of_its_class_says_so_and_what_to_do(start, service, campaigns, queue):  # noqa: F811
+def test_a_campaign_without_workers_of_its_class_says_so_and_what_to_do(start, service, campaigns, queue):
     campaign = service.submit("p", data())[0]
     first = MixedFleet("one")
     run(start(first), first, 2)
@@ -95,11 +95,11 @@ def test_a_campaign_without_workers_of_its_class_says_so_and_what_to_do(start, s
 
 
 @pytest.fixture
-def campaign(service):  # noqa: F811
+def campaign(service):
     return service.submit("p", data())[0]
 
 
-def test_the_first_canaries_are_recorded_and_sent_along(start, campaign, campaigns, engine):  # noqa: F811
+def test_the_first_canaries_are_recorded_and_sent_along(start, campaign, campaigns, engine):
     fleet = ProvingFleet(w0="good")
     dispatcher = start(fleet)
     run(dispatcher, fleet, 2)
@@ -109,7 +109,7 @@ def test_the_first_canaries_are_recorded_and_sent_along(start, campaign, campaig
     assert campaigns.by_id(campaign.id).state is CampaignState.DONE
 
 
-def test_of_two_that_differ_the_second_counts_for_nothing_and_is_put_aside(start, campaign, campaigns, watching):  # noqa: F811
+def test_of_two_that_differ_the_second_counts_for_nothing_and_is_put_aside(start, campaign, campaigns, watching):
     fleet = ProvingFleet(w0="good", w1="bad")
     dispatcher = start(fleet)
     run(dispatcher, fleet)
@@ -126,7 +126,7 @@ def test_of_two_that_differ_the_second_counts_for_nothing_and_is_put_aside(start
     assert {row.name: row.quarantined_why is None for row in watching.workers()} == {"w0": True, "w1": False}
 
 
-def test_a_worker_that_is_alone_and_odd_stops_the_campaign_rather_than_going_round(start, campaign, campaigns, engine, watching):  # noqa: F811
+def test_a_worker_that_is_alone_and_odd_stops_the_campaign_rather_than_going_round(start, campaign, campaigns, engine, watching):
     good = ProvingFleet(w0="good")
     run(start(good), good, 2)
     odd = ProvingFleet(x0="bad")
@@ -139,7 +139,7 @@ def test_a_worker_that_is_alone_and_odd_stops_the_campaign_rather_than_going_rou
     assert watching.last_attempt() == attempts
 
 
-def test_a_worker_in_such_quarantine_gets_nothing_although_it_is_alone(start, service, campaign, campaigns, watching, monkeypatch):  # noqa: F811
+def test_a_worker_in_such_quarantine_gets_nothing_although_it_is_alone(start, service, campaign, campaigns, watching, monkeypatch):
     odd = ProvingFleet(w0="bad")
     odd.proven = lambda result, job: replace(result, outcomes=(), failure=Failure(kind=FailureKind.NUMERICS, detail="it is unstable"))
     dispatcher = start(odd)
@@ -155,7 +155,7 @@ def test_a_worker_in_such_quarantine_gets_nothing_although_it_is_alone(start, se
     assert campaigns.by_id(other.id).state is CampaignState.DONE
 
 
-def test_weights_that_changed_stop_a_campaign_instead_of_failing_it(start, campaign, campaigns):  # noqa: F811
+def test_weights_that_changed_stop_a_campaign_instead_of_failing_it(start, campaign, campaigns):
     fleet = FakeFleet(1)
     run(start(fleet), fleet, 4, failure=Failure(kind=FailureKind.MODEL, detail="the weights in /m have changed"))
     stopped = campaigns.by_id(campaign.id)
@@ -170,7 +170,7 @@ def twins_in(fleet):
 
 
 @pytest.fixture
-def painted(start, service, campaigns):  # noqa: F811
+def painted(start, service, campaigns):
     """A campaign of the project, done by class one."""
     campaign = service.submit("p", data(name="before"))[0]
     fleet = MixedFleet("one")
@@ -178,7 +178,7 @@ def painted(start, service, campaigns):  # noqa: F811
     return campaign
 
 
-def offered(start, numerics_class="one"):  # noqa: F811
+def offered(start, numerics_class="one"):
     """What the next worker is given to copy."""
     fleet = MixedFleet(numerics_class)
     start(fleet).tick(NOW)
@@ -187,7 +187,7 @@ def offered(start, numerics_class="one"):  # noqa: F811
     return {number: key for number, key in twins.items() if key}
 
 
-def test_recipes_that_the_project_has_are_offered_as_twins(start, service, painted):  # noqa: F811
+def test_recipes_that_the_project_has_are_offered_as_twins(start, service, painted):
     # Axes in another order, so that numbers differ and recipes do not.
     vary = data()["vary"]
     service.submit("p", data(name="after", vary=dict(reversed(vary.items()))))
@@ -206,12 +206,12 @@ def test_recipes_that_the_project_has_are_offered_as_twins(start, service, paint
     ],
     ids=["another project", "other recipes", "fresh", "another class"],
 )
-def test_what_is_no_twin_is_not_offered(start, service, painted, project, changes, how):  # noqa: F811
+def test_what_is_no_twin_is_not_offered(start, service, painted, project, changes, how):
     service.submit(project, data(name="after", **changes), fresh=how.get("fresh", False))
     assert offered(start, how.get("numerics_class", "one")) == {}
 
 
-def test_what_a_running_campaign_has_done_is_offered_too(start, service, campaigns):  # noqa: F811
+def test_what_a_running_campaign_has_done_is_offered_too(start, service, campaigns):
     first = service.submit("p", data(name="before", max_workers=1))[0]
     fleet = MixedFleet("one", "one")
     dispatcher = start(fleet)
@@ -223,7 +223,7 @@ def test_what_a_running_campaign_has_done_is_offered_too(start, service, campaig
     assert any(twins_in(fleet).values())
 
 
-def test_painting_afresh_keeps_and_copies_nothing(start, service, campaigns, painted):  # noqa: F811
+def test_painting_afresh_keeps_and_copies_nothing(start, service, campaigns, painted):
     campaign, did = service.submit("p", data(name="before"), fresh=True)
     assert did == {"created": False, "updated": {"kept": 0, "new": 18, "retired": 18}, "warnings": []}
     assert (campaign.done, campaign.is_fresh) == (0, True)

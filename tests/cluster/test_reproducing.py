@@ -21,7 +21,7 @@ pytestmark = pytest.mark.cluster
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory):
     """A farm that stays, and has painted six pictures."""
-    farm = Farm(tmp_path_factory.mktemp("proofs") / "home", {"FARM_WORKERS": "1"})
+    farm = Farm(tmp_path_factory.mktemp("reproducing") / "home", {"FARM_WORKERS": "1"})
     process = farm.start("up", "--port", "0")
     farm.wait_until((farm.home / "farm.json").is_file, process)
     vary = {"product": ["mug", "bottle", "lamp"], "color": ["red"]}

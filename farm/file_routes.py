@@ -15,8 +15,8 @@ Json = dict[str, Any]
 _NAMED_FIRST = 5
 
 
-def proof_routes(service: Service, repairs: Repairs, leftovers: Leftovers) -> APIRouter:
-    routes = APIRouter(tags=["proofs"], route_class=StrictRoute)
+def file_routes(service: Service, repairs: Repairs, leftovers: Leftovers) -> APIRouter:
+    routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/renders/{number}")
     def render(name: Name, number: Annotated[int, Path(ge=0, lt=2**53)], project: Project = "default", version: Version = None) -> Json:

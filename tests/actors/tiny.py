@@ -1,0 +1,53 @@
+"""Groups, recipes and hashes of the tiny models, one of each family."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from actors.encode import pixels_digest
+from actors.engine import Engine
+from actors.families import family_of
+from actors.models import find_model
+from actors.recipe import Group, Recipe
+from actors.schedulers import scheduler_config
+
+SHADES = {"dark": np.full((32, 64, 3), 20, np.uint8), "light": np.full((32, 64, 3), 220, np.uint8)}
+
+
+def group(folder, **changes):
+    model = find_model(str(folder))
+    scheduler = changes.get("scheduler", family_of(model.pipeline).schedulers[0])
+    base = dict(
+        model=model.digest,
+        pipeline=model.pipeline,
+        steps=4,
+        guidance=model.guidance,
+        scheduler=scheduler,
+        scheduler_config=scheduler_config(scheduler, model.scheduler_config),
+        width=64,
+        height=32,
+        dtype="float32",
+        batch=3,
+    )
+    return Group(**{**base, **changes})
+
+
+def recipes(in_group, **changes):
+    return [Recipe(**{**dict(group=in_group, prompt=f"a {word} mug", negative="", seed=k), **changes}) for k, word in enumerate("xyz")]
+
+
+def hashes(engine, batch, folder, **how):
+    pixels = engine.paint(batch, str(folder), **how).pixels
+    assert all(picture is not None for picture in pixels)
+    return [pixels_digest(picture) for picture in pixels]
+
+
+def assert_pictures_stand_alone(engine, batch, folder, **how):
+    """The same pictures in any place, beside any others, in a short batch, and from an engine that has just been started."""
+    whole = hashes(engine, batch, folder, **how)
+    assert len(set(whole)) == 3
+    assert hashes(engine, batch[::-1], folder, **how)[::-1] == whole
+    others = [replace(batch[0], seed=99, prompt="quite another thing"), batch[2], batch[1]]
+    assert hashes(engine, others, folder, **how)[1:] == [whole[2], whole[1]]
+    assert hashes(engine, batch[1:2], folder, **how) == whole[1:2]
+    assert hashes(Engine(device="cpu", threads=1), batch[1:], folder, **how) == whole[1:]

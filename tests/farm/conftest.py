@@ -1,0 +1,59 @@
+"""A dispatcher over a real queue and a fleet that does as it is told."""
+
+import pytest
+
+from farm.autoscaler import Autoscaler
+from farm.dispatcher import Dispatcher
+from farm.scaling import Limits, Pool
+from farm.service import Service
+from storage.canaries import Canaries
+from storage.orders import Orders
+from storage.twins import Twins
+from tests.campaigns import data
+
+
+@pytest.fixture
+def service(campaigns, control, watching, outputs):
+    return Service(campaigns=campaigns, control=control, watching=watching, outputs=outputs, chunk=3)
+
+
+@pytest.fixture
+def start(engine, queue, settling, campaigns, watching, outputs):
+    begun = []
+
+    def start(fleet, owner="one", quotas=None, **weights):
+        session = queue.lead(owner=owner, host="h", pid=1)
+        dispatcher = Dispatcher(
+            session=session,
+            queue=queue,
+            settling=settling,
+            campaigns=campaigns,
+            watching=watching,
+            canaries=Canaries(engine),
+            twins=Twins(engine),
+            outputs=outputs,
+            fleet=fleet,
+            autoscaler=Autoscaler(
+                fleet=fleet,
+                queue=queue,
+                orders=Orders(engine),
+                campaigns=campaigns,
+                pools=[Pool()],
+                limits=Limits(ceiling=fleet.size),
+                quotas=quotas or {},
+            ),
+            weights=weights,
+            quotas=quotas or {},
+        )
+        dispatcher.adopt()
+        begun.append(dispatcher)
+        return dispatcher
+
+    yield start
+    for dispatcher in begun:
+        dispatcher.close()
+
+
+@pytest.fixture
+def campaign(service):
+    return service.submit("p", data())[0]  # 18 renders in 6 chunks
