@@ -170,8 +170,3 @@ class Health:
 def preview_steps(group: Group, every: int | None) -> range:
     """The steps of which previews are kept: every so many, without the last one that a picture makes, which is the picture."""
     return range(every, group.steps_made, every) if every else range(0)
-
-
-def preview_key(key: str, step: int) -> str:
-    """Where the preview of a step stands: beside its picture."""
-    return f"{key.rpartition('.')[0]}.step{step:03d}.webp"

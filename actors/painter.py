@@ -20,10 +20,11 @@ from actors.engine import Engine, Painted
 from actors.errors import BadRequest, LoadFailed, PromptTooLong, Stopped, WeightsChanged
 from actors.fetch import References
 from actors.infotext import infotext
-from actors.jobs import Canary, ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_key, preview_steps
+from actors.jobs import Canary, ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_steps
 from actors.recipe import Group, Json
 from actors.resting import RestingEngine
 from storage.errors import NotFound, OutputsAway, OutputsError
+from storage.keys import preview_key
 from storage.outputs import Outputs
 from storage.rows import RenderOutcome
 from storage.states import Reason, RenderState

@@ -14,11 +14,11 @@ from actors import encode
 from farm.client import Client
 from farm.copying import AT_ONCE, copy_all, thumbnail_of
 from farm.gallery import INDEX, write_pages
-from farm.manifest import place_of
 from farm.manifest_csv import write_csv
 from farm.naming import Naming, collision
 from farm.where import read_conditions, resolve
 from storage.errors import NotFound, OutputsForbidden, RequestError, WorkError
+from storage.keys import place_of
 from storage.outputs import Outputs
 
 Json = dict[str, Any]

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from actors.encoding import Format
 from farm.client import Client
-from farm.leftovers import is_painted
 from farm.verify import line_problems, sampled
 from farm.versions import only_present
 from storage.errors import NotFound, WorkError
+from storage.keys import is_painted
 
 Json = dict[str, Any]
 Tell = Callable[[str, str], None]
@@ -63,7 +64,7 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
         for key in client.files(campaign):
             if key in known:
                 continue
-            if is_painted(key.removeprefix(folder)):
+            if is_painted(key.removeprefix(folder), Format):
                 seen.retired += 1
             else:
                 seen.strangers += 1

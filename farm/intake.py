@@ -16,8 +16,9 @@ from farm.addresses import has_scheme, hint, path_of
 from farm.campaign import Campaign
 from farm.document import DocumentError, Problem
 from farm.local_files import LocalFiles
-from farm.sources import Named, Sources, named_files, reference_key, twin_problems
+from farm.sources import Named, Sources, named_files, twin_problems
 from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
+from storage.keys import reference_key
 from storage.outputs import SCHEME, Outputs, open_outputs
 
 MAX_REFERENCES = 2_000

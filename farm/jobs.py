@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from actors.jobs import ChunkJob, PictureJob
 from farm.expansion import Expansion, Render
-from farm.manifest import picture_key
-from farm.sources import reference_key
+from farm.specs import picture_key_of
+from storage.keys import reference_key
 from storage.rows import CampaignRow, Chunk
 from storage.twins import Twins
 
@@ -29,7 +29,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
                 prompt=render.shot.prompt,
                 negative=render.shot.negative,
                 seed=render.seed,
-                key=picture_key(campaign, render, encoding.format),
+                key=picture_key_of(campaign, render, encoding.format),
                 reference=expansion.reference(render),
             )
             for render in renders

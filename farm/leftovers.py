@@ -1,26 +1,19 @@
 """Files of a campaign that no render has any more: what an update has retired, and what broken-off attempts have left."""
 
-import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from actors.encoding import Format
-from farm.manifest import STAGE, folder_of, manifest_lines, picture_key
-from farm.specs import expansion_of
+from farm.manifest import manifest_lines
+from farm.specs import expansion_of, picture_key_of
 from storage.campaigns import Campaigns
 from storage.errors import RequestError
+from storage.keys import campaign_folder, is_painted, without_ending
 from storage.outputs import Outputs
 from storage.rows import CampaignRow
 
 _REMOVERS = 16
 _AT_ONCE = 1_000
-# A shot's folder ends with sixteen digits of a hash; beside the picture of a seed lie its previews.
-_PAINTED = re.compile(rf"(v[0-9]+/)?{STAGE}/[^/]*_[0-9a-f]{{16}}/[0-9]+(\.({'|'.join(Format)})|\.step[0-9]{{3,4}}\.webp)")
-
-
-def is_painted(place: str) -> bool:
-    """Whether a file, named from its campaign's folder, has a name that only the farm gives: a picture or a preview."""
-    return _PAINTED.fullmatch(place) is not None
 
 
 class Leftovers:
@@ -47,11 +40,11 @@ class Leftovers:
         return len(keys)
 
     def _find(self, campaign: CampaignRow) -> list[str]:
-        folder = f"{folder_of(campaign)}/"
-        there = [key for key in self._outputs.keys(folder_of(campaign)) if is_painted(key.removeprefix(folder))]
+        folder = campaign_folder(campaign.project, campaign.name)
+        there = [key for key in self._outputs.keys(folder) if is_painted(key.removeprefix(f"{folder}/"), Format)]
         written = set(self._written(campaign))  # read after `there`: it may grow meanwhile
         places = set() if campaign.state.is_final else set(self._places(campaign))
-        return sorted(key for key in there if key not in written and _without_ending(key) not in places)
+        return sorted(key for key in there if key not in written and without_ending(key) not in places)
 
     def _written(self, campaign: CampaignRow) -> Iterator[str]:
         for line in manifest_lines(self._campaigns, campaign):
@@ -63,10 +56,4 @@ class Leftovers:
         """Where the pictures of all renders are or will be, without the endings of their names."""
         expansion = expansion_of(campaign.spec)
         for _, render in expansion.all_renders():
-            yield _without_ending(picture_key(campaign, render, expansion.campaign.encoding.format))
-
-
-def _without_ending(key: str) -> str:
-    """A picture and its previews are the same up to here."""
-    folder, _, file = key.rpartition("/")
-    return f"{folder}/{file.partition('.')[0]}"
+            yield without_ending(picture_key_of(campaign, render, expansion.campaign.encoding.format))

@@ -1,41 +1,21 @@
 """The manifest of a campaign: a line of JSON for each of its renders that has ended, computed from the job database."""
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from tempfile import TemporaryFile
 from typing import Any
 
-from actors.encoding import Format
-from actors.jobs import preview_key, preview_steps
+from actors.jobs import preview_steps
 from actors.recipe import Json
 from farm.expansion import Expansion, Render
 from farm.specs import expansion_of
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
+from storage.keys import manifest_key, preview_key
 from storage.outputs import Outputs
 from storage.rows import CampaignRow, RenderOutcome
-
-STAGE = "final"
-_BEFORE_PLACE = re.compile(r"[^/]+/[^/]+/(v[0-9]+/)?")
-
-
-def folder_of(campaign: CampaignRow) -> str:
-    return f"{campaign.project}/{campaign.name}"
-
-
-def picture_key(campaign: CampaignRow, render: Render, kind: Format) -> str:
-    """Where a render's picture goes: a path that a person can read. Each version after the first has a folder of its own, so that no
-    picture of an earlier one is lost.
-    """
-    version = f"v{campaign.version}/" if campaign.version > 1 else ""
-    return f"{folder_of(campaign)}/{version}{STAGE}/{render.shot.key}/{render.seed}.{kind}"
-
-
-def place_of(key: str) -> str:
-    """Where a file stands among those of its campaign, whatever version has painted it."""
-    return _BEFORE_PLACE.sub("", key, count=1)
+from storage.states import Stage
 
 
 def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Json]:
@@ -55,7 +35,7 @@ def manifest_line(campaigns: Campaigns, campaign: CampaignRow, number: int) -> J
 
 def write_manifest(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs) -> str:
     """Write `manifest.jsonl` beside the campaign's pictures and return its key; an older one is replaced only by a whole one."""
-    key = f"{folder_of(campaign)}/manifest.jsonl"
+    key = manifest_key(campaign.project, campaign.name)
     with TemporaryFile() as file:
         for line in manifest_lines(campaigns, campaign):
             file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
@@ -70,7 +50,7 @@ def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, a
     every = expansion.campaign.previews.every if expansion.campaign.previews else None
     return {
         "campaign": campaign.name,
-        "stage": STAGE,
+        "stage": Stage.FINAL,
         "number": outcome.number,
         "shot": render.shot.key,
         "coordinates": render.shot.coordinates,

@@ -12,20 +12,20 @@ from itertools import islice
 from typing import Any
 from uuid import uuid4
 
-from actors.jobs import preview_key, preview_steps
+from actors.jobs import preview_steps
 from actors.models import find_model
 from farm.expansion import Expansion
 from farm.intake import Intake
-from farm.manifest import folder_of
 from farm.plan import chunk_size, chunks_of
 from farm.reproduce import PROJECT
 from farm.service import megapixel_steps, new_campaign
-from farm.sources import Sources, reference_key
+from farm.sources import Sources
 from farm.specs import expansion_of
 from farm.verify import repaint_problem
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, NotFound, RequestError
+from storage.keys import campaign_folder, preview_key, reference_key
 from storage.outputs import Outputs
 from storage.rows import CampaignRow, RenderOutcome
 from storage.states import RenderState
@@ -211,7 +211,7 @@ class Repairs:
         self._outputs.put(was.key, data)
 
     def _forget(self, repair: CampaignRow) -> None:
-        for key in list(self._outputs.keys(folder_of(repair))):
+        for key in list(self._outputs.keys(campaign_folder(repair.project, repair.name))):
             self._outputs.delete(key)
         self._control.forget(repair.id)
 

@@ -15,7 +15,7 @@ from farm.document import DocumentError, Problem, problem_json
 from farm.expansion import Expansion
 from farm.fit import check_fit
 from farm.intake import Intake
-from farm.manifest import folder_of, manifest_line, manifest_lines, write_manifest
+from farm.manifest import manifest_line, manifest_lines, write_manifest
 from farm.model_warnings import model_warnings
 from farm.plan import Size, chunk_size, chunks_of, in_order, plan_chunks
 from farm.policy import NO_QUOTAS
@@ -31,6 +31,7 @@ from farm.why import Farm, nothing_to_retry, render_not_retried, standstill, why
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, NotFound, RequestError
+from storage.keys import campaign_folder
 from storage.outputs import Outputs
 from storage.rows import ANY_CLASS, CampaignRow, NewCampaign, NewChunk, WorkerRow
 from storage.states import RenderState
@@ -272,7 +273,7 @@ class Service:
     def files(self, project: str, name: str) -> Iterator[bytes]:
         """The key of every file that the outputs have of a campaign, a line of JSON each."""
         campaign = self._campaigns.get(project, name)
-        return (json.dumps(key).encode() + b"\n" for key in self._outputs.keys(folder_of(campaign)))
+        return (json.dumps(key).encode() + b"\n" for key in self._outputs.keys(campaign_folder(campaign.project, campaign.name)))
 
     def save_manifest(self, project: str, name: str) -> str:
         """Write the manifest beside the pictures and say where it is."""

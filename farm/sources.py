@@ -89,11 +89,6 @@ class Sources:
         return self.digest(name, value) if name in FILES else value
 
 
-def reference_key(project: str, digest: str) -> str:
-    """Where the outputs keep a reference for the workers, under what is in it."""
-    return f"{project}/references/{digest}"
-
-
 def named_files(reference: Reference | None, adapters: Sequence[Lora], axes: Iterable[Axis]) -> Iterator[Named]:
     """Every file that a campaign names, as often as it does."""
     if reference is not None:

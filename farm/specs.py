@@ -6,12 +6,16 @@ from typing import Any
 
 import yaml
 
+from actors.encoding import Format
 from actors.models import Model
 from actors.recipe import digest_of
 from farm.campaign import Campaign
-from farm.expansion import Expansion
+from farm.expansion import Expansion, Render
 from farm.seeding import DERIVATION
 from farm.sources import ONLY_VARIED, Sources
+from storage.keys import picture_key
+from storage.rows import CampaignRow
+from storage.states import Stage
 
 Json = dict[str, Any]
 _LATER = ("reference", "adapters", "budget")
@@ -69,3 +73,16 @@ def _told(sources: Sources, axis: str, values: Any) -> Any:
 
 def _sources(spec: Json) -> Sources:
     return Sources(**spec.get("sources", {}))
+
+
+def picture_key_of(campaign: CampaignRow, render: Render, kind: Format) -> str:
+    """The key of a render's picture."""
+    return picture_key(
+        campaign.project,
+        campaign.name,
+        version=campaign.version,
+        stage=Stage.FINAL,
+        shot=render.shot.key,
+        seed=render.seed,
+        kind=kind,
+    )

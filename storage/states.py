@@ -3,6 +3,12 @@
 from enum import StrEnum
 
 
+class Stage(StrEnum):
+    """What a picture is painted for. It is a part of the picture's key."""
+
+    FINAL = "final"
+
+
 class RenderState(StrEnum):
     """Where a render is. Queued and running are read off its chunk; only the others are stored in a row of its own."""
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from actors.errors import WeightsChanged
-from actors.jobs import Canary, FailureKind, preview_key
+from actors.jobs import Canary, FailureKind
 from actors.painter import Painter
+from storage.keys import preview_key
 from storage.states import Reason
 from tests.actors.test_painter import FakeEngine, job
 

@@ -9,7 +9,7 @@ from farm.app import open_app
 from farm.cli import app
 from farm.client import Client
 from farm.config import read_settings
-from farm.leftovers import Leftovers, is_painted
+from farm.leftovers import Leftovers
 from farm.serving import serve
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
@@ -145,22 +145,3 @@ def test_a_campaign_that_is_replaced_while_it_is_cleaned_keeps_its_files(farm, s
         with pytest.raises(RequestError, match=r"changed after 2 files were removed: run `farm clean spring` again"):
             leftovers.clean("default", "spring")
     assert len(deleted) == 2
-
-
-@pytest.mark.parametrize(
-    ("place", "is_ours"),
-    [
-        ("final/mug_red_0123456789abcdef/12.png", True),
-        ("final/shot_0123456789abcdef/12.jxl", True),
-        ("final/mug_red_0123456789abcdef/12.step002.webp", True),
-        ("final/mug_red_0123456789abcdef/12.step1000.webp", True),
-        ("final/mug_red_0123456789abcdef/12-copy.png", False),
-        ("final/mug_red_0123456789abcdef/12.gif", False),
-        ("final/mug_red/12.png", False),
-        ("final/mug_red_0123456789abcdef/deeper/12.png", False),
-        ("manifest.jsonl", False),
-        ("notes/final/mug_red_0123456789abcdef/12.png", False),
-    ],
-)
-def test_names_that_only_the_farm_gives(place, is_ours):
-    assert is_painted(place) is is_ours

@@ -13,7 +13,7 @@ from farm.commands.doctor import CHECKS
 from farm.config import read_settings
 from farm.dispatching import sweep
 from farm.expansion import Render, Shot
-from farm.manifest import picture_key
+from farm.specs import picture_key_of
 from storage.bench.seaweed import READER_KEY, READER_SECRET, SECRET_KEY
 from storage.errors import OutputsAway, OutputsError, SeedbedError
 from storage.outputs import FolderOutputs, open_outputs
@@ -143,7 +143,7 @@ names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,79}", fullmatch=True)
 
 def key_of(coordinates, project="p", name="c", seed=1):
     shot = Shot(coordinates=coordinates, told=coordinates, prompt="", negative="")
-    return picture_key(SimpleNamespace(project=project, name=name, version=1), Render(number=0, shot=shot, seed=seed), "png")
+    return picture_key_of(SimpleNamespace(project=project, name=name, version=1), Render(number=0, shot=shot, seed=seed), "png")
 
 
 @given(

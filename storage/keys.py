@@ -1,0 +1,55 @@
+"""The keys under which the outputs keep what the farm writes: this file alone knows their layout. Pure."""
+
+import re
+from collections.abc import Iterable
+
+from storage.states import Stage
+
+_BEFORE_PLACE = re.compile(r"[^/]+/[^/]+/(v[0-9]+/)?")
+
+
+def campaign_folder(project: str, name: str) -> str:
+    """The folder that holds everything of a campaign, its versions included."""
+    return f"{project}/{name}"
+
+
+def picture_key(project: str, name: str, *, version: int, stage: Stage, shot: str, seed: int, kind: str) -> str:
+    """The key of a render's picture: a path that a person can read.
+
+    `kind` is the ending of the format. Each version after the first has a folder of its own, so that pictures of earlier ones are kept.
+    """
+    folder = f"v{version}/" if version > 1 else ""
+    return f"{campaign_folder(project, name)}/{folder}{stage}/{shot}/{seed}.{kind}"
+
+
+def preview_key(picture: str, step: int) -> str:
+    """The key of the preview of a step: beside its picture."""
+    return f"{picture.rpartition('.')[0]}.step{step:03d}.webp"
+
+
+def manifest_key(project: str, name: str) -> str:
+    return f"{campaign_folder(project, name)}/manifest.jsonl"
+
+
+def reference_key(project: str, digest: str) -> str:
+    """The key of a picture that others begin from, under the digest of its content."""
+    return f"{project}/references/{digest}"
+
+
+def place_of(key: str) -> str:
+    """The key of a campaign's file without project, campaign and version."""
+    return _BEFORE_PLACE.sub("", key, count=1)
+
+
+def is_painted(place: str, kinds: Iterable[str]) -> bool:
+    """Whether a file, named from its campaign's folder, has a name that only the farm gives: a picture of one of `kinds`, or a preview."""
+    # A shot's folder ends with sixteen digits of a hash; beside the picture of a seed lie its previews.
+    stage = f"({'|'.join(Stage)})"
+    shape = rf"(v[0-9]+/)?{stage}/[^/]*_[0-9a-f]{{16}}/[0-9]+(\.({'|'.join(kinds)})|\.step[0-9]{{3,4}}\.webp)"
+    return re.fullmatch(shape, place) is not None
+
+
+def without_ending(key: str) -> str:
+    """The part of a key that a picture shares with its previews."""
+    folder, _, file = key.rpartition("/")
+    return f"{folder}/{file.partition('.')[0]}"
