@@ -19,7 +19,8 @@ import transformers
 from torch import Tensor
 
 from actors.adapters import Adapters
-from actors.canary import canary_group, paint_canaries, subject_of
+from actors.canaries import paint_canaries
+from actors.canary import canary_group, subject_of
 from actors.embeddings import Embeddings
 from actors.encode import Pixels
 from actors.errors import BadRequest, LoadFailed, ModelMissing, WeightsChanged

@@ -10,7 +10,7 @@ from actors.errors import BadRequest
 from actors.jobs import ChunkJob, PictureJob
 from actors.reference import MAX_BYTES, fitted, read_reference
 from storage.errors import RequestError
-from storage.outputs import Outputs
+from storage.store import Outputs
 
 _KEPT_BYTES = 256 * 1024 * 1024  # 85 pictures of 1024x1024
 

@@ -15,7 +15,8 @@ import torch
 import transformers
 
 from actors import encode
-from actors.canary import Unstable, unlike_its_class
+from actors.canaries import Unstable
+from actors.canary import unlike_its_class
 from actors.engine import Engine, Painted
 from actors.errors import BadRequest, LoadFailed, PromptTooLong, Stopped, WeightsChanged
 from actors.fetch import References
@@ -25,9 +26,9 @@ from actors.recipe import Group, Json
 from actors.resting import RestingEngine
 from storage.errors import NotFound, OutputsAway, OutputsError
 from storage.keys import preview_key
-from storage.outputs import Outputs
 from storage.rows import RenderOutcome
 from storage.states import Reason, RenderState
+from storage.store import Outputs
 
 _WRITERS = 2
 _STOPS_KEPT = 1000

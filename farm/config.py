@@ -15,7 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from actors.fleet_settings import FleetSettings
 from storage.errors import RequestError
-from storage.outputs import SCHEME, Outputs, is_text, open_outputs
+from storage.outputs import open_outputs
+from storage.store import SCHEME, Outputs, is_text
 
 if TYPE_CHECKING:
     from farm.scaling import Limits, Pool

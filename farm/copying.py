@@ -11,7 +11,7 @@ from actors import encode
 from actors.encoding import Format
 from farm.client import Client
 from storage.errors import NotFound, WorkError
-from storage.outputs import Outputs
+from storage.store import Outputs
 
 Json = dict[str, Any]
 AT_ONCE = 16

@@ -30,10 +30,10 @@ from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.errors import DatabaseAway, NotFound, SeedbedError
 from storage.moments import is_to_come
-from storage.outputs import Outputs
 from storage.queue import HEARTBEAT_S, Queue
 from storage.rows import CampaignRow, Chunk, OpenCampaign, Settlement, Snapshot, WorkerRow
 from storage.settling import Settling
+from storage.store import Outputs
 from storage.twins import Twins
 from storage.watching import Watching
 

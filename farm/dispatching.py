@@ -25,9 +25,10 @@ from storage.canaries import Canaries
 from storage.database import closing_engine
 from storage.errors import DatabaseAway, SeedbedError, SessionLost
 from storage.orders import Orders
-from storage.outputs import LEFT_BEHIND_S, Outputs
+from storage.outputs import LEFT_BEHIND_S
 from storage.queue import LEASE_S, Queue
 from storage.settling import Settling
+from storage.store import Outputs
 from storage.twins import Twins
 from storage.watching import Watching
 

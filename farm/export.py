@@ -19,7 +19,7 @@ from farm.naming import Naming, collision
 from farm.where import read_conditions, resolve
 from storage.errors import NotFound, OutputsForbidden, RequestError, WorkError
 from storage.keys import place_of
-from storage.outputs import Outputs
+from storage.store import Outputs
 
 Json = dict[str, Any]
 WriteTable = Callable[[Iterable[Json], IO[bytes]], None]

@@ -19,7 +19,8 @@ from farm.local_files import LocalFiles
 from farm.sources import Named, Sources, named_files, twin_problems
 from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
 from storage.keys import reference_key
-from storage.outputs import SCHEME, Outputs, open_outputs
+from storage.outputs import open_outputs
+from storage.store import SCHEME, Outputs
 
 MAX_REFERENCES = 2_000
 _READERS = 4  # a picture of the largest size takes 300 MB while it is looked at

@@ -9,8 +9,8 @@ from farm.specs import expansion_of, picture_key_of
 from storage.campaigns import Campaigns
 from storage.errors import RequestError
 from storage.keys import campaign_folder, is_painted, without_ending
-from storage.outputs import Outputs
 from storage.rows import CampaignRow
+from storage.store import Outputs
 
 _REMOVERS = 16
 _AT_ONCE = 1_000

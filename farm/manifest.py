@@ -13,9 +13,9 @@ from farm.specs import expansion_of
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
 from storage.keys import manifest_key, preview_key
-from storage.outputs import Outputs
 from storage.rows import CampaignRow, RenderOutcome
 from storage.states import Stage
+from storage.store import Outputs
 
 
 def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Json]:

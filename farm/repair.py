@@ -26,9 +26,9 @@ from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, NotFound, RequestError
 from storage.keys import campaign_folder, preview_key, reference_key
-from storage.outputs import Outputs
 from storage.rows import CampaignRow, RenderOutcome
 from storage.states import RenderState
+from storage.store import Outputs
 from storage.watching import Watching
 
 Json = dict[str, Any]

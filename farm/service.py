@@ -32,9 +32,9 @@ from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, NotFound, RequestError
 from storage.keys import campaign_folder
-from storage.outputs import Outputs
 from storage.rows import ANY_CLASS, CampaignRow, NewCampaign, NewChunk, WorkerRow
 from storage.states import RenderState
+from storage.store import Outputs
 from storage.watching import Watching
 
 UPDATES_TRIED = 3

@@ -21,8 +21,8 @@ from farm.sources import FILES
 from farm.specs import expansion_of
 from storage.campaigns import Campaigns
 from storage.errors import NotFound, RequestError
-from storage.outputs import Outputs
 from storage.rows import CampaignRow
+from storage.store import Outputs
 
 MAX_CELLS = 10_000
 

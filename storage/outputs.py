@@ -1,4 +1,4 @@
-"""Where pictures go: the protocol, and the folder that is its embedded default."""
+"""Outputs in a folder, the embedded default; and the outputs at any address."""
 
 import errno
 import os
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 from uuid import uuid4
 
-from storage.errors import BadKey, NotFound, OutputsAway, OutputsError, OutputsForbidden, RequestError
+from storage.errors import BadKey, NotFound, OutputsAway, OutputsError, OutputsForbidden
+from storage.store import SCHEME, Outputs, is_text, refuse_larger
 
-SCHEME = "s3://"
 OUTPUTS_FOLDER = "the outputs folder"
 LEFT_BEHIND_S = 86_400.0  # nothing takes a day to be written: whoever began it is no more
 
@@ -30,41 +30,6 @@ _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _PART = re.compile(r"\.[0-9a-f]{32}\.part")
 
 
-class Outputs(Protocol):
-    """A store of whole files under keys like `project/campaign/final/shot/seed.png`.
-
-    A key can be read only once all its bytes are there. Writing the same bytes again is harmless, and so is deleting what is not
-    there. A key that no file can have raises BadKey, one that has no file NotFound. What cannot be written or read raises
-    OutputsError, with a sentence that says which key and why; it reaches clients, so it has no path of this machine.
-    """
-
-    address: str
-
-    def put(self, key: str, data: bytes | IO[bytes]) -> None: ...
-
-    def copy(self, source: str, key: str) -> None:
-        """Put what another key holds; a server does it by itself. Raises NotFound where there is no such key."""
-        ...
-
-    def open(self, key: str) -> IO[bytes]: ...
-
-    def read(self, key: str, limit: int) -> bytes:
-        """The bytes of a file that may be a stranger's. Raises RequestError, before reading them, where there are more than `limit`."""
-        ...
-
-    def delete(self, key: str) -> None: ...
-
-    def keys(self, prefix: str) -> Iterator[str]: ...
-
-    def sweep(self, older_than_s: float) -> int:
-        """Remove what writers that were killed have left half-written for so long; returns how many there were."""
-        ...
-
-    def clock_skew_s(self) -> float:
-        """How far the store's clock is from this machine's."""
-        ...
-
-
 def open_outputs(address: str, *, s3_style: str = "auto", called: str = OUTPUTS_FOLDER) -> Outputs:
     """The store at an address: a bucket for s3://bucket/prefix, else a folder, which sentences about it name as `called`.
 
@@ -76,11 +41,6 @@ def open_outputs(address: str, *, s3_style: str = "auto", called: str = OUTPUTS_
 
         return S3Outputs(address, style=s3_style)
     return FolderOutputs(Path(address), called=called)
-
-
-def refuse_larger(size: int, limit: int) -> None:
-    if size > limit:
-        raise RequestError(f"the file has {size:,} bytes; at most {limit:,} are read.")
 
 
 class FolderOutputs:
@@ -170,15 +130,6 @@ class FolderOutputs:
         if verb == "read":
             return f"make {self._called} readable, and look at its disk or server."
         return f"make {self._called} writable, free some space, then run it again."
-
-
-def is_text(key: str) -> bool:
-    """Whether a key can be written as bytes, and ends where it seems to end."""
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in key
 
 
 def _short(key: str) -> str:

@@ -29,7 +29,7 @@ from botocore.exceptions import (
 )
 
 from storage.errors import BadKey, NotFound, OutputsAway, OutputsError, OutputsForbidden
-from storage.outputs import SCHEME, is_text, refuse_larger
+from storage.store import SCHEME, is_text, refuse_larger
 
 _CONNECTIONS = 64  # more than there are threads in any process of the farm: the API has 40
 _LONGEST_KEY = 1024

@@ -11,7 +11,8 @@ from farm.bench.figures import Json, machine, spreads
 from storage.bench.outputs import bare_put, leading_to, make_bucket, puts_per_s
 from storage.bench.seaweed import temporary_seaweed
 from storage.errors import WorkError
-from storage.outputs import Outputs, open_outputs
+from storage.outputs import open_outputs
+from storage.store import Outputs
 
 PICTURE_BYTES = 24_000  # as many as a picture of `seedling` has
 _DISTINCT = 64

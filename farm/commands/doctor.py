@@ -24,7 +24,8 @@ from farm.ray_folder import ray_folder
 from farm.serving import HOST
 from storage.database import open_database, prepare, shown_address
 from storage.errors import NotFound, OutputsForbidden, SeedbedError
-from storage.outputs import Outputs, open_outputs
+from storage.outputs import open_outputs
+from storage.store import Outputs
 
 PACKAGES = ("torch", "diffusers", "transformers", "ray", "sqlalchemy", "alembic", "boto3", "prometheus-client")
 MOST_SKEW_S = 60.0  # S3 refuses requests that are 15 minutes off

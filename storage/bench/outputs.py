@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from storage.bench.seaweed import Seaweed
-from storage.outputs import SCHEME
+from storage.store import SCHEME
 
 Put = Callable[[str, bytes], None]
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 import transformers
 
-from actors.canary import Unstable, canary_group, paint_canaries, subject_of
+from actors.canaries import Unstable, paint_canaries
+from actors.canary import canary_group, subject_of
 from actors.models import SEEDLING
 from actors.recipe import Adapter
 from tests.actors.test_engine import Engine, group, recipes
