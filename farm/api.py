@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Query, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from farm.api_bodies import Drain, Name, Priority, Project, Pruning, Retry, Scaling, Submission, Version
+from farm.api_bodies import Drain, Name, Priority, Project, Retry, Scaling, Submission, Version
 from farm.api_errors import Answer, Refusal, answer_errors
 from farm.api_guards import OwnHostOnly, OwnPagesOnly, SmallBodiesOnly, TokenOnly
 from farm.api_routes import LINES, StrictRoute, answers_with
@@ -162,10 +162,6 @@ def _farm_routes(service: Service, home: str) -> APIRouter:
     @routes.get("/outputs/{key:path}", **answers_with("application/octet-stream"))
     def output(key: str) -> Response:
         return Response(service.picture(key), media_type="application/octet-stream")
-
-    @routes.post("/prune")
-    def prune(body: Pruning) -> Json:
-        return {"pruned": service.prune(body.older_than_s)}
 
     return routes
 

@@ -108,8 +108,16 @@ class Drain(BaseModel):
 
 
 class Pruning(BaseModel):
-    """Campaigns that have been over for so long are to be forgotten."""
+    """Campaigns to forget: those named, or those of a project that have been over for so long. A null `project` stands for all.
+    With neither names nor an age, only what an earlier pruning has begun is finished. `over_before`, seconds since 1970 by the
+    clock of the database, takes the place of `older_than_s`.
+    """
 
     model_config = _STRICT
 
-    older_than_s: Annotated[float, Field(ge=0, le=1e11)]
+    project: Annotated[str, Field(pattern=_NAME, max_length=80)] | None = "default"
+    names: Annotated[list[Annotated[str, Field(pattern=_NAME, max_length=80)]], Field(max_length=10_000)] = []
+    older_than_s: Annotated[float, Field(ge=0, le=1e11)] | None = None
+    over_before: Annotated[float, Field(ge=0, le=1e11)] | None = None
+    dry_run: bool = False
+    with_pictures: bool = False

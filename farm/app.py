@@ -21,6 +21,7 @@ from farm.leftovers import Leftovers
 from farm.local_files import LocalFiles
 from farm.logs import log_to_file
 from farm.metrics import Metrics
+from farm.pruning import Pruner
 from farm.ray_folder import ray_folder
 from farm.repair import Repairs
 from farm.service import Service
@@ -31,6 +32,7 @@ from storage.control import Control
 from storage.database import closing_engine, prepare
 from storage.errors import RequestError
 from storage.orders import Orders
+from storage.removal import Removal
 from storage.watching import Watching
 
 LOOPBACK = (HOST, "localhost", "::1")
@@ -61,13 +63,14 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
         )  # fmt: skip
         repairs = Repairs(campaigns=campaigns, control=control, watching=watching, outputs=outputs, intake=intake, chunk=settings.chunk)
         leftovers = Leftovers(campaigns=campaigns, outputs=outputs)
+        pruner = Pruner(campaigns=campaigns, removal=Removal(engine), outputs=outputs)
         fleet = FleetService(orders=Orders(engine), watching=watching, is_alone=settings.ray == "local")
         connections = Connections()
         app = make_api(
             service,
             fleet,
             Metrics(watching, connections),
-            files=file_routes(service, repairs, leftovers),
+            files=file_routes(service, repairs, leftovers, pruner),
             home=settings.home_digest,
             token=settings.secret,
             hidden=() if allowed is None else own_folders(settings.home, Path(settings.outputs_address)),

@@ -31,7 +31,7 @@ COMMANDS = {
     "cancel": ("control:cancel", "Want nothing of a campaign any more."),
     "retry": ("control:retry", "Try renders that failed or are held again: all of them, one kind, or one render."),
     "priority": ("control:priority", "Set a campaign's place among the others."),
-    "prune": ("control:prune", "Forget campaigns that have long been over, in every project."),
+    "prune": ("prune:prune", "Forget campaigns of the project that are over, with their pictures or without."),
     "sheet": ("campaigns:sheet", "Draw the contact sheet of what is done so far."),
     "export": (
         "files:export",

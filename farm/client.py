@@ -125,9 +125,28 @@ class Client:
         params = {"project": self.project} | ({} if render is None else {"render": str(render)})
         return list(self._json("GET", _path(name, "why"), params=params)["why"])
 
-    def prune(self, older_than_s: float) -> int:
-        """Forget campaigns that have been over for so long; their pictures stay."""
-        return int(self._json("POST", "prune", body={"older_than_s": older_than_s})["pruned"])
+    def prune(
+        self,
+        older_than_s: float | None = None,
+        *,
+        names: Sequence[str] = (),
+        all_projects: bool = False,
+        over_before: float | None = None,
+        dry_run: bool = False,
+        with_pictures: bool = False,
+    ) -> Json:
+        """Forget campaigns of the project that have been over for so long, or those named; `with_pictures` deletes their pictures.
+        `over_before` is a time in the place of `older_than_s`. The answer has `campaigns`, those `spared` and why, how many were
+        `pruned`, and of files how many were `files_removed` and `files_left`. A call without names and age finishes what an earlier
+        one has begun.
+        """
+        project = None if all_projects else self.project
+        rest: Json = {"project": project, "dry_run": dry_run, "with_pictures": with_pictures}
+        asked = {"names": list(names), "older_than_s": older_than_s, "over_before": over_before}
+        answer = self._json("POST", "prune", body=rest | asked)
+        while answer["more"]:
+            answer = _added(answer, self._json("POST", "prune", body=rest))
+        return answer
 
     def _order(self, name: str, verb: str, body: Json | None = None) -> Json:
         return self._json("POST", _path(name, verb), params={"project": self.project}, body=body)
@@ -240,6 +259,13 @@ class Client:
         if response.is_error:
             _raise(response)
         return response
+
+
+def _added(answer: Json, later: Json) -> Json:
+    """The answers to a pruning that took several requests, as one."""
+    counts = {key: answer[key] + later[key] for key in ("pruned", "files_removed")}
+    left = None if None in (answer["files_left"], later["files_left"]) else answer["files_left"] + later["files_left"]
+    return {**answer, **counts, "files_left": left, "more": later["more"]}
 
 
 def _path(name: str, what: str = "") -> str:

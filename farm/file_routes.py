@@ -5,17 +5,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import StreamingResponse
 
-from farm.api_bodies import Cleaning, Name, Project, PutBack, Repaint, Version
+from farm.api_bodies import Cleaning, Name, Project, Pruning, PutBack, Repaint, Version
 from farm.api_routes import LINES, StrictRoute, answers_with
 from farm.leftovers import Leftovers
+from farm.pruning import Pruner
 from farm.repair import Repairs
+from farm.retention import Order
 from farm.service import Service
 
 Json = dict[str, Any]
 _NAMED_FIRST = 5
 
 
-def file_routes(service: Service, repairs: Repairs, leftovers: Leftovers) -> APIRouter:
+def file_routes(service: Service, repairs: Repairs, leftovers: Leftovers, pruner: Pruner) -> APIRouter:
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/renders/{number}")
@@ -47,5 +49,14 @@ def file_routes(service: Service, repairs: Repairs, leftovers: Leftovers) -> API
             keys = leftovers.find(project, name)
             return {"campaign": name, "files": len(keys), "first": keys[:_NAMED_FIRST], "removed": 0}
         return {"campaign": name, "removed": leftovers.clean(project, name)}
+
+    @routes.post("/prune")
+    def prune(body: Pruning) -> Json:
+        """Deletes some thousand files a request: ask again, with neither names nor an age, until `more` is false."""
+        before = body.over_before
+        if before is None and body.older_than_s is not None:
+            before = pruner.moment(body.older_than_s)
+        order = Order(names=frozenset(body.names), before=before, with_pictures=body.with_pictures)
+        return pruner.prune(body.project, order, dry_run=body.dry_run)
 
     return routes

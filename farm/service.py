@@ -155,9 +155,6 @@ class Service:
             raise RequestError(render_not_retried(campaign, found[0]))
         return [f"The render {number} of {name} has not ended: it waits or is being painted already."]
 
-    def prune(self, older_than_s: float) -> int:
-        return self._control.prune(older_than_s)
-
     def why(self, project: str, name: str, number: int | None = None) -> list[str]:
         """Why a campaign, or one render of it, is where it is."""
         campaign = self._campaigns.get(project, name)

@@ -5,17 +5,23 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, func, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, Engine, Row, Select, String, cast, func, insert, literal_column, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.bulk import insert_chunks
 from storage.clock import db_time
-from storage.errors import AlreadyThere, NotFound
+from storage.errors import AlreadyThere, NotFound, RequestError
 from storage.rows import CampaignRow, Chunk, NewCampaign, NewChunk, RenderOutcome, dump
 from storage.states import ChunkState, Reason, RenderState
 from storage.tables import campaigns, chunks, renders, sessions
 
 _READ_AT_ONCE = 5_000
+
+# What is replaced or forgotten gives its name free; no campaign can be called so.
+NAME_LEFT = campaigns.c.name + "~" + cast(campaigns.c.id, String)
+HAS_LEFT = campaigns.c.pruned_at.is_not(None) & campaigns.c.name.like("%~%")
+# What is being removed with its pictures keeps its name until they are deleted.
+IS_LEAVING = campaigns.c.pruned_at.is_not(None) & campaigns.c.name.not_like("%~%")
 
 
 class Campaigns:
@@ -35,21 +41,27 @@ class Campaigns:
         return self.get(new.project, new.name)
 
     def get(self, project: str, name: str) -> CampaignRow:
-        """Raises NotFound where the project has no campaign of that name."""
+        """Raises NotFound if the project has no campaign of that name, RequestError if it is being removed."""
+        mine = (campaigns.c.project == project) & (campaigns.c.name == name)
         with self._reader.connect() as connection:
-            row = connection.execute(_campaigns().where(campaigns.c.project == project, campaigns.c.name == name)).first()
+            row = connection.execute(_stored().where(mine, ~HAS_LEFT)).first()
         if row is None:
             raise NotFound(f"Project {project} has no campaign {name}: `farm list` shows those it has.")
+        if row.pruned_at is not None:
+            raise RequestError(
+                f"The campaign {name} is being removed with its pictures. `farm prune {name}` finishes a removal that was broken off; "
+                "then the name can be used again."
+            )
         return _campaign(row)
 
     def version(self, project: str, name: str, number: int) -> CampaignRow:
         """A version of a campaign, the present one or one that was replaced, under the campaign's name. Raises NotFound, with those that
         there are, if there is none of that number.
         """
+        self.get(project, name)  # those of a campaign that is being removed cannot be read: their pictures go too
         found = {row.version: row for row in self.versions(project, name)}
         if number in found:
             return found[number]
-        self.get(project, name)
         raise NotFound(f"The campaign {name} has no version {number}: there are {', '.join(map(str, found))}.")
 
     def versions(self, project: str, name: str) -> list[CampaignRow]:
@@ -69,8 +81,8 @@ class Campaigns:
         return _campaign(row)
 
     def all(self, project: str | None = None) -> list[CampaignRow]:
-        """All campaigns, the newest first, without their specs."""
-        query = _campaigns(with_spec=False).order_by(campaigns.c.id.desc())
+        """All campaigns, the newest first, without their specs; those that are being removed with their pictures too."""
+        query = _stored(with_spec=False).where(~HAS_LEFT).order_by(campaigns.c.id.desc())
         if project is not None:
             query = query.where(campaigns.c.project == project)
         with self._reader.connect() as connection:

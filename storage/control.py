@@ -3,20 +3,18 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, String, Table, bindparam, cast, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select, update
 
 from storage.bulk import carry_over, insert_chunks
-from storage.campaigns import insert_campaign
+from storage.campaigns import NAME_LEFT, insert_campaign
 from storage.clock import db_time
 from storage.errors import NotFound, RequestError
 from storage.rows import ANY_CLASS, NewCampaign, NewChunk, RenderOutcome
 from storage.settling import cancel_queued
 from storage.states import ChunkState, RenderState
-from storage.tables import attempts, campaigns, chunks, renders
+from storage.tables import campaigns, chunks, renders
 
 _AT_ONCE = 10_000
-# What is being removed gives its name free; no campaign can be called so.
-_OLD_NAME = campaigns.c.name + "~" + cast(campaigns.c.id, String)
 
 
 class Control:
@@ -81,7 +79,7 @@ class Control:
             old = _locked(connection, campaign_id)
             # The same campaign painted again is the same version: nothing of the one before would differ.
             is_another = old.fingerprint != new.fingerprint
-            retired = {"name": _OLD_NAME, "pruned_at": db_time(), "version_of": old.name if is_another else None}
+            retired = {"name": NAME_LEFT, "pruned_at": db_time(), "version_of": old.name if is_another else None}
             connection.execute(update(campaigns).where(campaigns.c.id == old.id).values(retired))
             # What is under way for it goes on until its workers have stopped, and counts for nobody: until then nothing of the new
             # version is begun, since both write to the same places.
@@ -113,34 +111,7 @@ class Control:
 
     def forget(self, campaign_id: int) -> None:
         """Let nobody see a campaign any more; the next `prune` removes its rows."""
-        self._set(campaign_id, name=_OLD_NAME, pruned_at=db_time())
-
-    def prune(self, older_than_s: float) -> int:
-        """Forget campaigns that have been over for so long, and what updates have retired; returns how many campaigns people
-        knew. Their pictures stay. Goes step by step, so that nobody waits for it; what a kill has left, the next one removes.
-        """
-        before = db_time() - older_than_s
-        with self._engine.begin() as connection:
-            gone = update(campaigns).where(campaigns.c.finished_at < before, campaigns.c.pruned_at.is_(None))
-            count = connection.execute(gone.values(name=_OLD_NAME, pruned_at=db_time())).rowcount
-            _let_versions_go(connection, campaigns.c.pruned_at < before)
-        with self._reader.connect() as connection:
-            busy = exists().where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED)
-            unseen = campaigns.c.pruned_at.is_not(None) & campaigns.c.version_of.is_(None)
-            ids = connection.execute(select(campaigns.c.id).where(unseen, ~busy)).scalars().all()
-        for campaign_id in ids:
-            for table, key in ((renders, "number"), (attempts, "id"), (chunks, "id")):
-                while self._remove_some(table, key, campaign_id):
-                    pass
-            with self._engine.begin() as connection:
-                connection.execute(delete(campaigns).where(campaigns.c.id == campaign_id))
-        return int(count)
-
-    def _remove_some(self, table: Table, key: str, campaign_id: int) -> bool:
-        column = table.c[key]
-        some = select(column).where(table.c.campaign_id == campaign_id).order_by(column).limit(_AT_ONCE)
-        with self._engine.begin() as connection:
-            return connection.execute(delete(table).where(table.c.campaign_id == campaign_id, column.in_(some))).rowcount > 0
+        self._set(campaign_id, name=NAME_LEFT, pruned_at=db_time())
 
     def _set(self, campaign_id: int, **values: Any) -> None:
         with self._engine.begin() as connection:
@@ -156,13 +127,6 @@ def _still_painted(connection: Connection, old: Row[Any]) -> int | None:
     """The version whose workers have to stop first: the one being replaced, or one that this itself still waits for."""
     leased = select(chunks.c.id).where(chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.LEASED).limit(1)
     return old.replaces if connection.execute(leased).first() is None else int(old.id)
-
-
-def _let_versions_go(connection: Connection, too_old: ColumnElement[bool]) -> None:
-    """Versions that were replaced can be removed if they are too old, or no version of their campaign is left that has its name."""
-    present = campaigns.alias("present")
-    is_there = exists().where(present.c.project == campaigns.c.project, present.c.name == campaigns.c.version_of)
-    connection.execute(update(campaigns).where(campaigns.c.version_of.is_not(None), or_(too_old, ~is_there)).values(version_of=None))
 
 
 def _locked(connection: Connection, campaign_id: int) -> Row[Any]:

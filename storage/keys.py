@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from storage.states import Stage
 
+_MANIFEST = "manifest.jsonl"
 _BEFORE_PLACE = re.compile(r"[^/]+/[^/]+/(v[0-9]+/)?")
 
 
@@ -28,7 +29,7 @@ def preview_key(picture: str, step: int) -> str:
 
 
 def manifest_key(project: str, name: str) -> str:
-    return f"{campaign_folder(project, name)}/manifest.jsonl"
+    return f"{campaign_folder(project, name)}/{_MANIFEST}"
 
 
 def reference_key(project: str, digest: str) -> str:
@@ -47,6 +48,16 @@ def is_painted(place: str, kinds: Iterable[str]) -> bool:
     stage = f"({'|'.join(Stage)})"
     shape = rf"(v[0-9]+/)?{stage}/[^/]*_[0-9a-f]{{16}}/[0-9]+(\.({'|'.join(kinds)})|\.step[0-9]{{3,4}}\.webp)"
     return re.fullmatch(shape, place) is not None
+
+
+def is_ours(place: str, kinds: Iterable[str]) -> bool:
+    """Whether a file, named from its campaign's folder, was written by the farm, and not by people."""
+    return place == _MANIFEST or is_painted(place, kinds)
+
+
+def pictures_of(key: str, kinds: Iterable[str]) -> list[str]:
+    """The keys that a picture may have which this file belongs to: it is that picture, or a preview beside it."""
+    return [f"{without_ending(key)}.{kind}" for kind in kinds]
 
 
 def without_ending(key: str) -> str:

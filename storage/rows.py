@@ -68,7 +68,14 @@ class CampaignRow(NewCampaign):
     version_of: str | None
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether it is being removed with its pictures. No row is given out of what was forgotten, but for versions."""
+        return self.pruned_at is not None and self.version_of is None
+
+    @property
     def state(self) -> CampaignState:
+        if self.is_leaving:
+            return CampaignState.REMOVING
         return campaign_state(
             total=self.total,
             done=self.done,

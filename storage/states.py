@@ -63,7 +63,7 @@ class ChunkState(StrEnum):
 
 
 class CampaignState(StrEnum):
-    """Where a campaign is; worked out from its counts, never stored."""
+    """Where a campaign is; worked out from its counts and marks, never stored."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -72,10 +72,11 @@ class CampaignState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    REMOVING = "removing"
 
     @property
     def is_final(self) -> bool:
-        return self in (CampaignState.DONE, CampaignState.FAILED, CampaignState.CANCELLED)
+        return self in (CampaignState.DONE, CampaignState.FAILED, CampaignState.CANCELLED, CampaignState.REMOVING)
 
 
 def campaign_state(

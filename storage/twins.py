@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine, bindparam, func, select
 
-from storage.campaigns import outcome_of
+from storage.campaigns import HAS_LEFT, outcome_of
 from storage.rows import CampaignRow, RenderOutcome
 from storage.states import RenderState
 from storage.tables import campaigns, renders
@@ -31,7 +31,7 @@ SIBLINGS = (
         campaigns.c.encoding == bindparam("encoding"),
         campaigns.c.id != bindparam("campaign"),
         campaigns.c.done > 0,
-        campaigns.c.pruned_at.is_(None) | bindparam("with_retired"),
+        campaigns.c.pruned_at.is_(None) | (HAS_LEFT & bindparam("with_retired")),
     )
     .order_by(campaigns.c.project, campaigns.c.name)
 )

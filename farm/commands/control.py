@@ -1,4 +1,4 @@
-"""Commands that change campaigns: `pause`, `resume`, `cancel`, `retry`, `priority`, `prune`; and `why`, which explains them."""
+"""Commands that change campaigns: `pause`, `resume`, `cancel`, `retry`, `priority`; and `why`, which explains them."""
 
 import re
 from typing import Annotated, Any
@@ -11,7 +11,6 @@ from storage.errors import RequestError
 
 Json = dict[str, Any]
 Target = Annotated[str, typer.Argument(help="A campaign, or one render of it as CAMPAIGN/NUMBER.", metavar="CAMPAIGN[/NUMBER]")]
-_AGE = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def pause(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
@@ -72,20 +71,6 @@ def why(target: Target, home: Home = None, project: Project = None, as_json: AsJ
         print_json({"campaign": campaign, "render": number, "why": sentences})
     else:
         say("\n".join(sentences))
-
-
-def prune(
-    older_than: Annotated[str, typer.Option("--older-than", help="How long they have been over, like 30d, 12h or 90m.")],
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Forget campaigns that have long been over, in every project. Their pictures stay where they are."""
-    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", older_than)
-    if match is None:
-        raise RequestError(f"{older_than!r} is no length of time: write a number and s, m, h, d or w, like 30d.")
-    with open_client(settings_for(home)) as client:
-        count = client.prune(int(match[1]) * _AGE[match[2]])
-    print_json({"pruned": count}) if as_json else say(f"{count:,} campaigns are forgotten.")
 
 
 def split_target(text: str) -> tuple[str, int | None]:

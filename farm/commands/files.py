@@ -1,6 +1,5 @@
 """Commands about a campaign's files: `export`, `verify`, `clean`."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,14 +13,14 @@ from farm.app import embedded_farm
 from farm.client import Client
 from farm.commands.farms import alive
 from farm.commands.progress import follow
-from farm.commands.shared import AsJson, CampaignName, Home, Project, err, print_json, say, settings_for
+from farm.commands.shared import AsJson, CampaignName, Home, Project, Yes, ask, err, print_json, say, settings_for
 from farm.config import Settings
 from farm.connect import client_of, open_client, running_farm
 from farm.export import Exported
 from farm.export import export as export_campaign
 from farm.inspection import Inspection, Tell, inspect, repair
 from farm.verify import repaint_problem
-from storage.errors import RequestError, WorkError
+from storage.errors import WorkError
 from storage.outputs import open_outputs
 
 Json = dict[str, Any]
@@ -168,7 +167,7 @@ def _check_repaints(farm: _Farm, campaign: str, lines: Mapping[int, Json], tell:
 def clean(
     campaign: CampaignName,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     home: Home = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -183,7 +182,7 @@ def clean(
         if dry_run or not found["files"]:
             removed = 0
         else:
-            _ask(f"Remove {found['files']:,} files of {campaign} that no render has any more?", yes=yes)
+            ask(f"Remove {found['files']:,} files of {campaign} that no render has any more?", yes=yes)
             removed = client.clean(campaign)["removed"]
     if as_json:
         print_json({"campaign": campaign, "files": found["files"], "first": found["first"], "removed": removed})
@@ -191,16 +190,3 @@ def clean(
         say(f"{found['files']:,} files of {campaign} would be removed.")
     else:
         say(f"{removed:,} files of {campaign} were removed.")
-
-
-def is_interactive() -> bool:
-    return sys.stdin.isatty()
-
-
-def _ask(question: str, *, yes: bool) -> None:
-    """Go on if a person says so. Raises RequestError if there is nobody to ask."""
-    if yes:
-        return
-    if not is_interactive():
-        raise RequestError(f"{question} Nobody is there to answer: say --yes, or look first with --dry-run.")
-    typer.confirm(question, abort=True, err=True)  # on standard error: the answer is what is on standard output

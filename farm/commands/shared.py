@@ -13,6 +13,7 @@ from rich.table import Table
 
 from farm.config import Settings, read_settings
 from farm.document import Document, problem_from_json, sentences
+from storage.errors import RequestError
 
 Home = Annotated[Path | None, typer.Option("--home", help="Where the farm keeps its state (FARM_HOME).")]
 Project = Annotated[str | None, typer.Option("--project", help="The project (FARM_PROJECT).")]
@@ -20,6 +21,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, or one a 
 CampaignName = Annotated[str, typer.Argument(help="The campaign's name.")]
 Update = Annotated[bool, typer.Option("--update", help="Put this version in the place of the one submitted before.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Paint all of it, even where the project has the pictures already.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 CampaignPath = Annotated[Path, typer.Argument(help="The campaign file.", metavar="FILE")]
 
 _WIDE = 100_000
@@ -63,6 +65,19 @@ def say_warnings(document: Document, warnings: Iterable[Mapping[str, Any]]) -> N
     """What a submission was answered with beside the answer, a line each on standard error, with the file's lines."""
     for sentence in sentences([problem_from_json(told) for told in warnings], document, kind="warning"):
         say_aside(sentence)
+
+
+def is_interactive() -> bool:
+    return sys.stdin.isatty()
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Go on if a person says so. Raises RequestError if there is nobody to ask."""
+    if yes:
+        return
+    if not is_interactive():
+        raise RequestError(f"{question} Nobody is there to answer: say --yes, or look first with --dry-run.")
+    typer.confirm(question, abort=True, err=True)  # on standard error: the answer is what is on standard output
 
 
 def _printable(text: str) -> str:

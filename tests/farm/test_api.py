@@ -506,8 +506,8 @@ def test_pruning_forgets_campaigns_that_are_over_and_keeps_their_pictures(farm, 
     farm.submit(campaign())
     farm.submit(campaign(name="autumn"))
     paint_all(engine, settings)
-    assert farm.prune(3600) == 0
-    assert farm.prune(0) == 1
+    assert farm.prune(3600)["pruned"] == 0
+    assert farm.prune(0)["pruned"] == 1
     assert [c["campaign"] for c in farm.campaigns()] == ["autumn"]
     assert len(list(Path(settings.outputs_address).rglob("*.png"))) == 18
     assert farm.submit(campaign())["created"]

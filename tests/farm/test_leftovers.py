@@ -91,7 +91,7 @@ def test_clean_asks_first(farm, settings, retired, command, monkeypatch):
     assert isinstance(refused.exception, RequestError)
     assert str(refused.exception).startswith("Remove 6 files of spring that no render has any more?")
     assert "--yes" in str(refused.exception)
-    monkeypatch.setattr("farm.commands.files.is_interactive", lambda: True)
+    monkeypatch.setattr("farm.commands.shared.is_interactive", lambda: True)
     assert CliRunner().invoke(app, ["clean", "spring"], input="n\n").exit_code == 1
     assert set(retired) <= set(store.keys("default"))
     assert CliRunner().invoke(app, ["clean", "spring"], input="y\n").exit_code == 0

@@ -15,11 +15,11 @@ from farm.config import read_settings
 from farm.export import export
 from farm.serving import serve
 from storage.campaigns import Campaigns
-from storage.control import Control
 from storage.errors import NotFound, RequestError, WorkError
 from storage.outputs import open_outputs
 from tests.campaigns import campaign
 from tests.farm.test_api import paint_all
+from tests.storage.conftest import prune_old
 
 WHITE = {"prompt": "a {color} {product} on white"}
 
@@ -146,20 +146,20 @@ def test_only_the_present_version_takes_orders(farm, update):
 
 
 def test_versions_go_with_their_campaign_or_once_they_are_old(farm, settings, engine, update):
-    control, campaigns = Control(engine), Campaigns(engine)
+    campaigns = Campaigns(engine)
     for k in range(3):
         update(prompt=f"a {{color}} {{product}}, {k}")
-    assert control.prune(60) == 0
+    assert prune_old(engine, 60) == 0
     assert len(farm.versions("spring")) == 3
     with engine.begin() as connection:
         connection.execute(text("UPDATE campaigns SET pruned_at = pruned_at - 100 WHERE version = 1"))
-    assert control.prune(60) == 0
+    assert prune_old(engine, 60) == 0
     assert [v["version"] for v in farm.versions("spring")] == [2, 3]
     assert update(prompt="a {color} {product}, 4")
     assert [v["version"] for v in farm.versions("spring")] == [2, 3, 4]  # no number stands for two
     with engine.begin() as connection:
         connection.execute(text("UPDATE campaigns SET finished_at = finished_at - 100 WHERE version = 4"))
-    assert control.prune(60) == 1
+    assert prune_old(engine, 60) == 1
     with pytest.raises(NotFound):
         farm.versions("spring")
     with engine.connect() as connection:

@@ -3,6 +3,8 @@
 import pytest
 from sqlalchemy import text
 
+from storage.campaigns import Campaigns
+from storage.removal import Removal
 from storage.rows import NewCampaign, NewChunk, RenderOutcome, Settlement
 from storage.states import Reason, RenderState
 
@@ -40,6 +42,17 @@ def settlement(chunk, painted=(), **changes):
 def claim_one(queue, session, campaign, worker="w"):
     (chunk,) = queue.claim(session, [(campaign.id, worker)])
     return chunk
+
+
+def prune_old(engine, older_than_s):
+    """Forget what has been over for so long, and versions that were replaced so long ago; returns how many campaigns that were."""
+    removal = Removal(engine)
+    before = removal.moment(older_than_s)
+    removal.let_old_versions_go(None, before)
+    over = [c for c in Campaigns(engine).all() if c.finished_at is not None and c.finished_at < before]
+    count = sum(removal.forget(c.id) for c in over)
+    removal.sweep()
+    return count
 
 
 @pytest.fixture

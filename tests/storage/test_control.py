@@ -6,7 +6,7 @@ from sqlalchemy import text
 from storage.errors import NotFound, RequestError
 from storage.rows import NewChunk
 from storage.states import CampaignState, RenderState
-from tests.storage.conftest import claim_one, new_campaign, new_chunks, outcomes, settlement
+from tests.storage.conftest import claim_one, new_campaign, new_chunks, outcomes, prune_old, settlement
 
 
 def again(numbers, tries):
@@ -138,14 +138,14 @@ def test_what_a_replaced_version_still_costs_is_spent_by_the_new_one(campaigns, 
     assert (row.budget_s, row.device_s, row.done) == (2.0, 2.5, 0)
 
 
-def test_another_version_begins_once_nothing_of_the_one_before_is_under_way(campaigns, queue, settling, control, campaign, session):
+def test_another_version_begins_once_nothing_of_the_one_before_is_under_way(campaigns, queue, settling, control, campaign, session, engine):
     """Both write to the same places: a late picture of the old recipe must not lie over one of the new."""
     chunk = claim_one(queue, session, campaign)
     assert control.replace(campaign.id, new_campaign(), [], new_chunks())
     snapshot = queue.snapshot(session)
     assert (chunk.id, chunk.lease) not in snapshot.leases
     assert [c.waiting for c in snapshot.campaigns] == [False]
-    assert control.prune(0) == 0
+    assert prune_old(engine, 0) == 0
     settling.settle(session, [settlement(chunk, outcomes(chunk))])
     assert [c.waiting for c in queue.snapshot(session).campaigns] == [True]
     assert campaigns.get("p", "spring").done == 0
@@ -159,10 +159,10 @@ def test_a_version_that_was_worked_out_too_early_is_not_put_in_place(campaigns, 
 
 def test_pruning_forgets_what_has_long_been_over(campaigns, control, ended, engine):
     young = campaigns.add(new_campaign("young"), new_chunks())
-    assert control.prune(60) == 0
+    assert prune_old(engine, 60) == 0
     with engine.begin() as connection:
         connection.execute(text(f"UPDATE campaigns SET finished_at = finished_at - 100 WHERE id = {ended.id}"))
-    assert control.prune(60) == 1
+    assert prune_old(engine, 60) == 1
     assert [c.name for c in campaigns.all()] == ["young"]
     with engine.connect() as connection:
         for table in ("renders", "attempts"):
@@ -178,7 +178,7 @@ def test_ids_of_removed_rows_are_not_given_again(campaigns, queue, control, sett
     settling.settle(session, [settlement(c, outcomes(c)) for c in chunks])
     with engine.begin() as connection:
         connection.execute(text("UPDATE campaigns SET finished_at = finished_at - 100"))
-    control.prune(60)
+    prune_old(engine, 60)
     later = campaigns.add(new_campaign(), new_chunks())
     assert claim_one(queue, session, later).id > chunks[-1].id
 
@@ -199,6 +199,6 @@ def test_a_campaign_that_is_forgotten_leaves_its_name_free_and_goes_with_the_nex
     control.forget(ended.id)
     assert campaigns.all() == []
     fresh = campaigns.add(new_campaign(), new_chunks())
-    assert control.prune(1e9) == 0
+    assert prune_old(engine, 1e9) == 0
     with engine.connect() as connection:
         assert connection.execute(text("SELECT id FROM campaigns")).scalars().all() == [fresh.id]

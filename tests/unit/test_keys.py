@@ -2,7 +2,18 @@
 
 import pytest
 
-from storage.keys import campaign_folder, is_painted, manifest_key, picture_key, place_of, preview_key, reference_key, without_ending
+from storage.keys import (
+    campaign_folder,
+    is_ours,
+    is_painted,
+    manifest_key,
+    picture_key,
+    pictures_of,
+    place_of,
+    preview_key,
+    reference_key,
+    without_ending,
+)
 from storage.states import Stage
 
 FIRST = dict(project="p", name="spring", version=1, stage=Stage.FINAL, shot="mug_0123456789abcdef", seed=7, kind="png")
@@ -45,3 +56,15 @@ def test_a_picture_and_its_previews_are_the_same_up_to_the_ending():
 )
 def test_names_that_only_the_farm_gives(place, is_ours):
     assert is_painted(place, ("png", "webp", "jpg", "jxl")) is is_ours
+
+
+@pytest.mark.parametrize(
+    ("place", "ours"),
+    [("manifest.jsonl", True), ("v2/final/mug_0123456789abcdef/1.png", True), ("notes.txt", False), ("v2/manifest.jsonl", False)],
+)
+def test_only_files_that_the_farm_writes_are_deleted(place, ours):
+    assert is_ours(place, ["png"]) is ours
+
+
+def test_a_preview_belongs_to_the_picture_beside_it():
+    assert pictures_of("p/spring/final/mug/1.step010.webp", ["png", "webp"]) == [f"p/spring/final/mug/1.{kind}" for kind in ("png", "webp")]
