@@ -14,9 +14,9 @@ from farm.retention import Choice, Order, choose, goes_whole
 from storage.campaigns import Campaigns
 from storage.errors import NotFound, OutputsError, RequestError
 from storage.keys import campaign_folder, is_ours, pictures_of
-from storage.outputs import Outputs
 from storage.removal import Removal
 from storage.rows import CampaignRow
+from storage.store import Outputs
 
 Json = dict[str, Any]
 _REMOVERS = 16

@@ -121,7 +121,9 @@ class Repairs:
         """The repair of a campaign that is under way. Raises NotFound if there is none, RequestError if its name is another's."""
         repair = self._campaigns.get(campaign.project, _repair_name(campaign))
         if repair.spec.get("repaints") != campaign.id:
-            raise RequestError(f"A campaign {repair.name} that is no repair of {campaign.name} is in the way: remove it with `farm prune`.")
+            raise RequestError(
+                f"A campaign {repair.name} that is no repair of {campaign.name} is in the way: remove it with `farm prune {repair.name}`."
+            )
         return repair
 
     def _paint(

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from storage import twins as module
+from storage.removal import Removal
 from storage.states import RenderState
 from storage.twins import Twins
 from tests.storage.conftest import claim_one, new_campaign, new_chunks, outcomes, settlement
@@ -79,6 +80,12 @@ def test_a_version_that_was_replaced_counts_where_that_is_wanted(twins, campaign
     new = campaigns.get("p", "spring")
     assert found(twins, new) == {f"spring/{n}" for n in range(6)}
     assert found(twins, new, with_retired=False) == set()
+
+
+def test_a_campaign_that_is_removed_with_its_pictures_lends_none(twins, campaigns, engine, done):
+    other = campaigns.add(new_campaign("other"), new_chunks())
+    assert Removal(engine).mark(campaigns.get("p", "spring").id)
+    assert found(twins, other) == set()
 
 
 def test_what_is_settled_later_is_learned(twins, queue, settling, session, campaigns, campaign):
