@@ -37,6 +37,8 @@ _OTHER_KINDS = {
 }
 _IDLE = re.compile(r"\.(diff|diff_b)$")
 _UNREACHED = re.compile(r"^lora_unet_.*_to_(q|k|v|out_0)$|^lora_te1?_|^text_encoder\.|_self_attn_")
+# Of a text encoder diffusers 0.42 looks for the rank of an adapter in these layers alone, and loads none that has no layer of them.
+_RANKED = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 _SGM = ("input_blocks", "middle_block", "output_blocks")
 
 
@@ -116,6 +118,7 @@ def _layers_of(path: Path, weights: Weights) -> tuple[Path, tuple[Layer, ...], b
     head = read_head(file)
     halves, alphas = _sorted_out(head)
     places = _places(halves, weights, head.is_zero)
+    _check_encoders(places)
     beside, inside = config_beside(file, is_only_one=len(list(file.parent.glob("*.safetensors"))) == 1), configs_in(head)
     layers: dict[tuple[str, str], Layer] = {}
     for name, place in places.items():
@@ -206,6 +209,20 @@ def _without_parts(names: Sequence[str], halves: Mapping[str, _Halves], weights:
         lacking = next((name for name, place in nearest.items() if place is None), names[0])
         raise RequestError(f"it was made for another model: {weights.name} has no layer {lacking}.")
     return whole[fitting[0]]
+
+
+def _check_encoders(places: Mapping[str, Place]) -> None:
+    """Raise RequestError if of a text encoder there is no layer that diffusers looks for."""
+    of_encoders: dict[str, list[str]] = {}
+    for place in places.values():
+        if place.part.startswith("text_encoder"):
+            of_encoders.setdefault(place.part, []).append(place.unders[0].module)
+    for part, modules in of_encoders.items():
+        if not any(module.endswith(_RANKED) for module in modules):
+            raise RequestError(
+                f"of the {part} it has only {modules[0]}, which diffusers loads beside layers of its attention or MLP alone: "
+                "train some of those too, or leave this one out."
+            )
 
 
 def _misfit(pair: _Halves, place: Place) -> tuple[str, str] | None:

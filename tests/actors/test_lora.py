@@ -10,6 +10,7 @@ from actors.lora import adapter_file, check_adapter
 from actors.lora_names import Weights
 from actors.models import SEEDLING
 from storage.errors import RequestError
+from tests.pipelines import save
 
 WEIGHTS = Weights("seedling", SEEDLING)
 ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn1"
@@ -176,3 +177,30 @@ def test_an_adapter_is_a_file_or_a_folder_with_one(tmp_path):
     (tmp_path / "b.safetensors").touch()
     refused(tmp_path, "has 2 .safetensors files")
     assert isinstance(adapter_file(tmp_path / "b.safetensors"), Path)
+
+
+@pytest.fixture(scope="module")
+def xl(tmp_path_factory):
+    return save("StableDiffusionXLPipeline", tmp_path_factory.mktemp("models") / "xl")
+
+
+PROJECTION = pair("lora_te2_text_projection.lora_down.weight", "lora_te2_text_projection.lora_up.weight", 4, 32, 32)
+BESIDE = {
+    "nothing": {},
+    "another encoder's layers": pair(f"text_encoder.{TEXT}.lora_A.weight", f"text_encoder.{TEXT}.lora_B.weight", 4, 32, 32),
+    "layers of the UNet": pair("unet.time_embedding.linear_1.lora_A.weight", "unet.time_embedding.linear_1.lora_B.weight", 4, 16, 64),
+}
+
+
+@pytest.mark.parametrize("beside", BESIDE)
+def test_a_projection_that_diffusers_would_not_load_is_refused(tmp_path, xl, beside):
+    """The library fails with `list index out of range` if a text encoder has no layer whose rank it looks for."""
+    save_file({**PROJECTION, **BESIDE[beside]}, tmp_path / "a.safetensors")
+    with pytest.raises(RequestError, match="of the text_encoder_2 it has only text_projection, which diffusers loads beside"):
+        check_adapter(tmp_path / "a.safetensors", Weights("xl", xl))
+
+
+def test_a_projection_beside_layers_of_its_encoder_is_let_through(tmp_path, xl):
+    own = pair(f"text_encoder_2.{TEXT}.lora_A.weight", f"text_encoder_2.{TEXT}.lora_B.weight", 4, 32, 32)
+    save_file({**PROJECTION, **own}, tmp_path / "a.safetensors")
+    check_adapter(tmp_path / "a.safetensors", Weights("xl", xl))
