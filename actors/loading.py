@@ -9,18 +9,15 @@ from typing import Any
 
 import diffusers
 import torch
-import transformers
 
 from actors.errors import LoadFailed
 from actors.families import Family
 from actors.model_files import components_of, read_json
 from actors.pipelines import hand_of
+from actors.shapes import lacking, lacks, model_class
 from actors.weights import WeightsSet, set_of
 from storage.errors import RequestError, SeedbedError
 
-_ORIGINS = {"diffusers": (diffusers, diffusers.ModelMixin), "transformers": (transformers, transformers.PreTrainedModel)}
-# Layers that some models come without: they lie behind what a pipeline takes of a text encoder.
-_UNUSED = ("lm_head.", "pooler.")
 _REASON_KEPT = 300
 
 
@@ -64,10 +61,8 @@ def _left_out(folder: Path, family: Family) -> set[str]:
 
 def _load_model(component: Path, library: str, kind: str, dtype: torch.dtype) -> Any | None:
     """A model of diffusers or transformers, or None for a component without weights: its pipeline loads that itself."""
-    origin, base = _ORIGINS.get(library, (None, None))
-    found: Any = getattr(origin, kind, None)
-    weights = set_of(component, library)
-    if weights is None or base not in getattr(found, "__mro__", ()):
+    found, weights = model_class(library, kind), set_of(component, library)
+    if weights is None or found is None:
         return None
     with _as_named_now(component, weights) as place:
         model, info = found.from_pretrained(
@@ -79,9 +74,8 @@ def _load_model(component: Path, library: str, kind: str, dtype: torch.dtype) ->
             low_cpu_mem_usage=True,
             output_loading_info=True,
         )
-    lacking = sorted(key for key in info["missing_keys"] if not any(part in f"{key}." for part in _UNUSED))
-    if lacking:
-        raise LoadFailed(f"the weights in {component.name}/ lack {len(lacking)} of its tensors, {lacking[0]} among them.")
+    if tensors := lacking(info["missing_keys"]):
+        raise LoadFailed(lacks(component.name, tensors))
     return model
 
 

@@ -17,6 +17,7 @@ from actors.model_files import read_json, require_file
 from actors.schedulers import assumptions, usable_schedulers
 from actors.tokenizers import TOKENIZER_JSON, VOCABULARIES
 from actors.traits import traits_of
+from actors.whole import check_shapes
 from storage.errors import RequestError
 
 SEEDLING = Path(__file__).parent / "seedling" / "model"
@@ -88,7 +89,7 @@ def inspect_model(name: str, folder: Path) -> Model:
     denoiser = read_json(folder / family.denoiser / "config.json", name) if is_known(family) else {}
     config = _scheduler_config(name, folder)
     assumed = assumptions(config, is_flow=family.is_flow, kind=family.noise) if is_known(family) else {}
-    return Model(
+    model = Model(
         name=name,
         folder=str(folder),
         digest=weights_digest(folder, name),
@@ -101,6 +102,9 @@ def inspect_model(name: str, folder: Path) -> Model:
         assumed=assumed,
         schedulers=usable_schedulers(family.schedulers, config, assumed),
     )
+    if folder != SEEDLING:  # a test looks at its tensors: nobody should wait for that before a first picture
+        check_shapes(name, folder, model.digest)
+    return model
 
 
 def _scheduler_config(name: str, folder: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from uuid import uuid4
 import hypothesis
 import pytest
 
+from actors import whole
 from farm.config import Settings, read_settings
 from storage.bench.postgres import temporary_postgres
 from storage.bench.seaweed import temporary_seaweed
@@ -30,6 +31,18 @@ def no_settings_from_outside(monkeypatch):
     """What the person who runs the tests has set for a farm of their own must not reach them."""
     for name in [name for name in os.environ if name.startswith(("FARM_", "RAY_"))]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def tensors_are_looked_at_in_this_process(monkeypatch):
+    """The program that looks at a model's tensors takes 7 s; most of them for loading what these tests have loaded already."""
+
+    def fault_in(folder):
+        from actors.shapes import fault_of
+
+        return fault_of(folder)
+
+    monkeypatch.setattr(whole, "fault_in", fault_in)
 
 
 @pytest.fixture

@@ -279,26 +279,13 @@ def test_nor_is_a_plain_pipeline(tmp_path):
 
 
 @pytest.mark.parametrize("file", [UNET, ENCODER])
-def test_weights_that_lack_a_tensor_are_not_filled_in_by_chance(folder, file):
+def test_a_worker_fills_nothing_in_by_chance_either(folder, file):
     tensors = load_file(folder / file)
     lost = sorted(tensors)[3]
     del tensors[lost]
     save_file(tensors, folder / file, {"format": "pt"})
-    assert f"the weights in {file.partition('/')[0]}/ lack 1 of its tensors" in fails(folder)
-
-
-@pytest.mark.parametrize(
-    ("file", "changes"),
-    [
-        ("unet/config.json", {"block_out_channels": [16, 64]}),
-        ("unet/config.json", {"down_block_types": ["NoSuchBlock", "DownBlock2D"]}),
-        ("text_encoder/config.json", {"hidden_size": 12}),
-        ("unet/config.json", {"cross_attention_dim": 24}),
-    ],
-)
-def test_whatever_keeps_a_model_from_loading_is_one_sentence(folder, file, changes):
-    edit(folder / file, **changes)
-    assert fails(folder)
+    with pytest.raises(LoadFailed, match=f"the weights in {file.partition('/')[0]}/ lack 1 of its tensors"):
+        load_pipeline(folder, family_of("StableDiffusionXLPipeline"), torch.float32, torch.device("cpu"))
 
 
 def test_a_folder_that_a_worker_lacks_is_a_failure_of_loading(folder):
