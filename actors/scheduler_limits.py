@@ -9,26 +9,30 @@ from typing import Any
 import numpy as np
 
 from actors.schedulers import class_defaults
+from actors.sigmas import is_ancestral_finite, overflows_half, sigmas_of
 
 _DIRECT = ("DDIMScheduler", "DDPMScheduler")
 """Those that look each timestep up in a table of the noise schedule."""
 _SOLVERS = ("DPMSolverMultistepScheduler", "UniPCMultistepScheduler")
 """Those that divide by the change of noise from one step to the next."""
+_EULERS = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
+"""Those that begin with noise as large as it is at the first step, in the numbers that the model is painted in."""
 _BETAS = ("linear", "scaled_linear", "squaredcos_cap_v2")
 _SPACINGS = ("leading", "linspace", "trailing")
 _PREDICTIONS = ("epsilon", "v_prediction", "sample")
 
 
-def refusal(config: Mapping[str, Any], steps: int) -> str | None:
+def refusal(config: Mapping[str, Any], steps: int, dtype: str = "float32") -> str | None:
     """Why a scheduler of this config cannot make `steps` steps, as the end of a sentence; None if it can.
 
-    `config` is the whole of it, as `scheduler_config` gives it. Classes that no name stands for are not judged.
+    `config` is the whole of it, as `scheduler_config` gives it, and `dtype` what the campaign is painted in. Classes that no name
+    stands for are not judged.
     """
     class_name = str(config.get("_class_name"))
-    if class_name not in (*_DIRECT, *_SOLVERS, "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "LCMScheduler"):
+    if class_name not in (*_DIRECT, *_SOLVERS, *_EULERS, "LCMScheduler"):
         return None
     full = {**class_defaults(class_name), **config}
-    return _kind_refusal(class_name, full) or (None if full.get("use_flow_sigmas") else _steps_refusal(class_name, full, steps))
+    return _kind_refusal(class_name, full) or (None if full.get("use_flow_sigmas") else _steps_refusal(class_name, full, steps, dtype))
 
 
 def _kind_refusal(class_name: str, full: Mapping[str, Any]) -> str | None:
@@ -47,8 +51,10 @@ def _kind_refusal(class_name: str, full: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _steps_refusal(class_name: str, full: Mapping[str, Any], steps: int) -> str | None:
+def _steps_refusal(class_name: str, full: Mapping[str, Any], steps: int, dtype: str) -> str | None:
     trained = int(full["num_train_timesteps"])
+    if class_name in _EULERS:
+        return _euler_refusal(class_name, full, steps, dtype)
     if class_name == "LCMScheduler":
         return _lcm_refusal(full, steps)
     if class_name not in (*_DIRECT, *_SOLVERS) or full.get("use_karras_sigmas"):
@@ -63,6 +69,24 @@ def _steps_refusal(class_name: str, full: Mapping[str, Any], steps: int) -> str 
         return f"they cannot be laid over the model's {trained} timesteps: take fewer steps, like {max(1, steps * 9 // 10)}"
     if class_name in _DIRECT and trained - 1 in times and _predicts_noise_of_noise(full):
         return _NO_SIGNAL
+    return None
+
+
+def _euler_refusal(class_name: str, full: Mapping[str, Any], steps: int, dtype: str) -> str | None:
+    """Why pictures would not be numbers. Model configs whose noise ends almost without signal have very large sigmas."""
+    if full.get("use_karras_sigmas"):
+        return None
+    sigmas = sigmas_of(full, steps)
+    if not np.isfinite(sigmas).all():
+        return "the model's noise schedule leaves nothing of a picture at the first step: take a scheduler like 'ddim'"
+    if dtype == "float16" and overflows_half(sigmas):
+        return (
+            f"with the model's noise schedule it begins with noise of {sigmas.max():.0f}, which float16 cannot hold: "
+            "write `dtype: bfloat16` or float32, or take a scheduler like 'ddim'"
+        )
+    if class_name == "EulerAncestralDiscreteScheduler" and not is_ancestral_finite(sigmas):
+        more = steps + 1 if is_ancestral_finite(sigmas_of(full, steps + 1)) else steps + 2  # it is rounding, and never three in a row
+        return f"with the model's noise schedule a step would give no numbers (NaN): take {more} steps, or the scheduler 'euler'"
     return None
 
 

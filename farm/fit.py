@@ -38,17 +38,17 @@ def campaign_traits(expansion: Expansion) -> Traits:
 
 def _step_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem]:
     """Steps that a scheduler cannot make with the model, once for each pair. Of very many groups the first are looked at."""
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[str, int, str]] = set()
     for group_no in range(min(expansion.groups, GROUPS_LOOKED_AT)):
         settings = expansion.settings(group_no)
         name, config = expansion.scheduler_of(settings)
-        if (name, settings.steps) in seen or next(expansion.numbers(group_no), None) is None:
+        if (name, settings.steps, settings.dtype) in seen or next(expansion.numbers(group_no), None) is None:
             continue
-        seen.add((name, settings.steps))
+        seen.add((name, settings.steps, settings.dtype))
         if traits.steps not in (None, settings.steps):
             own = f"the model {expansion.model.name} has a schedule of its own, and makes {traits.steps} steps whatever it is told"
             yield Problem(_place_of(expansion, group_no), f"{own}: write `steps: {traits.steps}`.")
-        elif (why := refusal(config, settings.steps)) is not None:
+        elif (why := refusal(config, settings.steps, settings.dtype)) is not None:
             steps = "1 step" if settings.steps == 1 else f"{settings.steps} steps"
             yield Problem(_place_of(expansion, group_no), f"{name} cannot make {steps} with this model: {why}.")
 

@@ -15,6 +15,7 @@ from actors.models import SEEDLING, find_model
 from actors.recipe import Group, Recipe
 from actors.scheduler_limits import refusal
 from actors.schedulers import _DIFFUSION, SCHEDULERS, assumptions, class_defaults, scheduler_config, usable_schedulers
+from actors.sigmas import sigmas_of
 from tests.pipelines import save
 
 DIFFUSION = family_of("StableDiffusionPipeline").schedulers
@@ -177,6 +178,60 @@ def test_what_is_refused_is_what_diffusers_cannot_do(name):
                 assert said is not None, (variant, steps)
             else:
                 assert said is None, (variant, steps, said)
+
+
+COSINE = {**NATIVE, "beta_schedule": "squaredcos_cap_v2"}
+NOISES = [
+    NATIVE, COSINE, {**NATIVE, **ZERO_SNR}, {**COSINE, **ZERO_SNR}, {**COSINE, "num_train_timesteps": 100},
+    {**NATIVE, "beta_schedule": "linear"}, {**NATIVE, "trained_betas": np.linspace(0.0001, 0.02, 1000).tolist()},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("spacing", ["leading", "linspace", "trailing"])
+@pytest.mark.parametrize("noise", range(len(NOISES)))
+def test_a_number_of_steps_whose_ancestral_steps_are_no_numbers_is_refused(noise, spacing):
+    """Square roots of numbers below zero, by rounding: with cosine noise 3 steps are NaN, laid out from the end, and 2 and 4 are not."""
+    config = config_for("euler-ancestral", {**NOISES[noise], "timestep_spacing": spacing})
+    scheduler = build(config)
+    for steps in range(1, 60):
+        scheduler.set_timesteps(steps)
+        full = {**class_defaults(config["_class_name"]), **config}
+        assert np.allclose(sigmas_of(full, steps), scheduler.sigmas.numpy(), rtol=1e-4), steps
+        before, after = scheduler.sigmas[:-1], scheduler.sigmas[1:]
+        up = (after**2 * (before**2 - after**2) / before**2) ** 0.5
+        is_finite = bool(((after**2 - up**2) ** 0.5).isfinite().all())
+        assert (refusal(config, steps) is None) is is_finite, steps
+
+
+def test_the_refusal_of_a_step_without_numbers_says_what_would_work():
+    config = config_for("euler-ancestral", {**COSINE, "timestep_spacing": "trailing"})
+    said = refusal(config, 3)
+    assert said.endswith("a step would give no numbers (NaN): take 4 steps, or the scheduler 'euler'")
+    with pytest.raises(AssertionError):
+        walk(config, 3)
+    walk(config, 4)
+    walk(config_for("euler", {**COSINE, "timestep_spacing": "trailing"}), 3)
+
+
+def test_noise_without_end_is_refused():
+    """Betas that leave nothing of a picture long before the last timestep."""
+    noise = {**NATIVE, "trained_betas": [0.01] * 900 + [0.99] * 100, "timestep_spacing": "trailing"}
+    for name in ("euler", "euler-ancestral"):
+        assert "leaves nothing of a picture at the first step: take a scheduler like 'ddim'" in refusal(config_for(name, noise), 8)
+    walk(config_for("ddim", noise), 8)
+
+
+@pytest.mark.parametrize("name", DIFFUSION)
+def test_noise_that_half_precision_cannot_hold_is_refused(name):
+    for noise in NOISES:
+        config = config_for(name, {**noise, "timestep_spacing": "trailing"})
+        scheduler = build(config)
+        scheduler.set_timesteps(8)
+        begin = torch.randn(4, 128, 128, generator=torch.Generator().manual_seed(0)).half() * scheduler.init_noise_sigma
+        said = refusal(config, 8, "float16")
+        assert (said is None) is bool(begin.isfinite().all()), noise
+        assert said is None or "float16 cannot hold: write `dtype: bfloat16` or float32" in said
+        assert refusal(config, 8, "bfloat16") is None
 
 
 @pytest.fixture(scope="module")
