@@ -9,29 +9,27 @@ from pathlib import PurePath
 
 from PIL import Image, ImageDraw
 
-from actors.encode import read
 from farm.axes import Axis
 from farm.expansion import Expansion
 from farm.lettering import Lettering, plain
 from farm.seeding import OWN, own_place
 from farm.seeds import SEED_LIMIT
-from farm.sheet_cells import INK, PAPER, Cell, CellState, cells_among, cells_of, draw_cell, draw_state
+from farm.sheet_cells import FAINT, INK, PAPER, Cell, CellState, cells_among, cells_of, draw_cell, draw_picture, read_cell
 from farm.sheet_layout import GAP, SEED, Dimension, Plan, bare_plan, distinct_names, labelled, shapes
+from farm.sheet_legend import draw_legend, legend_height
 from farm.sources import FILES
 from farm.specs import expansion_of
 from storage.campaigns import Campaigns
-from storage.errors import NotFound, RequestError
+from storage.errors import RequestError
 from storage.rows import CampaignRow
 from storage.store import Outputs
 
 MAX_CELLS = 10_000
 
-_FAINT, _EDGE = (108, 108, 114), (214, 214, 210)
 _CAPTION = 11  # pixels: the smallest letters that can be read
 _GROUPS = 1_000  # how many groups are asked for the size of their pictures
 _TITLE_LINES = 4
 _LONGEST = 2_000  # letters of a label that are looked at
-_SWATCH = 12  # pixels a side
 
 
 def sheet_of(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs, chosen: Collection[int] | None = None) -> bytes:
@@ -62,12 +60,9 @@ def draw_sheet(expansion: Expansion, cell_of: Callable[[int], Cell], outputs: Ou
     sheet = _Sheet(expansion)
     states: Counter[CellState] = Counter()
     for number in range(count):
-        cell = cell_of(number)
+        cell, picture = read_cell(outputs, cell_of(number))
         if cell.state is CellState.NONE:
             continue
-        picture = _read(outputs, cell.key)
-        if picture is None and cell.state is CellState.DONE:
-            cell = Cell(state=CellState.LOST)
         states[cell.state] += 1
         sheet.place(number, cell, picture)
     sheet.draw_legend(states)
@@ -108,18 +103,6 @@ def _bounded(label: str) -> str:
     return label if len(label) <= _LONGEST else f"{label[: _LONGEST // 2]}… {label[-_LONGEST // 2 :]}"
 
 
-def _read(outputs: Outputs, key: str | None) -> Image.Image | None:
-    """The picture of a key, or None if somebody has moved its file away or damaged it."""
-    if key is None:
-        return None
-    try:
-        with outputs.open(key) as file:
-            picture = read(file.read())
-    except NotFound:
-        return None
-    return None if picture is None else Image.fromarray(picture.pixels)
-
-
 def _picture_size(expansion: Expansion) -> tuple[int, int]:
     """The largest width and the largest height of any picture, in pixels."""
     groups = [expansion.group(k) for k in range(min(expansion.groups, _GROUPS))]
@@ -139,7 +122,7 @@ def _plan(expansion: Expansion, dimensions: Sequence[Dimension], title: Sequence
                 continue
             plan = labelled(bare, most)
             lines = [line for text in title for line in plan.label.wrap(text, plan.size[0] - 4 * GAP, _TITLE_LINES)]
-            legend = _legend_places(dict.fromkeys(set(CellState) - {CellState.NONE}, count), caption, plan.size[0])[-1][1] + caption.line
+            legend = legend_height(dict.fromkeys(set(CellState) - {CellState.NONE}, count), caption, plan.size[0] - 4 * GAP)
             plan = replace(plan, top=GAP + len(lines) * plan.label.line + legend + 2 * GAP)
             if plan.fits:
                 return plan, lines
@@ -148,23 +131,6 @@ def _plan(expansion: Expansion, dimensions: Sequence[Dimension], title: Sequence
 
 def _caption(number: int, seed: int | None) -> str:
     return f"#{number}" if seed is None else f"#{number} seed {seed}"
-
-
-def _legend_places(states: Mapping[CellState, int], lettering: Lettering, width: int) -> list[tuple[int, int, CellState]]:
-    """Where each state's entry stands, from the legend's upper left corner."""
-    places, x, y = [], 0, 0
-    for state in CellState:
-        if count := states.get(state, 0):
-            room = _SWATCH + int(lettering.width(f" {_legend_words(state, count)}")) + 6 * GAP
-            if x and x + room > width - 4 * GAP:
-                x, y = 0, y + lettering.line
-            places.append((x, y, state))
-            x += room
-    return places
-
-
-def _legend_words(state: CellState, count: int) -> str:
-    return f"{count:,} {state}"
 
 
 class _Sheet:
@@ -178,7 +144,7 @@ class _Sheet:
         self.image = Image.new("RGB", self._plan.size, PAPER)
         self._pen = ImageDraw.Draw(self.image)
         for k, text in enumerate(lines):
-            self._plan.label.draw(self.image, 2 * GAP, GAP + k * self._plan.label.line, text, _FAINT)
+            self._plan.label.draw(self.image, 2 * GAP, GAP + k * self._plan.label.line, text, FAINT)
         self._legend_top = 2 * GAP + len(lines) * self._plan.label.line
         for line in range(self._plan.grid.lines):
             self._label_columns(line)
@@ -186,28 +152,22 @@ class _Sheet:
 
     def place(self, number: int, cell: Cell, picture: Image.Image | None) -> None:
         plan = self._plan
-        (x, y), (width, height) = plan.corner(number), plan.picture
+        (x, y), (_, height) = plan.corner(number), plan.picture
         self._write_caption(number, x, y + height)
         if picture is None:
             draw_cell(self.image, (x, y, x + plan.cell_width, y + height), cell, plan.caption)
             return
-        picture.thumbnail((width, height), Image.Resampling.LANCZOS)
-        x, y = x + (plan.cell_width - picture.width) // 2, y + (height - picture.height) // 2
-        self._pen.rectangle([x - 1, y - 1, x + picture.width, y + picture.height], outline=_EDGE)
-        self.image.paste(picture, (x, y))
+        draw_picture(self.image, (x, y, x + plan.cell_width, y + height), picture)
 
     def draw_legend(self, states: Mapping[CellState, int]) -> None:
-        lettering = self._plan.caption
-        for x, y, state in _legend_places(states, lettering, self._plan.size[0]):
-            left, top = 2 * GAP + x, self._legend_top + y
-            draw_state(self.image, (left, top + 1, left + _SWATCH, top + 1 + _SWATCH), state)
-            lettering.draw(self.image, left + _SWATCH + GAP, top, _legend_words(state, states[state]), _FAINT)
+        width = self._plan.size[0] - 4 * GAP
+        draw_legend(self.image, (2 * GAP, self._legend_top), width, states, self._plan.caption)
 
     def _write_caption(self, number: int, x: int, y: int) -> None:
         plan, expansion = self._plan, self._expansion
         seed = None if expansion.locked_seeds or not expansion.has(number) else expansion.render(number)[1].seed
         for k, line in enumerate(plan.caption.wrap(_caption(number, seed), plan.cell_width)):
-            plan.caption.draw(self.image, x, y + k * plan.caption.line, line, _FAINT)
+            plan.caption.draw(self.image, x, y + k * plan.caption.line, line, FAINT)
 
     def _label_columns(self, line: int) -> None:
         plan, y = self._plan, self._plan.line_tops[line]
@@ -219,7 +179,7 @@ class _Sheet:
                 x, width = plan.left + (column - first) * plan.step[0], span * plan.step[0] - GAP
                 self._write(labels[column // span % len(labels)], x, y, width, height - GAP, is_centred=True)
                 if span > 1:
-                    self._pen.line([(x, y + height - 3), (x + width, y + height - 3)], _FAINT)
+                    self._pen.line([(x, y + height - 3), (x + width, y + height - 3)], FAINT)
             y += height
 
     def _label_rows(self, line: int) -> None:
@@ -231,7 +191,7 @@ class _Sheet:
                 y, height = top + row * plan.step[1], span * plan.step[1] - GAP
                 self._write(labels[row // span % len(labels)], x, y, width - 4 * GAP, height)
                 if span > 1:
-                    self._pen.line([(x + width - 6, y), (x + width - 6, y + height)], _FAINT)
+                    self._pen.line([(x + width - 6, y), (x + width - 6, y + height)], FAINT)
             x += width
 
     def _write(self, lines: Sequence[str], x: int, y: int, width: int, height: int, *, is_centred: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What a cell of the contact sheet tells of its render, and how it looks where there is no picture."""
+"""What a cell of the contact sheet tells of its render, and how it looks, with a picture or without one."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -6,13 +6,17 @@ from enum import StrEnum
 
 from PIL import Image, ImageDraw
 
+from actors.encode import read
 from farm.expansion import Expansion
 from farm.lettering import Color, Lettering
+from storage.errors import NotFound
 from storage.rows import CampaignRow, Chunk, RenderOutcome
 from storage.states import RenderState
+from storage.store import Outputs
 
 INK: Color = (40, 40, 44)
 PAPER: Color = (250, 250, 248)
+FAINT: Color = (108, 108, 114)
 
 
 class CellState(StrEnum):
@@ -58,6 +62,7 @@ LOOKS = {
     CellState.CANCELLED: _Look((240, 240, 238), (150, 150, 146)),
     CellState.NONE: _Look(PAPER, PAPER),
 }
+_EDGE: Color = (214, 214, 210)
 _HATCH = 8  # pixels between the lines over a skipped cell
 _MARK = 9  # pixels: half of the largest mark
 _PAD = 4
@@ -82,6 +87,30 @@ def cells_among(chosen: Collection[int], cell_of: Callable[[int], Cell]) -> Call
     """The same, with nothing but their state of the renders that are not chosen."""
     left_out = Cell(state=CellState.LEFT_OUT)
     return lambda number: cell_of(number) if number in chosen else left_out
+
+
+def read_cell(outputs: Outputs, cell: Cell) -> tuple[Cell, Image.Image | None]:
+    """A cell with its picture, if it has one; LOST if somebody has moved its file away or damaged it."""
+    if cell.state is not CellState.DONE:
+        return cell, None
+    lost = Cell(state=CellState.LOST)
+    if cell.key is None:
+        return lost, None
+    try:
+        with outputs.open(cell.key) as file:
+            picture = read(file.read())
+    except NotFound:
+        return lost, None
+    return (lost, None) if picture is None else (cell, Image.fromarray(picture.pixels))
+
+
+def draw_picture(image: Image.Image, box: tuple[int, int, int, int], picture: Image.Image) -> None:
+    """Draw a picture in the middle of a box, as large as fits, with an edge around it."""
+    left, top, right, bottom = box
+    picture.thumbnail((right - left, bottom - top), Image.Resampling.LANCZOS)
+    x, y = left + (right - left - picture.width) // 2, top + (bottom - top - picture.height) // 2
+    ImageDraw.Draw(image).rectangle([x - 1, y - 1, x + picture.width, y + picture.height], outline=_EDGE)
+    image.paste(picture, (x, y))
 
 
 def draw_state(image: Image.Image, box: tuple[int, int, int, int], state: CellState) -> None:
