@@ -30,13 +30,14 @@ def make_api(
     metrics: Metrics,
     *,
     files: APIRouter,
+    diffs: APIRouter,
     home: str,
     token: str | None = None,
     hidden: Sequence[Path] = (),
     shown: Sequence[Path] = (),
 ) -> FastAPI:
-    """The application; `files` has the routes about files. `home` tells a client which farm it has reached; with a `token`, everything
-    but that asks for it. No answer has paths below `hidden` folders, but for those below `shown` ones.
+    """The application; `files` has the routes about files, `diffs` those that compare. `home` tells a client which farm it has
+    reached; with a `token`, everything but that asks for it. No answer has paths below `hidden` folders, but for those below `shown` ones.
     """
     api = FastAPI(
         title="Seedbed",
@@ -59,6 +60,7 @@ def make_api(
     api.router.route_class = StrictRoute
 
     api.include_router(_campaign_routes(service), prefix="/api/v1")
+    api.include_router(diffs, prefix="/api/v1")
     api.include_router(files, prefix="/api/v1")
     api.include_router(_control_routes(service), prefix="/api/v1")
     api.include_router(_farm_routes(service, home), prefix="/api/v1")

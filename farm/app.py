@@ -12,6 +12,8 @@ from filelock import FileLock, Timeout
 from farm.api import make_api
 from farm.config import Settings
 from farm.connections import Connections
+from farm.diff import Diffs
+from farm.diff_routes import diff_routes
 from farm.file_routes import file_routes
 from farm.fleet_service import FleetService
 from farm.hidden_paths import own_folders
@@ -71,6 +73,7 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
             fleet,
             Metrics(watching, connections),
             files=file_routes(service, repairs, leftovers, pruner),
+            diffs=diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
             home=settings.home_digest,
             token=settings.secret,
             hidden=() if allowed is None else own_folders(settings.home, Path(settings.outputs_address)),

@@ -33,6 +33,7 @@ COMMANDS = {
     "priority": ("control:priority", "Set a campaign's place among the others."),
     "prune": ("prune:prune", "Forget campaigns of the project that are over, with their pictures or without."),
     "sheet": ("campaigns:sheet", "Draw the contact sheet of what is done so far."),
+    "diff": ("diff:diff", "List what changed between two versions of a campaign, or two campaigns, and draw it side by side."),
     "export": (
         "files:export",
         "Copy a campaign's pictures and manifest to a folder or bucket, with a page, a table and the contact sheet.",

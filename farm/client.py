@@ -212,8 +212,24 @@ class Client:
         return self._request("GET", _path(name, "sheet"), params=params | ({"where": "\n".join(where)} if where else {})).content
 
     def versions(self, name: str) -> list[Json]:
-        """The versions that can be read, the oldest first; `status`, `manifest`, `render` and `sheet` take NAME@NUMBER."""
+        """The versions that can be read, the oldest first; `status`, `manifest`, `render`, `sheet` and `diff` take NAME@NUMBER."""
         return list(self._request("GET", _path(name, "versions"), params={"project": self.project}).json())
+
+    def diff(self, name: str, against: str | None = None, *, limit: int | None = None) -> Iterator[Json]:
+        """What changed in a campaign, or a version of it, since `against`; if that is None, since the version before: a mapping for each
+        render that is `changed`, `new` or `retired` (its `kind`), at most `limit` of them, and a last one that counts them all.
+        """
+        name, params = self._compared(name, against)
+        return self._lines(_path(name, "diff"), params | ({} if limit is None else {"limit": str(limit)}))
+
+    def diff_sheet(self, name: str, against: str | None = None, *, limit: int | None = None) -> bytes:
+        """The changed cells as PNG, at most `limit` of them, the old ones on the left."""
+        name, params = self._compared(name, against)
+        return self._request("GET", _path(name, "diff/sheet"), params=params | ({} if limit is None else {"limit": str(limit)})).content
+
+    def _compared(self, name: str, against: str | None) -> tuple[str, dict[str, str]]:
+        name, params = self._version(name)
+        return name, params | ({} if against is None else {"against": against})
 
     def _version(self, name: str) -> tuple[str, dict[str, str]]:
         """The name and the parameters of something that may be asked of a version."""

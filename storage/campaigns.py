@@ -136,6 +136,12 @@ class Campaigns:
             row = connection.execute(query).first()
         return None if row is None else (outcome_of(row), row.attempts, row.worker)
 
+    def outcomes_of(self, campaign_id: int, numbers: Collection[int]) -> list[RenderOutcome]:
+        """How those of these renders ended that have."""
+        query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.number.in_(numbers))
+        with self._reader.connect() as connection:
+            return [outcome_of(row) for row in connection.execute(query)]
+
     def digests(self, campaign_id: int, numbers: Collection[int]) -> dict[int, str]:
         """The recipes' digests of those of these renders that have ended, by number."""
         query = select(renders.c.number, renders.c.digest).where(renders.c.campaign_id == campaign_id, renders.c.number.in_(numbers))
