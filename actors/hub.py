@@ -3,6 +3,7 @@
 import glob
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import HfApi, snapshot_download
 
@@ -85,5 +86,18 @@ def _inside(names: Collection[str], part: str) -> list[str]:
 
 
 def _failed(name: str, exc: Exception) -> RequestError:
-    reason = next(iter(str(exc).strip().splitlines()), type(exc).__name__)
-    return RequestError(f"The model {name} could not be fetched from the hub: {reason}")
+    reason = next(iter(str(exc).strip().splitlines()), type(exc).__name__).rstrip(".")
+    return RequestError(f"The model {name} could not be fetched from the hub: {reason}. {_remedy(getattr(exc, 'response', None))}")
+
+
+def _remedy(response: Any) -> str:
+    """What to do about an answer of the hub, or about none."""
+    match getattr(response, "status_code", None):
+        case 401 | 403:
+            return "If it is private or gated, log in on the farm's machine with `hf auth login`."
+        case 404:
+            return "Check its name and its revision; if it is private, log in on the farm's machine with `hf auth login`."
+        case 429:
+            return "The hub asks for patience: submit it again in some minutes."
+        case _:
+            return "Check the network of the farm's machine and HF_ENDPOINT, and submit it again; or name a folder that has the model."

@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 from huggingface_hub.utils import filter_repo_objects
 
+from actors.hub import _failed
 from actors.models import SEEDLING, find_model
 from storage.errors import RequestError
 
@@ -161,7 +162,7 @@ def test_a_hub_that_refuses_is_one_sentence(hub):
         headers, request = {}, None
 
     hub.away = RepositoryNotFoundError("404 Client Error.\n\nRepository Not Found for url", response=Response())
-    with pytest.raises(RequestError, match=r"could not be fetched from the hub: 404 Client Error\.$"):
+    with pytest.raises(RequestError, match=r"could not be fetched from the hub: 404 Client Error\. \S"):
         find_model(NAME)
 
 
@@ -178,3 +179,13 @@ def test_a_link_of_the_cache_that_leads_nowhere_is_a_sentence_without_the_caches
         assert str(hub.cache) not in str(refused.value)
         path.unlink()
         path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "hf auth login"), (404, "its name and its revision"), (429, "again in some"), (500, "network")]
+)
+def test_the_sentence_about_a_hub_that_fails_says_what_to_do(status, words):
+    error = OSError("no.")
+    error.response = type("Response", (), {"status_code": status})()
+    assert words in str(_failed("owner/name@abc123", error))
+    assert "network" in str(_failed("owner/name@abc123", OSError("timed out")))
