@@ -9,26 +9,26 @@ from pathlib import Path
 from fastapi import FastAPI
 from filelock import FileLock, Timeout
 
-from farm.api import make_api
+from farm.api.connections import Connections
+from farm.api.diff import diff_routes
+from farm.api.files import file_routes
+from farm.api.hidden_paths import own_folders
+from farm.api.metrics import Metrics
+from farm.api.routes import make_api
+from farm.api.serving import HOST, serve
 from farm.config import Settings
-from farm.connections import Connections
-from farm.diff import Diffs
-from farm.diff_routes import diff_routes
-from farm.file_routes import file_routes
-from farm.fleet_service import FleetService
-from farm.hidden_paths import own_folders
+from farm.dispatch.ray_folder import ray_folder
+from farm.dispatch.supervisor import Supervisor
 from farm.home import make_home, published, published_url
-from farm.intake import Intake
-from farm.leftovers import Leftovers
-from farm.local_files import LocalFiles
 from farm.logs import log_to_file
-from farm.metrics import Metrics
-from farm.pruning import Pruner
-from farm.ray_folder import ray_folder
-from farm.repair import Repairs
-from farm.service import Service
-from farm.serving import HOST, serve
-from farm.supervisor import Supervisor
+from farm.service.diff import Diffs
+from farm.service.fleet import FleetService
+from farm.service.intake import Intake
+from farm.service.leftovers import Leftovers
+from farm.service.local_files import LocalFiles
+from farm.service.pruning import Pruner
+from farm.service.repair import Repairs
+from farm.service.submission import Service
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.database import closing_engine, prepare
@@ -118,7 +118,7 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
             serve(app, port, host) as url,
             published(settings, url),
         ):
-            supervisor = Supervisor(settings, (sys.executable, "-m", "farm.dispatching", folder))
+            supervisor = Supervisor(settings, (sys.executable, "-m", "farm.dispatch.process", folder))
             try:
                 yield RunningFarm(url, supervisor)
             finally:

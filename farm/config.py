@@ -13,13 +13,13 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from actors.fleet_settings import FleetSettings
+from actors.fleet.settings import FleetSettings
 from storage.errors import RequestError
 from storage.outputs import open_outputs
 from storage.store import SCHEME, Outputs, is_text
 
 if TYPE_CHECKING:
-    from farm.scaling import Limits, Pool
+    from farm.scheduling.scaling import Limits, Pool
 
 
 class Settings(BaseSettings):
@@ -174,13 +174,13 @@ class Settings(BaseSettings):
     def pools(self) -> "list[Pool]":
         """The pools that workers are asked from. Raises RequestError for a fleet file that cannot be used."""
         from farm.fleet_file import load_fleet  # noqa: PLC0415  # the policy: only who decides needs it
-        from farm.scaling import Pool  # noqa: PLC0415  # likewise
+        from farm.scheduling.scaling import Pool  # noqa: PLC0415  # likewise
 
         return [Pool()] if self.fleet is None else [pool.pool() for pool in load_fleet(self.fleet).pools]
 
     def limits(self) -> "Limits":
         from farm.fleet_file import load_fleet  # noqa: PLC0415  # the policy: only who decides needs it
-        from farm.scaling import Limits  # noqa: PLC0415  # likewise
+        from farm.scheduling.scaling import Limits  # noqa: PLC0415  # likewise
 
         price = math.inf if self.fleet is None else load_fleet(self.fleet).price
         return Limits(floor=self.floor, ceiling=self.fleet_settings().size, price=price, idle_s=self.idle)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from farm.client import Client
+from farm.client.client import Client
 from farm.config import Settings
 from farm.home import published_url
 from storage.errors import SeedbedError, WorkError
@@ -24,8 +24,8 @@ def open_client(settings: Settings) -> Iterator[Client]:
         return
     if "url" in settings.model_fields_set:
         raise WorkError(f"No farm answers at {settings.url} (FARM_URL): start it with `farm up`, or unset FARM_URL.")
+    from farm.api.serving import serve  # noqa: PLC0415
     from farm.app import open_app  # noqa: PLC0415  # it loads a web server and a database, which a running farm has already
-    from farm.serving import serve  # noqa: PLC0415
 
     with open_app(settings) as app, serve(app, 0) as url, client_of(settings, url) as client:
         yield client

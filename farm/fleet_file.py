@@ -8,9 +8,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from farm.document import Document, DocumentError, Problem, did_you_mean, read_document
-from farm.parsed import Path_
-from farm.scaling import Pool
+from farm.documents.document import Document, DocumentError, Problem, did_you_mean, read_document
+from farm.documents.parsed import Path_
+from farm.scheduling.scaling import Pool
 
 _LABEL = re.compile(r"!?[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?|!?in\([A-Za-z0-9._/, -]+\)")
 

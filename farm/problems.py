@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from pydantic_core import ErrorDetails
 
-from farm.document import Problem, did_you_mean
-from farm.foreign_words import foreign_hint, own_word
-from farm.parsed import Path_
+from farm.documents.document import Problem, did_you_mean
+from farm.documents.foreign_words import foreign_hint, own_word
+from farm.documents.parsed import Path_
 
 
 def problem_of(error: ErrorDetails, keys: Mapping[str, Iterable[str]], within: str | None = None) -> Problem:

@@ -150,7 +150,7 @@ canaries = Table(
     Column("seen_at", Float, nullable=False),
 )
 
-# One row for each time that a worker gave a chunk back, whatever came of it; `farm.metrics` reads what is new here.
+# One row for each time that a worker gave a chunk back, whatever came of it; `farm.api.metrics` reads what is new here.
 attempts = Table(
     "attempts",
     metadata,

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from actors.models import Model
-from farm.campaign import Campaign
-from farm.checks import parse_campaign
-from farm.expansion import Expansion
+from actors.models.models import Model
+from farm.campaign.checks import parse_campaign
+from farm.campaign.expansion import Expansion
+from farm.campaign.schema import Campaign
 
 MODEL = Model(
     name="seedling",

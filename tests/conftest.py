@@ -7,7 +7,7 @@ from uuid import uuid4
 import hypothesis
 import pytest
 
-from actors import whole
+from actors.models import whole
 from farm.config import Settings, read_settings
 from storage.bench.postgres import temporary_postgres
 from storage.bench.seaweed import temporary_seaweed
@@ -38,7 +38,7 @@ def tensors_are_looked_at_in_this_process(monkeypatch):
     """The program that looks at a model's tensors takes 7 s; most of them for loading what these tests have loaded already."""
 
     def fault_in(folder):
-        from actors.shapes import fault_of
+        from actors.painting.shapes import fault_of
 
         return fault_of(folder)
 

@@ -32,7 +32,7 @@ from transformers import (
     T5TokenizerFast,
 )
 
-from actors.models import SEEDLING
+from actors.models.models import SEEDLING
 
 WIDTH = 32
 LETTERS = string.printable.strip()

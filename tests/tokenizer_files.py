@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from actors.models import SEEDLING
+from actors.models.models import SEEDLING
 
 _WORDS = "a red mug on a beach at sunset product photo of a blue bottle beside a green chair"
 

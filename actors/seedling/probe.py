@@ -17,10 +17,10 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional
 
-from actors.engine import Engine
-from actors.models import SEEDLING, find_model
-from actors.recipe import Group, Recipe
-from actors.schedulers import scheduler_config
+from actors.models.models import SEEDLING, find_model
+from actors.models.schedulers import scheduler_config
+from actors.painting.engine import Engine
+from actors.recipes.recipe import Group, Recipe
 from actors.seedling.captions import full_caption, random_subject
 from actors.seedling.drawing import BACKDROPS, COLORS, FLAWS, PRODUCTS, Picture, Subject, draw, random_scene
 

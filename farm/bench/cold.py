@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from actors.models import SEEDLING
+from actors.models.models import SEEDLING
 from farm.bench.figures import Json, machine, spreads
 from storage.errors import WorkError
 

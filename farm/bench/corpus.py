@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from actors.encode import Pixels
+from actors.pictures.files import Pixels
 from actors.seedling.drawing import Subject, draw, random_scene
 
 SIDE = 1024

@@ -13,9 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from farm.app import embedded_farm
-from farm.campaign import Campaign
-from farm.checks import parse_campaign
-from farm.client import Client
+from farm.campaign.checks import parse_campaign
+from farm.campaign.schema import Campaign
+from farm.client.client import Client
 from farm.config import read_settings
 from farm.connect import client_of
 from storage.database import sqlite_address
@@ -84,7 +84,7 @@ def _peer(peer: str, rest_s: float, batches: int, spread: float = 1.0) -> float:
             "blocks": max(WORKERS, batches // _BATCHES_PER_BLOCK), "folder": folder,
         }  # fmt: skip
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "actors.peers"],
+            [sys.executable, "-W", "ignore", "-m", "actors.bench.peers"],
             input=json.dumps(order),
             env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"},
             capture_output=True,

@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from actors.encode import Pixels, read, write
-from actors.encoding import Encoding, Format
-from actors.png import write_png
+from actors.pictures.files import Pixels, read, write
+from actors.pictures.png import write_png
+from actors.recipes.encoding import Encoding, Format
 from farm.bench.corpus import SIDE, photo_like
 from farm.bench.figures import Json, machine, spread
 from storage.errors import WorkError

@@ -1,5 +1,5 @@
 """What the fleet's rules are worth: how busy they keep workers whose batches take unevenly long, how often models are loaded, and how fast
-they decide for very many workers. The first is a farm that runs, the others its own rules on the virtual clock of `farm.simulation`.
+they decide for very many workers. The first is a farm that runs, the others its own rules on the virtual clock of `farm.simulation.simulator`.
 """
 
 from collections import deque
@@ -9,9 +9,9 @@ from time import perf_counter
 from farm.bench.dispatch import WORKERS, has_ray_data, has_ray_serve, peer_efficiencies, uneven_efficiencies
 from farm.bench.figures import Json, machine, spreads
 from farm.bench.growing import IDLE_S, growing
-from farm.scaling import Limits, Pool
-from farm.simulation import simulate
-from farm.trace import Trace, Work
+from farm.scheduling.scaling import Limits, Pool
+from farm.simulation.simulator import simulate
+from farm.simulation.trace import Trace, Work
 
 SPREAD = 10.0
 # Three models, interleaved on two workers; loading one takes as long as 20 batches.

@@ -1,4 +1,4 @@
-"""From no worker to the first picture and back to none, on a cluster whose nodes are processes of this machine (`actors.fake_cloud`)."""
+"""From no worker to the first picture and back to none, on a cluster whose nodes are processes of this machine (`actors.bench.fake_cloud`)."""
 
 import json
 import subprocess
@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from farm.app import embedded_farm
-from farm.checks import parse_campaign
-from farm.client import Client
+from farm.campaign.checks import parse_campaign
+from farm.client.client import Client
 from farm.config import read_settings
 from farm.connect import client_of
 from storage.database import sqlite_address
@@ -107,7 +107,7 @@ def _until(holds: Callable[[], bool]) -> float:
 @contextmanager
 def _cloud() -> Iterator[_Cloud]:
     with TemporaryDirectory(prefix="fc", ignore_cleanup_errors=True) as folder:  # a short path, for the sake of its sockets
-        command = [sys.executable, "-m", "actors.fake_cloud", folder, str(IDLE_S)]
+        command = [sys.executable, "-m", "actors.bench.fake_cloud", folder, str(IDLE_S)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             yield _Cloud(process)

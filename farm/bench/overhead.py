@@ -13,12 +13,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.models import find_model
+from actors.models.models import find_model
 from farm.app import embedded_farm
 from farm.bench.figures import Json, machine, spread
-from farm.campaign import Campaign
-from farm.checks import parse_campaign
-from farm.client import Client
+from farm.campaign.checks import parse_campaign
+from farm.campaign.schema import Campaign
+from farm.client.client import Client
 from farm.config import Settings, read_settings
 from farm.connect import client_of
 from storage.database import open_database

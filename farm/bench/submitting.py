@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 from farm.bench.figures import Json
-from farm.service import Service
+from farm.service.submission import Service
 from storage.bench.queue import make_durable
 from storage.campaigns import Campaigns
 from storage.control import Control

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from farm.budget import estimate_sentence
-from farm.campaign_file import load_campaign
-from farm.client import Client
+from farm.campaign.loading import load_campaign
+from farm.client.client import Client
 from farm.commands.farms import report
 from farm.commands.progress import follow, states_of
 from farm.commands.shared import (
@@ -24,6 +23,7 @@ from farm.commands.shared import (
     settings_for,
 )
 from farm.connect import open_client, running_farm
+from farm.scheduling.budget import estimate_sentence
 from storage.errors import RequestError, WorkError
 
 Json = dict[str, Any]

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from farm.client import Client
+from farm.client.client import Client
 from farm.commands.shared import AsJson, Home, Project, print_json, say, settings_for, show_table
 from farm.connect import open_client
 from storage.errors import RequestError

@@ -16,12 +16,12 @@ from pathlib import Path
 import typer
 from rich.markup import escape
 
-from actors.models import find_model
+from actors.models.models import find_model
+from farm.api.serving import HOST
 from farm.commands.shared import AsJson, Home, out, print_json, settings_for
 from farm.config import Settings, cuda_devices
 from farm.connect import running_farm
-from farm.ray_folder import ray_folder
-from farm.serving import HOST
+from farm.dispatch.ray_folder import ray_folder
 from storage.database import open_database, prepare, shown_address
 from storage.errors import NotFound, OutputsForbidden, SeedbedError
 from storage.outputs import open_outputs

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from farm.app import RunningFarm, embedded_farm
-from farm.campaign_file import CampaignFile, load_campaign
-from farm.client import Client
+from farm.campaign.loading import CampaignFile, load_campaign
+from farm.client.client import Client
 from farm.commands.progress import follow
 from farm.commands.shared import (
     AsJson,

@@ -10,16 +10,16 @@ import typer
 from rich.progress import Progress
 
 from farm.app import embedded_farm
-from farm.client import Client
+from farm.client.client import Client
+from farm.client.export import Exported
+from farm.client.export import export as export_campaign
+from farm.client.inspection import Inspection, Tell, inspect, repair
 from farm.commands.farms import alive
 from farm.commands.progress import follow
 from farm.commands.shared import AsJson, CampaignName, Home, Project, Yes, ask, err, print_json, say, settings_for
 from farm.config import Settings
 from farm.connect import client_of, open_client, running_farm
-from farm.export import Exported
-from farm.export import export as export_campaign
-from farm.inspection import Inspection, Tell, inspect, repair
-from farm.verify import repaint_problem
+from farm.results.verify import repaint_problem
 from storage.errors import WorkError
 from storage.outputs import open_outputs
 

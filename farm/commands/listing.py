@@ -3,9 +3,9 @@
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from farm.budget import spent_of
 from farm.commands.shared import AsJson, CampaignName, Home, Project, print_json, say, settings_for, show_table
 from farm.connect import open_client
+from farm.scheduling.budget import spent_of
 
 COUNTS = ("queued", "running", "held", "done", "failed", "cancelled")
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from farm.client import Client
+from farm.client.client import Client
 from farm.commands.shared import err, say_error
 from storage.errors import WorkError
 

@@ -11,15 +11,15 @@ from uuid import uuid4
 import typer
 
 from farm.app import embedded_farm
-from farm.checks import parse_campaign
-from farm.client import Client
+from farm.campaign.checks import parse_campaign
+from farm.client.client import Client
 from farm.commands.control import split_target
 from farm.commands.farms import alive
 from farm.commands.progress import follow
 from farm.commands.shared import AsJson, Home, Project, print_json, say, say_error, settings_for
 from farm.config import Settings
 from farm.connect import client_of, open_client, running_farm
-from farm.reproduce import PROJECT, Comparison, Picture, Verdict, campaign_of, compare, read_picture, side_by_side
+from farm.results.reproduce import PROJECT, Comparison, Picture, Verdict, campaign_of, compare, read_picture, side_by_side
 from storage.errors import RequestError, SeedbedError, WorkError
 
 Json = dict[str, Any]

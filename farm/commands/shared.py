@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from farm.config import Settings, read_settings
-from farm.document import Document, problem_from_json, sentences
+from farm.documents.document import Document, problem_from_json, sentences
 from storage.errors import RequestError
 
 Home = Annotated[Path | None, typer.Option("--home", help="Where the farm keeps its state (FARM_HOME).")]

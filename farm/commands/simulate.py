@@ -8,15 +8,15 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from farm.budget import estimate_sentence
-from farm.campaign_file import load_campaign
+from farm.campaign.loading import load_campaign
 from farm.commands.shared import AsJson, Home, Project, print_json, say, say_aside, settings_for, show_table
 from farm.config import Settings
 from farm.connect import open_client
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP
-from farm.simulation import what_if
-from farm.trace import Report, Trace, Work
-from farm.trace_file import load_trace
+from farm.scheduling.budget import estimate_sentence
+from farm.simulation.simulator import what_if
+from farm.simulation.trace import Report, Trace, Work
+from farm.simulation.trace_file import load_trace
 from storage.errors import RequestError
 
 Json = dict[str, Any]

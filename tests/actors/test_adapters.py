@@ -6,11 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from actors.adapters import _KEPT
-from actors.engine import Engine
-from actors.errors import BadRequest
-from actors.families import FAMILIES
-from actors.recipe import Adapter
+from actors.models.families import FAMILIES
+from actors.painting.adapters import _KEPT
+from actors.painting.engine import Engine
+from actors.recipes.errors import BadRequest
+from actors.recipes.recipe import Adapter
 from tests.actors.tiny import SHADES, assert_pictures_stand_alone, group, hashes, recipes
 from tests.adapters import save_adapter
 

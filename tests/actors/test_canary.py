@@ -8,10 +8,10 @@ import pytest
 import torch
 import transformers
 
-from actors.canaries import Unstable, paint_canaries
-from actors.canary import canary_group, subject_of
-from actors.models import SEEDLING
-from actors.recipe import Adapter
+from actors.models.models import SEEDLING
+from actors.painting.canaries import Unstable, paint_canaries
+from actors.recipes.canary import canary_group, subject_of
+from actors.recipes.recipe import Adapter
 from tests.actors.test_engine import Engine, group, recipes
 from tests.actors.test_painter import GROUP
 
@@ -107,7 +107,7 @@ def test_the_engine_proves_itself_once_for_each_kind_of_batch(engine, monkeypatc
     batch = recipes(group(steps=1))
     first = engine.paint(batch, str(SEEDLING))
     with monkeypatch.context() as cut:
-        cut.setattr("actors.engine.paint_canaries", None)
+        cut.setattr("actors.painting.engine.paint_canaries", None)
         again = engine.paint(batch, str(SEEDLING))
     assert first.canary == again.canary
     assert (first.canary.subject, first.canary.numerics_class) == (subject_of(group()), engine.numerics_class)

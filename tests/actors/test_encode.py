@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from actors.encode import MAX_PIXELS, RECIPE_CHUNK, pixels_digest, preview, read, write
-from actors.encoding import Encoding, Format
-from actors.jxl import is_jxl, read_jxl
-from actors.metadata import MAX_COMMENT, MAX_RECORD
+from actors.pictures.files import MAX_PIXELS, RECIPE_CHUNK, pixels_digest, preview, read, write
+from actors.pictures.jxl import is_jxl, read_jxl
+from actors.pictures.metadata import MAX_COMMENT, MAX_RECORD
+from actors.recipes.encoding import Encoding, Format
 
 LOSSLESS = [Encoding(format=kind) for kind in (Format.PNG, Format.WEBP, Format.JXL)]
 LOSSY = [Encoding(format=kind, quality=quality) for kind in (Format.WEBP, Format.JPEG, Format.JXL) for quality in (1, 90, 100)]
@@ -188,7 +188,7 @@ BOMBS = {
 
 _MEASURED = """
 import sys, tracemalloc
-from actors.encode import read
+from actors.pictures.files import read
 data = sys.stdin.buffer.read()
 tracemalloc.start()
 print(read(data), tracemalloc.get_traced_memory()[1])

@@ -14,17 +14,17 @@ import pytest
 import torch
 from PIL import Image
 
-from actors import models
-from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, write
-from actors.encoding import Encoding
-from actors.engine import Engine
-from actors.errors import BadRequest, ModelMissing, WeightsChanged
-from actors.families import family_of
-from actors.infotext import infotext
-from actors.memory import DeviceTaken, bytes_in_files, memory_of, require_free
-from actors.models import SEEDLING, find_model, weights_digest
-from actors.recipe import Group, Recipe
-from actors.schedulers import scheduler_config
+from actors.models import models
+from actors.models.families import family_of
+from actors.models.models import SEEDLING, find_model, weights_digest
+from actors.models.schedulers import scheduler_config
+from actors.painting.engine import Engine
+from actors.painting.infotext import infotext
+from actors.painting.memory import DeviceTaken, bytes_in_files, memory_of, require_free
+from actors.pictures.files import RECIPE_CHUNK, file_pixels_digest, pixels_digest, write
+from actors.recipes.encoding import Encoding
+from actors.recipes.errors import BadRequest, ModelMissing, WeightsChanged
+from actors.recipes.recipe import Group, Recipe
 
 COLORS = ["red", "blue", "green", "white"]
 

@@ -6,12 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
-from actors.encode import pixels_digest
-from actors.engine import Engine
-from actors.errors import BadRequest, PromptTooLong
-from actors.families import FAMILIES
-from actors.pipelines import HANDS
-from actors.schedulers import SCHEDULERS
+from actors.models.families import FAMILIES
+from actors.models.schedulers import SCHEDULERS
+from actors.painting.engine import Engine
+from actors.painting.pipelines import HANDS
+from actors.pictures.files import pixels_digest
+from actors.recipes.errors import BadRequest, PromptTooLong
 from tests.actors.tiny import SHADES, assert_pictures_stand_alone, group, hashes, recipes
 from tests.pipelines import BUILDERS, PLAIN, save
 

@@ -6,13 +6,13 @@ import pytest
 from ray.core.generated.common_pb2 import ActorDiedErrorContext
 from ray.exceptions import ActorDiedError
 
-from actors import fleet as fleet_file
-from actors.actor import RenderActor
-from actors.fleet import Fleet
-from actors.fleet_settings import FleetSettings
-from actors.jobs import ChunkJob, ChunkResult, FailureKind, Health
-from actors.painter import Painter
-from actors.resting import RestingEngine
+from actors.fleet import fleet as fleet_file
+from actors.fleet.actor import RenderActor
+from actors.fleet.fleet import Fleet
+from actors.fleet.settings import FleetSettings
+from actors.painting.painter import Painter
+from actors.painting.resting import RestingEngine
+from actors.recipes.jobs import ChunkJob, ChunkResult, FailureKind, Health
 from tests.actors.test_painter import job
 
 

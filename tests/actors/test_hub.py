@@ -10,8 +10,8 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 from huggingface_hub.utils import filter_repo_objects
 
-from actors.hub import _failed
-from actors.models import SEEDLING, find_model
+from actors.models.hub import _failed
+from actors.models.models import SEEDLING, find_model
 from storage.errors import RequestError
 
 NAME = "owner/name@abc123"
@@ -64,8 +64,8 @@ class Hub:
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     hub = Hub(tmp_path)
-    monkeypatch.setattr("actors.hub.HfApi", lambda: hub)
-    monkeypatch.setattr("actors.hub.snapshot_download", hub.snapshot_download)
+    monkeypatch.setattr("actors.models.hub.HfApi", lambda: hub)
+    monkeypatch.setattr("actors.models.hub.snapshot_download", hub.snapshot_download)
     return hub
 
 

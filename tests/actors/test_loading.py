@@ -8,14 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from actors.encode import pixels_digest
-from actors.engine import DTYPES, Engine
-from actors.errors import LoadFailed, ModelMissing
-from actors.families import family_of
-from actors.loading import load_pipeline
-from actors.memory import bytes_in_files
-from actors.models import SEEDLING, find_model, weights_digest
-from actors.recipe import Recipe
+from actors.models.families import family_of
+from actors.models.models import SEEDLING, find_model, weights_digest
+from actors.painting.engine import DTYPES, Engine
+from actors.painting.loading import load_pipeline
+from actors.painting.memory import bytes_in_files
+from actors.pictures.files import pixels_digest
+from actors.recipes.errors import LoadFailed, ModelMissing
+from actors.recipes.recipe import Recipe
 from storage.errors import RequestError
 from tests.actors.tiny import group
 from tests.pipelines import BUILDERS, PLAIN, save

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from actors.lora import adapter_file, check_adapter
-from actors.lora_names import Weights
-from actors.models import SEEDLING
+from actors.models.lora import adapter_file, check_adapter
+from actors.models.lora_names import Weights
+from actors.models.models import SEEDLING
 from storage.errors import RequestError
 from tests.pipelines import save
 

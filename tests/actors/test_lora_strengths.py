@@ -11,13 +11,13 @@ import torch
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 
-from actors.engine import Engine
-from actors.errors import BadRequest
-from actors.families import FAMILIES
-from actors.heads import read_head
-from actors.lora import check_adapter, read_lora
-from actors.lora_names import Weights
-from actors.recipe import Adapter
+from actors.models.families import FAMILIES
+from actors.models.heads import read_head
+from actors.models.lora import check_adapter, read_lora
+from actors.models.lora_names import Weights
+from actors.painting.engine import Engine
+from actors.recipes.errors import BadRequest
+from actors.recipes.recipe import Adapter
 from storage.errors import RequestError
 from tests.actors.tiny import group
 

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from actors.families import family_of, is_known
-from actors.models import SEEDLING, find_model, inspect_model, weights_digest
+from actors.models.families import family_of, is_known
+from actors.models.models import SEEDLING, find_model, inspect_model, weights_digest
 from storage.errors import RequestError
 from tests.pipelines import BUILDERS, save
 

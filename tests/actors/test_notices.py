@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from actors.notices import Watch, open_notice
+from actors.fleet.notices import Watch, open_notice
 
 
 class Metadata(ThreadingHTTPServer):
@@ -85,7 +85,7 @@ def test_a_service_that_is_not_there_or_talks_nonsense_says_nothing(metadata, ca
     watch.look()
     watch.look()
     assert watch.left_s() is None
-    assert [record.name for record in caplog.records if record.levelname == "WARNING"] == ["actors.notices"], "said once"
+    assert [record.name for record in caplog.records if record.levelname == "WARNING"] == ["actors.fleet.notices"], "said once"
     watch = Watch(lambda: next(answers, 60.0), poll_s=3600)
     watch.look()
     assert 50 < watch.left_s() <= 60

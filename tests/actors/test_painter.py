@@ -11,14 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from actors import painter as painter_file
-from actors.encode import RECIPE_CHUNK, file_pixels_digest, pixels_digest, read, write
-from actors.encoding import Encoding, Format
-from actors.engine import Painted
-from actors.errors import BadRequest, PromptTooLong
-from actors.jobs import ChunkJob, FailureKind, PictureJob
-from actors.painter import Painter
-from actors.recipe import Adapter, Group, Recipe
+from actors.painting import painter as painter_file
+from actors.painting.engine import Painted
+from actors.painting.painter import Painter
+from actors.pictures.files import RECIPE_CHUNK, file_pixels_digest, pixels_digest, read, write
+from actors.recipes.encoding import Encoding, Format
+from actors.recipes.errors import BadRequest, PromptTooLong
+from actors.recipes.jobs import ChunkJob, FailureKind, PictureJob
+from actors.recipes.recipe import Adapter, Group, Recipe
 from storage.errors import OutputsAway, OutputsError
 from storage.states import Reason, RenderState
 
@@ -405,7 +405,7 @@ def test_the_next_batch_s_references_come_while_one_is_painted(outputs):
 
 
 def test_references_not_used_for_longest_give_way(outputs, monkeypatch):
-    monkeypatch.setattr("actors.fetch._KEPT_BYTES", 0)
+    monkeypatch.setattr("actors.painting.references._KEPT_BYTES", 0)
     counted = Counted(outputs)
     wanted, _ = referring(outputs, range(10, 34), count=24)
     painter = Painter("w", FakeEngine(), counted)

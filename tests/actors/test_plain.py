@@ -2,11 +2,11 @@
 
 import pytest
 
-from actors.encode import pixels_digest
-from actors.engine import Engine
-from actors.errors import BadRequest, PromptTooLong
-from actors.models import find_model
-from actors.recipe import Group, Recipe
+from actors.models.models import find_model
+from actors.painting.engine import Engine
+from actors.pictures.files import pixels_digest
+from actors.recipes.errors import BadRequest, PromptTooLong
+from actors.recipes.recipe import Group, Recipe
 from tests.plain_pipelines import PLAIN, save_plain
 
 

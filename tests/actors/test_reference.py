@@ -11,9 +11,9 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
-from actors import encode
-from actors.encoding import Encoding, Format
-from actors.reference import MAX_BYTES, fitted, read_reference
+from actors.pictures import files as encode
+from actors.pictures.reference import MAX_BYTES, fitted, read_reference
+from actors.recipes.encoding import Encoding, Format
 from storage.errors import RequestError
 
 RAMP = np.linspace(0, 255, 32 * 24 * 3).astype(np.uint8).reshape(24, 32, 3)
@@ -80,7 +80,7 @@ def test_what_phones_write_is_read_upright_and_in_its_colours(make):
 
 
 def test_heic_without_its_library_is_named(monkeypatch):
-    monkeypatch.setattr("actors.reference._reads_heif", lambda: False)
+    monkeypatch.setattr("actors.pictures.reference._reads_heif", lambda: False)
     data = heic(RAMP)
     monkeypatch.setattr(Image, "OPEN", {name: reader for name, reader in Image.OPEN.items() if name != "HEIF"})
     with pytest.raises(RequestError, match=r"HEIC, as phones write it.*save it as PNG.*pip install 'seedbed\[heif\]'"):

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from actors.engine import Engine
-from actors.families import family_of
-from actors.models import SEEDLING, find_model
-from actors.recipe import Group, Recipe
-from actors.scheduler_limits import refusal
-from actors.schedulers import _DIFFUSION, SCHEDULERS, assumptions, class_defaults, scheduler_config, usable_schedulers
-from actors.sigmas import sigmas_of
+from actors.models.families import family_of
+from actors.models.models import SEEDLING, find_model
+from actors.models.scheduler_limits import refusal
+from actors.models.schedulers import _DIFFUSION, SCHEDULERS, assumptions, class_defaults, scheduler_config, usable_schedulers
+from actors.models.sigmas import sigmas_of
+from actors.painting.engine import Engine
+from actors.recipes.recipe import Group, Recipe
 from tests.pipelines import save
 
 DIFFUSION = family_of("StableDiffusionPipeline").schedulers

@@ -7,12 +7,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from actors import whole
-from actors.families import family_of
-from actors.loading import load_pipeline
-from actors.models import SEEDLING, find_model
-from actors.shapes import fault_of
-from actors.whole import NoAnswer, fault_in
+from actors.models import whole
+from actors.models.families import family_of
+from actors.models.models import SEEDLING, find_model
+from actors.models.whole import NoAnswer, fault_in
+from actors.painting.loading import load_pipeline
+from actors.painting.shapes import fault_of
 from storage.errors import RequestError
 from tests.pipelines import save
 

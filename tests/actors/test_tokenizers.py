@@ -8,7 +8,7 @@ import sys
 import pytest
 import transformers
 
-from actors.tokenizers import open_tokenizer
+from actors.models.tokenizers import open_tokenizer
 from storage.errors import RequestError
 from tests.tokenizer_files import files, pieces, write
 
@@ -54,7 +54,7 @@ def test_no_form_needs_torch(tmp_path):
         (tmp_path / str(k)).mkdir()
         folders.append(str(model(tmp_path / str(k), kind, form)))
     program = (
-        "import sys; from pathlib import Path; from actors.tokenizers import open_tokenizer\n"
+        "import sys; from pathlib import Path; from actors.models.tokenizers import open_tokenizer\n"
         "for folder in sys.argv[1:]: open_tokenizer('mine', Path(folder), 'tokenizer').count('a red mug')\n"
         "sys.exit('torch' in sys.modules)"
     )

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from actors.errors import WeightsChanged
-from actors.jobs import Canary, FailureKind
-from actors.painter import Painter
+from actors.painting.painter import Painter
+from actors.recipes.errors import WeightsChanged
+from actors.recipes.jobs import Canary, FailureKind
 from storage.keys import preview_key
 from storage.states import Reason
 from tests.actors.test_painter import FakeEngine, job

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from actors.encode import pixels_digest
-from actors.engine import Engine
-from actors.families import family_of
-from actors.models import find_model
-from actors.recipe import Group, Recipe
-from actors.schedulers import scheduler_config
+from actors.models.families import family_of
+from actors.models.models import find_model
+from actors.models.schedulers import scheduler_config
+from actors.painting.engine import Engine
+from actors.pictures.files import pixels_digest
+from actors.recipes.recipe import Group, Recipe
 
 SHADES = {"dark": np.full((32, 64, 3), 20, np.uint8), "light": np.full((32, 64, 3), 220, np.uint8)}
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, Table, select
 
-from actors.encode import file_pixels_digest
-from actors.jobs import FailureKind
-from farm.expansion import Expansion
-from farm.specs import expansion_of
+from actors.pictures.files import file_pixels_digest
+from actors.recipes.jobs import FailureKind
+from farm.campaign.expansion import Expansion
+from farm.campaign.specs import expansion_of
 from storage.settling import STALE
 from storage.states import ChunkState, Reason, RenderState
 from storage.tables import attempts, campaigns, chunks, renders, sessions

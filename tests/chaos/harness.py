@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from farm.checks import parse_campaign
-from farm.client import Client
+from farm.campaign.checks import parse_campaign
+from farm.client.client import Client
 from storage.bench.postgres import Postgres
 from storage.database import sqlite_address, upgrade
 from storage.errors import DatabaseAway

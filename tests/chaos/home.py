@@ -33,7 +33,7 @@ class Home:
     @property
     def dispatcher(self) -> str:
         """What stands in the command line of its dispatcher and of no other: Ray's folder is under TMPDIR."""
-        return f"farm.dispatching {self._scratch}/"
+        return f"farm.dispatch.process {self._scratch}/"
 
     @property
     def is_down(self) -> bool:

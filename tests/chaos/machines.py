@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from actors.fake_cloud import FakeCloud
+from actors.bench.fake_cloud import FakeCloud
 from tests.chaos.processes import command_of, environment_of, of_session, parent_of, send, with_all_below
 
 IDLE_S = 4.0

@@ -48,7 +48,7 @@ def test_a_new_dispatcher_adopts_the_workers_of_a_dead_one(cluster, tmp_path):
         process = farm.start("run", farm.file())
         farm.wait_until(lambda: farm.row().done >= 8, process)
         before = {worker.name for worker in farm.workers()}
-        (dispatcher,) = farm.processes("farm.dispatching")
+        (dispatcher,) = farm.processes("farm.dispatch.process")
         os.kill(dispatcher, signal.SIGKILL)
         out, err = process.communicate(timeout=240)
         assert process.returncode == 0, (out, err, farm.log())

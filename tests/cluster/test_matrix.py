@@ -28,11 +28,11 @@ class Cell:
         return f"{self.workers}-{self.outputs}-{self.database}-{self.killed or 'calm'}"
 
 
-_KILLED = itertools.cycle(["ray::RenderActor", "farm.dispatching", None])
+_KILLED = itertools.cycle(["ray::RenderActor", "farm.dispatch.process", None])
 CELLS = [Cell(*choice, next(_KILLED)) for choice in itertools.product((1, 2, 3), ("folder", "s3"), ("sqlite", "postgresql"))]
 
 
-WITH_ALL_TESTS = ("2-folder-sqlite-farm.dispatching", "1-s3-postgresql-ray::RenderActor")
+WITH_ALL_TESTS = ("2-folder-sqlite-farm.dispatch.process", "1-s3-postgresql-ray::RenderActor")
 PARAMETERS = [pytest.param(cell, id=str(cell), marks=() if str(cell) in WITH_ALL_TESTS else pytest.mark.matrix) for cell in CELLS]
 
 

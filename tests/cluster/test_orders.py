@@ -2,7 +2,7 @@
 
 import pytest
 
-from farm.client import Client
+from farm.client.client import Client
 from storage.campaigns import Campaigns
 from storage.database import open_database
 from storage.watching import Watching

@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from safetensors.numpy import load_file, save_file
 
-from actors.models import SEEDLING
+from actors.models.models import SEEDLING
 from tests.cluster.conftest import Farm
 
 pytestmark = pytest.mark.cluster

@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 import pytest
 from PIL import Image
 
-from actors.encode import file_pixels_digest
+from actors.pictures.files import file_pixels_digest
 from tests.cluster.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.cluster
@@ -55,7 +55,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(farm):
     farm.wait_until(lambda: farm.row().done >= 8, process)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    farm.wait_until(lambda: not farm.processes("farm.dispatching"))
+    farm.wait_until(lambda: not farm.processes("farm.dispatch.process"))
     before = {line["number"]: line for line in farm_rows(farm)}
     assert 8 <= len(before) < 24
     summary = farm.json("run", file)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from farm.autoscaler import Autoscaler
-from farm.dispatcher import Dispatcher
-from farm.scaling import Limits, Pool
-from farm.service import Service
+from farm.dispatch.autoscaler import Autoscaler
+from farm.dispatch.dispatcher import Dispatcher
+from farm.scheduling.scaling import Limits, Pool
+from farm.service.submission import Service
 from storage.canaries import Canaries
 from storage.orders import Orders
-from storage.twins import Twins
+from storage.reuse import Twins
 from tests.campaigns import data
 
 

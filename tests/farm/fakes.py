@@ -1,7 +1,7 @@
 """A fleet that does as it is told, for tests of the dispatcher: no Ray, no clock."""
 
-from actors.fleet import Held, Worker
-from actors.jobs import ChunkResult, Facts, Health
+from actors.fleet.fleet import Held, Worker
+from actors.recipes.jobs import ChunkResult, Facts, Health
 from storage.rows import RenderOutcome, WorkerRow
 from storage.states import Reason, RenderState
 from tests.campaigns import data

@@ -1,10 +1,10 @@
 """A campaign painted in this process, by a worker that rests: everything is real but the dispatcher, Ray and the pixels."""
 
-from actors.painter import Painter
-from actors.resting import RestingEngine
-from farm.jobs import chunk_job
-from farm.retry import settlement_of
-from farm.specs import expansion_of
+from actors.painting.painter import Painter
+from actors.painting.resting import RestingEngine
+from farm.campaign.specs import expansion_of
+from farm.dispatch.chunk_job import chunk_job
+from farm.scheduling.retry import settlement_of
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.queue import Queue

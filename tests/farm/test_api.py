@@ -15,15 +15,15 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
-from actors.encode import pixels_digest, write
-from actors.encoding import Encoding, Format
-from actors.models import SEEDLING
+from actors.models.models import SEEDLING
+from actors.pictures.files import pixels_digest, write
+from actors.recipes.encoding import Encoding, Format
 from farm.app import open_app, serve
-from farm.client import Client
+from farm.campaign.specs import expansion_of, fingerprint
+from farm.client.client import Client
 from farm.config import read_settings
-from farm.jobs import chunk_job
-from farm.sheet_cells import LOOKS, CellState, cells_of
-from farm.specs import expansion_of, fingerprint
+from farm.dispatch.chunk_job import chunk_job
+from farm.results.sheet_cells import LOOKS, CellState, cells_of
 from storage.campaigns import Campaigns
 from storage.errors import NotFound, RequestError, WorkError
 from storage.queue import Queue

@@ -13,7 +13,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from farm.app import open_app, serve
-from farm.client import Client
+from farm.client.client import Client
 from farm.config import read_settings
 from storage.errors import RequestError
 from tests.campaigns import campaign

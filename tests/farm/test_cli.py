@@ -12,7 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from actors.models import SEEDLING
+from actors.models.models import SEEDLING
 from tests.campaigns import data
 
 

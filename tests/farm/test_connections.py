@@ -12,11 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from farm import connections, supervisor
+from farm.api import connections
+from farm.api.connections import Connections, connection_limit
 from farm.app import open_app, serve
 from farm.config import read_settings
-from farm.connections import Connections, connection_limit
-from farm.supervisor import Supervisor
+from farm.dispatch import supervisor
+from farm.dispatch.supervisor import Supervisor
 
 FEW = 6
 POST = b"POST /api/v1/prune HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"

@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from farm.api.serving import serve
 from farm.app import open_app
 from farm.cli import app
-from farm.client import Client
+from farm.client.client import Client
 from farm.config import read_settings
-from farm.serving import serve
-from farm.sheet_cells import LOOKS, CellState
+from farm.results.sheet_cells import LOOKS, CellState
 from storage.errors import NotFound, RequestError
 from tests.campaigns import campaign
 from tests.farm.test_api import paint_all

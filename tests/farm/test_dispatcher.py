@@ -3,11 +3,11 @@
 import pytest
 from sqlalchemy import text
 
-from actors.jobs import Failure, FailureKind
-from actors.models import find_model
-from farm.autoscaler import STARTS_BEFORE_HALT
-from farm.policy import BLAMED_CAMPAIGNS, CHUNKS_PER_WORKER
-from farm.retry import MAX_FAILURES, MAX_LOSSES, MAX_WAITS
+from actors.models.models import find_model
+from actors.recipes.jobs import Failure, FailureKind
+from farm.dispatch.autoscaler import STARTS_BEFORE_HALT
+from farm.scheduling.assignment import BLAMED_CAMPAIGNS, CHUNKS_PER_WORKER
+from farm.scheduling.retry import MAX_FAILURES, MAX_LOSSES, MAX_WAITS
 from storage.errors import DatabaseAway, SessionLost
 from storage.states import CampaignState, Reason, RenderState
 from tests.campaigns import data

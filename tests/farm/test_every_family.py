@@ -5,14 +5,14 @@ import json
 import pytest
 from PIL import Image
 
-from actors.engine import Engine
-from actors.families import FAMILIES
-from actors.painter import Painter
-from farm.document import DocumentError
-from farm.jobs import chunk_job
-from farm.retry import settlement_of
-from farm.service import Service
-from farm.specs import expansion_of
+from actors.models.families import FAMILIES
+from actors.painting.engine import Engine
+from actors.painting.painter import Painter
+from farm.campaign.specs import expansion_of
+from farm.dispatch.chunk_job import chunk_job
+from farm.documents.document import DocumentError
+from farm.scheduling.retry import settlement_of
+from farm.service.submission import Service
 from storage.states import CampaignState
 from tests.adapters import save_adapter
 from tests.pipelines import PLAIN, save

@@ -11,15 +11,15 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from actors.encode import file_pixels_digest
+from actors.pictures.files import file_pixels_digest
+from farm.api.serving import serve
 from farm.app import open_app
 from farm.cli import app
-from farm.client import Client
+from farm.client.client import Client
+from farm.client.copying import AHEAD, ahead
+from farm.client.export import CSV, INDEX, MANIFEST, PARQUET, SHEET, export
+from farm.client.parquet import write_parquet
 from farm.config import read_settings
-from farm.copying import AHEAD, ahead
-from farm.export import CSV, INDEX, MANIFEST, PARQUET, SHEET, export
-from farm.parquet import write_parquet
-from farm.serving import serve
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import OutputsError, RequestError, WorkError
@@ -206,7 +206,7 @@ def test_the_table_says_what_the_manifest_says(farm, painted, destination, tmp_p
 def test_a_table_is_written_in_groups_and_may_be_empty(tmp_path, monkeypatch):
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr("farm.parquet._ROWS", 10)
+    monkeypatch.setattr("farm.client.parquet._ROWS", 10)
     lines = [{"number": n, "key": None if n % 2 else f"k{n}", "coordinates": {"take": n}, "previews": []} for n in range(35)]
     with (tmp_path / "t.parquet").open("wb") as file:
         write_parquet(iter(lines), file)
@@ -218,7 +218,7 @@ def test_a_table_is_written_in_groups_and_may_be_empty(tmp_path, monkeypatch):
 
 
 def test_without_pyarrow_a_table_is_refused_before_anything_is_copied(farm, painted, destination, monkeypatch):
-    monkeypatch.setitem(sys.modules, "farm.parquet", None)
+    monkeypatch.setitem(sys.modules, "farm.client.parquet", None)
     with pytest.raises(RequestError, match=r"seedbed\[parquet\]"):
         export(farm, "spring", destination, parquet=True)
     assert list(destination.keys("")) == []
@@ -427,7 +427,7 @@ def test_what_browsers_do_not_show_has_a_small_copy(farm, settings, destination)
 def test_a_campaign_too_large_for_a_sheet_is_exported_without(farm, settings, destination, monkeypatch):
     farm.submit(campaign(seeds={"count": 1}))
     paint(settings, "spring")
-    monkeypatch.setattr("farm.sheet.MAX_CELLS", 5)
+    monkeypatch.setattr("farm.results.sheet.MAX_CELLS", 5)
     done = export(farm, "spring", destination)
     assert done.sheet is None
     assert "too many for one sheet" in done.no_sheet

@@ -3,12 +3,12 @@
 import httpx
 import pytest
 
-from actors.jobs import Failure, FailureKind
+from actors.recipes.jobs import Failure, FailureKind
 from farm.app import embedded_farm, open_app, serve
-from farm.autoscaler import HASTE_S, SCALING_S
-from farm.checks import parse_campaign
-from farm.client import Client
+from farm.campaign.checks import parse_campaign
+from farm.client.client import Client
 from farm.config import read_settings
+from farm.dispatch.autoscaler import HASTE_S, SCALING_S
 from storage.errors import NotFound, RequestError
 from storage.orders import Orders
 from storage.rows import WorkerRow

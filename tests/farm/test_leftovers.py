@@ -5,12 +5,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from farm.api.serving import serve
 from farm.app import open_app
 from farm.cli import app
-from farm.client import Client
+from farm.client.client import Client
 from farm.config import read_settings
-from farm.leftovers import Leftovers
-from farm.serving import serve
+from farm.service.leftovers import Leftovers
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import NotFound, RequestError
@@ -134,7 +134,7 @@ def test_a_campaign_that_is_replaced_while_it_is_cleaned_keeps_its_files(farm, s
     with closing_engine(settings.database_address) as engine:
         campaigns, store = Campaigns(engine), settings.open_outputs()
         leftovers, deleted = Leftovers(campaigns=campaigns, outputs=store), []
-        monkeypatch.setattr("farm.leftovers._AT_ONCE", 2)
+        monkeypatch.setattr("farm.service.leftovers._AT_ONCE", 2)
 
         def delete(key):
             deleted.append(key)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from actors.jobs import Failure, FailureKind
-from farm.loading import is_hopeless
-from farm.policy import BLAMED_CAMPAIGNS
+from actors.recipes.jobs import Failure, FailureKind
+from farm.dispatch.loading import is_hopeless
+from farm.scheduling.assignment import BLAMED_CAMPAIGNS
 from storage.states import CampaignState
 from tests.campaigns import data
 from tests.farm.fakes import NOW, FakeFleet, answer

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from actors.canary import subject_of
-from actors.jobs import Canary, Failure, FailureKind
-from farm.policy import FORGIVE_S
+from actors.recipes.canary import subject_of
+from actors.recipes.jobs import Canary, Failure, FailureKind
+from farm.scheduling.assignment import FORGIVE_S
 from storage.canaries import Canaries
 from storage.states import CampaignState
 from tests.campaigns import data

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from farm.campaign.expansion import Render, Shot
+from farm.campaign.specs import picture_key_of
 from farm.commands.doctor import CHECKS
 from farm.config import read_settings
-from farm.dispatching import sweep
-from farm.expansion import Render, Shot
-from farm.specs import picture_key_of
+from farm.dispatch.process import sweep
 from storage.bench.seaweed import READER_KEY, READER_SECRET, SECRET_KEY
 from storage.errors import OutputsAway, OutputsError, SeedbedError
 from storage.outputs import FolderOutputs, open_outputs

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from actors import whole
-from farm.document import DocumentError
-from farm.service import Service
+from actors.models import whole
+from farm.documents.document import DocumentError
+from farm.service.submission import Service
 from storage.states import CampaignState
 from tests.farm.test_every_family import paint
 from tests.pipelines import save

@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from farm.api.serving import serve
 from farm.app import open_app
 from farm.cli import app
-from farm.client import Client
+from farm.client.client import Client
 from farm.config import read_settings
-from farm.pruning import Pruner
-from farm.retention import Order
-from farm.serving import serve
+from farm.service.pruning import Pruner
+from farm.service.retention import Order
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import NotFound, OutputsAway, RequestError
@@ -244,8 +244,8 @@ def test_a_copy_of_a_twins_picture_outlives_it(farm, painted, store):
 
 def test_many_files_go_in_several_requests_and_pages(farm, painted, store, monkeypatch):
     files = painted() + painted("autumn")
-    monkeypatch.setattr("farm.pruning._PAGE", 2)
-    monkeypatch.setattr("farm.pruning._PER_REQUEST", 4)
+    monkeypatch.setattr("farm.service.pruning._PAGE", 2)
+    monkeypatch.setattr("farm.service.pruning._PER_REQUEST", 4)
     answer = farm.prune(names=["spring", "autumn"], with_pictures=True)
     assert (answer["pruned"], answer["files_removed"], answer["files_left"], answer["more"]) == (2, len(files), 0, False)
     assert list(store.keys("default")) == []
@@ -270,7 +270,7 @@ def broken_off(farm, painted, settings, store, monkeypatch):
             delete(key)
 
         with monkeypatch.context() as patch:
-            patch.setattr("farm.pruning._REMOVERS", 1)
+            patch.setattr("farm.service.pruning._REMOVERS", 1)
             patch.setattr(store, "delete", dying)
             with pytest.raises(KeyboardInterrupt):
                 pruner.prune("default", Order(names=frozenset(["spring"]), with_pictures=True))

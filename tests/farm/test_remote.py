@@ -10,10 +10,10 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import farm as package
-from actors.models import SEEDLING
+from actors.models.models import SEEDLING
 from farm.app import open_app, serve
 from farm.config import read_settings
-from farm.local_files import NOT_TAKEN
+from farm.service.local_files import NOT_TAKEN
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.queue import Queue
@@ -91,7 +91,7 @@ def test_what_the_operator_allows_works(remote, brand, tmp_path):
 
 
 def test_models_by_name_need_no_folder(remote, monkeypatch):
-    monkeypatch.setattr("actors.models.fetch_model", lambda _repo, _revision: SEEDLING)
+    monkeypatch.setattr("actors.models.models.fetch_model", lambda _repo, _revision: SEEDLING)
     for model in ("seedling", "owner/name@main", "owner/name@refs/pr/3"):
         assert submit(remote, model=model).status_code == 200
     assert "name its revision" in submit(remote, model="owner/name").json()["error"]

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from actors import encode
-from actors.resting import RestingEngine
+from actors.painting.resting import RestingEngine
+from actors.pictures import files as encode
+from farm.api.serving import serve
 from farm.app import open_app
 from farm.cli import app
-from farm.client import Client
-from farm.export import export
-from farm.inspection import inspect, repair
-from farm.serving import serve
+from farm.client.client import Client
+from farm.client.export import export
+from farm.client.inspection import inspect, repair
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import NotFound, RequestError, WorkError
@@ -165,7 +165,7 @@ def test_what_comes_out_with_other_pixels_is_not_put_in_its_place(farm, settings
 def test_the_bytes_of_another_version_are_recorded(farm, settings, submit, mending, monkeypatch):
     line = submit()[5]
     (settings.home / "outputs" / line["key"]).unlink()
-    monkeypatch.setattr("actors.painter._versions", lambda: {"torch": "another"})
+    monkeypatch.setattr("actors.painting.painter._versions", lambda: {"torch": "another"})
     assert mending.repair() == 0
     now = farm.render("spring", 5)
     assert (now["pixels"], now["sha256"] == line["sha256"]) == (line["pixels"], False)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from actors.encode import write
-from actors.encoding import Encoding
-from actors.models import SEEDLING
+from actors.models.models import SEEDLING
+from actors.pictures.files import write
+from actors.recipes.encoding import Encoding
 from farm.app import open_app, serve
+from farm.campaign.specs import expansion_of
 from farm.cli import app
-from farm.client import Client
-from farm.specs import expansion_of
+from farm.client.client import Client
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import NotFound, RequestError

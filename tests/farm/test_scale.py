@@ -8,8 +8,8 @@ CODE = """
 import json, resource, sys
 from farm.app import open_app
 from farm.config import read_settings
-from farm.service import Service
-from farm.specs import expansion_of
+from farm.service.submission import Service
+from farm.campaign.specs import expansion_of
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.database import open_database, upgrade

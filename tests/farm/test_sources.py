@@ -13,17 +13,17 @@ import yaml
 from PIL import Image
 from safetensors.numpy import save_file
 
-from actors.jobs import ChunkJob
-from actors.models import find_model
-from actors.reference import MAX_BYTES
-from farm.campaign_file import load_campaign
-from farm.checks import parse_campaign
-from farm.document import DocumentError
-from farm.intake import Intake
-from farm.jobs import chunk_job
-from farm.manifest import manifest_lines
-from farm.service import Service
-from farm.specs import expansion_of
+from actors.models.models import find_model
+from actors.pictures.reference import MAX_BYTES
+from actors.recipes.jobs import ChunkJob
+from farm.campaign.checks import parse_campaign
+from farm.campaign.loading import load_campaign
+from farm.campaign.specs import expansion_of
+from farm.dispatch.chunk_job import chunk_job
+from farm.documents.document import DocumentError
+from farm.results.manifest import manifest_lines
+from farm.service.intake import Intake
+from farm.service.submission import Service
 from storage.errors import OutputsAway, RequestError
 from storage.outputs import FolderOutputs, open_outputs
 from storage.rows import RenderOutcome, Settlement
@@ -381,7 +381,7 @@ def test_a_bucket_is_read_where_it_is_allowed_and_only_there(bucket, load, outpu
         Intake(outputs, buckets=["another"]).check(wanted, model)
     with pytest.raises(DocumentError, match="it cannot be read: GetObject failed"):
         Intake(outputs, buckets=[f"{name}-not"]).check(parse_campaign(load(reference={"image": f"{bucket}-not/a.png"})), model)
-    monkeypatch.setattr("farm.intake.MAX_BYTES", 10)
+    monkeypatch.setattr("farm.service.intake.MAX_BYTES", 10)
     with pytest.raises(DocumentError, match="at most 10 are read"):
         Intake(outputs, buckets=[name]).check(wanted, model)
 

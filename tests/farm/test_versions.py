@@ -8,12 +8,12 @@ from PIL import Image
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from farm.api.serving import serve
 from farm.app import open_app
 from farm.cli import app
-from farm.client import Client
+from farm.client.client import Client
+from farm.client.export import export
 from farm.config import read_settings
-from farm.export import export
-from farm.serving import serve
 from storage.campaigns import Campaigns
 from storage.errors import NotFound, RequestError, WorkError
 from storage.outputs import open_outputs

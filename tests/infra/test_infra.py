@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from farm.campaign_file import load_campaign
+from farm.campaign.loading import load_campaign
 from farm.config import Settings
 from farm.fleet_file import load_fleet
-from farm.trace_file import load_trace
+from farm.simulation.trace_file import load_trace
 from tests.infra.checks import INFRA, build, fleet_problems, problems
 
 ROOT = INFRA.parent

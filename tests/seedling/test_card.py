@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from actors.models import SEEDLING
+from actors.models.models import SEEDLING
 from actors.seedling.drawing import FLAWS
 
 CARD = (SEEDLING / "README.md").read_text()

@@ -6,7 +6,7 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 from PIL import Image
 
-from actors.models import SEEDLING
+from actors.models.models import SEEDLING
 
 
 def load(kind):

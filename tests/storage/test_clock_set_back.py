@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import text
 
-from farm.policy import FORGIVE_S, Record, has_others, usable
-from farm.retry import LONGEST_WAIT_S
+from farm.scheduling.assignment import FORGIVE_S, Record, has_others, usable
+from farm.scheduling.retry import LONGEST_WAIT_S
 from storage.moments import FARTHEST_S, is_to_come
 from storage.queue import LEASE_S
 from storage.rows import Wait, WorkerRow

@@ -11,9 +11,9 @@ from storage.campaigns import Campaigns
 from storage.database import migrate, open_database, prepare, shown_address, upgrade
 from storage.errors import DatabaseAway, DatabaseError
 from storage.queue import CLAIM, LEASES, OPEN_CAMPAIGNS, PIN, RENEW, Queue
+from storage.reuse import DIGESTS, FOUND, SIBLINGS
 from storage.settling import CANCEL_QUEUED, RETURN
 from storage.tables import metadata
-from storage.twins import DIGESTS, FOUND, SIBLINGS
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import Engine, func, select, text
 
-from farm.retry import LONGEST_WAIT_S
+from farm.scheduling.retry import LONGEST_WAIT_S
 from storage.campaigns import Campaigns
 from storage.clock import now
 from storage.control import Control

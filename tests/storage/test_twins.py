@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from storage import twins as module
+from storage import reuse as module
 from storage.removal import Removal
+from storage.reuse import Twins
 from storage.states import RenderState
-from storage.twins import Twins
 from tests.storage.conftest import claim_one, new_campaign, new_chunks, outcomes, settlement
 
 

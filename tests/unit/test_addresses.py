@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from farm.addresses import hint, path_of, whole_address
-from farm.campaign_file import load_campaign
+from farm.campaign.addresses import hint, path_of, whole_address
+from farm.campaign.loading import load_campaign
 from storage.errors import RequestError
 from tests.campaigns import data
 

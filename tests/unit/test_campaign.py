@@ -5,16 +5,16 @@ import json
 import pytest
 import yaml
 
-from actors.encoding import Encoding, Format
-from actors.recipe import Recipe
-from farm.campaign import LATER, Campaign
-from farm.campaign_file import load_campaign
-from farm.campaign_warnings import campaign_warnings
-from farm.checks import parse_campaign
-from farm.document import DocumentError
-from farm.expansion import Expansion
-from farm.sources import Sources
-from farm.specs import expansion_of, fingerprint, make_spec
+from actors.recipes.encoding import Encoding, Format
+from actors.recipes.recipe import Recipe
+from farm.campaign.checks import parse_campaign
+from farm.campaign.expansion import Expansion
+from farm.campaign.loading import load_campaign
+from farm.campaign.schema import LATER, Campaign
+from farm.campaign.sources import Sources
+from farm.campaign.specs import expansion_of, fingerprint, make_spec
+from farm.campaign.warnings import campaign_warnings
+from farm.documents.document import DocumentError
 from storage.errors import RequestError
 from tests.campaigns import MODEL, campaign, data, expansion
 

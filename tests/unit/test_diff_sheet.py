@@ -5,9 +5,9 @@ import io
 import pytest
 from PIL import Image
 
-from farm.diff_sheet import MAX_PAIRS, PairOfCells, _plan, draw_pairs
-from farm.sheet_cells import LOOKS, Cell, CellState
-from farm.sheet_layout import MAX_PIXELS, MAX_SIDE
+from farm.results.diff_sheet import MAX_PAIRS, PairOfCells, _plan, draw_pairs
+from farm.results.sheet_cells import LOOKS, Cell, CellState
+from farm.results.sheet_layout import MAX_PIXELS, MAX_SIDE
 from storage.errors import NotFound
 
 LONG = ("guidance 5 -> 7", f'prompt: "{"a long text " * 5}" -> "{"another text " * 5}"', "steps 8 -> 12", "size 96x160 -> 512x512")

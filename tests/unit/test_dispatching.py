@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from farm import dispatching
 from farm.config import read_settings
-from farm.dispatching import dispatch, wait_for_cluster
+from farm.dispatch import process as dispatching
+from farm.dispatch.process import dispatch, wait_for_cluster
 
 
 @pytest.mark.parametrize("address", ["local", "auto"])

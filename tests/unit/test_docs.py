@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from actors.families import FAMILIES
-from actors.schedulers import SCHEDULERS
-from farm.campaign import LATER, Campaign, Settings
-from farm.campaign_file import load_campaign
+from actors.models.families import FAMILIES
+from actors.models.schedulers import SCHEDULERS
+from farm.campaign.loading import load_campaign
+from farm.campaign.schema import LATER, Campaign, Settings
 from farm.cli import COMMANDS, whole
 from farm.config import Settings as FarmSettings
 from storage.states import RenderState
@@ -124,7 +124,7 @@ def test_the_states_in_a_renders_life_are_the_states():
 
 
 def test_every_metric_is_documented(watching):
-    from farm.metrics import Metrics
+    from farm.api.metrics import Metrics
 
     text = (ROOT / "docs" / "metrics.md").read_text()
     documented = set(re.findall(r"^\| `(farm_\w+)`", text, re.MULTILINE))

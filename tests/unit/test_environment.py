@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from farm import ray_folder as places
 from farm.config import read_settings
-from farm.ray_folder import LONGEST, ray_folder
+from farm.dispatch import ray_folder as places
+from farm.dispatch.ray_folder import LONGEST, ray_folder
 from storage.errors import RequestError, WorkError
 
 

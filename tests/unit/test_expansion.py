@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.recipe import Adapter
-from farm.expansion import Expansion
-from farm.plan import chunk_size, chunks_of, plan_chunks
-from farm.sources import Sources
+from actors.recipes.recipe import Adapter
+from farm.campaign.chunks import chunk_size, chunks_of, plan_chunks
+from farm.campaign.expansion import Expansion
+from farm.campaign.sources import Sources
 from tests.campaigns import MODEL, campaign, data, expansion
 
 PLACES = ["on a beach", "at sunset", "in a forest"]

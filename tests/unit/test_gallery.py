@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from farm.gallery import write_pages
+from farm.client.gallery import write_pages
 from tests.unit.test_where import line
 
 HEAD = {"campaign": "spring", "project": "default", "left": 0}
@@ -79,7 +79,7 @@ def test_the_page_asks_nobody_for_anything():
 
 
 def test_very_many_renders_have_several_pages(monkeypatch):
-    monkeypatch.setattr("farm.gallery.RENDERS_PER_PAGE", 2)
+    monkeypatch.setattr("farm.client.gallery.RENDERS_PER_PAGE", 2)
     found = pages([painted(k, {"product": "mug"}) for k in range(5)])
     assert list(found) == ["index.html", "index-2.html", "index-3.html"]
     assert [len(Parsed(page).all("article")) for page in found.values()] == [2, 2, 1]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.history import UNKNOWN_LOAD_S, History, learn, remembered
+from farm.scheduling.history import UNKNOWN_LOAD_S, History, learn, remembered
 
 
 def facts(numerics_class="slow", pace=1.0, shape="4x512x512", **changes):

@@ -13,13 +13,13 @@ def test_whoever_submits_loads_neither_torch_nor_ray(module):
 
 
 def test_the_dispatcher_loads_no_torch():
-    code = "import farm.dispatcher, sys; print('torch' in sys.modules, 'diffusers' in sys.modules)"
+    code = "import farm.dispatch.dispatcher, sys; print('torch' in sys.modules, 'diffusers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False False"
 
 
 # What no command needs that only asks a running farm: a database, a web server, buckets, the policy and the expansion.
 HEAVY = {
-    "sqlalchemy", "alembic", "psycopg", "fastapi", "uvicorn", "boto3", "prometheus_client", "imagecodecs", "farm.policy", "farm.expansion",
+    "sqlalchemy", "alembic", "psycopg", "fastapi", "uvicorn", "boto3", "prometheus_client", "imagecodecs", "farm.scheduling.assignment", "farm.campaign.expansion",
 }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def test_help_and_version_load_no_command(arguments):
 import sys
 from farm.cli import app
 app(args={arguments!r}, standalone_mode=False)
-others = {{"farm.config", "farm.client", "pydantic", "httpx", "numpy"}} | {HEAVY!r}
+others = {{"farm.config", "farm.client.client", "pydantic", "httpx", "numpy"}} | {HEAVY!r}
 print(sorted(others & set(sys.modules)))
 """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()[-1] == "[]"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.infotext import infotext, model_label
-from actors.recipe import Recipe
-from actors.schedulers import SCHEDULERS, scheduler_config
+from actors.models.schedulers import SCHEDULERS, scheduler_config
+from actors.painting.infotext import infotext, model_label
+from actors.recipes.recipe import Recipe
 from tests.unit.test_recipe import GROUP, RECIPE
 
 VALUES = {"Steps": "20", "Sampler": "DDIM", "CFG scale": "4", "Seed": "7", "Size": "128x64", "Model hash": "aaaaaaaaaa"}

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from farm import fonts
-from farm.lettering import Lettering, _levels, _shape, plain
+from farm.results import fonts
+from farm.results.lettering import Lettering, _levels, _shape, plain
 
 SAMPLES = {
     "Latin": "Größe Łódź œuvre ẞ ½ €",

@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from farm.manifest_csv import write_csv
+from farm.results.manifest_csv import write_csv
 from tests.unit.test_where import line
 
 REST = dict.fromkeys(

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from actors.models import find_model
-from farm.checks import parse_campaign
-from farm.expansion import Expansion
-from farm.model_warnings import model_warnings
+from actors.models.models import find_model
+from farm.campaign.checks import parse_campaign
+from farm.campaign.expansion import Expansion
+from farm.service.model_warnings import model_warnings
 from tests.campaigns import data
 
 VARY = {"product": ["mug"], "color": ["red"]}

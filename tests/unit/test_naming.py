@@ -1,6 +1,6 @@
 import pytest
 
-from farm.naming import Naming, collision
+from farm.client.naming import Naming, collision
 from storage.errors import RequestError
 from tests.unit.test_where import line
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farm.pairing import Kind, pairs
+from farm.results.pairing import Kind, pairs
 from tests.campaigns import expansion
 
 BASE = {"vary": {"product": ["mug", "bottle", "lamp"], "color": ["red", "blue"]}, "seeds": {"count": 3}}

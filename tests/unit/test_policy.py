@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.cost import would_be_late
-from farm.history import History
-from farm.policy import (
+from farm.scheduling.assignment import (
     AFFINITY_LOADS,
     AFFINITY_S,
     CHUNKS_PER_WORKER,
@@ -18,7 +17,8 @@ from farm.policy import (
     has_others,
     usable,
 )
-from farm.share import Shares, charge, welcome
+from farm.scheduling.history import History
+from farm.scheduling.share import Shares, charge, welcome
 from storage.rows import ANY_CLASS, OpenCampaign
 
 

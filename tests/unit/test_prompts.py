@@ -2,13 +2,13 @@
 
 import pytest
 
-from actors.models import find_model
-from farm import prompts
-from farm.checks import parse_campaign
-from farm.document import DocumentError
-from farm.expansion import Expansion
-from farm.prompt_texts import PromptTexts
-from farm.prompts import check_prompts
+from actors.models.models import find_model
+from farm.campaign.checks import parse_campaign
+from farm.campaign.expansion import Expansion
+from farm.campaign.prompt_texts import PromptTexts
+from farm.documents.document import DocumentError
+from farm.service import prompts
+from farm.service.prompts import check_prompts
 from tests.campaigns import data
 
 LONG = "mug " * 60

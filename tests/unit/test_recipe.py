@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from actors.recipe import Group, Recipe
+from actors.recipes.recipe import Group, Recipe
 
 GROUP = Group(
     model="a" * 64,

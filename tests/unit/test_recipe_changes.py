@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from farm.expansion import Expansion
-from farm.recipe_changes import cell_label, changes, named
-from farm.sources import Sources
+from farm.campaign.expansion import Expansion
+from farm.campaign.sources import Sources
+from farm.results.recipe_changes import cell_label, changes, named
 from tests.campaigns import MODEL, campaign, expansion
 
 PLAIN = {"prompt": "a red mug on white", "vary": {}, "seeds": [1], "settings": {"guidance": 5.0, "steps": 20}}

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from actors.encode import pixels_digest, write
-from actors.encoding import Encoding
-from actors.recipe import Adapter, Group, Recipe
-from actors.schedulers import SCHEDULERS
-from farm.checks import parse_campaign
-from farm.expansion import Expansion
-from farm.reproduce import CLOSE_LARGEST, CLOSE_MEAN, Picture, Verdict, campaign_of, compare, read_picture, side_by_side
+from actors.models.schedulers import SCHEDULERS
+from actors.pictures.files import pixels_digest, write
+from actors.recipes.encoding import Encoding
+from actors.recipes.recipe import Adapter, Group, Recipe
+from farm.campaign.checks import parse_campaign
+from farm.campaign.expansion import Expansion
+from farm.results.reproduce import CLOSE_LARGEST, CLOSE_MEAN, Picture, Verdict, campaign_of, compare, read_picture, side_by_side
 from storage.errors import RequestError
 from tests.campaigns import MODEL, data
 

@@ -3,7 +3,7 @@
 import pytest
 
 from farm.commands.prune import question, read_age, result
-from farm.retention import Order, choose
+from farm.service.retention import Order, choose
 from storage.errors import RequestError
 from storage.rows import CampaignRow
 from storage.states import CampaignState

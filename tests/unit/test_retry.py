@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.jobs import ChunkResult, Facts, Failure, FailureKind
-from farm.retry import MAX_FAILURES, MAX_LOSSES, MAX_WAITS, Again, GiveUp, Halt, Split, after_failure, settlement_of
+from actors.recipes.jobs import ChunkResult, Facts, Failure, FailureKind
+from farm.scheduling.retry import MAX_FAILURES, MAX_LOSSES, MAX_WAITS, Again, GiveUp, Halt, Split, after_failure, settlement_of
 from storage.rows import Chunk, RenderOutcome
 from storage.states import Reason, RenderState
 from tests.actors.test_painter import job

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.cost import budget_left_s
-from farm.history import History
-from farm.scaling import (
+from farm.scheduling.history import History
+from farm.scheduling.scaling import (
     NO_CLASSES,
     Change,
     Limits,

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.campaign_warnings import campaign_warnings
-from farm.document import DocumentError
-from farm.expansion import Expansion
-from farm.plan import chunks_of, plan_chunks
-from farm.seeding import own_seeds
-from farm.seeds import derived_seed
-from farm.sources import Sources
-from farm.specs import expansion_of, fingerprint, make_spec
-from farm.update import compare
+from farm.campaign.chunks import chunks_of, plan_chunks
+from farm.campaign.expansion import Expansion
+from farm.campaign.seeding import own_seeds
+from farm.campaign.seeds import derived_seed
+from farm.campaign.sources import Sources
+from farm.campaign.specs import expansion_of, fingerprint, make_spec
+from farm.campaign.warnings import campaign_warnings
+from farm.documents.document import DocumentError
+from farm.service.update import compare
 from tests.campaigns import MODEL, campaign, expansion
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.seeds import SEED_LIMIT, derived_seed
+from farm.campaign.seeds import SEED_LIMIT, derived_seed
 
 names = st.dictionaries(
     st.text(max_size=5), st.one_of(st.text(max_size=5), st.integers(), st.floats(allow_nan=False, allow_infinity=False)), max_size=3

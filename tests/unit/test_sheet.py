@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actors.encode import write
-from actors.encoding import Encoding
-from farm.lettering import Lettering
-from farm.sheet import _dimensions, _plan, draw_sheet
-from farm.sheet_cells import LOOKS, Cell, CellState, cells_of, draw_cell
-from farm.sheet_layout import MAX_PIXELS, MAX_SIDE, Dimension, choose_grid, distinct_names, told_apart
+from actors.pictures.files import write
+from actors.recipes.encoding import Encoding
+from farm.results.lettering import Lettering
+from farm.results.sheet import _dimensions, _plan, draw_sheet
+from farm.results.sheet_cells import LOOKS, Cell, CellState, cells_of, draw_cell
+from farm.results.sheet_layout import MAX_PIXELS, MAX_SIDE, Dimension, choose_grid, distinct_names, told_apart
 from storage.errors import NotFound
 from storage.rows import RenderOutcome
 from storage.states import Reason, RenderState

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farm.document import DocumentError
-from farm.policy import AFFINITY_LOADS
-from farm.scaling import Limits, Pool
-from farm.simulation import simulate, what_if
-from farm.trace import Trace, Work
-from farm.trace_file import load_trace
+from farm.documents.document import DocumentError
+from farm.scheduling.assignment import AFFINITY_LOADS
+from farm.scheduling.scaling import Limits, Pool
+from farm.simulation.simulator import simulate, what_if
+from farm.simulation.trace import Trace, Work
+from farm.simulation.trace_file import load_trace
 
 
 def work(name="c", **changes):

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.checks import parse_campaign
-from farm.document import DocumentError
-from farm.expansion import Expansion
-from farm.plan import plan_chunks
-from farm.seeds import derived_index, derived_seed
+from farm.campaign.checks import parse_campaign
+from farm.campaign.chunks import plan_chunks
+from farm.campaign.expansion import Expansion
+from farm.campaign.seeds import derived_index, derived_seed
+from farm.documents.document import DocumentError
 from tests.campaigns import MODEL, campaign, data, expansion
 
 ROWS = [

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from farm import supervisor
-from farm.supervisor import Supervisor, pauses
+from farm.dispatch import supervisor
+from farm.dispatch.supervisor import Supervisor, pauses
 
 
 def child(code):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from farm.syntax import find_syntax, may_hold_syntax
+from farm.campaign.syntax import find_syntax, may_hold_syntax
 
 EMPHASIS = [
     "(red:1.4)", "a (red mug:1.2), x", "(red: .8)", "(red:-1)", "(red:1,2)", "(a (b) c:1.1)",

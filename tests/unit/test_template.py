@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.template import Template, TemplateError
+from farm.campaign.template import Template, TemplateError
 
 
 @pytest.mark.parametrize("text", ["{x.__class__}", "{x[0]}", "{0}", "{}", "{x!r}", "{x:>9}", "{x y}", "{", "}", "a {b", "{{}", "{x:{y}}"])

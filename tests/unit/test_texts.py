@@ -5,15 +5,15 @@ import csv
 import pytest
 import yaml
 
-from farm.campaign import Campaign
-from farm.campaign_file import load_campaign
-from farm.campaign_warnings import campaign_warnings
-from farm.checks import parse_campaign
-from farm.document import DocumentError
-from farm.expansion import Expansion
-from farm.sources import Sources
-from farm.specs import expansion_of, fingerprint, make_spec
-from farm.texts import overruled
+from farm.campaign.checks import parse_campaign
+from farm.campaign.expansion import Expansion
+from farm.campaign.loading import load_campaign
+from farm.campaign.schema import Campaign
+from farm.campaign.sources import Sources
+from farm.campaign.specs import expansion_of, fingerprint, make_spec
+from farm.campaign.texts import overruled
+from farm.campaign.warnings import campaign_warnings
+from farm.documents.document import DocumentError
 from tests.campaigns import MODEL, campaign, data, expansion
 
 VARY = {"product": ["mug"], "color": ["red", "blue"]}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from actors.families import family_of
-from actors.source import Facts, source_of, text_to_image_classes
-from actors.traits import multiple_of, traits_of
+from actors.models.families import family_of
+from actors.models.source import Facts, source_of, text_to_image_classes
+from actors.models.traits import multiple_of, traits_of
 
 EIGHT = {"block_out_channels": [128, 256, 512, 512], "latent_channels": 16}  # as most autoencoders have it
 QWEN = {"temperal_downsample": [False, True, True], "z_dim": 16}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from actors.recipe import Recipe
-from farm.update import compare
+from actors.recipes.recipe import Recipe
+from farm.service.update import compare
 from tests.campaigns import expansion
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.encode import pixels_digest, write
-from actors.encoding import Encoding
-from farm.verify import file_problem, repaint_problem, sampled
+from actors.pictures.files import pixels_digest, write
+from actors.recipes.encoding import Encoding
+from farm.results.verify import file_problem, repaint_problem, sampled
 
 GREY = np.full((8, 8, 3), 100, np.uint8)
 FILE = write(GREY, {"a": 1}, "", Encoding())

@@ -1,6 +1,6 @@
 import pytest
 
-from farm.where import read_conditions, resolve
+from farm.results.where import read_conditions, resolve
 from storage.errors import RequestError
 
 

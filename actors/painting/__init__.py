@@ -1,0 +1,1 @@
+"""Painting with torch and diffusers. No Ray here."""

@@ -1,0 +1,290 @@
+"""Paints one batch with plain torch and diffusers. No Ray, no files written, no queue."""
+
+import inspect
+import platform
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from torch import Tensor
+
+from actors.models.families import family_of
+from actors.models.lora_names import Weights
+from actors.models.models import weights_digest
+from actors.painting.adapters import Adapters
+from actors.painting.canaries import paint_canaries
+from actors.painting.embeddings import Embeddings
+from actors.painting.loading import load_pipeline, reasons
+from actors.painting.memory import bytes_in_files, bytes_of, memory_of
+from actors.painting.pipelines import Embedding, Hand, hand_of
+from actors.painting.previews import watch_steps
+from actors.painting.prompt_canary import prove_prompts
+from actors.pictures.files import Pixels
+from actors.recipes.canary import canary_group, subject_of
+from actors.recipes.errors import BadRequest, LoadFailed, ModelMissing, WeightsChanged
+from actors.recipes.jobs import Canary
+from actors.recipes.recipe import Group, Recipe
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+NO_REFERENCES: Mapping[str, Pixels] = MappingProxyType({})
+
+
+@dataclass
+class Warm:
+    """A pipeline in memory, its text encoders' answers so far, and its adapters."""
+
+    hand: Hand
+    embeddings: Embeddings
+    adapters: Adapters
+    bytes: int
+    """Of its weights."""
+    canaries: dict[str, str] = field(default_factory=dict)
+    """The hashes of its canaries, by subject."""
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A batch as it left the device: one uint8 [h, w, 3] array a recipe, or None where the numbers were not a picture.
+
+    `loads` counts the pipelines that were loaded for it, `swaps` those that gave way to them.
+    """
+
+    pixels: list[Pixels | None]
+    previews: dict[int, list[Pixels]]
+    load_s: float
+    paint_s: float
+    loads: int = 0
+    swaps: int = 0
+    canary: Canary | None = None
+    """What this pipeline has proven about its numerics."""
+
+
+class Engine:
+    """Pipelines kept warm on one device, as many as there is room for: then the least recently used one gives way to the next."""
+
+    def __init__(self, *, device: str | None = None, threads: int = 1, memory: int | None = None) -> None:
+        """`threads` counts CPU threads; it decides pixels on a CPU, since kernels split their sums by it. `memory` is the room, in
+        bytes: that of the device where it is not given.
+        """
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.threads = threads
+        self._memory = memory or memory_of(self.device, threads)
+        self._working = 0
+        """The most bytes that painting has taken beside weights."""
+        self.warm: OrderedDict[tuple[str, str], Warm] = OrderedDict()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self._read: dict[str, Future[str]] = {}
+        # No kernel is chosen by stopwatch: two runs, or two workers, could choose differently.
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+
+    @property
+    def numerics_class(self) -> str:
+        """Pixels are promised to be equal between workers whose classes are."""
+        if self.device.type == "cuda":
+            driver = torch._C._cuda_getDriverVersion()  # type: ignore[attr-defined]  # has no public name
+            hardware = f"{torch.cuda.get_device_name(self.device)}:driver-{driver}"
+        else:
+            hardware = f"{_cpu_name()}:{torch.backends.cpu.get_cpu_capability()}:threads-{self.threads}"
+        libraries = f"torch-{torch.__version__}:diffusers-{diffusers.__version__}:transformers-{transformers.__version__}"
+        return f"{self.device.type}:{hardware}:{libraries}"
+
+    def expect(self, group: Group, folder: str) -> None:
+        """Have the files of a pipeline that is needed soon read and checked, in a thread beside what is painted: they are in main memory
+        then. They are not loaded there: loading sets torch's default dtype for all threads, and would change the pixels of what is
+        painted meanwhile.
+        """
+        if (group.model, group.dtype) not in self.warm and folder not in self._read:
+            self._read[folder] = self._reader.submit(weights_digest, Path(folder))
+
+    def paint(
+        self,
+        recipes: Sequence[Recipe],
+        folder: str,
+        previews_every: int | None = None,
+        *,
+        references: Mapping[str, Pixels] = NO_REFERENCES,
+        adapter_paths: Sequence[str] = (),
+        on_step: Callable[[int], None] = lambda _left: None,
+    ) -> Painted:
+        """Paint up to a batch of recipes of one group; a short batch is padded to its shape. `on_step` is called after each step
+        with how many are left, and what it raises ends the batch.
+
+        `references` are, by digest, the pictures that recipes begin from, of the group's size; `adapter_paths` the files of its
+        adapters, in the same order. Raises BadRequest where the model, a prompt or an adapter cannot be used, Unstable where its
+        pixels would not repeat, and
+        torch.OutOfMemoryError where the device is too small.
+        """
+        torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
+        group = recipes[0].group
+        started = time.perf_counter()
+        is_cold, before = (group.model, group.dtype) not in self.warm, len(self.warm)
+        warm = self._warm(group, folder)
+        swaps = before + is_cold - len(self.warm)
+        warm.adapters.use(group.adapters, adapter_paths)
+        canary = self._prove(warm, group, folder, on_step)
+        loaded = time.perf_counter()
+        pixels, previews = self._pictures(warm, recipes, references, previews_every, on_step)
+        paint_s = time.perf_counter() - loaded
+        if self.device.type == "cuda":
+            self._working = max(self._working, torch.cuda.max_memory_allocated(self.device) - self._held())
+        return Painted(
+            pixels=pixels, previews=previews, load_s=loaded - started, paint_s=paint_s, loads=int(is_cold), swaps=swaps, canary=canary
+        )
+
+    def _prove(self, warm: Warm, group: Group, folder: str, on_step: Callable[[int], None]) -> Canary:
+        """Paint canaries, once for each pipeline and each kind of batch that it is asked for. One that cannot even paint the first
+        of them, or does not tell prompts apart, counts as not loaded.
+        """
+        subject = subject_of(group)
+
+        def paint(recipes: Sequence[Recipe]) -> list[Pixels | None]:
+            return self._pictures(warm, recipes, NO_REFERENCES, None, on_step)[0]
+
+        if warm.canaries and subject not in warm.canaries:
+            warm.canaries[subject] = paint_canaries(group, paint)
+        elif subject not in warm.canaries:
+            try:
+                with reasons(Path(folder)):
+                    self._prove_prompts(warm.hand, group)
+                    warm.canaries[subject] = paint_canaries(group, paint)
+            except LoadFailed:
+                del self.warm[group.model, group.dtype]
+                raise
+        return Canary(subject=subject, numerics_class=self.numerics_class, digest=warm.canaries[subject])
+
+    def _pictures(
+        self,
+        warm: Warm,
+        recipes: Sequence[Recipe],
+        references: Mapping[str, Pixels],
+        previews_every: int | None,
+        on_step: Callable[[int], None],
+    ) -> tuple[list[Pixels | None], dict[int, list[Pixels]]]:
+        group = recipes[0].group
+        padded = [*recipes, *[recipes[-1]] * (group.batch - len(recipes))]
+        on_step(0)
+        images, seen = self._denoise(warm, padded, references, previews_every, on_step)
+        if images.shape != (group.batch, 3, group.height, group.width):
+            raise BadRequest(f"The model makes pictures of the shape {tuple(images.shape)}, not of {group.width}x{group.height}.")
+        good = torch.isfinite(images).flatten(1).all(1) & (images.flatten(1).amax(1) > images.flatten(1).amin(1))
+        arrays, fine = _to_pixels(images), good.tolist()
+        pixels = [arrays[k] if fine[k] else None for k in range(len(recipes))]
+        return pixels, {step: list(_to_pixels(seen[step])[: len(recipes)]) for step in seen}
+
+    def forget(self) -> None:
+        """Give back the memory of every pipeline."""
+        self.warm.clear()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _denoise(
+        self,
+        warm: Warm,
+        recipes: Sequence[Recipe],
+        references: Mapping[str, Pixels],
+        previews_every: int | None,
+        on_step: Callable[[int], None],
+    ) -> tuple[Tensor, dict[int, Tensor]]:
+        hand, group = warm.hand, recipes[0].group
+        hand.check(recipes, references)
+        scheduler = _new_scheduler(group)
+        seen: dict[int, Tensor] = {}
+        watch_steps(scheduler, on_step, lambda step, x0: seen.update({step: x0}), every=previews_every, last=group.steps_made)
+
+        def embed(text: str, *, is_negative: bool) -> Embedding:
+            def compute() -> Embedding:
+                hand.check_prompt(text)
+                return hand.embed(text, is_negative=is_negative)
+
+            return warm.embeddings.get((text, is_negative, group.adapters), compute)  # an adapter may change what a text encoder says
+
+        images = hand.paint(group, recipes, embed, scheduler, references)
+        return images, {step: hand.decode(x0, group.width, group.height) for step, x0 in seen.items()}
+
+    def _warm(self, group: Group, folder: str) -> Warm:
+        key = (group.model, group.dtype)
+        if key not in self.warm:
+            with reasons(Path(folder)):
+                self.warm[key] = self._load(group, folder)
+        self.warm.move_to_end(key)
+        return self.warm[key]
+
+    def _held(self) -> int:
+        return sum(warm.bytes for warm in self.warm.values())
+
+    def _make_room(self, coming: int) -> None:
+        """Let pipelines go, those not used for longest first, until one of so many bytes has room beside what painting takes."""
+        before = len(self.warm)
+        while self.warm and self._held() + coming + self._working > self._memory:
+            self.warm.popitem(last=False)
+        if self.device.type == "cuda" and len(self.warm) < before:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(self.device)  # what counted with them does not count for the others
+
+    def _load(self, group: Group, folder: str) -> Warm:
+        path = Path(folder)
+        if not path.is_dir():
+            raise ModelMissing(f"its folder {path.name} is missing on {platform.node()}.")
+        if (reading := self._read.pop(folder, None)) is not None:
+            wait([reading])  # what it has read is remembered, what went wrong with it comes again
+        _require_weights(group, folder)
+        family = family_of(group.pipeline)
+        if family is None:
+            raise LoadFailed(f"the diffusers of {platform.node()} has no text-to-image pipeline {group.pipeline}.")
+        self._make_room(bytes_in_files(path, DTYPES[group.dtype]))
+        pipe = load_pipeline(path, family, DTYPES[group.dtype], self.device)
+        _require_weights(group, folder)  # nor while they were read
+        pipe.set_progress_bar_config(disable=True)
+        adapters = Adapters(pipe, Weights(family.name, Path(folder)))
+        return Warm(hand=hand_of(family)(family, pipe), embeddings=Embeddings(), adapters=adapters, bytes=bytes_of(pipe))
+
+    @torch.inference_mode()
+    def _prove_prompts(self, hand: Hand, group: Group) -> None:
+        small = canary_group(group)
+        prove_prompts(hand.pipe, lambda text: hand.read(text, small, _new_scheduler(small)))
+
+
+def _require_weights(group: Group, folder: str) -> None:
+    if weights_digest(Path(folder)) != group.model:
+        raise WeightsChanged(
+            f"The weights in {folder} have changed since the campaign was submitted. Put the old ones back and let it go on "
+            "(`farm resume`), or submit it anew: under another name, or in its own place with `farm submit --update`."
+        )
+
+
+@lru_cache(maxsize=1)
+def _cpu_name() -> str:
+    """The processor's model: kernels choose their blocks by its caches."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _new_scheduler(group: Group) -> Any:
+    """A fresh one for each batch: some keep a history of their steps. Of another scheduler's config it gets what it knows."""
+    kind = getattr(diffusers, group.scheduler_config["_class_name"])
+    known = inspect.signature(kind.__init__).parameters
+    return kind.from_config({name: value for name, value in group.scheduler_config.items() if name in known})
+
+
+def _to_pixels(images: Tensor) -> Pixels:
+    """Float [n, 3, h, w] in 0..1 to uint8 [n, h, w, 3], rounded on the device so that a quarter of the bytes leave it."""
+    clean = torch.nan_to_num(images.float()).clamp(0, 1)
+    array: Pixels = (clean * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return array

@@ -1,0 +1,61 @@
+"""A device's memory: what pipelines take of it, and whether it is there at all."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+
+from actors.models.model_files import components_of
+from actors.models.weights import weights_files
+
+_PART_OF_DEVICE = 0.9
+_PART_OF_MACHINE = 0.5  # of main memory, shared by as many workers as there are cores for
+_LEAST_FREE = 0.8
+
+
+class DeviceTaken(Exception):
+    """Somebody else has the device's memory."""
+
+
+def memory_of(device: torch.device, threads: int) -> int:
+    """Bytes that a worker may fill with pipelines and what they work with."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[1] * _PART_OF_DEVICE)
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(machine * _PART_OF_MACHINE / max(1, (os.cpu_count() or 1) // threads))
+
+
+def require_free(device: torch.device, share: float) -> None:
+    """Raise DeviceTaken where less of a GPU's memory is free than a worker with such a share of it needs: the process of a worker
+    that was killed may still hold it, or somebody's who is no worker at all.
+    """
+    if device.type != "cuda":
+        return
+    free, total = torch.cuda.mem_get_info(device)
+    if free < total * min(1.0, share) * _LEAST_FREE:
+        raise DeviceTaken(
+            f"{torch.cuda.get_device_name(device)} has {free / 2**30:.1f} of its {total / 2**30:.1f} GB free: another process holds the "
+            "rest. End it (`nvidia-smi` names it), or give workers a smaller share (FARM_GPU)."
+        )
+
+
+def bytes_in_files(folder: Path, dtype: torch.dtype) -> int:
+    """About what a pipeline's weights will take once they are loaded as `dtype`, whatever they are stored as."""
+    parts = components_of(folder.name, folder)
+    files = [path for component, (library, _) in parts.items() for path in weights_files(folder.name, folder / component, library)]
+    return sum(_numbers(path) for path in files) * dtype.itemsize
+
+
+def _numbers(path: Path) -> int:
+    with safe_open(path, framework="pt") as file:
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118  # it is no mapping
+
+
+def bytes_of(pipe: Any) -> int:
+    """What a loaded pipeline's weights take."""
+    parts = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+    tensors = [tensor for part in parts for tensor in (*part.parameters(), *part.buffers())]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -1,0 +1,66 @@
+"""References on their way from the outputs to the device: fetched before their batch is due, checked, and kept while there is room."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from actors.pictures.files import Pixels
+from actors.pictures.reference import MAX_BYTES, fitted, read_reference
+from actors.recipes.errors import BadRequest
+from actors.recipes.jobs import ChunkJob, PictureJob
+from storage.errors import RequestError
+from storage.store import Outputs
+
+_KEPT_BYTES = 256 * 1024 * 1024  # 85 pictures of 1024x1024
+
+Key = tuple[str, int, int]
+
+
+class References:
+    """A worker's reference pictures, by digest and size; those not used for longest give way."""
+
+    def __init__(self, outputs: Outputs) -> None:
+        self._outputs = outputs
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self._coming: OrderedDict[Key, Future[Pixels]] = OrderedDict()
+
+    def ask(self, job: ChunkJob, pictures: Sequence[PictureJob]) -> None:
+        """Begin to fetch what pictures begin from, if it is not here."""
+        for key in _keys(job, pictures):
+            coming = self._coming.get(key)
+            if coming is None or (coming.done() and coming.exception() is not None):
+                self._coming[key] = self._pool.submit(self._fetch, job, *key)
+            self._coming.move_to_end(key)
+
+    def get(self, job: ChunkJob, pictures: Sequence[PictureJob]) -> dict[str, Pixels]:
+        """By digest, what pictures begin from.
+
+        Raises BadRequest where one is not what it was when the campaign was submitted, OutputsError where it cannot be had now.
+        """
+        self.ask(job, pictures)
+        found = {key[0]: self._coming[key].result() for key in _keys(job, pictures)}
+        self._make_room(job)
+        return found
+
+    def _make_room(self, job: ChunkJob) -> None:
+        """Keep as many of the last used as fit, and in any case those of two batches."""
+        kept = max(_KEPT_BYTES // (job.group.width * job.group.height * 3), 2 * job.group.batch)
+        while len(self._coming) > kept:
+            self._coming.popitem(last=False)
+
+    def _fetch(self, job: ChunkJob, digest: str, width: int, height: int) -> Pixels:
+        name = f"The reference {job.addresses.get(digest, digest)}"
+        try:
+            data = self._outputs.read(job.references[digest], MAX_BYTES)
+            if hashlib.sha256(data).hexdigest() != digest:
+                raise BadRequest(f"{name} was changed in the outputs since the campaign was submitted: submit it again.")
+            return fitted(read_reference(data), width, height)
+        except RequestError as exc:
+            raise BadRequest(f"{name} cannot be used, submit the campaign again: {exc}") from exc
+
+
+def _keys(job: ChunkJob, pictures: Sequence[PictureJob]) -> Iterator[Key]:
+    for digest in dict.fromkeys(picture.reference for picture in pictures):
+        if digest is not None:
+            yield digest, job.group.width, job.group.height

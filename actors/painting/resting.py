@@ -1,0 +1,60 @@
+"""An engine that rests instead of painting: for measuring and proving everything around the painting, on a machine that has no GPU."""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from actors.painting.engine import NO_REFERENCES, Painted
+from actors.pictures.files import Pixels
+from actors.recipes.jobs import preview_steps
+from actors.recipes.recipe import Group, Recipe
+
+_SIDE = 8
+
+
+def rest_of(batch_s: float, spread: float, chance: float) -> float:
+    """Seconds of one rest, `batch_s` on average, the longest `spread` times the shortest, for a `chance` from 0 to 1."""
+    shortest = 2 * batch_s / (1 + spread)
+    return shortest * (1 + (spread - 1) * chance)
+
+
+class RestingEngine:
+    """Takes about `batch_s` seconds for a batch, the longest `spread` times as long as the shortest.
+
+    It answers with small pictures whose pixels follow from their recipes, like real ones.
+    """
+
+    def __init__(self, batch_s: float, spread: float = 1.0) -> None:
+        self._batch_s, self._spread = batch_s, spread
+        self.device = "none"
+        self.numerics_class = "resting"
+        self.warm: OrderedDict[tuple[str, str], object] = OrderedDict()
+
+    def paint(
+        self,
+        recipes: Sequence[Recipe],
+        _folder: str,
+        previews_every: int | None = None,
+        *,
+        references: Mapping[str, Pixels] = NO_REFERENCES,  # noqa: ARG002  # the engine's signature
+        adapter_paths: Sequence[str] = (),  # noqa: ARG002
+        on_step: Callable[[int], None] = lambda _left: None,
+    ) -> Painted:
+        chance = int(recipes[0].digest[:8], 16) / 0xFFFFFFFF
+        seconds = rest_of(self._batch_s, self._spread, chance)
+        time.sleep(seconds)
+        on_step(0)
+        key = (recipes[0].group.model, recipes[0].group.dtype)
+        loads, self.warm = int(key not in self.warm), OrderedDict({key: None})
+        pixels = [np.resize(np.frombuffer(hashlib.sha512(r.digest.encode()).digest(), np.uint8), (_SIDE, _SIDE, 3)) for r in recipes]
+        previews = {step: list(pixels) for step in preview_steps(recipes[0].group, previews_every)}
+        return Painted(pixels=list(pixels), previews=previews, load_s=0.0, paint_s=seconds, loads=loads)
+
+    def expect(self, group: Group, folder: str) -> None:
+        """There is nothing to read."""
+
+    def forget(self) -> None:
+        """There is nothing to forget."""

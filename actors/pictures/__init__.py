@@ -1,0 +1,1 @@
+"""Pictures as files, and back. No torch and no Ray here."""

@@ -1,0 +1,112 @@
+"""Pictures as files and back: pixels and how they were made, in every format that a campaign may ask for."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from actors.pictures.jxl import is_jxl, read_jxl, write_jxl
+from actors.pictures.metadata import exif, jpeg_packet, jpeg_segments, parse_record, record_in, xmp
+from actors.pictures.png import PNG_END, write_png
+from actors.recipes.encoding import Encoding, Format
+from actors.recipes.recipe import Json, canonical_json
+
+Pixels = NDArray[np.uint8]
+RECIPE_CHUNK = "seedbed"
+PREVIEW_SIDE = 256
+MAX_PIXELS = 4096 * 4096  # as large as a campaign may ask for
+MAX_FILE = 1 << 26  # bytes: more than such a picture takes uncompressed, with its record
+# WebP's methods, 0 to 6: each step from here on costs more time than what it saves.
+_WEBP_LOSSLESS_METHOD, _WEBP_LOSSY_METHOD = 0, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What a file holds: its pixels, and the record of how they were made, where it carries one."""
+
+    pixels: Pixels
+    record: Json | None
+
+    @cached_property
+    def digest(self) -> str:
+        return pixels_digest(self.pixels)
+
+
+def pixels_digest(pixels: Pixels) -> str:
+    """sha256 of the RGB bytes, row by row: the same whatever file they are kept in."""
+    return hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
+
+
+def file_pixels_digest(data: bytes) -> str | None:
+    """The pixel hash of an encoded picture, or None where it is none."""
+    picture = read(data)
+    return None if picture is None else picture.digest
+
+
+def write(pixels: Pixels, record: Json, parameters: str, encoding: Encoding) -> bytes:
+    """A file of uint8 pixels [h, w, 3] that carries the record of how it was made, and the `parameters` text that other tools read.
+
+    The global lock is free while it works, but for moments.
+    """
+    match encoding.format:
+        case Format.PNG:
+            return write_png(pixels, {RECIPE_CHUNK: canonical_json(record), "parameters": parameters})
+        case Format.JXL:
+            return write_jxl(pixels, exif(parameters).tobytes()[len(b"Exif\0\0") :], xmp(record), encoding.quality)
+        case Format.JPEG:
+            return _saved(pixels, "JPEG", quality=encoding.quality, subsampling=0, exif=exif(parameters), extra=jpeg_segments(xmp(record)))
+        case Format.WEBP if encoding.quality is None:
+            options = {"lossless": True, "method": _WEBP_LOSSLESS_METHOD, "quality": 0}  # of a lossless WebP, how long it searches
+        case Format.WEBP:
+            options = {"quality": encoding.quality, "method": _WEBP_LOSSY_METHOD}
+    return _saved(pixels, "WEBP", **options, exif=exif(parameters), xmp=xmp(record))
+
+
+def read(data: bytes) -> Picture | None:
+    """What a file holds, or None where it is no whole picture of a format of ours, or too large a one to look at."""
+    if len(data) > MAX_FILE:
+        return None
+    try:
+        pixels, text = _read_jxl(data) if is_jxl(data) else _read_with_pillow(data)
+    except Exception:  # noqa: BLE001  # decoders raise whatever their parsers stumble over: a damaged or hostile file is no picture
+        return None
+    return Picture(pixels=pixels, record=parse_record(text))
+
+
+def preview(pixels: Pixels) -> bytes:
+    """A WebP no larger than 256 pixels a side."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    image.save(file, "WEBP", quality=80)
+    return file.getvalue()
+
+
+def _saved(pixels: Pixels, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return file.getvalue()
+
+
+def _read_with_pillow(data: bytes) -> tuple[Pixels, str | None]:
+    with Image.open(io.BytesIO(data), formats=("PNG", "WEBP", "JPEG")) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(f"The picture has {image.width} x {image.height} pixels.")
+        pixels = np.asarray(image.convert("RGB"))
+        match image.format:
+            case "PNG":
+                if PNG_END not in data:
+                    raise ValueError("The file ends before its end.")
+                return pixels, getattr(image, "text", {}).get(RECIPE_CHUNK)
+            case "JPEG":
+                return pixels, record_in(jpeg_packet(getattr(image, "applist", ())))
+        return pixels, record_in(image.info.get("xmp", b""))
+
+
+def _read_jxl(data: bytes) -> tuple[Pixels, str | None]:
+    pixels, packet = read_jxl(data, MAX_PIXELS)
+    return pixels, record_in(packet)

@@ -1,0 +1,172 @@
+"""What goes to a worker and what comes back: plain values, small enough to send, with no picture in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from actors.recipes.encoding import Encoding
+from actors.recipes.recipe import Group, Recipe
+from storage.rows import RenderOutcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureJob:
+    """One picture to paint: where it goes, and what of its recipe is its own."""
+
+    number: int
+    prompt: str
+    negative: str
+    seed: int
+    key: str
+    reference: str | None = None
+    """The digest of the file that the picture begins from; `ChunkJob.references` says where that is."""
+    twin: RenderOutcome | None = None
+    """A render of the same recipe that is done: its file is copied, where that is still there and of the worker's class."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkJob:
+    """A leased chunk, ready to paint."""
+
+    chunk_id: int
+    campaign_id: int
+    lease: int
+    model_name: str
+    model_folder: str
+    group: Group
+    pictures: tuple[PictureJob, ...]
+    previews_every: int | None = None
+    encoding: Encoding = field(default_factory=Encoding)
+    references: Mapping[str, str] = field(default_factory=dict)
+    """By digest, the keys in the outputs of the files that pictures begin from."""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """By digest, where those files came from."""
+    adapter_paths: tuple[str, ...] = ()
+    """The files of the group's adapters, in the same order."""
+    canaries: Mapping[str, str] = field(default_factory=dict)
+    """What the canaries of this model, dtype and shape are known to be, by numerics class."""
+    look_first: bool = False
+    """Whether some of it may be in the outputs already, from an attempt that nobody heard the end of."""
+
+    def recipe(self, picture: PictureJob) -> Recipe:
+        return Recipe(group=self.group, prompt=picture.prompt, negative=picture.negative, seed=picture.seed, reference=picture.reference)
+
+
+class FailureKind(StrEnum):
+    """Why an attempt did not end as it should, each with a rule of its own in `farm.scheduling.retry.after_failure`."""
+
+    BAD_REQUEST = "bad_request"
+    """The recipe asks for what cannot be: no worker could paint it."""
+    BAD_SPEC = "bad_spec"
+    """The stored campaign cannot be read by this version."""
+    WORKER_LOST = "worker_lost"
+    """The worker's process ended while it painted this."""
+    PREEMPTED = "preempted"
+    """The worker went away for reasons that have nothing to do with this."""
+    OUT_OF_MEMORY = "out_of_memory"
+    OUTPUTS = "outputs"
+    """The place where pictures go cannot be written, and only a person can change that."""
+    MODEL = "model"
+    """The model's files are not those that the campaign was submitted with, and only a person can change that."""
+    LOADING = "loading"
+    """The model could not be loaded: its files may be at fault, or the worker."""
+    SHORTAGE = "shortage"
+    """Something that painting needs, like the place where pictures go, is away or full."""
+    NUMERICS = "numerics"
+    """The worker's canaries are not those of its class: what it paints cannot be trusted to repeat."""
+    STUCK = "stuck"
+    """The worker made no step for too long."""
+    STOPPED = "stopped"
+    """It was asked to stop."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A failed attempt; `detail` is a sentence for the person who owns the campaign."""
+
+    kind: FailureKind
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a worker of a numerics class measured over one chunk of batches of a shape. Times in seconds; `loads` counts pipelines that
+    were loaded, `swaps` those that gave way to them; `slots` counts padding too, `pictures` does not, nor those `adopted` or `copied`.
+    """
+
+    numerics_class: str = ""
+    shape: str = ""
+    load_s: float = 0.0
+    loads: int = 0
+    swaps: int = 0
+    batch_s: tuple[float, ...] = ()
+    megapixel_steps: float = 0.0
+    encode_s: float = 0.0
+    pictures: int = 0
+    slots: int = 0
+    adopted: int = 0
+    copied: int = 0
+    uploads: int = 0
+    upload_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkResult:
+    """A worker's answer: the outcome of every picture that has one, and the failure that kept the others from it."""
+
+    chunk_id: int
+    campaign_id: int
+    lease: int
+    worker: str
+    outcomes: tuple[RenderOutcome, ...] = ()
+    bad_outputs: tuple[int, ...] = ()
+    """Renders whose numbers came out as no picture."""
+    failure: Failure | None = None
+    facts: Facts = field(default_factory=Facts)
+    canary: "Canary | None" = None
+    """What the pipeline painted when it was loaded for this chunk."""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.chunk_id, self.lease
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """A hash of small pictures that a pipeline paints when it is warmed up: equal on all workers of one numerics class.
+
+    `subject` names model, dtype, batch shape and adapters.
+    """
+
+    subject: str
+    numerics_class: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """What a worker says of itself."""
+
+    name: str
+    node: str
+    node_id: str = ""
+    """Ray's own name for it."""
+    device: str
+    numerics_class: str
+    pipelines: tuple[str, ...] = ()
+    """The digests of the models it has warm, the one used last first."""
+    painting: bool = False
+    quiet_s: float = 0.0
+    """Seconds since it last loaded something or made a step, while it paints."""
+    hung_after_s: float | None = None
+    """How long it may be quiet before it is taken for hung; None where no step is under way that shows how long one takes."""
+    leaves_in_s: float | None = None
+    """Seconds until the machine is taken away, where its provider has said so."""
+    mailbox: tuple[ChunkResult, ...] = ()
+    """Results that no dispatcher has acknowledged."""
+
+
+def preview_steps(group: Group, every: int | None) -> range:
+    """The steps of which previews are kept: every so many, without the last one that a picture makes, which is the picture."""
+    return range(every, group.steps_made, every) if every else range(0)

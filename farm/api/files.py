@@ -1,0 +1,62 @@
+"""The API's routes about files: what is there of a campaign, painting it again, mending it, and removing what is left over."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+from fastapi.responses import StreamingResponse
+
+from farm.api.bodies import Cleaning, Name, Project, Pruning, PutBack, Repaint, Version
+from farm.api.routing import LINES, StrictRoute, answers_with
+from farm.service.leftovers import Leftovers
+from farm.service.pruning import Pruner
+from farm.service.repair import Repairs
+from farm.service.retention import Order
+from farm.service.submission import Service
+
+Json = dict[str, Any]
+_NAMED_FIRST = 5
+
+
+def file_routes(service: Service, repairs: Repairs, leftovers: Leftovers, pruner: Pruner) -> APIRouter:
+    routes = APIRouter(tags=["files"], route_class=StrictRoute)
+
+    @routes.get("/campaigns/{name}/renders/{number}")
+    def render(name: Name, number: Annotated[int, Path(ge=0, lt=2**53)], project: Project = "default", version: Version = None) -> Json:
+        return service.render(project, name, number, version)
+
+    @routes.get("/campaigns/{name}/files", **answers_with(LINES))
+    def files(name: Name, project: Project = "default") -> StreamingResponse:
+        return StreamingResponse(service.files(project, name), media_type=LINES)
+
+    @routes.post("/campaigns/{name}/repaint", status_code=201)
+    def repaint(name: Name, body: Repaint, project: Project = "default") -> Json:
+        campaign = repairs.repaint(project, name, body.numbers)
+        return service.status(campaign.project, campaign.name)
+
+    @routes.post("/campaigns/{name}/repair")
+    def repair(name: Name, body: Repaint, response: Response, project: Project = "default") -> Json:
+        campaign, is_new = repairs.begin(project, name, body.numbers)
+        response.status_code = 201 if is_new else 200
+        return {**service.status(campaign.project, campaign.name), "created": is_new}
+
+    @routes.post("/campaigns/{name}/repair/put-back")
+    def put_back(name: Name, body: PutBack, project: Project = "default") -> Json:
+        return repairs.put_back(project, name, body.after)
+
+    @routes.post("/campaigns/{name}/clean")
+    def clean(name: Name, body: Cleaning, project: Project = "default") -> Json:
+        if body.dry_run:
+            keys = leftovers.find(project, name)
+            return {"campaign": name, "files": len(keys), "first": keys[:_NAMED_FIRST], "removed": 0}
+        return {"campaign": name, "removed": leftovers.clean(project, name)}
+
+    @routes.post("/prune")
+    def prune(body: Pruning) -> Json:
+        """Deletes some thousand files a request: ask again, with neither names nor an age, until `more` is false."""
+        before = body.over_before
+        if before is None and body.older_than_s is not None:
+            before = pruner.moment(body.older_than_s)
+        order = Order(names=frozenset(body.names), before=before, with_pictures=body.with_pictures)
+        return pruner.prune(body.project, order, dry_run=body.dry_run)
+
+    return routes

@@ -1,0 +1,256 @@
+"""A campaign as its file says it. Whether its parts fit together is checked in `farm.campaign.checks`."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from actors.models.schedulers import SCHEDULERS
+from actors.recipes.encoding import Encoding, Format
+from farm.campaign.axes import Axis, Scalar, parse_axis
+from farm.campaign.seeds import SEED_LIMIT
+from farm.campaign.sources import FILES, MAX_ADAPTERS, FileName, Lora, Reference, Scale, Strength
+from farm.campaign.template import Template, TemplateError
+from farm.documents.characters import unprintable
+from farm.documents.document import DocumentError, did_you_mean
+from farm.documents.foreign_words import scheduler_hint
+from farm.problems import problem_of
+
+MAX_SIDE = 4096
+MAX_RENDERS = 100_000_000
+MAX_PROMPT = 20_000
+JPEG_QUALITY = 90  # where the file names none
+LATER = ("brand", "proof", "drift")
+
+_ORDER = re.compile(r"as-written|ends-first|every-([2-9]|[1-9][0-9]{1,6})")
+_STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _size(value: object) -> object:
+    """`128x128` as (width, height)."""
+    if isinstance(value, str):
+        sides = value.lower().split("x")
+        if len(sides) == 2 and all(side.strip().isdecimal() for side in sides):
+            value = [int(side) for side in sides]
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(type(side) is int for side in value):
+        raise ValueError("a size is written WIDTHxHEIGHT, like 128x128.")
+    for side in value:
+        if side < 8 or side > MAX_SIDE:
+            raise ValueError(f"a side must be from 8 to {MAX_SIDE} pixels, not {side}.")
+        if side % 8:
+            raise ValueError(f"a side must be a multiple of 8, which {side} is not: {side // 8 * 8 or 8} and {side // 8 * 8 + 8} are.")
+    return tuple(value)
+
+
+def _scheduler(value: object) -> object:
+    if not isinstance(value, str) or value not in SCHEDULERS:
+        raise ValueError(f"there is no scheduler {value!r}: {scheduler_hint(str(value), SCHEDULERS)}")
+    return value
+
+
+def _format(value: object) -> object:
+    known = {kind.value: kind for kind in Format}
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"there is no format {value!r}: {did_you_mean(str(value), known)}")
+    return known[value]
+
+
+Steps = Annotated[int, Field(ge=1, le=1000)]
+Guidance = Annotated[float, Field(ge=0, le=100)]
+Scheduler = Annotated[str, BeforeValidator(_scheduler)]
+Size = Annotated[tuple[int, int], BeforeValidator(_size)]
+Batch = Annotated[int, Field(ge=1, le=256)]
+Dtype = Literal["float32", "bfloat16", "float16"]
+Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
+
+
+class Settings(BaseModel):
+    """What a campaign may set for all its renders, or vary. What is None is the model's own."""
+
+    model_config = _STRICT
+
+    steps: Steps = 20
+    guidance: Guidance | None = None
+    scheduler: Scheduler | None = None
+    size: Size | None = None
+    batch: Batch | None = None
+    dtype: Dtype = "float32"
+    # These four are for axes alone: a campaign says what all its renders begin from under `reference` and `adapters`.
+    reference: FileName | None = None
+    strength: Strength | None = None
+    lora: FileName | None = None
+    lora_scale: Scale | None = None
+
+
+SETTINGS = frozenset(Settings.model_fields)
+
+
+class DerivedSeeds(BaseModel):
+    """`count` seeds derived from `base`; the axes in `per` give each of their values seeds of its own."""
+
+    model_config = _STRICT
+
+    count: Annotated[int, Field(ge=1, le=SEED_LIMIT)]
+    base: Seed = 0
+    per: tuple[str, ...] = Field((), strict=False)
+
+
+class Previews(BaseModel):
+    """Keep a small picture of the predicted x0 every so many steps."""
+
+    model_config = _STRICT
+
+    every: Annotated[int, Field(ge=1)]
+
+
+class Budget(BaseModel):
+    """What workers' devices may give to the campaign, in hours of one."""
+
+    model_config = _STRICT
+
+    gpu_hours: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+
+
+class Output(BaseModel):
+    """The format of the pictures' files, and for one that gives pixels up, its quality."""
+
+    model_config = _STRICT
+
+    format: Annotated[Format, BeforeValidator(_format)] = Format.PNG
+    quality: Annotated[int, Field(ge=1, le=100)] | None = None
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        is_unsaid = self.quality is None and self.format is Format.JPEG
+        return Encoding(format=self.format, quality=JPEG_QUALITY if is_unsaid else self.quality)
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        _ = self.encoding
+        return self
+
+
+def _seeds(value: object) -> object:
+    if isinstance(value, list):
+        if not value:
+            raise ValueError("the list of seeds is empty: give at least one, or {count: N}.")
+        for seed in value:
+            if type(seed) is not int:
+                raise ValueError(f"the seed {seed!r} is not a whole number.")
+            if not 0 <= seed < SEED_LIMIT:
+                raise ValueError(f"the seed {seed} is out of range: seeds go from 0 to {SEED_LIMIT - 1}.")
+        if len(set(value)) < len(value):
+            raise ValueError("a seed stands twice in the list: remove one.")
+        return tuple(value)
+    if isinstance(value, DerivedSeeds):
+        return value
+    if isinstance(value, Mapping):
+        try:
+            return DerivedSeeds.model_validate(value)
+        except ValidationError as exc:
+            problems = [problem_of(error, {"seeds": DerivedSeeds.model_fields}, within="seeds") for error in exc.errors()]
+            raise DocumentError(problems) from exc
+    raise ValueError("seeds are a list like [11, 12], or {count: 4}.")
+
+
+def _template(value: object) -> object:
+    if isinstance(value, str):
+        if char := unprintable(value):
+            raise ValueError(f"the text has {char}.")
+        try:
+            Template(value)
+        except TemplateError as exc:
+            raise ValueError(str(exc)) from exc
+    return value
+
+
+def _deadline(value: object) -> object:
+    """A moment, with its offset from UTC, as it is stored: in UTC."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError("a deadline is a date and a time with its zone, like 2026-12-01T12:00:00Z.")
+    return moment.astimezone(UTC).isoformat()
+
+
+def _order(value: object) -> object:
+    if not isinstance(value, str) or not _ORDER.fullmatch(value):
+        raise ValueError(f"the order {value!r} is not known: as-written, ends-first, or every-N with N from 2 on, like every-10.")
+    return value
+
+
+TemplateText = Annotated[str, BeforeValidator(_template), StringConstraints(max_length=MAX_PROMPT)]
+AxisName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=60)]
+
+
+class Campaign(BaseModel):
+    """A campaign file. Its CSV files are read in already; see `farm.campaign.loading`."""
+
+    model_config = _STRICT
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
+    model: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    prompt: Annotated[TemplateText, StringConstraints(min_length=1)]
+    negative: TemplateText = ""
+    syntax: Literal["plain", "literal"] | None = None
+    vary: Annotated[dict[AxisName, Any], Field(max_length=20)] = {}
+    notes: Annotated[tuple[str, ...], Field(strict=False, max_length=1000)] = ()
+    skip: Annotated[tuple[dict[str, Any], ...], Field(strict=False, max_length=1000)] = ()
+    settings: Settings = Settings()
+    reference: Reference | None = None
+    adapters: Annotated[tuple[Lora, ...], Field(strict=False, max_length=MAX_ADAPTERS)] = ()
+    seeds: Annotated[tuple[int, ...] | DerivedSeeds, BeforeValidator(_seeds)] = DerivedSeeds(count=1)
+    previews: Previews | None = None
+    output: Output = Output()
+    priority: Annotated[int, Field(ge=0, le=100)] = 50
+    max_workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    deadline: Annotated[str | None, BeforeValidator(_deadline)] = None
+    budget: Budget | None = None
+    order: Annotated[str, BeforeValidator(_order)] = "as-written"
+    numerics: Literal["pinned", "any"] = "pinned"
+
+    @property
+    def deadline_at(self) -> float | None:
+        """Seconds since 1970."""
+        return None if self.deadline is None else datetime.fromisoformat(self.deadline).timestamp()
+
+    @property
+    def budget_s(self) -> float | None:
+        return None if self.budget is None else self.budget.gpu_hours * 3600
+
+    @property
+    def encoding(self) -> Encoding:
+        return self.output.encoding
+
+    @property
+    def files(self) -> str:
+        """How its files are written: two campaigns in which this is equal write the same files for the same recipe."""
+        return f"{self.encoding.name}+previews-{self.previews.every}" if self.previews else self.encoding.name
+
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        return tuple(parse_axis(name, raw) for name, raw in self.vary.items())
+
+
+def fields_of(campaign: Campaign) -> frozenset[str]:
+    """The names in the templates."""
+    return Template(campaign.prompt).fields | Template(campaign.negative).fields
+
+
+def used_variables(campaign: Campaign) -> frozenset[str]:
+    """The names that decide what is painted: those in the templates, settings, a row's own `seed`, and columns that `seeds` names."""
+    per = campaign.seeds.per if isinstance(campaign.seeds, DerivedSeeds) else ()
+    columns = set(per) - {axis.name for axis in campaign.axes}
+    return fields_of(campaign) | SETTINGS | {"seed"} | columns
+
+
+def settings_of(axis: Axis, index: int) -> dict[str, Scalar]:
+    """The settings that a value chooses. What is empty in it is left to the campaign."""
+    return {name: value for name, value in axis.assignments(index).items() if name in SETTINGS and (value != "" or name in FILES)}

@@ -1,0 +1,167 @@
+"""What pictures are made from beside a model: the references that they begin from, and the adapters laid over its weights."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from actors.recipes.recipe import canonical_json
+from farm.campaign.axes import Axis, Scalar
+from farm.documents.characters import unprintable
+from farm.documents.document import Problem
+from farm.documents.parsed import Path_
+
+NONE = "none"
+"""On an axis: no reference, or no adapter more."""
+DEFAULT_STRENGTH = 0.6
+DEFAULT_SCALE = 1.0
+MAX_ADAPTERS = 7  # and one of an axis: a worker keeps eight beside a model
+FILES = frozenset({"reference", "lora"})
+"""The settings that name a file."""
+ONLY_VARIED = {
+    "reference": "reference: {image: …}",
+    "strength": "reference: {image: …, strength: …}",
+    "lora": "adapters: [{lora: …}]",
+    "lora_scale": "adapters: [{lora: …, scale: …}]",
+}
+"""The settings that only an axis sets, and how what all renders have is written."""
+_MEASURES = {"strength": "reference", "lora_scale": "lora"}
+
+_STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _address(value: object) -> object:
+    if isinstance(value, str) and (char := unprintable(value)):
+        raise ValueError(f"the address has {char}.")
+    if value == NONE:
+        raise ValueError("only an axis has `none`: to have none, leave this out.")
+    return value
+
+
+Strength = Annotated[float, Field(gt=0, le=1)]
+Scale = Annotated[float, Field(ge=-4, le=4)]
+FileName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Address = Annotated[FileName, BeforeValidator(_address)]
+
+
+class Reference(BaseModel):
+    """The picture that renders begin from, a path or an s3:// address, and how far they may leave it."""
+
+    model_config = _STRICT
+
+    image: Address
+    strength: Strength = DEFAULT_STRENGTH
+
+
+class Lora(BaseModel):
+    """An adapter, by the path of its file or folder, and how strongly it counts."""
+
+    model_config = _STRICT
+
+    lora: Address
+    scale: Scale = DEFAULT_SCALE
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file that a campaign names: where it says so, in what part, and how."""
+
+    path: Path_
+    kind: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The digests that a campaign's files had when it was submitted, by address. They, not the names, decide what is painted."""
+
+    references: Mapping[str, str] = field(default_factory=dict)
+    adapters: Mapping[str, str] = field(default_factory=dict)
+
+    def digest(self, kind: str, address: str) -> str:
+        return address if address == NONE else (self.references if kind == "reference" else self.adapters)[address]
+
+    def told(self, name: str, value: Any) -> Any:
+        """An axis' value with the digests of the files in it in place of their addresses: the same wherever they lie."""
+        if isinstance(value, Mapping):
+            return {part: self.told(part, inner) for part, inner in value.items()}
+        return self.digest(name, value) if name in FILES else value
+
+
+def named_files(reference: Reference | None, adapters: Sequence[Lora], axes: Iterable[Axis]) -> Iterator[Named]:
+    """Every file that a campaign names, as often as it does."""
+    if reference is not None:
+        yield Named(("reference", "image"), "reference", reference.image)
+    for k, adapter in enumerate(adapters):
+        yield Named(("adapters", k, "lora"), "lora", adapter.lora)
+    for axis in axes:
+        for kind in sorted(axis.variables & FILES):
+            for index in range(len(axis.values)):
+                address = str(axis.assignments(index)[kind])
+                if address != NONE:
+                    yield Named(("vary", axis.name, index), kind, address)
+
+
+def measure_problems(reference: Reference | None, axes: Sequence[Axis]) -> Iterator[Problem]:
+    """Strengths and scales that nothing is there for."""
+    varied = {name for axis in axes for name in axis.variables} | ({"reference"} if reference else set())
+    for axis in axes:
+        for measure, kind in _MEASURES.items():
+            if measure in axis.variables and kind not in varied:
+                yield Problem(
+                    ("vary", axis.name), f"{measure!r} is that of a {kind}, and no axis names one: vary {kind!r} too, or remove it."
+                )
+
+
+def step_problems(reference: Reference | None, axes: Sequence[Axis], steps: int) -> Iterator[Problem]:
+    """Strengths so small that of all steps none is left: a picture makes the last `steps` times `strength` of them."""
+    if reference is None and not any("reference" in axis.variables for axis in axes):
+        return
+    strength = reference.strength if reference else DEFAULT_STRENGTH
+    least: dict[str, Scalar] = {"steps": _least(axes, "steps", steps), "strength": _least(axes, "strength", strength)}
+    varied = [axis for axis in axes if axis.variables & set(least)]
+    for axis in varied:
+        for index in range(len(axis.values)):
+            cell = {**least, **{name: value for name, value in axis.assignments(index).items() if value != ""}}
+            if cell.get("reference") != NONE and _leaves_none(cell["steps"], cell["strength"]):
+                yield Problem(("vary", axis.name, index), _no_step(cell["steps"], cell["strength"]))
+    if not varied and _leaves_none(steps, strength):
+        yield Problem(("reference", "strength") if reference else ("settings", "steps"), _no_step(steps, strength))
+
+
+def _leaves_none(steps: Scalar, strength: Scalar) -> bool:
+    return int(float(steps) * float(strength)) < 1
+
+
+def _no_step(steps: Scalar, strength: Scalar) -> str:
+    return f"of {float(steps):g} steps a strength of {strength} leaves none: raise one of them."
+
+
+def _least(axes: Iterable[Axis], name: str, constant: float) -> Scalar:
+    """The smallest value that a setting takes; an empty one is the constant."""
+    values = (axis.assignments(k)[name] for axis in axes if name in axis.variables for k in range(len(axis.values)))
+    return min((float(value) if value != "" else constant for value in values), default=constant)
+
+
+def twin_problems(sources: Sources, adapters: Sequence[Lora], axes: Iterable[Axis]) -> Iterator[Problem]:
+    """Files that are there twice under two names: two pictures of one would be the same, and two adapters could not be told apart."""
+    constant: dict[str, str] = {}
+    for k, adapter in enumerate(adapters):
+        digest = sources.adapters[adapter.lora]
+        if (first := constant.setdefault(digest, adapter.lora)) is not adapter.lora:
+            yield Problem(("adapters", k), f"the adapter stands twice ({first} is the same): remove one, and add up their scales.")
+    for axis in axes:
+        if not axis.variables & FILES:
+            continue
+        seen: dict[str, int] = {}
+        for index, value in enumerate(axis.values):
+            told = sources.told(axis.name, value)
+            first_index = seen.setdefault(canonical_json(told), index)
+            if first_index != index:
+                yield Problem(
+                    ("vary", axis.name, index), f"the file is the same as that of value {first_index}, by another name: remove one."
+                )
+            lora = axis.assignments(index).get("lora", NONE)
+            if sources.digest("lora", str(lora)) in constant:
+                yield Problem(("vary", axis.name, index), "the adapter is in `adapters` already: take it out there.")

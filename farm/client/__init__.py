@@ -1,0 +1,1 @@
+"""The Python client, and what commands and notebooks do with it."""

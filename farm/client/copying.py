@@ -1,0 +1,94 @@
+"""Copies the pictures of an export, many at a time, each compared with its hash."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import Any
+
+from actors.pictures import files as encode
+from actors.recipes.encoding import Format
+from farm.client.client import Client
+from storage.errors import NotFound, WorkError
+from storage.store import Outputs
+
+Json = dict[str, Any]
+AT_ONCE = 16
+AHEAD = 4 * AT_ONCE  # pictures that are asked for before the oldest of them is done: all that is in memory
+
+
+class _Changed(WorkError):
+    """A file does not hold what the farm painted."""
+
+
+def thumbnail_of(path: str) -> str | None:
+    """Where the small copy of a picture is that browsers can show, if most cannot show its own format."""
+    return f"{PurePosixPath(path).with_suffix('')}.small.webp" if path.endswith(f".{Format.JXL}") else None
+
+
+def copy_all(client: Client, lines: Iterable[Json], destination: Outputs, on_progress: Callable[[int], None]) -> tuple[int, list[str]]:
+    """Copy the pictures of a manifest whose lines have a `path`; returns how many were copied, and what is wrong with those that could
+    not be.
+    """
+    copied, wrong = 0, []
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export") as pool:
+        copying = (pool.submit(_copy, client, line, destination) for line in lines if line["path"])
+        for done, future in enumerate(ahead(copying), start=1):
+            try:
+                copied += future.result()
+            except (NotFound, _Changed) as exc:
+                wrong.append(str(exc))
+            on_progress(done)
+    return copied, wrong
+
+
+def ahead(futures: Iterable[Future[bool]]) -> Iterator[Future[bool]]:
+    """The same futures in the same order, each once some more have been submitted."""
+    waiting: deque[Future[bool]] = deque()
+    for future in futures:
+        waiting.append(future)
+        if len(waiting) == AHEAD:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _copy(client: Client, line: Json, destination: Outputs) -> bool:
+    """Copy one picture with its previews, as far as they are not there; one that is not what the manifest says is refused."""
+    path, there = line["path"], _read(destination, line["path"])
+    is_there = there is not None and _is_whole(there, line)
+    data = there if is_there else client.output(line["key"])
+    assert data is not None
+    if not is_there and not _is_whole(data, line):
+        raise _Changed(f"The file {line['key']} does not hold what the farm painted: it was changed since.")
+    for key, place in zip(line["previews"], line["preview_paths"], strict=False):  # no paths if they are not wanted
+        if not is_there or not _is_picture(destination, place):
+            destination.put(place, client.output(key))
+    small = thumbnail_of(path)
+    if small is not None and (not is_there or not _is_picture(destination, small)):
+        picture = encode.read(data)
+        assert picture is not None  # its hash is right
+        destination.put(small, encode.preview(picture.pixels))
+    if not is_there:
+        destination.put(path, data)  # last: its presence says that all of it is there
+    return not is_there
+
+
+def _read(destination: Outputs, place: str) -> bytes | None:
+    try:
+        with destination.open(place) as file:
+            return file.read()
+    except NotFound:
+        return None
+
+
+def _is_picture(destination: Outputs, place: str) -> bool:
+    data = _read(destination, place)
+    return data is not None and encode.read(data) is not None
+
+
+def _is_whole(data: bytes, line: Json) -> bool:
+    """Whether a file is the one that was written, or if its hash was not kept, whether it has the same pixels."""
+    if sha256 := line.get("sha256"):
+        return bool(hashlib.sha256(data).hexdigest() == sha256)
+    return bool(encode.file_pixels_digest(data) == line["pixels"])

@@ -1,0 +1,123 @@
+"""Looks at every file of a campaign through the API, a few at a time, and mends those that are damaged or missing."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from actors.recipes.encoding import Format
+from farm.client.client import Client
+from farm.results.verify import line_problems, sampled
+from farm.results.versions import only_present
+from storage.errors import NotFound, WorkError
+from storage.keys import is_painted
+
+Json = dict[str, Any]
+Tell = Callable[[str, str], None]
+"""Is given the key of a file, and what is wrong with it."""
+_READERS = 8
+_AHEAD = 32  # renders whose files are asked for before the oldest of them was looked at: so few are in memory, whatever the campaign's size
+_REPAIRED_AT_ONCE = 10_000  # renders whose files are in the outputs twice until they are in their places
+
+
+@dataclass(kw_only=True)
+class Inspection:
+    """What was seen of a campaign's files."""
+
+    files: int = 0
+    retired: int = 0
+    """Pictures and previews that no render has any more."""
+    strangers: int = 0
+    """Other files that no render has."""
+    damaged: dict[int, Json] = field(default_factory=dict)
+    """By number, the lines of the renders of which a file is damaged or missing."""
+    wrong: int = 0
+    """Files of these renders that are damaged or missing."""
+    chosen: dict[int, Json] = field(default_factory=dict)
+    """By number, the lines of the renders that are to be painted again, to compare them."""
+
+
+def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> Inspection:
+    """Look at every file of a campaign, and choose `sample` renders spread evenly over it."""
+    status = client.status(only_present(campaign))
+    places = set(sampled(status["renders"]["done"], sample))
+    seen = Inspection()
+    folder = f"{status['project']}/{campaign}/"
+    known = {f"{folder}manifest.jsonl"}
+    with ThreadPoolExecutor(_READERS) as pool:
+        lines = (line for line in client.manifest(campaign) if line["key"])
+        for place, (line, problems) in enumerate(_looked_at(pool, client, lines)):
+            files = [line["key"], *line["previews"]]
+            seen.files += len(files)
+            known.update(files)
+            for key, problem in problems:
+                tell(key, problem)
+            if problems:
+                seen.damaged[line["number"]] = line
+                seen.wrong += len(problems)
+            if place in places:
+                seen.chosen[line["number"]] = line
+    if status["state"] in ("done", "failed", "cancelled"):  # until then, workers have written what no row says yet
+        for key in client.files(campaign):
+            if key in known:
+                continue
+            if is_painted(key.removeprefix(folder), Format):
+                seen.retired += 1
+            else:
+                seen.strangers += 1
+                tell(key, "no render has this file.")
+    return seen
+
+
+def _looked_at(pool: ThreadPoolExecutor, client: Client, lines: Iterable[Json]) -> Iterator[tuple[Json, list[tuple[str, str]]]]:
+    """Each line with what is wrong with its files, in their order; a few are fetched ahead."""
+    waiting: deque[tuple[Json, Future[list[tuple[str, str]]]]] = deque()
+    for line in lines:
+        waiting.append((line, pool.submit(line_problems, line, client.output)))
+        if len(waiting) >= _AHEAD:
+            first, problems = waiting.popleft()
+            yield first, problems.result()
+    for first, problems in waiting:
+        yield first, problems.result()
+
+
+def repair(client: Client, campaign: str, damaged: Mapping[int, Json], follow: Callable[[str], Json], tell: Tell) -> int:
+    """Have renders painted again and put their files in their places; returns how many files are still wrong, each of which is told.
+
+    `follow` waits until a campaign is over and returns its status. Raises WorkError if nothing can be painted.
+    """
+    wrong = 0
+    by_class: dict[str, list[int]] = {}
+    for number, line in damaged.items():
+        by_class.setdefault(line["numerics_class"], []).append(number)
+    for numbers in by_class.values():
+        left = iter(numbers)
+        while some := list(islice(left, _REPAIRED_AT_ONCE)):
+            problems = _repair_some(client, campaign, some, follow)
+            for number in some:
+                line = client.render(campaign, number)
+                for key, problem in line_problems(line, client.output):
+                    tell(key, problems.get(number, problem))
+                    wrong += 1
+    client.save_manifest(campaign)  # the bytes of a file may be others now, its pixels are not
+    return wrong
+
+
+def _repair_some(client: Client, campaign: str, numbers: Sequence[int], follow: Callable[[str], Json]) -> dict[int, str]:
+    """Repair some renders, once an earlier repair that was broken off is over; returns what is wrong with those that could not be."""
+    problems: dict[int, str] = {}
+    left = list(numbers)
+    while left:
+        begun = client.repair(campaign, left)
+        status = follow(begun["campaign"])
+        if status["state"] == "stopped":
+            raise WorkError(f"The files could not be painted again: {status['halted']} `farm verify {campaign} --repair` goes on with it.")
+        with suppress(NotFound):  # somebody else repairs the same campaign, and has put the files in their places
+            problems |= {wrong["number"]: wrong["problem"] for wrong in client.put_back(campaign)["wrong"]}
+        if begun["created"]:
+            break
+        left = [n for n in left if n not in problems and line_problems(client.render(campaign, n), client.output)]
+    return problems

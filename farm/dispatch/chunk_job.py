@@ -1,0 +1,61 @@
+"""A leased chunk with its renders written out, as a worker gets it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from actors.recipes.jobs import ChunkJob, PictureJob
+from farm.campaign.expansion import Expansion, Render
+from farm.campaign.specs import picture_key_of
+from storage.keys import reference_key
+from storage.reuse import Twins
+from storage.rows import CampaignRow, Chunk
+
+
+def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> ChunkJob:
+    """Compute the renders of a chunk."""
+    previews, encoding = expansion.campaign.previews, expansion.campaign.encoding
+    renders = list(_renders(expansion, chunk))
+    addresses = {digest: str(render.shot.reference) for render in renders if (digest := expansion.reference(render))}
+    return ChunkJob(
+        chunk_id=chunk.id,
+        campaign_id=campaign.id,
+        lease=chunk.lease,
+        model_name=expansion.model.name,
+        model_folder=expansion.model.folder,
+        group=expansion.group(chunk.group_no),
+        pictures=tuple(
+            PictureJob(
+                number=render.number,
+                prompt=render.shot.prompt,
+                negative=render.shot.negative,
+                seed=render.seed,
+                key=picture_key_of(campaign, render, encoding.format),
+                reference=expansion.reference(render),
+            )
+            for render in renders
+        ),
+        previews_every=previews.every if previews else None,
+        references={digest: reference_key(campaign.project, digest) for digest in addresses},
+        addresses=addresses,
+        adapter_paths=expansion.adapter_paths(chunk.group_no),
+        encoding=encoding,
+        look_first=not campaign.is_fresh and (chunk.lease > 1 or chunk.numbers is not None),
+    )
+
+
+def with_twins(job: ChunkJob, campaign: CampaignRow, twins: Twins, numerics_class: str, *, on_page: Callable[[], object]) -> ChunkJob:
+    """The job with, for each picture, the render of the same recipe that its project has already. Those of a version that was
+    replaced count too, but not where previews are kept: only pictures say whose they are, once another is painted in their place.
+    """
+    if campaign.is_fresh or not (siblings := twins.siblings(campaign, with_retired=job.previews_every is None)):
+        return job
+    digests = {picture.number: job.recipe(picture).digest for picture in job.pictures}
+    found = twins.find(siblings, set(digests.values()), numerics_class, on_page=on_page)
+    pictures = (replace(picture, twin=found.get(digests[picture.number])) for picture in job.pictures)
+    return replace(job, pictures=tuple(pictures)) if found else job
+
+
+def _renders(expansion: Expansion, chunk: Chunk) -> Iterator[Render]:
+    if chunk.numbers is None:
+        return expansion.renders(chunk.group_no, chunk.start, chunk.stop)
+    return (expansion.render(number)[1] for number in chunk.numbers)

@@ -1,0 +1,179 @@
+"""The dispatcher's process: waits until it may lead, leads, and waits again when another has taken over.
+
+It is a process of its own, because Ray may end a process that talks to it without an exception; its parent (`farm.dispatch.supervisor`)
+starts it again. Settings come as the first line of standard input; the argument is the folder for Ray's files.
+"""
+
+import contextlib
+import logging
+import os
+import platform
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+from actors.fleet.fleet import Fleet, connect, disconnect
+from farm.config import Settings
+from farm.dispatch.autoscaler import Autoscaler
+from farm.dispatch.dispatcher import Dispatcher
+from farm.logs import log_to_file
+from storage.campaigns import Campaigns
+from storage.canaries import Canaries
+from storage.database import closing_engine
+from storage.errors import DatabaseAway, SeedbedError, SessionLost
+from storage.orders import Orders
+from storage.outputs import LEFT_BEHIND_S
+from storage.queue import LEASE_S, Queue
+from storage.reuse import Twins
+from storage.settling import Settling
+from storage.store import Outputs
+from storage.watching import Watching
+
+STANDBY_S = 1.0
+CLUSTER_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+def dispatch(stop: threading.Event) -> None:
+    """Dispatch until `stop` is set."""
+    settings = Settings.model_validate_json(sys.stdin.readline())
+    log_to_file(settings.log_folder / "dispatcher.log")
+    threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
+    folder = Path(sys.argv[1])
+    if not wait_for_cluster(settings.ray, stop):
+        return
+    # Joined before it may lead, so that a standby is warm: it takes seconds.
+    fleet_settings = settings.fleet_settings()
+    connect(fleet_settings, folder)
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())  # after Ray has put its own in place
+    while not stop.is_set():
+        # It outlives a database that is away, so it need not look at a connection first: two questions less for each chunk.
+        with closing_engine(settings.database_address, looks_first=False) as engine:
+            queue = Queue(engine)
+            session = wait_to_lead(queue, settings.owner(), stop)
+            if session is None:
+                break
+            fleet, outputs = Fleet(fleet_settings), settings.open_outputs()
+            threading.Thread(target=sweep, args=(outputs,), daemon=True).start()  # beside the loop: a folder may have millions of files
+            campaigns, orders = Campaigns(engine), Orders(engine)
+            dispatcher = Dispatcher(
+                session=session,
+                queue=queue,
+                settling=Settling(engine),
+                campaigns=campaigns,
+                watching=Watching(engine),
+                canaries=Canaries(engine),
+                twins=Twins(engine),
+                outputs=outputs,
+                fleet=fleet,
+                autoscaler=Autoscaler(
+                    fleet=fleet,
+                    queue=queue,
+                    orders=orders,
+                    campaigns=campaigns,
+                    pools=settings.pools(),
+                    limits=settings.limits(),
+                    quotas=settings.quotas,
+                ),
+                weights=settings.shares,
+                quotas=settings.quotas,
+            )
+            _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")
+    disconnect(folder)
+    log.info("Stopped. action=end")
+
+
+def wait_for_cluster(address: str, stop: threading.Event) -> bool:
+    """Wait until something listens where the head of a Ray cluster should be: Ray itself would block for minutes, or end this process.
+    False where it was to stop first.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    said = False
+    while not stop.is_set():
+        try:
+            if port.isdecimal():  # else it is `local` or `auto`
+                socket.create_connection((host.strip("[]"), int(port)), CLUSTER_S).close()
+            return True
+        except OSError as exc:
+            if not said:
+                log.warning("The Ray cluster at %s does not answer (%s): it is waited for. action=wait", address, exc)
+            said = True
+            stop.wait(CLUSTER_S)
+    return False
+
+
+def _lead(dispatcher: Dispatcher, fleet: Fleet, stop: threading.Event, *, keeps_workers: bool) -> None:
+    """Dispatch until this process is to stop, or another has taken over."""
+    try:
+        fleet.adopt(time.monotonic())
+        dispatcher.adopt()
+        log.info("Leading with up to %d workers. action=lead pid=%d", fleet.size, os.getpid())
+        while not stop.is_set():
+            dispatcher.tick(time.monotonic())
+        dispatcher.end()
+    except DatabaseAway as exc:  # before the first tick; those outlast it
+        log.warning("%s action=wait", exc)
+        fleet.forget()
+        stop.wait(STANDBY_S)
+    except SessionLost as exc:
+        log.warning("%s action=standby", exc)
+        # On a cluster that others reach too, the workers are the new leader's now; on one's own they paint for nobody.
+        fleet.forget() if keeps_workers else fleet.end()
+    finally:
+        dispatcher.close()
+
+
+def sweep(outputs: Outputs) -> None:
+    """Remove what workers that were killed have left half-written, if that was more than a day ago."""
+    try:
+        if swept := outputs.sweep(LEFT_BEHIND_S):
+            log.info("Removed %d half-written files of workers that were killed. action=sweep", swept)
+    except SeedbedError as exc:
+        log.warning("What killed workers have left half-written stays there: %s action=sweep", exc)
+
+
+def wait_to_lead(queue: Queue, owner: str, stop: threading.Event) -> int | None:
+    """The session that this process leads in; None where it was to stop first.
+
+    A database that comes back gives the leader before a lease's time to be heard again, before another takes over from it.
+    """
+    waits = False
+    while not stop.is_set():
+        try:
+            session = queue.lead(owner=owner, host=platform.node(), pid=os.getpid())
+        except DatabaseAway as exc:
+            log.warning("%s action=wait", exc)
+            stop.wait(LEASE_S)
+            continue
+        if session is not None:
+            return session
+        if not waits:
+            log.info("Another dispatcher leads; this one stands by. action=standby")
+        waits = True
+        stop.wait(STANDBY_S)
+    return None
+
+
+def main() -> None:
+    """Dispatch, and leave the sentence of what ended it as the last line for the parent to quote."""
+    try:
+        dispatch(threading.Event())
+    except SeedbedError as exc:
+        log.exception("The dispatcher ends. action=crash")
+        print(exc, file=sys.stderr)  # noqa: T201  # the parent reads it
+        sys.exit(1)
+
+
+def _stop_with_parent(stop: threading.Event) -> None:
+    """The parent holds the other end of standard input: when it closes, nobody is left to dispatch for."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdin.read()
+    stop.set()
+
+
+if __name__ == "__main__":
+    main()

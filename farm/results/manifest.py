@@ -1,0 +1,93 @@
+"""The manifest of a campaign: a line of JSON for each of its renders that has ended, computed from the job database."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from tempfile import TemporaryFile
+from typing import Any
+
+from actors.recipes.jobs import preview_steps
+from actors.recipes.recipe import Json
+from farm.campaign.expansion import Expansion, Render
+from farm.campaign.specs import expansion_of
+from storage.campaigns import Campaigns
+from storage.errors import NotFound
+from storage.keys import manifest_key, preview_key
+from storage.rows import CampaignRow, RenderOutcome
+from storage.states import Stage
+from storage.store import Outputs
+
+
+def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Json]:
+    """One mapping a render, in the order of the expansion."""
+    expansion = expansion_of(campaign.spec)
+    for outcome, attempts, worker in campaigns.outcomes(campaign.id):
+        yield _line(campaign, expansion, outcome, attempts, worker)
+
+
+def manifest_line(campaigns: Campaigns, campaign: CampaignRow, number: int) -> Json:
+    """The line of one render. Raises NotFound where it has not ended, or there is none of that number."""
+    found = campaigns.outcome(campaign.id, number)
+    if found is None:
+        raise NotFound(f"The campaign {campaign.name} has no render {number} that has ended: its manifest has their numbers.")
+    return _line(campaign, expansion_of(campaign.spec), *found)
+
+
+def write_manifest(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs) -> str:
+    """Write `manifest.jsonl` beside the campaign's pictures and return its key; an older one is replaced only by a whole one."""
+    key = manifest_key(campaign.project, campaign.name)
+    with TemporaryFile() as file:
+        for line in manifest_lines(campaigns, campaign):
+            file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        file.seek(0)
+        outputs.put(key, file)
+    return key
+
+
+def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, attempts: int, worker: str | None) -> dict[str, Any]:
+    group_no, render = expansion.render(outcome.number)
+    group = expansion.group(group_no)
+    every = expansion.campaign.previews.every if expansion.campaign.previews else None
+    return {
+        "campaign": campaign.name,
+        "stage": Stage.FINAL,
+        "number": outcome.number,
+        "shot": render.shot.key,
+        "coordinates": render.shot.coordinates,
+        "seed": render.seed,
+        "prompt": render.shot.prompt,
+        "negative": render.shot.negative,
+        "settings": {
+            "steps": group.steps,
+            "guidance": group.guidance,
+            "scheduler": group.scheduler,
+            "size": f"{group.width}x{group.height}",
+            "batch": group.batch,
+            "dtype": group.dtype,
+            "strength": group.strength,
+        },
+        "reference": _reference(expansion, render),
+        "adapters": [
+            {"path": path, **asdict(adapter)} for path, adapter in zip(expansion.adapter_paths(group_no), group.adapters, strict=True)
+        ],
+        "model": campaign.model,
+        "digest": outcome.digest,
+        "pixels": outcome.pixels,
+        "key": outcome.key,
+        "bytes": outcome.bytes,
+        "sha256": outcome.sha256,
+        "previews": [preview_key(outcome.key, step) for step in preview_steps(group, every)] if outcome.key else [],
+        "state": outcome.state,
+        "reason": outcome.reason,
+        "detail": outcome.detail,
+        "attempts": attempts,
+        "worker": worker,
+        "numerics_class": outcome.numerics_class,
+        "seconds": outcome.seconds,
+        "finished_at": outcome.finished_at,
+    }
+
+
+def _reference(expansion: Expansion, render: Render) -> Json | None:
+    digest = expansion.reference(render)
+    return None if digest is None else {"address": render.shot.reference, "digest": digest}

@@ -1,0 +1,184 @@
+"""What a cell of the contact sheet tells of its render, and how it looks, with a picture or without one."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from PIL import Image, ImageDraw
+
+from actors.pictures.files import read
+from farm.campaign.expansion import Expansion
+from farm.results.lettering import Color, Lettering
+from storage.errors import NotFound
+from storage.rows import CampaignRow, Chunk, RenderOutcome
+from storage.states import RenderState
+from storage.store import Outputs
+
+INK: Color = (40, 40, 44)
+PAPER: Color = (250, 250, 248)
+FAINT: Color = (108, 108, 114)
+
+
+class CellState(StrEnum):
+    """Where a render is, in the order of the legend; LOST is done, but its file is not there or cannot be read."""
+
+    DONE = "done"
+    RUNNING = "running"
+    WAITING = "waiting"
+    HELD = "held"
+    FAILED = "failed"
+    LOST = "file missing"
+    SKIPPED = "skipped"
+    LEFT_OUT = "not chosen"
+    CANCELLED = "cancelled"
+    NONE = "no render"
+    """Its shot has fewer seeds than others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    state: CellState
+    key: str | None = None
+    """Where the picture is, if it is done."""
+    why: str = ""
+    """Why it failed or is held, for a person."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    fill: Color
+    line: Color
+
+
+LOOKS = {
+    CellState.DONE: _Look((176, 200, 172), (112, 146, 108)),
+    CellState.RUNNING: _Look((214, 229, 247), (58, 112, 186)),
+    CellState.WAITING: _Look((234, 234, 231), (176, 176, 170)),
+    CellState.HELD: _Look((253, 238, 198), (184, 132, 16)),
+    CellState.FAILED: _Look((250, 222, 217), (186, 52, 42)),
+    CellState.LOST: _Look((236, 224, 245), (128, 76, 168)),
+    CellState.SKIPPED: _Look(PAPER, (218, 218, 213)),
+    CellState.LEFT_OUT: _Look((246, 246, 242), (226, 226, 222)),
+    CellState.CANCELLED: _Look((240, 240, 238), (150, 150, 146)),
+    CellState.NONE: _Look(PAPER, PAPER),
+}
+_EDGE: Color = (214, 214, 210)
+_HATCH = 8  # pixels between the lines over a skipped cell
+_MARK = 9  # pixels: half of the largest mark
+_PAD = 4
+
+
+def cells_of(
+    campaign: CampaignRow, expansion: Expansion, outcomes: Iterable[RenderOutcome], under_way: Iterable[Chunk]
+) -> Callable[[int], Cell]:
+    """What gives a render's cell by its number."""
+    known = {number: Cell(state=CellState.RUNNING) for chunk in under_way for number in _numbers(expansion, chunk)}
+    known.update((outcome.number, _ended(outcome)) for outcome in outcomes)
+    rest = Cell(state=CellState.WAITING if campaign.cancelled_at is None else CellState.CANCELLED)
+    skipped, none = Cell(state=CellState.SKIPPED), Cell(state=CellState.NONE)
+
+    def cell_of(number: int) -> Cell:
+        return known.get(number) or (rest if expansion.has(number) else skipped if expansion.is_skipped(number) else none)
+
+    return cell_of
+
+
+def cells_among(chosen: Collection[int], cell_of: Callable[[int], Cell]) -> Callable[[int], Cell]:
+    """The same, with nothing but their state of the renders that are not chosen."""
+    left_out = Cell(state=CellState.LEFT_OUT)
+    return lambda number: cell_of(number) if number in chosen else left_out
+
+
+def read_cell(outputs: Outputs, cell: Cell) -> tuple[Cell, Image.Image | None]:
+    """A cell with its picture, if it has one; LOST if somebody has moved its file away or damaged it."""
+    if cell.state is not CellState.DONE:
+        return cell, None
+    lost = Cell(state=CellState.LOST)
+    if cell.key is None:
+        return lost, None
+    try:
+        with outputs.open(cell.key) as file:
+            picture = read(file.read())
+    except NotFound:
+        return lost, None
+    return (lost, None) if picture is None else (cell, Image.fromarray(picture.pixels))
+
+
+def draw_picture(image: Image.Image, box: tuple[int, int, int, int], picture: Image.Image) -> None:
+    """Draw a picture in the middle of a box, as large as fits, with an edge around it."""
+    left, top, right, bottom = box
+    picture.thumbnail((right - left, bottom - top), Image.Resampling.LANCZOS)
+    x, y = left + (right - left - picture.width) // 2, top + (bottom - top - picture.height) // 2
+    ImageDraw.Draw(image).rectangle([x - 1, y - 1, x + picture.width, y + picture.height], outline=_EDGE)
+    image.paste(picture, (x, y))
+
+
+def draw_state(image: Image.Image, box: tuple[int, int, int, int], state: CellState) -> None:
+    """Fill a box (left, top, right, bottom; the last two are outside) as a cell of a state without a picture looks."""
+    left, top, right, bottom = box
+    look, pen = LOOKS[state], ImageDraw.Draw(image)
+    pen.rectangle([left, top, right - 1, bottom - 1], fill=look.fill, outline=look.line)
+    if state is CellState.SKIPPED:
+        _hatch(image, box, look.line)
+    size = min(_MARK, (right - left) // 3, (bottom - top) // 3)
+    _mark(pen, state, (left + right) // 2, top + min((bottom - top) // 2, 2 * _MARK), size, look.line)
+
+
+def draw_cell(image: Image.Image, box: tuple[int, int, int, int], cell: Cell, lettering: Lettering) -> None:
+    """The same with words under the mark, as far as there is room: what state it is, and why."""
+    draw_state(image, box, cell.state)
+    left, top, right, bottom = box
+    y = top + 4 * _MARK
+    room, width = (bottom - y - _PAD) // lettering.line, right - left - 2 * _PAD
+    if room < 1 or lettering.width(cell.state) > width:
+        return
+    lines = [cell.state.value, *(lettering.wrap(cell.why, width, room - 1) if cell.why and room > 1 else [])]
+    ink = LOOKS[cell.state].line if cell.state is CellState.WAITING else INK
+    for line in lines:
+        lettering.draw(image, left + (right - left - lettering.width(line)) / 2, y, line, ink)
+        y += lettering.line
+
+
+def _numbers(expansion: Expansion, chunk: Chunk) -> Iterable[int]:
+    if chunk.numbers is not None:
+        return chunk.numbers
+    return (render.number for render in expansion.renders(chunk.group_no, chunk.start, chunk.stop))
+
+
+def _ended(outcome: RenderOutcome) -> Cell:
+    match outcome.state:
+        case RenderState.DONE:
+            return Cell(state=CellState.DONE, key=outcome.key)
+        case RenderState.CANCELLED:
+            return Cell(state=CellState.CANCELLED)
+    state = CellState.HELD if outcome.state is RenderState.HELD else CellState.FAILED
+    reason = outcome.reason.replace("_", " ")
+    return Cell(state=state, why=f"{reason}: {outcome.detail}" if outcome.detail else reason)
+
+
+def _hatch(image: Image.Image, box: tuple[int, int, int, int], color: Color) -> None:
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    mask = Image.new("1", (width, height))
+    pen = ImageDraw.Draw(mask)
+    for x in range(-height, width, _HATCH):
+        pen.line([(x, height), (x + height, 0)], fill=1)
+    image.paste(color, (left, top), mask)
+
+
+def _mark(pen: ImageDraw.ImageDraw, state: CellState, x: int, y: int, size: int, color: Color) -> None:
+    """A sign that tells the states apart without their colours, about a point."""
+    match state:
+        case CellState.RUNNING:
+            pen.polygon([(x - size // 2, y - size), (x - size // 2, y + size), (x + size, y)], fill=color)
+        case CellState.HELD:
+            for left in (x - size, x + size // 3):
+                pen.rectangle([left, y - size, left + size * 2 // 3, y + size], fill=color)
+        case CellState.FAILED:
+            for slope in (1, -1):
+                pen.line([(x - size, y - size * slope), (x + size, y + size * slope)], color, max(2, size // 4))
+        case CellState.LOST:
+            pen.ellipse([x - size, y - size, x + size, y + size], outline=color, width=max(1, size // 4))
+            pen.line([(x - size, y + size), (x + size, y - size)], color, max(1, size // 4))
+        case CellState.CANCELLED:
+            pen.line([(x - size, y), (x + size, y)], color, max(2, size // 4))

@@ -1,0 +1,60 @@
+"""What is said of a campaign's budget. `farm.scheduling.assignment` decides what is begun under it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from farm.cost import SECONDS_PER_MEGAPIXEL_STEP, budget_left_s
+from storage.rows import CampaignRow, OpenCampaign
+
+_REMEDY = "raise `budget` in the file, or take it out, and submit the file with --update."
+
+
+def is_spent(campaign: OpenCampaign | CampaignRow) -> bool:
+    """Whether it has been given all that it may have: what is under way does not count."""
+    return campaign.budget_s is not None and campaign.device_s >= campaign.budget_s
+
+
+def spent_sentence(campaign: OpenCampaign | CampaignRow) -> str:
+    """Why nothing more is begun of a campaign whose budget is spent, and what to do."""
+    return f"It has spent {_figures(campaign)} with {campaign.left:,} of {campaign.left + campaign.ended:,} renders left: {_REMEDY}"
+
+
+def nearly_spent_sentence(campaign: CampaignRow) -> str | None:
+    """Why nothing more is begun while what is under way may take the rest; None where the budget has room, or is spent."""
+    if is_spent(campaign) or budget_left_s(campaign) > 0:
+        return None
+    return (
+        f"It has spent {_figures(campaign)}, and what is under way may take the rest: more is begun only where that leaves some. "
+        f"For all of it, {_REMEDY}"
+    )
+
+
+def estimate_sentence(plan: Mapping[str, Any]) -> str | None:
+    """What a plan would take of its budget; None where it has none."""
+    estimate_s, budget_s = plan["estimate_s"], plan["budget_s"]
+    if budget_s is None:
+        return None
+    assumed = f", at {SECONDS_PER_MEGAPIXEL_STEP:g} s a megapixel-step as its model has no history here"
+    pace = "" if plan["seconds_per_megapixel_step"] else assumed
+    if estimate_s <= budget_s:
+        return f"It would take about {spent_of(estimate_s, budget_s)}{pace}."
+    return (
+        f"It would take about {gpu_hours(estimate_s)} GPU hours, more than its budget of {gpu_hours(budget_s)}{pace}: it would be stopped "
+        "on the way. Raise `budget` in the file, or ask for less."
+    )
+
+
+def spent_of(device_s: float, budget_s: float) -> str:
+    return f"{gpu_hours(device_s)} of its budget of {gpu_hours(budget_s)} GPU hours"
+
+
+def _figures(campaign: OpenCampaign | CampaignRow) -> str:
+    assert campaign.budget_s is not None
+    return spent_of(campaign.device_s, campaign.budget_s)
+
+
+def gpu_hours(seconds: float) -> str:
+    """Device time as a person reads it: to a few seconds where it is hours, exactly where it is a trial's."""
+    hours = seconds / 3600
+    text = f"{hours:,.3f}" if hours >= 1 else f"{hours:.6f}"
+    return text.rstrip("0").rstrip(".")

@@ -1,0 +1,195 @@
+"""Why a campaign or a render is where it is, in sentences. Pure: all that is known is handed in."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from farm.scheduling.budget import is_spent, nearly_spent_sentence, spent_sentence
+from farm.scheduling.orders import order_sentence
+from storage.orders import FleetOrders
+from storage.rows import ANY_CLASS, CampaignRow, Chunk, RenderOutcome, WorkerRow
+from storage.states import CampaignState, ChunkState, Reason, RenderState
+
+_NAMED = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Farm:
+    """What a campaign's waiting depends on besides itself."""
+
+    dispatcher: str | None
+    """The host of the dispatcher that leads."""
+    workers: Sequence[WorkerRow]
+    project_workers: int = 0
+    """How many workers have chunks of its project."""
+    quota: int | None = None
+    """The most that its project may have."""
+    others: Sequence[CampaignRow]
+    """The other campaigns that are not over."""
+    orders: FleetOrders = field(default_factory=FleetOrders)
+    """What an operator has ordered of the fleet."""
+
+
+NO_FARM = "No farm is running: start one with `farm up`."
+
+
+def standstill(campaign: CampaignRow, *, is_led: bool) -> str | None:
+    """Why nothing of a campaign is painted although its state says that it runs or waits; None if that is not so."""
+    if campaign.state not in (CampaignState.QUEUED, CampaignState.RUNNING):
+        return None
+    if not is_led:
+        return NO_FARM
+    return None if campaign.waits_for is None else f"Something that it needs is away: {campaign.waits_for}"
+
+
+def why_campaign(campaign: CampaignRow, farm: Farm) -> list[str]:
+    """Why it waits, or what is being done about it; the first reason first."""
+    if campaign.state.is_final:
+        return [_over(campaign)]
+    reasons = list(_held_back(campaign))
+    if farm.dispatcher is None:
+        reasons.append(NO_FARM)
+    elif not reasons:
+        reasons += _waits_for_workers(campaign, farm)
+    if campaign.running:
+        reasons.insert(0, f"{campaign.running:,} of its renders are being painted, {campaign.queued:,} wait.")
+    return reasons or ["Its next chunk is about to be given to a worker."]
+
+
+def why_render(
+    number: int,
+    campaign: CampaignRow,
+    farm: Farm,
+    *,
+    outcome: tuple[RenderOutcome, int, str | None] | None,
+    chunk: tuple[ChunkState, Chunk, int] | None,
+) -> list[str]:
+    """The same for one render: how it ended, or the chunk that it is in and how many chunks are before that."""
+    if outcome is not None:
+        ended, attempts, worker = outcome
+        where = f" by {worker}" if worker else ""
+        how = "copied from a render of the same recipe, not painted" if ended.reason is Reason.COPIED else ended.reason
+        return [f"Render {number} is {ended.state} ({how}){where}, on attempt {attempts}.", *filter(None, [ended.detail])]
+    if chunk is None:
+        return [f"Render {number} was cancelled." if campaign.cancelled_at else f"Render {number} waits.", *why_campaign(campaign, farm)]
+    state, held, ahead = chunk
+    tries = f" It has been given out {held.lease} times before." if state is ChunkState.QUEUED and held.lease else ""
+    if state is ChunkState.LEASED:
+        return [f"Render {number} is in a chunk of {held.total} that {held.worker} has, on attempt {held.lease}."]
+    return [
+        f"Render {number} waits in a chunk of {held.total}, behind {ahead} chunks of its campaign.{tries}",
+        *why_campaign(campaign, farm),
+    ]
+
+
+def nothing_to_retry(campaign: CampaignRow, states: Sequence[RenderState]) -> str:
+    """Why trying a campaign's renders in these states again queues none."""
+    if not states:
+        return "Neither failed nor held renders were asked for."
+    for state, count in ((RenderState.FAILED, campaign.failed), (RenderState.HELD, campaign.held)):
+        if count and state not in states:
+            return f"No render of {campaign.name} is {states[0]}, but {count:,} {state}: `farm retry {campaign.name} --{state}`."
+    damaged = f" A file that is damaged or missing is painted again by `farm verify {campaign.name} --repair`." if campaign.done else ""
+    return f"No render of {campaign.name} failed or is held: {_counted(campaign)}.{damaged}"
+
+
+def render_not_retried(campaign: CampaignRow, outcome: RenderOutcome) -> str:
+    """Why trying one render again that has ended does not queue it."""
+    name, number, state = campaign.name, outcome.number, outcome.state
+    if state is RenderState.DONE:
+        return (
+            f"The render {number} of {name} is done, and only what failed or is held is tried again. If its file is damaged or missing, "
+            f"`farm verify {name} --repair` paints it again."
+        )
+    ended = "failed" if state is RenderState.FAILED else f"is {state}"
+    return f"The render {number} of {name} {ended}: `farm retry {name}/{number} --{state}` tries it again."
+
+
+def without_its_class(campaign: CampaignRow, workers: Sequence[WorkerRow]) -> str | None:
+    """What a campaign lacks whose pixels are of a numerics class that none of the workers has; None where that is not so."""
+    if campaign.state.is_final or campaign.numerics_class in (None, ANY_CLASS):
+        return None
+    others = sorted({worker.numerics_class for worker in workers if worker.numerics_class})
+    if not others or campaign.numerics_class in others:
+        return None
+    return (
+        f"Its pixels are of the numerics class {campaign.numerics_class}, which no worker has: there are {', '.join(others)}. Start a "
+        "worker of that class, or let others paint the rest, with pixels that may differ: `numerics: any` in the file and "
+        "`farm submit --update`."
+    )
+
+
+def _over(campaign: CampaignRow) -> str:
+    again = " `farm retry` tries what failed or is held again." if campaign.failed + campaign.held and not campaign.cancelled_at else ""
+    return f"It is over ({campaign.state}): {_counted(campaign)}.{again}"
+
+
+def _counted(campaign: CampaignRow) -> str:
+    counts = {
+        "queued": campaign.queued,
+        "running": campaign.running,
+        "done": campaign.done,
+        "failed": campaign.failed,
+        "held": campaign.held,
+        "cancelled": campaign.cancelled,
+    }
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+
+
+def _held_back(campaign: CampaignRow) -> Iterable[str]:
+    if campaign.cancelled_at is not None:
+        yield "It was cancelled; what is under way ends with its batch."
+        return
+    if is_spent(campaign):
+        yield f"It is over budget. {spent_sentence(campaign)}"
+    elif campaign.state is CampaignState.STOPPED:
+        yield f"It was stopped: {campaign.halted} `farm resume {campaign.name}` lets it go on."
+    if campaign.state is CampaignState.PAUSED:
+        yield f"It is paused: `farm resume {campaign.name}` lets it go on."
+    elif campaign.waits_for is not None and campaign.waits_until is not None:
+        left = campaign.waits_until - campaign.now
+        yield f"Something that it needs is away, it is tried again in {left:.0f} s (time {campaign.waits} in a row): {campaign.waits_for}"
+
+
+def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
+    states = Counter(worker.state for worker in farm.workers)
+    ready = states["idle"] + states["painting"]
+    yield from _ordered(campaign, farm.orders, ready + states["starting"])
+    if quarantined := states["quarantined"]:
+        yield f"{quarantined} workers are in quarantine: `farm workers` says why."
+    if not ready:
+        yield f"No worker is ready; {states['starting']} are starting."
+    if lack := without_its_class(campaign, farm.workers):
+        yield lack
+    if nearly_spent := nearly_spent_sentence(campaign):
+        yield nearly_spent
+    if campaign.max_workers is not None and campaign.running and campaign.queued:
+        yield f"No more than {campaign.max_workers} workers may paint it at a time (max_workers)."
+    if farm.quota is not None and farm.project_workers >= farm.quota and campaign.queued:
+        has = f"{farm.project_workers} of the {farm.quota} workers that it may have at a time"
+        yield f"Its project {campaign.project} has {has} (FARM_QUOTAS)."
+    higher = [other for other in farm.others if other.priority > campaign.priority and other.state is CampaignState.RUNNING]
+    if higher:
+        yield f"Campaigns of a higher priority go first: {_names(higher)}. Its own is {campaign.priority}."
+    equal = [other for other in farm.others if other.priority == campaign.priority and other.state is CampaignState.RUNNING]
+    if equal:
+        yield (
+            f"It shares the workers with {len(equal)} campaigns of its priority: {_names(equal)}. Who has been given least goes first; "
+            f"it has had {campaign.device_s:.0f} s of them."
+        )
+    warm = sum(worker.warm == campaign.model_digest for worker in farm.workers)
+    if ready and not warm:
+        yield f"Its model {campaign.model} is loaded on no worker yet; the first chunk loads it."
+
+
+def _ordered(campaign: CampaignRow, orders: FleetOrders, workers: int) -> Iterable[str]:
+    """The orders that keep more workers from coming."""
+    binds = {"ceiling": orders.ceiling is not None and workers >= orders.ceiling, "is_frozen": orders.is_frozen}
+    for limit, is_bound in binds.items():
+        if is_bound and campaign.queued:
+            yield f"{order_sentence(orders, limit)} No more workers come until that is changed: `farm scale --default` takes orders back."
+
+
+def _names(campaigns: Sequence[CampaignRow]) -> str:
+    named = ", ".join(f"{c.name} ({c.priority})" for c in campaigns[:_NAMED])
+    return named if len(campaigns) <= _NAMED else f"{named} and {len(campaigns) - _NAMED} more"

@@ -1,0 +1,157 @@
+"""Files that a campaign names, at its submission: read, checked and digested; its references are kept where every worker finds them."""
+
+import hashlib
+import stat
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from pathlib import Path
+
+from actors.models.lora import adapter_file, read_lora
+from actors.models.lora_names import Weights
+from actors.models.lora_strengths import CONFIG
+from actors.models.models import Model, find_model, is_hub_name
+from actors.pictures.reference import MAX_BYTES, read_reference
+from farm.campaign.addresses import has_scheme, hint, path_of
+from farm.campaign.schema import Campaign
+from farm.campaign.sources import Named, Sources, named_files, twin_problems
+from farm.documents.document import DocumentError, Problem
+from farm.service.local_files import LocalFiles
+from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
+from storage.keys import reference_key
+from storage.outputs import open_outputs
+from storage.store import SCHEME, Outputs
+
+MAX_REFERENCES = 2_000
+_READERS = 4  # a picture of the largest size takes 300 MB while it is looked at
+
+
+class Intake:
+    """Takes in the files of campaigns, from paths and from the buckets that it may read."""
+
+    def __init__(self, outputs: Outputs, *, buckets: Collection[str] = (), s3_style: str = "auto", files: LocalFiles | None = None) -> None:
+        """`buckets` are those that references may come from, beside the outputs' own; `files` those of this machine, all if not given."""
+        self._outputs = outputs
+        self._files = files or LocalFiles()
+        own = outputs.address.removeprefix(SCHEME).partition("/")[0] if outputs.address.startswith(SCHEME) else None
+        self._buckets = {*buckets, *([own] if own else [])}
+        self._bucket = lru_cache(maxsize=16)(lambda name: open_outputs(f"{SCHEME}{name}", s3_style=s3_style))
+
+    def model(self, name: str) -> Model:
+        """The model that a campaign names. Raises DocumentError where it cannot be used, or may not be named."""
+        is_path = not is_hub_name(name) and name != "seedling"
+        try:
+            if is_path:
+                self._files.check(name)
+            return find_model(name, takes_folders=is_path or not self._files.are_limited)
+        except RequestError as exc:
+            raise DocumentError([Problem(("model",), str(exc))]) from exc
+
+    def check(self, campaign: Campaign, model: Model) -> Sources:
+        """The digests of all files that a campaign names. Raises DocumentError with what is wrong with any, each at its place;
+        nothing is written.
+        """
+        named = list(named_files(campaign.reference, campaign.adapters, campaign.axes))
+        references = {file.address: file for file in reversed(named) if file.kind == "reference"}
+        adapters = {file.address: file for file in reversed(named) if file.kind == "lora"}
+        if len(references) > MAX_REFERENCES:
+            raise DocumentError(
+                [Problem(("vary",), f"{len(references):,} references; at most {MAX_REFERENCES:,} are supported: split it.")]
+            )
+        if references and model.image_to_image is None:
+            first = next(reversed(references.values()))
+            raise DocumentError([Problem(first.path, f"a {model.pipeline} cannot begin from a reference: use another model.")])
+        problems: list[Problem] = []
+        weights = Weights(model.name, Path(model.folder))
+        sources = Sources(
+            references=_digests(references.values(), self._reference_digest, problems),
+            adapters=_digests(adapters.values(), partial(self._adapter_digest, weights=weights), problems),
+        )
+        problems = problems or list(twin_problems(sources, campaign.adapters, campaign.axes))
+        if problems:
+            raise DocumentError(sorted(problems, key=lambda problem: [str(part) for part in problem.path]))
+        return sources
+
+    def keep(self, project: str, sources: Sources) -> None:
+        """Copy the references to the outputs, under what is in them: what becomes of the files later changes nothing any more."""
+
+        def copy(address: str, digest: str) -> None:
+            data = self._read(address)
+            if hashlib.sha256(data).hexdigest() != digest:
+                raise RequestError(f"The reference {address} was changed while the campaign was submitted: submit it again.")
+            self._outputs.put(reference_key(project, digest), data)
+
+        with ThreadPoolExecutor(_READERS) as pool:
+            list(pool.map(copy, sources.references.keys(), sources.references.values()))
+
+    def _reference_digest(self, address: str) -> str:
+        data = self._read(address)
+        read_reference(data)
+        return hashlib.sha256(data).hexdigest()
+
+    def _adapter_digest(self, address: str, weights: Weights) -> str:
+        path = self._path(address)
+        try:
+            if not path.exists():
+                raise RequestError(f"there is no file or folder {path}.{hint(address)}")
+            file = adapter_file(path)
+            for read in (file, file.with_name(CONFIG)):  # links may lead elsewhere
+                self._files.check(read)
+            return read_lora(path, weights).digest
+        except OSError as exc:
+            raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
+
+    def _path(self, address: str) -> Path:
+        """The path of a file that may be named. What is wrong with other paths is nobody's business, not even that they are not whole."""
+        if not has_scheme(address):
+            self._files.check(address)
+        path = path_of(address)
+        self._files.check(path)
+        return path
+
+    def _read(self, address: str) -> bytes:
+        if not address.startswith(SCHEME):
+            return _read_file(self._path(address))
+        bucket, _, key = address.removeprefix(SCHEME).partition("/")
+        if not key:
+            raise RequestError("it names a bucket, and no file in it.")
+        if bucket not in self._buckets:
+            raise RequestError(f"references may not come from the bucket {bucket!r}: an operator may add it to FARM_REFERENCE_BUCKETS.")
+        try:
+            return self._bucket(bucket).read(key, MAX_BYTES)
+        except NotFound as exc:
+            raise RequestError("there is no such file in the bucket.") from exc
+        except OutputsAway:
+            raise  # no fault of the campaign's
+        except OutputsError as exc:
+            raise RequestError(f"it cannot be read: {exc}") from exc
+
+
+def _digests(files: Collection[Named], digest_of: Callable[[str], str], problems: list[Problem]) -> dict[str, str]:
+    """The digest of each file, by address; what is wrong with one goes to `problems`."""
+
+    def look(file: Named) -> str | Problem:
+        try:
+            return digest_of(file.address)
+        except RequestError as exc:
+            return Problem(file.path, f"{file.kind} {file.address}: {exc}")
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        found = dict(zip((file.address for file in files), pool.map(look, files), strict=True))
+    problems += [answer for answer in found.values() if isinstance(answer, Problem)]
+    return {address: answer for address, answer in found.items() if isinstance(answer, str)}
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise RequestError("it is no file, but a folder: name the picture in it.")
+        if not stat.S_ISREG(mode):
+            raise RequestError("it is no file.")
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)  # of what is longer, enough to be refused for it
+    except FileNotFoundError as exc:
+        raise RequestError(f"there is no such file.{hint(str(path))}") from exc
+    except (OSError, ValueError) as exc:
+        raise RequestError(f"it cannot be read ({getattr(exc, 'strerror', None) or exc}).") from exc
