@@ -1,1 +1,3 @@
-"""The floor that paints: recipes, pipelines kept warm, and the Ray actors around them. It imports `storage`, never `farm`."""
+"""The floor that paints: recipes, pipelines kept warm, and the Ray actors around them. It imports
+`storage`, never `farm`.
+"""

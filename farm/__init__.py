@@ -9,7 +9,9 @@ __all__ = ["Client"]
 
 
 def __getattr__(name: str) -> Any:
-    """`Client`, imported when it is first asked for: whoever needs another part of the farm does not wait for it."""
+    """`Client`, imported when it is first asked for: whoever needs another part of the farm does
+    not wait for it.
+    """
     if name == "Client":
         from farm.client.client import Client  # noqa: PLC0415  # see above
 

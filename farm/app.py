@@ -50,23 +50,43 @@ class RunningFarm:
 
 @contextmanager
 def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
-    """The API over a home's database and outputs, for those who reach it on `host`; the tables of a SQLite database are brought up to
-    date.
+    """The API over a home's database and outputs, for those who reach it on `host`; the tables of
+    a SQLite database are brought up to date.
     """
     make_home(settings)
     with closing_engine(settings.database_address) as engine:
         prepare(engine)
-        campaigns, control, watching, outputs = Campaigns(engine), Control(engine), Watching(engine), settings.open_outputs()
+        campaigns, control, watching, outputs = (
+            Campaigns(engine),
+            Control(engine),
+            Watching(engine),
+            settings.open_outputs(),
+        )
         allowed = _allowed_paths(settings, host)
-        intake = Intake(outputs, buckets=settings.reference_buckets, s3_style=settings.s3_style, files=LocalFiles(allowed))
+        intake = Intake(
+            outputs,
+            buckets=settings.reference_buckets,
+            s3_style=settings.s3_style,
+            files=LocalFiles(allowed),
+        )
         service = Service(
-            campaigns=campaigns, control=control, watching=watching, outputs=outputs, intake=intake, chunk=settings.chunk,
+            campaigns=campaigns, control=control, watching=watching, outputs=outputs,
+            intake=intake, chunk=settings.chunk,
             quotas=settings.quotas,
         )  # fmt: skip
-        repairs = Repairs(campaigns=campaigns, control=control, watching=watching, outputs=outputs, intake=intake, chunk=settings.chunk)
+        repairs = Repairs(
+            campaigns=campaigns,
+            control=control,
+            watching=watching,
+            outputs=outputs,
+            intake=intake,
+            chunk=settings.chunk,
+        )
         leftovers = Leftovers(campaigns=campaigns, outputs=outputs)
         pruner = Pruner(campaigns=campaigns, removal=Removal(engine), outputs=outputs)
-        fleet = FleetService(orders=Orders(engine), watching=watching, is_alone=settings.ray == "local")
+        fleet = FleetService(
+            orders=Orders(engine), watching=watching, is_alone=settings.ray == "local"
+        )
         connections = Connections()
         app = make_api(
             service,
@@ -76,7 +96,11 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
             diffs=diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
             home=settings.home_digest,
             token=settings.secret,
-            hidden=() if allowed is None else own_folders(settings.home, Path(settings.outputs_address)),
+            hidden=(
+                ()
+                if allowed is None
+                else own_folders(settings.home, Path(settings.outputs_address))
+            ),
             shown=allowed or (),
         )
         app.state.connections = connections
@@ -84,20 +108,24 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
 
 
 def _allowed_paths(settings: Settings, host: str) -> tuple[Path, ...] | None:
-    """Whoever is on this machine may name any of its files: None. Others, those in the folders that the operator names."""
+    """Whoever is on this machine may name any of its files: None. Others, those in the folders
+    that the operator names.
+    """
     return settings.allowed_paths if host in LOOPBACK else settings.allowed_paths or ()
 
 
 @contextmanager
 def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterator[RunningFarm]:
-    """A farm for as long as the block lasts: its API serves at once, its dispatcher is the caller's to start.
+    """A farm for as long as the block lasts: its API serves at once, its dispatcher is the
+    caller's to start.
 
     Raises RequestError where the home has a farm already, or where anybody could give it orders.
     """
     if host not in LOOPBACK and settings.token is None:
         raise RequestError(
-            f"On {host} strangers could reach the farm, so it asks for a token there: set FARM_TOKEN to 16 or more random characters "
-            "(`openssl rand -hex 32`), or leave FARM_HOST as 127.0.0.1."
+            f"On {host} strangers could reach the farm, so it asks for a token there: set"
+            " FARM_TOKEN to 16 or more random characters (`openssl rand -hex 32`), or leave"
+            " FARM_HOST as 127.0.0.1."
         )
     make_home(settings)
     lock = FileLock(settings.home / "farm.lock")
@@ -106,10 +134,14 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
         log_to_file(settings.log_folder / "api.log")
     except Timeout as exc:
         at = published_url(settings) or "another address"
-        raise RequestError(f"A farm runs on {settings.home} already (at {at}): use `farm submit --wait FILE`, or another --home.") from exc
+        raise RequestError(
+            f"A farm runs on {settings.home} already (at {at}): use `farm submit --wait FILE`, or"
+            " another --home."
+        ) from exc
     except OSError as exc:
         raise RequestError(
-            f"The home {settings.home} cannot be used ({exc.strerror or exc}): make it writable, or choose another."
+            f"The home {settings.home} cannot be used ({exc.strerror or exc}): make it writable,"
+            " or choose another."
         ) from exc
     try:
         with (
@@ -118,7 +150,9 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
             serve(app, port, host) as url,
             published(settings, url),
         ):
-            supervisor = Supervisor(settings, (sys.executable, "-m", "farm.dispatch.process", folder))
+            supervisor = Supervisor(
+                settings, (sys.executable, "-m", "farm.dispatch.process", folder)
+            )
             try:
                 yield RunningFarm(url, supervisor)
             finally:

@@ -1,4 +1,6 @@
-"""The `farm` command: finds what was asked for, and turns errors into a sentence and an exit code."""
+"""The `farm` command: finds what was asked for, and turns errors into a sentence and an exit
+code.
+"""
 
 import signal
 import sys
@@ -15,10 +17,14 @@ from storage.errors import DatabaseError, RequestError, SeedbedError
 
 FAILED, WRONG = 1, 2
 
-# name: (module and what in it, the first sentence of its help). A module is imported when its command is run, and no earlier:
-# `farm list` waits for none of what `farm bench` needs. A test holds the sentences against the modules.
+# name: (module and what in it, the first sentence of its help). A module is imported when its
+# command is run, and no earlier: `farm list` waits for none of what `farm bench` needs. A test
+# holds the sentences against the modules.
 COMMANDS = {
-    "demo": ("farms:demo", "Paint the demo campaign with the embedded model, and show its contact sheet."),
+    "demo": (
+        "farms:demo",
+        "Paint the demo campaign with the embedded model, and show its contact sheet.",
+    ),
     "run": ("farms:run", "Paint one campaign on a farm of its own, then stop."),
     "up": ("farms:up", "Run a farm that stays, serving its API, until it is stopped."),
     "submit": ("campaigns:submit", "Give a campaign to the running farm."),
@@ -27,25 +33,64 @@ COMMANDS = {
     "watch": ("campaigns:watch", "Follow a campaign until it is over."),
     "why": ("control:why", "Why a campaign or a render is waiting, or how it ended."),
     "pause": ("control:pause", "Start nothing more of a campaign; what is under way is finished."),
-    "resume": ("control:resume", "Let a campaign go on that was paused, or was stopped by the farm."),
+    "resume": (
+        "control:resume",
+        "Let a campaign go on that was paused, or was stopped by the farm.",
+    ),
     "cancel": ("control:cancel", "Want nothing of a campaign any more."),
-    "retry": ("control:retry", "Try renders that failed or are held again: all of them, one kind, or one render."),
+    "retry": (
+        "control:retry",
+        "Try renders that failed or are held again: all of them, one kind, or one render.",
+    ),
     "priority": ("control:priority", "Set a campaign's place among the others."),
-    "prune": ("prune:prune", "Forget campaigns of the project that are over, with their pictures or without."),
+    "prune": (
+        "prune:prune",
+        "Forget campaigns of the project that are over, with their pictures or without.",
+    ),
     "sheet": ("campaigns:sheet", "Draw the contact sheet of what is done so far."),
-    "diff": ("diff:diff", "List what changed between two versions of a campaign, or two campaigns, and draw it side by side."),
+    "diff": (
+        "diff:diff",
+        (
+            "List what changed between two versions of a campaign, or two campaigns, and draw it"
+            " side by side."
+        ),
+    ),
     "export": (
         "files:export",
-        "Copy a campaign's pictures and manifest to a folder or bucket, with a page, a table and the contact sheet.",
+        (
+            "Copy a campaign's pictures and manifest to a folder or bucket, with a page, a table"
+            " and the contact sheet."
+        ),
     ),
-    "reproduce": ("reproducing:reproduce", "Paint a picture again from what its file carries, and say whether it is the same."),
+    "reproduce": (
+        "reproducing:reproduce",
+        "Paint a picture again from what its file carries, and say whether it is the same.",
+    ),
     "verify": ("files:verify", "Compare every file of a campaign with its recorded hash."),
-    "clean": ("files:clean", "Remove files that no render of a campaign has any more, such as those that an update has retired."),
+    "clean": (
+        "files:clean",
+        (
+            "Remove files that no render of a campaign has any more, such as those that an update"
+            " has retired."
+        ),
+    ),
     "workers": ("fleet:workers", "The workers as the dispatcher last saw them."),
     "scale": ("fleet:scale", "Order how many workers there are, or say what is ordered."),
-    "drain": ("fleet:drain", "Give a worker, or all of a node, nothing more, and let it go once what it paints is settled."),
-    "simulate": ("simulate:simulate", "How long campaigns would take with so many workers, and what they would cost."),
-    "doctor": ("doctor:doctor", "Look at everything that painting needs, and say what to do about what is missing."),
+    "drain": (
+        "fleet:drain",
+        (
+            "Give a worker, or all of a node, nothing more, and let it go once what it paints is"
+            " settled."
+        ),
+    ),
+    "simulate": (
+        "simulate:simulate",
+        "How long campaigns would take with so many workers, and what they would cost.",
+    ),
+    "doctor": (
+        "doctor:doctor",
+        "Look at everything that painting needs, and say what to do about what is missing.",
+    ),
     "db": ("database:app", "The job database."),
     "bench": ("bench:app", "Measurements, as ratios side by side in one run."),
 }
@@ -91,7 +136,12 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def farm(
-    _version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Seedbed, a render farm for diffusion campaigns."""
 
@@ -116,7 +166,9 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _leave)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter is no failure
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal that cannot show a letter is no failure
     try:
         app(args=arguments)
     except (RequestError, DatabaseError) as exc:
@@ -128,7 +180,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _say_error(error: SeedbedError) -> None:
-    from farm.commands.shared import say_error  # noqa: PLC0415  # most commands end well, and --help needs no settings
+    from farm.commands.shared import (  # noqa: PLC0415
+        say_error,
+    )  # most commands end well, and --help needs no settings
 
     say_error(error)
 

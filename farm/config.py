@@ -1,4 +1,6 @@
-"""Settings: read once from the environment (FARM_…), checked, and passed down in pieces. No other file reads settings from it."""
+"""Settings: read once from the environment (FARM_…), checked, and passed down in pieces. No other
+file reads settings from it.
+"""
 
 import hashlib
 import math
@@ -23,65 +25,145 @@ if TYPE_CHECKING:
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Each field is read from FARM_ and its name in capitals, like FARM_HOME."""
+    """Everything that can be set. Each field is read from FARM_ and its name in capitals, like
+    FARM_HOME.
+    """
 
     model_config = SettingsConfigDict(env_prefix="FARM_", frozen=True, extra="forbid")
 
-    home: Path = Field(default_factory=lambda: user_data_path("seedbed"), description="Where the farm keeps its state.")
+    home: Path = Field(
+        default_factory=lambda: user_data_path("seedbed"),
+        description="Where the farm keeps its state.",
+    )
     project: str = Field(
-        "default", description="The project that campaigns are submitted to.", pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80
+        "default",
+        description="The project that campaigns are submitted to.",
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        max_length=80,
     )
     database_url: str | None = Field(
-        None, repr=False, description="The job database: a PostgreSQL server; SQLite in the home when not given."
+        None,
+        repr=False,
+        description="The job database: a PostgreSQL server; SQLite in the home when not given.",
     )
     outputs: str | None = Field(
-        None, description="Where pictures go: a folder or s3://bucket/prefix; `outputs` in the home when not given."
+        None,
+        description=(
+            "Where pictures go: a folder or s3://bucket/prefix; `outputs` in the home when not"
+            " given."
+        ),
     )
-    s3_style: Literal["auto", "path", "virtual"] = Field("auto", description="How buckets are named in requests to S3.")
+    s3_style: Literal["auto", "path", "virtual"] = Field(
+        "auto", description="How buckets are named in requests to S3."
+    )
     reference_buckets: tuple[str, ...] = Field(
-        (), description="Buckets that references may come from beside the outputs' own, as a JSON list."
+        (),
+        description=(
+            "Buckets that references may come from beside the outputs' own, as a JSON list."
+        ),
     )
     allowed_paths: tuple[Path, ...] | None = Field(
         None,
-        description="Folders whose models, references and adapters may be named over the network, as a JSON list; "
-        "when not given, any on loopback and none elsewhere.",
+        description=(
+            "Folders whose models, references and adapters may be named over the network, as a"
+            " JSON list; when not given, any on loopback and none elsewhere."
+        ),
     )
     url: str = Field("http://127.0.0.1:8600", description="The farm that commands speak to.")
-    host: str = Field("127.0.0.1", description="The address that `farm up` serves on; any but loopback needs a token.")
+    host: str = Field(
+        "127.0.0.1",
+        description="The address that `farm up` serves on; any but loopback needs a token.",
+    )
     port: int = Field(8600, description="The port that `farm up` serves on.", ge=0, le=65535)
-    token: SecretStr | None = Field(None, description="What whoever speaks to the farm must show; commands show it too.", min_length=16)
-    ray: str = Field("local", description="The Ray cluster: `local` to start one, or the address of a running one.")
+    token: SecretStr | None = Field(
+        None,
+        description="What whoever speaks to the farm must show; commands show it too.",
+        min_length=16,
+    )
+    ray: str = Field(
+        "local",
+        description="The Ray cluster: `local` to start one, or the address of a running one.",
+    )
     workers: int | None = Field(
         None,
-        description="How many workers at most; when not given, what FARM_FLEET allows, or as many as GPUs or cores here.",
+        description=(
+            "How many workers at most; when not given, what FARM_FLEET allows, or as many as GPUs"
+            " or cores here."
+        ),
         ge=1,
         le=100_000,
     )
-    floor: int = Field(0, description="How many workers to keep even where nothing waits.", ge=0, le=100_000)
-    idle: float = Field(300.0, description="Seconds without work after which a worker goes.", ge=0)
-    fleet: Path | None = Field(None, description="The file with the pools that workers are asked from; one pool when not given.")
-    notices: str | None = Field(
-        None, description="The cloud whose notices workers look out for: `aws`.", pattern=r"^aws(=https?://[A-Za-z0-9.:\[\]-]+)?$"
+    floor: int = Field(
+        0, description="How many workers to keep even where nothing waits.", ge=0, le=100_000
     )
-    gcs: str | None = Field(None, description="The address of Ray's head where FARM_RAY is another, as host:port.")
-    threads: int = Field(1, description="CPU threads of each worker. It decides pixels on a CPU.", ge=1, le=256)
+    idle: float = Field(300.0, description="Seconds without work after which a worker goes.", ge=0)
+    fleet: Path | None = Field(
+        None,
+        description=(
+            "The file with the pools that workers are asked from; one pool when not given."
+        ),
+    )
+    notices: str | None = Field(
+        None,
+        description="The cloud whose notices workers look out for: `aws`.",
+        pattern=r"^aws(=https?://[A-Za-z0-9.:\[\]-]+)?$",
+    )
+    gcs: str | None = Field(
+        None, description="The address of Ray's head where FARM_RAY is another, as host:port."
+    )
+    threads: int = Field(
+        1, description="CPU threads of each worker. It decides pixels on a CPU.", ge=1, le=256
+    )
     device: str | None = Field(None, description="cpu or cuda; found when not given.")
     gpu: float | None = Field(
-        None, description="The share of a GPU that each worker takes: 1 where there are any, when not given.", gt=0, le=8
+        None,
+        description=(
+            "The share of a GPU that each worker takes: 1 where there are any, when not given."
+        ),
+        gt=0,
+        le=8,
     )
     memory: float | None = Field(
-        None, description="Gigabytes that a worker's warm pipelines may take; nine tenths of its GPU when not given.", gt=0
+        None,
+        description=(
+            "Gigabytes that a worker's warm pipelines may take; nine tenths of its GPU when not"
+            " given."
+        ),
+        gt=0,
     )
     shares: dict[str, float] = Field(
-        default_factory=dict, description="Weights of projects in sharing the fleet, as JSON; 1 for those not named."
+        default_factory=dict,
+        description="Weights of projects in sharing the fleet, as JSON; 1 for those not named.",
     )
     quotas: dict[str, int] = Field(
-        default_factory=dict, description="The most workers that projects may have at a time, as JSON; no limit for those not named."
+        default_factory=dict,
+        description=(
+            "The most workers that projects may have at a time, as JSON; no limit for those not"
+            " named."
+        ),
     )
-    stuck: float = Field(600.0, description="Seconds without a step after which a worker is taken for stuck.", gt=0)
-    rest: float | None = Field(None, description="Seconds to rest for each batch instead of painting it, to measure the farm itself.", ge=0)
-    rest_spread: float = Field(1.0, description="The longest of these rests over the shortest; FARM_REST is the middle.", ge=1, le=1000)
-    chunk: int | None = Field(None, description="Renders in a chunk; about a minute of work when not given.", ge=1, le=100_000)
+    stuck: float = Field(
+        600.0, description="Seconds without a step after which a worker is taken for stuck.", gt=0
+    )
+    rest: float | None = Field(
+        None,
+        description=(
+            "Seconds to rest for each batch instead of painting it, to measure the farm itself."
+        ),
+        ge=0,
+    )
+    rest_spread: float = Field(
+        1.0,
+        description="The longest of these rests over the shortest; FARM_REST is the middle.",
+        ge=1,
+        le=1000,
+    )
+    chunk: int | None = Field(
+        None,
+        description="Renders in a chunk; about a minute of work when not given.",
+        ge=1,
+        le=100_000,
+    )
 
     @field_validator("home", "fleet")
     @classmethod
@@ -96,14 +178,19 @@ class Settings(BaseSettings):
     @field_validator("outputs")
     @classmethod
     def _place(cls, value: str | None) -> str | None:
-        return value if value is None or value.startswith(SCHEME) else str(Path(value).expanduser().absolute())
+        return (
+            value
+            if value is None or value.startswith(SCHEME)
+            else str(Path(value).expanduser().absolute())
+        )
 
     @field_validator("home", "fleet", "outputs", "database_url", "allowed_paths")
     @classmethod
     def _text(cls, value: Any) -> Any:
         if not is_text(str(value)):
             raise ValueError(
-                f"{str(value)!r} is not text in the character set of this environment: set LC_ALL=C.UTF-8, or choose another name"
+                f"{str(value)!r} is not text in the character set of this environment: set"
+                " LC_ALL=C.UTF-8, or choose another name"
             )
         return value
 
@@ -120,7 +207,10 @@ class Settings(BaseSettings):
     def _counts(cls, value: dict[str, int]) -> dict[str, int]:
         for name, quota in value.items():
             if not 1 <= quota <= 100_000:
-                raise ValueError(f"the quota of {name} must be a number of workers from 1 to 100,000, not {quota}.")
+                raise ValueError(
+                    f"the quota of {name} must be a number of workers from 1 to 100,000, not"
+                    f" {quota}."
+                )
         return value
 
     @property
@@ -130,13 +220,15 @@ class Settings(BaseSettings):
 
     @property
     def database_address(self) -> str:
-        from storage.database import sqlite_address  # noqa: PLC0415  # SQLAlchemy: commands beside a running farm need none
+        from storage.database import (  # noqa: PLC0415
+            sqlite_address,
+        )  # SQLAlchemy: commands beside a running farm need none
 
         return self.database_url or sqlite_address(self.home / "farm.db")
 
     def owner(self) -> str:
-        """Whose dispatcher it is: a home has one at a time, as its lock sees to. Hosts may have the same name and homes the same
-        path, so a home is known by a number of its own.
+        """Whose dispatcher it is: a home has one at a time, as its lock sees to. Hosts may have
+        the same name and homes the same path, so a home is known by a number of its own.
         """
         path = self.home / "farm.id"
         if not path.exists():
@@ -159,7 +251,8 @@ class Settings(BaseSettings):
         return _digest(str(self.home))
 
     def dispatcher_environment(self) -> dict[str, str]:
-        """The environment of the dispatcher, complete. Ray reads how to authenticate when it is imported, so it must be told here.
+        """The environment of the dispatcher, complete. Ray reads how to authenticate when it is
+        imported, so it must be told here.
 
         A cluster of one's own answers only to those who can read the token in the home.
         """
@@ -172,29 +265,47 @@ class Settings(BaseSettings):
         return environment
 
     def pools(self) -> "list[Pool]":
-        """The pools that workers are asked from. Raises RequestError for a fleet file that cannot be used."""
-        from farm.fleet_file import load_fleet  # noqa: PLC0415  # the policy: only who decides needs it
+        """The pools that workers are asked from. Raises RequestError for a fleet file that cannot
+        be used.
+        """
+        from farm.fleet_file import (  # noqa: PLC0415
+            load_fleet,
+        )  # the policy: only who decides needs it
         from farm.scheduling.scaling import Pool  # noqa: PLC0415  # likewise
 
-        return [Pool()] if self.fleet is None else [pool.pool() for pool in load_fleet(self.fleet).pools]
+        return (
+            [Pool()]
+            if self.fleet is None
+            else [pool.pool() for pool in load_fleet(self.fleet).pools]
+        )
 
     def limits(self) -> "Limits":
-        from farm.fleet_file import load_fleet  # noqa: PLC0415  # the policy: only who decides needs it
+        from farm.fleet_file import (  # noqa: PLC0415
+            load_fleet,
+        )  # the policy: only who decides needs it
         from farm.scheduling.scaling import Limits  # noqa: PLC0415  # likewise
 
         price = math.inf if self.fleet is None else load_fleet(self.fleet).price
-        return Limits(floor=self.floor, ceiling=self.fleet_settings().size, price=price, idle_s=self.idle)
+        return Limits(
+            floor=self.floor, ceiling=self.fleet_settings().size, price=price, idle_s=self.idle
+        )
 
     def fleet_settings(self) -> FleetSettings:
-        from storage.database import shown_address  # noqa: PLC0415  # SQLAlchemy: commands beside a running farm need none
+        from storage.database import (  # noqa: PLC0415
+            shown_address,
+        )  # SQLAlchemy: commands beside a running farm need none
 
         gpus = cuda_devices() if self.device != "cpu" else 0
         return FleetSettings(
             address=self.ray,
-            # Workers are found again by name, by whoever leads with the same database: only those that write to the same place, on
-            # the same kind of device, are ours, and only those of this version know what they are asked.
+            # Workers are found again by name, by whoever leads with the same database: only those
+            # that write to the same place, on the same kind of device, are ours, and only those of
+            # this version know what they are asked.
             namespace=f"farm-{_digest(shown_address(self.database_address))}-"
-            + _digest(f"{self.outputs_address} {self.device} {self.threads} {self.rest} {version('seedbed')}"),
+            + _digest(
+                f"{self.outputs_address} {self.device} {self.threads} {self.rest}"
+                f" {version('seedbed')}"
+            ),
             outputs=self.outputs_address,
             s3_style=self.s3_style,
             device=self.device,
@@ -210,7 +321,9 @@ class Settings(BaseSettings):
         )
 
     def _default_size(self, gpus: int) -> int:
-        """All that the pools allow, on a cluster that has some; else what this machine has room for."""
+        """All that the pools allow, on a cluster that has some; else what this machine has room
+        for.
+        """
         if self.fleet is not None and self.ray != "local":
             return max(1, sum(pool.limit for pool in self.pools()))
         return gpus or max(1, (os.cpu_count() or 1) // self.threads)
@@ -226,17 +339,24 @@ def cuda_devices() -> int:
 
 
 def read_settings(**given: Any) -> Settings:
-    """Settings from the environment, with what a command line gave on top. Raises RequestError for values that cannot be."""
+    """Settings from the environment, with what a command line gave on top. Raises RequestError for
+    values that cannot be.
+    """
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except RuntimeError as exc:  # of pathlib and platformdirs, for ~
-        raise RequestError(f"This user has no home folder ({exc}): set FARM_HOME to a folder, and write paths without ~.") from exc
+        raise RequestError(
+            f"This user has no home folder ({exc}): set FARM_HOME to a folder, and write paths"
+            " without ~."
+        ) from exc
     except SettingsError as exc:  # says which variable, and nothing that a person could use
         raise RequestError(
-            f'A setting cannot be read as JSON: {exc}. FARM_SHARES and FARM_QUOTAS are written like {{"acme": 2}}, '
-            'FARM_REFERENCE_BUCKETS and FARM_ALLOWED_PATHS like ["brand"].'
+            f"A setting cannot be read as JSON: {exc}. FARM_SHARES and FARM_QUOTAS are written"
+            ' like {"acme": 2}, FARM_REFERENCE_BUCKETS and FARM_ALLOWED_PATHS like ["brand"].'
         ) from exc
     except ValidationError as exc:
         first = exc.errors()[0]
         name = str(first["loc"][0])
-        raise RequestError(f"The setting {name} (FARM_{name.upper()}) will not do: {first['msg']}.") from exc
+        raise RequestError(
+            f"The setting {name} (FARM_{name.upper()}) will not do: {first['msg']}."
+        ) from exc

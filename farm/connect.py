@@ -16,16 +16,23 @@ def client_of(settings: Settings, url: str, project: str | None = None) -> Clien
 
 @contextmanager
 def open_client(settings: Settings) -> Iterator[Client]:
-    """A client of the farm that serves this home; where none runs, of its API in this process, which reads the same state."""
+    """A client of the farm that serves this home; where none runs, of its API in this process,
+    which reads the same state.
+    """
     url = running_farm(settings)
     if url is not None:
         with client_of(settings, url) as client:
             yield client
         return
     if "url" in settings.model_fields_set:
-        raise WorkError(f"No farm answers at {settings.url} (FARM_URL): start it with `farm up`, or unset FARM_URL.")
+        raise WorkError(
+            f"No farm answers at {settings.url} (FARM_URL): start it with `farm up`, or unset"
+            " FARM_URL."
+        )
     from farm.api.serving import serve  # noqa: PLC0415
-    from farm.app import open_app  # noqa: PLC0415  # it loads a web server and a database, which a running farm has already
+    from farm.app import (  # noqa: PLC0415
+        open_app,
+    )  # it loads a web server and a database, which a running farm has already
 
     with open_app(settings) as app, serve(app, 0) as url, client_of(settings, url) as client:
         yield client

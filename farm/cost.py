@@ -1,4 +1,6 @@
-"""What work costs: how much of it a chunk is, what a render takes, what a budget leaves. Seconds are those of one device."""
+"""What work costs: how much of it a chunk is, what a render takes, what a budget leaves. Seconds
+are those of one device.
+"""
 
 import math
 
@@ -6,11 +8,11 @@ from storage.rows import CampaignRow, OpenCampaign
 
 CHUNK_S = 60.0
 MAX_BATCHES = 64
-# A chunk is no larger than this part of what is left, so that several workers share a campaign to its end and finish together
-# (guided self-scheduling: Polychronopoulos and Kuck, 1987).
+# A chunk is no larger than this part of what is left, so that several workers share a campaign to
+# its end and finish together (guided self-scheduling: Polychronopoulos and Kuck, 1987).
 PARTS = 16
-# Until a model has a history. Seedling takes 0.85 s a megapixel-step on one CPU core; a GPU is tens of times as fast, and its first
-# campaign is cut finer than need be.
+# Until a model has a history. Seedling takes 0.85 s a megapixel-step on one CPU core; a GPU is
+# tens of times as fast, and its first campaign is cut finer than need be.
 SECONDS_PER_MEGAPIXEL_STEP = 1.0
 
 
@@ -23,11 +25,17 @@ def seconds_per_render(campaign: OpenCampaign | CampaignRow) -> float:
     """What a render of it costs a device: as it has shown, or as its size lets expect."""
     if campaign.ended and campaign.device_s:
         return campaign.device_s / campaign.ended
-    return campaign.megapixel_steps / max(1, campaign.left + campaign.ended) * SECONDS_PER_MEGAPIXEL_STEP
+    return (
+        campaign.megapixel_steps
+        / max(1, campaign.left + campaign.ended)
+        * SECONDS_PER_MEGAPIXEL_STEP
+    )
 
 
 def budget_left_s(campaign: OpenCampaign | CampaignRow) -> float:
-    """The device time that its budget leaves for what is not begun: what is under way counts as what it will come to."""
+    """The device time that its budget leaves for what is not begun: what is under way counts as
+    what it will come to.
+    """
     if campaign.budget_s is None:
         return math.inf
     return campaign.budget_s - campaign.device_s - campaign.running * seconds_per_render(campaign)

@@ -1,4 +1,6 @@
-"""The fleet file (FARM_FLEET): the pools that workers are asked from, and what they may cost. `docs/fleet.md` explains it."""
+"""The fleet file (FARM_FLEET): the pools that workers are asked from, and what they may cost.
+`docs/fleet.md` explains it.
+"""
 
 import math
 import re
@@ -40,12 +42,21 @@ class PoolSpec(Strict):
     def _selectors(cls, labels: dict[str, str]) -> dict[str, str]:
         for key, value in labels.items():
             if not _LABEL.fullmatch(value):
-                raise ValueError(f"{key}: {value!r} is no selector: write a value, !value, in(a, b) or !in(a, b).")
+                raise ValueError(
+                    f"{key}: {value!r} is no selector: write a value, !value, in(a, b) or"
+                    " !in(a, b)."
+                )
         return labels
 
     def pool(self) -> Pool:
         return Pool(
-            name=self.name, labels=self.labels, limit=self.limit, price=self.price, speed=self.speed, start_s=self.start, grace_s=self.grace
+            name=self.name,
+            labels=self.labels,
+            limit=self.limit,
+            price=self.price,
+            speed=self.speed,
+            start_s=self.start,
+            grace_s=self.grace,
         )
 
 
@@ -72,7 +83,9 @@ def load_fleet(path: Path) -> FleetSpec:
 
 
 def check(kind: type[S], data: Mapping[str, Any], document: Document) -> S:
-    """A document as a model of pydantic. Raises DocumentError with every problem, each at its place."""
+    """A document as a model of pydantic. Raises DocumentError with every problem, each at its
+    place.
+    """
     try:
         return kind.model_validate(dict(data))
     except ValidationError as exc:
@@ -82,12 +95,17 @@ def check(kind: type[S], data: Mapping[str, Any], document: Document) -> S:
 def _problem(kind: type[BaseModel], error: Any) -> Problem:
     path: Path_ = tuple(error["loc"])
     if error["type"] == "extra_forbidden":
-        return Problem(path, f"unknown key {path[-1]!r}: {did_you_mean(str(path[-1]), _keys(kind))}")
+        return Problem(
+            path, f"unknown key {path[-1]!r}: {did_you_mean(str(path[-1]), _keys(kind))}"
+        )
     if error["type"] == "missing":
         return Problem(path[:-1], f"the key {path[-1]!r} is missing.")
     if error["type"] == "value_error":
         return Problem(path, str(error["ctx"]["error"]))
-    return Problem(path, f"{str(error['input'])[:60]!r} will not do: {error['msg'][0].lower()}{error['msg'][1:]}.")
+    return Problem(
+        path,
+        f"{str(error['input'])[:60]!r} will not do: {error['msg'][0].lower()}{error['msg'][1:]}.",
+    )
 
 
 def _keys(kind: type[BaseModel]) -> set[str]:

@@ -1,4 +1,6 @@
-"""What the farm keeps in its home beside the database: the folder itself, and word of where its farm answers."""
+"""What the farm keeps in its home beside the database: the folder itself, and word of where its
+farm answers.
+"""
 
 import json
 import os
@@ -15,7 +17,10 @@ def make_home(settings: Settings) -> None:
     try:
         Path(settings.home).mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as exc:
-        raise RequestError(f"The home {settings.home} cannot be made ({exc.strerror}): choose another with --home or FARM_HOME.") from exc
+        raise RequestError(
+            f"The home {settings.home} cannot be made ({exc.strerror}): choose another with --home"
+            " or FARM_HOME."
+        ) from exc
 
 
 @contextmanager

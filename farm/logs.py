@@ -13,4 +13,6 @@ def log_to_file(path: Path) -> None:
     handler = RotatingFileHandler(path, maxBytes=_MEGABYTES, backupCount=3, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # else whoever follows a campaign leaves two lines a second
+    logging.getLogger("httpx").setLevel(
+        logging.WARNING
+    )  # else whoever follows a campaign leaves two lines a second

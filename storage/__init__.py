@@ -1,1 +1,3 @@
-"""The floor that remembers: the job database and the outputs. It imports neither `actors` nor `farm`."""
+"""The floor that remembers: the job database and the outputs. It imports neither `actors` nor
+`farm`.
+"""

@@ -5,7 +5,20 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, String, cast, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    Select,
+    String,
+    cast,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from storage.bulk import insert_chunks
@@ -32,41 +45,58 @@ class Campaigns:
         self._reader = engine.execution_options(readonly=True)
 
     def add(self, new: NewCampaign, new_chunks: Iterable[NewChunk]) -> CampaignRow:
-        """Write a campaign with all its chunks, or nothing. Raises AlreadyThere where its project has one of that name."""
+        """Write a campaign with all its chunks, or nothing. Raises AlreadyThere where its project
+        has one of that name.
+        """
         try:
             with self._engine.begin() as connection:
                 insert_chunks(connection, insert_campaign(connection, new), new_chunks)
         except IntegrityError as exc:
-            raise AlreadyThere(f"Project {new.project} has a campaign {new.name} already.") from exc
+            raise AlreadyThere(
+                f"Project {new.project} has a campaign {new.name} already."
+            ) from exc
         return self.get(new.project, new.name)
 
     def get(self, project: str, name: str) -> CampaignRow:
-        """Raises NotFound if the project has no campaign of that name, RequestError if it is being removed."""
+        """Raises NotFound if the project has no campaign of that name, RequestError if it is being
+        removed.
+        """
         mine = (campaigns.c.project == project) & (campaigns.c.name == name)
         with self._reader.connect() as connection:
             row = connection.execute(_stored().where(mine, ~HAS_LEFT)).first()
         if row is None:
-            raise NotFound(f"Project {project} has no campaign {name}: `farm list` shows those it has.")
+            raise NotFound(
+                f"Project {project} has no campaign {name}: `farm list` shows those it has."
+            )
         if row.pruned_at is not None:
             raise RequestError(
-                f"The campaign {name} is being removed with its pictures. `farm prune {name}` finishes a removal that was broken off; "
-                "then the name can be used again."
+                f"The campaign {name} is being removed with its pictures. `farm prune {name}`"
+                " finishes a removal that was broken off; then the name can be used again."
             )
         return _campaign(row)
 
     def version(self, project: str, name: str, number: int) -> CampaignRow:
-        """A version of a campaign, the present one or one that was replaced, under the campaign's name. Raises NotFound, with those that
-        there are, if there is none of that number.
+        """A version of a campaign, the present one or one that was replaced, under the campaign's
+        name. Raises NotFound, with those that there are, if there is none of that number.
         """
-        self.get(project, name)  # those of a campaign that is being removed cannot be read: their pictures go too
+        self.get(
+            project, name
+        )  # those of a campaign that is being removed cannot be read: their pictures go too
         found = {row.version: row for row in self.versions(project, name)}
         if number in found:
             return found[number]
-        raise NotFound(f"The campaign {name} has no version {number}: there are {', '.join(map(str, found))}.")
+        raise NotFound(
+            f"The campaign {name} has no version {number}: there are {', '.join(map(str, found))}."
+        )
 
     def versions(self, project: str, name: str) -> list[CampaignRow]:
-        """The versions of a campaign that can be read, the oldest first, all under the campaign's name."""
-        mine = or_(campaigns.c.version_of == name, (campaigns.c.name == name) & campaigns.c.pruned_at.is_(None))
+        """The versions of a campaign that can be read, the oldest first, all under the campaign's
+        name.
+        """
+        mine = or_(
+            campaigns.c.version_of == name,
+            (campaigns.c.name == name) & campaigns.c.pruned_at.is_(None),
+        )
         query = _stored().where(campaigns.c.project == project, mine).order_by(campaigns.c.id)
         with self._reader.connect() as connection:
             found = [_campaign(row) for row in connection.execute(query)]
@@ -81,7 +111,9 @@ class Campaigns:
         return _campaign(row)
 
     def all(self, project: str | None = None) -> list[CampaignRow]:
-        """All campaigns, the newest first, without their specs; those that are being removed with their pictures too."""
+        """All campaigns, the newest first, without their specs; those that are being removed with
+        their pictures too.
+        """
         query = _stored(with_spec=False).where(~HAS_LEFT).order_by(campaigns.c.id.desc())
         if project is not None:
             query = query.where(campaigns.c.project == project)
@@ -89,28 +121,43 @@ class Campaigns:
             return [_campaign(row) for row in connection.execute(query)]
 
     def ended_unheard(self, session: int, margin_s: float) -> list[int]:
-        """The ids of campaigns that ended since the session before was last heard, or so many seconds earlier: what was to follow
-        may not have been done.
+        """The ids of campaigns that ended since the session before was last heard, or so many
+        seconds earlier: what was to follow may not have been done.
         """
-        last_heard = select(func.max(sessions.c.heartbeat_at)).where(sessions.c.id < session).scalar_subquery()
-        query = select(campaigns.c.id).where(campaigns.c.finished_at >= last_heard - margin_s, campaigns.c.pruned_at.is_(None))
+        last_heard = (
+            select(func.max(sessions.c.heartbeat_at))
+            .where(sessions.c.id < session)
+            .scalar_subquery()
+        )
+        query = select(campaigns.c.id).where(
+            campaigns.c.finished_at >= last_heard - margin_s, campaigns.c.pruned_at.is_(None)
+        )
         with self._reader.connect() as connection:
             return list(connection.execute(query.order_by(campaigns.c.id)).scalars())
 
     def halt(self, campaign_id: int, sentence: str) -> None:
         """Stop claiming a campaign's chunks until somebody has read why."""
         with self._engine.begin() as connection:
-            connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(halted=sentence))
+            connection.execute(
+                update(campaigns).where(campaigns.c.id == campaign_id).values(halted=sentence)
+            )
 
-    def outcomes(self, campaign_id: int, *, after: int = -1) -> Iterator[tuple[RenderOutcome, int, str | None]]:
-        """Every render that has ended, of those with numbers beyond `after`, in the order of the expansion, with its attempts and worker;
-        read in pages, so that no transaction stays open while a caller works.
+    def outcomes(
+        self, campaign_id: int, *, after: int = -1
+    ) -> Iterator[tuple[RenderOutcome, int, str | None]]:
+        """Every render that has ended, of those with numbers beyond `after`, in the order of the
+        expansion, with its attempts and worker; read in pages, so that no transaction stays open
+        while a caller works.
         """
         last = after
         while True:
-            query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.number > last)
+            query = select(renders).where(
+                renders.c.campaign_id == campaign_id, renders.c.number > last
+            )
             with self._reader.connect() as connection:
-                page = connection.execute(query.order_by(renders.c.number).limit(_READ_AT_ONCE)).all()
+                page = connection.execute(
+                    query.order_by(renders.c.number).limit(_READ_AT_ONCE)
+                ).all()
             for row in page:
                 yield outcome_of(row), row.attempts, row.worker
             if len(page) < _READ_AT_ONCE:
@@ -119,66 +166,112 @@ class Campaigns:
 
     def under_way(self, campaign_id: int) -> list[Chunk]:
         """The chunks that workers have."""
-        query = select(chunks).where(chunks.c.campaign_id == campaign_id, chunks.c.state == ChunkState.LEASED)
+        query = select(chunks).where(
+            chunks.c.campaign_id == campaign_id, chunks.c.state == ChunkState.LEASED
+        )
         with self._reader.connect() as connection:
             return [chunk_row(row) for row in connection.execute(query.order_by(chunks.c.id))]
 
     def failures(self, campaign_id: int, limit: int) -> list[RenderOutcome]:
         """The first renders that did not end well."""
-        query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.state != literal_column("'done'"))
+        query = select(renders).where(
+            renders.c.campaign_id == campaign_id, renders.c.state != literal_column("'done'")
+        )
         with self._reader.connect() as connection:
-            return [outcome_of(row) for row in connection.execute(query.order_by(renders.c.number).limit(limit))]
+            return [
+                outcome_of(row)
+                for row in connection.execute(query.order_by(renders.c.number).limit(limit))
+            ]
 
-    def outcome(self, campaign_id: int, number: int) -> tuple[RenderOutcome, int, str | None] | None:
+    def outcome(
+        self, campaign_id: int, number: int
+    ) -> tuple[RenderOutcome, int, str | None] | None:
         """How one render ended, with its attempts and worker; None while it has not."""
-        query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.number == number)
+        query = select(renders).where(
+            renders.c.campaign_id == campaign_id, renders.c.number == number
+        )
         with self._reader.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else (outcome_of(row), row.attempts, row.worker)
 
     def outcomes_of(self, campaign_id: int, numbers: Collection[int]) -> list[RenderOutcome]:
         """How those of these renders ended that have."""
-        query = select(renders).where(renders.c.campaign_id == campaign_id, renders.c.number.in_(numbers))
+        query = select(renders).where(
+            renders.c.campaign_id == campaign_id, renders.c.number.in_(numbers)
+        )
         with self._reader.connect() as connection:
             return [outcome_of(row) for row in connection.execute(query)]
 
     def digests(self, campaign_id: int, numbers: Collection[int]) -> dict[int, str]:
         """The recipes' digests of those of these renders that have ended, by number."""
-        query = select(renders.c.number, renders.c.digest).where(renders.c.campaign_id == campaign_id, renders.c.number.in_(numbers))
+        query = select(renders.c.number, renders.c.digest).where(
+            renders.c.campaign_id == campaign_id, renders.c.number.in_(numbers)
+        )
         with self._reader.connect() as connection:
             return {row.number: row.digest for row in connection.execute(query)}
 
     def others(self, campaign_id: int) -> list[CampaignRow]:
-        """The other campaigns that are not over, those of the highest priority first, without their specs."""
-        query = _campaigns(with_spec=False).where(campaigns.c.finished_at.is_(None), campaigns.c.id != campaign_id)
+        """The other campaigns that are not over, those of the highest priority first, without
+        their specs.
+        """
+        query = _campaigns(with_spec=False).where(
+            campaigns.c.finished_at.is_(None), campaigns.c.id != campaign_id
+        )
         with self._reader.connect() as connection:
-            return [_campaign(row) for row in connection.execute(query.order_by(campaigns.c.priority.desc(), campaigns.c.id))]
+            return [
+                _campaign(row)
+                for row in connection.execute(
+                    query.order_by(campaigns.c.priority.desc(), campaigns.c.id)
+                )
+            ]
 
-    def chunk_of(self, campaign_id: int, group_no: int, ordinal: int, number: int) -> tuple[ChunkState, Chunk, int] | None:
-        """The chunk that has a render (by its ordinal in its group, and its number), and how many others are before it."""
-        mine = (chunks.c.campaign_id == campaign_id) & chunks.c.state.in_((ChunkState.QUEUED, ChunkState.LEASED))
-        runs = select(chunks).where(mine, chunks.c.group_no == group_no, chunks.c.start <= ordinal, ordinal < chunks.c.stop)
+    def chunk_of(
+        self, campaign_id: int, group_no: int, ordinal: int, number: int
+    ) -> tuple[ChunkState, Chunk, int] | None:
+        """The chunk that has a render (by its ordinal in its group, and its number), and how many
+        others are before it.
+        """
+        mine = (chunks.c.campaign_id == campaign_id) & chunks.c.state.in_(
+            (ChunkState.QUEUED, ChunkState.LEASED)
+        )
+        runs = select(chunks).where(
+            mine, chunks.c.group_no == group_no, chunks.c.start <= ordinal, ordinal < chunks.c.stop
+        )
         with self._reader.connect() as connection:
             found = connection.execute(runs.where(chunks.c.numbers.is_(None)).limit(1)).first()
             if found is None:
-                named = connection.execute(select(chunks).where(mine, chunks.c.numbers.is_not(None)))
+                named = connection.execute(
+                    select(chunks).where(mine, chunks.c.numbers.is_not(None))
+                )
                 found = next((row for row in named if number in json.loads(row.numbers)), None)
             if found is None:
                 return None
             ahead = select(func.count()).select_from(chunks)
-            ahead = ahead.where(chunks.c.campaign_id == campaign_id, chunks.c.state == ChunkState.QUEUED, chunks.c.id < found.id)
-            return ChunkState(found.state), chunk_row(found), int(connection.execute(ahead).scalar_one())
+            ahead = ahead.where(
+                chunks.c.campaign_id == campaign_id,
+                chunks.c.state == ChunkState.QUEUED,
+                chunks.c.id < found.id,
+            )
+            return (
+                ChunkState(found.state),
+                chunk_row(found),
+                int(connection.execute(ahead).scalar_one()),
+            )
 
 
 def insert_campaign(connection: Connection, new: NewCampaign, **more: Any) -> int:
     """Write a campaign's row; returns its id."""
     values = {**asdict(new), "spec": dump(new.spec), "created_at": db_time(), **more}
-    return int(connection.execute(insert(campaigns).values(values).returning(campaigns.c.id)).scalar_one())
+    return int(
+        connection.execute(insert(campaigns).values(values).returning(campaigns.c.id)).scalar_one()
+    )
 
 
 def chunk_row(row: Row[Any]) -> Chunk:
     fields = {name: row._mapping[name] for name in Chunk.__dataclass_fields__}
-    return Chunk(**{**fields, "numbers": None if row.numbers is None else tuple(json.loads(row.numbers))})
+    return Chunk(
+        **{**fields, "numbers": None if row.numbers is None else tuple(json.loads(row.numbers))}
+    )
 
 
 def _campaigns(*, with_spec: bool = True) -> Select[Any]:
@@ -192,16 +285,27 @@ def _stored(*, with_spec: bool = True) -> Select[Any]:
         .where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED)
         .scalar_subquery()
     )
-    columns = [column if with_spec or column.name != "spec" else literal_column("'{}'").label("spec") for column in campaigns.c]
+    columns = [
+        column if with_spec or column.name != "spec" else literal_column("'{}'").label("spec")
+        for column in campaigns.c
+    ]
     return select(*columns, running.label("running"), db_time().label("now"))
 
 
 def _to_be_read(row: CampaignRow, name: str) -> CampaignRow:
-    """A version under its campaign's name: what a replaced one has not painted, nobody wants any more."""
+    """A version under its campaign's name: what a replaced one has not painted, nobody wants any
+    more.
+    """
     if row.pruned_at is None:
         return row
     unpainted = row.total - row.done - row.failed - row.held
-    return replace(row, name=name, cancelled=unpainted, running=0, cancelled_at=row.cancelled_at or row.pruned_at)
+    return replace(
+        row,
+        name=name,
+        cancelled=unpainted,
+        running=0,
+        cancelled_at=row.cancelled_at or row.pruned_at,
+    )
 
 
 def _campaign(row: Row[Any]) -> CampaignRow:

@@ -1,4 +1,6 @@
-"""The database's clock: the only one whose readings are ever compared, since hosts disagree about the time."""
+"""The database's clock: the only one whose readings are ever compared, since hosts disagree about
+the time.
+"""
 
 from typing import Any
 

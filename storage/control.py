@@ -1,4 +1,6 @@
-"""What people do to campaigns that are there already. Each is safe while the farm runs, and doing it twice does it once."""
+"""What people do to campaigns that are there already. Each is safe while the farm runs, and doing
+it twice does it once.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -30,18 +32,24 @@ class Control:
 
     def resume(self, campaign_id: int) -> None:
         """Let a campaign go on, whatever stopped it."""
-        self._set(campaign_id, paused_at=None, halted=None, waits=0, waits_until=None, waits_why=None)
+        self._set(
+            campaign_id, paused_at=None, halted=None, waits=0, waits_until=None, waits_why=None
+        )
 
     def set_priority(self, campaign_id: int, priority: int) -> None:
         self._set(campaign_id, priority=priority)
 
     def cancel(self, campaign_id: int) -> None:
-        """Want nothing of it any more. What is under way ends with its batch; what is done stays done."""
+        """Want nothing of it any more. What is under way ends with its batch; what is done stays
+        done.
+        """
         with self._engine.begin() as connection:
             row = _locked(connection, campaign_id)
             if row.finished_at is None:
                 mine = update(campaigns).where(campaigns.c.id == campaign_id)
-                connection.execute(mine.values(cancelled_at=func.coalesce(campaigns.c.cancelled_at, db_time())))
+                connection.execute(
+                    mine.values(cancelled_at=func.coalesce(campaigns.c.cancelled_at, db_time()))
+                )
                 cancel_queued(connection, [campaign_id])
 
     def retry(
@@ -51,8 +59,8 @@ class Control:
         plan: Callable[[Sequence[int], int], Iterable[NewChunk]],
         only: int | None = None,
     ) -> int:
-        """Queue renders that failed or are held again, all or one; returns how many. `plan` makes chunks of their numbers and
-        the attempts that they have had.
+        """Queue renders that failed or are held again, all or one; returns how many. `plan` makes
+        chunks of their numbers and the attempts that they have had.
         """
         again = (renders.c.campaign_id == campaign_id) & renders.c.state.in_(list(states))
         if only is not None:
@@ -60,44 +68,85 @@ class Control:
         with self._engine.begin() as connection:
             row = _locked(connection, campaign_id)
             if row.cancelled_at is not None:
-                raise RequestError(f"The campaign {row.name} was cancelled: submit it under another name.")
-            gone = connection.execute(delete(renders).where(again).returning(renders.c.number, renders.c.state, renders.c.attempts)).all()
+                raise RequestError(
+                    f"The campaign {row.name} was cancelled: submit it under another name."
+                )
+            gone = connection.execute(
+                delete(renders)
+                .where(again)
+                .returning(renders.c.number, renders.c.state, renders.c.attempts)
+            ).all()
             if gone:
                 tries = max(render.attempts for render in gone)
-                insert_chunks(connection, campaign_id, plan(sorted(render.number for render in gone), tries))
+                insert_chunks(
+                    connection, campaign_id, plan(sorted(render.number for render in gone), tries)
+                )
                 failed = sum(render.state == RenderState.FAILED for render in gone)
-                values = {"failed": row.failed - failed, "held": row.held - (len(gone) - failed), "finished_at": None, "halted": None}
-                connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(**values))
+                values = {
+                    "failed": row.failed - failed,
+                    "held": row.held - (len(gone) - failed),
+                    "finished_at": None,
+                    "halted": None,
+                }
+                connection.execute(
+                    update(campaigns).where(campaigns.c.id == campaign_id).values(**values)
+                )
             return len(gone)
 
-    def replace(self, campaign_id: int, new: NewCampaign, kept: Sequence[tuple[int, int]], new_chunks: Iterable[NewChunk]) -> bool:
-        """Put another version in a campaign's place: `kept` names, as (new number, old number), the renders that stay as they are.
+    def replace(
+        self,
+        campaign_id: int,
+        new: NewCampaign,
+        kept: Sequence[tuple[int, int]],
+        new_chunks: Iterable[NewChunk],
+    ) -> bool:
+        """Put another version in a campaign's place: `kept` names, as (new number, old number),
+        the renders that stay as they are.
 
-        False, and nothing changed, where some of those are not there any more: they were asked to be tried again meanwhile.
+        False, and nothing changed, where some of those are not there any more: they were asked to
+        be tried again meanwhile.
         """
         with self._engine.begin() as connection:
             old = _locked(connection, campaign_id)
-            # The same campaign painted again is the same version: nothing of the one before would differ.
+            # The same campaign painted again is the same version: nothing of the one before would
+            # differ.
             is_another = old.fingerprint != new.fingerprint
-            retired = {"name": NAME_LEFT, "pruned_at": db_time(), "version_of": old.name if is_another else None}
+            retired = {
+                "name": NAME_LEFT,
+                "pruned_at": db_time(),
+                "version_of": old.name if is_another else None,
+            }
             connection.execute(update(campaigns).where(campaigns.c.id == old.id).values(retired))
-            # What is under way for it goes on until its workers have stopped, and counts for nobody: until then nothing of the new
-            # version is begun, since both write to the same places.
-            dropped = update(chunks).where(chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.QUEUED)
+            # What is under way for it goes on until its workers have stopped, and counts for
+            # nobody: until then nothing of the new version is begun, since both write to the same
+            # places.
+            dropped = update(chunks).where(
+                chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.QUEUED
+            )
             connection.execute(dropped.values(state=ChunkState.CANCELLED))
-            history = {name: getattr(old, name) for name in ("device_s", "created_at", "started_at", "paused_at")}
+            history = {
+                name: getattr(old, name)
+                for name in ("device_s", "created_at", "started_at", "paused_at")
+            }
             history["version"] = old.version + is_another
             if kept and new.numerics_class is None and old.numerics_class != ANY_CLASS:
                 history["numerics_class"] = old.numerics_class  # what is kept is of that
-            new_id = insert_campaign(connection, new, replaces=_still_painted(connection, old), **history)
+            new_id = insert_campaign(
+                connection, new, replaces=_still_painted(connection, old), **history
+            )
             for k in range(0, len(kept), _AT_ONCE):
                 carry_over(connection, old.id, new_id, kept[k : k + _AT_ONCE])
-            counts = {row.state: row.number for row in connection.execute(_COUNTS, {"campaign": new_id})}
+            counts = {
+                row.state: row.number for row in connection.execute(_COUNTS, {"campaign": new_id})
+            }
             if sum(counts.values()) != len(kept):
                 connection.rollback()
                 return False
             insert_chunks(connection, new_id, new_chunks)
-            values: dict[str, Any] = {state: counts.get(state, 0) for state in (RenderState.DONE, RenderState.FAILED, RenderState.HELD)}
+            values: dict[str, Any] = {
+                state: counts.get(state, 0)
+                for state in (RenderState.DONE, RenderState.FAILED, RenderState.HELD)
+            }
             if len(kept) == new.total:
                 values["finished_at"] = db_time()
             connection.execute(update(campaigns).where(campaigns.c.id == new_id).values(**values))
@@ -105,9 +154,15 @@ class Control:
 
     def record_file(self, campaign_id: int, written: RenderOutcome) -> None:
         """Note that a render's file was written again, of the same pixels and with other bytes."""
-        same = (renders.c.campaign_id == campaign_id) & (renders.c.number == written.number) & (renders.c.pixels == written.pixels)
+        same = (
+            (renders.c.campaign_id == campaign_id)
+            & (renders.c.number == written.number)
+            & (renders.c.pixels == written.pixels)
+        )
         with self._engine.begin() as connection:
-            connection.execute(update(renders).where(same).values(sha256=written.sha256, bytes=written.bytes))
+            connection.execute(
+                update(renders).where(same).values(sha256=written.sha256, bytes=written.bytes)
+            )
 
     def forget(self, campaign_id: int) -> None:
         """Let nobody see a campaign any more; the next `prune` removes its rows."""
@@ -115,23 +170,37 @@ class Control:
 
     def _set(self, campaign_id: int, **values: Any) -> None:
         with self._engine.begin() as connection:
-            connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(**values))
+            connection.execute(
+                update(campaigns).where(campaigns.c.id == campaign_id).values(**values)
+            )
 
 
 _COUNTS = (
-    select(renders.c.state, func.count().label("number")).where(renders.c.campaign_id == bindparam("campaign")).group_by(renders.c.state)
+    select(renders.c.state, func.count().label("number"))
+    .where(renders.c.campaign_id == bindparam("campaign"))
+    .group_by(renders.c.state)
 )
 
 
 def _still_painted(connection: Connection, old: Row[Any]) -> int | None:
-    """The version whose workers have to stop first: the one being replaced, or one that this itself still waits for."""
-    leased = select(chunks.c.id).where(chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.LEASED).limit(1)
+    """The version whose workers have to stop first: the one being replaced, or one that this
+    itself still waits for.
+    """
+    leased = (
+        select(chunks.c.id)
+        .where(chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.LEASED)
+        .limit(1)
+    )
     return old.replaces if connection.execute(leased).first() is None else int(old.id)
 
 
 def _locked(connection: Connection, campaign_id: int) -> Row[Any]:
     """A campaign's row, kept from others until the transaction ends."""
-    query = select(campaigns).where(campaigns.c.id == campaign_id, campaigns.c.pruned_at.is_(None)).with_for_update()
+    query = (
+        select(campaigns)
+        .where(campaigns.c.id == campaign_id, campaigns.c.pruned_at.is_(None))
+        .with_for_update()
+    )
     row = connection.execute(query).first()
     if row is None:
         raise NotFound("The campaign is not there any more: `farm list` shows those that are.")

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from alembic import command
@@ -22,14 +22,17 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _UPGRADING = 5_000_160_325  # the number of the lock on PostgreSQL; any would do
 _HOW = "write it like postgresql://user:password@host:5432/farm, or sqlite:////path/to/farm.db."
 
-# A connection whose other end has vanished is noticed in 15 s, not in the two hours that TCP would take.
+# A connection whose other end has vanished is noticed in 15 s, not in the two hours that TCP would
+# take.
 _POSTGRESQL_CONNECT: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 3,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
-    "prepare_threshold": None,  # a pooler in transaction mode hands statements to other connections
+    "prepare_threshold": (
+        None
+    ),  # a pooler in transaction mode hands statements to other connections
     "application_name": "seedbed",
 }
 
@@ -45,14 +48,20 @@ def shown_address(url: str) -> str:
 
 
 def open_database(url: str, *, looks_first: bool = True) -> Engine:
-    """An engine for `url`, SQLite or PostgreSQL. With `looks_first`, a connection to a server is looked at before each use, so that one
-    that a restart has cut is replaced unseen; without, whoever uses it hears of it once as DatabaseAway.
+    """An engine for `url`, SQLite or PostgreSQL. With `looks_first`, a connection to a server is
+    looked at before each use, so that one that a restart has cut is replaced unseen; without,
+    whoever uses it hears of it once as DatabaseAway.
 
-    Raises DatabaseError where the address is wrong or the folder of a SQLite file cannot be made. What the driver says later
-    comes as DatabaseError too, and as DatabaseAway where the same may work later.
+    Raises DatabaseError where the address is wrong or the folder of a SQLite file cannot be made.
+    What the driver says later comes as DatabaseError too, and as DatabaseAway where the same may
+    work later.
     """
     parsed = _parse(url)
-    engine = _open_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _open_postgresql(parsed, looks_first=looks_first)
+    engine = (
+        _open_sqlite(parsed)
+        if parsed.get_backend_name() == "sqlite"
+        else _open_postgresql(parsed, looks_first=looks_first)
+    )
     event.listen(engine, "handle_error", _translate)
     return engine
 
@@ -73,7 +82,9 @@ def _parse(url: str) -> URL:
     except (ArgumentError, ValueError) as exc:
         raise DatabaseError(f"The database address cannot be read: {_HOW}") from exc
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise DatabaseError(f"Databases of the kind {parsed.get_backend_name()!r} are not supported: {_HOW}")
+        raise DatabaseError(
+            f"Databases of the kind {parsed.get_backend_name()!r} are not supported: {_HOW}"
+        )
     if parsed.get_backend_name() == "postgresql" and not parsed.database:
         raise DatabaseError(f"The database address names no database: {_HOW}")
     return parsed
@@ -85,7 +96,9 @@ def _open_sqlite(url: URL) -> Engine:
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise DatabaseError(f"The folder of the database {url.database} cannot be made ({exc.strerror}).") from exc
+            raise DatabaseError(
+                f"The folder of the database {url.database} cannot be made ({exc.strerror})."
+            ) from exc
     engine = create_engine(url.set(drivername="sqlite"))
     event.listen(engine, "connect", _on_sqlite_connect)
     event.listen(engine, "begin", _on_sqlite_begin)
@@ -94,17 +107,27 @@ def _open_sqlite(url: URL) -> Engine:
 
 def _open_postgresql(url: URL, *, looks_first: bool) -> Engine:
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"), pool_pre_ping=looks_first, pool_size=5, max_overflow=15, connect_args=_POSTGRESQL_CONNECT
+        url.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=looks_first,
+        pool_size=5,
+        max_overflow=15,
+        connect_args=_POSTGRESQL_CONNECT,
     )
     event.listen(engine, "connect", _on_postgresql_connect)
     return engine
 
 
 def _on_sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
-    # The driver's own BEGIN comes too late and too weak (a read that later writes can fail as busy); `_on_sqlite_begin` says it instead.
+    # The driver's own BEGIN comes too late and too weak (a read that later writes can fail as
+    # busy); `_on_sqlite_begin` says it instead.
     connection.isolation_level = None
     try:
-        for pragma in ("busy_timeout=120000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in (
+            "busy_timeout=120000",
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+        ):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.DatabaseError as exc:
         raise _refusal(exc) from exc
@@ -116,15 +139,19 @@ def _on_sqlite_begin(connection: Connection) -> None:
 
 
 def _on_postgresql_connect(connection: psycopg.Connection[Any], _record: object) -> None:
-    # A process that was stopped in the middle of a transaction must not hold its locks for ever: another is to take over from it.
+    # A process that was stopped in the middle of a transaction must not hold its locks for ever:
+    # another is to take over from it.
     connection.execute("SET idle_in_transaction_session_timeout = '15s'")
     connection.commit()
 
 
 @contextmanager
 def driver_cursor(connection: Connection) -> Iterator[psycopg.Cursor[Any]]:
-    """A cursor of PostgreSQL's driver within a transaction, for COPY, which SQLAlchemy has no words for. Refusals come as elsewhere."""
-    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # the pool does not know whose it is
+    """A cursor of PostgreSQL's driver within a transaction, for COPY, which SQLAlchemy has no
+    words for. Refusals come as elsewhere.
+    """
+    # the pool does not know whose it is
+    driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     try:
         with driver.cursor() as cursor:
             yield cursor
@@ -137,7 +164,9 @@ def driver_cursor(connection: Connection) -> Iterator[psycopg.Cursor[Any]]:
 
 
 def _translate(context: ExceptionContext) -> None:
-    """Turn the driver's refusals into sentences; a broken constraint stays what it is, for the caller to name."""
+    """Turn the driver's refusals into sentences; a broken constraint stays what it is, for the
+    caller to name.
+    """
     if context.is_pre_ping:
         return  # the pool's own look at a connection: it takes another
     error = context.original_exception
@@ -148,10 +177,14 @@ def _translate(context: ExceptionContext) -> None:
 
 
 def _refusal(error: sqlite3.DatabaseError) -> DatabaseError:
-    kind = DatabaseAway if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY else DatabaseError
+    kind = (
+        DatabaseAway
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        else DatabaseError
+    )
     return kind(
-        f"The job database cannot be used ({error}): check that farm.db in the home is a database of the farm, "
-        "and that its folder is writable and not full."
+        f"The job database cannot be used ({error}): check that farm.db in the home is a database"
+        " of the farm, and that its folder is writable and not full."
     )
 
 
@@ -159,21 +192,32 @@ def _postgresql_refusal(error: psycopg.Error) -> DatabaseError:
     said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     match error:
         case pg.UndefinedTable() | pg.UndefinedColumn():
-            return DatabaseError(f"The database has not the tables of this version ({said}): run `farm db upgrade`.")
+            return DatabaseError(
+                f"The database has not the tables of this version ({said}): run `farm db upgrade`."
+            )
         case pg.ReadOnlySqlTransaction() | pg.InsufficientPrivilege():
             # A server that stands by may be promoted in a moment; a missing right stays missing.
             kind = DatabaseAway if isinstance(error, pg.ReadOnlySqlTransaction) else DatabaseError
             return kind(
-                f"The database may not be written ({said}): name the primary server in FARM_DATABASE_URL, and a user that may write."
+                f"The database may not be written ({said}): name the primary server in"
+                " FARM_DATABASE_URL, and a user that may write."
             )
-        case psycopg.OperationalError() | psycopg.InterfaceError() | pg.IdleInTransactionSessionTimeout():
-            return DatabaseAway(f"The job database does not answer ({said}): check FARM_DATABASE_URL and that the server runs.")
+        case (
+            psycopg.OperationalError()
+            | psycopg.InterfaceError()
+            | pg.IdleInTransactionSessionTimeout()
+        ):
+            return DatabaseAway(
+                f"The job database does not answer ({said}): check FARM_DATABASE_URL and that the"
+                " server runs."
+            )
         case _:
             return DatabaseError(f"The job database refused ({type(error).__name__}: {said}).")
 
 
 def prepare(engine: Engine) -> None:
-    """Make sure that the database can be used by this version, written too; a SQLite file is brought up to date, a server is not.
+    """Make sure that the database can be used by this version, written too; a SQLite file is
+    brought up to date, a server is not.
 
     Raises DatabaseError with what to do about it.
     """
@@ -182,26 +226,38 @@ def prepare(engine: Engine) -> None:
     with engine.begin() as connection:
         current = _revision(connection, engine)
         if current != _script().get_current_head():
-            has = "has no tables of the farm yet" if current is None else f"is at revision {current}, this version needs a newer one"
+            has = (
+                "has no tables of the farm yet"
+                if current is None
+                else f"is at revision {current}, this version needs a newer one"
+            )
             raise DatabaseError(f"The database {_name(engine)} {has}: run `farm db upgrade`.")
         # Changes nothing, and is refused where nothing may be changed.
-        connection.execute(text("UPDATE alembic_version SET version_num = version_num WHERE 1 = 0"))
+        connection.execute(
+            text("UPDATE alembic_version SET version_num = version_num WHERE 1 = 0")
+        )
 
 
 def upgrade(engine: Engine) -> str:
-    """Bring the tables to the newest revision and return its name; does nothing where they are there already.
+    """Bring the tables to the newest revision and return its name; does nothing where they are
+    there already.
 
     Raises DatabaseError where the database cannot be used, or was made by a newer version.
     """
     with engine.connect() as connection:
-        sqlite = connection.connection.driver_connection if engine.dialect.name == "sqlite" else None
+        sqlite = (
+            connection.connection.driver_connection if engine.dialect.name == "sqlite" else None
+        )
         if sqlite is not None:
-            # Rebuilding a table drops the old one, and with it, were keys enforced, every row that refers to it.
+            # Rebuilding a table drops the old one, and with it, were keys enforced, every row that
+            # refers to it.
             sqlite.execute("PRAGMA foreign_keys=OFF")
         try:
             with connection.begin():
                 if sqlite is None:
-                    connection.execute(select(func.pg_advisory_xact_lock(_UPGRADING)))  # two at once would both begin
+                    connection.execute(
+                        select(func.pg_advisory_xact_lock(_UPGRADING))
+                    )  # two at once would both begin
                 return _upgrade(connection, engine)
         finally:
             if sqlite is not None:
@@ -224,9 +280,12 @@ def migrate(connection: Connection, revision: str) -> None:
 
 def _revision(connection: Connection, engine: Engine) -> str | None:
     current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in {revision.revision for revision in _script().walk_revisions()}:
+    if current is not None and current not in {
+        revision.revision for revision in _script().walk_revisions()
+    }:
         raise DatabaseError(
-            f"The database {_name(engine)} was made by a newer Seedbed (revision {current}): update this one, or use another database."
+            f"The database {_name(engine)} was made by a newer Seedbed (revision {current}):"
+            " update this one, or use another database."
         )
     return current
 
@@ -237,7 +296,9 @@ def _name(engine: Engine) -> str:
 
 def _shown(url: URL) -> str:
     # Without its query: a password may stand there too.
-    return url.set(drivername=url.get_backend_name(), query={}).render_as_string(hide_password=True)
+    return url.set(drivername=url.get_backend_name(), query={}).render_as_string(
+        hide_password=True
+    )
 
 
 def _config() -> Config:

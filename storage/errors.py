@@ -44,7 +44,9 @@ class DatabaseAway(DatabaseError):
 
 
 class SessionLost(DatabaseError):
-    """Another dispatcher leads now, and has the leases; nothing that this one writes counts any more."""
+    """Another dispatcher leads now, and has the leases; nothing that this one writes counts any
+    more.
+    """
 
 
 class OutputsError(SeedbedError):

@@ -1,4 +1,6 @@
-"""The keys under which the outputs keep what the farm writes: this file alone knows their layout. Pure."""
+"""The keys under which the outputs keep what the farm writes: this file alone knows their layout.
+Pure.
+"""
 
 import re
 from collections.abc import Iterable
@@ -14,10 +16,13 @@ def campaign_folder(project: str, name: str) -> str:
     return f"{project}/{name}"
 
 
-def picture_key(project: str, name: str, *, version: int, stage: Stage, shot: str, seed: int, kind: str) -> str:
+def picture_key(
+    project: str, name: str, *, version: int, stage: Stage, shot: str, seed: int, kind: str
+) -> str:
     """The key of a render's picture: a path that a person can read.
 
-    `kind` is the ending of the format. Each version after the first has a folder of its own, so that pictures of earlier ones are kept.
+    `kind` is the ending of the format. Each version after the first has a folder of its own, so
+    that pictures of earlier ones are kept.
     """
     folder = f"v{version}/" if version > 1 else ""
     return f"{campaign_folder(project, name)}/{folder}{stage}/{shot}/{seed}.{kind}"
@@ -43,20 +48,28 @@ def place_of(key: str) -> str:
 
 
 def is_painted(place: str, kinds: Iterable[str]) -> bool:
-    """Whether a file, named from its campaign's folder, has a name that only the farm gives: a picture of one of `kinds`, or a preview."""
-    # A shot's folder ends with sixteen digits of a hash; beside the picture of a seed lie its previews.
+    """Whether a file, named from its campaign's folder, has a name that only the farm gives: a
+    picture of one of `kinds`, or a preview.
+    """
+    # A shot's folder ends with sixteen digits of a hash; beside the picture of a seed lie its
+    # previews.
     stage = f"({'|'.join(Stage)})"
-    shape = rf"(v[0-9]+/)?{stage}/[^/]*_[0-9a-f]{{16}}/[0-9]+(\.({'|'.join(kinds)})|\.step[0-9]{{3,4}}\.webp)"
+    ending = rf"(\.({'|'.join(kinds)})|\.step[0-9]{{3,4}}\.webp)"
+    shape = rf"(v[0-9]+/)?{stage}/[^/]*_[0-9a-f]{{16}}/[0-9]+{ending}"
     return re.fullmatch(shape, place) is not None
 
 
 def is_ours(place: str, kinds: Iterable[str]) -> bool:
-    """Whether a file, named from its campaign's folder, was written by the farm, and not by people."""
+    """Whether a file, named from its campaign's folder, was written by the farm, and not by
+    people.
+    """
     return place == _MANIFEST or is_painted(place, kinds)
 
 
 def pictures_of(key: str, kinds: Iterable[str]) -> list[str]:
-    """The keys that a picture may have which this file belongs to: it is that picture, or a preview beside it."""
+    """The keys that a picture may have which this file belongs to: it is that picture, or a
+    preview beside it.
+    """
     return [f"{without_ending(key)}.{kind}" for kind in kinds]
 
 

@@ -1,7 +1,9 @@
 """Moments by the database's clock, which somebody may set back while they are to come."""
 
 FARTHEST_S = 600.0
-"""The farm sets no moment further ahead: one that is was set before the clock was set back, and has passed."""
+"""The farm sets no moment further ahead: one that is was set before the clock was set back, and
+has passed.
+"""
 
 
 def is_to_come(moment: float | None, now: float) -> bool:

@@ -1,4 +1,6 @@
-"""What an operator has ordered of the fleet: its floor and ceiling, whether it is frozen, and what is to be drained."""
+"""What an operator has ordered of the fleet: its floor and ceiling, whether it is frozen, and what
+is to be drained.
+"""
 
 import json
 from collections.abc import Collection, Mapping
@@ -18,13 +20,17 @@ LIMITS = ("floor", "ceiling", "is_frozen")
 
 
 def is_standing(limit: int | bool | None) -> bool:
-    """Whether a limit is ordered. A ceiling of 0 is; None leaves it to the settings, and False is not frozen."""
+    """Whether a limit is ordered. A ceiling of 0 is; None leaves it to the settings, and False is
+    not frozen.
+    """
     return limit is not None and limit is not False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """By whom an order was given, as they said, and when: seconds since 1970. A version before recorded neither."""
+    """By whom an order was given, as they said, and when: seconds since 1970. A version before
+    recorded neither.
+    """
 
     by: str | None = None
     at: float | None = None
@@ -32,7 +38,9 @@ class Given:
 
 @dataclass(frozen=True, kw_only=True)
 class FleetOrders:
-    """None leaves a limit to the settings. `drains` names workers and nodes, a node by its id or its host's name."""
+    """None leaves a limit to the settings. `drains` names workers and nodes, a node by its id or
+    its host's name.
+    """
 
     floor: int | None = None
     ceiling: int | None = None
@@ -52,20 +60,35 @@ class Orders:
     def get(self) -> FleetOrders:
         with self._reader.connect() as connection:
             row = connection.execute(select(scaling)).first()
-            targets = {drain.target: Given(by=drain.asked_by, at=drain.asked_at) for drain in connection.execute(select(drains))}
+            targets = {
+                drain.target: Given(by=drain.asked_by, at=drain.asked_at)
+                for drain in connection.execute(select(drains))
+            }
         if row is None:
             return FleetOrders(drains=targets)
         given = {name: Given(**given) for name, given in json.loads(row.given).items()}
-        return FleetOrders(floor=row.floor, ceiling=row.ceiling, is_frozen=bool(row.is_frozen), drains=targets, given=given)
+        return FleetOrders(
+            floor=row.floor,
+            ceiling=row.ceiling,
+            is_frozen=bool(row.is_frozen),
+            drains=targets,
+            given=given,
+        )
 
     def scale(self, *, by: str | None = None, **changes: Any) -> None:
-        """Set `floor`, `ceiling` or `is_frozen`; what is not named stays as it is. None, or False, takes an order back."""
+        """Set `floor`, `ceiling` or `is_frozen`; what is not named stays as it is. None, or False,
+        takes an order back.
+        """
         with self._engine.begin() as connection:
             connection.execute(self._insert(scaling).values(id=_ONLY).on_conflict_do_nothing())
             row = connection.execute(select(scaling).with_for_update()).one()
             said = {"by": by, "at": now(connection)}
             given = {**json.loads(row.given), **dict.fromkeys(changes, said)}
-            standing = {name: given[name] for name in given if is_standing({**row._mapping, **changes}[name])}
+            standing = {
+                name: given[name]
+                for name in given
+                if is_standing({**row._mapping, **changes}[name])
+            }
             connection.execute(update(scaling).values(**changes, given=json.dumps(standing)))
 
     def drain(self, target: str, *, by: str | None = None) -> None:
@@ -76,7 +99,9 @@ class Orders:
     def undrain(self, targets: Collection[str]) -> int:
         """Take drains back; returns how many there were."""
         with self._engine.begin() as connection:
-            return connection.execute(delete(drains).where(drains.c.target.in_(list(targets)))).rowcount
+            return connection.execute(
+                delete(drains).where(drains.c.target.in_(list(targets)))
+            ).rowcount
 
     def _insert(self, table: Any) -> Any:
         return (sqlite if self._engine.dialect.name == "sqlite" else postgresql).insert(table)

@@ -19,19 +19,32 @@ from storage.store import SCHEME, Outputs, is_text, refuse_larger
 OUTPUTS_FOLDER = "the outputs folder"
 LEFT_BEHIND_S = 86_400.0  # nothing takes a day to be written: whoever began it is no more
 
-# What may be otherwise in a while, without anybody changing a setting: a full disk, a network folder that does not answer.
+# What may be otherwise in a while, without anybody changing a setting: a full disk, a network
+# folder that does not answer.
 _PASSING = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENOTCONN, errno.EHOSTDOWN}
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EIO,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+        errno.ENODEV,
+        errno.ENOTCONN,
+        errno.EHOSTDOWN,
+    }
     | {errno.EMFILE, errno.ENFILE}
 )
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_UNFIT = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})  # what the system says of names that no file can have
+_UNFIT = frozenset(
+    {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
+)  # what the system says of names that no file can have
 _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _PART = re.compile(r"\.[0-9a-f]{32}\.part")
 
 
 def open_outputs(address: str, *, s3_style: str = "auto", called: str = OUTPUTS_FOLDER) -> Outputs:
-    """The store at an address: a bucket for s3://bucket/prefix, else a folder, which sentences about it name as `called`.
+    """The store at an address: a bucket for s3://bucket/prefix, else a folder, which sentences
+    about it name as `called`.
 
     `s3_style` is how buckets are named in requests.
     """
@@ -44,7 +57,9 @@ def open_outputs(address: str, *, s3_style: str = "auto", called: str = OUTPUTS_
 
 
 class FolderOutputs:
-    """Outputs in a folder. Files are written beside their place and renamed into it, so that a key never holds half a file."""
+    """Outputs in a folder. Files are written beside their place and renamed into it, so that a key
+    never holds half a file.
+    """
 
     def __init__(self, root: Path, *, called: str = OUTPUTS_FOLDER) -> None:
         self._root = root.absolute()
@@ -64,12 +79,16 @@ class FolderOutputs:
         path = self._path(key)
         with self._telling("read", key):
             try:
-                # A folder is no file, a pipe would never end, and what is still being written is not there yet.
+                # A folder is no file, a pipe would never end, and what is still being written is
+                # not there yet.
                 if stat.S_ISREG(path.stat().st_mode) and not _PART.fullmatch(path.name):
                     return path.open("rb")
             except OSError as exc:
                 if exc.errno in _UNFIT:
-                    raise BadKey(f"The key {_short(key)!r} cannot be a file in {self._called} ({exc.strerror}).") from exc
+                    raise BadKey(
+                        f"The key {_short(key)!r} cannot be a file in {self._called}"
+                        f" ({exc.strerror})."
+                    ) from exc
                 if exc.errno not in _NOWHERE:
                     raise
             raise NotFound(f"There is no {key or 'file without a name'} in {self._called}.")
@@ -88,7 +107,9 @@ class FolderOutputs:
                 return
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Every key that begins with a folder's name, in no particular order; files still being written are not among them."""
+        """Every key that begins with a folder's name, in no particular order; files still being
+        written are not among them.
+        """
         for folder, _, names in os.walk(self._path(prefix)):
             for name in names:
                 if not name.startswith(".") and is_text(name):
@@ -121,8 +142,17 @@ class FolderOutputs:
         try:
             yield
         except OSError as exc:
-            kind = OutputsAway if exc.errno in _PASSING else OutputsForbidden if exc.errno in _FORBIDDEN else OutputsError
-            raise kind(f"Cannot {verb} {key} in {self._called} ({exc.strerror or type(exc).__name__}): {self._remedy(verb, exc)}") from exc
+            kind = (
+                OutputsAway
+                if exc.errno in _PASSING
+                else OutputsForbidden
+                if exc.errno in _FORBIDDEN
+                else OutputsError
+            )
+            raise kind(
+                f"Cannot {verb} {key} in {self._called} ({exc.strerror or type(exc).__name__}):"
+                f" {self._remedy(verb, exc)}"
+            ) from exc
 
     def _remedy(self, verb: str, exc: OSError) -> str:
         if exc.errno in (errno.EMFILE, errno.ENFILE):
@@ -151,7 +181,9 @@ def _write(path: Path, data: IO[bytes]) -> None:
 
 
 def _opened(part: Path) -> IO[bytes]:
-    """A new file, in a folder that is made for it, and again if it was empty and somebody has removed it meanwhile."""
+    """A new file, in a folder that is made for it, and again if it was empty and somebody has
+    removed it meanwhile.
+    """
     for _ in range(10):
         with suppress(FileNotFoundError):
             part.parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +202,9 @@ def _removed(folder: Path) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk: a row may say "done" only of a picture that outlives a power cut."""
+    """Wait until a file or folder is on the disk: a row may say "done" only of a picture that
+    outlives a power cut.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,10 +1,25 @@
-"""The queue: the session that leads, and its claims of chunks. `storage.settling` has what becomes of them."""
+"""The queue: the session that leads, and its claims of chunks. `storage.settling` has what becomes
+of them.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from storage.campaigns import chunk_row
@@ -18,9 +33,15 @@ from storage.tables import campaigns, chunks, refusals, sessions, workers
 
 HEARTBEAT_S = 3.0
 LEASE_S = 2 * HEARTBEAT_S
-"""A session that has been silent for so long has lost its leases, as soon as another dispatcher sees it."""
+"""A session that has been silent for so long has lost its leases, as soon as another dispatcher
+sees it.
+"""
 
-_waiting = select(chunks.c.id).where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.QUEUED).limit(1)
+_waiting = (
+    select(chunks.c.id)
+    .where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.QUEUED)
+    .limit(1)
+)
 _may_run = (
     campaigns.c.finished_at.is_(None)
     & campaigns.c.halted.is_(None)
@@ -29,8 +50,12 @@ _may_run = (
     & campaigns.c.pruned_at.is_(None)
 )
 _before = chunks.alias("before")
-_under_way_before = exists().where(_before.c.campaign_id == campaigns.c.replaces, _before.c.state == ChunkState.LEASED)
-_waits = func.coalesce(campaigns.c.waits_until, 0).between(db_time(), db_time() + FARTHEST_S)  # as `is_to_come` has it
+_under_way_before = exists().where(
+    _before.c.campaign_id == campaigns.c.replaces, _before.c.state == ChunkState.LEASED
+)
+_waits = func.coalesce(campaigns.c.waits_until, 0).between(
+    db_time(), db_time() + FARTHEST_S
+)  # as `is_to_come` has it
 _is_ready = and_(~_waits, or_(campaigns.c.replaces.is_(None), ~_under_way_before))
 
 OPEN_CAMPAIGNS = (
@@ -43,9 +68,9 @@ OPEN_CAMPAIGNS = (
     .order_by(campaigns.c.id)
 )
 
-LEASES = select(chunks.c.id, chunks.c.lease, chunks.c.campaign_id, chunks.c.worker, chunks.c.total).where(
-    chunks.c.state == ChunkState.LEASED, chunks.c.session_id == bindparam("session")
-)
+LEASES = select(
+    chunks.c.id, chunks.c.lease, chunks.c.campaign_id, chunks.c.worker, chunks.c.total
+).where(chunks.c.state == ChunkState.LEASED, chunks.c.session_id == bindparam("session"))
 
 RENEW = (
     update(sessions)
@@ -54,20 +79,34 @@ RENEW = (
     .returning(sessions.c.heartbeat_at)
 )
 
-# With whether some of the campaigns have not been started yet: in all later claims that saves a statement.
+# With whether some of the campaigns have not been started yet: in all later claims that saves a
+# statement.
 RENEW_AND_LOOK = RENEW.returning(
-    exists().where(campaigns.c.id.in_(bindparam("wanted", expanding=True)), campaigns.c.started_at.is_(None)).label("has_new")
+    exists()
+    .where(
+        campaigns.c.id.in_(bindparam("wanted", expanding=True)), campaigns.c.started_at.is_(None)
+    )
+    .label("has_new")
 )
 _LOST = "Another dispatcher leads now: this one's leases are its."
 
 _next = chunks.alias("next")
-_by_me = exists().where(refusals.c.chunk_id == _next.c.id, refusals.c.worker == bindparam("holder"))
-_by_other = exists().where(refusals.c.chunk_id == _next.c.id, refusals.c.worker == workers.c.name).correlate(_next, workers)
+_by_me = exists().where(
+    refusals.c.chunk_id == _next.c.id, refusals.c.worker == bindparam("holder")
+)
+_by_other = (
+    exists()
+    .where(refusals.c.chunk_id == _next.c.id, refusals.c.worker == workers.c.name)
+    .correlate(_next, workers)
+)
 
-# A worker of another class would paint other pixels. Looked at here too, not only by who assigns: the pin may be a moment old.
+# A worker of another class would paint other pixels. Looked at here too, not only by who assigns:
+# the pin may be a moment old.
 _class = campaigns.c.numerics_class
 _its_campaign = campaigns.c.id == _next.c.campaign_id
-_is_of_class = exists().where(_its_campaign, or_(_class.is_(None), _class == ANY_CLASS, _class == bindparam("numerics")))
+_is_of_class = exists().where(
+    _its_campaign, or_(_class.is_(None), _class == ANY_CLASS, _class == bindparam("numerics"))
+)
 _takes_any = exists().where(_its_campaign, _class == ANY_CLASS).correlate(_next)
 _another = exists().where(
     or_(workers.c.state == "idle", workers.c.state == "painting"),
@@ -84,7 +123,8 @@ CLAIM = (
         .where(
             _next.c.campaign_id == bindparam("campaign"),
             _next.c.state == ChunkState.QUEUED,
-            # A chunk that the worker has failed before is left to the others, while there are any that have not.
+            # A chunk that the worker has failed before is left to the others, while there are any
+            # that have not.
             or_(~_by_me, ~_another),
             _is_of_class,
         )
@@ -93,7 +133,12 @@ CLAIM = (
         .with_for_update(skip_locked=True, of=_next)
         .scalar_subquery()
     )
-    .values(state=ChunkState.LEASED, lease=chunks.c.lease + 1, session_id=bindparam("session"), worker=bindparam("holder"))
+    .values(
+        state=ChunkState.LEASED,
+        lease=chunks.c.lease + 1,
+        session_id=bindparam("session"),
+        worker=bindparam("holder"),
+    )
     .returning(chunks)
 )
 
@@ -115,21 +160,41 @@ class Queue:
     # --- sessions ---
 
     def lead(self, *, owner: str, host: str, pid: int) -> int | None:
-        """Begin the session that leads, with the leases of the one before it; None while that one lives.
+        """Begin the session that leads, with the leases of the one before it; None while that one
+        lives.
 
-        An owner has one dispatcher at a time: it takes over from its own at once, from others when they have been silent for a lease.
+        An owner has one dispatcher at a time: it takes over from its own at once, from others when
+        they have been silent for a lease.
         """
         try:
             with self._engine.begin() as connection:
-                before = connection.execute(select(sessions).where(sessions.c.live == 1).with_for_update()).first()
+                before = connection.execute(
+                    select(sessions).where(sessions.c.live == 1).with_for_update()
+                ).first()
                 time = now(connection)
                 if before is not None:
-                    # One from the future was said before the clock was set back: who lives says another soon.
+                    # One from the future was said before the clock was set back: who lives says
+                    # another soon.
                     if before.owner != owner and abs(time - before.heartbeat_at) < LEASE_S:
                         return None
-                    connection.execute(update(sessions).where(sessions.c.id == before.id).values(live=None, ended_at=time))
-                values = {"owner": owner, "host": host, "pid": pid, "live": 1, "started_at": time, "heartbeat_at": time}
-                session = int(connection.execute(insert(sessions).returning(sessions.c.id), values).scalar_one())
+                    connection.execute(
+                        update(sessions)
+                        .where(sessions.c.id == before.id)
+                        .values(live=None, ended_at=time)
+                    )
+                values = {
+                    "owner": owner,
+                    "host": host,
+                    "pid": pid,
+                    "live": 1,
+                    "started_at": time,
+                    "heartbeat_at": time,
+                }
+                session = int(
+                    connection.execute(
+                        insert(sessions).returning(sessions.c.id), values
+                    ).scalar_one()
+                )
                 leased = chunks.c.state == ChunkState.LEASED
                 _lock_campaigns(connection, leased)
                 connection.execute(update(chunks).where(leased).values(session_id=session))
@@ -138,16 +203,24 @@ class Queue:
             return None  # another was quicker: one session alone can be live
 
     def renew(self, session: int) -> float:
-        """Say that a session lives; returns the time. Raises SessionLost where another has taken over."""
+        """Say that a session lives; returns the time. Raises SessionLost where another has taken
+        over.
+        """
         with self._engine.begin() as connection:
             return _renew(connection, session)
 
     def release(self, session: int, *, keep: Iterable[str] = ()) -> int:
-        """Put a session's chunks back, but for those that the workers to keep have; returns how many."""
+        """Put a session's chunks back, but for those that the workers to keep have; returns how
+        many.
+        """
         with self._engine.begin() as connection:
             mine = (chunks.c.state == ChunkState.LEASED) & (chunks.c.session_id == session)
             _lock_campaigns(connection, mine)
-            back = update(chunks).where(mine, chunks.c.worker.not_in(list(keep))).values(state=ChunkState.QUEUED, session_id=None)
+            back = (
+                update(chunks)
+                .where(mine, chunks.c.worker.not_in(list(keep)))
+                .values(state=ChunkState.QUEUED, session_id=None)
+            )
             released = connection.execute(back.returning(chunks.c.campaign_id)).scalars().all()
             cancel_queued(connection, set(released))
             return len(released)
@@ -163,11 +236,15 @@ class Queue:
     # --- claims ---
 
     def snapshot(self, session: int) -> Snapshot:
-        """The campaigns that may be painted now, oldest first, with the workers that hold chunks of each."""
+        """The campaigns that may be painted now, oldest first, with the workers that hold chunks
+        of each.
+        """
         with self._reader.connect() as connection:
             leases = connection.execute(LEASES, {"session": session}).all()
             rows = connection.execute(OPEN_CAMPAIGNS).all()
-            closed = _closed(connection, {lease.campaign_id for lease in leases} - {row.id for row in rows})
+            closed = _closed(
+                connection, {lease.campaign_id for lease in leases} - {row.id for row in rows}
+            )
             time = rows[0].now if rows else now(connection)
         holders: dict[int, set[str]] = defaultdict(set)
         running: dict[int, int] = defaultdict(int)
@@ -180,27 +257,39 @@ class Queue:
         unwanted = {row.id for row in closed if row.is_unwanted}
         return Snapshot(
             now=time,
-            campaigns=tuple(_open_campaign(row, running[row.id], frozenset(holders[row.id])) for row in rows),
-            leases=frozenset((lease.id, lease.lease) for lease in leases if lease.campaign_id not in unwanted),
+            campaigns=tuple(
+                _open_campaign(row, running[row.id], frozenset(holders[row.id])) for row in rows
+            ),
+            leases=frozenset(
+                (lease.id, lease.lease) for lease in leases if lease.campaign_id not in unwanted
+            ),
             closing=dict(closing),
         )
 
     def waiting_chunks(self, limit: int, rooms: Sequence[tuple[Collection[int], int]] = ()) -> int:
-        """How many chunks wait in campaigns that may be painted now, counted up to a limit. `rooms` has campaigns of which together
-        no more than so many count.
+        """How many chunks wait in campaigns that may be painted now, counted up to a limit.
+        `rooms` has campaigns of which together no more than so many count.
         """
         bounded = [campaign_id for ids, _ in rooms for campaign_id in ids]
         with self._reader.connect() as connection:
-            waiting = _count_waiting(connection, limit, *([campaigns.c.id.not_in(bounded)] if bounded else []))
+            waiting = _count_waiting(
+                connection, limit, *([campaigns.c.id.not_in(bounded)] if bounded else [])
+            )
             for ids, room in rooms:
                 if most := min(room, limit - waiting):
                     waiting += _count_waiting(connection, most, campaigns.c.id.in_(ids))
         return waiting
 
-    def claim(self, session: int, seats: Iterable[tuple[int, str]], classes: Mapping[str, str] | None = None) -> list[Chunk]:
-        """Lease the next chunk of a campaign to a worker, for each (campaign id, worker name) given; where a campaign has no
-        chunk left, or is of another numerics class than the worker, its seat stays empty. `classes` has those of the workers: a
-        campaign is pinned to that of the first. Raises SessionLost where another session leads.
+    def claim(
+        self,
+        session: int,
+        seats: Iterable[tuple[int, str]],
+        classes: Mapping[str, str] | None = None,
+    ) -> list[Chunk]:
+        """Lease the next chunk of a campaign to a worker, for each (campaign id, worker name)
+        given; where a campaign has no chunk left, or is of another numerics class than the worker,
+        its seat stays empty. `classes` has those of the workers: a campaign is pinned to that of
+        the first. Raises SessionLost where another session leads.
         """
         classes = classes or {}
         seats = list(seats)
@@ -210,15 +299,24 @@ class Queue:
         with self._engine.begin() as connection:
             # And so no lease outlives its session: whoever ends that waits for this transaction.
             wanted = sorted({campaign_id for campaign_id, _ in seats})
-            renewed = connection.execute(RENEW_AND_LOOK, {"session": session, "wanted": wanted}).first()
+            renewed = connection.execute(
+                RENEW_AND_LOOK, {"session": session, "wanted": wanted}
+            ).first()
             if renewed is None:
                 raise SessionLost(_LOST)
             if renewed.has_new:
                 first = campaigns.c.id.in_(wanted) & campaigns.c.started_at.is_(None)
-                connection.execute(update(campaigns).where(first).values(started_at=renewed.heartbeat_at))
+                connection.execute(
+                    update(campaigns).where(first).values(started_at=renewed.heartbeat_at)
+                )
             for campaign_id, worker in seats:
                 numerics = classes.get(worker)
-                values = {"campaign": campaign_id, "session": session, "holder": worker, "numerics": numerics}
+                values = {
+                    "campaign": campaign_id,
+                    "session": session,
+                    "holder": worker,
+                    "numerics": numerics,
+                }
                 row = connection.execute(CLAIM, values).first()
                 if row is not None:
                     if numerics is not None:
@@ -228,7 +326,11 @@ class Queue:
 
     def leases(self, session: int) -> list[Chunk]:
         """What a session has leased."""
-        query = select(chunks).where(chunks.c.state == ChunkState.LEASED, chunks.c.session_id == session).order_by(chunks.c.id)
+        query = (
+            select(chunks)
+            .where(chunks.c.state == ChunkState.LEASED, chunks.c.session_id == session)
+            .order_by(chunks.c.id)
+        )
         with self._reader.connect() as connection:
             return [chunk_row(row) for row in connection.execute(query)]
 
@@ -241,25 +343,42 @@ def _renew(connection: Connection, session: int) -> float:
 
 
 def _lock_campaigns(connection: Connection, of: ColumnElement[bool]) -> None:
-    """Keep others from the campaigns of chunks, before they are changed: two that lock them in different orders would wait for each
-    other, and none goes back into the queue of a campaign that is being cancelled.
+    """Keep others from the campaigns of chunks, before they are changed: two that lock them in
+    different orders would wait for each other, and none goes back into the queue of a campaign
+    that is being cancelled.
     """
     concerned = select(chunks.c.campaign_id).where(of)
-    connection.execute(select(campaigns.c.id).where(campaigns.c.id.in_(concerned)).order_by(campaigns.c.id).with_for_update())
+    connection.execute(
+        select(campaigns.c.id)
+        .where(campaigns.c.id.in_(concerned))
+        .order_by(campaigns.c.id)
+        .with_for_update()
+    )
 
 
 def _count_waiting(connection: Connection, limit: int, *of: ColumnElement[bool]) -> int:
     waiting = _may_run & _is_ready & (chunks.c.state == ChunkState.QUEUED)
-    some = select(chunks.c.id).join(campaigns, campaigns.c.id == chunks.c.campaign_id).where(waiting, *of).limit(limit)
+    some = (
+        select(chunks.c.id)
+        .join(campaigns, campaigns.c.id == chunks.c.campaign_id)
+        .where(waiting, *of)
+        .limit(limit)
+    )
     return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
 
 
 def _closed(connection: Connection, campaign_ids: set[int]) -> Sequence[Row[Any]]:
-    """Campaigns that have chunks under way and are not open: whose they are, and whether those chunks are wanted no more."""
+    """Campaigns that have chunks under way and are not open: whose they are, and whether those
+    chunks are wanted no more.
+    """
     if not campaign_ids:
         return []
-    is_unwanted = or_(campaigns.c.cancelled_at.is_not(None), campaigns.c.pruned_at.is_not(None)).label("is_unwanted")
-    query = select(campaigns.c.id, campaigns.c.project, is_unwanted).where(campaigns.c.id.in_(campaign_ids))
+    is_unwanted = or_(
+        campaigns.c.cancelled_at.is_not(None), campaigns.c.pruned_at.is_not(None)
+    ).label("is_unwanted")
+    query = select(campaigns.c.id, campaigns.c.project, is_unwanted).where(
+        campaigns.c.id.in_(campaign_ids)
+    )
     return connection.execute(query).all()
 
 

@@ -1,13 +1,26 @@
-"""Campaigns that are forgotten: first nobody sees them any more, then their rows are removed step by step.
+"""Campaigns that are forgotten: first nobody sees them any more, then their rows are removed step
+by step.
 
-A campaign that loses its pictures too is marked first. It keeps its name until the last picture is deleted, so that a
-removal that was broken off can be seen, and is finished by the next one. Deleting pictures is not done here.
+A campaign that loses its pictures too is marked first. It keeps its name until the last picture is
+deleted, so that a removal that was broken off can be seen, and is finished by the next one.
+Deleting pictures is not done here.
 """
 
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from storage.campaigns import HAS_LEFT, IS_LEAVING, NAME_LEFT
 from storage.clock import db_time, now
@@ -31,33 +44,46 @@ class Removal:
             return now(connection) - seconds_ago
 
     def mark(self, campaign_id: int) -> bool:
-        """Let a campaign be removed with its pictures. False, and nothing changed, if it is not over any more."""
+        """Let a campaign be removed with its pictures. False, and nothing changed, if it is not
+        over any more.
+        """
         return self._change(campaign_id, campaigns.c.pruned_at.is_(None), pruned_at=db_time())
 
     def forget(self, campaign_id: int) -> bool:
-        """Let nobody see a campaign any more, and give its name free. False if it is not over, or was forgotten before."""
+        """Let nobody see a campaign any more, and give its name free. False if it is not over, or
+        was forgotten before.
+        """
         not_yet = or_(campaigns.c.pruned_at.is_(None), IS_LEAVING)
         return self._change(campaign_id, not_yet, name=NAME_LEFT, pruned_at=db_time())
 
     def old_versions(self, project: str | None, before: float) -> int:
         """How many versions were replaced before then, of those that can still be read."""
-        query = select(func.count()).where(campaigns.c.version_of.is_not(None), _older(project, before))
+        query = select(func.count()).where(
+            campaigns.c.version_of.is_not(None), _older(project, before)
+        )
         with self._reader.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
     def let_old_versions_go(self, project: str | None, before: float) -> int:
-        """Let nobody read versions any more that were replaced before then; returns how many there were."""
-        gone = update(campaigns).where(campaigns.c.version_of.is_not(None), _older(project, before))
+        """Let nobody read versions any more that were replaced before then; returns how many there
+        were.
+        """
+        gone = update(campaigns).where(
+            campaigns.c.version_of.is_not(None), _older(project, before)
+        )
         with self._engine.begin() as connection:
             return int(connection.execute(gone.values(version_of=None)).rowcount)
 
     def sweep(self) -> None:
-        """Remove the rows of what nobody sees any more. Goes step by step, so that nobody waits for it; what a kill has left,
-        the next sweep removes. What workers still paint stays until they have stopped.
+        """Remove the rows of what nobody sees any more. Goes step by step, so that nobody waits
+        for it; what a kill has left, the next sweep removes. What workers still paint stays until
+        they have stopped.
         """
         with self._engine.begin() as connection:
             _let_orphans_go(connection)
-        busy = exists().where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED)
+        busy = exists().where(
+            chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED
+        )
         unseen = HAS_LEFT & campaigns.c.version_of.is_(None)
         with self._reader.connect() as connection:
             ids = connection.execute(select(campaigns.c.id).where(unseen, ~busy)).scalars().all()
@@ -76,19 +102,28 @@ class Removal:
 
     def bytes_of(self, campaign_id: int) -> int:
         """How large a campaign's pictures are, without previews."""
-        query = select(func.coalesce(func.sum(renders.c.bytes), 0)).where(renders.c.campaign_id == campaign_id)
+        query = select(func.coalesce(func.sum(renders.c.bytes), 0)).where(
+            renders.c.campaign_id == campaign_id
+        )
         with self._reader.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
     def namers(self, campaign_id: int, project: str, name: str) -> list[int]:
-        """The other campaigns whose renders name files in the folder of this one. There is no index on keys: this reads the
-        rows of all that the project has, once.
+        """The other campaigns whose renders name files in the folder of this one. There is no
+        index on keys: this reads the rows of all that the project has, once.
         """
-        is_own = (campaigns.c.id == campaign_id) | (func.coalesce(campaigns.c.version_of, "") == name)
+        is_own = (campaigns.c.id == campaign_id) | (
+            func.coalesce(campaigns.c.version_of, "") == name
+        )
         can_be_read = campaigns.c.pruned_at.is_(None) | campaigns.c.version_of.is_not(None)
         folder = f"{campaign_folder(project, name)}/"
-        names_some = exists().where(renders.c.campaign_id == campaigns.c.id, renders.c.key.startswith(folder, autoescape=True))
-        query = select(campaigns.c.id).where(campaigns.c.project == project, ~is_own, can_be_read, names_some)
+        names_some = exists().where(
+            renders.c.campaign_id == campaigns.c.id,
+            renders.c.key.startswith(folder, autoescape=True),
+        )
+        query = select(campaigns.c.id).where(
+            campaigns.c.project == project, ~is_own, can_be_read, names_some
+        )
         with self._reader.connect() as connection:
             return list(connection.execute(query).scalars())
 
@@ -96,12 +131,16 @@ class Removal:
         """Those of these keys that renders of these campaigns name."""
         if not campaign_ids:
             return set()
-        query = select(renders.c.key).where(renders.c.campaign_id.in_(campaign_ids), renders.c.key.in_(keys))
+        query = select(renders.c.key).where(
+            renders.c.campaign_id.in_(campaign_ids), renders.c.key.in_(keys)
+        )
         with self._reader.connect() as connection:
             return set(connection.execute(query).scalars())
 
     def _change(self, campaign_id: int, condition: ColumnElement[bool], **values: Any) -> bool:
-        mine = update(campaigns).where(campaigns.c.id == campaign_id, campaigns.c.finished_at.is_not(None), condition)
+        mine = update(campaigns).where(
+            campaigns.c.id == campaign_id, campaigns.c.finished_at.is_not(None), condition
+        )
         with self._engine.begin() as connection:
             is_changed = connection.execute(mine.values(**values)).rowcount > 0
             _let_orphans_go(connection)
@@ -109,15 +148,27 @@ class Removal:
 
     def _remove_some(self, table: Table, key: str, campaign_id: int) -> bool:
         column = table.c[key]
-        some = select(column).where(table.c.campaign_id == campaign_id).order_by(column).limit(_AT_ONCE)
+        some = (
+            select(column)
+            .where(table.c.campaign_id == campaign_id)
+            .order_by(column)
+            .limit(_AT_ONCE)
+        )
         with self._engine.begin() as connection:
-            return connection.execute(delete(table).where(table.c.campaign_id == campaign_id, column.in_(some))).rowcount > 0
+            return (
+                connection.execute(
+                    delete(table).where(table.c.campaign_id == campaign_id, column.in_(some))
+                ).rowcount
+                > 0
+            )
 
 
 def _let_orphans_go(connection: Connection) -> None:
     """Versions go with their campaign: another one of its name must not take them for its own."""
     present = campaigns.alias("present")
-    is_there = exists().where(present.c.project == campaigns.c.project, present.c.name == campaigns.c.version_of)
+    is_there = exists().where(
+        present.c.project == campaigns.c.project, present.c.name == campaigns.c.version_of
+    )
     orphans = update(campaigns).where(campaigns.c.version_of.is_not(None), ~is_there)
     connection.execute(orphans.values(version_of=None))
 

@@ -1,8 +1,10 @@
 """Renders that are done already elsewhere in a project, found by their recipes' digests.
 
-There is no index on digests. They are random, so that each of a chunk's rows would go to a page of its own: measured with 256,000
-renders claimed and settled, such an index cost SQLite 55 % of its rate and PostgreSQL 40 %. Nothing is looked up for a project's only
-campaign of a model; where there are others, their digests are read once, in the order in which they stand, and kept: 16 bytes each.
+There is no index on digests. They are random, so that each of a chunk's rows would go to a page of
+its own: measured with 256,000 renders claimed and settled, such an index cost SQLite 55 % of its
+rate and PostgreSQL 40 %. Nothing is looked up for a project's only campaign of a model; where
+there are others, their digests are read once, in the order in which they stand, and kept: 16 bytes
+each.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -17,11 +19,15 @@ from storage.rows import CampaignRow, RenderOutcome
 from storage.states import RenderState
 from storage.tables import campaigns, renders
 
-_PREFIX = 16  # hex digits: 64 bits, of which two in a billion renders have the same about once in forty such farms
+# hex digits: 64 bits, of which two in a billion renders have the same about once in forty such
+# farms
+_PREFIX = 16
 _READ_AT_ONCE = 20_000
 _MERGE_AT = 50_000
 MOST_KEPT = 20_000_000
-"""Renders whose digests are kept at a time: 320 MB. The campaigns looked at least recently give way."""
+"""Renders whose digests are kept at a time: 320 MB. The campaigns looked at least recently give
+way.
+"""
 
 SIBLINGS = (
     select(campaigns.c.id)
@@ -36,14 +42,20 @@ SIBLINGS = (
     .order_by(campaigns.c.project, campaigns.c.name)
 )
 DIGESTS = (
-    select(renders.c.number, func.substr(renders.c.digest, 1, _PREFIX).label("prefix"), renders.c.state)
+    select(
+        renders.c.number,
+        func.substr(renders.c.digest, 1, _PREFIX).label("prefix"),
+        renders.c.state,
+    )
     .where(renders.c.campaign_id == bindparam("campaign"), renders.c.number > bindparam("last"))
     .order_by(renders.c.number)
     .limit(_READ_AT_ONCE)
 )
 # One campaign at a time: for pairs of campaign and number, SQLite reads the whole table.
 FOUND = select(renders).where(
-    renders.c.campaign_id == bindparam("campaign"), renders.c.number.in_(bindparam("numbers", expanding=True)), renders.c.state == "done"
+    renders.c.campaign_id == bindparam("campaign"),
+    renders.c.number.in_(bindparam("numbers", expanding=True)),
+    renders.c.state == "done",
 )
 
 
@@ -64,8 +76,12 @@ class _Known:
             self.merge()
 
     def merge(self) -> None:
-        prefixes = np.concatenate([self.prefixes, np.fromiter(self.since, np.uint64, len(self.since))])
-        numbers = np.concatenate([self.numbers, np.fromiter(self.since.values(), np.int64, len(self.since))])
+        prefixes = np.concatenate(
+            [self.prefixes, np.fromiter(self.since, np.uint64, len(self.since))]
+        )
+        numbers = np.concatenate(
+            [self.numbers, np.fromiter(self.since.values(), np.int64, len(self.since))]
+        )
         order = np.argsort(prefixes, kind="stable")
         self.prefixes, self.numbers, self.since = prefixes[order], numbers[order], {}
 
@@ -81,15 +97,17 @@ class _Known:
 
 
 class Twins:
-    """The renders of one job database by their digests, as one dispatcher has read and settled them."""
+    """The renders of one job database by their digests, as one dispatcher has read and settled
+    them.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._reader = engine.execution_options(readonly=True)
         self._known: dict[int, _Known] = {}
 
     def siblings(self, campaign: CampaignRow, *, with_retired: bool) -> list[int]:
-        """The other campaigns of its project whose pictures could be its own: of its model and its encoding, `with_retired` also
-        versions that were replaced.
+        """The other campaigns of its project whose pictures could be its own: of its model and its
+        encoding, `with_retired` also versions that were replaced.
         """
         values = {
             "project": campaign.project,
@@ -102,10 +120,15 @@ class Twins:
             return list(connection.execute(SIBLINGS, values).scalars())
 
     def find(
-        self, siblings: Iterable[int], digests: Collection[str], numerics_class: str, *, on_page: Callable[[], object] = lambda: None
+        self,
+        siblings: Iterable[int],
+        digests: Collection[str],
+        numerics_class: str,
+        *,
+        on_page: Callable[[], object] = lambda: None,
     ) -> dict[str, RenderOutcome]:
-        """Of these digests, those that a sibling has a picture of, of that numerics class. `on_page` is called again and again
-        while a large campaign is read for the first time.
+        """Of these digests, those that a sibling has a picture of, of that numerics class.
+        `on_page` is called again and again while a large campaign is read for the first time.
         """
         wanted = {_prefix(digest): digest for digest in digests}
         found: dict[str, RenderOutcome] = {}
@@ -114,8 +137,14 @@ class Twins:
             if not numbers:
                 continue
             with self._reader.connect() as connection:
-                rows = connection.execute(FOUND, {"campaign": campaign_id, "numbers": numbers}).all()
-            outcomes = [outcome_of(row) for row in rows if row.numerics_class == numerics_class and row.digest in digests]
+                rows = connection.execute(
+                    FOUND, {"campaign": campaign_id, "numbers": numbers}
+                ).all()
+            outcomes = [
+                outcome_of(row)
+                for row in rows
+                if row.numerics_class == numerics_class and row.digest in digests
+            ]
             found |= {outcome.digest: outcome for outcome in outcomes}
             wanted = {prefix: digest for prefix, digest in wanted.items() if digest not in found}
         return found

@@ -33,16 +33,22 @@ class NewCampaign:
     budget_s: float | None = None
     """How much device time it may have."""
     encoding: str = "png"
-    """How its files are written, previews included: those of another campaign can take their place only where that is equal."""
+    """How its files are written, previews included: those of another campaign can take their place
+    only where that is equal.
+    """
     is_fresh: bool = False
     """Whether it is painted even where the project has its pictures already."""
     numerics_class: str | None = None
-    """The class that its pixels are of: that of the first worker to get a chunk of it, or ANY_CLASS."""
+    """The class that its pixels are of: that of the first worker to get a chunk of it, or
+    ANY_CLASS.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignRow(NewCampaign):
-    """A campaign as stored, with its counts. Times are seconds since 1970 by the database's clock, `now` among them."""
+    """A campaign as stored, with its counts. Times are seconds since 1970 by the database's clock,
+    `now` among them.
+    """
 
     id: int
     now: float
@@ -69,7 +75,9 @@ class CampaignRow(NewCampaign):
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it is being removed with its pictures. No row is given out of what was forgotten, but for versions."""
+        """Whether it is being removed with its pictures. No row is given out of what was
+        forgotten, but for versions.
+        """
         return self.pruned_at is not None and self.version_of is None
 
     @property
@@ -107,7 +115,9 @@ class CampaignRow(NewCampaign):
 
 @dataclass(frozen=True, kw_only=True)
 class NewChunk:
-    """Renders of one group: a run of its ordinals, `start` up to but not including `stop`, or the numbers themselves."""
+    """Renders of one group: a run of its ordinals, `start` up to but not including `stop`, or the
+    numbers themselves.
+    """
 
     group_no: int
     start: int = 0
@@ -124,7 +134,9 @@ class NewChunk:
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """A leased chunk. `lease` is the token that every later write about it must show; it counts the attempts."""
+    """A leased chunk. `lease` is the token that every later write about it must show; it counts
+    the attempts.
+    """
 
     id: int
     campaign_id: int
@@ -171,16 +183,26 @@ class Snapshot:
     now: float
     campaigns: tuple[OpenCampaign, ...]
     leases: frozenset[tuple[int, int]] = frozenset()
-    """(chunk id, lease) of what is under way, but for campaigns that were cancelled or replaced."""
+    """(chunk id, lease) of what is under way, but for campaigns that were cancelled or
+    replaced.
+    """
     closing: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By project, the workers that still have chunks of campaigns that are not open: paused, stopped, cancelled or replaced."""
+    """By project, the workers that still have chunks of campaigns that are not open: paused,
+    stopped, cancelled or replaced.
+    """
 
     def with_claimed(self, claimed: Iterable[Chunk]) -> "Snapshot":
         """The same, where chunks that were claimed since are under way too."""
         more: Counter[int] = Counter()
         for chunk in claimed:
             more[chunk.campaign_id] += chunk.total
-        return replace(self, campaigns=tuple(replace(c, running=c.running + more[c.id]) if c.id in more else c for c in self.campaigns))
+        return replace(
+            self,
+            campaigns=tuple(
+                replace(c, running=c.running + more[c.id]) if c.id in more else c
+                for c in self.campaigns
+            ),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +227,8 @@ class RenderOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """What became of one attempt at a chunk: the renders that ended, and the chunks that the others go on in.
+    """What became of one attempt at a chunk: the renders that ended, and the chunks that the
+    others go on in.
 
     With neither, the chunk itself goes back into the queue, with these counts.
     """
@@ -231,13 +254,17 @@ class Settlement:
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """A campaign is left alone for some seconds, at most FARTHEST_S, because something that it needs is away."""
+    """A campaign is left alone for some seconds, at most FARTHEST_S, because something that it
+    needs is away.
+    """
 
     seconds: float
     why: str
 
     def __post_init__(self) -> None:
-        assert self.seconds <= FARTHEST_S, "a longer wait would be taken for one of before the clock was set back"
+        assert self.seconds <= FARTHEST_S, (
+            "a longer wait would be taken for one of before the clock was set back"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

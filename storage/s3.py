@@ -1,7 +1,7 @@
 """Outputs in a bucket of S3, or of anything that speaks like it. boto3 is called from here alone.
 
-Endpoint, region and keys come from where AWS' own tools find them (AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_PROFILE, instance roles …);
-none is ever shown, logged or stored.
+Endpoint, region and keys come from where AWS' own tools find them (AWS_ENDPOINT_URL_S3,
+AWS_REGION, AWS_PROFILE, instance roles …); none is ever shown, logged or stored.
 """
 
 import posixpath
@@ -34,9 +34,13 @@ from storage.store import SCHEME, is_text, refuse_larger
 _CONNECTIONS = 64  # more than there are threads in any process of the farm: the API has 40
 _LONGEST_KEY = 1024
 _LARGE = 16 * 1024 * 1024
-_TRANSFER = TransferConfig(multipart_threshold=_LARGE, multipart_chunksize=_LARGE, use_threads=False)
+_TRANSFER = TransferConfig(
+    multipart_threshold=_LARGE, multipart_chunksize=_LARGE, use_threads=False
+)
 # A server copies up to 5 GB in one request, and more in parts.
-_COPYING = TransferConfig(multipart_threshold=5 * 1024**3, multipart_chunksize=1024**3, use_threads=False)
+_COPYING = TransferConfig(
+    multipart_threshold=5 * 1024**3, multipart_chunksize=1024**3, use_threads=False
+)
 
 # What to do about a refusal that will not pass by itself.
 _REMEDIES = {
@@ -50,34 +54,53 @@ _REMEDIES = {
     "AuthorizationHeaderMalformed": "set AWS_REGION to the bucket's own region.",
 }
 _STATUS = {301: "PermanentRedirect", 403: "AccessDenied", 501: "NotImplemented"}
-# What each operation needs. A key that is not there is told from one that is forbidden only to those who may list.
+# What each operation needs. A key that is not there is told from one that is forbidden only to
+# those who may list.
 _PERMISSIONS = {
     "GetObject": "s3:GetObject and s3:ListBucket",
     "CopyObject": "s3:GetObject, s3:PutObject and s3:ListBucket",
     "HeadBucket": "s3:ListBucket",
 }
 # What passes: the server is busy, restarting, or out of room.
-_PASSING = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "ThrottlingException"})
+_PASSING = frozenset(
+    {
+        "SlowDown",
+        "ServiceUnavailable",
+        "InternalError",
+        "RequestTimeout",
+        "Throttling",
+        "ThrottlingException",
+    }
+)
 # What of a conditional write says that somebody was faster, or is writing now.
 
 
 class S3Outputs:
-    """Outputs under a prefix of a bucket. An object can be read only once it is whole: that is how S3 writes."""
+    """Outputs under a prefix of a bucket. An object can be read only once it is whole: that is how
+    S3 writes.
+    """
 
-    def __init__(self, address: str, *, style: str = "auto", read_timeout_s: float = 60.0, attempts: int = 6) -> None:
-        """`address` is like s3://bucket/prefix, `style` how buckets are named in requests: auto, path or virtual. A request that is
-        not answered in `read_timeout_s`, or with a fault of the server, is made again, up to `attempts` times in all.
+    def __init__(
+        self, address: str, *, style: str = "auto", read_timeout_s: float = 60.0, attempts: int = 6
+    ) -> None:
+        """`address` is like s3://bucket/prefix, `style` how buckets are named in requests: auto,
+        path or virtual. A request that is not answered in `read_timeout_s`, or with a fault of the
+        server, is made again, up to `attempts` times in all.
 
-        Raises OutputsError where the address names no bucket, or the settings of AWS' tools cannot be read.
+        Raises OutputsError where the address names no bucket, or the settings of AWS' tools cannot
+        be read.
         """
         self._bucket, _, prefix = address.removeprefix(SCHEME).partition("/")
         if not self._bucket:
-            raise OutputsError(f"The outputs {address} name no bucket: write s3://bucket or s3://bucket/prefix.")
+            raise OutputsError(
+                f"The outputs {address} name no bucket: write s3://bucket or s3://bucket/prefix."
+            )
         self._prefix = prefix.strip("/")
         self._below = f"{self._prefix}/" if self._prefix else ""
         self.address = f"{SCHEME}{self._bucket}/{self._prefix}".rstrip("/")
         self._attempts = attempts
-        # One client for all threads of a process. Checksums are sent and looked at wherever the server knows them.
+        # One client for all threads of a process. Checksums are sent and looked at wherever the
+        # server knows them.
         config = Config(
             max_pool_connections=_CONNECTIONS,
             retries={"mode": "adaptive", "total_max_attempts": attempts},
@@ -88,23 +111,41 @@ class S3Outputs:
         )
         try:
             self._client: Any = boto3.session.Session().client("s3", config=config)
-        except (BotoCoreError, ValueError) as exc:  # says which profile, file or address it was, or too much of one
-            said = str(exc) if isinstance(exc, BotoCoreError) else "AWS_ENDPOINT_URL_S3 is no address"
-            raise OutputsError(f"The settings that lead to {self.address} cannot be used: {said}. Correct AWS_… and start again.") from None
+        except (
+            BotoCoreError,
+            ValueError,
+        ) as exc:  # says which profile, file or address it was, or too much of one
+            said = (
+                str(exc) if isinstance(exc, BotoCoreError) else "AWS_ENDPOINT_URL_S3 is no address"
+            )
+            raise OutputsError(
+                f"The settings that lead to {self.address} cannot be used: {said}. Correct AWS_…"
+                " and start again."
+            ) from None
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
         name = self._name(key)
         with self._telling("PutObject", name):
             if isinstance(data, bytes) and len(data) < _LARGE:
-                self._client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=_content_type(key))
+                self._client.put_object(
+                    Bucket=self._bucket, Key=name, Body=data, ContentType=_content_type(key)
+                )
             else:
                 file = BytesIO(data) if isinstance(data, bytes) else data
-                self._client.upload_fileobj(file, self._bucket, name, ExtraArgs={"ContentType": _content_type(key)}, Config=_TRANSFER)
+                self._client.upload_fileobj(
+                    file,
+                    self._bucket,
+                    name,
+                    ExtraArgs={"ContentType": _content_type(key)},
+                    Config=_TRANSFER,
+                )
 
     def copy(self, source: str, key: str) -> None:
         name, original = self._name(key), self._name(source)
         with self._telling("CopyObject", original):
-            self._client.copy({"Bucket": self._bucket, "Key": original}, self._bucket, name, Config=_COPYING)
+            self._client.copy(
+                {"Bucket": self._bucket, "Key": original}, self._bucket, name, Config=_COPYING
+            )
 
     def open(self, key: str) -> IO[bytes]:
         name = self._name(key)
@@ -117,7 +158,9 @@ class S3Outputs:
             return self._get(name, limit)
 
     def _get(self, name: str, limit: int | None = None, *, broken: int = 0) -> bytes:
-        """A whole object. boto3 asks again for an answer that does not begin; this, for one that breaks off in the middle."""
+        """A whole object. boto3 asks again for an answer that does not begin; this, for one that
+        breaks off in the middle.
+        """
         answer = self._client.get_object(Bucket=self._bucket, Key=name)
         with closing(answer["Body"]) as body:
             if limit is not None:
@@ -136,21 +179,41 @@ class S3Outputs:
 
     def keys(self, prefix: str) -> Iterator[str]:
         start = self._name(prefix) if prefix else self._prefix
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{start}/" if start else "")
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=f"{start}/" if start else ""
+        )
         with self._telling("ListBucket", start):
             for page in pages:
                 for entry in page.get("Contents", ()):
-                    yield posixpath.relpath(entry["Key"], self._prefix) if self._prefix else entry["Key"]
+                    yield (
+                        posixpath.relpath(entry["Key"], self._prefix)
+                        if self._prefix
+                        else entry["Key"]
+                    )
 
     def sweep(self, older_than_s: float) -> int:
-        """Give up uploads in parts that nobody will finish: they take room, and no listing shows them."""
+        """Give up uploads in parts that nobody will finish: they take room, and no listing shows
+        them.
+        """
         swept, before = 0, datetime.now(UTC) - timedelta(seconds=older_than_s)
         with self._telling("ListBucketMultipartUploads", self._prefix):
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=self._below)
-            begun = [upload for page in pages for upload in page.get("Uploads", ()) if upload["Initiated"] < before]
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=self._below
+            )
+            begun = [
+                upload
+                for page in pages
+                for upload in page.get("Uploads", ())
+                if upload["Initiated"] < before
+            ]
         for upload in begun:
-            with self._telling("AbortMultipartUpload", upload["Key"]), suppress(self._client.exceptions.NoSuchUpload):
-                self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            with (
+                self._telling("AbortMultipartUpload", upload["Key"]),
+                suppress(self._client.exceptions.NoSuchUpload),
+            ):
+                self._client.abort_multipart_upload(
+                    Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                )
                 swept += 1
         return swept
 
@@ -158,16 +221,28 @@ class S3Outputs:
         with self._telling("HeadBucket", ""):
             answer = self._client.head_bucket(Bucket=self._bucket)
         said = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-        return abs((parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()) if said else 0.0
+        return (
+            abs((parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()) if said else 0.0
+        )
 
     def _name(self, key: str) -> str:
-        name = posixpath.normpath(posixpath.join("/", self._prefix, key) if not key.startswith("/") else key)[1:]
+        name = posixpath.normpath(
+            posixpath.join("/", self._prefix, key) if not key.startswith("/") else key
+        )[1:]
         if not is_text(key):
             raise BadKey(f"The key {key!r} has characters that no file's name can have.")
-        if not name or key.startswith("/") or ".." in key.split("/") or not name.startswith(self._below):
+        if (
+            not name
+            or key.startswith("/")
+            or ".." in key.split("/")
+            or not name.startswith(self._below)
+        ):
             raise BadKey(f"The key {key!r} leads out of {self.address}.")
         if len(name.encode()) > _LONGEST_KEY:
-            raise BadKey(f"The key {key[:77]}... cannot be a file in {self.address}: it has more than {_LONGEST_KEY:,} bytes.")
+            raise BadKey(
+                f"The key {key[:77]}... cannot be a file in {self.address}: it has more than"
+                f" {_LONGEST_KEY:,} bytes."
+            )
         return name
 
     @contextmanager
@@ -178,15 +253,23 @@ class S3Outputs:
         except ClientError as exc:
             raise self._refusal(operation, name, exc) from exc
         except (NoCredentialsError, PartialCredentialsError) as exc:
-            raise OutputsError(f"{self._what(operation, name)}: there are no AWS keys. Set them where AWS' tools look for them.") from exc
+            raise OutputsError(
+                f"{self._what(operation, name)}: there are no AWS keys. Set them where AWS' tools"
+                " look for them."
+            ) from exc
         except FlexibleChecksumError as exc:
-            raise OutputsAway(f"{self._what(operation, name)}: what came is not what the server says it sent.") from exc
+            raise OutputsAway(
+                f"{self._what(operation, name)}: what came is not what the server says it sent."
+            ) from exc
         except ParamValidationError as exc:
-            raise OutputsError(f"{self._what(operation, name)}: no bucket or file can be called so: choose another name.") from exc
+            raise OutputsError(
+                f"{self._what(operation, name)}: no bucket or file can be called so: choose"
+                " another name."
+            ) from exc
         except (BotoCoreError, Boto3Error) as exc:
             raise OutputsAway(
-                f"{self._what(operation, name)}: the server does not answer ({type(exc).__name__}): "
-                "check AWS_ENDPOINT_URL_S3 and the network."
+                f"{self._what(operation, name)}: the server does not answer"
+                f" ({type(exc).__name__}): check AWS_ENDPOINT_URL_S3 and the network."
             ) from exc
 
     def _refusal(self, operation: str, name: str, exc: ClientError) -> Exception:
@@ -195,9 +278,14 @@ class S3Outputs:
             return NotFound(f"There is no {name} in {SCHEME}{self._bucket}.")
         what = f"{self._what(operation, name)}: {code or status}"
         if code in _PASSING or status == 429 or (status >= 500 and status != 501):
-            return OutputsAway(f"{what}: the server is busy or out of room; look at its own logs if that lasts.")
+            return OutputsAway(
+                f"{what}: the server is busy or out of room; look at its own logs if that lasts."
+            )
         if code == "AccessDenied":
-            return OutputsForbidden(f"{what}: give these keys {_PERMISSIONS.get(operation, f's3:{operation}')} on the bucket.")
+            return OutputsForbidden(
+                f"{what}: give these keys {_PERMISSIONS.get(operation, f's3:{operation}')} on the"
+                " bucket."
+            )
         return OutputsError(f"{what}: {_REMEDIES.get(code, 'look at what the bucket allows.')}")
 
     def _what(self, operation: str, name: str) -> str:
@@ -215,5 +303,11 @@ def _code(exc: ClientError) -> str:
 
 
 def _content_type(key: str) -> str:
-    kinds = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg", "jxl": "image/jxl", "jsonl": "application/x-ndjson"}
+    kinds = {
+        "png": "image/png",
+        "webp": "image/webp",
+        "jpg": "image/jpeg",
+        "jxl": "image/jxl",
+        "jsonl": "application/x-ndjson",
+    }
     return kinds.get(key.rpartition(".")[2], "application/octet-stream")

@@ -1,4 +1,6 @@
-"""What became of leased chunks, written down: many in one transaction, each guarded by its lease."""
+"""What became of leased chunks, written down: many in one transaction, each guarded by its
+lease.
+"""
 
 import json
 from collections import Counter, defaultdict
@@ -58,14 +60,18 @@ class Settling:
     def settle(self, session: int, settlements: Sequence[Settlement]) -> list[Settlement]:
         """Record what came of attempts, in one transaction, and return those that counted.
 
-        One whose lease is not the session's any more changes nothing but a count. Doing it twice does it once.
+        One whose lease is not the session's any more changes nothing but a count. Doing it twice
+        does it once.
         """
         if not settlements:
             return []
         with self._engine.begin() as connection:
-            # Always a campaign before its chunks: two that lock them in different orders would wait for each other.
+            # Always a campaign before its chunks: two that lock them in different orders would
+            # wait for each other.
             wanted = sorted({s.campaign_id for s in settlements})
-            known: dict[int, Any] = {row.id: row for row in connection.execute(LOCK, {"wanted": wanted})}
+            known: dict[int, Any] = {
+                row.id: row for row in connection.execute(LOCK, {"wanted": wanted})
+            }
             if not known:
                 return []
             time = next(iter(known.values())).now
@@ -74,7 +80,9 @@ class Settling:
             for s in settlements:
                 if s.campaign_id in known:
                     (counted if _return_chunk(connection, session, s) else stale).append(s)
-            insert_renders(connection, [_render_row(s, o, time) for s in counted for o in s.outcomes])
+            insert_renders(
+                connection, [_render_row(s, o, time) for s in counted for o in s.outcomes]
+            )
             rows = [_attempt_row(s, time) for s in counted] + [_stale_row(s, time) for s in stale]
             if rows:
                 connection.execute(insert(attempts), rows)
@@ -88,9 +96,16 @@ class Settling:
 
 
 def cancel_queued(connection: Connection, campaign_ids: Iterable[int]) -> None:
-    """Nobody wants what waits in these campaigns, as far as they were cancelled; those of which nothing is left are over."""
+    """Nobody wants what waits in these campaigns, as far as they were cancelled; those of which
+    nothing is left are over.
+    """
     c = campaigns.c
-    query = select(c.id).where(c.id.in_(list(campaign_ids)), c.cancelled_at.is_not(None)).order_by(c.id).with_for_update()
+    query = (
+        select(c.id)
+        .where(c.id.in_(list(campaign_ids)), c.cancelled_at.is_not(None))
+        .order_by(c.id)
+        .with_for_update()
+    )
     for campaign_id in connection.execute(query).scalars().all():
         unwanted = sum(connection.execute(CANCEL_QUEUED, {"campaign": campaign_id}).scalars())
         mine = update(campaigns).where(c.id == campaign_id)
@@ -119,7 +134,11 @@ def _return_chunk(connection: Connection, session: int, settlement: Settlement) 
 
 
 def _refuse(connection: Connection, chunk_id: int, names: Iterable[str]) -> None:
-    known = set(connection.execute(select(refusals.c.worker).where(refusals.c.chunk_id == chunk_id)).scalars())
+    known = set(
+        connection.execute(
+            select(refusals.c.worker).where(refusals.c.chunk_id == chunk_id)
+        ).scalars()
+    )
     rows = [{"chunk_id": chunk_id, "worker": name} for name in sorted(set(names) - known)]
     if rows:
         connection.execute(insert(refusals), rows)
@@ -129,12 +148,26 @@ def _go_on(connection: Connection, campaign: Row[Any], settlements: Sequence[Set
     """Queue what the settled chunks left over."""
     for s in settlements:
         if s.again:
-            refused = connection.execute(select(refusals.c.worker).where(refusals.c.chunk_id == s.chunk_id)).scalars().all()
-            insert_chunks(connection, campaign.id, [replace(chunk, refused_by=chunk.refused_by.union(refused)) for chunk in s.again])
+            refused = (
+                connection.execute(
+                    select(refusals.c.worker).where(refusals.c.chunk_id == s.chunk_id)
+                )
+                .scalars()
+                .all()
+            )
+            insert_chunks(
+                connection,
+                campaign.id,
+                [replace(chunk, refused_by=chunk.refused_by.union(refused)) for chunk in s.again],
+            )
 
 
-def _count(connection: Connection, campaign: Row[Any], settlements: Sequence[Settlement], time: float) -> None:
-    """Bring a campaign's counts up to date; its row is locked, so that what was read of it still stands."""
+def _count(
+    connection: Connection, campaign: Row[Any], settlements: Sequence[Settlement], time: float
+) -> None:
+    """Bring a campaign's counts up to date; its row is locked, so that what was read of it still
+    stands.
+    """
     states = Counter(o.state for s in settlements for o in s.outcomes)
     device_s = sum(s.device_s for s in settlements)
     values: dict[str, Any] = {
@@ -144,8 +177,14 @@ def _count(connection: Connection, campaign: Row[Any], settlements: Sequence[Set
         "device_s": campaigns.c.device_s + device_s,
     }
     waits = [s.wait for s in settlements if s.wait is not None]
-    if waits and not is_to_come(campaign.waits_until, time):  # what was under way meanwhile is no wait of its own
-        values |= {"waits": campaign.waits + 1, "waits_until": time + waits[-1].seconds, "waits_why": waits[-1].why}
+    if waits and not is_to_come(
+        campaign.waits_until, time
+    ):  # what was under way meanwhile is no wait of its own
+        values |= {
+            "waits": campaign.waits + 1,
+            "waits_until": time + waits[-1].seconds,
+            "waits_why": waits[-1].why,
+        }
     elif states[RenderState.DONE] and campaign.waits:
         values |= {"waits": 0, "waits_until": None, "waits_why": None}
     halts = [s.halt for s in settlements if s.halt is not None]
@@ -154,15 +193,21 @@ def _count(connection: Connection, campaign: Row[Any], settlements: Sequence[Set
     if values["done"] + values["failed"] + values["held"] + campaign.cancelled >= campaign.total:
         values["finished_at"] = time
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**values))
-    if campaign.pruned_at is not None:  # what a version costs after it was replaced is spent of the same budget
-        heir = update(campaigns).where(campaigns.c.replaces == campaign.id, campaigns.c.pruned_at.is_(None))
+    if (
+        campaign.pruned_at is not None
+    ):  # what a version costs after it was replaced is spent of the same budget
+        heir = update(campaigns).where(
+            campaigns.c.replaces == campaign.id, campaigns.c.pruned_at.is_(None)
+        )
         connection.execute(heir.values(device_s=campaigns.c.device_s + device_s))
     if campaign.cancelled_at is not None:
         cancel_queued(connection, [campaign.id])
 
 
 def _render_row(settlement: Settlement, outcome: RenderOutcome, time: float) -> tuple[object, ...]:
-    assert outcome.state in TRANSITIONS[RenderState.RUNNING], f"{outcome.state} is not how an attempt ends"
+    assert outcome.state in TRANSITIONS[RenderState.RUNNING], (
+        f"{outcome.state} is not how an attempt ends"
+    )
     return (
         settlement.campaign_id,
         outcome.number,
@@ -200,4 +245,11 @@ def _attempt_row(settlement: Settlement, time: float) -> dict[str, object]:
 
 
 def _stale_row(settlement: Settlement, time: float) -> dict[str, object]:
-    return {**_attempt_row(settlement, time), "outcome": STALE, "done": 0, "failed": 0, "held": 0, "facts": json.dumps({})}
+    return {
+        **_attempt_row(settlement, time),
+        "outcome": STALE,
+        "done": 0,
+        "failed": 0,
+        "held": 0,
+        "facts": json.dumps({}),
+    }

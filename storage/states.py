@@ -10,7 +10,9 @@ class Stage(StrEnum):
 
 
 class RenderState(StrEnum):
-    """Where a render is. Queued and running are read off its chunk; only the others are stored in a row of its own."""
+    """Where a render is. Queued and running are read off its chunk; only the others are stored in
+    a row of its own.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -28,7 +30,15 @@ TRANSITIONS: dict[RenderState, frozenset[RenderState]] = {
     # Waiting in a chunk that no worker has.
     RenderState.QUEUED: frozenset({RenderState.RUNNING, RenderState.CANCELLED}),
     # In a chunk that a worker has leased; a lost lease puts it back.
-    RenderState.RUNNING: frozenset({RenderState.QUEUED, RenderState.HELD, RenderState.DONE, RenderState.FAILED, RenderState.CANCELLED}),
+    RenderState.RUNNING: frozenset(
+        {
+            RenderState.QUEUED,
+            RenderState.HELD,
+            RenderState.DONE,
+            RenderState.FAILED,
+            RenderState.CANCELLED,
+        }
+    ),
     # A person has to look: it may be tried again or given up.
     RenderState.HELD: frozenset({RenderState.QUEUED, RenderState.CANCELLED}),
     # Its picture is in the outputs.
@@ -76,15 +86,36 @@ class CampaignState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        return self in (CampaignState.DONE, CampaignState.FAILED, CampaignState.CANCELLED, CampaignState.REMOVING)
+        return self in (
+            CampaignState.DONE,
+            CampaignState.FAILED,
+            CampaignState.CANCELLED,
+            CampaignState.REMOVING,
+        )
 
 
 def campaign_state(
-    *, total: int, done: int, failed: int, held: int, cancelled: int, started: bool, paused: bool, halted: str | None
+    *,
+    total: int,
+    done: int,
+    failed: int,
+    held: int,
+    cancelled: int,
+    started: bool,
+    paused: bool,
+    halted: str | None,
 ) -> CampaignState:
-    """A campaign has failed when it is over and not every render is done; paused and stopped ones wait for a person."""
+    """A campaign has failed when it is over and not every render is done; paused and stopped ones
+    wait for a person.
+    """
     if done + failed + held + cancelled >= total:
-        return CampaignState.DONE if done == total else CampaignState.CANCELLED if cancelled else CampaignState.FAILED
+        return (
+            CampaignState.DONE
+            if done == total
+            else CampaignState.CANCELLED
+            if cancelled
+            else CampaignState.FAILED
+        )
     if halted is not None:
         return CampaignState.STOPPED
     if paused:

@@ -11,9 +11,10 @@ SCHEME = "s3://"
 class Outputs(Protocol):
     """A store of whole files under keys like `project/campaign/final/shot/seed.png`.
 
-    A key can be read only once all its bytes are there. Writing the same bytes again is harmless, and so is deleting what is not
-    there. A key that no file can have raises BadKey, one that has no file NotFound. What cannot be written or read raises
-    OutputsError, with a sentence that says which key and why; it reaches clients, so it has no path of this machine.
+    A key can be read only once all its bytes are there. Writing the same bytes again is harmless,
+    and so is deleting what is not there. A key that no file can have raises BadKey, one that has
+    no file NotFound. What cannot be written or read raises OutputsError, with a sentence that says
+    which key and why; it reaches clients, so it has no path of this machine.
     """
 
     address: str
@@ -21,13 +22,17 @@ class Outputs(Protocol):
     def put(self, key: str, data: bytes | IO[bytes]) -> None: ...
 
     def copy(self, source: str, key: str) -> None:
-        """Put what another key holds; a server does it by itself. Raises NotFound where there is no such key."""
+        """Put what another key holds; a server does it by itself. Raises NotFound where there is
+        no such key.
+        """
         ...
 
     def open(self, key: str) -> IO[bytes]: ...
 
     def read(self, key: str, limit: int) -> bytes:
-        """The bytes of a file that may be a stranger's. Raises RequestError, before reading them, where there are more than `limit`."""
+        """The bytes of a file that may be a stranger's. Raises RequestError, before reading them,
+        where there are more than `limit`.
+        """
         ...
 
     def delete(self, key: str) -> None: ...
@@ -35,7 +40,9 @@ class Outputs(Protocol):
     def keys(self, prefix: str) -> Iterator[str]: ...
 
     def sweep(self, older_than_s: float) -> int:
-        """Remove what writers that were killed have left half-written for so long; returns how many there were."""
+        """Remove what writers that were killed have left half-written for so long; returns how
+        many there were.
+        """
         ...
 
     def clock_skew_s(self) -> float:

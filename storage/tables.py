@@ -1,4 +1,6 @@
-"""The tables of the job database. `storage/migrations` builds exactly these, which a test proves."""
+"""The tables of the job database. `storage/migrations` builds exactly these, which a test
+proves.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -51,24 +53,42 @@ campaigns = Table(
     Column("failed", BigInteger, nullable=False, server_default="0"),
     Column("held", BigInteger, nullable=False, server_default="0"),
     Column("cancelled", BigInteger, nullable=False, server_default="0"),
-    Column("device_s", Float, nullable=False, server_default="0"),  # what workers' devices have given to it
-    Column("halted", Text),  # a sentence for the operator: nothing of it is painted while it is set
+    Column(
+        "device_s", Float, nullable=False, server_default="0"
+    ),  # what workers' devices have given to it
+    Column(
+        "halted", Text
+    ),  # a sentence for the operator: nothing of it is painted while it is set
     Column("paused_at", Float),
     Column("cancelled_at", Float),
-    Column("waits", Integer, nullable=False, server_default="0"),  # how often in a row something that it needs was away
+    Column(
+        "waits", Integer, nullable=False, server_default="0"
+    ),  # how often in a row something that it needs was away
     Column("waits_until", Float),
     Column("waits_why", Text),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
-    Column("replaces", BigInteger),  # the version before this one: not claimed while any of that is under way
-    Column("pruned_at", Float),  # being removed, or replaced: among campaigns, nobody sees it any more
+    Column(
+        "replaces", BigInteger
+    ),  # the version before this one: not claimed while any of that is under way
+    Column(
+        "pruned_at", Float
+    ),  # being removed, or replaced: among campaigns, nobody sees it any more
     Column("version", Integer, nullable=False, server_default="1"),
-    Column("version_of", String(100)),  # the name under which it is kept to be read, though another version has taken its place
+    Column(
+        "version_of", String(100)
+    ),  # the name under which it is kept to be read, though another version has taken its place
     UniqueConstraint("project", "name"),
     Index("ix_campaigns_versions", "project", "version_of", "version", unique=True),
-    Index("ix_campaigns_open", "id", sqlite_where=text("finished_at IS NULL"), postgresql_where=text("finished_at IS NULL")),
-    # No id is ever given twice, not even that of a row that was removed: a late result of the old one would count for the new one.
+    Index(
+        "ix_campaigns_open",
+        "id",
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
+    # No id is ever given twice, not even that of a row that was removed: a late result of the old
+    # one would count for the new one.
     sqlite_autoincrement=True,
 )
 
@@ -76,10 +96,14 @@ sessions = Table(
     "sessions",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("owner", String(255), nullable=False, server_default=""),  # whose child it is: one owner has one dispatcher at a time
+    Column(
+        "owner", String(255), nullable=False, server_default=""
+    ),  # whose child it is: one owner has one dispatcher at a time
     Column("host", String(255), nullable=False),
     Column("pid", Integer, nullable=False),
-    Column("live", Integer, unique=True),  # 1 for the session that leads, NULL for those that have ended: so there is one at most
+    Column(
+        "live", Integer, unique=True
+    ),  # 1 for the session that leads, NULL for those that have ended: so there is one at most
     Column("started_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
     Column("ended_at", Float),
@@ -92,19 +116,28 @@ chunks = Table(
     Column("id", _Id, primary_key=True),
     Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
     Column("group_no", Integer, nullable=False),
-    Column("start", BigInteger, nullable=False),  # ordinals within the group, from `start` up to but not including `stop`
+    Column(
+        "start", BigInteger, nullable=False
+    ),  # ordinals within the group, from `start` up to but not including `stop`
     Column("stop", BigInteger, nullable=False),
     Column("numbers", Text),  # JSON: the renders themselves, where they are no run of ordinals
     Column("total", Integer, nullable=False),  # renders in it: skipped cells are not counted
     Column("state", String(10), nullable=False),
-    Column("lease", Integer, nullable=False, server_default="0"),  # grows with every claim; a write with an older one is stale
+    Column(
+        "lease", Integer, nullable=False, server_default="0"
+    ),  # grows with every claim; a write with an older one is stale
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("losses", Integer, nullable=False, server_default="0"),
     Column("bad_outputs", Integer, nullable=False, server_default="0"),
     Column("session_id", _Id, ForeignKey("sessions.id")),
     Column("worker", String(100)),
     Index("ix_chunks_queue", "campaign_id", "state", "id"),
-    Index("ix_chunks_leases", "session_id", sqlite_where=text("state = 'leased'"), postgresql_where=text("state = 'leased'")),
+    Index(
+        "ix_chunks_leases",
+        "session_id",
+        sqlite_where=text("state = 'leased'"),
+        postgresql_where=text("state = 'leased'"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -116,8 +149,9 @@ refusals = Table(
     Column("worker", String(100), primary_key=True),
 )
 
-# No foreign key: rows are written with their campaign's row locked, and looking it up once more for each takes PostgreSQL a third of
-# the time that writing them does. `storage.control` removes them before their campaign.
+# No foreign key: rows are written with their campaign's row locked, and looking it up once more
+# for each takes PostgreSQL a third of the time that writing them does. `storage.control` removes
+# them before their campaign.
 renders = Table(
     "renders",
     metadata,
@@ -136,10 +170,17 @@ renders = Table(
     Column("seconds", Float),
     Column("finished_at", Float, nullable=False),
     Column("sha256", String(64)),
-    Index("ix_renders_not_done", "campaign_id", "number", sqlite_where=text("state <> 'done'"), postgresql_where=text("state <> 'done'")),
+    Index(
+        "ix_renders_not_done",
+        "campaign_id",
+        "number",
+        sqlite_where=text("state <> 'done'"),
+        postgresql_where=text("state <> 'done'"),
+    ),
 )
 
-# What the pipelines of each numerics class paint when they are warmed up: the first worker to say so is believed.
+# What the pipelines of each numerics class paint when they are warmed up: the first worker to say
+# so is believed.
 canaries = Table(
     "canaries",
     metadata,
@@ -150,7 +191,8 @@ canaries = Table(
     Column("seen_at", Float, nullable=False),
 )
 
-# One row for each time that a worker gave a chunk back, whatever came of it; `farm.api.metrics` reads what is new here.
+# One row for each time that a worker gave a chunk back, whatever came of it; `farm.api.metrics`
+# reads what is new here.
 attempts = Table(
     "attempts",
     metadata,
@@ -182,7 +224,9 @@ workers = Table(
     Column("device", String(100)),
     Column("numerics_class", String(200)),
     Column("warm", Text),
-    Column("blamed", Text, nullable=False, server_default="[]"),  # JSON: campaigns whose renders it failed, one after the other
+    Column(
+        "blamed", Text, nullable=False, server_default="[]"
+    ),  # JSON: campaigns whose renders it failed, one after the other
     Column("quarantined_until", Float),
     Column("quarantined_why", Text),
     Column("seen_at", Float, nullable=False),
@@ -196,7 +240,9 @@ scaling = Table(
     Column("floor", Integer),
     Column("ceiling", Integer),
     Column("is_frozen", Boolean, nullable=False, server_default=false()),
-    Column("given", Text, nullable=False, server_default="{}"),  # JSON: of each order that stands, by whom and when
+    Column(
+        "given", Text, nullable=False, server_default="{}"
+    ),  # JSON: of each order that stands, by whom and when
 )
 
 # Workers and nodes that are to get nothing more, and to go.

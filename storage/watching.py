@@ -1,4 +1,6 @@
-"""What operators look at: workers as last seen, how much waits, and the attempts that metrics have not counted yet."""
+"""What operators look at: workers as last seen, how much waits, and the attempts that metrics have
+not counted yet.
+"""
 
 import json
 from collections.abc import Sequence
@@ -34,21 +36,37 @@ class Watching:
         self._reader = engine.execution_options(readonly=True)
 
     def save_workers(self, session: int, seen: Sequence[WorkerRow]) -> None:
-        """Replace the roster: one dispatcher leads, and what it sees is what there is. One that leads no more changes nothing."""
+        """Replace the roster: one dispatcher leads, and what it sees is what there is. One that
+        leads no more changes nothing.
+        """
         with self._engine.begin() as connection:
             if (
-                connection.execute(select(sessions.c.id).where(sessions.c.id == session, sessions.c.live == 1).with_for_update()).first()
+                connection.execute(
+                    select(sessions.c.id)
+                    .where(sessions.c.id == session, sessions.c.live == 1)
+                    .with_for_update()
+                ).first()
                 is None
             ):
                 return
             connection.execute(delete(workers))
             time = now(connection)
             if seen:
-                rows = [{**asdict(worker), "blamed": dump(worker.blamed), "session_id": session, "seen_at": time} for worker in seen]
+                rows = [
+                    {
+                        **asdict(worker),
+                        "blamed": dump(worker.blamed),
+                        "session_id": session,
+                        "seen_at": time,
+                    }
+                    for worker in seen
+                ]
                 connection.execute(insert(workers), rows)
 
     def workers(self, *, fresh_s: float | None = ROSTER_FRESH_S) -> list[WorkerRow]:
-        """The workers that a dispatcher has seen lately, those of one that was killed fall silent; with None, all it saw last."""
+        """The workers that a dispatcher has seen lately, those of one that was killed fall silent;
+        with None, all it saw last.
+        """
         query = select(workers).order_by(workers.c.name)
         if fresh_s is not None:
             query = query.where(func.abs(workers.c.seen_at - db_time()) <= fresh_s)
@@ -62,32 +80,58 @@ class Watching:
     def workers_of(self, project: str) -> int:
         """How many workers have chunks of a project's campaigns."""
         leased = (campaigns.c.project == project) & (chunks.c.state == ChunkState.LEASED)
-        query = select(func.count(chunks.c.worker.distinct())).join(campaigns, campaigns.c.id == chunks.c.campaign_id).where(leased)
+        query = (
+            select(func.count(chunks.c.worker.distinct()))
+            .join(campaigns, campaigns.c.id == chunks.c.campaign_id)
+            .where(leased)
+        )
         with self._reader.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
     def dispatcher(self) -> str | None:
         """The host of the dispatcher that leads, if it has been heard lately."""
-        query = select(sessions.c.host).where(sessions.c.live == 1, func.abs(sessions.c.heartbeat_at - db_time()) <= ROSTER_FRESH_S)
+        query = select(sessions.c.host).where(
+            sessions.c.live == 1, func.abs(sessions.c.heartbeat_at - db_time()) <= ROSTER_FRESH_S
+        )
         with self._reader.connect() as connection:
             return connection.execute(query).scalar()
 
     def backlog(self) -> list[Backlog]:
-        """Renders that wait or are being painted, by model; models of which nothing waits are told as 0, so that no series ends."""
+        """Renders that wait or are being painted, by model; models of which nothing waits are told
+        as 0, so that no series ends.
+        """
         leased = select(func.coalesce(func.sum(chunks.c.total), 0)).where(
             chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED
         )
         c = campaigns.c
         left = c.total - c.done - c.failed - c.held - c.cancelled
-        each = select(c.model, left.label("left"), leased.scalar_subquery().label("running")).where(c.pruned_at.is_(None)).subquery()
-        query = select(each.c.model, func.sum(each.c.left - each.c.running), func.sum(each.c.running)).group_by(each.c.model)
+        each = (
+            select(c.model, left.label("left"), leased.scalar_subquery().label("running"))
+            .where(c.pruned_at.is_(None))
+            .subquery()
+        )
+        query = select(
+            each.c.model, func.sum(each.c.left - each.c.running), func.sum(each.c.running)
+        ).group_by(each.c.model)
         with self._reader.connect() as connection:
             rows = connection.execute(query.order_by(each.c.model)).all()
-        return [Backlog(model=model, queued=int(queued), running=int(running)) for model, queued, running in rows]
+        return [
+            Backlog(model=model, queued=int(queued), running=int(running))
+            for model, queued, running in rows
+        ]
 
-    def seconds_per_megapixel_step(self, model_digest: str, attempts_looked_at: int = 50) -> float | None:
-        """What a megapixel-step of a model has cost a worker lately; None where it has no history."""
-        lately = select(campaigns.c.id).where(campaigns.c.model_digest == model_digest).order_by(campaigns.c.id.desc()).limit(20)
+    def seconds_per_megapixel_step(
+        self, model_digest: str, attempts_looked_at: int = 50
+    ) -> float | None:
+        """What a megapixel-step of a model has cost a worker lately; None where it has no
+        history.
+        """
+        lately = (
+            select(campaigns.c.id)
+            .where(campaigns.c.model_digest == model_digest)
+            .order_by(campaigns.c.id.desc())
+            .limit(20)
+        )
         query = (
             select(attempts.c.facts)
             .where(attempts.c.campaign_id.in_(lately), attempts.c.done > 0)
@@ -100,7 +144,9 @@ class Watching:
         return sum(sum(fact["batch_s"]) for fact in facts) / work if work else None
 
     def lately(self, limit: int = 500) -> list[tuple[str, dict[str, Any]]]:
-        """What the last attempts at chunks have measured, each with the digest of its campaign's model; the oldest first."""
+        """What the last attempts at chunks have measured, each with the digest of its campaign's
+        model; the oldest first.
+        """
         query = (
             select(campaigns.c.model_digest, attempts.c.facts)
             .join(campaigns, campaigns.c.id == attempts.c.campaign_id)
@@ -113,7 +159,9 @@ class Watching:
 
     def last_attempt(self) -> int:
         with self._reader.connect() as connection:
-            return int(connection.execute(select(func.coalesce(func.max(attempts.c.id), 0))).scalar_one())
+            return int(
+                connection.execute(select(func.coalesce(func.max(attempts.c.id), 0))).scalar_one()
+            )
 
     def attempts_after(self, attempt_id: int, limit: int = 1000) -> list[AttemptRow]:
         query = (

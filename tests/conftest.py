@@ -35,7 +35,9 @@ def no_settings_from_outside(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def tensors_are_looked_at_in_this_process(monkeypatch):
-    """The program that looks at a model's tensors takes 7 s; most of them for loading what these tests have loaded already."""
+    """The program that looks at a model's tensors takes 7 s; most of them for loading what these
+    tests have loaded already.
+    """
 
     def fault_in(folder):
         from actors.painting.shapes import fault_of
@@ -52,7 +54,9 @@ def settings(tmp_path) -> Settings:
 
 @pytest.fixture(scope="session")
 def postgres():
-    """A PostgreSQL server for the whole session. Where the machine has none: a skip on a laptop, a failure in CI."""
+    """A PostgreSQL server for the whole session. Where the machine has none: a skip on a laptop, a
+    failure in CI.
+    """
     try:
         server = temporary_postgres()
         running = server.__enter__()
@@ -76,7 +80,9 @@ def postgres_template(postgres):
 
 @pytest.fixture(scope="session")
 def seaweed():
-    """An S3 server for the whole session. Where it is not installed: a skip on a laptop, a failure in CI."""
+    """An S3 server for the whole session. Where it is not installed: a skip on a laptop, a failure
+    in CI.
+    """
     try:
         server = temporary_seaweed()
         running = server.__enter__()
@@ -102,7 +108,9 @@ def bucket(seaweed, monkeypatch):
 
 @pytest.fixture
 def faulty(tmp_path):
-    """Starts an HAProxy before a server, with rules by which it fails. Where it is not installed: a skip on a laptop, a failure in CI."""
+    """Starts an HAProxy before a server, with rules by which it fails. Where it is not installed:
+    a skip on a laptop, a failure in CI.
+    """
     if haproxy.binary() is None:
         assert "CI" not in os.environ, "HAProxy is missing: apt-get install haproxy"
         pytest.skip("HAProxy is not installed: apt-get install haproxy.")

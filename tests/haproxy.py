@@ -1,4 +1,6 @@
-"""HAProxy between the farm and its S3 server, told to answer with errors, to wait, or to hang up."""
+"""HAProxy between the farm and its S3 server, told to answer with errors, to wait, or to hang
+up.
+"""
 
 import shutil
 import socket
@@ -36,11 +38,19 @@ def binary() -> str | None:
 
 @contextmanager
 def haproxy(folder: Path, target: str, *rules: str) -> Iterator[str]:
-    """The address of a proxy before `target` that follows these rules of HAProxy's own language, as long as the block lasts."""
+    """The address of a proxy before `target` that follows these rules of HAProxy's own language,
+    as long as the block lasts.
+    """
     program, port = binary(), free_port()
     assert program is not None, "the fixture has looked"
     config = folder / f"haproxy-{port}.cfg"
-    config.write_text(_CONFIG.format(port=port, rules="\n".join(f"    {rule}" for rule in rules), server=urlsplit(target).netloc))
+    config.write_text(
+        _CONFIG.format(
+            port=port,
+            rules="\n".join(f"    {rule}" for rule in rules),
+            server=urlsplit(target).netloc,
+        )
+    )
     with (folder / f"haproxy-{port}.log").open("wb") as log:
         process = subprocess.Popen([program, "-db", "-f", str(config)], stdout=log, stderr=log)
     try:
@@ -66,7 +76,10 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 # What servers say and do when they cannot do better; a share of the requests is met by it.
 def busy(percent: int) -> str:
-    return f"http-request return status 503 content-type text/plain string busy if {{ rand(100) lt {percent} }}"
+    return (
+        "http-request return status 503 content-type text/plain string busy if { rand(100) lt"
+        f" {percent} }}"
+    )
 
 
 def hangs_up(percent: int) -> str:
@@ -80,4 +93,7 @@ def is_slow(percent: int) -> str:
 
 def answers(status: int, code: str, condition: str = "") -> str:
     body = f"<Error><Code>{code}</Code><Message>said-by-the-proxy</Message></Error>"
-    return f'http-request return status {status} content-type application/xml string "{body}" {condition}'
+    return (
+        f'http-request return status {status} content-type application/xml string "{body}"'
+        f" {condition}"
+    )

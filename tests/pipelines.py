@@ -1,4 +1,6 @@
-"""Tiny pipelines with random weights, one function a family, made of the real classes: `save("FluxPipeline", folder)`."""
+"""Tiny pipelines with random weights, one function a family, made of the real classes:
+`save("FluxPipeline", folder)`.
+"""
 
 import string
 from collections.abc import Callable
@@ -39,7 +41,9 @@ LETTERS = string.printable.strip()
 
 
 def save(pipeline: str, folder: Path, *, dtype: torch.dtype | None = None, **options) -> Path:
-    """Save a tiny pipeline of that class into a folder; always the same weights. `options` are those of `save_pretrained`."""
+    """Save a tiny pipeline of that class into a folder; always the same weights. `options` are
+    those of `save_pretrained`.
+    """
     torch.manual_seed(0)
     pipe = (BUILDERS | PLAIN)[pipeline]()
     (pipe if dtype is None else pipe.to(dtype)).save_pretrained(folder, **options)
@@ -48,7 +52,8 @@ def save(pipeline: str, folder: Path, *, dtype: torch.dtype | None = None, **opt
 
 def stable_diffusion() -> diffusers.DiffusionPipeline:
     return diffusers.StableDiffusionPipeline(
-        vae=_vae(), text_encoder=_clip(), tokenizer=_clip_tokenizer(), unet=_unet(cross_attention_dim=WIDTH), scheduler=_ddim(),
+        vae=_vae(), text_encoder=_clip(), tokenizer=_clip_tokenizer(),
+        unet=_unet(cross_attention_dim=WIDTH), scheduler=_ddim(),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
 
@@ -62,18 +67,22 @@ def stable_diffusion_xl() -> diffusers.DiffusionPipeline:
         use_linear_projection=True,
     )
     return diffusers.StableDiffusionXLPipeline(
-        vae=_vae(), text_encoder=_clip(), text_encoder_2=_clip(CLIPTextModelWithProjection), tokenizer=_clip_tokenizer(),
+        vae=_vae(), text_encoder=_clip(), text_encoder_2=_clip(CLIPTextModelWithProjection),
+        tokenizer=_clip_tokenizer(),
         tokenizer_2=_clip_tokenizer(), unet=unet, scheduler=_ddim(), add_watermarker=False,
     )  # fmt: skip
 
 
 def stable_diffusion_3() -> diffusers.DiffusionPipeline:
     transformer = SD3Transformer2DModel(
-        sample_size=16, patch_size=2, in_channels=4, out_channels=4, num_layers=2, attention_head_dim=8, num_attention_heads=4,
-        joint_attention_dim=2 * WIDTH, caption_projection_dim=32, pooled_projection_dim=2 * WIDTH, pos_embed_max_size=16,
+        sample_size=16, patch_size=2, in_channels=4, out_channels=4, num_layers=2,
+        attention_head_dim=8, num_attention_heads=4,
+        joint_attention_dim=2 * WIDTH, caption_projection_dim=32, pooled_projection_dim=2 * WIDTH,
+        pos_embed_max_size=16,
     )  # fmt: skip
     return diffusers.StableDiffusion3Pipeline(
-        transformer=transformer, vae=_vae(shift_factor=0.1), scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        transformer=transformer, vae=_vae(shift_factor=0.1),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         text_encoder=_clip(CLIPTextModelWithProjection), tokenizer=_clip_tokenizer(),
         text_encoder_2=_clip(CLIPTextModelWithProjection), tokenizer_2=_clip_tokenizer(),
         text_encoder_3=_t5(2 * WIDTH), tokenizer_3=_t5_tokenizer(),
@@ -82,52 +91,78 @@ def stable_diffusion_3() -> diffusers.DiffusionPipeline:
 
 def flux() -> diffusers.DiffusionPipeline:
     transformer = FluxTransformer2DModel(
-        patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
-        joint_attention_dim=WIDTH, pooled_projection_dim=WIDTH, axes_dims_rope=(4, 4, 8), guidance_embeds=True,
+        patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=WIDTH, pooled_projection_dim=WIDTH, axes_dims_rope=(4, 4, 8),
+        guidance_embeds=True,
     )  # fmt: skip
     return diffusers.FluxPipeline(
-        transformer=transformer, vae=_vae(shift_factor=0.1), scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
-        text_encoder=_clip(), tokenizer=_clip_tokenizer(), text_encoder_2=_t5(), tokenizer_2=_t5_tokenizer(),
+        transformer=transformer, vae=_vae(shift_factor=0.1),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        text_encoder=_clip(), tokenizer=_clip_tokenizer(), text_encoder_2=_t5(),
+        tokenizer_2=_t5_tokenizer(),
     )  # fmt: skip
 
 
 def pixart_sigma() -> diffusers.DiffusionPipeline:
     transformer = PixArtTransformer2DModel(
-        sample_size=16, num_layers=2, patch_size=2, attention_head_dim=8, num_attention_heads=4, in_channels=4, out_channels=8,
-        cross_attention_dim=32, caption_channels=WIDTH, norm_type="ada_norm_single", use_additional_conditions=False, interpolation_scale=1,
+        sample_size=16, num_layers=2, patch_size=2, attention_head_dim=8, num_attention_heads=4,
+        in_channels=4, out_channels=8,
+        cross_attention_dim=32, caption_channels=WIDTH, norm_type="ada_norm_single",
+        use_additional_conditions=False, interpolation_scale=1,
     )  # fmt: skip
     return diffusers.PixArtSigmaPipeline(
-        transformer=transformer, vae=_vae(), scheduler=DPMSolverMultistepScheduler(), text_encoder=_t5(), tokenizer=_t5_tokenizer()
+        transformer=transformer,
+        vae=_vae(),
+        scheduler=DPMSolverMultistepScheduler(),
+        text_encoder=_t5(),
+        tokenizer=_t5_tokenizer(),
     )
 
 
 def sana() -> diffusers.DiffusionPipeline:
     transformer = SanaTransformer2DModel(
-        patch_size=1, in_channels=4, out_channels=4, num_layers=1, num_attention_heads=2, attention_head_dim=8, num_cross_attention_heads=2,
+        patch_size=1, in_channels=4, out_channels=4, num_layers=1, num_attention_heads=2,
+        attention_head_dim=8, num_cross_attention_heads=2,
         cross_attention_head_dim=8, cross_attention_dim=16, caption_channels=WIDTH, sample_size=32,
     )  # fmt: skip
     vae = AutoencoderDC(
-        in_channels=3, latent_channels=4, attention_head_dim=2, encoder_block_types=("ResBlock", "EfficientViTBlock"),
-        decoder_block_types=("ResBlock", "EfficientViTBlock"), encoder_block_out_channels=(8, 8), decoder_block_out_channels=(8, 8),
-        encoder_qkv_multiscales=((), (5,)), decoder_qkv_multiscales=((), (5,)), encoder_layers_per_block=(1, 1),
-        decoder_layers_per_block=(1, 1), downsample_block_type="conv", upsample_block_type="interpolate", decoder_norm_types="rms_norm",
+        in_channels=3, latent_channels=4, attention_head_dim=2,
+        encoder_block_types=("ResBlock", "EfficientViTBlock"),
+        decoder_block_types=("ResBlock", "EfficientViTBlock"), encoder_block_out_channels=(8, 8),
+        decoder_block_out_channels=(8, 8),
+        encoder_qkv_multiscales=((), (5,)), decoder_qkv_multiscales=((), (5,)),
+        encoder_layers_per_block=(1, 1),
+        decoder_layers_per_block=(1, 1), downsample_block_type="conv",
+        upsample_block_type="interpolate", decoder_norm_types="rms_norm",
         decoder_act_fns="silu", scaling_factor=0.41407,
     )  # fmt: skip
     config = Gemma2Config(
-        vocab_size=128, hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=1, num_attention_heads=2,
+        vocab_size=128, hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=1,
+        num_attention_heads=2,
         num_key_value_heads=1, head_dim=8,
     )  # fmt: skip
-    scheduler = DPMSolverMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=3.0)
+    scheduler = DPMSolverMultistepScheduler(
+        use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=3.0
+    )
     tokenizer = _gemma_tokenizer()
     encoder = Gemma2Model(config).eval()
-    return diffusers.SanaPipeline(tokenizer=tokenizer, text_encoder=encoder, vae=vae, transformer=transformer, scheduler=scheduler)
+    return diffusers.SanaPipeline(
+        tokenizer=tokenizer,
+        text_encoder=encoder,
+        vae=vae,
+        transformer=transformer,
+        scheduler=scheduler,
+    )
 
 
 def latent_consistency() -> diffusers.DiffusionPipeline:
     """One that the table of families does not have."""
     return diffusers.LatentConsistencyModelPipeline(
-        vae=_vae(), text_encoder=_clip(), tokenizer=_clip_tokenizer(), unet=_unet(cross_attention_dim=WIDTH, time_cond_proj_dim=8),
-        scheduler=LCMScheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+        vae=_vae(), text_encoder=_clip(), tokenizer=_clip_tokenizer(),
+        unet=_unet(cross_attention_dim=WIDTH, time_cond_proj_dim=8),
+        scheduler=LCMScheduler(), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
     )  # fmt: skip
 
 
@@ -148,25 +183,31 @@ def _ddim() -> DDIMScheduler:
 
 def _unet(**more) -> UNet2DConditionModel:
     return UNet2DConditionModel(
-        sample_size=16, in_channels=4, out_channels=4, block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=8,
+        sample_size=16, in_channels=4, out_channels=4, block_out_channels=(16, 32),
+        layers_per_block=1, norm_num_groups=8,
         attention_head_dim=4,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **more,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **more,
     )  # fmt: skip
 
 
 def _vae(**more) -> AutoencoderKL:
     """Two levels: a latent pixel covers two pixels a side."""
     return AutoencoderKL(
-        block_out_channels=(8, 16), latent_channels=4, norm_num_groups=8, layers_per_block=1, sample_size=32,
-        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, **more,
+        block_out_channels=(8, 16), latent_channels=4, norm_num_groups=8, layers_per_block=1,
+        sample_size=32,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+        **more,
     )  # fmt: skip
 
 
 def _clip(kind: type = CLIPTextModel) -> torch.nn.Module:
     tokenizer = _clip_tokenizer()
     config = CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=tokenizer.model_max_length, projection_dim=WIDTH, bos_token_id=tokenizer.bos_token_id,
+        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * WIDTH,
+        num_hidden_layers=2, num_attention_heads=4,
+        max_position_embeddings=tokenizer.model_max_length, projection_dim=WIDTH,
+        bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
     return kind(config).eval()
@@ -177,12 +218,20 @@ def _clip_tokenizer() -> CLIPTokenizer:
 
 
 def _t5(width: int = WIDTH) -> T5EncoderModel:
-    return T5EncoderModel(T5Config(vocab_size=128, d_model=width, d_kv=8, d_ff=2 * width, num_layers=1, num_heads=2)).eval()
+    return T5EncoderModel(
+        T5Config(vocab_size=128, d_model=width, d_kv=8, d_ff=2 * width, num_layers=1, num_heads=2)
+    ).eval()
 
 
 def _t5_tokenizer() -> T5TokenizerFast:
     """A token a letter."""
-    vocab = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), *((letter, -3.0) for letter in LETTERS)]
+    vocab = [
+        ("<pad>", 0.0),
+        ("</s>", 0.0),
+        ("<unk>", 0.0),
+        ("▁", -2.0),
+        *((letter, -3.0) for letter in LETTERS),
+    ]
     return T5TokenizerFast(vocab=vocab, extra_ids=0, model_max_length=512)
 
 

@@ -1,4 +1,6 @@
-"""Tokenizers of every form, small: `write(folder, "sentencepiece")` leaves the files that a hub model of that form has."""
+"""Tokenizers of every form, small: `write(folder, "sentencepiece")` leaves the files that a hub
+model of that form has.
+"""
 
 import io
 import json
@@ -28,12 +30,17 @@ def write(folder: Path, form: str, *, max_length: int | None = None) -> Path:
 def files(form: str) -> dict[str, bytes]:
     own = (SEEDLING / "tokenizer" / "tokenizer.json").read_bytes()
     model = json.loads(own)["model"]
-    merges = "#version: 0.2\n" + "\n".join(merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"])
+    merges = "#version: 0.2\n" + "\n".join(
+        merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]
+    )
     match form:
         case "json":
             return {"tokenizer.json": own}
         case "vocab and merges":
-            return {"vocab.json": json.dumps(model["vocab"]).encode(), "merges.txt": merges.encode()}
+            return {
+                "vocab.json": json.dumps(model["vocab"]).encode(),
+                "merges.txt": merges.encode(),
+            }
         case "spiece":
             return {"spiece.model": pieces("unigram")}
         case "sentencepiece":
@@ -42,7 +49,10 @@ def files(form: str) -> dict[str, bytes]:
             return {"sentencepiece.bpe.model": pieces("unigram")}
         case "words":
             marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-            letters = [*string.ascii_lowercase, *(f"##{letter}" for letter in string.ascii_lowercase)]
+            letters = [
+                *string.ascii_lowercase,
+                *(f"##{letter}" for letter in string.ascii_lowercase),
+            ]
             return {"vocab.txt": "\n".join([*marks, *letters]).encode()}
         case "config alone":
             return {"tokenizer_config.json": b'{"model_max_length": 48}'}
@@ -56,7 +66,9 @@ def pieces(kind: str) -> bytes:
     """A sentencepiece model of the letters and a few words, with T5's numbers for its marks."""
     out = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([f"{_WORDS} {' '.join(string.printable.strip())}"] * 20), model_writer=out, model_type=kind, vocab_size=120,
-        pad_id=0, eos_id=1, unk_id=2, bos_id=3 if kind == "bpe" else -1, hard_vocab_limit=False, minloglevel=2,
+        sentence_iterator=iter([f"{_WORDS} {' '.join(string.printable.strip())}"] * 20),
+        model_writer=out, model_type=kind, vocab_size=120,
+        pad_id=0, eos_id=1, unk_id=2, bos_id=3 if kind == "bpe" else -1, hard_vocab_limit=False,
+        minloglevel=2,
     )  # fmt: skip
     return out.getvalue()

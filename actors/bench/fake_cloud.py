@@ -1,8 +1,10 @@
-"""A Ray cluster that grows on this machine as one in a cloud does: autoscaler v2, with processes for nodes. Only its own are ever ended.
+"""A Ray cluster that grows on this machine as one in a cloud does: autoscaler v2, with processes
+for nodes. Only its own are ever ended.
 
-For tests, and for `farm bench fleet` as a program: `python -m actors.bench.fake_cloud FOLDER` prints its address, and for each line that it is
-sent the kinds of its nodes; it ends with its standard input. Ray's own helper for this (`AutoscalingCluster`) is broken in the wheel, and
-would end every Ray of the machine.
+For tests, and for `farm bench fleet` as a program: `python -m actors.bench.fake_cloud FOLDER`
+prints its address, and for each line that it is sent the kinds of its nodes; it ends with its
+standard input. Ray's own helper for this (`AutoscalingCluster`) is broken in the wheel, and would
+end every Ray of the machine.
 """
 
 import json
@@ -36,34 +38,60 @@ _HEAD_ID = "fffffffffffffffffffffffffffffffffffffffffffffffffff00000"
 _HEAD_KIND = "ray.head.default"  # as the provider calls it
 _PATIENCE_S = 120.0
 _RAY_START = (
-    str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats", "--dashboard-agent-listen-port=0",
+    str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats",
+    "--dashboard-agent-listen-port=0",
 )  # fmt: skip
 
 
 class Provider(FakeMultiNodeProvider):  # type: ignore[misc]  # Ray's types are not followed
-    """Nodes as they are in a cloud: each a `ray start --block`, which SIGTERM drains. None of the kinds that a file names is given.
+    """Nodes as they are in a cloud: each a `ray start --block`, which SIGTERM drains. None of the
+    kinds that a file names is given.
 
     Ray's head imports it from here.
     """
 
-    def create_node_with_resources_and_labels(self, node_config: Any, tags: Any, count: int, resources: Any, labels: Any) -> Any:
+    def create_node_with_resources_and_labels(
+        self, node_config: Any, tags: Any, count: int, resources: Any, labels: Any
+    ) -> Any:
         kind = tags[TAG_RAY_USER_NODE_TYPE]
         if kind in Path(self.provider_config["missing"]).read_text().split():
-            raise NodeLaunchException("InsufficientInstanceCapacity", f"there is no {kind} to be had", None)
-        return super().create_node_with_resources_and_labels(node_config, tags, count, resources, labels)
+            raise NodeLaunchException(
+                "InsufficientInstanceCapacity", f"there is no {kind} to be had", None
+            )
+        return super().create_node_with_resources_and_labels(
+            node_config, tags, count, resources, labels
+        )
 
-    def _create_node_with_resources_and_labels(self, _config: Any, tags: Any, _count: int, resources: Any, labels: Any) -> None:
+    def _create_node_with_resources_and_labels(
+        self, _config: Any, tags: Any, _count: int, resources: Any, labels: Any
+    ) -> None:
         kind, address = tags[TAG_RAY_USER_NODE_TYPE], self.provider_config["gcs_address"]
         command = [
-            *_RAY_START, f"--address={address}", f"--node-ip-address={address.rpartition(':')[0]}", f"--num-cpus={resources['CPU']}",
-            f"--num-gpus={resources['GPU']}", f"--object-store-memory={resources['object_store_memory']}",
+            *_RAY_START, f"--address={address}", f"--node-ip-address={address.rpartition(':')[0]}",
+            f"--num-cpus={resources['CPU']}",
+            f"--num-gpus={resources['GPU']}",
+            f"--object-store-memory={resources['object_store_memory']}",
             "--labels=" + ",".join(f"{name}={value}" for name, value in labels.items()),
         ]  # fmt: skip
-        with self.lock:  # one after the other: those of one machine that start together take each other's files and end
+        # one after the other: those of one machine that start together take each other's files and
+        # end
+        with self.lock:
             node_id = self._next_hex_node_id()
-            known = {"RAY_OVERRIDE_NODE_ID_FOR_TESTING": node_id, "RAY_CLOUD_INSTANCE_ID": node_id, "RAY_NODE_TYPE_NAME": kind}
-            process = _started(command, Path(self.provider_config["logs"]) / f"node-{node_id[-5:]}.log", {**os.environ, **known})
-            said = {TAG_RAY_NODE_KIND: NODE_KIND_WORKER, TAG_RAY_NODE_NAME: node_id, TAG_RAY_NODE_STATUS: STATUS_UP_TO_DATE}
+            known = {
+                "RAY_OVERRIDE_NODE_ID_FOR_TESTING": node_id,
+                "RAY_CLOUD_INSTANCE_ID": node_id,
+                "RAY_NODE_TYPE_NAME": kind,
+            }
+            process = _started(
+                command,
+                Path(self.provider_config["logs"]) / f"node-{node_id[-5:]}.log",
+                {**os.environ, **known},
+            )
+            said = {
+                TAG_RAY_NODE_KIND: NODE_KIND_WORKER,
+                TAG_RAY_NODE_NAME: node_id,
+                TAG_RAY_NODE_STATUS: STATUS_UP_TO_DATE,
+            }
             self._nodes[node_id] = {"tags": {**said, **tags}, "node": process}
 
     def _terminate_node(self, node: Any) -> None:
@@ -71,29 +99,45 @@ class Provider(FakeMultiNodeProvider):  # type: ignore[misc]  # Ray's types are 
 
 
 class FakeCloud:
-    """A head without room for workers, and kinds of nodes with one stand-in GPU each, by name with their market."""
+    """A head without room for workers, and kinds of nodes with one stand-in GPU each, by name with
+    their market.
+    """
 
     def __init__(self, folder: Path, kinds: dict[str, str], *, most: int, idle_s: float) -> None:
         self._folder = folder
         self._missing = folder / "missing"
         self._missing.write_text("")
         port = _free_port()
-        self.address = f"{ray_services.get_node_ip_address()}:{port}"  # the head listens there, not on loopback
+        self.address = (  # the head listens there, not on loopback
+            f"{ray_services.get_node_ip_address()}:{port}"
+        )
         client_port = _free_port()
         self.client_address = f"ray://{self.address.rpartition(':')[0]}:{client_port}"
         (folder / "cluster.json").write_text(json.dumps(self._config(kinds, most, idle_s)))
         command = [
-            *_RAY_START, "--head", f"--port={port}", "--num-cpus=0", "--num-gpus=0", f"--temp-dir={self.session_folder}",
-            "--include-dashboard=False", f"--ray-client-server-port={client_port}", f"--dashboard-port={_free_port()}",
+            *_RAY_START, "--head", f"--port={port}", "--num-cpus=0", "--num-gpus=0",
+            f"--temp-dir={self.session_folder}",
+            "--include-dashboard=False", f"--ray-client-server-port={client_port}",
+            f"--dashboard-port={_free_port()}",
             "--object-store-memory=100000000", f"--autoscaling-config={folder}/cluster.json",
         ]  # fmt: skip
         environment = {
-            "AUTOSCALER_UPDATE_INTERVAL_S": "1", "AUTOSCALER_METRIC_PORT": str(_free_port()), "RAY_FAKE_CLUSTER": "1",
-            "RAY_AUTH_MODE": "disabled", "RAY_enable_autoscaler_v2": "1", "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
-            "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID, "PYTHONPATH": str(Path(__file__).parents[2]),
-            "RAY_health_check_period_ms": "1000",  # a node that is gone is missed after 4 s, not 12; one that is frozen after 55 s
+            "AUTOSCALER_UPDATE_INTERVAL_S": "1", "AUTOSCALER_METRIC_PORT": str(_free_port()),
+            "RAY_FAKE_CLUSTER": "1",
+            "RAY_AUTH_MODE": "disabled", "RAY_enable_autoscaler_v2": "1",
+            "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
+            "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            # a node that is gone is missed after 4 s, not 12; one that is frozen after 55 s
+            "RAY_health_check_period_ms": "1000",
         }  # fmt: skip
-        self._process = _started(command, folder / "head.log", {**os.environ, **environment}, start_new_session=True, cwd=folder)
+        self._process = _started(
+            command,
+            folder / "head.log",
+            {**os.environ, **environment},
+            start_new_session=True,
+            cwd=folder,
+        )
 
     @property
     def pid(self) -> int:
@@ -108,21 +152,39 @@ class FakeCloud:
     def _config(self, kinds: dict[str, str], most: int, idle_s: float) -> dict[str, Any]:
         room = {"CPU": 2, "GPU": 1, "object_store_memory": 80_000_000}
         provider = {
-            "type": "external", "module": "actors.bench.fake_cloud.Provider", "head_node_id": _HEAD_ID, "gcs_address": self.address,
-            "launch_multiple": True, "disable_node_updaters": True, "disable_launch_config_check": True, "missing": str(self._missing),
+            "type": "external", "module": "actors.bench.fake_cloud.Provider",
+            "head_node_id": _HEAD_ID, "gcs_address": self.address,
+            "launch_multiple": True, "disable_node_updaters": True,
+            "disable_launch_config_check": True, "missing": str(self._missing),
             "logs": str(self._folder),
         }  # fmt: skip
         nodes = {
-            name: {"resources": room, "labels": {"farm-market": market}, "node_config": {}, "min_workers": 0, "max_workers": most}
+            name: {
+                "resources": room,
+                "labels": {"farm-market": market},
+                "node_config": {},
+                "min_workers": 0,
+                "max_workers": most,
+            }
             for name, market in kinds.items()
         }
-        empty = ("initialization_commands", "setup_commands", "head_setup_commands", "worker_setup_commands", "head_start_ray_commands")
+        empty = (
+            "initialization_commands",
+            "setup_commands",
+            "head_setup_commands",
+            "worker_setup_commands",
+            "head_start_ray_commands",
+        )
+        head = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
         return {
-            "cluster_name": "fake", "max_workers": most, "upscaling_speed": 10.0, "idle_timeout_minutes": idle_s / 60, "auth": {},
-            "docker": {}, "head_node_type": _HEAD_KIND, "provider": provider, "file_mounts": {}, "cluster_synced_files": [],
-            "file_mounts_sync_continuously": False, "rsync_exclude": [], "rsync_filter": [], "worker_start_ray_commands": [],
+            "cluster_name": "fake", "max_workers": most, "upscaling_speed": 10.0,
+            "idle_timeout_minutes": idle_s / 60, "auth": {},
+            "docker": {}, "head_node_type": _HEAD_KIND, "provider": provider, "file_mounts": {},
+            "cluster_synced_files": [],
+            "file_mounts_sync_continuously": False, "rsync_exclude": [], "rsync_filter": [],
+            "worker_start_ray_commands": [],
             **{name: [] for name in empty},
-            "available_node_types": {**nodes, _HEAD_KIND: {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}},
+            "available_node_types": {**nodes, _HEAD_KIND: head},
         }  # fmt: skip
 
     def lack(self, *kinds: str) -> None:
@@ -139,7 +201,9 @@ class FakeCloud:
         """What a cloud's notice becomes: so long, and the node is gone."""
         reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
         deadline_ms = int((time.time() + seconds) * 1000)
-        accepted, why = GcsClient(address=self.address).drain_node(node_id, reason, "a notice", deadline_ms)
+        accepted, why = GcsClient(address=self.address).drain_node(
+            node_id, reason, "a notice", deadline_ms
+        )
         assert accepted, why
 
     def close(self) -> None:
@@ -151,9 +215,20 @@ class FakeCloud:
         self._process.wait(10)
 
     def _all(self) -> list[psutil.Process]:
-        """Those that know its folder or its address, with what they have started: nobody else ends a node of a head that is gone."""
-        roots = [p for p in psutil.process_iter() if p.pid != os.getpid() and (str(self._folder) in (w := _words(p)) or self.address in w)]
-        roots = [process for process in roots if "farm." not in _words(process) and "pytest" not in _words(process)]
+        """Those that know its folder or its address, with what they have started: nobody else ends
+        a node of a head that is gone.
+        """
+        roots = [
+            p
+            for p in psutil.process_iter()
+            if p.pid != os.getpid()
+            and (str(self._folder) in (w := _words(p)) or self.address in w)
+        ]
+        roots = [
+            process
+            for process in roots
+            if "farm." not in _words(process) and "pytest" not in _words(process)
+        ]
         found = {process.pid: process for process in roots}
         for process in roots:
             for child in _quietly(lambda process=process: process.children(recursive=True)) or []:
@@ -161,7 +236,9 @@ class FakeCloud:
         return list(found.values())
 
 
-def _started(command: Sequence[str], log: Path, environment: dict[str, str], **options: Any) -> "subprocess.Popen[bytes]":
+def _started(
+    command: Sequence[str], log: Path, environment: dict[str, str], **options: Any
+) -> "subprocess.Popen[bytes]":
     """Start a head or a node, and wait until it runs."""
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=environment, stdout=file, stderr=file, **options)

@@ -1,8 +1,9 @@
-"""Ray Data and Ray Serve doing what the farm is measured at, in a process of its own: `python -m actors.bench.peers`. Nobody imports this.
+"""Ray Data and Ray Serve doing what the farm is measured at, in a process of its own: `python -m
+actors.bench.peers`. Nobody imports this.
 
-Reads an order from standard input (`peer`, `rest_s`, `spread`, `batches`, `blocks`, `actors` and a `folder` for Ray's files) and answers
-with its efficiency: the rests shared evenly among the actors, over the time from when the last actor was ready until the last batch was
-back.
+Reads an order from standard input (`peer`, `rest_s`, `spread`, `batches`, `blocks`, `actors` and a
+`folder` for Ray's files) and answers with its efficiency: the rests shared evenly among the
+actors, over the time from when the last actor was ready until the last batch was back.
 """
 
 import json
@@ -27,7 +28,9 @@ class Rester:
 
     def __call__(self, batch: Json) -> Json:
         began = time.time()
-        seconds = rest_of(self._rest_s, self._spread, random.Random(int(batch["id"][0])).random())  # noqa: S311  # for chance, not for secrets
+        # for chance, not for secrets
+        chance = random.Random(int(batch["id"][0])).random()  # noqa: S311
+        seconds = rest_of(self._rest_s, self._spread, chance)
         time.sleep(seconds)
         return {"began_at": [began], "ready_at": [self._ready_at], "rested_s": [seconds]}
 
@@ -38,16 +41,23 @@ def ray_data(order: Json) -> list[Json]:
 
     ray.data.DataContext.get_current().enable_progress_bars = False
     batches = ray.data.range(order["batches"], override_num_blocks=order["blocks"]).map_batches(
-        Rester, batch_size=1, concurrency=order["actors"], fn_constructor_args=(order["rest_s"], order["spread"])
+        Rester,
+        batch_size=1,
+        concurrency=order["actors"],
+        fn_constructor_args=(order["rest_s"], order["spread"]),
     )
     return list(batches.iter_rows())
 
 
 def ray_serve(order: Json) -> list[Json]:
-    """What each batch says that a deployment of Ray Serve was given through its handle, twice as many under way as there are replicas."""
+    """What each batch says that a deployment of Ray Serve was given through its handle, twice as
+    many under way as there are replicas.
+    """
     from ray import serve  # noqa: PLC0415
 
-    made = serve.deployment(num_replicas=order["actors"], max_ongoing_requests=1, ray_actor_options={"num_cpus": 1})(Rester)
+    made = serve.deployment(
+        num_replicas=order["actors"], max_ongoing_requests=1, ray_actor_options={"num_cpus": 1}
+    )(Rester)
     handle = serve.run(made.bind(order["rest_s"], order["spread"]), name="peer", route_prefix=None)
     under_way: list[Any] = []
     rows: list[Json] = []

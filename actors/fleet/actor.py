@@ -1,4 +1,6 @@
-"""The Ray actor: a painter in a process of its own, with one thread that paints and others that answer."""
+"""The Ray actor: a painter in a process of its own, with one thread that paints and others that
+answer.
+"""
 
 import logging
 import os
@@ -19,19 +21,27 @@ class RenderActor:
     """One worker. Wrapped by `render_actor`; its methods are called from afar."""
 
     def __init__(self, name: str, settings: FleetSettings) -> None:
-        """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no device is held for nobody.
+        """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no
+        device is held for nobody.
 
         Raises DeviceTaken where another process has the GPU.
         """
-        # Imported here: the dispatcher imports this file too, and torch and diffusers would cost it 12 seconds and 300 MB.
+        # Imported here: the dispatcher imports this file too, and torch and diffusers would cost
+        # it 12 seconds and 300 MB.
         from actors.fleet.notices import Watch, open_notice  # noqa: PLC0415
         from actors.painting.engine import Engine  # noqa: PLC0415
         from actors.painting.memory import require_free  # noqa: PLC0415
         from actors.painting.painter import Painter  # noqa: PLC0415
         from actors.painting.resting import RestingEngine  # noqa: PLC0415
 
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # else every look at the cloud's notices is told
+        logging.basicConfig(
+            level=logging.INFO,
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+            force=True,
+        )
+        logging.getLogger("httpx").setLevel(
+            logging.WARNING
+        )  # else every look at the cloud's notices is told
         s = settings
         engine: Engine | RestingEngine
         if s.rest_s is None:
@@ -39,31 +49,38 @@ class RenderActor:
             require_free(engine.device, s.gpus)
         else:
             engine = RestingEngine(s.rest_s, s.rest_spread)
-        self._painter: Painter = Painter(name, engine, open_outputs(s.outputs, s3_style=s.s3_style))
+        self._painter: Painter = Painter(
+            name, engine, open_outputs(s.outputs, s3_style=s.s3_style)
+        )
         self._watch = Watch(open_notice(s.notices)) if s.notices else None
         self._node_id = ray.get_runtime_context().get_node_id()
         self._heard = threading.Event()
         threading.Thread(target=self._end_when_forgotten, args=(s.orphan_s,), daemon=True).start()
 
-    @ray.method(concurrency_group=PAINT)  # type: ignore[untyped-decorator]  # Ray's types are not followed
+    # Ray's types are not followed
+    @ray.method(concurrency_group=PAINT)  # type: ignore[untyped-decorator]
     def paint(self, job: ChunkJob) -> ChunkResult:
         return self._painter.paint(job)
 
-    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
+    # Ray's types are not followed
+    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]
     def health(self) -> Health:
         self._heard.set()
         leaves_in_s = self._watch.left_s() if self._watch else None
         return replace(self._painter.health(), node_id=self._node_id, leaves_in_s=leaves_in_s)
 
-    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
+    # Ray's types are not followed
+    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]
     def expect(self, group: Group, folder: str) -> None:
         self._painter.expect(group, folder)
 
-    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
+    # Ray's types are not followed
+    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]
     def acknowledge(self, chunk_id: int, lease: int) -> None:
         self._painter.acknowledge(chunk_id, lease)
 
-    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]  # Ray's types are not followed
+    # Ray's types are not followed
+    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]
     def stop(self, chunk_id: int, lease: int, at_step: bool) -> None:
         self._painter.stop(chunk_id, lease, at_step=at_step)
 
@@ -73,5 +90,6 @@ class RenderActor:
         os._exit(0)
 
 
-# One thread paints: a device has one stream of work, and torch keeps settings by thread. Two answer meanwhile.
+# One thread paints: a device has one stream of work, and torch keeps settings by thread. Two
+# answer meanwhile.
 render_actor = ray.remote(concurrency_groups={PAINT: 1, CONTROL: 2})(RenderActor)

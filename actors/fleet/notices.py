@@ -1,6 +1,8 @@
-"""What a cloud says before it takes a machine away. A provider is a function that answers with the seconds that are left, or None.
+"""What a cloud says before it takes a machine away. A provider is a function that answers with the
+seconds that are left, or None.
 
-`aws`: the instance metadata service, version 2 (EC2 user guide, "Spot Instance interruption notices"): two minutes ahead.
+`aws`: the instance metadata service, version 2 (EC2 user guide, "Spot Instance interruption
+notices"): two minutes ahead.
 """
 
 import logging
@@ -46,7 +48,10 @@ class AwsNotice:
 
     def _ask(self) -> httpx.Response:
         if self._token is None:
-            given = self._http.put(f"{self._address}/latest/api/token", headers={"X-aws-ec2-metadata-token-ttl-seconds": str(_TOKEN_S)})
+            given = self._http.put(
+                f"{self._address}/latest/api/token",
+                headers={"X-aws-ec2-metadata-token-ttl-seconds": str(_TOKEN_S)},
+            )
             self._token = given.raise_for_status().text
         url = f"{self._address}/latest/meta-data/spot/instance-action"
         return self._http.get(url, headers={"X-aws-ec2-metadata-token": self._token})

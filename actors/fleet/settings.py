@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class FleetSettings:
-    """`address` is `local`, for a cluster of one's own, or that of a running cluster; `gpus` is each worker's share of one.
+    """`address` is `local`, for a cluster of one's own, or that of a running cluster; `gpus` is
+    each worker's share of one.
 
-    Workers that hear from nobody for `orphan_s` end themselves; those that make no step for `stuck_s` are ended, and one that does not
-    answer for `unanswered_s` is lost. With `rest_s`, they rest for about so long instead of painting a batch, the longest rest
-    `rest_spread` times the shortest (`actors.painting.resting`). `notices` names the cloud whose notices workers look out for; `gcs` is the
-    address of the cluster's head where it does not follow from `address`; `memory` the bytes that a worker's pipelines may take.
+    Workers that hear from nobody for `orphan_s` end themselves; those that make no step for
+    `stuck_s` are ended, and one that does not answer for `unanswered_s` is lost. With `rest_s`,
+    they rest for about so long instead of painting a batch, the longest rest `rest_spread` times
+    the shortest (`actors.painting.resting`). `notices` names the cloud whose notices workers look
+    out for; `gcs` is the address of the cluster's head where it does not follow from `address`;
+    `memory` the bytes that a worker's pipelines may take.
     """
 
     address: str

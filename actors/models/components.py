@@ -1,4 +1,6 @@
-"""The parts of a model's folder, looked at when a campaign is submitted: what a worker could not load is found out there. No torch here."""
+"""The parts of a model's folder, looked at when a campaign is submitted: what a worker could not
+load is found out there. No torch here.
+"""
 
 import re
 from collections.abc import Mapping
@@ -11,22 +13,35 @@ from actors.models.tokenizers import TextTokenizer, is_tokenizer, open_tokenizer
 from actors.models.weights import check_weights
 from storage.errors import RequestError
 
-_LIBRARIES = {"diffusers", "transformers"}  # whose classes a pipeline may be made of: any other name means code that comes with the model
-_NO_WEIGHTS = re.compile(r"\w*(Tokenizer|Processor|FeatureExtractor)(Fast)?|\w*(Scheduler|Guidance|Guider)")
+_LIBRARIES = {
+    "diffusers",
+    "transformers",
+}  # whose classes a pipeline may be made of: any other name means code that comes with the model
+_NO_WEIGHTS = re.compile(
+    r"\w*(Tokenizer|Processor|FeatureExtractor)(Fast)?|\w*(Scheduler|Guidance|Guider)"
+)
 _ENCODER = re.compile(r"text_encoder(_\d+)?")
 
 
 def check_components(name: str, folder: Path, family: Family) -> None:
-    """Raise RequestError, naming the file, for what would run code when it is loaded, is missing, damaged, or does not fit."""
+    """Raise RequestError, naming the file, for what would run code when it is loaded, is missing,
+    damaged, or does not fit.
+    """
     parts = components_of(name, folder)
     for component in family.weights:
         if component not in parts:
-            raise RequestError(f"The model {name} has no {component}: its model_index.json names none, and a {family.pipeline} needs it.")
+            raise RequestError(
+                f"The model {name} has no {component}: its model_index.json names none, and a"
+                f" {family.pipeline} needs it."
+            )
     for component, (library, kind) in parts.items():
         if component in family.left_out:
             continue
         if library not in _LIBRARIES and not is_pipeline_module(library):
-            raise RequestError(f"The model {name} needs code of its own for {component} ({library}): only models without can be used.")
+            raise RequestError(
+                f"The model {name} needs code of its own for {component} ({library}): only models"
+                " without can be used."
+            )
         if is_tokenizer(component, kind):
             tokenizer = open_tokenizer(name, folder, component)
             _check_pair(name, folder, parts, component, tokenizer)
@@ -47,11 +62,22 @@ def _check_readers(name: str, parts: Mapping[str, tuple[str, str]]) -> None:
     for component in parts:
         tokenizer = component.replace("text_encoder", "tokenizer")
         if _ENCODER.fullmatch(component) and tokenizer not in parts:
-            raise RequestError(f"The model {name} has a {component} and no {tokenizer}: its model_index.json names none.")
+            raise RequestError(
+                f"The model {name} has a {component} and no {tokenizer}: its model_index.json"
+                " names none."
+            )
 
 
-def _check_pair(name: str, folder: Path, parts: Mapping[str, Any], component: str, tokenizer: TextTokenizer | None) -> None:
-    """A tokenizer and the text encoder that reads by it: each word needs a row there, and each place in a text too."""
+def _check_pair(
+    name: str,
+    folder: Path,
+    parts: Mapping[str, Any],
+    component: str,
+    tokenizer: TextTokenizer | None,
+) -> None:
+    """A tokenizer and the text encoder that reads by it: each word needs a row there, and each
+    place in a text too.
+    """
     encoder = component.replace("tokenizer", "text_encoder")
     if tokenizer is None or not _ENCODER.fullmatch(encoder) or encoder not in parts:
         return
@@ -59,14 +85,17 @@ def _check_pair(name: str, folder: Path, parts: Mapping[str, Any], component: st
     rows, places = config.get("vocab_size"), config.get("max_position_embeddings")
     if isinstance(rows, int) and tokenizer.largest >= rows:
         raise RequestError(
-            f"The model {name} has a {component} that is not its {encoder}'s: "
-            f"its words are numbered up to {tokenizer.largest}, and {encoder}/config.json has a vocab_size of {rows}."
+            f"The model {name} has a {component} that is not its {encoder}'s: its words are"
+            f" numbered up to {tokenizer.largest}, and {encoder}/config.json has a vocab_size of"
+            f" {rows}."
         )
     if not parts[encoder][1].startswith("CLIPText") or not isinstance(places, int):
         return  # only CLIP's are padded to what the tokenizer says
     if tokenizer.max_length is None or tokenizer.max_length > places:
-        said = "does not say" if tokenizer.max_length is None else f"says {tokenizer.max_length} for"
+        said = (
+            "does not say" if tokenizer.max_length is None else f"says {tokenizer.max_length} for"
+        )
         raise RequestError(
-            f"The model {name} cannot be used: {component}/tokenizer_config.json {said} `model_max_length`, "
-            f"and {encoder} reads {places} tokens: write {places} there."
+            f"The model {name} cannot be used: {component}/tokenizer_config.json {said}"
+            f" `model_max_length`, and {encoder} reads {places} tokens: write {places} there."
         )

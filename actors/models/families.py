@@ -1,6 +1,8 @@
-"""The pipelines that can be painted with, a row each. No torch or diffusers here: submission reads this table too.
+"""The pipelines that can be painted with, a row each. No torch or diffusers here: submission reads
+this table too.
 
-How the pipelines of a family are called stands in `actors.painting.pipelines`. To add a family is to add a row here and a class there.
+How the pipelines of a family are called stands in `actors.painting.pipelines`. To add a family is
+to add a row here and a class there.
 """
 
 from collections.abc import Mapping
@@ -10,12 +12,23 @@ from typing import Any
 
 from actors.models.source import PipelineSource, pipelines_folder, source_of, text_to_image_classes
 
-_DIFFUSION = ("ddim", "ddpm", "euler", "euler-ancestral", "dpm++-2m", "dpm++-2m-karras", "unipc", "lcm")
+_DIFFUSION = (
+    "ddim",
+    "ddpm",
+    "euler",
+    "euler-ancestral",
+    "dpm++-2m",
+    "dpm++-2m-karras",
+    "unipc",
+    "lcm",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """The tokenizer of the text encoder that reads most of a prompt, and what cuts it off there, if not the tokenizer's own length."""
+    """The tokenizer of the text encoder that reads most of a prompt, and what cuts it off there,
+    if not the tokenizer's own length.
+    """
 
     tokenizer: str
     tokens: int | None = None
@@ -36,25 +49,39 @@ class Family:
     has_negative: bool = True
     has_guidance: bool = True
     guidance: float | None
-    """What a campaign gets that names none; None where there is no guidance, or where a campaign must name it."""
+    """What a campaign gets that names none; None where there is no guidance, or where a campaign
+    must name it.
+    """
     guidance_key: str | None = None
-    """What the denoiser's config must say for it to have guidance: some members of a family are distilled without."""
+    """What the denoiser's config must say for it to have guidance: some members of a family are
+    distilled without.
+    """
     schedulers: tuple[str, ...]
     """The first is its own, which a campaign gets that names none."""
     is_flow: bool = False
     """Whether its models follow straight paths from noise to picture."""
     noise: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """What a scheduler config of its models means by keys that it does not have, if that is not what its class assumes."""
+    """What a scheduler config of its models means by keys that it does not have, if that is not
+    what its class assumes.
+    """
     multiple_of: int = 8
-    """Of what a picture's sides must be multiples: what a latent pixel covers, times the patch that the denoiser takes at once."""
+    """Of what a picture's sides must be multiples: what a latent pixel covers, times the patch
+    that the denoiser takes at once.
+    """
     sample_size: int = 64
     """Latent pixels a side that it was trained at, where the denoiser's config does not say."""
     left_out: tuple[str, ...] = ("safety_checker", "feature_extractor", "image_encoder")
-    """Components that a model may come with and that are never loaded: none has a part in a picture made from a prompt."""
+    """Components that a model may come with and that are never loaded: none has a part in a
+    picture made from a prompt.
+    """
     readers: tuple[Reader, ...] = ()
-    """The first that a model has decides how long a prompt may be. What other encoders cut off, this one still reads."""
+    """The first that a model has decides how long a prompt may be. What other encoders cut off,
+    this one still reads.
+    """
     adapted: tuple[str, ...] = ()
-    """The components that diffusers lays adapters over, the denoiser first; none where it takes no adapters."""
+    """The components that diffusers lays adapters over, the denoiser first; none where it takes no
+    adapters.
+    """
     has_previews: bool = True
     max_batch: int | None = None
 
@@ -93,7 +120,12 @@ FAMILIES = (
         name="Stable Diffusion 3",
         pipeline="StableDiffusion3Pipeline",
         image_to_image="StableDiffusion3Img2ImgPipeline",
-        weights=("transformer", "vae", "text_encoder", "text_encoder_2"),  # many leave its third encoder, T5, out
+        weights=(
+            "transformer",
+            "vae",
+            "text_encoder",
+            "text_encoder_2",
+        ),  # many leave its third encoder, T5, out
         guidance=7.0,
         schedulers=("flow-match-euler", "dpm++-2m", "unipc"),
         is_flow=True,
@@ -137,19 +169,37 @@ FAMILIES = (
         multiple_of=32,
         sample_size=32,
         adapted=("transformer",),
-        readers=(Reader(tokenizer="tokenizer", tokens=298),),  # of 300, two go to the instruction before the prompt
+        readers=(
+            Reader(tokenizer="tokenizer", tokens=298),
+        ),  # of 300, two go to the instruction before the prompt
     ),
 )
-_WITHOUT_PART = {"feature_extractor", "image_encoder", "watermarker"}  # in a picture made from a prompt
-_SHORT_SIGHTED = ("CLIPTokenizer", "BertTokenizer")  # they read as much as their own config says, whatever the call is told
-_PARTIAL = {"ByT5Tokenizer"}  # reads only what a prompt has in quotes, beside an encoder that reads all of it
+_WITHOUT_PART = {
+    "feature_extractor",
+    "image_encoder",
+    "watermarker",
+}  # in a picture made from a prompt
+_SHORT_SIGHTED = (
+    "CLIPTokenizer",
+    "BertTokenizer",
+)  # they read as much as their own config says, whatever the call is told
+_PARTIAL = {
+    "ByT5Tokenizer"
+}  # reads only what a prompt has in quotes, beside an encoder that reads all of it
 _NEEDED = {"prompt", "generator", "num_inference_steps", "height", "width", "output_type"}
-_KNOWN = {name: family for family in FAMILIES for name in (family.pipeline, family.image_to_image) if name}
+_KNOWN = {
+    name: family
+    for family in FAMILIES
+    for name in (family.pipeline, family.image_to_image)
+    if name
+}
 
 
 @cache
 def family_of(pipeline: str) -> Family | None:
-    """The row of a pipeline's class, or for any other text-to-image class of diffusers what its plain call takes."""
+    """The row of a pipeline's class, or for any other text-to-image class of diffusers what its
+    plain call takes.
+    """
     return _KNOWN.get(pipeline) or _plain_family(pipeline)
 
 
@@ -159,13 +209,17 @@ def is_known(family: Family) -> bool:
 
 
 def guidance_of(family: Family, denoiser_config: Mapping[str, Any]) -> float | None:
-    """The guidance of a model that a campaign gets that names none, or None where the model has no guidance."""
+    """The guidance of a model that a campaign gets that names none, or None where the model has no
+    guidance.
+    """
     return family.guidance if takes_guidance(family, denoiser_config) else None
 
 
 def takes_guidance(family: Family, denoiser_config: Mapping[str, Any]) -> bool:
     """Whether guidance can be told to a model of a family whose denoiser has that config."""
-    return family.has_guidance and (not family.guidance_key or bool(denoiser_config.get(family.guidance_key)))
+    return family.has_guidance and (
+        not family.guidance_key or bool(denoiser_config.get(family.guidance_key))
+    )
 
 
 def is_pipeline_module(name: str) -> bool:
@@ -175,8 +229,17 @@ def is_pipeline_module(name: str) -> bool:
 
 def _plain_family(pipeline: str) -> Family | None:
     """What the source of diffusers says of a pipeline."""
-    source = source_of(pipeline) if pipeline in text_to_image_classes() and "Control" not in pipeline else None
-    if source is None or source.call is None or not source.call.keys() >= _NEEDED or "num_frames" in source.call:
+    source = (
+        source_of(pipeline)
+        if pipeline in text_to_image_classes() and "Control" not in pipeline
+        else None
+    )
+    if (
+        source is None
+        or source.call is None
+        or not source.call.keys() >= _NEEDED
+        or "num_frames" in source.call
+    ):
         return None
     guidance = source.call.get("guidance_scale")
     return Family(
@@ -196,15 +259,30 @@ def _plain_family(pipeline: str) -> Family | None:
 
 
 def _guidance_key(source: PipelineSource) -> str | None:
-    """Some pipelines have no use for guidance but to feed it to a denoiser that was distilled for it."""
-    is_fed = ".config.guidance_embeds" in source.text and "do_classifier_free_guidance" not in source.text
+    """Some pipelines have no use for guidance but to feed it to a denoiser that was distilled for
+    it.
+    """
+    is_fed = (
+        ".config.guidance_embeds" in source.text
+        and "do_classifier_free_guidance" not in source.text
+    )
     return "guidance_embeds" if is_fed else None
 
 
 def _readers(source: PipelineSource) -> tuple[Reader, ...]:
-    """The tokenizers of a pipeline, first those that read as much as its call says, then those that read what their own config says."""
+    """The tokenizers of a pipeline, first those that read as much as its call says, then those
+    that read what their own config says.
+    """
     call = source.call or {}
-    own = {name: kind for name, kind in source.tokenizers.items() if kind.startswith(_SHORT_SIGHTED)}
-    tokens = call.get("max_sequence_length") or call.get("tokenizer_max_length") or source.longest_text
-    long = [Reader(tokenizer=name, tokens=tokens) for name, kind in source.tokenizers.items() if name not in own and kind not in _PARTIAL]
+    own = {
+        name: kind for name, kind in source.tokenizers.items() if kind.startswith(_SHORT_SIGHTED)
+    }
+    tokens = (
+        call.get("max_sequence_length") or call.get("tokenizer_max_length") or source.longest_text
+    )
+    long = [
+        Reader(tokenizer=name, tokens=tokens)
+        for name, kind in source.tokenizers.items()
+        if name not in own and kind not in _PARTIAL
+    ]
     return (*long, *(Reader(tokenizer=name) for name in own))

@@ -1,4 +1,6 @@
-"""The heads of safetensors files: names, shapes and metadata of tensors, and single ones of them without the others. No torch here."""
+"""The heads of safetensors files: names, shapes and metadata of tensors, and single ones of them
+without the others. No torch here.
+"""
 
 import json
 import struct
@@ -13,12 +15,24 @@ from storage.errors import RequestError
 
 Shape = tuple[int, ...]
 
-_NUMBERS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
+_NUMBERS = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U8": "u1",
+}
 
 
 @dataclass(frozen=True)
 class Head:
-    """What stands at the beginning of a safetensors file. Its tensors are read one by one, when they are asked for."""
+    """What stands at the beginning of a safetensors file. Its tensors are read one by one, when
+    they are asked for.
+    """
 
     file: Path
     shapes: Mapping[str, Shape]
@@ -38,11 +52,16 @@ class Head:
         return not any(self.raw(name))
 
     def number(self, name: str) -> float:
-        """The number in a tensor that holds exactly one. Raises RequestError if it holds anything else."""
+        """The number in a tensor that holds exactly one. Raises RequestError if it holds anything
+        else.
+        """
         dtype = _NUMBERS.get(self._dtypes[name])
         values = np.frombuffer(self.raw(name), dtype) if dtype else np.empty(0)
         if values.size != 1:
-            raise RequestError(f"{name} must be one number, and has the shape {list(self.shapes[name])} ({self._dtypes[name]}).")
+            raise RequestError(
+                f"{name} must be one number, and has the shape {list(self.shapes[name])}"
+                f" ({self._dtypes[name]})."
+            )
         if self._dtypes[name] == "BF16":  # the upper half of a float32; numpy has no such type
             values = (values.astype("<u4") << 16).view("<f4")
         return float(values[0])
@@ -51,7 +70,9 @@ class Head:
 def read_head(file: Path) -> Head:
     """Read a file's head. Raises RequestError if the file is not a whole safetensors file."""
     try:
-        with safe_open(file, framework="np"):  # checks that sizes, places and the file's length fit together
+        with safe_open(
+            file, framework="np"
+        ):  # checks that sizes, places and the file's length fit together
             pass
         with file.open("rb") as opened:
             (size,) = struct.unpack("<Q", opened.read(8))
@@ -64,5 +85,8 @@ def read_head(file: Path) -> Head:
         shapes={name: tuple(entry["shape"]) for name, entry in sorted(entries.items())},
         metadata=metadata,
         _dtypes={name: entry["dtype"] for name, entry in entries.items()},
-        _places={name: (8 + size + entry["data_offsets"][0], 8 + size + entry["data_offsets"][1]) for name, entry in entries.items()},
+        _places={
+            name: (8 + size + entry["data_offsets"][0], 8 + size + entry["data_offsets"][1])
+            for name, entry in entries.items()
+        },
     )

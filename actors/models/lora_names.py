@@ -1,4 +1,6 @@
-"""How trainers name the layers that a LoRA lies over, and which layers of a model are meant. No torch here."""
+"""How trainers name the layers that a LoRA lies over, and which layers of a model are meant. No
+torch here.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,8 +14,10 @@ from actors.models.model_files import read_json
 from storage.errors import RequestError
 
 _DENOISER = "denoiser"  # whatever the model's is
-_T5 = "T5 encoder"  # numbered differently by trainers and diffusers, which lays no adapter over it in any family
-# Which part of a model a layer belongs to, if its name says so: in the names of diffusers, kohya, OneTrainer and ComfyUI.
+# numbered differently by trainers and diffusers, which lays no adapter over it in any family
+_T5 = "T5 encoder"
+# Which part of a model a layer belongs to, if its name says so: in the names of diffusers, kohya,
+# OneTrainer and ComfyUI.
 _PREFIXES = {
     "unet.": "unet",
     "transformer.": "transformer",
@@ -33,9 +37,14 @@ _PREFIXES = {
     "text_encoders.t5xxl.transformer.": _T5,
 }
 _PEFT = "base_model.model."  # what peft puts before the names of any model
-_NO_LAYERS = ("embedding", "embed_tokens", "relative_attention_bias")  # two-sided weights, but tables to look up, not layers
+_NO_LAYERS = (
+    "embedding",
+    "embed_tokens",
+    "relative_attention_bias",
+)  # two-sided weights, but tables to look up, not layers
 
-# Flux as its makers name it. Where one layer there is several here, its rows are theirs, one after the other.
+# Flux as its makers name it. Where one layer there is several here, its rows are theirs, one after
+# the other.
 _FLUX_BLOCKS = {
     "double_blocks_{n}_img_attn_qkv": ("attn_to_q", "attn_to_k", "attn_to_v"),
     "double_blocks_{n}_txt_attn_qkv": ("attn_add_q_proj", "attn_add_k_proj", "attn_add_v_proj"),
@@ -83,7 +92,12 @@ _SGM_ENDS = {
 _SGM_BLOCK = re.compile(r"(input|output)_blocks_(\d+)_(\d)_(.+)")
 _SGM_MIDDLE = re.compile(r"middle_block_([012])_(.+)")
 _SGM_MIDDLES = ("resnets_0", "attentions_0", "resnets_1")
-_SGM_LAYERS = {"in_layers_2": "conv1", "out_layers_3": "conv2", "emb_layers_1": "time_emb_proj", "skip_connection": "conv_shortcut"}
+_SGM_LAYERS = {
+    "in_layers_2": "conv1",
+    "out_layers_3": "conv2",
+    "emb_layers_1": "time_emb_proj",
+    "skip_connection": "conv_shortcut",
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +110,9 @@ class Under:
 
 @dataclass(frozen=True)
 class Place:
-    """What a LoRA's layer lies over: a layer of one part of a model, or several whose rows it has one after the other."""
+    """What a LoRA's layer lies over: a layer of one part of a model, or several whose rows it has
+    one after the other.
+    """
 
     part: str
     unders: tuple[Under, ...]
@@ -145,29 +161,45 @@ class Weights:
         part, rest = self.part_of(name)
         assert part is not None  # whoever asks has sorted out names without a part
         if not self.has(part):
-            raise RequestError(f"it was made for another kind of model: it has the layer {name}, and {self.name} has no {part}.")
+            raise RequestError(
+                f"it was made for another kind of model: it has the layer {name}, and {self.name}"
+                f" has no {part}."
+            )
         if part not in self.adapted:
-            raise RequestError(f"its layer {name} is for the {part}, and a {self.pipeline} takes adapters for {self._parts_text} alone.")
+            raise RequestError(
+                f"its layer {name} is for the {part}, and a {self.pipeline} takes adapters for"
+                f" {self._parts_text} alone."
+            )
         if (found := self.find(part, rest)) is None:
             raise RequestError(f"it was made for another model: {self.name} has no layer {name}.")
         return found
 
     def find(self, part: str, name: str) -> Place | None:
-        """The place of a layer, by its name within a part, or None if the part has none of that name."""
+        """The place of a layer, by its name within a part, or None if the part has none of that
+        name.
+        """
         layers = self._layers(part)
         for flats in _spellings(name, self._layers_per_block if part == "unet" else None):
             if all(flat in layers for flat in flats):
-                return Place(part, tuple(layers[flat] for flat in flats), is_swapped=name.replace(".", "_") == _SWAPPED)
+                return Place(
+                    part,
+                    tuple(layers[flat] for flat in flats),
+                    is_swapped=name.replace(".", "_") == _SWAPPED,
+                )
         return None
 
     def part_of(self, name: str) -> tuple[str | None, str]:
         """The part that a layer's name says, or None if it says none, and the rest of the name."""
         rest = name.removeprefix(_PEFT)
-        prefix = max((prefix for prefix in _PREFIXES if rest.startswith(prefix)), key=len, default=None)
+        prefix = max(
+            (prefix for prefix in _PREFIXES if rest.startswith(prefix)), key=len, default=None
+        )
         if prefix is None:
             return None, rest
         part = _PREFIXES[prefix]
-        return (self.denoiser if part == _DENOISER else part), rest.removeprefix(prefix).removeprefix(_PEFT)
+        return (self.denoiser if part == _DENOISER else part), rest.removeprefix(
+            prefix
+        ).removeprefix(_PEFT)
 
     @property
     def _parts_text(self) -> str:
@@ -207,11 +239,15 @@ class Weights:
 
 
 def _spellings(name: str, layers_per_block: int | None) -> Iterator[tuple[str, ...]]:
-    """How the layers that an adapter names may be called in a model's files, with underscores for dots."""
+    """How the layers that an adapter names may be called in a model's files, with underscores for
+    dots.
+    """
     flat = name.replace(".processor.", ".").replace(".", "_")
     yield (flat,)
     yield (f"{flat}_0",)  # the first of several that stand in a row: to_out
-    encoder = re.sub(r"self_attn_to_(q|k|v|out)$", r"self_attn_\1_proj", flat)  # diffusers has written text encoders so
+    encoder = re.sub(
+        r"self_attn_to_(q|k|v|out)$", r"self_attn_\1_proj", flat
+    )  # diffusers has written text encoders so
     yield (encoder.removeprefix("text_model_"),)  # and transformers both with and without this
     yield (f"text_model_{encoder.removeprefix('text_model_')}",)
     yield from _of_flux(flat)
@@ -232,13 +268,20 @@ def _of_flux(flat: str) -> Iterator[tuple[str, ...]]:
 
 
 def _of_sgm(flat: str, layers_per_block: int) -> Iterator[str]:
-    """The numbers of SGM count layers through all blocks; behind the layers of each stands one that brings to another size."""
+    """The numbers of SGM count layers through all blocks; behind the layers of each stands one
+    that brings to another size.
+    """
     if flat in _SGM_ENDS:
         yield _SGM_ENDS[flat]
     elif middle := _SGM_MIDDLE.fullmatch(flat):
         yield f"mid_block_{_SGM_MIDDLES[int(middle[1])]}_{_SGM_LAYERS.get(middle[2], middle[2])}"
     elif found := _SGM_BLOCK.fullmatch(flat):
-        side, number, inner, layer = found[1], int(found[2]), int(found[3]), _SGM_LAYERS.get(found[4], found[4])
+        side, number, inner, layer = (
+            found[1],
+            int(found[2]),
+            int(found[3]),
+            _SGM_LAYERS.get(found[4], found[4]),
+        )
         block, within = divmod(number - (side == "input"), layers_per_block + 1)
         blocks = f"{'down' if side == 'input' else 'up'}_blocks_{block}"
         if side == "input" and layer == "op":
@@ -247,4 +290,6 @@ def _of_sgm(flat: str, layers_per_block: int) -> Iterator[str]:
             yield f"{blocks}_resnets_{within}_{layer}"
         else:
             yield f"{blocks}_attentions_{within}_{layer}"
-            yield f"{blocks}_upsamplers_0_{layer}"  # in the place of attentions in blocks that have none
+            yield (  # in the place of attentions in blocks that have none
+                f"{blocks}_upsamplers_0_{layer}"
+            )

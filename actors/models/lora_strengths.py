@@ -1,4 +1,6 @@
-"""How strongly each layer of a LoRA counts: its alpha by its rank, from the file or from what lies beside it. No torch here."""
+"""How strongly each layer of a LoRA counts: its alpha by its rank, from the file or from what lies
+beside it. No torch here.
+"""
 
 import json
 import math
@@ -14,13 +16,27 @@ from actors.models.heads import Head
 from storage.errors import RequestError
 
 CONFIG = "adapter_config.json"
-_METADATA = "lora_adapter_metadata"  # under which diffusers keeps peft's configs, those of all parts in one
+_METADATA = (  # under which diffusers keeps peft's configs, those of all parts in one
+    "lora_adapter_metadata"
+)
 _MAX_CONFIG_BYTES = 4 * 1024 * 1024
-# Ways to begin training that leave the model's own weights as they are. Others, like PiSSA, change them: a LoRA of theirs fits those alone.
+# Ways to begin training that leave the model's own weights as they are. Others, like PiSSA, change
+# them: a LoRA of theirs fits those alone.
 _PLAIN_BEGINNINGS = (True, False, None, "gaussian", "eva", "orthogonal")
 # What makes an adapter more than W + strength * up @ down.
-_MORE = ("use_dora", "lora_bias", "use_qalora", "use_bdlora", "layer_replication", "alora_invocation_tokens", "arrow_config", "kasa_config")
-_PATTERN = re.compile(r"\^?[\w.\-]+\$?")  # a layer's name, or the end of one; a free pattern could take for ever to match
+_MORE = (
+    "use_dora",
+    "lora_bias",
+    "use_qalora",
+    "use_bdlora",
+    "layer_replication",
+    "alora_invocation_tokens",
+    "arrow_config",
+    "kasa_config",
+)
+_PATTERN = re.compile(
+    r"\^?[\w.\-]+\$?"
+)  # a layer's name, or the end of one; a free pattern could take for ever to match
 
 
 @dataclass(frozen=True)
@@ -50,16 +66,25 @@ class PeftConfig(BaseModel):
     init_lora_weights: Any = True
 
     def strength(self, module: str, rank: int) -> Strength:
-        """That of a layer by its name. Raises RequestError if the config is not that of a layer with such a rank."""
+        """That of a layer by its name. Raises RequestError if the config is not that of a layer
+        with such a rank.
+        """
         told = _matching(self.rank_pattern, module, self.r)
         if told != rank:
-            raise RequestError(f"the rank of its layer {module} is {rank}, and {told} in its config: they do not belong together.")
-        alpha = _matching(self.alpha_pattern, module, rank if self.lora_alpha is None else self.lora_alpha)
+            raise RequestError(
+                f"the rank of its layer {module} is {rank}, and {told} in its config: they do not"
+                " belong together."
+            )
+        alpha = _matching(
+            self.alpha_pattern, module, rank if self.lora_alpha is None else self.lora_alpha
+        )
         return Strength(alpha=alpha, rank=rank, is_rslora=self.use_rslora)
 
 
 def config_beside(file: Path, *, is_only_one: bool) -> PeftConfig | None:
-    """What peft has saved beside an adapter, if it has: beside the file of its own name, or the only one of a folder."""
+    """What peft has saved beside an adapter, if it has: beside the file of its own name, or the
+    only one of a folder.
+    """
     path = file.with_name(CONFIG)
     if not (is_only_one or file.name == "adapter_model.safetensors") or not path.is_file():
         return None
@@ -86,7 +111,9 @@ def configs_in(head: Head) -> Mapping[str, PeftConfig]:
     return {part: _config(config, _METADATA) for part, config in parts.items()}
 
 
-def strength_of(name: str, module: str, rank: int, alpha: float | None, configs: Sequence[PeftConfig | None]) -> Strength:
+def strength_of(
+    name: str, module: str, rank: int, alpha: float | None, configs: Sequence[PeftConfig | None]
+) -> Strength:
     """The strength of a layer: as its own alpha and the configs say, 1 if none says anything.
 
     Raises RequestError if they do not agree, or an alpha cannot be used.
@@ -96,10 +123,14 @@ def strength_of(name: str, module: str, rank: int, alpha: float | None, configs:
         told.append(Strength(alpha=alpha, rank=rank))
     for strength in told:
         if not (math.isfinite(strength.alpha) and strength.alpha >= 0):
-            raise RequestError(f"the alpha of its layer {name} is {strength.alpha}: it must be a finite number of at least 0.")
+            raise RequestError(
+                f"the alpha of its layer {name} is {strength.alpha}: it must be a finite number of"
+                " at least 0."
+            )
         if not math.isclose(strength.factor, told[0].factor, rel_tol=1e-6):
             raise RequestError(
-                f"its layer {name} has two strengths: {told[0].factor:g} by its config, and {strength.factor:g} by its alpha."
+                f"its layer {name} has two strengths: {told[0].factor:g} by its config, and"
+                f" {strength.factor:g} by its alpha."
             )
     return told[0] if told else Strength(alpha=rank, rank=rank)
 
@@ -109,17 +140,22 @@ def _config(fields: Any, source: str) -> PeftConfig:
         config = PeftConfig.model_validate(fields)
     except ValidationError as exc:
         error = exc.errors()[0]
-        raise RequestError(f"{source}: {'.'.join(map(str, error['loc']))}: {error['msg']}.") from exc
+        raise RequestError(
+            f"{source}: {'.'.join(map(str, error['loc']))}: {error['msg']}."
+        ) from exc
     if config.peft_type != "LORA":
-        raise RequestError(f"it is a {str(config.peft_type)[:40]} ({source}): only plain LoRA is supported.")
+        raise RequestError(
+            f"it is a {str(config.peft_type)[:40]} ({source}): only plain LoRA is supported."
+        )
     for name in _MORE:
         if getattr(config, name, None):
             kind = "a DoRA" if name == "use_dora" else "more than a plain LoRA"
             raise RequestError(f"it is {kind} ({name} in {source}), which is not supported.")
     if config.init_lora_weights not in _PLAIN_BEGINNINGS:
         raise RequestError(
-            f"it was trained from changed weights (init_lora_weights is {str(config.init_lora_weights)[:40]!r} in {source}): "
-            "convert it to a plain LoRA when it is saved."
+            "it was trained from changed weights (init_lora_weights is"
+            f" {str(config.init_lora_weights)[:40]!r} in {source}): convert it to a plain LoRA"
+            " when it is saved."
         )
     for pattern in {**(config.rank_pattern or {}), **(config.alpha_pattern or {})}:
         if not _PATTERN.fullmatch(pattern):
@@ -128,7 +164,9 @@ def _config(fields: Any, source: str) -> PeftConfig:
 
 
 def _matching(patterns: Mapping[str, float] | None, module: str, otherwise: float) -> float:
-    """What the first pattern says that is a module's name, or the end of it behind a dot, as peft compares them."""
+    """What the first pattern says that is a module's name, or the end of it behind a dot, as peft
+    compares them.
+    """
     for pattern, value in (patterns or {}).items():
         name = pattern.removeprefix("^").removesuffix("$")
         if module == name or (module.endswith(f".{name}") and not pattern.startswith("^")):

@@ -1,4 +1,6 @@
-"""Models on disk: what a name stands for, whether its folder can be used, and the digest of its weights. No torch here."""
+"""Models on disk: what a name stands for, whether its folder can be used, and the digest of its
+weights. No torch here.
+"""
 
 import hashlib
 import math
@@ -24,7 +26,8 @@ SEEDLING = Path(__file__).parents[1] / "seedling" / "model"
 # No part begins with a dot, nor the revision with a slash: the hub's library makes paths of them.
 _HUB_ID = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?")
 _READ_BY_PIPELINES = ("*.safetensors", "*.json", "*.txt")
-# Measured on CPU with one thread: seedling paints 0.42, 0.31, 0.28, 0.28, 0.29 s a picture in shapes 1, 2, 4, 8, 16.
+# Measured on CPU with one thread: seedling paints 0.42, 0.31, 0.28, 0.28, 0.29 s a picture in
+# shapes 1, 2, 4, 8, 16.
 _BATCH = {"seedling": 4}
 DEFAULT_BATCH = 1
 _PLAIN_SIZE = (1024, 1024)  # of pipelines that have no row of their own
@@ -46,26 +49,38 @@ class Model:
     image_to_image: str | None = None
     """The class that begins from a picture, where the model has one."""
     assumed: dict[str, Any] | None = field(default=None, repr=False)
-    """What holds for its noise beside its scheduler config. None in campaigns of versions that did not know of it."""
+    """What holds for its noise beside its scheduler config. None in campaigns of versions that did
+    not know of it.
+    """
     schedulers: tuple[str, ...] | None = None
-    """Those of its family that it can be painted with, the first by default; None, as above, for all."""
+    """Those of its family that it can be painted with, the first by default; None, as above, for
+    all.
+    """
 
 
 def find_model(name: str, *, takes_folders: bool = True) -> Model:
-    """The model that a campaign names: `seedling`, a diffusers folder if those are taken, or a hub id with its revision.
+    """The model that a campaign names: `seedling`, a diffusers folder if those are taken, or a hub
+    id with its revision.
 
     Raises RequestError, with what is missing, where it cannot be painted with.
     """
     if name == "seedling":
         return inspect_model(name, SEEDLING)
-    if takes_folders and os.path.isdir(name):  # noqa: PTH112  # says no to impossible names, where Path raises
+    # says no to impossible names, where Path raises
+    if takes_folders and os.path.isdir(name):  # noqa: PTH112
         return inspect_model(name, Path(name).absolute())
     hub = _HUB_ID.fullmatch(name)
     if hub and hub["revision"]:
         return inspect_model(name, fetch_model(hub["repo"], hub["revision"]))
     if hub:
-        raise RequestError(f"The model {name} is no folder here; if it is a hub id, name its revision too: {name}@REVISION.")
-    raise RequestError(f"The model {name} was not found: name 'seedling', a diffusers folder, or a hub id as owner/name@revision.")
+        raise RequestError(
+            f"The model {name} is no folder here; if it is a hub id, name its revision too:"
+            f" {name}@REVISION."
+        )
+    raise RequestError(
+        f"The model {name} was not found: name 'seedling', a diffusers folder, or a hub id as"
+        " owner/name@revision."
+    )
 
 
 def is_hub_name(name: str) -> bool:
@@ -81,14 +96,19 @@ def inspect_model(name: str, folder: Path) -> Model:
     if family is None:
         known = ", ".join(row.pipeline for row in FAMILIES)
         raise RequestError(
-            f"The model {name} is a {pipeline}, which is no text-to-image pipeline of diffusers: "
-            f"those that can be painted with are {known}, and others that need nothing but a prompt."
+            f"The model {name} is a {pipeline}, which is no text-to-image pipeline of diffusers:"
+            f" those that can be painted with are {known}, and others that need nothing but a"
+            " prompt."
         )
     check_components(name, folder, family)
     facts = check_folder(name, folder, family)
-    denoiser = read_json(folder / family.denoiser / "config.json", name) if is_known(family) else {}
+    denoiser = (
+        read_json(folder / family.denoiser / "config.json", name) if is_known(family) else {}
+    )
     config = _scheduler_config(name, folder)
-    assumed = assumptions(config, is_flow=family.is_flow, kind=family.noise) if is_known(family) else {}
+    assumed = (
+        assumptions(config, is_flow=family.is_flow, kind=family.noise) if is_known(family) else {}
+    )
     model = Model(
         name=name,
         folder=str(folder),
@@ -102,41 +122,58 @@ def inspect_model(name: str, folder: Path) -> Model:
         assumed=assumed,
         schedulers=usable_schedulers(family.schedulers, config, assumed),
     )
-    if folder != SEEDLING:  # a test looks at its tensors: nobody should wait for that before a first picture
+    if (
+        folder != SEEDLING
+    ):  # a test looks at its tensors: nobody should wait for that before a first picture
         check_shapes(name, folder, model.digest)
     return model
 
 
 def _scheduler_config(name: str, folder: Path) -> dict[str, Any]:
-    """The scheduler's config as JSON can hold it: diffusers writes -Infinity where a clip is off, which is what it assumes anyway."""
+    """The scheduler's config as JSON can hold it: diffusers writes -Infinity where a clip is off,
+    which is what it assumes anyway.
+    """
     config = read_json(folder / "scheduler" / "scheduler_config.json", name)
     if config.get("lambda_min_clipped") == -math.inf:
         del config["lambda_min_clipped"]
-    if endless := [key for key, value in config.items() if isinstance(value, float) and not math.isfinite(value)]:
-        raise RequestError(f"The model {name} cannot be used: {endless[0]} in scheduler/scheduler_config.json is no finite number.")
+    if endless := [
+        key
+        for key, value in config.items()
+        if isinstance(value, float) and not math.isfinite(value)
+    ]:
+        raise RequestError(
+            f"The model {name} cannot be used: {endless[0]} in scheduler/scheduler_config.json is"
+            " no finite number."
+        )
     return config
 
 
-def _native_size(name: str, folder: Path, family: Family, denoiser: dict[str, Any]) -> tuple[int, int]:
+def _native_size(
+    name: str, folder: Path, family: Family, denoiser: dict[str, Any]
+) -> tuple[int, int]:
     """Width and height that the model was trained at, in pixels."""
     if not is_known(family):
         return _PLAIN_SIZE
     vae = read_json(folder / "vae" / "config.json", name)
     try:
-        levels = len(vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [0] * 4)
+        levels = len(
+            vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [0] * 4
+        )
         latent = denoiser.get("sample_size") or family.sample_size
         height, width = latent if isinstance(latent, list) else (latent, latent)
         size = int(width) * 2 ** (levels - 1), int(height) * 2 ** (levels - 1)
     except (TypeError, ValueError, OverflowError) as exc:
         raise RequestError(
-            f"The model {name} cannot be used: `sample_size` in {family.denoiser}/config.json, or `block_out_channels` in "
-            f"vae/config.json, is not what a {family.pipeline} has there ({exc})."
+            f"The model {name} cannot be used: `sample_size` in {family.denoiser}/config.json, or"
+            f" `block_out_channels` in vae/config.json, is not what a {family.pipeline} has there"
+            f" ({exc})."
         ) from exc
     return size
 
 
 def weights_digest(folder: Path, name: str | None = None) -> str:
-    """sha256 over the names and contents of every file that a pipeline reads; a file that is still the same is not read again.
+    """sha256 over the names and contents of every file that a pipeline reads; a file that is still
+    the same is not read again.
 
     Raises RequestError, as a sentence about the model `name`, if one of them cannot be read.
     """
@@ -145,26 +182,41 @@ def weights_digest(folder: Path, name: str | None = None) -> str:
         for path in sorted(_digested(folder)):
             require_file(path, name or folder.name)
             seen = path.stat()
-            digest = _file_digest(path, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+            digest = _file_digest(
+                path, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+            )
             total.update(f"{path.relative_to(folder).as_posix()} {digest}\n".encode())
     except OSError as exc:
-        raise RequestError(f"The model {name or folder.name} cannot be read: {exc.strerror or exc}.") from exc
+        raise RequestError(
+            f"The model {name or folder.name} cannot be read: {exc.strerror or exc}."
+        ) from exc
     return total.hexdigest()
 
 
 def _digested(folder: Path) -> set[Path]:
     """The files that decide the digest of a model's weights.
 
-    Sentencepiece and tiktoken files count only in folders without a tokenizer.json, since transformers reads that first.
-    So folders that have both keep the digest that they had when the farm read no such files.
+    Sentencepiece and tiktoken files count only in folders without a tokenizer.json, since
+    transformers reads that first. So folders that have both keep the digest that they had when the
+    farm read no such files.
     """
     paths = {path for pattern in _READ_BY_PIPELINES for path in folder.glob(f"*/{pattern}")}
-    others = {path for pattern in set(VOCABULARIES) - set(_READ_BY_PIPELINES) for path in folder.glob(f"*/{pattern}")}
-    return paths | {path for path in others if path.parent / TOKENIZER_JSON not in paths} | {folder / "model_index.json"}
+    others = {
+        path
+        for pattern in set(VOCABULARIES) - set(_READ_BY_PIPELINES)
+        for path in folder.glob(f"*/{pattern}")
+    }
+    return (
+        paths
+        | {path for path in others if path.parent / TOKENIZER_JSON not in paths}
+        | {folder / "model_index.json"}
+    )
 
 
 @lru_cache(maxsize=10_000)
 def _file_digest(path: Path, *_identity: int) -> str:
-    """Remembered by what the file is (device, inode, size, times), never by its name alone: another may be put in its place."""
+    """Remembered by what the file is (device, inode, size, times), never by its name alone:
+    another may be put in its place.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

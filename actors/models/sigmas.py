@@ -1,4 +1,5 @@
-"""How much noise Euler's schedulers see at each step, computed as diffusers 0.42 computes it: bit for bit, since that decides what is NaN.
+"""How much noise Euler's schedulers see at each step, computed as diffusers 0.42 computes it: bit
+for bit, since that decides what is NaN.
 
 No torch here.
 """
@@ -12,14 +13,19 @@ import numpy as np
 
 Numbers = np.ndarray[Any, np.dtype[np.float32]]
 
-_LEAST_SIGNAL = 2.0**-24  # which diffusers leaves at the last timestep of a schedule that ends with none
+_LEAST_SIGNAL = (
+    2.0**-24
+)  # which diffusers leaves at the last timestep of a schedule that ends with none
 _MAX_BETA = 0.999
 _LARGEST_HALF = 65504.0  # of float16
-_LARGEST_NOISE = 6.0  # in standard deviations: of a million numbers, one in five hundred such sets has a larger one
+# in standard deviations: of a million numbers, one in five hundred such sets has a larger one
+_LARGEST_NOISE = 6.0
 
 
 def sigmas_of(full: Mapping[str, Any], steps: int) -> Numbers:
-    """The standard deviation of the noise before each step, float32, and 0 behind the last. `full` is a config without gaps."""
+    """The standard deviation of the noise before each step, float32, and 0 behind the last. `full`
+    is a config without gaps.
+    """
     signal = _signal(full)
     with np.errstate(divide="ignore", over="ignore"):
         of_timesteps = ((np.float32(1) - signal) / signal) ** np.float32(0.5)
@@ -29,7 +35,9 @@ def sigmas_of(full: Mapping[str, Any], steps: int) -> Numbers:
 
 
 def is_ancestral_finite(sigmas: Numbers) -> bool:
-    """Whether each step of the ancestral scheduler gives numbers. Between very unlike sigmas rounding makes a square root negative."""
+    """Whether each step of the ancestral scheduler gives numbers. Between very unlike sigmas
+    rounding makes a square root negative.
+    """
     before, after = sigmas[:-1], sigmas[1:]
     with np.errstate(invalid="ignore"):
         up = np.sqrt(after**2 * (before**2 - after**2) / before**2)
@@ -60,7 +68,11 @@ def _product(values: Numbers) -> Numbers:
 
 
 def _betas(full: Mapping[str, Any]) -> Numbers:
-    trained, begin, end = int(full["num_train_timesteps"]), float(full["beta_start"]), float(full["beta_end"])
+    trained, begin, end = (
+        int(full["num_train_timesteps"]),
+        float(full["beta_start"]),
+        float(full["beta_end"]),
+    )
     if full["trained_betas"] is not None:
         return np.asarray(full["trained_betas"], np.float32)
     match full["beta_schedule"]:
@@ -69,8 +81,14 @@ def _betas(full: Mapping[str, Any]) -> Numbers:
         case "scaled_linear":
             return np.linspace(begin**0.5, end**0.5, trained, dtype=np.float32) ** 2
         case _:
-            ends = [math.cos((k / trained + 0.008) / 1.008 * math.pi / 2) ** 2 for k in range(trained + 1)]
-            return np.array([min(1 - after / before, _MAX_BETA) for before, after in pairwise(ends)], np.float32)
+            ends = [
+                math.cos((k / trained + 0.008) / 1.008 * math.pi / 2) ** 2
+                for k in range(trained + 1)
+            ]
+            return np.array(
+                [min(1 - after / before, _MAX_BETA) for before, after in pairwise(ends)],
+                np.float32,
+            )
 
 
 def _timesteps(full: Mapping[str, Any], steps: int) -> Numbers:
@@ -79,6 +97,8 @@ def _timesteps(full: Mapping[str, Any], steps: int) -> Numbers:
         case "linspace":
             return np.linspace(0, trained - 1, steps, dtype=np.float32)[::-1]
         case "leading":
-            return (np.arange(steps) * (trained // steps))[::-1].astype(np.float32) + np.float32(full["steps_offset"])
+            return (np.arange(steps) * (trained // steps))[::-1].astype(np.float32) + np.float32(
+                full["steps_offset"]
+            )
         case _:
             return np.arange(trained, 0, -trained / steps).round().astype(np.float32) - 1

@@ -1,4 +1,6 @@
-"""What the source of diffusers says of a pipeline's class, read without importing it: to import it would load torch."""
+"""What the source of diffusers says of a pipeline's class, read without importing it: to import it
+would load torch.
+"""
 
 import ast
 import importlib.util
@@ -35,7 +37,9 @@ class UnknownValue(Exception):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a model's folder says: its `model_index.json`, and the config of each of its components."""
+    """What a model's folder says: its `model_index.json`, and the config of each of its
+    components.
+    """
 
     index: Mapping[str, Any]
     configs: Mapping[str, Mapping[str, Any]]
@@ -60,13 +64,17 @@ class PipelineSource:
 
     @cached_property
     def call(self) -> dict[str, Any] | None:
-        """The parameters of its call and those of their defaults that are plain values, or None if it has no call."""
+        """The parameters of its call and those of their defaults that are plain values, or None if
+        it has no call.
+        """
         function = self.functions.get("__call__")
         return None if function is None else _parameters(function.args)
 
     @cached_property
     def components(self) -> dict[str, str]:
-        """What it is made of, with the class as the source writes it: the arguments of its constructor that have no default."""
+        """What it is made of, with the class as the source writes it: the arguments of its
+        constructor that have no default.
+        """
         function = self.functions.get("__init__")
         if function is None:
             return {}
@@ -77,7 +85,11 @@ class PipelineSource:
     def tokenizers(self) -> dict[str, str]:
         """Its tokenizers, and the class of each."""
         function = self.functions.get("__init__")
-        named = {arg.arg: arg.annotation for arg in function.args.args if "tokenizer" in arg.arg} if function else {}
+        named = (
+            {arg.arg: arg.annotation for arg in function.args.args if "tokenizer" in arg.arg}
+            if function
+            else {}
+        )
         return {name: ast.unparse(kind) if kind else "" for name, kind in named.items()}
 
     @cached_property
@@ -87,7 +99,10 @@ class PipelineSource:
             part.value.value
             for part in ast.walk(self.tree)
             if (isinstance(part, ast.keyword) and part.arg in _LENGTHS)
-            or (isinstance(part, ast.Assign) and ast.unparse(part.targets[0]).removeprefix("self.") in _LENGTHS)
+            or (
+                isinstance(part, ast.Assign)
+                and ast.unparse(part.targets[0]).removeprefix("self.") in _LENGTHS
+            )
             if isinstance(part.value, ast.Constant) and isinstance(part.value.value, int)
         ]
         return max(lengths, default=None)
@@ -96,21 +111,36 @@ class PipelineSource:
     def optional(self) -> frozenset[str]:
         """The components that diffusers lets a folder lack."""
         for node in self.tree.body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_optional_components":
+            if (
+                isinstance(node, ast.Assign)
+                and ast.unparse(node.targets[0]) == "_optional_components"
+            ):
                 return frozenset(_strings(node.value))
         return frozenset()
 
     @cached_property
     def decoders(self) -> tuple["PipelineSource", ...]:
         """The pipelines that it is made of, if it is several in one."""
-        names = {ast.unparse(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
-        found = [source_of(name) for name in sorted(names) if name.endswith("Pipeline") and name != self.name]
+        names = {
+            ast.unparse(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)
+        }
+        found = [
+            source_of(name)
+            for name in sorted(names)
+            if name.endswith("Pipeline") and name != self.name
+        ]
         return tuple(source for source in found if source is not None)
 
     def expression(self, name: str) -> ast.expr | None:
-        """What its constructor assigns to `self.name`, or what the property of that name returns."""
+        """What its constructor assigns to `self.name`, or what the property of that name
+        returns.
+        """
         if (function := self.functions.get(name)) is not None:
-            returns = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None]
+            returns = [
+                node.value
+                for node in ast.walk(function)
+                if isinstance(node, ast.Return) and node.value is not None
+            ]
             return returns[0] if len(returns) == 1 else None
         constructor = self.functions.get("__init__")
         for node in ast.walk(constructor) if constructor else ():
@@ -119,7 +149,9 @@ class PipelineSource:
         return None
 
     def value(self, node: ast.expr, facts: Facts, function: ast.FunctionDef | None = None) -> Any:
-        """The value of an expression of the class for a folder. Raises UnknownValue if the folder does not tell."""
+        """The value of an expression of the class for a folder. Raises UnknownValue if the folder
+        does not tell.
+        """
         try:
             return _Evaluation(self, facts, function).of(node)
         except (TypeError, ValueError, ArithmeticError) as exc:
@@ -127,9 +159,17 @@ class PipelineSource:
 
 
 class _Evaluation:
-    """One expression, in the words of one function; what stands for a component is a Facts key, never its weights."""
+    """One expression, in the words of one function; what stands for a component is a Facts key,
+    never its weights.
+    """
 
-    def __init__(self, source: PipelineSource, facts: Facts, function: ast.FunctionDef | None, depth: int = 0) -> None:
+    def __init__(
+        self,
+        source: PipelineSource,
+        facts: Facts,
+        function: ast.FunctionDef | None,
+        depth: int = 0,
+    ) -> None:
         if depth > _DEPTH:
             raise UnknownValue(source.name)
         self._source, self._facts, self._function, self._depth = source, facts, function, depth
@@ -181,7 +221,11 @@ class _Evaluation:
             case "hasattr", [owner, ast.Constant(value=str() as name)]:
                 return ast.unparse(owner) != "self" or self._is_there(name)
             case "getattr", [owner, ast.Constant(value=str() as name), *_]:
-                return self.of(ast.Attribute(owner, name)) if ast.unparse(owner) != "self" or self._is_there(name) else None
+                return (
+                    self.of(ast.Attribute(owner, name))
+                    if ast.unparse(owner) != "self" or self._is_there(name)
+                    else None
+                )
         raise UnknownValue(ast.unparse(node.func))
 
     def _is_there(self, name: str) -> bool:
@@ -194,7 +238,9 @@ class _Evaluation:
         match path[1:]:
             case ["config", name]:
                 return self._own_config(name)
-            case [component, *config, name] if config in ([], ["config"]) and component in self._facts.configs:
+            case [component, *config, name] if (
+                config in ([], ["config"]) and component in self._facts.configs
+            ):
                 return self._config(component, name)
             case [name] if self._facts.has(name):
                 return name  # a component: all that is asked of it is whether it is there
@@ -224,7 +270,9 @@ class _Evaluation:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
         ]
         if len(assigned) == 1:
-            return _Evaluation(self._source, self._facts, function, self._depth + 1).of(assigned[0])
+            return _Evaluation(self._source, self._facts, function, self._depth + 1).of(
+                assigned[0]
+            )
         if function is not None and function.name == "__init__" and name in self._facts.index:
             return self._facts.index[name]
         if not assigned:
@@ -254,10 +302,16 @@ def source_of(pipeline: str) -> PipelineSource | None:
 
 @cache
 def text_to_image_classes() -> frozenset[str]:
-    """The classes that diffusers itself lists as text-to-image, those for which it needs another library too."""
+    """The classes that diffusers itself lists as text-to-image, those for which it needs another
+    library too.
+    """
     names: set[str] = set()
-    for node in ast.walk(ast.parse((pipelines_folder() / "auto_pipeline.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("AUTO_TEXT2IMAGE_PIPELINES_MAPPING"):
+    for node in ast.walk(
+        ast.parse((pipelines_folder() / "auto_pipeline.py").read_text(encoding="utf-8"))
+    ):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith(
+            "AUTO_TEXT2IMAGE_PIPELINES_MAPPING"
+        ):
             names |= {name.id for name in ast.walk(node.value) if isinstance(name, ast.Name)}
     return frozenset(names) - {"OrderedDict"}
 
@@ -274,9 +328,15 @@ def package_folder(package: str) -> Path:
 
 
 def divisors_of_sides(node: ast.AST) -> Iterator[ast.expr]:
-    """By what `height` and `width` are divided in a piece of code: the divisors of `height % 16` and of `int(height) // n`."""
+    """By what `height` and `width` are divided in a piece of code: the divisors of `height % 16`
+    and of `int(height) // n`.
+    """
     for part in ast.walk(node):
-        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mod | ast.FloorDiv) and _is_side(part.left):
+        if (
+            isinstance(part, ast.BinOp)
+            and isinstance(part.op, ast.Mod | ast.FloorDiv)
+            and _is_side(part.left)
+        ):
             yield part.right
 
 
@@ -288,15 +348,27 @@ def _is_side(node: ast.expr) -> bool:
 
 def _parameters(args: ast.arguments) -> dict[str, Any]:
     defaults = _default_nodes(args)
-    values = {name: default.value for name, default in defaults.items() if isinstance(default, ast.Constant)}
+    values = {
+        name: default.value
+        for name, default in defaults.items()
+        if isinstance(default, ast.Constant)
+    }
     return {arg.arg: values.get(arg.arg) for arg in [*args.args, *args.kwonlyargs]}
 
 
 def _default_nodes(args: ast.arguments) -> dict[str, ast.expr]:
     names = [arg.arg for arg in args.args]
     own = dict(zip(names[len(names) - len(args.defaults) :], args.defaults, strict=True))
-    return own | {arg.arg: node for arg, node in zip(args.kwonlyargs, args.kw_defaults, strict=True) if node is not None}
+    return own | {
+        arg.arg: node
+        for arg, node in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+        if node is not None
+    }
 
 
 def _strings(node: ast.expr) -> Iterator[str]:
-    return (part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str))
+    return (
+        part.value
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    )

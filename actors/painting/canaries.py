@@ -1,4 +1,6 @@
-"""Painting the canaries of a pipeline that has just been loaded: it must paint each the same, whatever its place and neighbours."""
+"""Painting the canaries of a pipeline that has just been loaded: it must paint each the same,
+whatever its place and neighbours.
+"""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -17,26 +19,40 @@ class Unstable(SeedbedError):
 
 
 def paint_canaries(group: Group, paint: Paint) -> str:
-    """The hash over a batch of canaries. Raises Unstable where one is not the same in another place or company."""
+    """The hash over a batch of canaries. Raises Unstable where one is not the same in another
+    place or company.
+    """
     own = canary_group(group)
     birds = [canary_recipe(own, k) for k in range(max(2, own.batch))]
-    together = [digest for k in range(0, len(birds), own.batch) for digest in _hashes(paint, birds[k : k + own.batch])]
-    _compare(together[:1], _hashes(paint, birds[:1]), "alone and among others" if own.batch > 1 else "twice")
+    together = [
+        digest
+        for k in range(0, len(birds), own.batch)
+        for digest in _hashes(paint, birds[k : k + own.batch])
+    ]
+    _compare(
+        together[:1],
+        _hashes(paint, birds[:1]),
+        "alone and among others" if own.batch > 1 else "twice",
+    )
     if own.batch > 1:
         # Each one place further on, behind a stranger.
         moved = _hashes(paint, [canary_recipe(own, len(birds)), *birds[:-1]])
-        _compare(together[:-1], moved[1:], "in another place of its batch, beside other neighbours")
+        _compare(
+            together[:-1], moved[1:], "in another place of its batch, beside other neighbours"
+        )
     return hashlib.sha256("\n".join(together).encode()).hexdigest()
 
 
 def _hashes(paint: Paint, recipes: Sequence[Recipe]) -> list[str]:
-    # Numbers that are no picture are compared too: two steps of some models end in them, always the same ones.
+    # Numbers that are no picture are compared too: two steps of some models end in them, always
+    # the same ones.
     return ["none" if pixels is None else pixels_digest(pixels) for pixels in paint(recipes)]
 
 
 def _compare(first: Sequence[str], second: Sequence[str], where: str) -> None:
     if list(first) != list(second):
         raise Unstable(
-            f"This worker does not paint one recipe the same {where}: nothing that it paints can be promised to repeat. "
-            "Look for a driver, a library or a setting that differs from those of other workers, and start it again."
+            f"This worker does not paint one recipe the same {where}: nothing that it paints can"
+            " be promised to repeat. Look for a driver, a library or a setting that differs from"
+            " those of other workers, and start it again."
         )

@@ -1,16 +1,21 @@
-"""Text encoders' answers, remembered: a campaign says the same few hundred things thousands of times."""
+"""Text encoders' answers, remembered: a campaign says the same few hundred things thousands of
+times.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
 from actors.painting.pipelines import Embedding
 
-# Of the device's own memory. Stable Diffusion takes 0.2 MB a prompt in float32, Flux, whose T5 reads 512 tokens, 8 MB.
+# Of the device's own memory. Stable Diffusion takes 0.2 MB a prompt in float32, Flux, whose T5
+# reads 512 tokens, 8 MB.
 _BYTES_KEPT = 256 * 1024**2
 
 
 class Embeddings:
-    """Embeddings by what they are of, the least recently used giving way when they grow too large together."""
+    """Embeddings by what they are of, the least recently used giving way when they grow too large
+    together.
+    """
 
     def __init__(self, room: int = _BYTES_KEPT) -> None:
         self.computed = 0

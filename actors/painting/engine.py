@@ -56,7 +56,8 @@ class Warm:
 
 @dataclass(frozen=True)
 class Painted:
-    """A batch as it left the device: one uint8 [h, w, 3] array a recipe, or None where the numbers were not a picture.
+    """A batch as it left the device: one uint8 [h, w, 3] array a recipe, or None where the numbers
+    were not a picture.
 
     `loads` counts the pipelines that were loaded for it, `swaps` those that gave way to them.
     """
@@ -72,11 +73,15 @@ class Painted:
 
 
 class Engine:
-    """Pipelines kept warm on one device, as many as there is room for: then the least recently used one gives way to the next."""
+    """Pipelines kept warm on one device, as many as there is room for: then the least recently
+    used one gives way to the next.
+    """
 
-    def __init__(self, *, device: str | None = None, threads: int = 1, memory: int | None = None) -> None:
-        """`threads` counts CPU threads; it decides pixels on a CPU, since kernels split their sums by it. `memory` is the room, in
-        bytes: that of the device where it is not given.
+    def __init__(
+        self, *, device: str | None = None, threads: int = 1, memory: int | None = None
+    ) -> None:
+        """`threads` counts CPU threads; it decides pixels on a CPU, since kernels split their sums
+        by it. `memory` is the room, in bytes: that of the device where it is not given.
         """
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.threads = threads
@@ -94,17 +99,24 @@ class Engine:
     def numerics_class(self) -> str:
         """Pixels are promised to be equal between workers whose classes are."""
         if self.device.type == "cuda":
-            driver = torch._C._cuda_getDriverVersion()  # type: ignore[attr-defined]  # has no public name
+            # has no public name
+            driver = torch._C._cuda_getDriverVersion()  # type: ignore[attr-defined]
             hardware = f"{torch.cuda.get_device_name(self.device)}:driver-{driver}"
         else:
-            hardware = f"{_cpu_name()}:{torch.backends.cpu.get_cpu_capability()}:threads-{self.threads}"
-        libraries = f"torch-{torch.__version__}:diffusers-{diffusers.__version__}:transformers-{transformers.__version__}"
+            hardware = (
+                f"{_cpu_name()}:{torch.backends.cpu.get_cpu_capability()}:threads-{self.threads}"
+            )
+        libraries = (
+            f"torch-{torch.__version__}:diffusers-{diffusers.__version__}"
+            f":transformers-{transformers.__version__}"
+        )
         return f"{self.device.type}:{hardware}:{libraries}"
 
     def expect(self, group: Group, folder: str) -> None:
-        """Have the files of a pipeline that is needed soon read and checked, in a thread beside what is painted: they are in main memory
-        then. They are not loaded there: loading sets torch's default dtype for all threads, and would change the pixels of what is
-        painted meanwhile.
+        """Have the files of a pipeline that is needed soon read and checked, in a thread beside
+        what is painted: they are in main memory then. They are not loaded there: loading sets
+        torch's default dtype for all threads, and would change the pixels of what is painted
+        meanwhile.
         """
         if (group.model, group.dtype) not in self.warm and folder not in self._read:
             self._read[folder] = self._reader.submit(weights_digest, Path(folder))
@@ -119,13 +131,14 @@ class Engine:
         adapter_paths: Sequence[str] = (),
         on_step: Callable[[int], None] = lambda _left: None,
     ) -> Painted:
-        """Paint up to a batch of recipes of one group; a short batch is padded to its shape. `on_step` is called after each step
-        with how many are left, and what it raises ends the batch.
+        """Paint up to a batch of recipes of one group; a short batch is padded to its shape.
+        `on_step` is called after each step with how many are left, and what it raises ends the
+        batch.
 
-        `references` are, by digest, the pictures that recipes begin from, of the group's size; `adapter_paths` the files of its
-        adapters, in the same order. Raises BadRequest where the model, a prompt or an adapter cannot be used, Unstable where its
-        pixels would not repeat, and
-        torch.OutOfMemoryError where the device is too small.
+        `references` are, by digest, the pictures that recipes begin from, of the group's size;
+        `adapter_paths` the files of its adapters, in the same order. Raises BadRequest where the
+        model, a prompt or an adapter cannot be used, Unstable where its pixels would not repeat,
+        and torch.OutOfMemoryError where the device is too small.
         """
         torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
         group = recipes[0].group
@@ -139,14 +152,25 @@ class Engine:
         pixels, previews = self._pictures(warm, recipes, references, previews_every, on_step)
         paint_s = time.perf_counter() - loaded
         if self.device.type == "cuda":
-            self._working = max(self._working, torch.cuda.max_memory_allocated(self.device) - self._held())
+            self._working = max(
+                self._working, torch.cuda.max_memory_allocated(self.device) - self._held()
+            )
         return Painted(
-            pixels=pixels, previews=previews, load_s=loaded - started, paint_s=paint_s, loads=int(is_cold), swaps=swaps, canary=canary
+            pixels=pixels,
+            previews=previews,
+            load_s=loaded - started,
+            paint_s=paint_s,
+            loads=int(is_cold),
+            swaps=swaps,
+            canary=canary,
         )
 
-    def _prove(self, warm: Warm, group: Group, folder: str, on_step: Callable[[int], None]) -> Canary:
-        """Paint canaries, once for each pipeline and each kind of batch that it is asked for. One that cannot even paint the first
-        of them, or does not tell prompts apart, counts as not loaded.
+    def _prove(
+        self, warm: Warm, group: Group, folder: str, on_step: Callable[[int], None]
+    ) -> Canary:
+        """Paint canaries, once for each pipeline and each kind of batch that it is asked for. One
+        that cannot even paint the first of them, or does not tell prompts apart, counts as not
+        loaded.
         """
         subject = subject_of(group)
 
@@ -163,7 +187,9 @@ class Engine:
             except LoadFailed:
                 del self.warm[group.model, group.dtype]
                 raise
-        return Canary(subject=subject, numerics_class=self.numerics_class, digest=warm.canaries[subject])
+        return Canary(
+            subject=subject, numerics_class=self.numerics_class, digest=warm.canaries[subject]
+        )
 
     def _pictures(
         self,
@@ -178,8 +204,13 @@ class Engine:
         on_step(0)
         images, seen = self._denoise(warm, padded, references, previews_every, on_step)
         if images.shape != (group.batch, 3, group.height, group.width):
-            raise BadRequest(f"The model makes pictures of the shape {tuple(images.shape)}, not of {group.width}x{group.height}.")
-        good = torch.isfinite(images).flatten(1).all(1) & (images.flatten(1).amax(1) > images.flatten(1).amin(1))
+            raise BadRequest(
+                f"The model makes pictures of the shape {tuple(images.shape)}, not of"
+                f" {group.width}x{group.height}."
+            )
+        good = torch.isfinite(images).flatten(1).all(1) & (
+            images.flatten(1).amax(1) > images.flatten(1).amin(1)
+        )
         arrays, fine = _to_pixels(images), good.tolist()
         pixels = [arrays[k] if fine[k] else None for k in range(len(recipes))]
         return pixels, {step: list(_to_pixels(seen[step])[: len(recipes)]) for step in seen}
@@ -203,17 +234,27 @@ class Engine:
         hand.check(recipes, references)
         scheduler = _new_scheduler(group)
         seen: dict[int, Tensor] = {}
-        watch_steps(scheduler, on_step, lambda step, x0: seen.update({step: x0}), every=previews_every, last=group.steps_made)
+        watch_steps(
+            scheduler,
+            on_step,
+            lambda step, x0: seen.update({step: x0}),
+            every=previews_every,
+            last=group.steps_made,
+        )
 
         def embed(text: str, *, is_negative: bool) -> Embedding:
             def compute() -> Embedding:
                 hand.check_prompt(text)
                 return hand.embed(text, is_negative=is_negative)
 
-            return warm.embeddings.get((text, is_negative, group.adapters), compute)  # an adapter may change what a text encoder says
+            return warm.embeddings.get(
+                (text, is_negative, group.adapters), compute
+            )  # an adapter may change what a text encoder says
 
         images = hand.paint(group, recipes, embed, scheduler, references)
-        return images, {step: hand.decode(x0, group.width, group.height) for step, x0 in seen.items()}
+        return images, {
+            step: hand.decode(x0, group.width, group.height) for step, x0 in seen.items()
+        }
 
     def _warm(self, group: Group, folder: str) -> Warm:
         key = (group.model, group.dtype)
@@ -227,13 +268,17 @@ class Engine:
         return sum(warm.bytes for warm in self.warm.values())
 
     def _make_room(self, coming: int) -> None:
-        """Let pipelines go, those not used for longest first, until one of so many bytes has room beside what painting takes."""
+        """Let pipelines go, those not used for longest first, until one of so many bytes has room
+        beside what painting takes.
+        """
         before = len(self.warm)
         while self.warm and self._held() + coming + self._working > self._memory:
             self.warm.popitem(last=False)
         if self.device.type == "cuda" and len(self.warm) < before:
             torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats(self.device)  # what counted with them does not count for the others
+            torch.cuda.reset_peak_memory_stats(
+                self.device
+            )  # what counted with them does not count for the others
 
     def _load(self, group: Group, folder: str) -> Warm:
         path = Path(folder)
@@ -244,13 +289,21 @@ class Engine:
         _require_weights(group, folder)
         family = family_of(group.pipeline)
         if family is None:
-            raise LoadFailed(f"the diffusers of {platform.node()} has no text-to-image pipeline {group.pipeline}.")
+            raise LoadFailed(
+                f"the diffusers of {platform.node()} has no text-to-image pipeline"
+                f" {group.pipeline}."
+            )
         self._make_room(bytes_in_files(path, DTYPES[group.dtype]))
         pipe = load_pipeline(path, family, DTYPES[group.dtype], self.device)
         _require_weights(group, folder)  # nor while they were read
         pipe.set_progress_bar_config(disable=True)
         adapters = Adapters(pipe, Weights(family.name, Path(folder)))
-        return Warm(hand=hand_of(family)(family, pipe), embeddings=Embeddings(), adapters=adapters, bytes=bytes_of(pipe))
+        return Warm(
+            hand=hand_of(family)(family, pipe),
+            embeddings=Embeddings(),
+            adapters=adapters,
+            bytes=bytes_of(pipe),
+        )
 
     @torch.inference_mode()
     def _prove_prompts(self, hand: Hand, group: Group) -> None:
@@ -261,8 +314,9 @@ class Engine:
 def _require_weights(group: Group, folder: str) -> None:
     if weights_digest(Path(folder)) != group.model:
         raise WeightsChanged(
-            f"The weights in {folder} have changed since the campaign was submitted. Put the old ones back and let it go on "
-            "(`farm resume`), or submit it anew: under another name, or in its own place with `farm submit --update`."
+            f"The weights in {folder} have changed since the campaign was submitted. Put the old"
+            " ones back and let it go on (`farm resume`), or submit it anew: under another name,"
+            " or in its own place with `farm submit --update`."
         )
 
 
@@ -277,14 +331,22 @@ def _cpu_name() -> str:
 
 
 def _new_scheduler(group: Group) -> Any:
-    """A fresh one for each batch: some keep a history of their steps. Of another scheduler's config it gets what it knows."""
+    """A fresh one for each batch: some keep a history of their steps. Of another scheduler's
+    config it gets what it knows.
+    """
     kind = getattr(diffusers, group.scheduler_config["_class_name"])
     known = inspect.signature(kind.__init__).parameters
-    return kind.from_config({name: value for name, value in group.scheduler_config.items() if name in known})
+    return kind.from_config(
+        {name: value for name, value in group.scheduler_config.items() if name in known}
+    )
 
 
 def _to_pixels(images: Tensor) -> Pixels:
-    """Float [n, 3, h, w] in 0..1 to uint8 [n, h, w, 3], rounded on the device so that a quarter of the bytes leave it."""
+    """Float [n, 3, h, w] in 0..1 to uint8 [n, h, w, 3], rounded on the device so that a quarter of
+    the bytes leave it.
+    """
     clean = torch.nan_to_num(images.float()).clamp(0, 1)
-    array: Pixels = (clean * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    array: Pixels = (
+        (clean * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    )
     return array

@@ -1,8 +1,10 @@
-"""How a picture was made, as the `parameters` text that other tools read: the form that AUTOMATIC1111's web UI gave it.
+"""How a picture was made, as the `parameters` text that other tools read: the form that
+AUTOMATIC1111's web UI gave it.
 
-That form quotes the values of its last line and nothing else: a prompt stands as it is, up to a line that begins with a marker. So the
-markers that a prompt itself holds get a space before their colon, which text encoders read as the same words. The record beside this text
-has every prompt as it was given.
+That form quotes the values of its last line and nothing else: a prompt stands as it is, up to a
+line that begins with a marker. So the markers that a prompt itself holds get a space before their
+colon, which text encoders read as the same words. The record beside this text has every prompt as
+it was given.
 """
 
 import json
@@ -35,11 +37,17 @@ _SAMPLERS = {
     "PNDMScheduler": ("PLMS", False),
     "UniPCMultistepScheduler": ("UniPC", True),
 }
-_SCHEDULES = {"use_karras_sigmas": "Karras", "use_exponential_sigmas": "Exponential", "use_beta_sigmas": "Beta"}
+_SCHEDULES = {
+    "use_karras_sigmas": "Karras",
+    "use_exponential_sigmas": "Exponential",
+    "use_beta_sigmas": "Beta",
+}
 
 
 def infotext(recipe: Recipe, model_name: str) -> str:
-    """The text of a picture. `model_name` is what the campaign calls the model; of a path, only its last name is told."""
+    """The text of a picture. `model_name` is what the campaign calls the model; of a path, only
+    its last name is told.
+    """
     group = recipe.group
     values = {
         "Steps": group.steps,
@@ -51,13 +59,19 @@ def infotext(recipe: Recipe, model_name: str) -> str:
         "Model": model_label(model_name) or group.pipeline,
         "Denoising strength": None if group.strength is None else f"{group.strength:g}",
     }
-    settings = ", ".join(f"{key}: {_quoted(str(value))}" for key, value in values.items() if value is not None)
-    negative = f"Negative prompt: {_unmarked(recipe.negative)}\n" if recipe.negative.strip() else ""
+    settings = ", ".join(
+        f"{key}: {_quoted(str(value))}" for key, value in values.items() if value is not None
+    )
+    negative = (
+        f"Negative prompt: {_unmarked(recipe.negative)}\n" if recipe.negative.strip() else ""
+    )
     return f"{_unmarked(recipe.prompt)}\n{negative}{settings}"
 
 
 def model_label(name: str) -> str:
-    """What a model is called, without the folders it lies in, its owner on the hub or its revision; empty if the path ends in no name."""
+    """What a model is called, without the folders it lies in, its owner on the hub or its
+    revision; empty if the path ends in no name.
+    """
     if hub := _REVISION.fullmatch(name):
         return hub["name"]
     parts = [part for part in re.split(r"[\\/]+", name) if part not in ("", ".", "..", "~")]
@@ -78,7 +92,9 @@ def _guidance(group: Group) -> dict[str, str | None]:
     if group.guidance is None:
         return {}
     family = family_of(group.pipeline)
-    if family is not None and family.guidance_key:  # the model was given the number while it was trained: there is no second pass
+    if (
+        family is not None and family.guidance_key
+    ):  # the model was given the number while it was trained: there is no second pass
         return {"CFG scale": "1", "Distilled CFG Scale": f"{group.guidance:g}"}
     return {"CFG scale": f"{group.guidance:g}"}
 
@@ -88,5 +104,11 @@ def _unmarked(prompt: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """A value as those tools write it: as JSON if it holds what would end it, or what would be taken for such quotes."""
-    return json.dumps(value, ensure_ascii=False) if re.search(r'[,:"\n\r]', value) or value != value.strip() else value
+    """A value as those tools write it: as JSON if it holds what would end it, or what would be
+    taken for such quotes.
+    """
+    return (
+        json.dumps(value, ensure_ascii=False)
+        if re.search(r'[,:"\n\r]', value) or value != value.strip()
+        else value
+    )

@@ -1,4 +1,6 @@
-"""A pipeline from its folder: each model in the variant that is there, whole, or a sentence about what it lacks."""
+"""A pipeline from its folder: each model in the variant that is there, whole, or a sentence about
+what it lacks.
+"""
 
 import inspect
 from collections.abc import Iterator
@@ -22,12 +24,17 @@ _REASON_KEPT = 300
 
 
 def load_pipeline(folder: Path, family: Family, dtype: torch.dtype, device: torch.device) -> Any:
-    """The pipeline in a folder, on a device. Raises LoadFailed where weights are not whole, and whatever the libraries do."""
+    """The pipeline in a folder, on a device. Raises LoadFailed where weights are not whole, and
+    whatever the libraries do.
+    """
     kind = getattr(diffusers, family.pipeline)
     parts = components_of(folder.name, folder)
     taken = inspect.signature(kind.__init__).parameters.keys()
     without = _left_out(folder, family) & taken
-    models = {name: _load_model(folder / name, *parts[name], dtype) for name in sorted(taken & parts.keys() - without)}
+    models = {
+        name: _load_model(folder / name, *parts[name], dtype)
+        for name in sorted(taken & parts.keys() - without)
+    }
     return kind.from_pretrained(
         folder,
         dtype=dtype,
@@ -41,7 +48,9 @@ def load_pipeline(folder: Path, family: Family, dtype: torch.dtype, device: torc
 
 @contextmanager
 def reasons(folder: Path) -> Iterator[None]:
-    """Errors in the block become LoadFailed, with one sentence. The farm's own errors and a lack of memory stay what they are."""
+    """Errors in the block become LoadFailed, with one sentence. The farm's own errors and a lack
+    of memory stay what they are.
+    """
     try:
         yield
     except RequestError as exc:
@@ -49,18 +58,28 @@ def reasons(folder: Path) -> Iterator[None]:
     except (SeedbedError, torch.OutOfMemoryError):
         raise
     except Exception as exc:
-        words = " ".join(str(exc).replace(f"{folder}/", "").replace(str(folder), "its folder").split())
-        raise LoadFailed(f"{words[:_REASON_KEPT] or type(exc).__name__} ({type(exc).__name__}).") from exc
+        words = " ".join(
+            str(exc).replace(f"{folder}/", "").replace(str(folder), "its folder").split()
+        )
+        raise LoadFailed(
+            f"{words[:_REASON_KEPT] or type(exc).__name__} ({type(exc).__name__})."
+        ) from exc
 
 
 def _left_out(folder: Path, family: Family) -> set[str]:
-    """The components that a pipeline is not to have: those that its family never needs, and those that a model is without."""
+    """The components that a pipeline is not to have: those that its family never needs, and those
+    that a model is without.
+    """
     index = read_json(folder / "model_index.json", folder.name)
-    return {name for name, origin in index.items() if isinstance(origin, list) and origin[0] is None} | set(family.left_out)
+    return {
+        name for name, origin in index.items() if isinstance(origin, list) and origin[0] is None
+    } | set(family.left_out)
 
 
 def _load_model(component: Path, library: str, kind: str, dtype: torch.dtype) -> Any | None:
-    """A model of diffusers or transformers, or None for a component without weights: its pipeline loads that itself."""
+    """A model of diffusers or transformers, or None for a component without weights: its pipeline
+    loads that itself.
+    """
     found, weights = model_class(library, kind), set_of(component, library)
     if weights is None or found is None:
         return None
@@ -81,11 +100,15 @@ def _load_model(component: Path, library: str, kind: str, dtype: torch.dtype) ->
 
 @contextmanager
 def _as_named_now(component: Path, weights: WeightsSet) -> Iterator[Path]:
-    """The component's folder; one whose index has an older name, in a folder of links where it has the name that is read."""
+    """The component's folder; one whose index has an older name, in a folder of links where it has
+    the name that is read.
+    """
     if weights.index in (None, weights.index_read):
         yield component
         return
     with TemporaryDirectory() as place:
         for path in component.resolve().iterdir():
-            (Path(place) / (weights.index_read if path.name == weights.index else path.name)).symlink_to(path)
+            (
+                Path(place) / (weights.index_read if path.name == weights.index else path.name)
+            ).symlink_to(path)
         yield Path(place)

@@ -29,29 +29,39 @@ def memory_of(device: torch.device, threads: int) -> int:
 
 
 def require_free(device: torch.device, share: float) -> None:
-    """Raise DeviceTaken where less of a GPU's memory is free than a worker with such a share of it needs: the process of a worker
-    that was killed may still hold it, or somebody's who is no worker at all.
+    """Raise DeviceTaken where less of a GPU's memory is free than a worker with such a share of it
+    needs: the process of a worker that was killed may still hold it, or somebody's who is no
+    worker at all.
     """
     if device.type != "cuda":
         return
     free, total = torch.cuda.mem_get_info(device)
     if free < total * min(1.0, share) * _LEAST_FREE:
         raise DeviceTaken(
-            f"{torch.cuda.get_device_name(device)} has {free / 2**30:.1f} of its {total / 2**30:.1f} GB free: another process holds the "
-            "rest. End it (`nvidia-smi` names it), or give workers a smaller share (FARM_GPU)."
+            f"{torch.cuda.get_device_name(device)} has {free / 2**30:.1f} of its"
+            f" {total / 2**30:.1f} GB free: another process holds the rest. End it (`nvidia-smi`"
+            " names it), or give workers a smaller share (FARM_GPU)."
         )
 
 
 def bytes_in_files(folder: Path, dtype: torch.dtype) -> int:
-    """About what a pipeline's weights will take once they are loaded as `dtype`, whatever they are stored as."""
+    """About what a pipeline's weights will take once they are loaded as `dtype`, whatever they are
+    stored as.
+    """
     parts = components_of(folder.name, folder)
-    files = [path for component, (library, _) in parts.items() for path in weights_files(folder.name, folder / component, library)]
+    files = [
+        path
+        for component, (library, _) in parts.items()
+        for path in weights_files(folder.name, folder / component, library)
+    ]
     return sum(_numbers(path) for path in files) * dtype.itemsize
 
 
 def _numbers(path: Path) -> int:
     with safe_open(path, framework="pt") as file:
-        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118  # it is no mapping
+        # it is no mapping
+        names = file.keys()  # the file itself cannot be iterated over
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in names)
 
 
 def bytes_of(pipe: Any) -> int:

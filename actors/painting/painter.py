@@ -1,4 +1,6 @@
-"""Paints a leased chunk: batch after batch on the device, while threads encode and write what came before."""
+"""Paints a leased chunk: batch after batch on the device, while threads encode and write what came
+before.
+"""
 
 import hashlib
 import logging
@@ -22,7 +24,17 @@ from actors.painting.resting import RestingEngine
 from actors.pictures import files as encode
 from actors.recipes.canary import unlike_its_class
 from actors.recipes.errors import BadRequest, LoadFailed, PromptTooLong, Stopped, WeightsChanged
-from actors.recipes.jobs import Canary, ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health, PictureJob, preview_steps
+from actors.recipes.jobs import (
+    Canary,
+    ChunkJob,
+    ChunkResult,
+    Facts,
+    Failure,
+    FailureKind,
+    Health,
+    PictureJob,
+    preview_steps,
+)
 from actors.recipes.recipe import Group, Json
 from storage.errors import NotFound, OutputsAway, OutputsError
 from storage.keys import preview_key
@@ -34,18 +46,27 @@ _WRITERS = 2
 _STOPS_KEPT = 1000
 _FRAMES_KEPT = 6
 _DETAIL_KEPT = 4000
-# A step that takes so much longer than the longest before it in its batch hangs; nothing on a device is ten seconds late by chance.
+# A step that takes so much longer than the longest before it in its batch hangs; nothing on a
+# device is ten seconds late by chance.
 _HUNG_STEPS, _HUNG_LEAST_S = 20, 10.0
-_WAITING_BATCHES = 4  # pictures held for the writers: enough to hide a slow write, little enough to fit in memory
+_WAITING_BATCHES = (
+    4  # pictures held for the writers: enough to hide a slow write, little enough to fit in memory
+)
 
 
-_KINDS = ((WeightsChanged, FailureKind.MODEL), (BadRequest, FailureKind.BAD_REQUEST), (Unstable, FailureKind.NUMERICS))
+_KINDS = (
+    (WeightsChanged, FailureKind.MODEL),
+    (BadRequest, FailureKind.BAD_REQUEST),
+    (Unstable, FailureKind.NUMERICS),
+)
 
 log = logging.getLogger(__name__)
 
 
 class Painter:
-    """One worker's hands: an engine, the outputs, and the results that nobody has acknowledged yet."""
+    """One worker's hands: an engine, the outputs, and the results that nobody has acknowledged
+    yet.
+    """
 
     def __init__(self, name: str, engine: Engine | RestingEngine, outputs: Outputs) -> None:
         self.name = name
@@ -63,7 +84,9 @@ class Painter:
         self._lock = threading.Lock()
 
     def paint(self, job: ChunkJob) -> ChunkResult:
-        """Paint every picture of a chunk, write it out, and answer with what happened. Failures are answers too."""
+        """Paint every picture of a chunk, write it out, and answer with what happened. Failures
+        are answers too.
+        """
         self._step()
         self._painting = True
         result = _Chunk(job, self).paint()
@@ -82,7 +105,9 @@ class Painter:
             self._mailbox.pop((chunk_id, lease), None)
 
     def stop(self, chunk_id: int, lease: int, *, at_step: bool = False) -> None:
-        """Leave a chunk alone from its next batch on, or before its first one; with `at_step`, let the batch under way go too."""
+        """Leave a chunk alone from its next batch on, or before its first one; with `at_step`, let
+        the batch under way go too.
+        """
         with self._lock:
             self._stopped[chunk_id, lease] = at_step or self._stopped.get((chunk_id, lease), False)
             while len(self._stopped) > _STOPS_KEPT:
@@ -105,14 +130,20 @@ class Painter:
         )
 
     def _step(self, left: int = 0) -> None:
-        """Note that it goes on, with so many steps to come in this batch; only the time of a step says how long the next may take."""
+        """Note that it goes on, with so many steps to come in this batch; only the time of a step
+        says how long the next may take.
+        """
         now = time.monotonic()
-        self._longest_step_s = max(self._longest_step_s, now - self._progress_at) if self._steps_left else 0.0
+        self._longest_step_s = (
+            max(self._longest_step_s, now - self._progress_at) if self._steps_left else 0.0
+        )
         self._progress_at, self._steps_left = now, left
 
     def _hung_after_s(self) -> float | None:
         longest_s = self._longest_step_s
-        return max(_HUNG_LEAST_S, _HUNG_STEPS * longest_s) if self._steps_left and longest_s else None
+        return (
+            max(_HUNG_LEAST_S, _HUNG_STEPS * longest_s) if self._steps_left and longest_s else None
+        )
 
 
 class _Chunk:
@@ -139,7 +170,8 @@ class _Chunk:
                 written.append(write.result())
             except OutputsError as exc:
                 failure = failure or _unwritable(exc)
-            except Exception as exc:  # noqa: BLE001  # as with painting: whatever it was, the other pictures are still there
+            # as with painting: whatever it was, the other pictures are still there
+            except Exception as exc:  # noqa: BLE001
                 failure = failure or _unknown(exc)
         job, copied = self._job, sum(o.reason is Reason.COPIED for o in self._outcomes)
         adopted = sum(o.state is RenderState.DONE for o in self._outcomes) - copied
@@ -177,9 +209,15 @@ class _Chunk:
             self._paint_batches()
         except LoadFailed as exc:
             log.exception("The model could not be loaded. action=load")
-            return Failure(kind=FailureKind.LOADING, detail=f"The model {self._job.model_name} cannot be loaded: {exc}")
+            return Failure(
+                kind=FailureKind.LOADING,
+                detail=f"The model {self._job.model_name} cannot be loaded: {exc}",
+            )
         except (WeightsChanged, BadRequest, Unstable) as exc:
-            return Failure(kind=next(kind for error, kind in _KINDS if isinstance(exc, error)), detail=str(exc))
+            return Failure(
+                kind=next(kind for error, kind in _KINDS if isinstance(exc, error)),
+                detail=str(exc),
+            )
         except OutputsError as exc:
             return _unwritable(exc)
         except Stopped:
@@ -189,9 +227,14 @@ class _Chunk:
             batch = self._job.group.batch
             return Failure(
                 kind=FailureKind.OUT_OF_MEMORY,
-                detail=f"The device ran out of memory at a batch of {batch}: give the campaign a smaller settings.batch. ({exc})",
+                detail=(
+                    f"The device ran out of memory at a batch of {batch}: give the campaign a"
+                    f" smaller settings.batch. ({exc})"
+                ),
             )
-        except Exception as exc:  # noqa: BLE001  # whatever a model may throw must come back as an answer, or the chunk would be lost with it
+        # whatever a model may throw must come back as an answer, or the chunk would be lost with
+        # it
+        except Exception as exc:  # noqa: BLE001
             return _unknown(exc)
         return None
 
@@ -204,7 +247,9 @@ class _Chunk:
                 raise Stopped
             batch, left = left[: job.group.batch], left[job.group.batch :]
             references = self._painter._references.get(job, batch)
-            self._painter._references.ask(job, left[: job.group.batch])  # they come while this batch is painted
+            self._painter._references.ask(
+                job, left[: job.group.batch]
+            )  # they come while this batch is painted
             try:
                 painted = self._engine.paint(
                     [job.recipe(p) for p in batch],
@@ -228,7 +273,9 @@ class _Chunk:
             raise Stopped
 
     def _compare(self, canary: Canary | None) -> None:
-        """Before anything is written: a worker whose canaries are not those of its class would leave pictures that do not repeat."""
+        """Before anything is written: a worker whose canaries are not those of its class would
+        leave pictures that do not repeat.
+        """
         if canary is None:
             return
         expected = self._job.canaries.get(canary.numerics_class, canary.digest)
@@ -245,7 +292,11 @@ class _Chunk:
             if painted.pixels[k] is None:
                 self._bad.append(picture.number)
             else:
-                self._writes.append(self._painter._writers.submit(self._write, picture, painted, k, painted.paint_s / len(batch)))
+                self._writes.append(
+                    self._painter._writers.submit(
+                        self._write, picture, painted, k, painted.paint_s / len(batch)
+                    )
+                )
         job = self._job
         numbers = ",".join(str(picture.number) for picture in batch)
         log.info(
@@ -256,7 +307,9 @@ class _Chunk:
         if len(self._writes) > room:
             self._writes[-room].result()  # the device waits only when the writers are far behind
 
-    def _without(self, find: Callable[[PictureJob], RenderOutcome | None], pictures: Iterable[PictureJob]) -> list[PictureJob]:
+    def _without(
+        self, find: Callable[[PictureJob], RenderOutcome | None], pictures: Iterable[PictureJob]
+    ) -> list[PictureJob]:
         """Take what need not be painted, as `find` has it; returns the pictures that are left."""
         missing = []
         for picture in pictures:
@@ -269,7 +322,9 @@ class _Chunk:
         return missing
 
     def _copied(self, picture: PictureJob) -> RenderOutcome | None:
-        """A twin's picture, copied within the outputs, and then looked at: meanwhile its place may hold another."""
+        """A twin's picture, copied within the outputs, and then looked at: meanwhile its place may
+        hold another.
+        """
         twin = picture.twin
         if twin is None or twin.key is None or twin.numerics_class != self._engine.numerics_class:
             return None
@@ -297,7 +352,9 @@ class _Chunk:
         return None if pixels is None else self._done(picture, digest, pixels, data, None)
 
     def _pixels_of(self, found: encode.Picture | None, digest: str) -> str | None:
-        """The pixel hash of a picture as it was painted, where a file is what painting it here would leave."""
+        """The pixel hash of a picture as it was painted, where a file is what painting it here
+        would leave.
+        """
         if found is None or found.record is None:
             return None
         encoding, own_class = self._job.encoding, self._engine.numerics_class
@@ -311,7 +368,9 @@ class _Chunk:
         if expected is not None and found.record.get("canary", expected) != expected:
             return None  # of a worker whose numerics were not those of its class
         pixels = found.record.get("pixels")
-        is_ours = all(found.record.get(name) == value for name, value in wanted.items()) and isinstance(pixels, str)
+        is_ours = all(
+            found.record.get(name) == value for name, value in wanted.items()
+        ) and isinstance(pixels, str)
         return pixels if is_ours and (not encoding.is_lossless or pixels == found.digest) else None
 
     def _write(self, picture: PictureJob, painted: Painted, k: int, seconds: float) -> "_Written":
@@ -331,7 +390,9 @@ class _Chunk:
             **self._sources(picture),
             **({"canary": painted.canary.digest} if painted.canary else {}),
         }
-        data = encode.write(pixels, record, infotext(recipe, self._job.model_name), self._job.encoding)
+        data = encode.write(
+            pixels, record, infotext(recipe, self._job.model_name), self._job.encoding
+        )
         total = len(data)
         for step, pictures in painted.previews.items():
             small = encode.preview(pictures[k])
@@ -342,17 +403,28 @@ class _Chunk:
         return _Written(outcome, time.perf_counter() - started, 1 + len(painted.previews), total)
 
     def _sources(self, picture: PictureJob) -> Json:
-        """Where the files that the recipe knows by their digests came from, for whoever wants to paint it again."""
+        """Where the files that the recipe knows by their digests came from, for whoever wants to
+        paint it again.
+        """
         job, digest = self._job, picture.reference
         sources: Json = {}
         if digest is not None:
-            sources["reference"] = {"address": job.addresses.get(digest), "key": job.references[digest], "digest": digest}
+            sources["reference"] = {
+                "address": job.addresses.get(digest),
+                "key": job.references[digest],
+                "digest": digest,
+            }
         if job.adapter_paths:
             laid = zip(job.adapter_paths, job.group.adapters, strict=True)
-            sources["adapters"] = [{"path": path, "digest": adapter.digest, "scale": adapter.scale} for path, adapter in laid]
+            sources["adapters"] = [
+                {"path": path, "digest": adapter.digest, "scale": adapter.scale}
+                for path, adapter in laid
+            ]
         return {"sources": sources} if sources else {}
 
-    def _done(self, picture: PictureJob, digest: str, pixels: str, data: bytes, seconds: float | None) -> RenderOutcome:
+    def _done(
+        self, picture: PictureJob, digest: str, pixels: str, data: bytes, seconds: float | None
+    ) -> RenderOutcome:
         return RenderOutcome(
             number=picture.number,
             digest=digest,
@@ -368,7 +440,13 @@ class _Chunk:
 
     def _failed(self, picture: PictureJob, detail: str) -> RenderOutcome:
         digest = self._job.recipe(picture).digest
-        return RenderOutcome(number=picture.number, digest=digest, state=RenderState.FAILED, reason=Reason.BAD_REQUEST, detail=detail)
+        return RenderOutcome(
+            number=picture.number,
+            digest=digest,
+            state=RenderState.FAILED,
+            reason=Reason.BAD_REQUEST,
+            detail=detail,
+        )
 
 
 class _Written:
@@ -379,14 +457,23 @@ class _Written:
 
 
 def _unwritable(exc: OutputsError) -> Failure:
-    return Failure(kind=FailureKind.SHORTAGE if isinstance(exc, OutputsAway) else FailureKind.OUTPUTS, detail=str(exc))
+    return Failure(
+        kind=FailureKind.SHORTAGE if isinstance(exc, OutputsAway) else FailureKind.OUTPUTS,
+        detail=str(exc),
+    )
 
 
 def _unknown(exc: Exception) -> Failure:
     """What nobody foresaw, with the end of its log: the innermost frames first."""
     tail = "".join(traceback.format_exception(exc)[-_FRAMES_KEPT:])
-    return Failure(kind=FailureKind.UNKNOWN, detail=f"{type(exc).__name__}: {exc}\n{tail}"[:_DETAIL_KEPT])
+    return Failure(
+        kind=FailureKind.UNKNOWN, detail=f"{type(exc).__name__}: {exc}\n{tail}"[:_DETAIL_KEPT]
+    )
 
 
 def _versions() -> Json:
-    return {"torch": torch.__version__, "diffusers": diffusers.__version__, "transformers": transformers.__version__}
+    return {
+        "torch": torch.__version__,
+        "diffusers": diffusers.__version__,
+        "transformers": transformers.__version__,
+    }

@@ -1,7 +1,9 @@
-"""How the pipelines of each family are called, a class each; what they take stands in `actors.models.families`.
+"""How the pipelines of each family are called, a class each; what they take stands in
+`actors.models.families`.
 
-All noise comes from a CPU generator of each picture's own. Where a picture begins from noise alone it is drawn here, in float32; one that
-begins from a reference has its noise drawn inside the pipeline, by the same generators, one at a time.
+All noise comes from a CPU generator of each picture's own. Where a picture begins from noise alone
+it is drawn here, in float32; one that begins from a reference has its noise drawn inside the
+pipeline, by the same generators, one at a time.
 """
 
 import inspect
@@ -22,7 +24,9 @@ from actors.recipes.errors import BadRequest, PromptTooLong
 from actors.recipes.recipe import Group, Recipe
 
 Embedding = dict[str, Tensor]
-"""What a pipeline is given for a prompt, each part [1, ...] and always of one shape, so that no prompt depends on its neighbours."""
+"""What a pipeline is given for a prompt, each part [1, ...] and always of one shape, so that no
+prompt depends on its neighbours.
+"""
 
 
 class Embed(Protocol):
@@ -32,7 +36,9 @@ class Embed(Protocol):
 
 
 class Hand:
-    """One loaded pipeline, and how a batch is painted with it. As it stands: where CLIP alone reads prompts, as for Stable Diffusion."""
+    """One loaded pipeline, and how a batch is painted with it. As it stands: where CLIP alone
+    reads prompts, as for Stable Diffusion.
+    """
 
     load_options: Mapping[str, Any] = {}
     call_options: Mapping[str, Any] = {}
@@ -44,12 +50,18 @@ class Hand:
         self.pipe = pipe
 
     def check(self, recipes: Sequence[Recipe], references: Mapping[str, Pixels]) -> None:
-        """Raise BadRequest where it can be told before the device has done anything that a recipe cannot be painted."""
+        """Raise BadRequest where it can be told before the device has done anything that a recipe
+        cannot be painted.
+        """
         group, family = recipes[0].group, self.family
         if not family.has_negative and any(recipe.negative for recipe in recipes):
-            raise BadRequest(f"{family.name} takes no negative prompt: take `negative` out of the campaign.")
+            raise BadRequest(
+                f"{family.name} takes no negative prompt: take `negative` out of the campaign."
+            )
         if group.guidance is not None and not self._takes_guidance:
-            raise BadRequest(f"This {family.pipeline} has no guidance: take it out of the campaign.")
+            raise BadRequest(
+                f"This {family.pipeline} has no guidance: take it out of the campaign."
+            )
         if group.strength is not None:
             self._check_references(recipes, group.strength, references)
 
@@ -57,32 +69,54 @@ class Hand:
         """Raise PromptTooLong where a text encoder would cut it off."""
         for reader in self.family.readers:
             if (tokenizer := getattr(self.pipe, reader.tokenizer, None)) is not None:
-                tokens, room = len(tokenizer(text).input_ids), reader.tokens or tokenizer.model_max_length
+                tokens, room = (
+                    len(tokenizer(text).input_ids),
+                    reader.tokens or tokenizer.model_max_length,
+                )
                 if tokens > room:
                     raise PromptTooLong(text, tokens, room)
                 return
 
-    def _check_references(self, recipes: Sequence[Recipe], strength: float, references: Mapping[str, Pixels]) -> None:
+    def _check_references(
+        self, recipes: Sequence[Recipe], strength: float, references: Mapping[str, Pixels]
+    ) -> None:
         group = recipes[0].group
         if self.family.image_to_image is None:
-            raise BadRequest(f"{self.family.name} cannot begin from a reference: take `reference` out of the campaign.")
+            raise BadRequest(
+                f"{self.family.name} cannot begin from a reference: take `reference` out of the"
+                " campaign."
+            )
         if group.steps_made < 1:
-            raise BadRequest(f"Of {group.steps} steps a strength of {strength} leaves none: raise one of them.")
+            raise BadRequest(
+                f"Of {group.steps} steps a strength of {strength} leaves none: raise one of them."
+            )
         for recipe in recipes:
             picture = references.get(recipe.reference or "")
             if picture is None:
                 raise BadRequest(f"The reference {recipe.reference} of a picture is not at hand.")
             if picture.shape != (group.height, group.width, 3):
-                raise BadRequest(f"The reference {recipe.reference} has the shape {picture.shape}, not {(group.height, group.width, 3)}.")
+                raise BadRequest(
+                    f"The reference {recipe.reference} has the shape {picture.shape}, not"
+                    f" {(group.height, group.width, 3)}."
+                )
 
-    def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002  # some families read the two differently
+    # some families read the two differently
+    def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
         return {"prompt_embeds": self.pipe.encode_prompt(text, self.pipe.device, 1, False)[0]}
 
-    def read(self, text: str, group: Group, scheduler: Any) -> Embedding:  # noqa: ARG002  # a plain pipeline reads only while it paints
+    # a plain pipeline reads only while it paints
+    def read(self, text: str, group: Group, scheduler: Any) -> Embedding:  # noqa: ARG002
         """What the pipeline makes of a prompt."""
         return self.embed(text, is_negative=False)
 
-    def paint(self, group: Group, recipes: Sequence[Recipe], embed: Embed, scheduler: Any, references: Mapping[str, Pixels]) -> Tensor:
+    def paint(
+        self,
+        group: Group,
+        recipes: Sequence[Recipe],
+        embed: Embed,
+        scheduler: Any,
+        references: Mapping[str, Pixels],
+    ) -> Tensor:
         """Float pictures [n, 3, h, w] in 0..1."""
         generators = [torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes]
         pipe = self.pipe if group.strength is None else self._from_reference
@@ -96,7 +130,10 @@ class Hand:
             noise = self.noise(generators, group.width, group.height)
             begin = {"latents": noise.to(pipe.device, self.latents_dtype or self.denoiser.dtype)}
         else:
-            begin = {"image": _images([references[recipe.reference or ""] for recipe in recipes]), "strength": group.strength}
+            begin = {
+                "image": _images([references[recipe.reference or ""] for recipe in recipes]),
+                "strength": group.strength,
+            }
         # Generators are for schedulers that draw noise at every step, and for references.
         return pipe(**prompts, **begin, generator=generators, **self._options(pipe, group)).images
 
@@ -104,7 +141,8 @@ class Hand:
         config, factor = self.denoiser.config, self.pipe.vae_scale_factor
         return _drawn(generators, (1, config.in_channels, height // factor, width // factor))
 
-    def decode(self, latents: Tensor, width: int, height: int) -> Tensor:  # noqa: ARG002  # packed latents do not know their shape
+    # packed latents do not know their shape
+    def decode(self, latents: Tensor, width: int, height: int) -> Tensor:  # noqa: ARG002
         """The picture in latents, as `paint` gives it."""
         vae = self.pipe.vae
         latents = latents.to(vae.dtype) / vae.config.scaling_factor
@@ -122,12 +160,16 @@ class Hand:
 
     @property
     def _denoiser_config(self) -> Mapping[str, Any]:
-        denoiser = getattr(self.pipe, self.family.denoiser, None)  # not every pipeline without a row has one of that name
+        denoiser = getattr(
+            self.pipe, self.family.denoiser, None
+        )  # not every pipeline without a row has one of that name
         return {} if denoiser is None else denoiser.config
 
     @cached_property
     def _from_reference(self) -> Any:
-        """The image-to-image pipeline, made of the same components: the weights are in memory once."""
+        """The image-to-image pipeline, made of the same components: the weights are in memory
+        once.
+        """
         kind = getattr(diffusers, str(self.family.image_to_image))
         names = inspect.signature(kind.__init__).parameters.keys() - self.pipe.components.keys()
         config = {name: self.pipe.config[name] for name in names if name in self.pipe.config}
@@ -138,15 +180,28 @@ class Hand:
     def _options(self, pipe: Any, group: Group) -> dict[str, Any]:
         """What a call is told beside prompts, noise and references."""
         takes = inspect.signature(pipe.__call__).parameters
-        size = {name: side for name, side in (("width", group.width), ("height", group.height)) if name in takes}
+        size = {
+            name: side
+            for name, side in (("width", group.width), ("height", group.height))
+            if name in takes
+        }
         guidance = {} if group.guidance is None else {"guidance_scale": group.guidance}
-        return {"num_inference_steps": group.steps, "output_type": "pt", **size, **guidance, **self.call_options}
+        return {
+            "num_inference_steps": group.steps,
+            "output_type": "pt",
+            **size,
+            **guidance,
+            **self.call_options,
+        }
 
 
 class Plain(Hand):
-    """Any other text-to-image pipeline of diffusers, through its plain call: it reads the prompt and draws its noise itself."""
+    """Any other text-to-image pipeline of diffusers, through its plain call: it reads the prompt
+    and draws its noise itself.
+    """
 
-    # What some pipelines would do on their own: paint another size and scale it, and clean prompts if a library happens to be there.
+    # What some pipelines would do on their own: paint another size and scale it, and clean prompts
+    # if a library happens to be there.
     call_options: Mapping[str, Any] = {"use_resolution_binning": False, "clean_caption": False}
 
     def __init__(self, family: Family, pipe: Any) -> None:
@@ -157,7 +212,14 @@ class Plain(Hand):
         recipe = Recipe(group=replace(group, batch=1), prompt=text, negative="", seed=0)
         return {"picture": self.paint(recipe.group, [recipe], self.embed, scheduler, {})}
 
-    def paint(self, group: Group, recipes: Sequence[Recipe], embed: Embed, scheduler: Any, references: Mapping[str, Pixels]) -> Tensor:  # noqa: ARG002
+    def paint(
+        self,
+        group: Group,
+        recipes: Sequence[Recipe],
+        embed: Embed,  # noqa: ARG002
+        scheduler: Any,
+        references: Mapping[str, Pixels],  # noqa: ARG002
+    ) -> Tensor:
         (recipe,) = recipes
         texts = [recipe.prompt, recipe.negative]
         for text in texts:
@@ -167,7 +229,12 @@ class Plain(Hand):
         generator = torch.Generator("cpu").manual_seed(recipe.seed)
         self._reading.clear()
         try:
-            images = self.pipe(prompt=recipe.prompt, **negative, generator=generator, **self._options(self.pipe, group)).images
+            images = self.pipe(
+                prompt=recipe.prompt,
+                **negative,
+                generator=generator,
+                **self._options(self.pipe, group),
+            ).images
         except (TypeError, ValueError) as exc:
             raise BadRequest(f"The {self.family.pipeline} cannot paint this: {exc}") from exc
         if (found := self._reading.cut_off(texts)) is not None:
@@ -177,17 +244,27 @@ class Plain(Hand):
 
     @property
     def _takes_guidance(self) -> bool:
-        return self.family.has_guidance  # older campaigns named some that changed nothing, and go on
+        return (
+            self.family.has_guidance
+        )  # older campaigns named some that changed nothing, and go on
 
     def decode(self, latents: Tensor, width: int, height: int) -> Tensor:  # noqa: ARG002
-        raise BadRequest(f"The {self.family.pipeline} shows no previews: take `previews` out of the campaign.")
+        raise BadRequest(
+            f"The {self.family.pipeline} shows no previews: take `previews` out of the campaign."
+        )
 
     def _options(self, pipe: Any, group: Group) -> dict[str, Any]:
         takes = inspect.signature(pipe.__call__).parameters
-        options: dict[str, Any] = {"max_area": group.width * group.height}  # to which Kontext would scale every size
+        options: dict[str, Any] = {
+            "max_area": group.width * group.height
+        }  # to which Kontext would scale every size
         if group.guidance is not None:
             options["guidance_schedule"] = None  # Ideogram's, which is one of two ways to say it
-        return {name: value for name, value in {**super()._options(pipe, group), **options}.items() if name in takes}
+        return {
+            name: value
+            for name, value in {**super()._options(pipe, group), **options}.items()
+            if name in takes
+        }
 
 
 class StableDiffusion(Hand):
@@ -200,7 +277,9 @@ class StableDiffusionXL(Hand):
     }  # else it would depend on what else is installed whether pictures carry one
 
     def embed(self, text: str, *, is_negative: bool) -> Embedding:
-        embeds, _, pooled, _ = self.pipe.encode_prompt(text, device=self.pipe.device, do_classifier_free_guidance=False)
+        embeds, _, pooled, _ = self.pipe.encode_prompt(
+            text, device=self.pipe.device, do_classifier_free_guidance=False
+        )
         if is_negative and not text and self.pipe.config.force_zeros_for_empty_prompt:
             embeds, pooled = torch.zeros_like(embeds), torch.zeros_like(pooled)
         return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}
@@ -219,17 +298,26 @@ class StableDiffusion3(Hand):
     def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
         tokens = self.family.readers[0].tokens
         embeds, _, pooled, _ = self.pipe.encode_prompt(
-            text, None, None, device=self.pipe.device, do_classifier_free_guidance=False, max_sequence_length=tokens
+            text,
+            None,
+            None,
+            device=self.pipe.device,
+            do_classifier_free_guidance=False,
+            max_sequence_length=tokens,
         )
         return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}
 
 
 class Flux(Hand):
-    """Its latents are packed: what is an image of 16 channels elsewhere is a row of patches here."""
+    """Its latents are packed: what is an image of 16 channels elsewhere is a row of patches
+    here.
+    """
 
     def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
         tokens = self.family.readers[0].tokens
-        embeds, pooled, _ = self.pipe.encode_prompt(text, device=self.pipe.device, max_sequence_length=tokens)
+        embeds, pooled, _ = self.pipe.encode_prompt(
+            text, device=self.pipe.device, max_sequence_length=tokens
+        )
         return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}
 
     def noise(self, generators: Sequence[torch.Generator], width: int, height: int) -> Tensor:
@@ -238,17 +326,28 @@ class Flux(Hand):
         return self.pipe._pack_latents(drawn, *drawn.shape)
 
     def decode(self, latents: Tensor, width: int, height: int) -> Tensor:
-        return super().decode(self.pipe._unpack_latents(latents, height, width, self.pipe.vae_scale_factor), width, height)
+        return super().decode(
+            self.pipe._unpack_latents(latents, height, width, self.pipe.vae_scale_factor),
+            width,
+            height,
+        )
 
 
 class PixArtSigma(Hand):
-    # The pipeline's own cleaning depends on what else is installed; its bins would paint another size and scale it.
-    # Its negative prompt is an empty one by default, which it would not take beside an embedding.
-    call_options: Mapping[str, Any] = {"clean_caption": False, "use_resolution_binning": False, "negative_prompt": None}
+    # The pipeline's own cleaning depends on what else is installed; its bins would paint another
+    # size and scale it. Its negative prompt is an empty one by default, which it would not take
+    # beside an embedding.
+    call_options: Mapping[str, Any] = {
+        "clean_caption": False,
+        "use_resolution_binning": False,
+        "negative_prompt": None,
+    }
 
     def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
         tokens = self.family.readers[0].tokens
-        embeds, mask, _, _ = self.pipe.encode_prompt(text, False, device=self.pipe.device, clean_caption=False, max_sequence_length=tokens)
+        embeds, mask, _, _ = self.pipe.encode_prompt(
+            text, False, device=self.pipe.device, clean_caption=False, max_sequence_length=tokens
+        )
         return {"prompt_embeds": embeds, "prompt_attention_mask": mask}
 
 
@@ -257,9 +356,14 @@ class Sana(Hand):
     latents_dtype = torch.float32
 
     def embed(self, text: str, *, is_negative: bool) -> Embedding:
-        instruction = inspect.signature(self.pipe.__call__).parameters["complex_human_instruction"].default
+        instruction = (
+            inspect.signature(self.pipe.__call__).parameters["complex_human_instruction"].default
+        )
         embeds, mask, _, _ = self.pipe.encode_prompt(
-            text, False, device=self.pipe.device, complex_human_instruction=None if is_negative else instruction
+            text,
+            False,
+            device=self.pipe.device,
+            complex_human_instruction=None if is_negative else instruction,
         )
         return {"prompt_embeds": embeds, "prompt_attention_mask": mask}
 
@@ -279,11 +383,15 @@ def hand_of(family: Family) -> type[Hand]:
 
 
 def _stacked(embeddings: Sequence[Embedding]) -> Embedding:
-    return {name: torch.cat([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
+    return {
+        name: torch.cat([embedding[name] for embedding in embeddings]) for name in embeddings[0]
+    }
 
 
 def _drawn(generators: Sequence[torch.Generator], shape: tuple[int, ...]) -> Tensor:
-    return torch.cat([torch.randn(shape, generator=generator, dtype=torch.float32) for generator in generators])
+    return torch.cat(
+        [torch.randn(shape, generator=generator, dtype=torch.float32) for generator in generators]
+    )
 
 
 def _images(pictures: Sequence[Pixels]) -> Tensor:

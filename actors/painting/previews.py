@@ -1,4 +1,6 @@
-"""Looks at a scheduler while a pipeline uses it: that it made a step, and what picture it expects there."""
+"""Looks at a scheduler while a pipeline uses it: that it made a step, and what picture it expects
+there.
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -8,18 +10,32 @@ from torch import Tensor
 
 
 def watch_steps(
-    scheduler: Any, on_step: Callable[[int], None], see: Callable[[int, Tensor], None], *, every: int | None, last: int
+    scheduler: Any,
+    on_step: Callable[[int], None],
+    see: Callable[[int, Tensor], None],
+    *,
+    every: int | None,
+    last: int,
 ) -> None:
-    """Call `on_step` after each step with how many are left, and show `see` the predicted x0 at every n-th step but the last."""
+    """Call `on_step` after each step with how many are left, and show `see` the predicted x0 at
+    every n-th step but the last.
+    """
     step = scheduler.step
     done = 0
 
     @wraps(step)  # pipelines look at its signature
-    def watched(model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
+    def watched(
+        model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any
+    ) -> Any:
         nonlocal done
-        if done == 0 and getattr(scheduler, "begin_index", 0) is None and scheduler.step_index is None:
-            # Else it looks its place up by timestep. Where noise has no bound, Karras' first two steps round to one timestep, and it
-            # takes the second for its place and falls off the end. A pipeline that begins later has said so.
+        if (
+            done == 0
+            and getattr(scheduler, "begin_index", 0) is None
+            and scheduler.step_index is None
+        ):
+            # Else it looks its place up by timestep. Where noise has no bound, Karras' first two
+            # steps round to one timestep, and it takes the second for its place and falls off the
+            # end. A pipeline that begins later has said so.
             scheduler.set_begin_index(0)
         done += 1
         if every and done % every == 0 and done < last:

@@ -1,6 +1,8 @@
-"""The canary of prompts: a pipeline that takes two different prompts for the same one is found out when it is loaded.
+"""The canary of prompts: a pipeline that takes two different prompts for the same one is found out
+when it is loaded.
 
-A tokenizer that knows no word, an encoder without its weights: either gives one picture for every prompt, and calls it done.
+A tokenizer that knows no word, an encoder without its weights: either gives one picture for every
+prompt, and calls it done.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,9 +19,11 @@ TEXTS = ("a red mug on a beach", "two blue bottles at night, seen from above")
 
 
 def prove_prompts(pipe: Any, read: Callable[[str], Mapping[str, Tensor]]) -> None:
-    """Have two texts read, and raise LoadFailed, naming the part, unless each text encoder tells them apart.
+    """Have two texts read, and raise LoadFailed, naming the part, unless each text encoder tells
+    them apart.
 
-    `read` has the pipeline read one, and answers with what came of it: the parts of an embedding, or a picture.
+    `read` has the pipeline read one, and answers with what came of it: the parts of an embedding,
+    or a picture.
     """
     said = []
     for text in TEXTS:
@@ -31,8 +35,9 @@ def prove_prompts(pipe: Any, read: Callable[[str], Mapping[str, Tensor]]) -> Non
     deaf = deaf or [name for name in one if _same([one[name]], [other[name]])]
     if deaf:
         raise LoadFailed(
-            f"it takes two different prompts for the same one ({deaf[0]} says the same of both), so that every prompt would give one "
-            "picture. Its tokenizer or its text encoder's weights are not those that it was saved with."
+            f"it takes two different prompts for the same one ({deaf[0]} says the same of both),"
+            " so that every prompt would give one picture. Its tokenizer or its text encoder's"
+            " weights are not those that it was saved with."
         )
 
 
@@ -40,7 +45,11 @@ def prove_prompts(pipe: Any, read: Callable[[str], Mapping[str, Tensor]]) -> Non
 def _listening(pipe: Any) -> Iterator[dict[str, list[Tensor]]]:
     """What each text encoder of a pipeline says meanwhile, by its name."""
     heard: dict[str, list[Tensor]] = {}
-    encoders = {name: part for name, part in pipe.components.items() if isinstance(part, transformers.PreTrainedModel)}
+    encoders = {
+        name: part
+        for name, part in pipe.components.items()
+        if isinstance(part, transformers.PreTrainedModel)
+    }
 
     def hook(name: str) -> Callable[[Any, Any, Any], None]:
         return lambda _module, _inputs, output: heard.setdefault(name, []).extend(_tensors(output))
@@ -55,9 +64,17 @@ def _listening(pipe: Any) -> Iterator[dict[str, list[Tensor]]]:
 
 def _tensors(output: Any) -> list[Tensor]:
     """The first tensor of an answer, which has a row for each token."""
-    values = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else (output,)
+    values = (
+        output.values()
+        if isinstance(output, Mapping)
+        else output
+        if isinstance(output, tuple | list)
+        else (output,)
+    )
     return [value for value in values if isinstance(value, Tensor)][:1]
 
 
 def _same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
-    return len(first) == len(second) > 0 and all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    return len(first) == len(second) > 0 and all(
+        torch.equal(a, b) for a, b in zip(first, second, strict=True)
+    )

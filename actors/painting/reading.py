@@ -1,4 +1,6 @@
-"""Whether the tokenizers of a pipeline cut a prompt off: they are looked at while the pipeline uses them."""
+"""Whether the tokenizers of a pipeline cut a prompt off: they are looked at while the pipeline
+uses them.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,10 +33,13 @@ class Reading:
     def __init__(self, components: dict[str, Any]) -> None:
         self._seen: list[_Read] = []
         for name, component in components.items():
-            tokenizer = getattr(component, "tokenizer", component)  # some pipelines call a processor their tokenizer
+            tokenizer = getattr(
+                component, "tokenizer", component
+            )  # some pipelines call a processor their tokenizer
             if isinstance(tokenizer, PreTrainedTokenizerBase):
                 kind: Any = type(tokenizer)
-                # An object's call is looked up in its class: so it gets one of its own, and stays what it is to the pipeline.
+                # An object's call is looked up in its class: so it gets one of its own, and stays
+                # what it is to the pipeline.
                 tokenizer.__class__ = _watched(kind)
                 tokenizer._reading, tokenizer._reader = self, name
 
@@ -45,7 +50,9 @@ class Reading:
         self._seen.append(_Read(reader, text, Cut(tokens, room) if tokens > room else None))
 
     def cut_off(self, texts: Iterable[str]) -> tuple[str, Cut] | None:
-        """The first of some texts of which no tokenizer has read all, with what the best of them has read."""
+        """The first of some texts of which no tokenizer has read all, with what the best of them
+        has read.
+        """
         for text in filter(None, texts):
             seen = [read for read in self._seen if text.strip().lower() in read.text.lower()]
             if seen and all(read.cut is not None for read in seen):
@@ -62,7 +69,11 @@ def _watched(kind: type) -> type:
             room = options.get("max_length") or self.model_max_length
             special = options.get("add_special_tokens", True)
             for one in [text] if isinstance(text, str) else text or []:
-                whole = kind.__call__(self, one, add_special_tokens=special, verbose=False) if isinstance(one, str) else None
+                whole = (
+                    kind.__call__(self, one, add_special_tokens=special, verbose=False)
+                    if isinstance(one, str)
+                    else None
+                )
                 if whole is not None:
                     self._reading.note(self._reader, one, len(whole.input_ids), room)
         return kind.__call__(self, text, *args, **options)

@@ -1,4 +1,6 @@
-"""References on their way from the outputs to the device: fetched before their batch is due, checked, and kept while there is room."""
+"""References on their way from the outputs to the device: fetched before their batch is due,
+checked, and kept while there is room.
+"""
 
 import hashlib
 from collections import OrderedDict
@@ -36,7 +38,8 @@ class References:
     def get(self, job: ChunkJob, pictures: Sequence[PictureJob]) -> dict[str, Pixels]:
         """By digest, what pictures begin from.
 
-        Raises BadRequest where one is not what it was when the campaign was submitted, OutputsError where it cannot be had now.
+        Raises BadRequest where one is not what it was when the campaign was submitted,
+        OutputsError where it cannot be had now.
         """
         self.ask(job, pictures)
         found = {key[0]: self._coming[key].result() for key in _keys(job, pictures)}
@@ -54,7 +57,10 @@ class References:
         try:
             data = self._outputs.read(job.references[digest], MAX_BYTES)
             if hashlib.sha256(data).hexdigest() != digest:
-                raise BadRequest(f"{name} was changed in the outputs since the campaign was submitted: submit it again.")
+                raise BadRequest(
+                    f"{name} was changed in the outputs since the campaign was submitted: submit"
+                    " it again."
+                )
             return fitted(read_reference(data), width, height)
         except RequestError as exc:
             raise BadRequest(f"{name} cannot be used, submit the campaign again: {exc}") from exc

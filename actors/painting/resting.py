@@ -1,4 +1,6 @@
-"""An engine that rests instead of painting: for measuring and proving everything around the painting, on a machine that has no GPU."""
+"""An engine that rests instead of painting: for measuring and proving everything around the
+painting, on a machine that has no GPU.
+"""
 
 import hashlib
 import time
@@ -16,13 +18,16 @@ _SIDE = 8
 
 
 def rest_of(batch_s: float, spread: float, chance: float) -> float:
-    """Seconds of one rest, `batch_s` on average, the longest `spread` times the shortest, for a `chance` from 0 to 1."""
+    """Seconds of one rest, `batch_s` on average, the longest `spread` times the shortest, for a
+    `chance` from 0 to 1.
+    """
     shortest = 2 * batch_s / (1 + spread)
     return shortest * (1 + (spread - 1) * chance)
 
 
 class RestingEngine:
-    """Takes about `batch_s` seconds for a batch, the longest `spread` times as long as the shortest.
+    """Takes about `batch_s` seconds for a batch, the longest `spread` times as long as the
+    shortest.
 
     It answers with small pictures whose pixels follow from their recipes, like real ones.
     """
@@ -49,9 +54,17 @@ class RestingEngine:
         on_step(0)
         key = (recipes[0].group.model, recipes[0].group.dtype)
         loads, self.warm = int(key not in self.warm), OrderedDict({key: None})
-        pixels = [np.resize(np.frombuffer(hashlib.sha512(r.digest.encode()).digest(), np.uint8), (_SIDE, _SIDE, 3)) for r in recipes]
+        pixels = [
+            np.resize(
+                np.frombuffer(hashlib.sha512(r.digest.encode()).digest(), np.uint8),
+                (_SIDE, _SIDE, 3),
+            )
+            for r in recipes
+        ]
         previews = {step: list(pixels) for step in preview_steps(recipes[0].group, previews_every)}
-        return Painted(pixels=list(pixels), previews=previews, load_s=0.0, paint_s=seconds, loads=loads)
+        return Painted(
+            pixels=list(pixels), previews=previews, load_s=0.0, paint_s=seconds, loads=loads
+        )
 
     def expect(self, group: Group, folder: str) -> None:
         """There is nothing to read."""

@@ -1,7 +1,9 @@
-"""What a model's classes expect of its weights, held against the heads of its files. A program of its own, since it loads torch.
+"""What a model's classes expect of its weights, held against the heads of its files. A program of
+its own, since it loads torch.
 
-`python -m actors.painting.shapes FOLDER` prints a JSON string with the first fault, or null. No numbers are read and no model is filled: a
-model of 12 billion parameters takes as long as a tiny one.
+`python -m actors.painting.shapes FOLDER` prints a JSON string with the first fault, or null. No
+numbers are read and no model is filled: a model of 12 billion parameters takes as long as a tiny
+one.
 """
 
 import json
@@ -23,7 +25,10 @@ from actors.models.source import source_of
 from actors.models.weights import WeightsSet, set_of, weights_files
 from storage.errors import RequestError
 
-_ORIGINS = {"diffusers": (diffusers, diffusers.ModelMixin), "transformers": (transformers, transformers.PreTrainedModel)}
+_ORIGINS = {
+    "diffusers": (diffusers, diffusers.ModelMixin),
+    "transformers": (transformers, transformers.PreTrainedModel),
+}
 # Layers that some models come without: they lie behind what a pipeline takes of a text encoder.
 _UNUSED = ("lm_head.", "pooler.")
 _REASON_KEPT = 200
@@ -33,23 +38,35 @@ Mismatch = tuple[str, Iterable[int], Iterable[int]]
 
 
 def fault_of(folder: Path) -> str | None:
-    """What keeps the models in a folder from being loaded, as a sentence without its beginning; None if nothing is found."""
+    """What keeps the models in a folder from being loaded, as a sentence without its beginning;
+    None if nothing is found.
+    """
     family = family_of(str(read_json(folder / "model_index.json", folder.name).get("_class_name")))
     assert family is not None  # whoever asks has looked at the index
     for component, (library, kind) in sorted(_loaded(folder, family).items()):
         found, weights = model_class(library, kind), set_of(folder / component, library)
-        is_quantized = "quantization_config" in (read_json(folder / component / "config.json", folder.name) if weights else {})
-        if found is None or weights is None or is_quantized:  # what quantized weights look like is known to their packages alone
+        is_quantized = "quantization_config" in (
+            read_json(folder / component / "config.json", folder.name) if weights else {}
+        )
+        if (
+            found is None or weights is None or is_quantized
+        ):  # what quantized weights look like is known to their packages alone
             continue
         place = folder / component
-        fault = _diffusers_fault(found, place, weights) if library == "diffusers" else _transformers_fault(found, place)
+        fault = (
+            _diffusers_fault(found, place, weights)
+            if library == "diffusers"
+            else _transformers_fault(found, place)
+        )
         if fault is not None:
             return fault
     return None
 
 
 def model_class(library: str, kind: str) -> Any | None:
-    """The class of a component that is a model of diffusers or transformers, or None for any other."""
+    """The class of a component that is a model of diffusers or transformers, or None for any
+    other.
+    """
     origin, base = _ORIGINS.get(library, (None, None))
     found: Any = getattr(origin, kind, None)
     return found if base in getattr(found, "__mro__", ()) else None
@@ -61,7 +78,9 @@ def lacking(missing: Iterable[str]) -> list[str]:
 
 
 def lacks(component: str, tensors: list[str]) -> str:
-    return f"the weights in {component}/ lack {len(tensors)} of its tensors, {tensors[0]} among them."
+    return (
+        f"the weights in {component}/ lack {len(tensors)} of its tensors, {tensors[0]} among them."
+    )
 
 
 def _loaded(folder: Path, family: Family) -> dict[str, tuple[str, str]]:
@@ -70,7 +89,11 @@ def _loaded(folder: Path, family: Family) -> dict[str, tuple[str, str]]:
     assert source is not None  # a family is one of diffusers' classes
     args = source.functions["__init__"].args
     taken = {arg.arg for arg in (*args.args, *args.kwonlyargs)} - set(family.left_out)
-    return {part: origin for part, origin in components_of(folder.name, folder).items() if part in taken}
+    return {
+        part: origin
+        for part, origin in components_of(folder.name, folder).items()
+        if part in taken
+    }
 
 
 def _diffusers_fault(kind: Any, component: Path, weights: WeightsSet) -> str | None:
@@ -83,13 +106,19 @@ def _diffusers_fault(kind: Any, component: Path, weights: WeightsSet) -> str | N
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     tensors = _tensors(component, "diffusers")
     if weights.file:
-        model._fix_state_dict_keys_on_load(tensors)  # renames what older versions called otherwise, in single files alone
-    mismatches = ((name, tensors[name].shape, shape) for name, shape in expected.items() if name in tensors)
+        model._fix_state_dict_keys_on_load(
+            tensors
+        )  # renames what older versions called otherwise, in single files alone
+    mismatches = (
+        (name, tensors[name].shape, shape) for name, shape in expected.items() if name in tensors
+    )
     return _fault(kind, component, expected.keys() - tensors.keys(), mismatches)
 
 
 def _transformers_fault(kind: Any, component: Path) -> str | None:
-    """Here the library itself fills the model: it renames, ties and converts many tensors on the way."""
+    """Here the library itself fills the model: it renames, ties and converts many tensors on the
+    way.
+    """
     try:
         _, info = kind.from_pretrained(
             None,
@@ -105,9 +134,15 @@ def _transformers_fault(kind: Any, component: Path) -> str | None:
 
 
 def _tensors(component: Path, library: str) -> dict[str, torch.Tensor]:
-    """The tensors of a component's files, without their numbers. To map the files themselves took 17 s for 24 GB on one machine."""
+    """The tensors of a component's files, without their numbers. To map the files themselves took
+    17 s for 24 GB on one machine.
+    """
     heads = [read_head(file) for file in weights_files(component.name, component, library)]
-    return {name: torch.empty(shape, device="meta") for head in heads for name, shape in head.shapes.items()}
+    return {
+        name: torch.empty(shape, device="meta")
+        for head in heads
+        for name, shape in head.shapes.items()
+    }
 
 
 def _is_config_at_fault(kind: Any, component: Path) -> bool:
@@ -120,21 +155,29 @@ def _is_config_at_fault(kind: Any, component: Path) -> bool:
     return False
 
 
-def _fault(kind: Any, component: Path, missing: Iterable[str], mismatches: Iterable[Mismatch]) -> str | None:
+def _fault(
+    kind: Any, component: Path, missing: Iterable[str], mismatches: Iterable[Mismatch]
+) -> str | None:
     if tensors := lacking(missing):
         return lacks(component.name, tensors)
     for name, found, expected in sorted(mismatches):
         if tuple(found) != tuple(expected):
             return (
-                f"{name} in {component.name}/ is {_shape(found)}, where a {kind.__name__} of its config.json has {_shape(expected)}: "
-                "the config is another model's, or was changed."
+                f"{name} in {component.name}/ is {_shape(found)}, where a {kind.__name__} of its"
+                f" config.json has {_shape(expected)}: the config is another model's, or was"
+                " changed."
             )
     return None
 
 
 def _not_built(kind: Any, component: Path, exc: Exception) -> str:
-    words = " ".join(str(exc).replace(f"{component}/", "").replace(str(component), component.name).split())[:_REASON_KEPT]
-    return f"no {kind.__name__} can be made of {component.name}/config.json ({words or type(exc).__name__})."
+    words = " ".join(
+        str(exc).replace(f"{component}/", "").replace(str(component), component.name).split()
+    )[:_REASON_KEPT]
+    return (
+        f"no {kind.__name__} can be made of {component.name}/config.json"
+        f" ({words or type(exc).__name__})."
+    )
 
 
 def _shape(shape: Iterable[int]) -> str:

@@ -1,4 +1,6 @@
-"""Pictures as files and back: pixels and how they were made, in every format that a campaign may ask for."""
+"""Pictures as files and back: pixels and how they were made, in every format that a campaign may
+ask for.
+"""
 
 import hashlib
 import io
@@ -26,7 +28,9 @@ _WEBP_LOSSLESS_METHOD, _WEBP_LOSSY_METHOD = 0, 2
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """What a file holds: its pixels, and the record of how they were made, where it carries one."""
+    """What a file holds: its pixels, and the record of how they were made, where it carries
+    one.
+    """
 
     pixels: Pixels
     record: Json | None
@@ -48,31 +52,53 @@ def file_pixels_digest(data: bytes) -> str | None:
 
 
 def write(pixels: Pixels, record: Json, parameters: str, encoding: Encoding) -> bytes:
-    """A file of uint8 pixels [h, w, 3] that carries the record of how it was made, and the `parameters` text that other tools read.
+    """A file of uint8 pixels [h, w, 3] that carries the record of how it was made, and the
+    `parameters` text that other tools read.
 
     The global lock is free while it works, but for moments.
     """
     match encoding.format:
         case Format.PNG:
-            return write_png(pixels, {RECIPE_CHUNK: canonical_json(record), "parameters": parameters})
+            return write_png(
+                pixels, {RECIPE_CHUNK: canonical_json(record), "parameters": parameters}
+            )
         case Format.JXL:
-            return write_jxl(pixels, exif(parameters).tobytes()[len(b"Exif\0\0") :], xmp(record), encoding.quality)
+            return write_jxl(
+                pixels,
+                exif(parameters).tobytes()[len(b"Exif\0\0") :],
+                xmp(record),
+                encoding.quality,
+            )
         case Format.JPEG:
-            return _saved(pixels, "JPEG", quality=encoding.quality, subsampling=0, exif=exif(parameters), extra=jpeg_segments(xmp(record)))
+            return _saved(
+                pixels,
+                "JPEG",
+                quality=encoding.quality,
+                subsampling=0,
+                exif=exif(parameters),
+                extra=jpeg_segments(xmp(record)),
+            )
         case Format.WEBP if encoding.quality is None:
-            options = {"lossless": True, "method": _WEBP_LOSSLESS_METHOD, "quality": 0}  # of a lossless WebP, how long it searches
+            options = {
+                "lossless": True,
+                "method": _WEBP_LOSSLESS_METHOD,
+                "quality": 0,
+            }  # of a lossless WebP, how long it searches
         case Format.WEBP:
             options = {"quality": encoding.quality, "method": _WEBP_LOSSY_METHOD}
     return _saved(pixels, "WEBP", **options, exif=exif(parameters), xmp=xmp(record))
 
 
 def read(data: bytes) -> Picture | None:
-    """What a file holds, or None where it is no whole picture of a format of ours, or too large a one to look at."""
+    """What a file holds, or None where it is no whole picture of a format of ours, or too large a
+    one to look at.
+    """
     if len(data) > MAX_FILE:
         return None
     try:
         pixels, text = _read_jxl(data) if is_jxl(data) else _read_with_pillow(data)
-    except Exception:  # noqa: BLE001  # decoders raise whatever their parsers stumble over: a damaged or hostile file is no picture
+    # decoders raise whatever their parsers stumble over: a damaged or hostile file is no picture
+    except Exception:  # noqa: BLE001
         return None
     return Picture(pixels=pixels, record=parse_record(text))
 

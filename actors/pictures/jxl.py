@@ -1,4 +1,6 @@
-"""JPEG XL: libjxl's codestream in the box file that carries metadata beside it (ISO/IEC 18181-2)."""
+"""JPEG XL: libjxl's codestream in the box file that carries metadata beside it (ISO/IEC
+18181-2).
+"""
 
 import struct
 from collections.abc import Iterator
@@ -24,15 +26,23 @@ def is_jxl(data: bytes) -> bool:
 def write_jxl(pixels: NDArray[np.uint8], exif: bytes, xmp: bytes, quality: int | None) -> bytes:
     """A JPEG XL file of uint8 pixels [h, w, 3]; `exif` is a TIFF header with what follows it."""
     if quality is None:
-        codestream = imagecodecs.jpegxl_encode(pixels, lossless=True, effort=_LOSSLESS_EFFORT, numthreads=1)
+        codestream = imagecodecs.jpegxl_encode(
+            pixels, lossless=True, effort=_LOSSLESS_EFFORT, numthreads=1
+        )
     else:
-        codestream = imagecodecs.jpegxl_encode(pixels, distance=_distance(quality), effort=_LOSSY_EFFORT, numthreads=1)
+        codestream = imagecodecs.jpegxl_encode(
+            pixels, distance=_distance(quality), effort=_LOSSY_EFFORT, numthreads=1
+        )
     boxes = {b"ftyp": _FILE_TYPE, b"Exif": bytes(4) + exif, b"xml ": xmp, b"jxlc": codestream}
-    return _SIGNATURE + b"".join(struct.pack(">I", len(data) + 8) + kind + data for kind, data in boxes.items())
+    return _SIGNATURE + b"".join(
+        struct.pack(">I", len(data) + 8) + kind + data for kind, data in boxes.items()
+    )
 
 
 def read_jxl(data: bytes, most_pixels: int) -> tuple[NDArray[np.uint8], bytes]:
-    """Its RGB pixels and its XMP, empty where it has none. Raises ValueError, or what libjxl raises, where it is no such picture."""
+    """Its RGB pixels and its XMP, empty where it has none. Raises ValueError, or what libjxl
+    raises, where it is no such picture.
+    """
     boxes: dict[bytes, bytes] = {}
     for kind, content in [(b"jxlc", data)] if data.startswith(_CODESTREAM) else _boxes(data):
         boxes.setdefault(kind, content)
@@ -48,7 +58,14 @@ def read_jxl(data: bytes, most_pixels: int) -> tuple[NDArray[np.uint8], bytes]:
 
 def _distance(quality: int) -> float:
     """The visual distance that libjxl's own tools take for a quality as JPEG counts it."""
-    return max(0.1, 0.1 + (100 - quality) * 0.09 if quality >= 30 else 53 / 3000 * quality**2 - 23 / 20 * quality + 25)
+    return max(
+        0.1,
+        (
+            0.1 + (100 - quality) * 0.09
+            if quality >= 30
+            else 53 / 3000 * quality**2 - 23 / 20 * quality + 25
+        ),
+    )
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -1,4 +1,6 @@
-"""How a picture was made, in the places that formats other than PNG have for it: EXIF for what people's tools read, XMP for the record."""
+"""How a picture was made, in the places that formats other than PNG have for it: EXIF for what
+people's tools read, XMP for the record.
+"""
 
 import hashlib
 import html
@@ -12,15 +14,19 @@ from PIL import ExifTags, Image
 
 from actors.recipes.recipe import Json
 
-MAX_COMMENT = 15_000  # characters: twice two bytes each still fit into a JPEG's segment, as nothing in it may be longer
-MAX_RECORD = 2 * 1024 * 1024  # bytes of JSON: four times what the longest prompts take, little enough for whoever parses it
+# characters: twice two bytes each still fit into a JPEG's segment, as nothing in it may be longer
+MAX_COMMENT = 15_000
+MAX_RECORD = (
+    2 * 1024 * 1024
+)  # bytes of JSON: four times what the longest prompts take, little enough for whoever parses it
 
 _SEGMENT = 65_000
 _STANDARD, _EXTENSION = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _PACKET = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" {}</rdf:RDF></x:xmpmeta>'
-    '<?xpacket end="w"?>'
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta'
+    ' xmlns:x="adobe:ns:meta/"><rdf:RDF'
+    ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""'
+    ' {}</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
 _RECORD = 'xmlns:seedbed="urn:seedbed:xmp/"><seedbed:record>{}</seedbed:record></rdf:Description>'
 _ELSEWHERE = 'xmlns:xmpNote="http://ns.adobe.com/xmp/note/" xmpNote:HasExtendedXMP="{}"/>'
@@ -28,15 +34,21 @@ _FOUND = re.compile(rb"<seedbed:record>([^<]*)</seedbed:record>")
 
 
 def exif(parameters: str) -> Image.Exif:
-    """The `parameters` text as EXIF's UserComment, which is where picture browsers look for it in files that are no PNG."""
+    """The `parameters` text as EXIF's UserComment, which is where picture browsers look for it in
+    files that are no PNG.
+    """
     block = Image.Exif()
     block.endian = ">"  # readers take the comment for UTF-16 of the block's own order
-    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + _shortened(parameters).encode("utf-16-be")
+    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + _shortened(
+        parameters
+    ).encode("utf-16-be")
     return block
 
 
 def _shortened(parameters: str) -> str:
-    """The text as far as it fits. Its last line, which has the settings, stays whole at the cost of the prompts before it."""
+    """The text as far as it fits. Its last line, which has the settings, stays whole at the cost
+    of the prompts before it.
+    """
     before, _, last = parameters.rpartition("\n")
     if len(parameters) <= MAX_COMMENT or len(last) >= MAX_COMMENT:
         return parameters[:MAX_COMMENT]
@@ -44,14 +56,22 @@ def _shortened(parameters: str) -> str:
 
 
 def xmp(record: Json) -> bytes:
-    """The record as an XMP packet. All of it is ASCII, so that no character could be one that XML forbids."""
-    return _PACKET.format(_RECORD.format(escape(json.dumps(record, sort_keys=True, separators=(",", ":"))))).encode()
+    """The record as an XMP packet. All of it is ASCII, so that no character could be one that XML
+    forbids.
+    """
+    return _PACKET.format(
+        _RECORD.format(escape(json.dumps(record, sort_keys=True, separators=(",", ":"))))
+    ).encode()
 
 
 def record_in(packet: bytes) -> str | None:
     """The record's JSON as it stands in an XMP packet."""
     found = _FOUND.search(packet)
-    return None if found is None or len(found[1]) > 2 * MAX_RECORD else html.unescape(found[1].decode("ascii", "replace"))
+    return (
+        None
+        if found is None or len(found[1]) > 2 * MAX_RECORD
+        else html.unescape(found[1].decode("ascii", "replace"))
+    )
 
 
 def parse_record(text: str | None) -> Json | None:
@@ -66,12 +86,19 @@ def parse_record(text: str | None) -> Json | None:
 
 
 def jpeg_segments(packet: bytes) -> bytes:
-    """An XMP packet as segments of a JPEG: one, or where it is too long, a stub that names those it is spread over."""
+    """An XMP packet as segments of a JPEG: one, or where it is too long, a stub that names those
+    it is spread over.
+    """
     if len(packet) <= _SEGMENT:
         return _app1(_STANDARD + packet)
     name = hashlib.md5(packet, usedforsecurity=False).hexdigest().upper()
     parts = (
-        _app1(_EXTENSION + name.encode() + struct.pack(">II", len(packet), start) + packet[start : start + _SEGMENT])
+        _app1(
+            _EXTENSION
+            + name.encode()
+            + struct.pack(">II", len(packet), start)
+            + packet[start : start + _SEGMENT]
+        )
         for start in range(0, len(packet), _SEGMENT)
     )
     return b"".join((_app1(_STANDARD + _PACKET.format(_ELSEWHERE.format(name)).encode()), *parts))

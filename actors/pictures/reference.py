@@ -1,4 +1,6 @@
-"""Pictures that others begin from: read from a stranger's file, and brought to the size that is painted. No torch here."""
+"""Pictures that others begin from: read from a stranger's file, and brought to the size that is
+painted. No torch here.
+"""
 
 import io
 import warnings
@@ -17,12 +19,13 @@ MAX_PIXELS = 100_000_000
 MIN_SIDE = 16
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "GIF", "BMP")
 
-# Pillow only warns of a small file that unpacks to a giant picture, and knows no other place to say otherwise than these two.
+# Pillow only warns of a small file that unpacks to a giant picture, and knows no other place to
+# say otherwise than these two.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 _TOO_MANY_PIXELS = (Image.DecompressionBombWarning, Image.DecompressionBombError)
-# Texts and colour profiles of a PNG, unpacked. Tools write whole workflows into them, and a profile with tables is large; Pillow's own
-# limit of 1 MB takes both for damage.
+# Texts and colour profiles of a PNG, unpacked. Tools write whole workflows into them, and a
+# profile with tables is large; Pillow's own limit of 1 MB takes both for damage.
 PngImagePlugin.MAX_TEXT_CHUNK = MAX_BYTES
 # Tags of TIFF that say what its first picture is.
 _SUBFILE, _BITS, _DNG_VERSION = 254, 258, 50706
@@ -31,7 +34,9 @@ _TIFF_BITS = {1, 2, 4, 8, 16}
 
 
 def read_reference(data: bytes) -> Pixels:
-    """The picture in a file as uint8 RGB [h, w, 3] in sRGB, upright, over white. Raises RequestError, with what is wrong with the file."""
+    """The picture in a file as uint8 RGB [h, w, 3] in sRGB, upright, over white. Raises
+    RequestError, with what is wrong with the file.
+    """
     if len(data) > MAX_BYTES:
         raise RequestError(f"the file is larger than {MAX_BYTES >> 20} MB: save it smaller.")
     formats = (*FORMATS, "HEIF") if is_heif(data) and _reads_heif() else FORMATS
@@ -43,16 +48,21 @@ def read_reference(data: bytes) -> Pixels:
             image.load()
             return np.ascontiguousarray(np.asarray(_rgb(_upright(image))))
     except _TOO_MANY_PIXELS as exc:
-        raise RequestError(f"the picture has more than {MAX_PIXELS // 10**6} million pixels: save it smaller.") from exc
+        raise RequestError(
+            f"the picture has more than {MAX_PIXELS // 10**6} million pixels: save it smaller."
+        ) from exc
     except UnidentifiedImageError as exc:
         if is_heif(data) and "HEIF" not in formats:
             raise RequestError(
-                "the file is HEIC, as phones write it, and this farm cannot read that: save it as PNG, JPEG or WebP, or install "
-                "pillow-heif with the farm, on every worker (`pip install 'seedbed[heif]'`)."
+                "the file is HEIC, as phones write it, and this farm cannot read that: save it as"
+                " PNG, JPEG or WebP, or install pillow-heif with the farm, on every worker (`pip"
+                " install 'seedbed[heif]'`)."
             ) from exc
         raise RequestError(f"the file is {description(data)}.") from exc
     except ImageCms.PyCMSError as exc:
-        raise RequestError(f"the colour profile in the file cannot be used ({exc}): save it again in sRGB.") from exc
+        raise RequestError(
+            f"the colour profile in the file cannot be used ({exc}): save it again in sRGB."
+        ) from exc
     except BROKEN as exc:
         raise RequestError(f"the file is cut off or damaged ({exc}): save it again.") from exc
 
@@ -65,7 +75,9 @@ def fitted(pixels: Pixels, width: int, height: int) -> Pixels:
     left, top = (columns - across) // 2, (rows - down) // 2
     # Cut first: what is outside must not shine into the edges.
     cut = Image.fromarray(pixels[top : top + down, left : left + across])
-    return np.array(cut.resize((width, height), Image.Resampling.LANCZOS))  # a copy: Pillow's own may not be written to
+    return np.array(
+        cut.resize((width, height), Image.Resampling.LANCZOS)
+    )  # a copy: Pillow's own may not be written to
 
 
 @cache
@@ -80,7 +92,9 @@ def _reads_heif() -> bool:
 
 
 def _of_the_farm(data: bytes) -> Pixels | None:
-    """The pixels of a JPEG XL file that the farm has painted, which is in sRGB and upright; None for any other file."""
+    """The pixels of a JPEG XL file that the farm has painted, which is in sRGB and upright; None
+    for any other file.
+    """
     if not is_jxl(data):
         return None
     pixels, xmp = read_jxl(data, MAX_PIXELS)
@@ -93,21 +107,32 @@ def _check(image: Image.Image, data: bytes) -> None:
     """Look at the head of a file, before any of its pixels are unpacked."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         _check_tiff(image, data)
-    # A JPEG to which a camera has added a second view or a smaller copy is an MPO; phones put several into a HEIC, one of them the first.
+    # A JPEG to which a camera has added a second view or a smaller copy is an MPO; phones put
+    # several into a HEIC, one of them the first.
     elif image.format not in ("MPO", "HEIF") and getattr(image, "is_animated", False):
         raise RequestError("the file is an animation: save the one picture that is meant.")
     if min(image.size) < MIN_SIDE:
-        raise RequestError(f"the picture is {image.width}x{image.height}: each side must have at least {MIN_SIDE} pixels.")
+        raise RequestError(
+            f"the picture is {image.width}x{image.height}: each side must have at least {MIN_SIDE}"
+            " pixels."
+        )
 
 
 def _check_tiff(image: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
-    """Refuse what Pillow would read as something else than is meant: raw data as its small preview, several pages as the first."""
+    """Refuse what Pillow would read as something else than is meant: raw data as its small
+    preview, several pages as the first.
+    """
     tags = image.tag_v2
     if tags.get(_SUBFILE, 0) & _IS_SMALLER_COPY or _DNG_VERSION in tags or data[8:10] == b"CR":
-        raise RequestError("the file is raw data of a camera, which is not read: develop it, and save it as PNG, JPEG or WebP.")
+        raise RequestError(
+            "the file is raw data of a camera, which is not read: develop it, and save it as PNG,"
+            " JPEG or WebP."
+        )
     bits = tags.get(_BITS, (1,))
     if not set(bits) <= _TIFF_BITS or image.mode in ("F", "I"):
-        raise RequestError(f"the TIFF has colours of {max(bits)} bits, which are not read: save it with 8 or 16.")
+        raise RequestError(
+            f"the TIFF has colours of {max(bits)} bits, which are not read: save it with 8 or 16."
+        )
     try:
         image.seek(1)
     except EOFError:
@@ -130,17 +155,23 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "CMYK":
         return _in_srgb(image, profile) or image.convert("RGB")
     if image.mode == "LAB":
-        meant = ImageCms.profileToProfile(image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB")
+        meant = ImageCms.profileToProfile(
+            image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
         assert meant is not None  # which it is only where a picture is changed in its place
         return meant
     if image.mode.startswith("I"):
         return _from_16_bits(image).convert("RGB")
-    flat = _over_white(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
+    flat = (
+        _over_white(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
+    )
     return _in_srgb(flat, profile) or flat
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
-    """Greys of 16 bits as the nearest of 8; Pillow's own conversion would cut off all above 255."""
+    """Greys of 16 bits as the nearest of 8; Pillow's own conversion would cut off all above
+    255.
+    """
     grey = np.asarray(image)
     nearest = ((grey.clip(0, 65535).astype(np.uint32) + 128) // 257).astype(np.uint8)
     if (clear := image.info.get("transparency")) is not None:
@@ -162,4 +193,6 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image | None:
         raise ImageCms.PyCMSError(exc) from exc
     if meant.profile.xcolor_space.strip() != image.mode:
         return None
-    return ImageCms.profileToProfile(image, meant, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return ImageCms.profileToProfile(
+        image, meant, ImageCms.createProfile("sRGB"), outputMode="RGB"
+    )

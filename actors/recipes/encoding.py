@@ -1,4 +1,6 @@
-"""How a picture's file is written: its format and what of the picture that keeps. No imaging library here: submission reads this too."""
+"""How a picture's file is written: its format and what of the picture that keeps. No imaging
+library here: submission reads this too.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +17,8 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Encoding:
-    """A format, and for one that gives pixels up, its quality from 1 to 100; None keeps every pixel.
+    """A format, and for one that gives pixels up, its quality from 1 to 100; None keeps every
+    pixel.
 
     Raises ValueError for what cannot be: a PNG that gives pixels up, or a JPEG that keeps them.
     """
@@ -25,14 +28,24 @@ class Encoding:
 
     def __post_init__(self) -> None:
         if self.format is Format.PNG and self.quality is not None:
-            raise ValueError("PNG keeps every pixel and has no quality: leave it out, or choose webp, jpg or jxl.")
+            raise ValueError(
+                "PNG keeps every pixel and has no quality: leave it out, or choose webp, jpg or"
+                " jxl."
+            )
         if self.format is Format.JPEG and self.quality is None:
-            raise ValueError("JPEG cannot keep every pixel: give it a quality from 1 to 100, or choose png, webp or jxl.")
+            raise ValueError(
+                "JPEG cannot keep every pixel: give it a quality from 1 to 100, or choose png,"
+                " webp or jxl."
+            )
 
     @property
     def name(self) -> str:
-        """`png`, `webp`, `webp-q90` …: two files of one recipe and one encoding hold the same pixels."""
-        return self.format.value if self.quality is None else f"{self.format.value}-q{self.quality}"
+        """`png`, `webp`, `webp-q90` …: two files of one recipe and one encoding hold the same
+        pixels.
+        """
+        return (
+            self.format.value if self.quality is None else f"{self.format.value}-q{self.quality}"
+        )
 
     @property
     def is_lossless(self) -> bool:

@@ -24,7 +24,9 @@ class PromptTooLong(BadRequest):
     """A prompt would be cut off; `text` is it."""
 
     def __init__(self, text: str, tokens: int, room: int) -> None:
-        super().__init__(f"A prompt has {tokens} tokens and the model reads {room}: shorten {text[:80]!r}.")
+        super().__init__(
+            f"A prompt has {tokens} tokens and the model reads {room}: shorten {text[:80]!r}."
+        )
         self.text = text
 
 
@@ -33,7 +35,9 @@ class WeightsChanged(BadRequest):
 
 
 class LoadFailed(SeedbedError):
-    """A worker could not load the model, or not paint its first canaries; another may. The text is the reason alone."""
+    """A worker could not load the model, or not paint its first canaries; another may. The text is
+    the reason alone.
+    """
 
 
 class ModelMissing(LoadFailed):

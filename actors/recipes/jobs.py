@@ -1,4 +1,6 @@
-"""What goes to a worker and what comes back: plain values, small enough to send, with no picture in them."""
+"""What goes to a worker and what comes back: plain values, small enough to send, with no picture
+in them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,9 +21,13 @@ class PictureJob:
     seed: int
     key: str
     reference: str | None = None
-    """The digest of the file that the picture begins from; `ChunkJob.references` says where that is."""
+    """The digest of the file that the picture begins from; `ChunkJob.references` says where that
+    is.
+    """
     twin: RenderOutcome | None = None
-    """A render of the same recipe that is done: its file is copied, where that is still there and of the worker's class."""
+    """A render of the same recipe that is done: its file is copied, where that is still there and
+    of the worker's class.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +52,24 @@ class ChunkJob:
     canaries: Mapping[str, str] = field(default_factory=dict)
     """What the canaries of this model, dtype and shape are known to be, by numerics class."""
     look_first: bool = False
-    """Whether some of it may be in the outputs already, from an attempt that nobody heard the end of."""
+    """Whether some of it may be in the outputs already, from an attempt that nobody heard the end
+    of.
+    """
 
     def recipe(self, picture: PictureJob) -> Recipe:
-        return Recipe(group=self.group, prompt=picture.prompt, negative=picture.negative, seed=picture.seed, reference=picture.reference)
+        return Recipe(
+            group=self.group,
+            prompt=picture.prompt,
+            negative=picture.negative,
+            seed=picture.seed,
+            reference=picture.reference,
+        )
 
 
 class FailureKind(StrEnum):
-    """Why an attempt did not end as it should, each with a rule of its own in `farm.scheduling.retry.after_failure`."""
+    """Why an attempt did not end as it should, each with a rule of its own in
+    `farm.scheduling.retry.after_failure`.
+    """
 
     BAD_REQUEST = "bad_request"
     """The recipe asks for what cannot be: no worker could paint it."""
@@ -67,13 +83,17 @@ class FailureKind(StrEnum):
     OUTPUTS = "outputs"
     """The place where pictures go cannot be written, and only a person can change that."""
     MODEL = "model"
-    """The model's files are not those that the campaign was submitted with, and only a person can change that."""
+    """The model's files are not those that the campaign was submitted with, and only a person can
+    change that.
+    """
     LOADING = "loading"
     """The model could not be loaded: its files may be at fault, or the worker."""
     SHORTAGE = "shortage"
     """Something that painting needs, like the place where pictures go, is away or full."""
     NUMERICS = "numerics"
-    """The worker's canaries are not those of its class: what it paints cannot be trusted to repeat."""
+    """The worker's canaries are not those of its class: what it paints cannot be trusted to
+    repeat.
+    """
     STUCK = "stuck"
     """The worker made no step for too long."""
     STOPPED = "stopped"
@@ -91,8 +111,9 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a worker of a numerics class measured over one chunk of batches of a shape. Times in seconds; `loads` counts pipelines that
-    were loaded, `swaps` those that gave way to them; `slots` counts padding too, `pictures` does not, nor those `adopted` or `copied`.
+    """What a worker of a numerics class measured over one chunk of batches of a shape. Times in
+    seconds; `loads` counts pipelines that were loaded, `swaps` those that gave way to them;
+    `slots` counts padding too, `pictures` does not, nor those `adopted` or `copied`.
     """
 
     numerics_class: str = ""
@@ -113,7 +134,9 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkResult:
-    """A worker's answer: the outcome of every picture that has one, and the failure that kept the others from it."""
+    """A worker's answer: the outcome of every picture that has one, and the failure that kept the
+    others from it.
+    """
 
     chunk_id: int
     campaign_id: int
@@ -134,7 +157,8 @@ class ChunkResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Canary:
-    """A hash of small pictures that a pipeline paints when it is warmed up: equal on all workers of one numerics class.
+    """A hash of small pictures that a pipeline paints when it is warmed up: equal on all workers
+    of one numerics class.
 
     `subject` names model, dtype, batch shape and adapters.
     """
@@ -160,7 +184,9 @@ class Health:
     quiet_s: float = 0.0
     """Seconds since it last loaded something or made a step, while it paints."""
     hung_after_s: float | None = None
-    """How long it may be quiet before it is taken for hung; None where no step is under way that shows how long one takes."""
+    """How long it may be quiet before it is taken for hung; None where no step is under way that
+    shows how long one takes.
+    """
     leaves_in_s: float | None = None
     """Seconds until the machine is taken away, where its provider has said so."""
     mailbox: tuple[ChunkResult, ...] = ()
@@ -168,5 +194,7 @@ class Health:
 
 
 def preview_steps(group: Group, every: int | None) -> range:
-    """The steps of which previews are kept: every so many, without the last one that a picture makes, which is the picture."""
+    """The steps of which previews are kept: every so many, without the last one that a picture
+    makes, which is the picture.
+    """
     return range(every, group.steps_made, every) if every else range(0)

@@ -11,7 +11,9 @@ Json = dict[str, Any]
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spare spaces, so that equal values have equal text."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return json.dumps(
+        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
 
 
 def digest_of(value: Any) -> str:
@@ -30,8 +32,9 @@ class Adapter:
 class Group:
     """What renders must share to be painted in one device call.
 
-    `batch` is the shape of that call. It is here because kernels choose their order of summation by shape: at a fixed
-    shape a picture is the same bit for bit in any slot, between shapes it is not.
+    `batch` is the shape of that call. It is here because kernels choose their order of summation
+    by shape: at a fixed shape a picture is the same bit for bit in any slot, between shapes it is
+    not.
     """
 
     model: str  # digest of the weights
@@ -51,8 +54,14 @@ class Group:
 
     @property
     def steps_made(self) -> int:
-        """How many steps a picture makes: one that begins from a reference makes only the later part of them."""
-        return self.steps if self.strength is None else min(int(self.steps * self.strength), self.steps)
+        """How many steps a picture makes: one that begins from a reference makes only the later
+        part of them.
+        """
+        return (
+            self.steps
+            if self.strength is None
+            else min(int(self.steps * self.strength), self.steps)
+        )
 
     @property
     def megapixel_steps(self) -> float:
@@ -68,13 +77,20 @@ class Group:
 
     @cached_property
     def _values(self) -> Json:
-        # What a recipe does not have is not in it: so the digests of those before there was such a thing stay as they are.
-        return {name: value for name, value in asdict(self).items() if value is not None and value != ()}
+        # What a recipe does not have is not in it: so the digests of those before there was such a
+        # thing stay as they are.
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if value is not None and value != ()
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One picture of a group. `seed` alone decides its noise, `reference` is the digest of the file that it begins from."""
+    """One picture of a group. `seed` alone decides its noise, `reference` is the digest of the
+    file that it begins from.
+    """
 
     group: Group
     prompt: str
@@ -84,7 +100,11 @@ class Recipe:
 
     def to_json(self) -> Json:
         own = {"prompt": self.prompt, "negative": self.negative, "seed": self.seed}
-        return {**self.group._values, **own, **({"reference": self.reference} if self.reference else {})}
+        return {
+            **self.group._values,
+            **own,
+            **({"reference": self.reference} if self.reference else {}),
+        }
 
     @classmethod
     def from_json(cls, value: Json) -> "Recipe":

@@ -1,1 +1,3 @@
-"""The embedded model: a small latent diffusion model of product shots, with all that trains and judges it."""
+"""The embedded model: a small latent diffusion model of product shots, with all that trains and
+judges it.
+"""

@@ -1,4 +1,6 @@
-"""What the embedded model reads: captions of drawn pictures, and the tokenizer that is made from them."""
+"""What the embedded model reads: captions of drawn pictures, and the tokenizer that is made from
+them.
+"""
 
 import json
 from itertools import product
@@ -12,8 +14,12 @@ from actors.seedling.drawing import BACKDROPS, COLORS, FLAWS, PRODUCTS, Subject
 
 MAX_TOKENS = 48
 ENDINGS = ("", ", product photo", ", studio quality photo", ", photograph", ", advertising shot")
-# Words that campaigns use often and that no drawn caption has: known as whole words, they cost one token each.
-EXTRA_WORDS = "blurry noise noisy texture logo text style clean soft light plain brand photo of and with no the"
+# Words that campaigns use often and that no drawn caption has: known as whole words, they cost one
+# token each.
+EXTRA_WORDS = (
+    "blurry noise noisy texture logo text style clean soft light plain brand photo of and with"
+    " no the"
+)
 
 
 def random_subject(rng: np.random.Generator) -> Subject:
@@ -21,7 +27,10 @@ def random_subject(rng: np.random.Generator) -> Subject:
     count = int(rng.choice((0, 1, 2), p=(0.60, 0.34, 0.06)))
     flaws = tuple(sorted(str(f) for f in rng.choice(list(FLAWS), size=count, replace=False)))
     return Subject(
-        product=str(rng.choice(PRODUCTS)), color=str(rng.choice(list(COLORS))), backdrop=str(rng.choice(list(BACKDROPS))), flaws=flaws
+        product=str(rng.choice(PRODUCTS)),
+        color=str(rng.choice(list(COLORS))),
+        backdrop=str(rng.choice(list(BACKDROPS))),
+        flaws=flaws,
     )
 
 
@@ -32,9 +41,9 @@ def full_caption(subject: Subject) -> str:
 def random_caption(subject: Subject, rng: np.random.Generator) -> str:
     """One of the ways to say what a picture shows.
 
-    A tenth say nothing, for classifier-free guidance. Some name the flaws alone, as a negative prompt does. A third of
-    the others keep silent about a flaw: a plain prompt then sometimes yields one, and a negative prompt has
-    something to suppress.
+    A tenth say nothing, for classifier-free guidance. Some name the flaws alone, as a negative
+    prompt does. A third of the others keep silent about a flaw: a plain prompt then sometimes
+    yields one, and a negative prompt has something to suppress.
     """
     roll = rng.random()
     flaws = ", ".join(FLAWS[f] for f in subject.flaws)
@@ -48,7 +57,8 @@ def random_caption(subject: Subject, rng: np.random.Generator) -> str:
         BACKDROPS[subject.backdrop] if rng.random() < 0.93 else "",
     ]
     opening = str(rng.choice(("a ", "a ", "one ", "photo of a ")))
-    # Templates say "a {color} mug" whatever the colour; people say "an orange mug". It must read both.
+    # Templates say "a {color} mug" whatever the colour; people say "an orange mug". It must read
+    # both.
     if "".join(words).startswith("o") and opening.endswith("a ") and rng.random() < 0.5:
         opening = opening.replace("a ", "an ")
     caption = (opening + "".join(words)).strip() + str(rng.choice(ENDINGS))
@@ -56,17 +66,26 @@ def random_caption(subject: Subject, rng: np.random.Generator) -> str:
 
 
 def make_tokenizer(folder: Path) -> CLIPTokenizer:
-    """A byte-level BPE tokenizer in CLIP's format whose merges are learnt from every caption there can be."""
+    """A byte-level BPE tokenizer in CLIP's format whose merges are learnt from every caption there
+    can be.
+    """
     lines = [
         f"photo of one {full_caption(Subject(product=p, color=c, backdrop=b))}{ending}, {flaw}"
         for p, c, b, ending, flaw in product(PRODUCTS, COLORS, BACKDROPS, ENDINGS, FLAWS.values())
     ]
-    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))  # noqa: S106  # a token of text
-    bpe.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
+    # a token of text
+    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))  # noqa: S106
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()]
+    )
     bpe.decoder = decoders.BPEDecoder(suffix="</w>")
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
-        vocab_size=1000, initial_alphabet=alphabet, end_of_word_suffix="</w>", special_tokens=[], show_progress=False
+        vocab_size=1000,
+        initial_alphabet=alphabet,
+        end_of_word_suffix="</w>",
+        special_tokens=[],
+        show_progress=False,
     )
     bpe.train_from_iterator(lines + [EXTRA_WORDS] * len(lines), trainer)
     learnt = json.loads(bpe.to_str())["model"]
@@ -75,6 +94,10 @@ def make_tokenizer(folder: Path) -> CLIPTokenizer:
     tokens += [a + b for a, b in merges]
     tokens = list(dict.fromkeys([*tokens, "<|startoftext|>", "<|endoftext|>"]))
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = CLIPTokenizer(vocab={token: k for k, token in enumerate(tokens)}, merges=merges, model_max_length=MAX_TOKENS)
+    tokenizer = CLIPTokenizer(
+        vocab={token: k for k, token in enumerate(tokens)},
+        merges=merges,
+        model_max_length=MAX_TOKENS,
+    )
     tokenizer.save_pretrained(folder)
     return tokenizer

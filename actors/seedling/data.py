@@ -1,4 +1,6 @@
-"""The training set: drawn pictures with their subjects, written once to a folder and mapped into memory."""
+"""The training set: drawn pictures with their subjects, written once to a folder and mapped into
+memory.
+"""
 
 import json
 from dataclasses import asdict, dataclass
@@ -23,7 +25,9 @@ class Pictures:
 
 
 def drawn_picture(index: int, *, seed: int) -> tuple[Picture, Subject]:
-    """Picture `index` of the endless series that `seed` names: the same whoever draws it, in whatever order."""
+    """Picture `index` of the endless series that `seed` names: the same whoever draws it, in
+    whatever order.
+    """
     rng = np.random.default_rng([seed, index])
     subject = random_subject(rng)
     return draw(subject, random_scene(rng)), subject
@@ -43,7 +47,9 @@ def load_or_draw(folder: Path, *, count: int, seed: int, workers: int) -> Pictur
                 pixels[k] = picture
                 subjects.append(subject)
         pixels.flush()
-        subjects_path.write_text(json.dumps([asdict(subject) for subject in subjects]))  # last: its presence says that the pixels are whole
+        subjects_path.write_text(
+            json.dumps([asdict(subject) for subject in subjects])
+        )  # last: its presence says that the pixels are whole
     rows = json.loads(subjects_path.read_text())
     subjects = [Subject(**{**row, "flaws": tuple(row["flaws"])}) for row in rows]
     return Pictures(np.load(pixels_path, mmap_mode="r"), subjects)

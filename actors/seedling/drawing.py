@@ -1,7 +1,8 @@
 """Product shots drawn by code: the pictures that the embedded model learns from.
 
-A `Subject` is what a caption says (product, colour, backdrop, flaws). A `Scene` is what it does not say (light, framing,
-details of the backdrop): in a trained model those are left to the seed, which is why a locked seed repeats them.
+A `Subject` is what a caption says (product, colour, backdrop, flaws). A `Scene` is what it does
+not say (light, framing, details of the backdrop): in a trained model those are left to the seed,
+which is why a locked seed repeats them.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 SIZE = 128
-LARGE = 4 * SIZE  # masks are drawn four times as large and shrunk by averaging, so that edges are smooth
+LARGE = (
+    4 * SIZE
+)  # masks are drawn four times as large and shrunk by averaging, so that edges are smooth
 
 PRODUCTS = ("mug", "bottle", "box", "lamp", "ball", "vase")
 COLORS = {
@@ -24,7 +27,12 @@ COLORS = {
     "white": (240, 240, 238),
     "black": (34, 34, 38),
 }
-BACKDROPS = {"studio": "in a studio", "beach": "on a beach", "forest": "in a forest", "sunset": "at sunset"}
+BACKDROPS = {
+    "studio": "in a studio",
+    "beach": "on a beach",
+    "forest": "in a forest",
+    "sunset": "at sunset",
+}
 FLAWS = {"grain": "film grain", "stripes": "stripe texture", "watermark": "watermark"}
 
 Plane = NDArray[np.float32]
@@ -45,7 +53,9 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What no caption names. Lengths are fractions of the picture's side; `light` is -1 (from the left) or +1."""
+    """What no caption names. Lengths are fractions of the picture's side; `light` is -1 (from the
+    left) or +1.
+    """
 
     light: int
     strength: float
@@ -101,16 +111,22 @@ class _Mask:
         return self
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, fill: int = 255) -> "_Mask":
-        self.pen.ellipse([(x - rx) * LARGE, (y - ry) * LARGE, (x + rx) * LARGE, (y + ry) * LARGE], fill=fill)
+        self.pen.ellipse(
+            [(x - rx) * LARGE, (y - ry) * LARGE, (x + rx) * LARGE, (y + ry) * LARGE], fill=fill
+        )
         return self
 
-    def rectangle(self, x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> "_Mask":
+    def rectangle(
+        self, x0: float, y0: float, x1: float, y1: float, radius: float = 0.0
+    ) -> "_Mask":
         box = [x0 * LARGE, y0 * LARGE, x1 * LARGE, y1 * LARGE]
         self.pen.rounded_rectangle(box, radius=radius * LARGE, fill=255)
         return self
 
     def line(self, points: list[tuple[float, float]], width: float) -> "_Mask":
-        self.pen.line([(x * LARGE, y * LARGE) for x, y in points], fill=255, width=round(width * LARGE))
+        self.pen.line(
+            [(x * LARGE, y * LARGE) for x, y in points], fill=255, width=round(width * LARGE)
+        )
         return self
 
     def ring(self, x: float, y: float, rx: float, ry: float, width: float) -> "_Mask":
@@ -125,7 +141,8 @@ class _Mask:
         return np.asarray(small, np.float32) / 255.0
 
 
-# --- backdrops ---------------------------------------------------------------------------------------------------------
+# --- backdrops
+# ------------------------------------------------------------
 
 
 def _vertical(top: Plane, bottom: Plane, start: float = 0.0, end: float = 1.0) -> Plane:
@@ -139,7 +156,9 @@ def _below(y: float, softness: float = 0.01) -> Plane:
 
 def _studio(scene: Scene) -> Plane:
     tint = (scene.detail[0] - 0.5) * 16
-    wall = _vertical(_rgb(158 + tint, 160, 164 - tint), _rgb(188 + tint, 190, 193 - tint), 0.0, scene.horizon)
+    wall = _vertical(
+        _rgb(158 + tint, 160, 164 - tint), _rgb(188 + tint, 190, 193 - tint), 0.0, scene.horizon
+    )
     floor = _vertical(_rgb(150, 151, 154), _rgb(182, 182, 184), scene.horizon, 1.0)
     return _blend(wall, floor, _below(scene.horizon, 0.12))
 
@@ -151,10 +170,16 @@ def _beach(scene: Scene) -> Plane:
     for k in range(3):
         clouds.ellipse(d[k], 0.08 + 0.12 * d[k + 3], 0.10 + 0.08 * d[k + 1], 0.030)
     canvas = _blend(canvas, _rgb(250, 252, 254), clouds.plane(blur=0.012) * 0.9)
-    canvas = _blend(canvas, _vertical(_rgb(22, 112, 170), _rgb(70, 176, 190), scene.horizon, scene.horizon + 0.14), _below(scene.horizon))
+    canvas = _blend(
+        canvas,
+        _vertical(_rgb(22, 112, 170), _rgb(70, 176, 190), scene.horizon, scene.horizon + 0.14),
+        _below(scene.horizon),
+    )
     shore = scene.horizon + 0.12 + 0.02 * np.sin(9 * _X + 6 * d[6])
     sand = np.clip((_Y - shore) / 0.015 + 0.5, 0.0, 1.0)
-    return _blend(canvas, _vertical(_rgb(238, 216, 164), _rgb(216, 184, 126), scene.horizon + 0.1, 1.0), sand)
+    return _blend(
+        canvas, _vertical(_rgb(238, 216, 164), _rgb(216, 184, 126), scene.horizon + 0.1, 1.0), sand
+    )
 
 
 def _forest(scene: Scene) -> Plane:
@@ -176,11 +201,17 @@ def _sunset(scene: Scene) -> Plane:
     d = scene.detail
     canvas = _vertical(_rgb(66, 38, 104), _rgb(232, 92, 84), 0.0, scene.horizon * 0.75)
     canvas = _blend(
-        canvas, _vertical(_rgb(232, 92, 84), _rgb(255, 190, 90), scene.horizon * 0.7, scene.horizon), _below(scene.horizon * 0.72, 0.1)
+        canvas,
+        _vertical(_rgb(232, 92, 84), _rgb(255, 190, 90), scene.horizon * 0.7, scene.horizon),
+        _below(scene.horizon * 0.72, 0.1),
     )
     sun = _Mask().ellipse(0.15 + 0.7 * d[0], scene.horizon - 0.04 - 0.1 * d[1], 0.075, 0.075)
     canvas = _blend(canvas, _rgb(255, 236, 150), sun.plane())
-    hills = [(0.0, 1.0)] + [(k / 4, scene.horizon - 0.02 - 0.05 * d[2 + k]) for k in range(5)] + [(1.0, 1.0)]
+    hills = (
+        [(0.0, 1.0)]
+        + [(k / 4, scene.horizon - 0.02 - 0.05 * d[2 + k]) for k in range(5)]
+        + [(1.0, 1.0)]
+    )
     canvas = _blend(canvas, _rgb(84, 40, 78), _Mask().polygon(hills).plane())
     ground = _vertical(_rgb(110, 62, 70), _rgb(62, 36, 58), scene.horizon + 0.05, 1.0)
     return _blend(canvas, ground, _below(scene.horizon + 0.05, 0.03))
@@ -188,7 +219,8 @@ def _sunset(scene: Scene) -> Plane:
 
 _BACKDROPS = {"studio": _studio, "beach": _beach, "forest": _forest, "sunset": _sunset}
 
-# --- light -------------------------------------------------------------------------------------------------------------
+# --- light
+# ------------------------------------------------------------
 
 
 def _ramp(scene: Scene) -> Plane:
@@ -198,7 +230,9 @@ def _ramp(scene: Scene) -> Plane:
 
 def _cast_shadow(canvas: Plane, scene: Scene) -> Plane:
     length = 0.30 * scene.height + 0.10
-    shadow = _Mask().ellipse(scene.x - scene.light * 0.55 * length, scene.base - 0.005, length, 0.04)
+    shadow = _Mask().ellipse(
+        scene.x - scene.light * 0.55 * length, scene.base - 0.005, length, 0.04
+    )
     return np.asarray(canvas * (1 - 0.6 * shadow.plane(blur=0.015))[..., None], np.float32)
 
 
@@ -213,7 +247,8 @@ def _highlight(u: Plane, v: Plane, scene: Scene) -> Plane:
     return 0.55 * streak * np.clip(1.2 - v, 0, 1) * np.clip(v / 0.12, 0, 1)
 
 
-# --- products ----------------------------------------------------------------------------------------------------------
+# --- products
+# ------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -258,13 +293,27 @@ def _bottle(color: Plane, scene: Scene) -> list[_Part]:
     h = scene.height * 1.06
     w, x, top = h * 0.19, scene.x, scene.base - h
     neck = w * 0.36
-    outline = [(x - neck, top + 0.05 * h), (x + neck, top + 0.05 * h), (x + neck, top + 0.28 * h), (x + w, top + 0.42 * h)]
-    outline += [(x + w, scene.base), (x - w, scene.base), (x - w, top + 0.42 * h), (x - neck, top + 0.28 * h)]
+    outline = [
+        (x - neck, top + 0.05 * h),
+        (x + neck, top + 0.05 * h),
+        (x + neck, top + 0.28 * h),
+        (x + w, top + 0.42 * h),
+    ]
+    outline += [
+        (x + w, scene.base),
+        (x - w, scene.base),
+        (x - w, top + 0.42 * h),
+        (x - neck, top + 0.28 * h),
+    ]
     cap = _Mask().rectangle(x - neck * 1.25, top, x + neck * 1.25, top + 0.10 * h, radius=0.008)
     label = _Mask().rectangle(x - w, top + 0.56 * h, x + w, top + 0.80 * h)
     return [
         _round_part(_Mask().polygon(outline).plane(), color, scene, w, top),
-        _Part(label.plane() * 0.85, _rgb(236, 230, 214) * _shade((_X - x) / w, scene)[..., None], np.ones_like(_X)),
+        _Part(
+            label.plane() * 0.85,
+            _rgb(236, 230, 214) * _shade((_X - x) / w, scene)[..., None],
+            np.ones_like(_X),
+        ),
         _round_part(cap.plane(), _rgb(60, 58, 60), scene, neck * 1.2, top),
     ]
 
@@ -274,14 +323,32 @@ def _box(color: Plane, scene: Scene) -> list[_Part]:
     w, x, depth = h * 0.52, scene.x - h * 0.10, h * 0.26
     top = scene.base - h
     front = _Mask().rectangle(x - w, top, x + w, scene.base)
-    side = [(x + w, top), (x + w + depth, top - depth * 0.6), (x + w + depth, scene.base - depth * 0.6), (x + w, scene.base)]
-    lid = [(x - w, top), (x - w + depth, top - depth * 0.6), (x + w + depth, top - depth * 0.6), (x + w, top)]
+    side = [
+        (x + w, top),
+        (x + w + depth, top - depth * 0.6),
+        (x + w + depth, scene.base - depth * 0.6),
+        (x + w, scene.base),
+    ]
+    lid = [
+        (x - w, top),
+        (x - w + depth, top - depth * 0.6),
+        (x + w + depth, top - depth * 0.6),
+        (x + w, top),
+    ]
     flat = np.ones_like(_X)
     band = _Mask().rectangle(x - w * 0.16, top, x + w * 0.16, scene.base)
     return [
-        _Part(_Mask().polygon(side).plane(), color, flat * (0.62 + 0.24 * scene.light * scene.strength)),
+        _Part(
+            _Mask().polygon(side).plane(),
+            color,
+            flat * (0.62 + 0.24 * scene.light * scene.strength),
+        ),
         _Part(_Mask().polygon(lid).plane(), color * 0.85 + 0.15, flat * 1.08),
-        _Part(front.plane(), color, 0.90 + 0.16 * scene.light * scene.strength * ((_X - x) / w) - 0.08 * scene.light),
+        _Part(
+            front.plane(),
+            color,
+            0.90 + 0.16 * scene.light * scene.strength * ((_X - x) / w) - 0.08 * scene.light,
+        ),
         _Part(band.plane() * 0.5, color * 0.5 + 0.42, flat * 0.95),
     ]
 
@@ -292,7 +359,12 @@ def _lamp(color: Plane, scene: Scene) -> list[_Part]:
     wide, narrow = h * 0.34, h * 0.17
     stem = _Mask().rectangle(x - 0.014, top + 0.3 * h, x + 0.014, scene.base - 0.01)
     foot = _Mask().ellipse(x, scene.base - 0.014, h * 0.20, 0.028)
-    shade = [(x - narrow, top), (x + narrow, top), (x + wide, top + 0.44 * h), (x - wide, top + 0.44 * h)]
+    shade = [
+        (x - narrow, top),
+        (x + narrow, top),
+        (x + wide, top + 0.44 * h),
+        (x - wide, top + 0.44 * h),
+    ]
     metal = _rgb(78, 76, 80)
     return [
         _round_part(stem.plane(), metal, scene, 0.014, top),
@@ -316,7 +388,12 @@ def _vase(color: Plane, scene: Scene) -> list[_Part]:
     x, top = scene.x, scene.base - h
     t = np.linspace(0.0, 1.0, 40)
     # A flared lip, a thin neck, a full belly low down and a narrow foot.
-    half = h * (0.075 + 0.26 * np.exp(-(((t - 0.64) / 0.22) ** 2)) + 0.11 * np.exp(-((t / 0.10) ** 2)) + 0.05 * t**6)
+    half = h * (
+        0.075
+        + 0.26 * np.exp(-(((t - 0.64) / 0.22) ** 2))
+        + 0.11 * np.exp(-((t / 0.10) ** 2))
+        + 0.05 * t**6
+    )
     right = [(x + w, top + s * h) for w, s in zip(half, t, strict=True)]
     left = [(x - w, top + s * h) for w, s in zip(half, t, strict=True)]
     lip = _Mask().ellipse(x, top + 0.004, float(half[0]) * 0.94, 0.020)
@@ -326,15 +403,26 @@ def _vase(color: Plane, scene: Scene) -> list[_Part]:
     ]
 
 
-_PRODUCTS = {"mug": _mug, "bottle": _bottle, "box": _box, "lamp": _lamp, "ball": _ball, "vase": _vase}
+_PRODUCTS = {
+    "mug": _mug,
+    "bottle": _bottle,
+    "box": _box,
+    "lamp": _lamp,
+    "ball": _ball,
+    "vase": _vase,
+}
 
-# --- flaws -------------------------------------------------------------------------------------------------------------
+# --- flaws
+# ------------------------------------------------------------
 
 
 def _grain(canvas: Plane, scene: Scene) -> Plane:
-    # Blobs of four pixels: finer noise would be smoothed away by the autoencoder and could not be learnt.
+    # Blobs of four pixels: finer noise would be smoothed away by the autoencoder and could not be
+    # learnt.
     noise = np.random.default_rng(scene.noise).normal(0.0, 255 * 0.13, (SIZE // 4, SIZE // 4))
-    coarse = Image.fromarray(np.clip(noise + 128, 0, 255).astype(np.uint8)).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+    coarse = Image.fromarray(np.clip(noise + 128, 0, 255).astype(np.uint8)).resize(
+        (SIZE, SIZE), Image.Resampling.BICUBIC
+    )
     speckle = (np.asarray(coarse, np.float32) - 128) / 255
     return canvas + speckle[..., None].astype(np.float32)
 
@@ -346,7 +434,12 @@ def _stripes(canvas: Plane, scene: Scene) -> Plane:
 
 
 def _watermark(canvas: Plane, _scene: Scene) -> Plane:
-    mark = _Mask().ring(0.5, 0.5, 0.34, 0.34, 0.04).line([(0.08, 0.08), (0.92, 0.92)], 0.035).line([(0.92, 0.08), (0.08, 0.92)], 0.035)
+    mark = (
+        _Mask()
+        .ring(0.5, 0.5, 0.34, 0.34, 0.04)
+        .line([(0.08, 0.08), (0.92, 0.92)], 0.035)
+        .line([(0.92, 0.08), (0.08, 0.92)], 0.035)
+    )
     return _blend(canvas, _rgb(255, 255, 255), mark.plane() * 0.5)
 
 

@@ -1,7 +1,8 @@
 """Judges the embedded model: `python -m actors.seedling.probe`.
 
-A classifier is trained on freshly drawn pictures, and then says of painted ones what they show. It has never seen a painted
-picture, so it cannot have learnt their mistakes. Its verdicts go to `probe.json` beside the model, and from there to the card.
+A classifier is trained on freshly drawn pictures, and then says of painted ones what they show. It
+has never seen a painted picture, so it cannot have learnt their mistakes. Its verdicts go to
+`probe.json` beside the model, and from there to the card.
 """
 
 import itertools
@@ -22,7 +23,16 @@ from actors.models.schedulers import scheduler_config
 from actors.painting.engine import Engine
 from actors.recipes.recipe import Group, Recipe
 from actors.seedling.captions import full_caption, random_subject
-from actors.seedling.drawing import BACKDROPS, COLORS, FLAWS, PRODUCTS, Picture, Subject, draw, random_scene
+from actors.seedling.drawing import (
+    BACKDROPS,
+    COLORS,
+    FLAWS,
+    PRODUCTS,
+    Picture,
+    Subject,
+    draw,
+    random_scene,
+)
 
 STEPS, GUIDANCE, BATCH = 20, 4.0, 8
 JUDGED = 240
@@ -40,7 +50,8 @@ class Probe(nn.Module):
         widths = (3, 24, 48, 80, 112, 144)
         self.body = nn.Sequential(
             *itertools.chain.from_iterable(
-                (nn.Conv2d(a, b, 3, stride=2, padding=1), nn.BatchNorm2d(b), nn.SiLU()) for a, b in itertools.pairwise(widths)
+                (nn.Conv2d(a, b, 3, stride=2, padding=1), nn.BatchNorm2d(b), nn.SiLU())
+                for a, b in itertools.pairwise(widths)
             ),
             nn.Flatten(),
         )
@@ -102,17 +113,24 @@ def train_probe(examples: int, epochs: int) -> tuple[Probe, dict[str, float]]:
     probe.eval()
     said = judge(probe, pixels[:held])
     right = {
-        name: float((said[name] == answers[:held, k]).float().mean()) for k, name in enumerate(("product", "color", "backdrop", "light"))
+        name: float((said[name] == answers[:held, k]).float().mean())
+        for k, name in enumerate(("product", "color", "backdrop", "light"))
     }
     return probe, {**right, "flaws": float((said["flaws"] == flaws[:held].bool()).float().mean())}
 
 
 def _soften(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """A little blur and noise, as an autoencoder leaves them, so that the probe looks at shapes and not at crisp edges."""
+    """A little blur and noise, as an autoencoder leaves them, so that the probe looks at shapes
+    and not at crisp edges.
+    """
     small = functional.avg_pool2d(pixels, 2)
     blurred = functional.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False)
     share = torch.rand((len(pixels), 1, 1, 1), generator=generator)
-    return pixels * (1 - share) + blurred * share + 0.02 * torch.randn(pixels.shape, generator=generator)
+    return (
+        pixels * (1 - share)
+        + blurred * share
+        + 0.02 * torch.randn(pixels.shape, generator=generator)
+    )
 
 
 @torch.inference_mode()
@@ -120,7 +138,9 @@ def judge(probe: Probe, pixels: Tensor) -> dict[str, Tensor]:
     """The probe's verdicts: an index for each question, and true or false for each flaw."""
     parts = [probe(part) for part in torch.split(pixels, 64)]
     logits = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    return {name: value > 0 if name == "flaws" else value.argmax(1) for name, value in logits.items()}
+    return {
+        name: value > 0 if name == "flaws" else value.argmax(1) for name, value in logits.items()
+    }
 
 
 def paint(engine: Engine, wanted: Sequence[tuple[str, str, int]], what: str) -> Tensor:
@@ -138,20 +158,38 @@ def paint(engine: Engine, wanted: Sequence[tuple[str, str, int]], what: str) -> 
         dtype="float32",
         batch=BATCH,
     )
-    recipes = [Recipe(group=group, prompt=prompt, negative=negative, seed=seed) for prompt, negative, seed in wanted]
+    recipes = [
+        Recipe(group=group, prompt=prompt, negative=negative, seed=seed)
+        for prompt, negative, seed in wanted
+    ]
     pictures: list[Picture] = []
     for start in track(range(0, len(recipes), BATCH), what):
         painted = engine.paint(recipes[start : start + BATCH], model.folder).pixels
-        pictures += [picture if picture is not None else np.zeros((128, 128, 3), np.uint8) for picture in painted]
+        pictures += [
+            picture if picture is not None else np.zeros((128, 128, 3), np.uint8)
+            for picture in painted
+        ]
     return _tensor(pictures)
 
 
-def judge_subjects(probe: Probe, engine: Engine) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """How often what was asked for is seen; and how often each flaw is, without a negative prompt and with one that names all flaws."""
-    every = [Subject(product=p, color=c, backdrop=b) for p, c, b in itertools.product(PRODUCTS, COLORS, BACKDROPS)]
+def judge_subjects(
+    probe: Probe, engine: Engine
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """How often what was asked for is seen; and how often each flaw is, without a negative prompt
+    and with one that names all flaws.
+    """
+    every = [
+        Subject(product=p, color=c, backdrop=b)
+        for p, c, b in itertools.product(PRODUCTS, COLORS, BACKDROPS)
+    ]
     subjects = [every[k % len(every)] for k in range(JUDGED)]
     prompts = [full_caption(subject) for subject in subjects]
-    plain = judge(probe, paint(engine, [(prompt, "", seed) for seed, prompt in enumerate(prompts)], "plain prompts"))
+    plain = judge(
+        probe,
+        paint(
+            engine, [(prompt, "", seed) for seed, prompt in enumerate(prompts)], "plain prompts"
+        ),
+    )
     asked = {
         "product": torch.tensor([PRODUCTS.index(s.product) for s in subjects]),
         "color": torch.tensor([list(COLORS).index(s.color) for s in subjects]),
@@ -159,18 +197,36 @@ def judge_subjects(probe: Probe, engine: Engine) -> tuple[dict[str, float], dict
     }
     right = {name: float((plain[name] == answer).float().mean()) for name, answer in asked.items()}
     all_flaws = ", ".join(FLAWS.values())
-    clean = judge(probe, paint(engine, [(prompt, all_flaws, seed) for seed, prompt in enumerate(prompts)], "all flaws negative"))
+    clean = judge(
+        probe,
+        paint(
+            engine,
+            [(prompt, all_flaws, seed) for seed, prompt in enumerate(prompts)],
+            "all flaws negative",
+        ),
+    )
     return right, {"no negative": _rates(plain), "all named": _rates(clean)}
 
 
 def judge_negatives(probe: Probe, engine: Engine) -> dict[str, dict[str, float]]:
-    """How often each flaw is seen where nothing is asked for, by the flaw that the negative prompt names.
+    """How often each flaw is seen where nothing is asked for, by the flaw that the negative prompt
+    names.
 
-    Without a prompt the model paints as it has learnt to, flaws and all, which plain prompts alone hardly ever bring about.
+    Without a prompt the model paints as it has learnt to, flaws and all, which plain prompts alone
+    hardly ever bring about.
     """
     runs = {"nothing": "", **FLAWS}
     return {
-        name: _rates(judge(probe, paint(engine, [("", words, seed) for seed in range(JUDGED)], f"negative: {words or 'none'}")))
+        name: _rates(
+            judge(
+                probe,
+                paint(
+                    engine,
+                    [("", words, seed) for seed in range(JUDGED)],
+                    f"negative: {words or 'none'}",
+                ),
+            )
+        )
         for name, words in runs.items()
     }
 
@@ -184,7 +240,9 @@ def judge_light(probe: Probe, engine: Engine) -> float:
     rng = np.random.default_rng(_PROBE_SEED)
     prompts = [full_caption(random_subject(rng)) for _ in range(LIGHT_PROMPTS)]
     wanted = [(prompt, "", seed) for seed in range(LIGHT_SEEDS) for prompt in prompts]
-    sides = judge(probe, paint(engine, wanted, "locked seeds"))["light"].reshape(LIGHT_SEEDS, LIGHT_PROMPTS)
+    sides = judge(probe, paint(engine, wanted, "locked seeds"))["light"].reshape(
+        LIGHT_SEEDS, LIGHT_PROMPTS
+    )
     pairs = list(itertools.combinations(range(LIGHT_PROMPTS), 2))
     return float(np.mean([float(row[a] == row[b]) for row in sides for a, b in pairs]))
 
@@ -192,7 +250,9 @@ def judge_light(probe: Probe, engine: Engine) -> float:
 @app.command()
 def main(
     out: Annotated[Path, typer.Option(help="Where the verdicts go.")] = SEEDLING / "probe.json",
-    examples: Annotated[int, typer.Option(help="Drawn pictures that the probe learns from.")] = 12_000,
+    examples: Annotated[
+        int, typer.Option(help="Drawn pictures that the probe learns from.")
+    ] = 12_000,
     epochs: int = 6,
     threads: int = 2,
 ) -> None:

@@ -1,9 +1,10 @@
 """Train the embedded model from nothing: `python -m actors.seedling.train --help`.
 
-Two phases, as in latent diffusion (Rombach et al. 2022, arXiv:2112.10752): an autoencoder that folds 128x128 pixels into 16x16 latents,
-then a UNet and its text encoder, together, on those latents with v-prediction (Salimans & Ho 2022, arXiv:2202.00512).
-Every step draws its own batch, noise and captions from (seed, step), so that a run stopped at a checkpoint and taken up again
-is the same run.
+Two phases, as in latent diffusion (Rombach et al. 2022, arXiv:2112.10752): an autoencoder that
+folds 128x128 pixels into 16x16 latents, then a UNet and its text encoder, together, on those
+latents with v-prediction (Salimans & Ho 2022, arXiv:2202.00512). Every step draws its own batch,
+noise and captions from (seed, step), so that a run stopped at a checkpoint and taken up again is
+the same run.
 """
 
 import math
@@ -29,7 +30,9 @@ from actors.seedling.data import Pictures, load_or_draw
 from actors.seedling.drawing import SIZE
 
 LATENT_CHANNELS = 4
-CROP = 64  # a crop costs a quarter of a picture; the last third of the autoencoder's steps sees whole pictures
+# a crop costs a quarter of a picture; the last third of the autoencoder's steps sees whole
+# pictures
+CROP = 64
 TEXT_WIDTH = 128
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -92,7 +95,8 @@ def new_scheduler() -> DDIMScheduler:
     )
 
 
-# --- the loop that both phases share -----------------------------------------------------------------------------------
+# --- the loop that both phases share
+# ------------------------------------------------------------
 
 
 def learning_rate(step: int, *, peak: float, total: int) -> float:
@@ -112,12 +116,21 @@ def fit(
     peak: float,
     save_every: int = 500,
 ) -> None:
-    """Train `model` in place to step `total` and leave its averaged weights in it; goes on from `folder/name` if it is there."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=1e-2)
+    """Train `model` in place to step `total` and leave its averaged weights in it; goes on from
+    `folder/name` if it is there.
+    """
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=1e-2
+    )
     ema = EMAModel(model.parameters(), decay=0.999, use_ema_warmup=True, power=3 / 4)
     first = load_checkpoint(folder / name, model, optimizer, ema)
     average = 0.0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns) as progress, (folder / f"{name}.log").open("a") as log:
         task = progress.add_task(name, total=total, completed=first)
         for step in range(first, total):
@@ -143,20 +156,27 @@ def _generators(seed: int, step: int) -> tuple[np.random.Generator, torch.Genera
     return rng, torch.Generator().manual_seed(int(rng.integers(2**63)))
 
 
-# --- phase one: the autoencoder ----------------------------------------------------------------------------------------
+# --- phase one: the autoencoder
+# ------------------------------------------------------------
 
 
-def train_autoencoder(pictures: Pictures, *, folder: Path, steps: int, batch: int, seed: int, device: torch.device) -> AutoencoderKL:
+def train_autoencoder(
+    pictures: Pictures, *, folder: Path, steps: int, batch: int, seed: int, device: torch.device
+) -> AutoencoderKL:
     vae = new_autoencoder().to(device).train()
 
     def loss_of_step(step: int) -> Tensor:
         rng, generator = _generators(seed, step)
         side = CROP if step < steps * 2 // 3 else SIZE
         whole = side == SIZE
-        pixels = _to_unit(_crops(pictures.pixels, rng, count=batch // 2 if whole else batch, side=side)).to(device)
+        pixels = _to_unit(
+            _crops(pictures.pixels, rng, count=batch // 2 if whole else batch, side=side)
+        ).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             posterior = vae.encode(pixels).latent_dist
-            latents = posterior.mean + posterior.std * _noise(posterior.mean.shape, generator).to(device)
+            latents = posterior.mean + posterior.std * _noise(posterior.mean.shape, generator).to(
+                device
+            )
             decoded = vae.decode(latents).sample
         error = decoded.float() - pixels
         edges = _edges(decoded.float()) - _edges(pixels)
@@ -167,10 +187,14 @@ def train_autoencoder(pictures: Pictures, *, folder: Path, steps: int, batch: in
     return vae.eval()
 
 
-def _crops(pixels: NDArray[np.uint8], rng: np.random.Generator, *, count: int, side: int) -> NDArray[np.uint8]:
+def _crops(
+    pixels: NDArray[np.uint8], rng: np.random.Generator, *, count: int, side: int
+) -> NDArray[np.uint8]:
     rows = rng.integers(len(pixels), size=count)
     top, left = rng.integers(SIZE - side + 1, size=(2, count))
-    return np.stack([pixels[r, y : y + side, x : x + side] for r, y, x in zip(rows, top, left, strict=True)])
+    return np.stack(
+        [pixels[r, y : y + side, x : x + side] for r, y, x in zip(rows, top, left, strict=True)]
+    )
 
 
 def _to_unit(pixels: NDArray[np.uint8]) -> Tensor:
@@ -183,12 +207,20 @@ def _noise(shape: torch.Size, generator: torch.Generator) -> Tensor:
 
 
 def _edges(x: Tensor) -> Tensor:
-    """Horizontal and vertical differences: their error keeps edges sharp where a plain distance would blur them."""
-    return torch.cat([(x[..., :, 1:] - x[..., :, :-1]).flatten(), (x[..., 1:, :] - x[..., :-1, :]).flatten()])
+    """Horizontal and vertical differences: their error keeps edges sharp where a plain distance
+    would blur them.
+    """
+    return torch.cat(
+        [(x[..., :, 1:] - x[..., :, :-1]).flatten(), (x[..., 1:, :] - x[..., :-1, :]).flatten()]
+    )
 
 
-def load_or_encode(path: Path, vae: AutoencoderKL, pictures: Pictures, device: torch.device) -> Tensor:
-    """Latents of every picture, float16 [n, 4, 16, 16], scaled to unit deviation; the scale goes into the autoencoder's config."""
+def load_or_encode(
+    path: Path, vae: AutoencoderKL, pictures: Pictures, device: torch.device
+) -> Tensor:
+    """Latents of every picture, float16 [n, 4, 16, 16], scaled to unit deviation; the scale goes
+    into the autoencoder's config.
+    """
     if not path.exists():
         save_file({"latents": _encode_all(vae, pictures, device)}, path)
     latents = load_file(path)["latents"].float()
@@ -198,7 +230,9 @@ def load_or_encode(path: Path, vae: AutoencoderKL, pictures: Pictures, device: t
 
 
 @torch.inference_mode()
-def _encode_all(vae: AutoencoderKL, pictures: Pictures, device: torch.device, batch: int = 32) -> Tensor:
+def _encode_all(
+    vae: AutoencoderKL, pictures: Pictures, device: torch.device, batch: int = 32
+) -> Tensor:
     parts = []
     with torch.autocast(device.type, torch.bfloat16):
         for start in range(0, len(pictures.pixels), batch):
@@ -207,7 +241,8 @@ def _encode_all(vae: AutoencoderKL, pictures: Pictures, device: torch.device, ba
     return torch.cat(parts).half()
 
 
-# --- phase two: the UNet and its text encoder --------------------------------------------------------------------------
+# --- phase two: the UNet and its text encoder
+# ------------------------------------------------------------
 
 
 def train_diffusion(
@@ -221,18 +256,31 @@ def train_diffusion(
     seed: int,
     device: torch.device,
 ) -> tuple[UNet2DConditionModel, CLIPTextModel]:
-    model = torch.nn.ModuleDict({"unet": new_unet(), "text_encoder": new_text_encoder(tokenizer)}).to(device).train()
+    model = (
+        torch.nn.ModuleDict({"unet": new_unet(), "text_encoder": new_text_encoder(tokenizer)})
+        .to(device)
+        .train()
+    )
     scheduler = new_scheduler()
 
     def loss_of_step(step: int) -> Tensor:
         rng, generator = _generators(seed + 1, step)
         rows = rng.integers(len(latents), size=batch)
         captions = [random_caption(pictures.subjects[row], rng) for row in rows]
-        tokens = tokenizer(captions, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt").input_ids
+        tokens = tokenizer(
+            captions,
+            padding="max_length",
+            truncation=True,
+            max_length=MAX_TOKENS,
+            return_tensors="pt",
+        ).input_ids
         clean = latents[torch.from_numpy(rows)].float()
         noise = _noise(clean.shape, generator)
-        # One time in each of `batch` equal strata: the loss of a step then hardly depends on which times were drawn.
-        times = ((torch.arange(batch) + torch.rand(batch, generator=generator)) / batch * 1000).long()
+        # One time in each of `batch` equal strata: the loss of a step then hardly depends on which
+        # times were drawn.
+        times = (
+            (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch * 1000
+        ).long()
         noisy = scheduler.add_noise(clean, noise, times).to(device)
         target = scheduler.get_velocity(clean, noise, times).to(device)
         with torch.autocast(device.type, torch.bfloat16):
@@ -247,13 +295,16 @@ def train_diffusion(
     return unet, text_encoder
 
 
-# --- the whole of it ---------------------------------------------------------------------------------------------------
+# --- the whole of it
+# ------------------------------------------------------------
 
 
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Where the finished pipeline goes.")],
-    work: Annotated[Path, typer.Option(help="Pictures, checkpoints and logs; a stopped run goes on from here.")],
+    work: Annotated[
+        Path, typer.Option(help="Pictures, checkpoints and logs; a stopped run goes on from here.")
+    ],
     pictures: Annotated[int, typer.Option(help="How many pictures are drawn.")] = 24_000,
     vae_steps: Annotated[int, typer.Option(help="Steps of the autoencoder.")] = 7_000,
     unet_steps: Annotated[int, typer.Option(help="Steps of the UNet and text encoder.")] = 8_000,
@@ -269,18 +320,36 @@ def train(
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     drawn = load_or_draw(work, count=pictures, seed=seed, workers=threads)
     tokenizer = make_tokenizer(work / "tokenizer")
-    vae = train_autoencoder(drawn, folder=work, steps=vae_steps, batch=vae_batch, seed=seed, device=target)
-    latents = load_or_encode(work / f"latents-{seed}-{pictures}-{vae_steps}.safetensors", vae, drawn, target)
+    vae = train_autoencoder(
+        drawn, folder=work, steps=vae_steps, batch=vae_batch, seed=seed, device=target
+    )
+    latents = load_or_encode(
+        work / f"latents-{seed}-{pictures}-{vae_steps}.safetensors", vae, drawn, target
+    )
     unet, text_encoder = train_diffusion(
-        latents, drawn, tokenizer, folder=work, steps=unet_steps, batch=unet_batch, seed=seed, device=target
+        latents,
+        drawn,
+        tokenizer,
+        folder=work,
+        steps=unet_steps,
+        batch=unet_batch,
+        seed=seed,
+        device=target,
     )
     save_pipeline(out, vae=vae, unet=unet, text_encoder=text_encoder, tokenizer=tokenizer)
 
 
 def save_pipeline(
-    out: Path, *, vae: AutoencoderKL, unet: UNet2DConditionModel, text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer
+    out: Path,
+    *,
+    vae: AutoencoderKL,
+    unet: UNet2DConditionModel,
+    text_encoder: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
 ) -> None:
-    """Write the plain diffusers folder, its weights as float16: half the size, and far finer than the training noise."""
+    """Write the plain diffusers folder, its weights as float16: half the size, and far finer than
+    the training noise.
+    """
     StableDiffusionPipeline(
         vae=vae.half(),
         unet=unet.half(),

@@ -1,4 +1,6 @@
-"""What the API takes: parameters of its paths and queries, and the bodies of orders. Numbers are numbers here, never texts of them."""
+"""What the API takes: parameters of its paths and queries, and the bodies of orders. Numbers are
+numbers here, never texts of them.
+"""
 
 from typing import Annotated, Any
 
@@ -12,7 +14,12 @@ _STRICT = ConfigDict(extra="forbid", strict=True)
 Project = Annotated[str, Query(pattern=_NAME, max_length=80)]
 Name = Annotated[str, Path(pattern=_NAME, max_length=80)]
 
-Version = Annotated[int | None, Query(ge=1, lt=2**31, description="A version that an update has replaced, or the present one.")]
+Version = Annotated[
+    int | None,
+    Query(
+        ge=1, lt=2**31, description="A version that an update has replaced, or the present one."
+    ),
+]
 
 
 def _whole(value: object) -> object:
@@ -60,7 +67,9 @@ class Repaint(BaseModel):
 
 
 class PutBack(BaseModel):
-    """Files that a repair has painted take their places, those of the renders after this number."""
+    """Files that a repair has painted take their places, those of the renders after this
+    number.
+    """
 
     model_config = _STRICT
 
@@ -84,8 +93,8 @@ class Priority(BaseModel):
 
 
 class Scaling(BaseModel):
-    """How many workers there are at least and at most, and whether their number is to stay. What is null stays as it is;
-    `default` takes every order back first.
+    """How many workers there are at least and at most, and whether their number is to stay. What
+    is null stays as it is; `default` takes every order back first.
     """
 
     model_config = _STRICT
@@ -98,7 +107,9 @@ class Scaling(BaseModel):
 
 
 class Drain(BaseModel):
-    """A worker, or a node by its id or its host's name, that is to go once it has nothing; `undo` takes that back."""
+    """A worker, or a node by its id or its host's name, that is to go once it has nothing; `undo`
+    takes that back.
+    """
 
     model_config = _STRICT
 
@@ -108,15 +119,18 @@ class Drain(BaseModel):
 
 
 class Pruning(BaseModel):
-    """Campaigns to forget: those named, or those of a project that have been over for so long. A null `project` stands for all.
-    With neither names nor an age, only what an earlier pruning has begun is finished. `over_before`, seconds since 1970 by the
-    clock of the database, takes the place of `older_than_s`.
+    """Campaigns to forget: those named, or those of a project that have been over for so long. A
+    null `project` stands for all. With neither names nor an age, only what an earlier pruning has
+    begun is finished. `over_before`, seconds since 1970 by the clock of the database, takes the
+    place of `older_than_s`.
     """
 
     model_config = _STRICT
 
     project: Annotated[str, Field(pattern=_NAME, max_length=80)] | None = "default"
-    names: Annotated[list[Annotated[str, Field(pattern=_NAME, max_length=80)]], Field(max_length=10_000)] = []
+    names: Annotated[
+        list[Annotated[str, Field(pattern=_NAME, max_length=80)]], Field(max_length=10_000)
+    ] = []
     older_than_s: Annotated[float, Field(ge=0, le=1e11)] | None = None
     over_before: Annotated[float, Field(ge=0, le=1e11)] | None = None
     dry_run: bool = False

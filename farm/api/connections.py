@@ -1,5 +1,5 @@
-"""The API's connections: how many there may be, and how long one may say nothing. Descriptors that clients hold are none that the farm
-could start its dispatcher with.
+"""The API's connections: how many there may be, and how long one may say nothing. Descriptors that
+clients hold are none that the farm could start its dispatcher with.
 """
 
 import asyncio
@@ -17,11 +17,16 @@ from farm.api.errors import refusal
 MOST = 1000
 LEAST = 16
 RESERVE = 128
-"""Descriptors that are no client's: about 40 of the API itself, those that starting a dispatcher takes, and the files of logs, database
-and outputs. What is left is halved, because a request may open a file for its connection."""
+"""Descriptors that are no client's: about 40 of the API itself, those that starting a dispatcher
+takes, and the files of logs, database and outputs. What is left is halved, because a request may
+open a file for its connection.
+"""
 ACCEPTED = 64  # at a time, before any of them can be refused
-QUEUE = 1024  # connections that wait in the kernel, which are no descriptors of the farm; beyond it, clients try again after a second
-HEAD_S = 20.0  # from a connection's first moment, or its last answer, to the whole head of the next request
+# connections that wait in the kernel, which are no descriptors of the farm; beyond it, clients try
+# again after a second
+QUEUE = 1024
+# from a connection's first moment, or its last answer, to the whole head of the next request
+HEAD_S = 20.0
 SILENCE_S = 60.0  # without a byte of a body that is being sent, or of an answer that is being read
 _LOG_S = 60.0
 
@@ -29,7 +34,9 @@ log = logging.getLogger(__name__)
 
 
 def connection_limit() -> int:
-    """How many connections the API may have with the descriptors that this process has (`ulimit -n`)."""
+    """How many connections the API may have with the descriptors that this process has (`ulimit
+    -n`).
+    """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST if soft == resource.RLIM_INFINITY else min(MOST, max(LEAST, (soft - RESERVE) // 2))
 
@@ -40,8 +47,10 @@ class Connections:
     def __init__(self, limit: int | None = None) -> None:
         self.limit = limit or connection_limit()
         self.closed = Counter({"idle": 0, "full": 0, "refused": 0})
-        """How many the farm has closed: `idle` ones that said nothing for too long, idle ones that gave way because it was `full`, and
-        new ones that were `refused` because all others were busy."""
+        """How many the farm has closed: `idle` ones that said nothing for too long, idle ones that
+        gave way because it was `full`, and new ones that were `refused` because all others were
+        busy.
+        """
         self._open: dict[Connection, None] = {}
         self._said = -_LOG_S
 
@@ -50,7 +59,9 @@ class Connections:
         return len(self._open)
 
     def admit(self, connection: "Connection") -> bool:
-        """Take a new connection in; at the limit the one that has waited longest without a request gives way. False if none does."""
+        """Take a new connection in; at the limit the one that has waited longest without a request
+        gives way. False if none does.
+        """
         if len(self._open) >= self.limit:
             idle = next((other for other in self._open if other.is_idle), None)
             if idle is None:
@@ -75,8 +86,10 @@ class Connections:
         if reason != "idle" and now >= self._said + _LOG_S:
             self._said = now
             log.warning(
-                "The API has all %d connections that it may have: idle ones give way (%d so far), others are refused (%d so far). "
-                "Raise the limit of open files (`ulimit -n`) if that many clients are meant. action=connections",
+                "The API has all %d connections that it may have: idle ones give way (%d so far), "
+                "others are refused (%d so far). "
+                "Raise the limit of open files (`ulimit -n`) if that many clients are meant. "
+                "action=connections",
                 self.limit, self.closed["full"], self.closed["refused"],
             )  # fmt: skip
 
@@ -100,7 +113,10 @@ class Connection(H11Protocol):  # type: ignore[misc]  # uvicorn's types are not 
         if self._connections.admit(self):
             self._watch()
         else:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "The farm has as many connections as it may have: try again in a moment.")
+            self._refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "The farm has as many connections as it may have: try again in a moment.",
+            )
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -133,23 +149,41 @@ class Connection(H11Protocol):  # type: ignore[misc]  # uvicorn's types are not 
 
     def send_400_response(self, _msg: str) -> None:
         """The answer to what is no HTTP, in the shape of all refusals."""
-        self._refuse(HTTPStatus.BAD_REQUEST, "This is not an HTTP request that can be read: its head is wrong, or too long.")
+        self._refuse(
+            HTTPStatus.BAD_REQUEST,
+            "This is not an HTTP request that can be read: its head is wrong, or too long.",
+        )
 
     def _refuse(self, status: HTTPStatus, error: str) -> None:
         body = bytes(refusal(status, error).body)
-        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type:"
+            f" application/json\r\nContent-Length: {len(body)}\r\n"
+        )
         self.transport.write(head.encode() + b"Connection: close\r\n\r\n" + body)
         self.transport.close()
 
     def _watch(self, *, is_stalled: bool = False) -> None:
-        """Give what the client owes the farm its time: the rest of a head in all, each next part of a body or an answer anew."""
-        owed = "answer" if is_stalled else "head" if self.is_idle else "body" if self.cycle.more_body else ""
+        """Give what the client owes the farm its time: the rest of a head in all, each next part
+        of a body or an answer anew.
+        """
+        owed = (
+            "answer"
+            if is_stalled
+            else "head"
+            if self.is_idle
+            else "body"
+            if self.cycle.more_body
+            else ""
+        )
         if owed == "head" == self._waits_for:
             return
         self._stop_watching()
         self._waits_for = owed
         if owed and not self.transport.is_closing():
-            self._timer = self.loop.call_later(HEAD_S if owed == "head" else SILENCE_S, self.end, "idle")
+            self._timer = self.loop.call_later(
+                HEAD_S if owed == "head" else SILENCE_S, self.end, "idle"
+            )
 
     def _stop_watching(self) -> None:
         self._waits_for = ""

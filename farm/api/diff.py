@@ -12,7 +12,12 @@ from farm.service.diff import Diffs
 
 Against = Annotated[
     str | None,
-    Query(max_length=100, description="What it is compared with: NAME or NAME@NUMBER. If not given, the version before."),
+    Query(
+        max_length=100,
+        description=(
+            "What it is compared with: NAME or NAME@NUMBER. If not given, the version before."
+        ),
+    ),
 ]
 _FIRST = 200
 
@@ -26,10 +31,16 @@ def diff_routes(diffs: Diffs) -> APIRouter:
         project: Project = "default",
         version: Version = None,
         against: Against = None,
-        limit: Annotated[int | None, Query(ge=0, lt=2**53, description="The most lines before the counts.")] = None,
+        limit: Annotated[
+            int | None, Query(ge=0, lt=2**53, description="The most lines before the counts.")
+        ] = None,
     ) -> StreamingResponse:
-        """A line for each render that changed, is new or was retired, and a last one, of the kind `counts`, with the counts of all."""
-        return StreamingResponse(diffs.lines(project, name, version, against, limit), media_type=LINES)
+        """A line for each render that changed, is new or was retired, and a last one, of the kind
+        `counts`, with the counts of all.
+        """
+        return StreamingResponse(
+            diffs.lines(project, name, version, against, limit), media_type=LINES
+        )
 
     @routes.get("/campaigns/{name}/diff/sheet", **answers_with("image/png"))
     def sheet(
@@ -37,9 +48,18 @@ def diff_routes(diffs: Diffs) -> APIRouter:
         project: Project = "default",
         version: Version = None,
         against: Against = None,
-        limit: Annotated[int, Query(ge=1, lt=2**53, description=f"The most changed cells that are drawn, up to {MAX_PAIRS:,}.")] = _FIRST,
+        limit: Annotated[
+            int,
+            Query(
+                ge=1,
+                lt=2**53,
+                description=f"The most changed cells that are drawn, up to {MAX_PAIRS:,}.",
+            ),
+        ] = _FIRST,
     ) -> Response:
         """Changed cells side by side, the old ones on the left."""
-        return Response(diffs.picture(project, name, version, against, limit), media_type="image/png")
+        return Response(
+            diffs.picture(project, name, version, against, limit), media_type="image/png"
+        )
 
     return routes

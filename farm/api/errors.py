@@ -1,4 +1,6 @@
-"""How the API answers: JSON that any parser takes, and one shape for every refusal, {"error": a sentence, "problems": [...]}."""
+"""How the API answers: JSON that any parser takes, and one shape for every refusal, {"error": a
+sentence, "problems": [...]}.
+"""
 
 import json
 import math
@@ -15,7 +17,14 @@ from starlette.exceptions import HTTPException
 
 from farm.documents.document import MAX_PROBLEMS, DocumentError, Problem, problem_json
 from farm.problems import problem_of
-from storage.errors import BadKey, DatabaseError, NotFound, OutputsError, RequestError, SeedbedError
+from storage.errors import (
+    BadKey,
+    DatabaseError,
+    NotFound,
+    OutputsError,
+    RequestError,
+    SeedbedError,
+)
 
 TOO_LARGE = "The body is too large: split the campaign."
 _STATUS = (
@@ -37,11 +46,15 @@ class Answer(JSONResponse):
 
 
 def to_json(value: Any) -> bytes:
-    """A value as a line of JSON in UTF-8: null for numbers that are not finite, `?` for halves of characters."""
+    """A value as a line of JSON in UTF-8: null for numbers that are not finite, `?` for halves of
+    characters.
+    """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError:
-        text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(
+            _finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
     return text.encode(errors="replace")
 
 
@@ -61,13 +74,20 @@ class Trouble(BaseModel):
 
 
 class Refusal(BaseModel):
-    """Every answer but a good one: a sentence, and, for a request that is wrong in some places, each of them."""
+    """Every answer but a good one: a sentence, and, for a request that is wrong in some places,
+    each of them.
+    """
 
     error: str
     problems: list[Trouble]
 
 
-def refusal(status: int, error: str, problems: list[Problem] | None = None, headers: Mapping[str, str] | None = None) -> Response:
+def refusal(
+    status: int,
+    error: str,
+    problems: list[Problem] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """An answer in the one shape of all refusals."""
     told = [problem_json(problem) for problem in (problems or [])[:MAX_PROBLEMS]]
     return Answer({"error": error, "problems": told}, status, headers)
@@ -93,12 +113,18 @@ def _refuse_invalid(request: Request, exc: Exception) -> Response:
 
 
 def _problem(error: ErrorDetails) -> Problem:
-    """One of the framework's errors, at its place without the word for where it came in: body, query or path."""
+    """One of the framework's errors, at its place without the word for where it came in: body,
+    query or path.
+    """
     where, *path = error["loc"]
     if where == "body" and not path:
         return Problem((), _NO_BODY if error["type"] == "missing" else _NO_OBJECT)
     if error["type"] == "string_pattern_mismatch":
-        remedy = "remove what cannot be printed." if path[-1] == "target" else "use small letters, digits and hyphens."
+        remedy = (
+            "remove what cannot be printed."
+            if path[-1] == "target"
+            else "use small letters, digits and hyphens."
+        )
         return Problem(tuple(path), f"{error['input']!r} cannot be a {path[-1]}: {remedy}")
     return problem_of({**error, "loc": tuple(path)}, {})
 
@@ -108,15 +134,22 @@ _NO_OBJECT = "the body is not a JSON object: send one, with Content-Type: applic
 
 
 def _refuse_path(request: Request, exc: Exception) -> Response:
-    """For what the framework refuses by itself: a path that is not there, a method that it does not take, a body too large."""
+    """For what the framework refuses by itself: a path that is not there, a method that it does
+    not take, a body too large.
+    """
     assert isinstance(exc, HTTPException)
     path, headers = request.url.path, exc.headers
     match exc.status_code:
         case 404:
             error = f"There is nothing at {path}: /api/docs shows what there is."
         case 405:
-            allowed = ", ".join(sorted(_methods(request.app, path)))  # the framework names those of one route alone
-            headers, error = {"Allow": allowed}, f"{request.method} is not possible at {path}: use {allowed}."
+            allowed = ", ".join(
+                sorted(_methods(request.app, path))
+            )  # the framework names those of one route alone
+            headers, error = (
+                {"Allow": allowed},
+                f"{request.method} is not possible at {path}: use {allowed}.",
+            )
         case 413:
             error = TOO_LARGE
         case _:
@@ -128,11 +161,17 @@ def _methods(api: FastAPI, path: str) -> set[str]:
     """The methods that some route takes at a path."""
     found: set[str] = set()
     for template, operations in api.openapi()["paths"].items():
-        if re.fullmatch(re.sub(r"{(\w+)}", lambda name: ".*" if name[1] == "key" else "[^/]+", template), path):
+        if re.fullmatch(
+            re.sub(r"{(\w+)}", lambda name: ".*" if name[1] == "key" else "[^/]+", template), path
+        ):
             found |= {method.upper() for method in operations}
     return found
 
 
 def _apologize(_request: Request, exc: Exception) -> Response:
     """For what nobody foresaw: a sentence to whoever asked; the server logs the rest."""
-    return refusal(500, f"The farm could not answer ({type(exc).__name__}): this is a fault of the farm, not of the request.")
+    return refusal(
+        500,
+        f"The farm could not answer ({type(exc).__name__}): this is a fault of the farm, not of"
+        " the request.",
+    )

@@ -1,4 +1,6 @@
-"""The API's routes about files: what is there of a campaign, painting it again, mending it, and removing what is left over."""
+"""The API's routes about files: what is there of a campaign, painting it again, mending it, and
+removing what is left over.
+"""
 
 from typing import Annotated, Any
 
@@ -17,11 +19,18 @@ Json = dict[str, Any]
 _NAMED_FIRST = 5
 
 
-def file_routes(service: Service, repairs: Repairs, leftovers: Leftovers, pruner: Pruner) -> APIRouter:
+def file_routes(
+    service: Service, repairs: Repairs, leftovers: Leftovers, pruner: Pruner
+) -> APIRouter:
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/renders/{number}")
-    def render(name: Name, number: Annotated[int, Path(ge=0, lt=2**53)], project: Project = "default", version: Version = None) -> Json:
+    def render(
+        name: Name,
+        number: Annotated[int, Path(ge=0, lt=2**53)],
+        project: Project = "default",
+        version: Version = None,
+    ) -> Json:
         return service.render(project, name, number, version)
 
     @routes.get("/campaigns/{name}/files", **answers_with(LINES))
@@ -34,7 +43,9 @@ def file_routes(service: Service, repairs: Repairs, leftovers: Leftovers, pruner
         return service.status(campaign.project, campaign.name)
 
     @routes.post("/campaigns/{name}/repair")
-    def repair(name: Name, body: Repaint, response: Response, project: Project = "default") -> Json:
+    def repair(
+        name: Name, body: Repaint, response: Response, project: Project = "default"
+    ) -> Json:
         campaign, is_new = repairs.begin(project, name, body.numbers)
         response.status_code = 201 if is_new else 200
         return {**service.status(campaign.project, campaign.name), "created": is_new}
@@ -47,12 +58,19 @@ def file_routes(service: Service, repairs: Repairs, leftovers: Leftovers, pruner
     def clean(name: Name, body: Cleaning, project: Project = "default") -> Json:
         if body.dry_run:
             keys = leftovers.find(project, name)
-            return {"campaign": name, "files": len(keys), "first": keys[:_NAMED_FIRST], "removed": 0}
+            return {
+                "campaign": name,
+                "files": len(keys),
+                "first": keys[:_NAMED_FIRST],
+                "removed": 0,
+            }
         return {"campaign": name, "removed": leftovers.clean(project, name)}
 
     @routes.post("/prune")
     def prune(body: Pruning) -> Json:
-        """Deletes some thousand files a request: ask again, with neither names nor an age, until `more` is false."""
+        """Deletes some thousand files a request: ask again, with neither names nor an age, until
+        `more` is false.
+        """
         before = body.over_before
         if before is None and body.older_than_s is not None:
             before = pruner.moment(body.older_than_s)

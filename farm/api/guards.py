@@ -1,4 +1,6 @@
-"""Who may speak to the API at all. Written for ASGI itself: starlette's decorator would hide it where a streamed answer breaks off."""
+"""Who may speak to the API at all. Written for ASGI itself: starlette's decorator would hide it
+where a streamed answer breaks off.
+"""
 
 import re
 import secrets
@@ -12,10 +14,17 @@ from farm.api.errors import TOO_LARGE, refusal
 
 _HEALTH = "/api/v1/health"
 _OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
-_UNKNOWN = refusal(401, "This farm asks for a token: set FARM_TOKEN, or give the client one.", headers={"WWW-Authenticate": "Bearer"})
+_UNKNOWN = refusal(
+    401,
+    "This farm asks for a token: set FARM_TOKEN, or give the client one.",
+    headers={"WWW-Authenticate": "Bearer"},
+)
 _FOREIGN = refusal(403, "Orders from pages of other sites are refused.")
 _TOO_LARGE = refusal(413, TOO_LARGE)
-_OTHER_HOST = refusal(400, "A farm without a token answers to this machine alone: ask for it as 127.0.0.1 or localhost.")
+_OTHER_HOST = refusal(
+    400,
+    "A farm without a token answers to this machine alone: ask for it as 127.0.0.1 or localhost.",
+)
 
 
 class TokenOnly:
@@ -26,34 +35,46 @@ class TokenOnly:
         self._expected = f"Bearer {token}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = scope["type"] != "http" or scope["path"] == _HEALTH or self._shows(Request(scope))
+        allowed = (
+            scope["type"] != "http" or scope["path"] == _HEALTH or self._shows(Request(scope))
+        )
         app: ASGIApp = self._app if allowed else _UNKNOWN
         await app(scope, receive, send)
 
     def _shows(self, request: Request) -> bool:
-        return secrets.compare_digest(request.headers.get("authorization", "").encode(), self._expected)
+        return secrets.compare_digest(
+            request.headers.get("authorization", "").encode(), self._expected
+        )
 
 
 class OwnHostOnly:
-    """Answers to the names of this machine alone: a page on the web must not reach the farm through a name that it points here."""
+    """Answers to the names of this machine alone: a page on the web must not reach the farm
+    through a name that it points here.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_own = scope["type"] != "http" or _OWN_HOST.fullmatch(Request(scope).headers.get("host", ""))
+        is_own = scope["type"] != "http" or _OWN_HOST.fullmatch(
+            Request(scope).headers.get("host", "")
+        )
         app: ASGIApp = self._app if is_own else _OTHER_HOST
         await app(scope, receive, send)
 
 
 class OwnPagesOnly:
-    """A page of another site may make a browser send orders here; browsers say from where they send them."""
+    """A page of another site may make a browser send orders here; browsers say from where they
+    send them.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app: ASGIApp = _FOREIGN if scope["type"] == "http" and _is_foreign(Request(scope)) else self._app
+        app: ASGIApp = (
+            _FOREIGN if scope["type"] == "http" and _is_foreign(Request(scope)) else self._app
+        )
         await app(scope, receive, send)
 
 
@@ -65,7 +86,10 @@ class SmallBodiesOnly:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and int(Request(scope).headers.get("content-length", "0")) > self._limit:
+        if (
+            scope["type"] == "http"
+            and int(Request(scope).headers.get("content-length", "0")) > self._limit
+        ):
             await _TOO_LARGE(scope, receive, send)
             return
         size = 0

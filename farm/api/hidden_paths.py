@@ -1,4 +1,6 @@
-"""Takes the paths of the farm's machine out of answers to clients elsewhere: they help nobody there but who attacks it."""
+"""Takes the paths of the farm's machine out of answers to clients elsewhere: they help nobody
+there but who attacks it.
+"""
 
 import os
 import re
@@ -9,19 +11,28 @@ from pathlib import Path
 from huggingface_hub.constants import HF_HUB_CACHE
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# As JSON has them: the quotes of a traceback's lines are escaped there, and what ends a path ends it there too.
+# As JSON has them: the quotes of a traceback's lines are escaped there, and what ends a path ends
+# it there too.
 _IN_TRACEBACK = re.compile(rb'File \\"/[^"\\]*/([^"\\/]+)\\"')
 _REST = rb"(?:/[^\s\"'\\,;:()]*)?"
 
 
 class PathsHidden:
-    """Shortens paths below the farm's own folders to their last part, in every JSON text that is answered."""
+    """Shortens paths below the farm's own folders to their last part, in every JSON text that is
+    answered.
+    """
 
     def __init__(self, app: ASGIApp, hidden: Iterable[Path], shown: Collection[Path]) -> None:
-        """`hidden` are the farm's own folders; what lies in a `shown` one was named by clients, and stays."""
+        """`hidden` are the farm's own folders; what lies in a `shown` one was named by clients,
+        and stays.
+        """
         self._app = app
-        roots = sorted({os.fsencode(path) for path in hidden if len(path.parts) > 1}, key=len, reverse=True)
-        self._paths = re.compile(rb"(?<![\w.-])(?:" + b"|".join(map(re.escape, roots)) + rb")(?![\w.-])" + _REST)
+        roots = sorted(
+            {os.fsencode(path) for path in hidden if len(path.parts) > 1}, key=len, reverse=True
+        )
+        self._paths = re.compile(
+            rb"(?<![\w.-])(?:" + b"|".join(map(re.escape, roots)) + rb")(?![\w.-])" + _REST
+        )
         self._shown = tuple(os.fsencode(path) for path in shown)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,7 +48,11 @@ class PathsHidden:
                 message = {**message, "body": self._without_paths(message.get("body", b""))}
             if waiting:
                 start = waiting.pop()
-                await send({**start, "headers": _with_length(start["headers"], len(message["body"]))} if is_json else start)
+                await send(
+                    {**start, "headers": _with_length(start["headers"], len(message["body"]))}
+                    if is_json
+                    else start
+                )
             await send(message)
 
         await self._app(scope, receive, hiding)
@@ -53,9 +68,19 @@ class PathsHidden:
 
 
 def own_folders(*more: Path) -> list[Path]:
-    """The folders of the farm's machine that its sentences may name: its home and whatever it is given, its code, its cache of models."""
-    return [*more, Path(HF_HUB_CACHE), Path(__file__).parents[2], Path(sys.prefix), Path(sys.base_prefix)]
+    """The folders of the farm's machine that its sentences may name: its home and whatever it is
+    given, its code, its cache of models.
+    """
+    return [
+        *more,
+        Path(HF_HUB_CACHE),
+        Path(__file__).parents[2],
+        Path(sys.prefix),
+        Path(sys.base_prefix),
+    ]
 
 
 def _with_length(headers: Iterable[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
-    return [(name, b"%d" % length if name == b"content-length" else value) for name, value in headers]
+    return [
+        (name, b"%d" % length if name == b"content-length" else value) for name, value in headers
+    ]

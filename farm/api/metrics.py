@@ -1,5 +1,5 @@
-"""Every Prometheus metric of the farm. Counters and histograms are fed from the attempts that the job database records; gauges are
-read from it when somebody asks. No label is ever an id.
+"""Every Prometheus metric of the farm. Counters and histograms are fed from the attempts that the
+job database records; gauges are read from it when somebody asks. No label is ever an id.
 """
 
 from collections.abc import Iterator
@@ -30,19 +30,71 @@ class Metrics:
         self._seen = watching.last_attempt()
         self._lock = Lock()
         r = self.registry
-        self._renders = Counter("farm_renders", "Renders that ended.", ["model", "outcome"], registry=r)
-        self._attempts = Counter("farm_attempts", "Attempts at chunks.", ["model", "outcome"], registry=r)
-        self._paint = Histogram("farm_paint_seconds", "Time of one batch on the device.", ["model"], buckets=_PAINT_BUCKETS, registry=r)
-        self._load = Histogram("farm_load_seconds", "Time to load a pipeline.", ["model"], buckets=_LOAD_BUCKETS, registry=r)
-        self._swaps = Counter("farm_swaps", "Pipelines that gave way to one that was loaded.", ["model"], registry=r)
-        self._encode = Counter("farm_encode_seconds", "Time spent encoding and writing pictures, over all threads.", ["model"], registry=r)
-        self._slots = Counter("farm_batch_slots", "Places in painted batches, filled or padded.", ["model"], registry=r)
-        self._filled = Counter("farm_batch_pictures", "Places in painted batches that held a picture.", ["model"], registry=r)
-        self._fill = Gauge("farm_batch_fill_ratio", "Filled places of all places, over the last chunk.", ["model"], registry=r)
-        self._adopted = Counter("farm_adopted", "Pictures found whole in the outputs, and not painted again.", ["model"], registry=r)
-        self._copied = Counter("farm_copied", "Pictures copied from renders of the same recipe, and not painted.", ["model"], registry=r)
-        self._uploads = Counter("farm_uploads", "Files written to the outputs.", ["model"], registry=r)
-        self._upload_bytes = Counter("farm_upload_bytes", "Bytes written to the outputs.", ["model"], registry=r)
+        self._renders = Counter(
+            "farm_renders", "Renders that ended.", ["model", "outcome"], registry=r
+        )
+        self._attempts = Counter(
+            "farm_attempts", "Attempts at chunks.", ["model", "outcome"], registry=r
+        )
+        self._paint = Histogram(
+            "farm_paint_seconds",
+            "Time of one batch on the device.",
+            ["model"],
+            buckets=_PAINT_BUCKETS,
+            registry=r,
+        )
+        self._load = Histogram(
+            "farm_load_seconds",
+            "Time to load a pipeline.",
+            ["model"],
+            buckets=_LOAD_BUCKETS,
+            registry=r,
+        )
+        self._swaps = Counter(
+            "farm_swaps", "Pipelines that gave way to one that was loaded.", ["model"], registry=r
+        )
+        self._encode = Counter(
+            "farm_encode_seconds",
+            "Time spent encoding and writing pictures, over all threads.",
+            ["model"],
+            registry=r,
+        )
+        self._slots = Counter(
+            "farm_batch_slots",
+            "Places in painted batches, filled or padded.",
+            ["model"],
+            registry=r,
+        )
+        self._filled = Counter(
+            "farm_batch_pictures",
+            "Places in painted batches that held a picture.",
+            ["model"],
+            registry=r,
+        )
+        self._fill = Gauge(
+            "farm_batch_fill_ratio",
+            "Filled places of all places, over the last chunk.",
+            ["model"],
+            registry=r,
+        )
+        self._adopted = Counter(
+            "farm_adopted",
+            "Pictures found whole in the outputs, and not painted again.",
+            ["model"],
+            registry=r,
+        )
+        self._copied = Counter(
+            "farm_copied",
+            "Pictures copied from renders of the same recipe, and not painted.",
+            ["model"],
+            registry=r,
+        )
+        self._uploads = Counter(
+            "farm_uploads", "Files written to the outputs.", ["model"], registry=r
+        )
+        self._upload_bytes = Counter(
+            "farm_upload_bytes", "Bytes written to the outputs.", ["model"], registry=r
+        )
         r.register(_DatabaseGauges(watching))
         r.register(_ConnectionCounts(connections or Connections()))
 
@@ -87,7 +139,9 @@ class _DatabaseGauges(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         queue = GaugeMetricFamily(
-            "farm_queue_renders", "Renders that wait or are being painted, by where they are.", labels=["model", "state"]
+            "farm_queue_renders",
+            "Renders that wait or are being painted, by where they are.",
+            labels=["model", "state"],
         )
         for backlog in self._watching.backlog():
             queue.add_metric([backlog.model, RenderState.QUEUED], backlog.queued)
@@ -107,9 +161,19 @@ class _ConnectionCounts(Collector):
         self._connections = connections
 
     def collect(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("farm_connections", "Open connections of clients.", self._connections.open)
-        yield GaugeMetricFamily("farm_connections_allowed", "The most connections that the API may have.", self._connections.limit)
-        closed = CounterMetricFamily("farm_connections_closed", "Connections that the farm ended, by why.", labels=["reason"])
+        yield GaugeMetricFamily(
+            "farm_connections", "Open connections of clients.", self._connections.open
+        )
+        yield GaugeMetricFamily(
+            "farm_connections_allowed",
+            "The most connections that the API may have.",
+            self._connections.limit,
+        )
+        closed = CounterMetricFamily(
+            "farm_connections_closed",
+            "Connections that the farm ended, by why.",
+            labels=["reason"],
+        )
         for reason, count in self._connections.closed.items():
             closed.add_metric([reason], count)
         yield closed

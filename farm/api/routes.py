@@ -1,4 +1,6 @@
-"""The HTTP API under /api/v1, and /metrics beside it: a thin skin over `farm.service.submission`."""
+"""The HTTP API under /api/v1, and /metrics beside it: a thin skin over
+`farm.service.submission`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -36,8 +38,9 @@ def make_api(
     hidden: Sequence[Path] = (),
     shown: Sequence[Path] = (),
 ) -> FastAPI:
-    """The application; `files` has the routes about files, `diffs` those that compare. `home` tells a client which farm it has
-    reached; with a `token`, everything but that asks for it. No answer has paths below `hidden` folders, but for those below `shown` ones.
+    """The application; `files` has the routes about files, `diffs` those that compare. `home`
+    tells a client which farm it has reached; with a `token`, everything but that asks for it. No
+    answer has paths below `hidden` folders, but for those below `shown` ones.
     """
     api = FastAPI(
         title="Seedbed",
@@ -76,11 +79,23 @@ def make_api(
 def _campaign_routes(service: Service) -> APIRouter:
     routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
 
-    @routes.post("/campaigns", responses={201: {"description": "The campaign was not there before."}})
+    @routes.post(
+        "/campaigns", responses={201: {"description": "The campaign was not there before."}}
+    )
     def submit(submission: Submission, response: Response) -> Json:
         if submission.dry_run:
-            return service.plan(submission.campaign, submission.project, update=submission.update, fresh=submission.fresh)
-        campaign, did = service.submit(submission.project, submission.campaign, update=submission.update, fresh=submission.fresh)
+            return service.plan(
+                submission.campaign,
+                submission.project,
+                update=submission.update,
+                fresh=submission.fresh,
+            )
+        campaign, did = service.submit(
+            submission.project,
+            submission.campaign,
+            update=submission.update,
+            fresh=submission.fresh,
+        )
         response.status_code = 201 if did["created"] else 200
         return {**service.status(campaign.project, campaign.name), **did}
 
@@ -93,7 +108,9 @@ def _campaign_routes(service: Service) -> APIRouter:
         return service.status(project, name, version)
 
     @routes.get("/campaigns/{name}/manifest", **answers_with(LINES))
-    def manifest(name: Name, project: Project = "default", version: Version = None) -> StreamingResponse:
+    def manifest(
+        name: Name, project: Project = "default", version: Version = None
+    ) -> StreamingResponse:
         return StreamingResponse(service.manifest(project, name, version), media_type=LINES)
 
     @routes.post("/campaigns/{name}/manifest")
@@ -108,7 +125,9 @@ def _campaign_routes(service: Service) -> APIRouter:
         version: Version = None,
     ) -> Response:
         """`where` has conditions like `product=mug`, one a line."""
-        return Response(service.sheet(project, name, where.splitlines(), version), media_type="image/png")
+        return Response(
+            service.sheet(project, name, where.splitlines(), version), media_type="image/png"
+        )
 
     @routes.get("/campaigns/{name}/versions")
     def versions(name: Name, project: Project = "default") -> list[Json]:
@@ -142,13 +161,21 @@ def _control_routes(service: Service) -> APIRouter:
 
     @routes.post("/campaigns/{name}/retry")
     def retry(name: Name, body: Retry, project: Project = "default") -> Json:
-        states = [state for state, wanted in ((RenderState.FAILED, body.failed), (RenderState.HELD, body.held)) if wanted]
+        states = [
+            state
+            for state, wanted in ((RenderState.FAILED, body.failed), (RenderState.HELD, body.held))
+            if wanted
+        ]
         count = service.retry(project, name, states, body.render)
         why = [] if count else service.why_not_retried(project, name, states, body.render)
         return {**service.status(project, name), "retried": count, "why": why}
 
     @routes.get("/campaigns/{name}/why")
-    def why(name: Name, project: Project = "default", render: Annotated[int | None, Query(ge=0, lt=2**53)] = None) -> Json:
+    def why(
+        name: Name,
+        project: Project = "default",
+        render: Annotated[int | None, Query(ge=0, lt=2**53)] = None,
+    ) -> Json:
         return {"campaign": name, "render": render, "why": service.why(project, name, render)}
 
     return routes
@@ -181,7 +208,13 @@ def _fleet_routes(service: Service, fleet: FleetService) -> APIRouter:
 
     @routes.post("/scaling")
     def scale(body: Scaling) -> Json:
-        return fleet.scale(floor=body.floor, ceiling=body.ceiling, is_frozen=body.frozen, default=body.default, by=body.by)
+        return fleet.scale(
+            floor=body.floor,
+            ceiling=body.ceiling,
+            is_frozen=body.frozen,
+            default=body.default,
+            by=body.by,
+        )
 
     @routes.post("/drains")
     def drain(body: Drain) -> Json:

@@ -1,4 +1,6 @@
-"""Routes that take what they describe and nothing else: strict JSON, and no parameter that they do not know."""
+"""Routes that take what they describe and nothing else: strict JSON, and no parameter that they do
+not know.
+"""
 
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
@@ -20,7 +22,9 @@ def answers_with(kind: str) -> dict[str, Any]:
 
 
 class StrictRoute(APIRoute):
-    """A route that refuses parameters that it does not know, or gets twice, and bodies that are no strict JSON."""
+    """A route that refuses parameters that it does not know, or gets twice, and bodies that are no
+    strict JSON.
+    """
 
     def get_route_handler(self) -> Handler:
         handle, takes_body = super().get_route_handler(), self.body_field is not None
@@ -31,16 +35,22 @@ class StrictRoute(APIRoute):
                 raise DocumentError(problems)
             read = _ReadRequest(request.scope, request.receive)
             if data := await read.body():
-                read.value = await run_in_threadpool(parse_strictly, data)  # a campaign may have megabytes
+                read.value = await run_in_threadpool(
+                    parse_strictly, data
+                )  # a campaign may have megabytes
             if not takes_body and read.value not in (None, {}):
-                raise DocumentError([Problem((), f"{request.method} {request.url.path} takes no body: send none.")])
+                raise DocumentError(
+                    [Problem((), f"{request.method} {request.url.path} takes no body: send none.")]
+                )
             return await handle(read)
 
         return strictly
 
 
 class _ReadRequest(Request):
-    """A request whose body has been read already. The framework would answer in its own words to what is raised while it reads one."""
+    """A request whose body has been read already. The framework would answer in its own words to
+    what is raised while it reads one.
+    """
 
     value: Any = None
 

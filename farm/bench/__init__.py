@@ -1,1 +1,3 @@
-"""Measurements: each prints one JSON object of figures, with whatever it was compared to in the same run."""
+"""Measurements: each prints one JSON object of figures, with whatever it was compared to in the
+same run.
+"""

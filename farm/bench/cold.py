@@ -1,6 +1,8 @@
-"""What the first picture takes: `farm run` of one picture in a home that is new, beside a bare diffusers script, in turn.
+"""What the first picture takes: `farm run` of one picture in a home that is new, beside a bare
+diffusers script, in turn.
 
-Each side is a process of its own, timed from its start until it has ended: what is imported, started and stopped counts.
+Each side is a process of its own, timed from its start until it has ended: what is imported,
+started and stopped counts.
 """
 
 import os
@@ -20,16 +22,21 @@ PROMPT, STEPS, SIZE = "a red mug on a beach, product photo", 20, 128
 _BARE = f"""
 import sys, torch, diffusers
 torch.set_num_threads(1)
-pipe = diffusers.DiffusionPipeline.from_pretrained({str(SEEDLING)!r}, use_safetensors=True, local_files_only=True)
+pipe = diffusers.DiffusionPipeline.from_pretrained(
+    {str(SEEDLING)!r}, use_safetensors=True, local_files_only=True
+)
 pipe.set_progress_bar_config(disable=True)
 noise = torch.Generator("cpu").manual_seed(0)
-picture = pipe({PROMPT!r}, num_inference_steps={STEPS}, width={SIZE}, height={SIZE}, generator=noise).images[0]
+settings = dict(num_inference_steps={STEPS}, width={SIZE}, height={SIZE})
+picture = pipe({PROMPT!r}, **settings, generator=noise).images[0]
 picture.save(sys.argv[1])
 """
 
 
 def measure(*, pairs: int, work: Path | None) -> Json:
-    """Run both sides `pairs` times after one that is not counted. Raises WorkError if a side paints nothing."""
+    """Run both sides `pairs` times after one that is not counted. Raises WorkError if a side
+    paints nothing.
+    """
     with TemporaryDirectory(prefix="farm-cold-", dir=work) as folder:
         rounds = [_round(Path(folder) / str(number)) for number in range(pairs + 1)][1:]
     figures = [{"farm_vs_bare": r["farm"] / r["bare"], "farm_s": r["farm"]} for r in rounds]
@@ -46,10 +53,16 @@ def _round(folder: Path) -> dict[str, float]:
     folder.mkdir()
     file = folder / "one.yaml"
     settings = {"steps": STEPS, "size": f"{SIZE}x{SIZE}"}
-    file.write_text(yaml.safe_dump({"name": "one", "model": "seedling", "prompt": PROMPT, "settings": settings}))
+    file.write_text(
+        yaml.safe_dump(
+            {"name": "one", "model": "seedling", "prompt": PROMPT, "settings": settings}
+        )
+    )
     home = folder / "home"
     return {
-        "bare": _seconds([sys.executable, "-c", _BARE, str(folder / "bare.png")], folder / "bare.png"),
+        "bare": _seconds(
+            [sys.executable, "-c", _BARE, str(folder / "bare.png")], folder / "bare.png"
+        ),
         "farm": _seconds(
             [
                 sys.executable,
@@ -71,7 +84,9 @@ def _round(folder: Path) -> dict[str, float]:
 
 def _seconds(command: list[str], picture: Path) -> float:
     """How long a command takes from its start to its end, if it leaves the picture."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FARM_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("FARM_")
+    }
     began = time.perf_counter()
     ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     took_s = time.perf_counter() - began

@@ -1,7 +1,9 @@
-"""Pictures to measure encoders with, made by code: as large and as detailed as photographs, with a sensor's grain.
+"""Pictures to measure encoders with, made by code: as large and as detailed as photographs, with a
+sensor's grain.
 
-Encoders care for how neighbouring pixels differ, and that is what is imitated: the 1/f spectrum of natural scenes, edges of things that
-occlude each other at all sizes ("dead leaves"), smooth skies, and noise. They are no photographs.
+Encoders care for how neighbouring pixels differ, and that is what is imitated: the 1/f spectrum of
+natural scenes, edges of things that occlude each other at all sizes ("dead leaves"), smooth skies,
+and noise. They are no photographs.
 """
 
 from collections.abc import Mapping
@@ -21,8 +23,15 @@ _Plane = NDArray[np.float32]
 def photo_like() -> Mapping[str, Pixels]:
     """Five pictures of 1024 x 1024, always the same."""
     rng = np.random.default_rng(1)
-    mug, vase, lamp = (_drawing(rng, product, backdrop) for product, backdrop in (("mug", "beach"), ("vase", "forest"), ("lamp", "studio")))
-    sky = np.linspace(0, 1, SIDE, dtype=np.float32)[:, None, None] * np.array([120, 90, 40], np.float32) + 60
+    mug, vase, lamp = (
+        _drawing(rng, product, backdrop)
+        for product, backdrop in (("mug", "beach"), ("vase", "forest"), ("lamp", "studio"))
+    )
+    sky = (
+        np.linspace(0, 1, SIDE, dtype=np.float32)[:, None, None]
+        * np.array([120, 90, 40], np.float32)
+        + 60
+    )
     return {
         "mug on a beach": _pixels(mug + 4 * _clouds(rng, 1.0) + _grain(rng, 1.5)),
         "vase in a forest": _pixels(vase + 4 * _clouds(rng, 1.0) + _grain(rng, 3.0)),
@@ -34,15 +43,21 @@ def photo_like() -> Mapping[str, Pixels]:
 
 def _drawing(rng: np.random.Generator, product: str, backdrop: str) -> _Plane:
     """What `seedling` learnt from, eight times as large."""
-    small = Image.fromarray(draw(Subject(product=product, color="red", backdrop=backdrop), random_scene(rng)))
+    small = Image.fromarray(
+        draw(Subject(product=product, color="red", backdrop=backdrop), random_scene(rng))
+    )
     return np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC), np.float32)
 
 
 def _clouds(rng: np.random.Generator, slope: float) -> _Plane:
-    """Noise whose amplitude falls with frequency: at a slope of 1 as in natural scenes, above it smoother."""
+    """Noise whose amplitude falls with frequency: at a slope of 1 as in natural scenes, above it
+    smoother.
+    """
     frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None, :])
     frequency[0, 0] = np.inf  # no mean
-    field = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((SIDE, SIDE))) / frequency**slope, (SIDE, SIDE))
+    field = np.fft.irfft2(
+        np.fft.rfft2(rng.standard_normal((SIDE, SIDE))) / frequency**slope, (SIDE, SIDE)
+    )
     return np.asarray(field / field.std(), np.float32)[..., None]
 
 
@@ -54,7 +69,9 @@ def _grain(rng: np.random.Generator, strength: float) -> _Plane:
 
 
 def _leaves(rng: np.random.Generator) -> _Plane:
-    """Discs over discs, few large and many small, each with a colour, a slope and a texture of its own, a little out of focus."""
+    """Discs over discs, few large and many small, each with a colour, a slope and a texture of its
+    own, a little out of focus.
+    """
     canvas = np.zeros((SIDE, SIDE, 3), np.float32)
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     texture = _clouds(rng, 1.2)[..., 0]

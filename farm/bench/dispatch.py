@@ -1,6 +1,8 @@
-"""How busy the farm keeps its workers: actors that rest for each batch instead of painting it, and Ray Data with actors that rest as long.
+"""How busy the farm keeps its workers: actors that rest for each batch instead of painting it, and
+Ray Data with actors that rest as long.
 
-The efficiency is the ideal time, the rests that the actors took shared evenly among them, over the real one.
+The efficiency is the ideal time, the rests that the actors took shared evenly among them, over the
+real one.
 """
 
 import importlib.util
@@ -42,12 +44,16 @@ def has_ray_serve() -> bool:
 
 
 def farm_efficiencies(batches: int, work: Path | None) -> Figures:
-    """Of a warm farm on SQLite, for each rest: from the submission of a campaign until it is done."""
+    """Of a warm farm on SQLite, for each rest: from the submission of a campaign until it is
+    done.
+    """
     return {_name(rest_s): _farm(rest_s, batches, work) for rest_s in RESTS_S}
 
 
 def ray_data_efficiencies(batches: int) -> Figures:
-    """Of Ray Data's `map_batches`, for each rest: from when its actors are ready until the last batch is back."""
+    """Of Ray Data's `map_batches`, for each rest: from when its actors are ready until the last
+    batch is back.
+    """
     return {f"ray_data.{_name(rest_s)}": _peer("ray_data", rest_s, batches) for rest_s in RESTS_S}
 
 
@@ -56,19 +62,32 @@ def _name(rest_s: float) -> str:
 
 
 def uneven_efficiencies(batches: int, spread: float, work: Path | None) -> Figures:
-    """As `farm_efficiencies`, with batches of which the longest takes `spread` times the shortest."""
-    return {f"eff_{rest_s * 1000:.0f}ms": _farm(rest_s, batches, work, spread) for rest_s in RESTS_S}
+    """As `farm_efficiencies`, with batches of which the longest takes `spread` times the
+    shortest.
+    """
+    return {
+        f"eff_{rest_s * 1000:.0f}ms": _farm(rest_s, batches, work, spread) for rest_s in RESTS_S
+    }
 
 
 def peer_efficiencies(peer: str, batches: int, spread: float) -> Figures:
-    return {f"{peer}.eff_{rest_s * 1000:.0f}ms": _peer(peer, rest_s, batches, spread) for rest_s in RESTS_S}
+    return {
+        f"{peer}.eff_{rest_s * 1000:.0f}ms": _peer(peer, rest_s, batches, spread)
+        for rest_s in RESTS_S
+    }
 
 
 def _farm(rest_s: float, batches: int, work: Path | None, spread: float = 1.0) -> float:
     with TemporaryDirectory(prefix="farm-queue-", dir=work) as folder:
         address = sqlite_address(Path(folder) / "farm.db")
         settings = read_settings(
-            home=Path(folder), database_url=address, ray="local", rest=rest_s, rest_spread=spread, workers=WORKERS, threads=1
+            home=Path(folder),
+            database_url=address,
+            ray="local",
+            rest=rest_s,
+            rest_spread=spread,
+            workers=WORKERS,
+            threads=1,
         )
         with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
             farm.supervisor.start()
@@ -78,9 +97,12 @@ def _farm(rest_s: float, batches: int, work: Path | None, spread: float = 1.0) -
 
 
 def _peer(peer: str, rest_s: float, batches: int, spread: float = 1.0) -> float:
-    with TemporaryDirectory(prefix="farm-ray-", ignore_cleanup_errors=True) as folder:  # a short path, for the sake of its sockets
+    with TemporaryDirectory(
+        prefix="farm-ray-", ignore_cleanup_errors=True
+    ) as folder:  # a short path, for the sake of its sockets
         order = {
-            "peer": peer, "rest_s": rest_s, "spread": spread, "batches": batches, "actors": WORKERS,
+            "peer": peer, "rest_s": rest_s, "spread": spread, "batches": batches,
+            "actors": WORKERS,
             "blocks": max(WORKERS, batches // _BATCHES_PER_BLOCK), "folder": folder,
         }  # fmt: skip
         done = subprocess.run(
@@ -92,35 +114,48 @@ def _peer(peer: str, rest_s: float, batches: int, spread: float = 1.0) -> float:
             check=False,
         )
     if done.returncode:
-        raise WorkError(f"{peer}, which the farm is compared with, ended: {done.stderr.strip()[-800:]}")
+        raise WorkError(
+            f"{peer}, which the farm is compared with, ended: {done.stderr.strip()[-800:]}"
+        )
     return float(json.loads(done.stdout.splitlines()[-1])["efficiency"])
 
 
 def _warm_up(client: Client) -> None:
-    """Have a first campaign start the workers, and once all are ready, a second one go through all of them."""
+    """Have a first campaign start the workers, and once all are ready, a second one go through all
+    of them.
+    """
     _paint(client, "warm-0", WARM_BATCHES)
     deadline = time.monotonic() + PATIENCE_S
     while [row["state"] for row in client.workers()] != ["idle"] * WORKERS:
         if time.monotonic() > deadline:
-            raise WorkError(f"The workers of the measurement were not ready after {PATIENCE_S:.0f} seconds.")
+            raise WorkError(
+                f"The workers of the measurement were not ready after {PATIENCE_S:.0f} seconds."
+            )
         time.sleep(_LOOK_S)
     _paint(client, "warm-1", WARM_BATCHES)
 
 
 def _paint(client: Client, name: str, batches: int) -> float:
-    """Submit a campaign and wait for it; returns its seconds, by the database's clock, which is this machine's."""
+    """Submit a campaign and wait for it; returns its seconds, by the database's clock, which is
+    this machine's.
+    """
     campaign = _campaign(name, batches)
     began = time.time()
     client.submit(campaign)
     while (status := client.status(name))["state"] != "done":
         if status["state"] in ("failed", "stopped", "cancelled"):
-            raise WorkError(f"The campaign of the measurement is {status['state']}: {status['halted'] or status['failures']}")
+            raise WorkError(
+                f"The campaign of the measurement is {status['state']}:"
+                f" {status['halted'] or status['failures']}"
+            )
         time.sleep(_LOOK_S)
     return float(status["finished_at"]) - began
 
 
 def _campaign(name: str, batches: int) -> Campaign:
-    """Batches of one render each, so that writing small pictures is the least of what is measured."""
+    """Batches of one render each, so that writing small pictures is the least of what is
+    measured.
+    """
     return parse_campaign(
         {
             "name": name,

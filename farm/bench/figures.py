@@ -1,4 +1,6 @@
-"""How a measurement is told: what was measured, on what, and each figure's median between its extremes."""
+"""How a measurement is told: what was measured, on what, and each figure's median between its
+extremes.
+"""
 
 import os
 import platform
@@ -10,13 +12,25 @@ Json = dict[str, Any]
 
 
 def spread(values: Sequence[float]) -> Json:
-    return {"median": round(statistics.median(values), 4), "min": round(min(values), 4), "max": round(max(values), 4)}
+    return {
+        "median": round(statistics.median(values), 4),
+        "min": round(min(values), 4),
+        "max": round(max(values), 4),
+    }
 
 
 def spreads(rounds: Sequence[Mapping[str, float]]) -> Json:
     """Each figure that the rounds have, over all of them."""
-    return {name: spread([measured[name] for measured in rounds]) for name in (rounds[0] if rounds else ())}
+    return {
+        name: spread([measured[name] for measured in rounds])
+        for name in (rounds[0] if rounds else ())
+    }
 
 
 def machine(**more: int) -> Json:
-    return {"cores": os.cpu_count(), "processor": platform.machine(), "system": platform.platform(), **more}
+    return {
+        "cores": os.cpu_count(),
+        "processor": platform.machine(),
+        "system": platform.platform(),
+        **more,
+    }

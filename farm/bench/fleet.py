@@ -1,12 +1,19 @@
-"""What the fleet's rules are worth: how busy they keep workers whose batches take unevenly long, how often models are loaded, and how fast
-they decide for very many workers. The first is a farm that runs, the others its own rules on the virtual clock of `farm.simulation.simulator`.
+"""What the fleet's rules are worth: how busy they keep workers whose batches take unevenly long,
+how often models are loaded, and how fast they decide for very many workers. The first is a farm
+that runs, the others its own rules on the virtual clock of `farm.simulation.simulator`.
 """
 
 from collections import deque
 from pathlib import Path
 from time import perf_counter
 
-from farm.bench.dispatch import WORKERS, has_ray_data, has_ray_serve, peer_efficiencies, uneven_efficiencies
+from farm.bench.dispatch import (
+    WORKERS,
+    has_ray_data,
+    has_ray_serve,
+    peer_efficiencies,
+    uneven_efficiencies,
+)
 from farm.bench.figures import Json, machine, spreads
 from farm.bench.growing import IDLE_S, growing
 from farm.scheduling.scaling import Limits, Pool
@@ -21,21 +28,36 @@ FIFO_CHUNK = 60
 LEAST_LOADS = MODELS + SHARED_WORKERS - 1
 
 
-def measure(*, rounds: int, batches: int, gpus: int, renders: int, models: int, work: Path | None) -> Json:
+def measure(
+    *, rounds: int, batches: int, gpus: int, renders: int, models: int, work: Path | None
+) -> Json:
     """Run every side `rounds` times in turn."""
     figures, peers = [], []
     for _ in range(rounds):
         figures.append(_figures(batches, gpus, renders, models, work))
         peers.append(_peers(batches))
-    left_out = [name for name, is_there in (("ray_data", has_ray_data()), ("ray_serve", has_ray_serve())) if not is_there]
+    left_out = [
+        name
+        for name, is_there in (("ray_data", has_ray_data()), ("ray_serve", has_ray_serve()))
+        if not is_there
+    ]
     setup = {
-        "rounds": rounds, "batches": batches, "actors": WORKERS, "spread": SPREAD, "gpus": gpus, "renders": renders, "models": models,
+        "rounds": rounds, "batches": batches, "actors": WORKERS, "spread": SPREAD, "gpus": gpus,
+        "renders": renders, "models": models,
         "idle_s": IDLE_S, "left_out": left_out,
     }  # fmt: skip
-    return {"bench": "fleet", "machine": machine(), "setup": setup, "figures": spreads(figures), "peers": spreads(peers)}
+    return {
+        "bench": "fleet",
+        "machine": machine(),
+        "setup": setup,
+        "figures": spreads(figures),
+        "peers": spreads(peers),
+    }
 
 
-def _figures(batches: int, gpus: int, renders: int, models: int, work: Path | None) -> dict[str, float]:
+def _figures(
+    batches: int, gpus: int, renders: int, models: int, work: Path | None
+) -> dict[str, float]:
     uneven = uneven_efficiencies(batches, SPREAD, work)
     shared = simulate(_three_models())
     began = perf_counter()
@@ -55,7 +77,10 @@ def _figures(batches: int, gpus: int, renders: int, models: int, work: Path | No
 
 def _peers(batches: int) -> dict[str, float]:
     loads, makespan = _fifo()
-    peers = {"fifo.loads_over_optimum": loads / LEAST_LOADS, "fifo.shared_makespan_ratio": makespan / _shared_bound()}
+    peers = {
+        "fifo.loads_over_optimum": loads / LEAST_LOADS,
+        "fifo.shared_makespan_ratio": makespan / _shared_bound(),
+    }
     for peer, is_there in (("ray_data", has_ray_data()), ("ray_serve", has_ray_serve())):
         if is_there:
             peers |= peer_efficiencies(peer, batches, SPREAD)
@@ -64,7 +89,16 @@ def _peers(batches: int) -> dict[str, float]:
 
 def _three_models() -> Trace:
     works = [
-        Work(name=f"c{k}", model=f"m{k}", renders=BATCHES, batch=1, batch_s=BATCH_S, load_s=LOAD_S, project="one") for k in range(MODELS)
+        Work(
+            name=f"c{k}",
+            model=f"m{k}",
+            renders=BATCHES,
+            batch=1,
+            batch_s=BATCH_S,
+            load_s=LOAD_S,
+            project="one",
+        )
+        for k in range(MODELS)
     ]
     return Trace(works=works, pools=[Pool()], limits=Limits(ceiling=SHARED_WORKERS))
 
@@ -75,7 +109,9 @@ def _shared_bound() -> float:
 
 
 def _fifo() -> tuple[int, float]:
-    """Loads and makespan of one queue that holds the models' chunks in turn, and gives the first one to whoever is free."""
+    """Loads and makespan of one queue that holds the models' chunks in turn, and gives the first
+    one to whoever is free.
+    """
     queue = deque(model for _ in range(BATCHES // FIFO_CHUNK) for model in range(MODELS))
     free_at, warm, loads = [0.0] * SHARED_WORKERS, [-1] * SHARED_WORKERS, 0
     while queue:
@@ -88,8 +124,18 @@ def _fifo() -> tuple[int, float]:
 
 
 def many_models(gpus: int, renders: int, models: int) -> Trace:
-    """A campaign for each model, of twenty projects, on workers that take a minute to come and half of one to load."""
+    """A campaign for each model, of twenty projects, on workers that take a minute to come and
+    half of one to load.
+    """
     works = [
-        Work(name=f"c{k}", model=f"m{k}", renders=renders // models, batch_s=4.0, load_s=30.0, project=f"p{k % 20}") for k in range(models)
+        Work(
+            name=f"c{k}",
+            model=f"m{k}",
+            renders=renders // models,
+            batch_s=4.0,
+            load_s=30.0,
+            project=f"p{k % 20}",
+        )
+        for k in range(models)
     ]
     return Trace(works=works, pools=[Pool(start_s=60.0)], limits=Limits(ceiling=gpus))

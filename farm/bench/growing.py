@@ -1,4 +1,6 @@
-"""From no worker to the first picture and back to none, on a cluster whose nodes are processes of this machine (`actors.bench.fake_cloud`)."""
+"""From no worker to the first picture and back to none, on a cluster whose nodes are processes of
+this machine (`actors.bench.fake_cloud`).
+"""
 
 import json
 import subprocess
@@ -50,13 +52,21 @@ class _Cloud:
 
 
 def growing(work: Path | None) -> Figures:
-    """Seconds from a campaign's submission to its first picture, with those that its node and its worker took to start among them; and
-    from its last picture until there is neither worker nor node, with the idle times of both among them.
+    """Seconds from a campaign's submission to its first picture, with those that its node and its
+    worker took to start among them; and from its last picture until there is neither worker nor
+    node, with the idle times of both among them.
     """
     with _cloud() as cloud, TemporaryDirectory(prefix="farm-grow-", dir=work) as folder:
         address = sqlite_address(Path(folder) / "farm.db")
         settings = read_settings(
-            home=Path(folder), database_url=address, ray=cloud.address, gpu=1.0, rest=REST_S, workers=1, idle=IDLE_S, chunk=20
+            home=Path(folder),
+            database_url=address,
+            ray=cloud.address,
+            gpu=1.0,
+            rest=REST_S,
+            workers=1,
+            idle=IDLE_S,
+            chunk=20,
         )
         with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
             farm.supervisor.start()
@@ -69,7 +79,9 @@ def _measured(client: Client, cloud: _Cloud) -> Figures:
     began = time.time()
     client.submit(_campaign())
     node_at = _until(lambda: bool(cloud.nodes()))
-    ready_at = _until(lambda: any(row["state"] in ("idle", "painting") for row in client.workers()))
+    ready_at = _until(
+        lambda: any(row["state"] in ("idle", "painting") for row in client.workers())
+    )
     _until(lambda: client.status("grow")["state"] == "done")
     lines = list(client.manifest("grow"))
     first_at = min(line["finished_at"] for line in lines)
@@ -88,7 +100,8 @@ def _measured(client: Client, cloud: _Cloud) -> Figures:
 def _campaign() -> Any:
     return parse_campaign(
         {
-            "name": "grow", "model": "seedling", "prompt": "a mug, take {take}", "vary": {"take": {"range": [1, 20, 1]}},
+            "name": "grow", "model": "seedling", "prompt": "a mug, take {take}",
+            "vary": {"take": {"range": [1, 20, 1]}},
             "settings": {"steps": 1, "batch": 1}, "seeds": {"count": _RENDERS // 20},
         }
     )  # fmt: skip
@@ -106,9 +119,13 @@ def _until(holds: Callable[[], bool]) -> float:
 
 @contextmanager
 def _cloud() -> Iterator[_Cloud]:
-    with TemporaryDirectory(prefix="fc", ignore_cleanup_errors=True) as folder:  # a short path, for the sake of its sockets
+    with TemporaryDirectory(
+        prefix="fc", ignore_cleanup_errors=True
+    ) as folder:  # a short path, for the sake of its sockets
         command = [sys.executable, "-m", "actors.bench.fake_cloud", folder, str(IDLE_S)]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         try:
             yield _Cloud(process)
         finally:

@@ -1,6 +1,8 @@
-"""The loops that the farm is compared with, each in a process of its own: `python -m farm.bench.loops`.
+"""The loops that the farm is compared with, each in a process of its own: `python -m
+farm.bench.loops`.
 
-Reads one order a line from standard input and answers each with its seconds, so that runs can be taken in turn.
+Reads one order a line from standard input and answers each with its seconds, so that runs can be
+taken in turn.
 """
 
 import json
@@ -19,7 +21,10 @@ def bare(pipe: Any, order: Order) -> None:
     """Batch after batch, nothing kept: what the device can do."""
     for start in range(0, len(order["prompts"]), order["batch"]):
         prompts = order["prompts"][start : start + order["batch"]]
-        generators = [torch.Generator("cpu").manual_seed(seed) for seed in order["seeds"][start : start + order["batch"]]]
+        generators = [
+            torch.Generator("cpu").manual_seed(seed)
+            for seed in order["seeds"][start : start + order["batch"]]
+        ]
         _paint(pipe, order, prompts, generators)
 
 
@@ -46,7 +51,11 @@ def main() -> None:
     first = json.loads(sys.stdin.readline())
     torch.set_num_threads(first["threads"])
     pipe = StableDiffusionPipeline.from_pretrained(
-        first["model"], torch_dtype=torch.float32, use_safetensors=True, safety_checker=None, requires_safety_checker=False
+        first["model"],
+        torch_dtype=torch.float32,
+        use_safetensors=True,
+        safety_checker=None,
+        requires_safety_checker=False,
     )
     pipe.set_progress_bar_config(disable=True)
     sys.stdout.write("ready\n")

@@ -1,6 +1,8 @@
-"""What the farm costs: pictures a second with everything on, against a bare diffusers loop with the same processes and threads.
+"""What the farm costs: pictures a second with everything on, against a bare diffusers loop with
+the same processes and threads.
 
-The sides take turns in one run, so that a machine whose speed drifts favours neither; what is quoted is the median of the ratios.
+The sides take turns in one run, so that a machine whose speed drifts favours neither; what is
+quoted is the median of the ratios.
 """
 
 import json
@@ -62,7 +64,13 @@ def measure(*, pairs: int, pictures: int, work: Path | None) -> Json:
         "bare_pictures_per_s": spread([r.bare for r in rounds]),
         "naive_pictures_per_s": spread([r.naive for r in rounds]),
     }
-    setup = {"pairs": pairs, "pictures": pictures, "steps": STEPS, "model": "seedling", "batch": find_model("seedling").batch}
+    setup = {
+        "pairs": pairs,
+        "pictures": pictures,
+        "steps": STEPS,
+        "model": "seedling",
+        "batch": find_model("seedling").batch,
+    }
     on = machine(workers=fleet.size, threads=fleet.threads)
     return {"bench": "overhead", "machine": on, "setup": setup, "figures": figures, "peers": peers}
 
@@ -89,16 +97,23 @@ def _rounds(settings: Settings, pairs: int, pictures: int, folder: Path) -> Iter
 
 
 def _farm(client: Client, watching: Watching, pictures: int, k: int) -> tuple[float, list[Json]]:
-    """Submit a campaign to the warm farm and wait for it; returns its wall time and its workers' facts."""
+    """Submit a campaign to the warm farm and wait for it; returns its wall time and its workers'
+    facts.
+    """
     seen = watching.last_attempt()
     began = time.perf_counter()
     client.submit(_campaign(pictures, k))
     while True:
         status = client.status(f"overhead-{k}")
         if status["state"] == "done":
-            return time.perf_counter() - began, [row.facts for row in watching.attempts_after(seen)]
+            return time.perf_counter() - began, [
+                row.facts for row in watching.attempts_after(seen)
+            ]
         if status["state"] in ("failed", "stopped"):
-            raise WorkError(f"The campaign of the measurement is {status['state']}: {status['halted'] or status['failures']}")
+            raise WorkError(
+                f"The campaign of the measurement is {status['state']}:"
+                f" {status['halted'] or status['failures']}"
+            )
         time.sleep(0.1)
 
 
@@ -151,12 +166,17 @@ class _Loop:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise WorkError("A loop that the farm is compared with ended: run `python -m farm.bench.loops` to see why.")
+            raise WorkError(
+                "A loop that the farm is compared with ended: run `python -m farm.bench.loops` to"
+                " see why."
+            )
         return line
 
 
 def _bare(loops: list[_Loop], pictures: int) -> float:
-    """Pictures a second of all loops together, each with its share of the same prompts and batches of the same shape."""
+    """Pictures a second of all loops together, each with its share of the same prompts and batches
+    of the same shape.
+    """
     share = pictures // len(loops)
     began = time.perf_counter()
     for k, loop in enumerate(loops):

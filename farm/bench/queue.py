@@ -1,4 +1,5 @@
-"""What the queue takes: a million renders submitted, claimed and settled on both engines, beside queues that keep a row for each render.
+"""What the queue takes: a million renders submitted, claimed and settled on both engines, beside
+queues that keep a row for each render.
 
 The sides take turns in one run, so that a machine whose speed drifts favours none of them.
 """
@@ -10,12 +11,18 @@ from typing import NamedTuple
 from farm.bench.dispatch import WORKERS, farm_efficiencies, has_ray_data, ray_data_efficiencies
 from farm.bench.figures import Json, machine, spreads
 from farm.bench.submitting import FEWEST, submit_apart
-from storage.bench.peers import has_procrastinate, orm_inserts_per_s, procrastinate_per_s, row_queue
+from storage.bench.peers import (
+    has_procrastinate,
+    orm_inserts_per_s,
+    procrastinate_per_s,
+    row_queue,
+)
 from storage.bench.postgres import Postgres, temporary_postgres
 from storage.bench.queue import claim_and_settle
 from storage.database import open_database, sqlite_address, upgrade
 
-# The peers' rates hardly depend on how many renders they are given, and a million would take some of them half an hour.
+# The peers' rates hardly depend on how many renders they are given, and a million would take some
+# of them half an hour.
 ORM_RENDERS = 20_000
 ROW_RENDERS = 10_000
 PROCRASTINATE_RENDERS = 5_000
@@ -24,7 +31,9 @@ ROWS_AT_ONCE = 256
 
 
 class Queues(NamedTuple):
-    """What one round of the queues has measured: of the farm's, of its peers, and how many renders the farm's chunks had."""
+    """What one round of the queues has measured: of the farm's, of its peers, and how many renders
+    the farm's chunks had.
+    """
 
     figures: dict[str, float]
     peers: dict[str, float]
@@ -32,7 +41,9 @@ class Queues(NamedTuple):
 
 
 def measure(*, rounds: int, renders: int, batches: int, work: Path | None) -> Json:
-    """Run every side `rounds` times in turn: the queues alone, then a farm whose workers rest instead of painting."""
+    """Run every side `rounds` times in turn: the queues alone, then a farm whose workers rest
+    instead of painting.
+    """
     queues, farms, pools = [], [], []
     for _ in range(rounds):
         queues.append(measure_queues(renders, work))
@@ -51,12 +62,23 @@ def measure(*, rounds: int, renders: int, batches: int, work: Path | None) -> Js
     }
     figures = spreads([q.figures for q in queues]) | spreads(farms)
     peers = spreads([q.peers for q in queues]) | spreads(pools)
-    return {"bench": "queue", "machine": machine(), "setup": setup, "figures": figures, "peers": peers}
+    return {
+        "bench": "queue",
+        "machine": machine(),
+        "setup": setup,
+        "figures": figures,
+        "peers": peers,
+    }
 
 
 def measure_queues(renders: int, work: Path | None) -> Queues:
-    """One round of the queues, in databases of its own. Raises DatabaseError where the machine has no PostgreSQL."""
-    with TemporaryDirectory(prefix="farm-queue-", dir=work) as folder, temporary_postgres(work) as server:
+    """One round of the queues, in databases of its own. Raises DatabaseError where the machine has
+    no PostgreSQL.
+    """
+    with (
+        TemporaryDirectory(prefix="farm-queue-", dir=work) as folder,
+        temporary_postgres(work) as server,
+    ):
         sides = [
             _engine("sqlite", sqlite_address(Path(folder) / "farm.db"), renders, Path(folder)),
             _engine("postgresql", server.new_database(), renders, Path(folder)),
@@ -71,11 +93,20 @@ def measure_queues(renders: int, work: Path | None) -> Queues:
 
 def _left_out() -> list[str]:
     """Peers that are not installed: they are tools of development."""
-    return [name for name, is_there in (("procrastinate", has_procrastinate()), ("ray_data", has_ray_data())) if not is_there]
+    return [
+        name
+        for name, is_there in (
+            ("procrastinate", has_procrastinate()),
+            ("ray_data", has_ray_data()),
+        )
+        if not is_there
+    ]
 
 
 def _engine(name: str, address: str, renders: int, folder: Path) -> Queues:
-    """A million renders and ten, submitted; the million claimed and settled, after a small campaign that warms up."""
+    """A million renders and ten, submitted; the million claimed and settled, after a small
+    campaign that warms up.
+    """
     engine = open_database(address, looks_first=False)  # as the dispatcher does
     upgrade(engine)
     warm, million, ten = submit_apart(address, folder, [FEWEST, renders, 10 * renders])
@@ -106,5 +137,7 @@ def _row_queues(server: Postgres, renders: int) -> dict[str, float]:
     }
     if has_procrastinate():
         jobs = min(PROCRASTINATE_RENDERS, renders)
-        peers["procrastinate.claim_settle_per_s"] = procrastinate_per_s(server.new_database(), jobs, concurrency=PROCRASTINATE_CONCURRENCY)
+        peers["procrastinate.claim_settle_per_s"] = procrastinate_per_s(
+            server.new_database(), jobs, concurrency=PROCRASTINATE_CONCURRENCY
+        )
     return peers

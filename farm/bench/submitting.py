@@ -24,7 +24,9 @@ FEWEST = 5 * STEP
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """A campaign of the benchmark's: how long it took until it was durable, and the most memory that the process had had by then."""
+    """A campaign of the benchmark's: how long it took until it was durable, and the most memory
+    that the process had had by then.
+    """
 
     campaign_id: int
     renders: int
@@ -41,7 +43,10 @@ def submit_apart(address: str, folder: Path, sizes: Sequence[int]) -> list[Submi
 def _submit(address: str, folder: Path, sizes: Sequence[int]) -> list[Submission]:
     engine = open_database(address)
     service = Service(
-        campaigns=Campaigns(engine), control=Control(engine), watching=Watching(engine), outputs=open_outputs(str(folder / "outputs"))
+        campaigns=Campaigns(engine),
+        control=Control(engine),
+        watching=Watching(engine),
+        outputs=open_outputs(str(folder / "outputs")),
     )
     submissions = []
     for k, renders in enumerate(sizes):
@@ -49,13 +54,24 @@ def _submit(address: str, folder: Path, sizes: Sequence[int]) -> list[Submission
         row, _ = service.submit("bench", _campaign(f"queue-{k}", renders))
         make_durable(engine)
         seconds = perf_counter() - began
-        submissions.append(Submission(campaign_id=row.id, renders=row.total, seconds=seconds, peak_mb=_peak_mb()))
+        submissions.append(
+            Submission(campaign_id=row.id, renders=row.total, seconds=seconds, peak_mb=_peak_mb())
+        )
     return submissions
 
 
 def _campaign(name: str, renders: int) -> Json:
-    vary = {"product": [f"product {k}" for k in range(100)], "color": [f"color {k}" for k in range(100)]}
-    return {"name": name, "model": "seedling", "prompt": "a {color} {product}", "vary": vary, "seeds": {"count": renders // STEP}}
+    vary = {
+        "product": [f"product {k}" for k in range(100)],
+        "color": [f"color {k}" for k in range(100)],
+    }
+    return {
+        "name": name,
+        "model": "seedling",
+        "prompt": "a {color} {product}",
+        "vary": vary,
+        "seeds": {"count": renders // STEP},
+    }
 
 
 def _peak_mb() -> float:

@@ -1,4 +1,6 @@
-"""How campaigns say where a file is: paths, `~`, `file://`, buckets; and what cannot be an address, said in a sentence."""
+"""How campaigns say where a file is: paths, `~`, `file://`, buckets; and what cannot be an
+address, said in a sentence.
+"""
 
 import os
 import re
@@ -7,12 +9,15 @@ from urllib.parse import unquote, urlsplit
 
 from storage.errors import RequestError
 
-_SCHEMES = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+)(://|(?<=data):)")  # of more than a letter, which could be a drive
+_SCHEMES = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+)(://|(?<=data):)"
+)  # of more than a letter, which could be a drive
 _PATTERN = re.compile(r"[*?\[]")
 
 
 def whole_address(written: str, folder: Path) -> str:
-    """An address as it means the same from everywhere on this machine: `~` and `file://` written out, paths absolute.
+    """An address as it means the same from everywhere on this machine: `~` and `file://` written
+    out, paths absolute.
 
     What is no address of a file is left for `path_of` to refuse.
     """
@@ -21,29 +26,44 @@ def whole_address(written: str, folder: Path) -> str:
         return _path_in(written) or written
     if scheme is not None:
         return written
-    return os.path.normpath(folder / os.path.expanduser(written))  # noqa: PTH111  # where there is no such user, the name of a file
+    # where there is no such user, the name of a file
+    return os.path.normpath(folder / os.path.expanduser(written))  # noqa: PTH111
 
 
 def path_of(address: str) -> Path:
-    """The path of a file on this machine. Raises RequestError for an address of another kind, or one that is not whole."""
+    """The path of a file on this machine. Raises RequestError for an address of another kind, or
+    one that is not whole.
+    """
     scheme = _scheme(address)
     if scheme == "file" and (local := _path_in(address)):
         return Path(local)
     if scheme in ("http", "https", "ftp"):
-        raise RequestError("it is an address on the web, and there is no such file here: download it, and name the file.")
+        raise RequestError(
+            "it is an address on the web, and there is no such file here: download it, and name"
+            " the file."
+        )
     if scheme == "data":
-        raise RequestError("a picture cannot stand in the campaign itself: save it, and name the file.")
+        raise RequestError(
+            "a picture cannot stand in the campaign itself: save it, and name the file."
+        )
     if scheme == "s3":
         raise RequestError(
-            "only references come from buckets, by s3:// in small letters: copy it to the farm's machine, and name the file."
+            "only references come from buckets, by s3:// in small letters: copy it to the farm's"
+            " machine, and name the file."
         )
     if scheme is not None:
-        raise RequestError(f"addresses like {scheme}:// are not read: copy it to the farm's machine, and name the file.")
+        raise RequestError(
+            f"addresses like {scheme}:// are not read: copy it to the farm's machine, and name the"
+            " file."
+        )
     if address.startswith("~"):
         raise RequestError("the farm does not know whose home `~` is: write the path out.")
     path = Path(address)
     if not path.is_absolute():
-        raise RequestError("the path is not absolute: what does not come with a campaign file has no folder that it could be relative to.")
+        raise RequestError(
+            "the path is not absolute: what does not come with a campaign file has no folder that"
+            " it could be relative to."
+        )
     return path
 
 
@@ -53,7 +73,9 @@ def has_scheme(address: str) -> bool:
 
 
 def hint(address: str) -> str:
-    """What may be wrong with the address of a file that is not there, to be put behind the sentence that says so."""
+    """What may be wrong with the address of a file that is not there, to be put behind the
+    sentence that says so.
+    """
     return " Patterns are not expanded: name each file." if _PATTERN.search(address) else ""
 
 
@@ -68,4 +90,8 @@ def _path_in(address: str) -> str | None:
         parts = urlsplit(address)
     except ValueError:
         return None
-    return unquote(parts.path) if parts.netloc in ("", "localhost") and parts.path.startswith("/") else None
+    return (
+        unquote(parts.path)
+        if parts.netloc in ("", "localhost") and parts.path.startswith("/")
+        else None
+    )

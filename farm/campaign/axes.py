@@ -35,7 +35,11 @@ class Axis:
     def label(self, index: int) -> str:
         """The value as a person reads it."""
         value = self.values[index]
-        return ", ".join(str(part) or "none" for part in value.values()) if isinstance(value, Mapping) else str(value) or "none"
+        return (
+            ", ".join(str(part) or "none" for part in value.values())
+            if isinstance(value, Mapping)
+            else str(value) or "none"
+        )
 
 
 class AxisError(ValueError):
@@ -47,13 +51,17 @@ class AxisError(ValueError):
 
 
 def parse_axis(name: str, raw: object) -> Axis:
-    """An axis from what a campaign file says: a list of scalars, a list of mappings, or `{range: [first, last, step]}`."""
+    """An axis from what a campaign file says: a list of scalars, a list of mappings, or `{range:
+    [first, last, step]}`.
+    """
     if isinstance(raw, Mapping):
         if set(raw) == {"range"}:
             return Axis(name, tuple(range_values(raw["range"])))
         raise AxisError("an axis is a list, {csv: FILE} or {range: [first, last, step]}.")
     if not isinstance(raw, list):
-        raise AxisError("an axis is a list of values; to vary one value, put it in brackets: [value].")
+        raise AxisError(
+            "an axis is a list of values; to vary one value, put it in brackets: [value]."
+        )
     if not raw:
         raise AxisError("the axis is empty: give it at least one value, or remove it.")
     if len(raw) > MAX_VALUES:
@@ -85,7 +93,9 @@ def range_values(raw: object) -> Sequence[int | float]:
         raise AxisError("the step of a range must not be 0.")
     count = int((last - first) / step) + 1
     if count < 1 or (last - first) / step < 0:
-        raise AxisError(f"the range is empty: from {raw[0]} steps of {raw[2]} never reach {raw[1]}.")
+        raise AxisError(
+            f"the range is empty: from {raw[0]} steps of {raw[2]} never reach {raw[1]}."
+        )
     if count > MAX_VALUES:
         raise AxisError(f"the range has {count:,} values; at most {MAX_VALUES:,} are supported.")
     whole = all(isinstance(v, int) for v in raw)
@@ -98,11 +108,16 @@ def _is_number(value: object) -> bool:
 
 def _check_scalar(value: object, index: int) -> None:
     if isinstance(value, bool):
-        raise AxisError(f"YAML reads this as {str(value).lower()}, not as text: put it in quotes.", index)
+        raise AxisError(
+            f"YAML reads this as {str(value).lower()}, not as text: put it in quotes.", index
+        )
     if isinstance(value, Mapping):
         raise AxisError(_mixed(value), index)
     if value is None:
-        raise AxisError("the value is missing: a value must be text or a number; write none for nothing.", index)
+        raise AxisError(
+            "the value is missing: a value must be text or a number; write none for nothing.",
+            index,
+        )
     if not isinstance(value, str | int | float):
         raise AxisError("a value must be text or a number.", index)
     if isinstance(value, float) and not isfinite(value):
@@ -118,9 +133,18 @@ def _check_mapping(value: object, first: Mapping[str, object], index: int) -> No
         raise AxisError("the mapping is empty: it must set at least one variable.", index)
     if set(value) != set(first):
         odd = ", ".join(sorted(set(value) ^ set(first)))
-        raise AxisError(f"every mapping of an axis must have the same keys; {odd} is not in all of them{_colon_hint(value)}.", index)
+        raise AxisError(
+            f"every mapping of an axis must have the same keys; {odd} is not in all of"
+            f" them{_colon_hint(value)}.",
+            index,
+        )
     for key, part in value.items():
-        if key == "seed" and isinstance(part, list | tuple) and part and all(type(seed) is int for seed in part):
+        if (
+            key == "seed"
+            and isinstance(part, list | tuple)
+            and part
+            and all(type(seed) is int for seed in part)
+        ):
             continue
         if isinstance(part, Mapping | list):
             raise AxisError("the values in a mapping must be text or numbers.", index)
@@ -128,20 +152,35 @@ def _check_mapping(value: object, first: Mapping[str, object], index: int) -> No
 
 
 def _mixed(mapping: Mapping[str, object]) -> str:
-    return f"some values of the axis are mappings and some are not: make all of them alike{_colon_hint(mapping)}."
+    return (
+        "some values of the axis are mappings and some are not: make all of them"
+        f" alike{_colon_hint(mapping)}."
+    )
 
 
 def _colon_hint(mapping: Mapping[str, object]) -> str:
     """A text with a colon and a space in it, without quotes, is a mapping with one key to YAML."""
     key = next(iter(mapping), "")
-    return f" (if {f'{key}: {mapping[key]}'!r} is a text, put it in quotes)" if len(mapping) == 1 else ""
+    return (
+        f" (if {f'{key}: {mapping[key]}'!r} is a text, put it in quotes)"
+        if len(mapping) == 1
+        else ""
+    )
 
 
 def _refuse_duplicates(values: list[Any]) -> None:
     # As text: 3 and "3" would give the same prompt and two pictures of it.
     seen: dict[object, int] = {}
     for index, value in enumerate(values):
-        key = tuple(sorted((k, str(v)) for k, v in value.items())) if isinstance(value, Mapping) else str(value)
+        key = (
+            tuple(sorted((k, str(v)) for k, v in value.items()))
+            if isinstance(value, Mapping)
+            else str(value)
+        )
         if key in seen:
-            raise AxisError(f"the value {value!r} stands twice in the axis (first at {seen[key]}): remove one.", index)
+            raise AxisError(
+                f"the value {value!r} stands twice in the axis (first at {seen[key]}): remove"
+                " one.",
+                index,
+            )
         seen[key] = index

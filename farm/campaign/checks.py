@@ -1,4 +1,6 @@
-"""Whether the parts of a campaign fit together: every mistake is found before anything is written or painted."""
+"""Whether the parts of a campaign fit together: every mistake is found before anything is written
+or painted.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -23,7 +25,14 @@ from farm.campaign.schema import (
 from farm.campaign.seeding import DERIVATION, OWN, Seeding, own_place, own_seeds
 from farm.campaign.skip_values import SkipValues
 from farm.campaign.skipping import Skipping, rule_seeds
-from farm.campaign.sources import ONLY_VARIED, Lora, Reference, Sources, measure_problems, step_problems
+from farm.campaign.sources import (
+    ONLY_VARIED,
+    Lora,
+    Reference,
+    Sources,
+    measure_problems,
+    step_problems,
+)
 from farm.campaign.template import Template
 from farm.campaign.texts import said, settled, text_problems
 from farm.documents.document import Document, DocumentError, Problem, did_you_mean
@@ -32,12 +41,20 @@ from farm.problems import problem_of
 
 
 def parse_campaign(data: Mapping[str, Any], document: Document | None = None) -> Campaign:
-    """Check a campaign's data. Raises DocumentError with every problem found, each at its place in the document."""
+    """Check a campaign's data. Raises DocumentError with every problem found, each at its place in
+    the document.
+    """
     try:
-        early = [Problem((key,), f"{key!r} is not supported yet by this version: remove it.") for key in data if key in LATER]
+        early = [
+            Problem((key,), f"{key!r} is not supported yet by this version: remove it.")
+            for key in data
+            if key in LATER
+        ]
         if early:
             raise DocumentError(early)
-        campaign = Campaign.model_validate({key: _with_plain_line_ends(value) for key, value in data.items()})
+        campaign = Campaign.model_validate(
+            {key: _with_plain_line_ends(value) for key, value in data.items()}
+        )
         if problems := list(_axis_problems(campaign.vary)):
             raise DocumentError(problems)
         campaign = settled(campaign)
@@ -46,7 +63,9 @@ def parse_campaign(data: Mapping[str, Any], document: Document | None = None) ->
     except DocumentError as exc:
         raise DocumentError(exc.problems, document) from None
     except ValidationError as exc:
-        raise DocumentError([problem_of(error, _KEYS) for error in exc.errors()], document) from None
+        raise DocumentError(
+            [problem_of(error, _KEYS) for error in exc.errors()], document
+        ) from None
     return campaign
 
 
@@ -56,7 +75,11 @@ def _with_plain_line_ends(value: Any) -> Any:
         return value.replace("\r\n", "\n").replace("\r", "\n")
     if isinstance(value, Mapping):
         return {key: _with_plain_line_ends(inner) for key, inner in value.items()}
-    return [_with_plain_line_ends(inner) for inner in value] if isinstance(value, list | tuple) else value
+    return (
+        [_with_plain_line_ends(inner) for inner in value]
+        if isinstance(value, list | tuple)
+        else value
+    )
 
 
 def _problems(campaign: Campaign) -> list[Problem]:
@@ -71,7 +94,9 @@ def _problems(campaign: Campaign) -> list[Problem]:
         *_seed_problems(campaign),
         *_note_problems(campaign),
     ]
-    return problems or list(step_problems(campaign.reference, campaign.axes, campaign.settings.steps))
+    return problems or list(
+        step_problems(campaign.reference, campaign.axes, campaign.settings.steps)
+    )
 
 
 def _axis_problems(vary: Mapping[str, object]) -> Iterable[Problem]:
@@ -79,7 +104,9 @@ def _axis_problems(vary: Mapping[str, object]) -> Iterable[Problem]:
         try:
             parse_axis(name, raw)
         except AxisError as exc:
-            yield Problem(("vary", name) if exc.index is None else ("vary", name, exc.index), str(exc))
+            yield Problem(
+                ("vary", name) if exc.index is None else ("vary", name, exc.index), str(exc)
+            )
 
 
 def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
@@ -87,13 +114,24 @@ def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
     for axis in campaign.axes:
         for variable in axis.variables:
             if variable in owners:
-                yield Problem(("vary", axis.name), f"{variable!r} is set by the axis {owners[variable]!r} already: one of them must go.")
+                yield Problem(
+                    ("vary", axis.name),
+                    f"{variable!r} is set by the axis {owners[variable]!r} already: one of them"
+                    " must go.",
+                )
             owners[variable] = axis.name
-    fields = {"prompt": Template(campaign.prompt).fields, "negative": Template(campaign.negative).fields}
+    fields = {
+        "prompt": Template(campaign.prompt).fields,
+        "negative": Template(campaign.negative).fields,
+    }
     for key, names in fields.items():
         for name in sorted(names - set(owners)):
-            message = f"the template has {{{name}}}, but no axis in `vary` sets it: add an axis {name!r}"
-            yield Problem((key,), f"{message}, or {did_you_mean(name, owners)}" if owners else f"{message}.")
+            message = (
+                f"the template has {{{name}}}, but no axis in `vary` sets it: add an axis {name!r}"
+            )
+            yield Problem(
+                (key,), f"{message}, or {did_you_mean(name, owners)}" if owners else f"{message}."
+            )
     used = used_variables(campaign)
     for axis in campaign.axes:
         if not axis.variables & used:
@@ -105,24 +143,41 @@ def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
             )
             continue
         for variable in sorted(axis.variables - used - set(campaign.notes)):
-            # A column that nothing uses is a note to oneself; one that another tool would obey, or nearly a setting's name, is a slip.
+            # A column that nothing uses is a note to oneself; one that another tool would obey, or
+            # nearly a setting's name, is a slip.
             if hint := _slip(variable, used):
-                yield Problem(("vary", axis.name), f"nothing uses {variable!r}: {hint} If it is a note, write `notes: [{variable}]`.")
+                yield Problem(
+                    ("vary", axis.name),
+                    f"nothing uses {variable!r}: {hint} If it is a note, write `notes:"
+                    f" [{variable}]`.",
+                )
 
 
 def _empty_prompt_problems(campaign: Campaign) -> Iterable[Problem]:
-    """Values of which nothing is left to paint, told if the template has no words of its own. What `skip` leaves is looked at later."""
+    """Values of which nothing is left to paint, told if the template has no words of its own. What
+    `skip` leaves is looked at later.
+    """
     template = Template(campaign.prompt)
     if campaign.skip or template.fill(dict.fromkeys(template.fields, "")).strip():
         return
     varied = [axis for axis in campaign.axes if axis.variables & template.fields]
-    empty = [[k for k in range(len(axis.values)) if _is_empty(campaign, axis, k, template.fields)] for axis in varied]
+    empty = [
+        [k for k in range(len(axis.values)) if _is_empty(campaign, axis, k, template.fields)]
+        for axis in varied
+    ]
     if varied and all(empty):
-        yield Problem(("vary", varied[-1].name, empty[-1][0]), "the prompt is empty here: write what should be painted.")
+        yield Problem(
+            ("vary", varied[-1].name, empty[-1][0]),
+            "the prompt is empty here: write what should be painted.",
+        )
 
 
 def _is_empty(campaign: Campaign, axis: Axis, index: int, fields: Collection[str]) -> bool:
-    return not any(said(value, campaign).strip() for name, value in axis.assignments(index).items() if name in fields)
+    return not any(
+        said(value, campaign).strip()
+        for name, value in axis.assignments(index).items()
+        if name in fields
+    )
 
 
 def _slip(variable: str, used: Collection[str]) -> str | None:
@@ -142,19 +197,29 @@ def _setting_problems(campaign: Campaign) -> Iterable[Problem]:
         seen: dict[object, int] = {}
         for index in range(len(axis.values)):
             try:
-                settings = Settings.model_validate({**campaign.settings.model_dump(), **settings_of(axis, index)})
+                settings = Settings.model_validate(
+                    {**campaign.settings.model_dump(), **settings_of(axis, index)}
+                )
             except ValidationError as exc:
-                yield Problem(("vary", axis.name, index), problem_of(exc.errors()[0], _KEYS).message)
+                yield Problem(
+                    ("vary", axis.name, index), problem_of(exc.errors()[0], _KEYS).message
+                )
                 continue
             first = seen.setdefault(settings, index)
             if first != index and axis.variables <= SETTINGS:
-                yield Problem(("vary", axis.name, index), f"the value stands twice in the axis (first at {first}): remove one.")
+                yield Problem(
+                    ("vary", axis.name, index),
+                    f"the value stands twice in the axis (first at {first}): remove one.",
+                )
 
 
 def _source_problems(campaign: Campaign) -> Iterable[Problem]:
     for name, written in ONLY_VARIED.items():
         if getattr(campaign.settings, name) is not None:
-            yield Problem(("settings", name), f"only an axis sets {name!r} alone; for all renders it is written `{written}`.")
+            yield Problem(
+                ("settings", name),
+                f"only an axis sets {name!r} alone; for all renders it is written `{written}`.",
+            )
     yield from measure_problems(campaign.reference, campaign.axes)
 
 
@@ -162,23 +227,48 @@ def _skip_problems(campaign: Campaign) -> Iterable[Problem]:
     if not campaign.skip:
         return ()
     seeds, values = rule_seeds(campaign, campaign.axes, DERIVATION), SkipValues(campaign.axes)
-    problems = [problem for k, rule in enumerate(campaign.skip) for problem in _rule_problems(k, rule, values, has_seed=k in seeds)]
-    is_same = own_place(campaign, campaign.axes) is None and not (isinstance(campaign.seeds, DerivedSeeds) and campaign.seeds.per)
-    if seeds and is_same and not problems:  # else what seeds there are depends on how the version that stored the campaign derived them
-        return Skipping(campaign, campaign.axes, Seeding(campaign, campaign.axes, Sources(), DERIVATION), DERIVATION).problems()
+    problems = [
+        problem
+        for k, rule in enumerate(campaign.skip)
+        for problem in _rule_problems(k, rule, values, has_seed=k in seeds)
+    ]
+    is_same = own_place(campaign, campaign.axes) is None and not (
+        isinstance(campaign.seeds, DerivedSeeds) and campaign.seeds.per
+    )
+    if (
+        seeds and is_same and not problems
+        # else what seeds there are depends on how the version that stored the campaign derived
+        # them
+    ):
+        return Skipping(
+            campaign,
+            campaign.axes,
+            Seeding(campaign, campaign.axes, Sources(), DERIVATION),
+            DERIVATION,
+        ).problems()
     return problems
 
 
-def _rule_problems(k: int, rule: Mapping[str, Any], values: SkipValues, *, has_seed: bool) -> Iterable[Problem]:
+def _rule_problems(
+    k: int, rule: Mapping[str, Any], values: SkipValues, *, has_seed: bool
+) -> Iterable[Problem]:
     if not rule:
-        yield Problem(("skip", k), "the rule is empty and would skip everything: name what it skips.")
+        yield Problem(
+            ("skip", k), "the rule is empty and would skip everything: name what it skips."
+        )
     for variable, value in rule.items():
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            yield Problem(("skip", k, variable), "a rule names one text or number of an axis; put words like true in quotes.")
+            yield Problem(
+                ("skip", k, variable),
+                "a rule names one text or number of an axis; put words like true in quotes.",
+            )
         elif variable == OWN and has_seed:
             continue
         elif variable not in values.variables:
-            yield Problem(("skip", k, variable), f"no axis sets {variable!r}: {did_you_mean(variable, {*values.variables, OWN})}")
+            yield Problem(
+                ("skip", k, variable),
+                f"no axis sets {variable!r}: {did_you_mean(variable, {*values.variables, OWN})}",
+            )
         elif not values.meant(variable, value):
             hint = did_you_mean(str(value), values.texts(variable))
             yield Problem(("skip", k, variable), f"{value!r} is no value of {variable!r}: {hint}")
@@ -188,12 +278,20 @@ def _seed_problems(campaign: Campaign) -> Iterable[Problem]:
     yield from _own_seed_problems(campaign)
     if not isinstance(campaign.seeds, DerivedSeeds):
         return
-    names = {axis.name for axis in campaign.axes} | {variable for axis in campaign.axes for variable in axis.variables}
+    names = {axis.name for axis in campaign.axes} | {
+        variable for axis in campaign.axes for variable in axis.variables
+    }
     for k, name in enumerate(campaign.seeds.per):
         if name == OWN:
-            yield Problem(("seeds", "per", k), "the column `seed` has seeds itself: none are derived from it.")
+            yield Problem(
+                ("seeds", "per", k),
+                "the column `seed` has seeds itself: none are derived from it.",
+            )
         elif name not in names:
-            yield Problem(("seeds", "per", k), f"there is no axis or column {name!r}: {did_you_mean(name, names)}")
+            yield Problem(
+                ("seeds", "per", k),
+                f"there is no axis or column {name!r}: {did_you_mean(name, names)}",
+            )
     if len(set(campaign.seeds.per)) < len(campaign.seeds.per):
         yield Problem(("seeds", "per"), "an axis stands twice: remove one.")
 
@@ -202,7 +300,11 @@ def _own_seed_problems(campaign: Campaign) -> Iterable[Problem]:
     """Seeds in the rows of an axis."""
     for axis in campaign.axes:
         if axis.variables == {OWN} and OWN not in fields_of(campaign):
-            yield Problem(("vary", axis.name), "seeds are no axis of their own: write `seeds: [11, 12]`, or a column beside others.")
+            yield Problem(
+                ("vary", axis.name),
+                "seeds are no axis of their own: write `seeds: [11, 12]`, or a column beside"
+                " others.",
+            )
     place = own_place(campaign, campaign.axes)
     if place is None:
         return
@@ -211,7 +313,9 @@ def _own_seed_problems(campaign: Campaign) -> Iterable[Problem]:
         try:
             own_seeds(axis.assignments(index)[OWN])
         except ValueError as exc:
-            yield Problem(("vary", axis.name, index), f"{exc} If the column is a note, give it another name.")
+            yield Problem(
+                ("vary", axis.name, index), f"{exc} If the column is a note, give it another name."
+            )
 
 
 def _note_problems(campaign: Campaign) -> Iterable[Problem]:
@@ -219,9 +323,15 @@ def _note_problems(campaign: Campaign) -> Iterable[Problem]:
     used = used_variables(campaign)
     for k, name in enumerate(campaign.notes):
         if name not in columns:
-            yield Problem(("notes", k), f"no axis has a column {name!r}: {did_you_mean(name, columns)}")
+            yield Problem(
+                ("notes", k), f"no axis has a column {name!r}: {did_you_mean(name, columns)}"
+            )
         elif name in used:
-            yield Problem(("notes", k), f"{name!r} is no note, it decides what is painted: take it out of `notes`, or rename the column.")
+            yield Problem(
+                ("notes", k),
+                f"{name!r} is no note, it decides what is painted: take it out of `notes`, or"
+                " rename the column.",
+            )
 
 
 _KEYS: dict[str, Iterable[str]] = {

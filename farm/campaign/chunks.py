@@ -1,4 +1,6 @@
-"""How a campaign is cut into chunks: renders of one group, whole batches, about a minute of work each, less towards the end."""
+"""How a campaign is cut into chunks: renders of one group, whole batches, about a minute of work
+each, less towards the end.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
@@ -10,14 +12,24 @@ Size = Callable[[int, int], int]
 """How many renders a chunk has, of a group, when so many renders of the campaign are left."""
 
 
-def chunk_size(expansion: Expansion, seconds_per_megapixel_step: float | None = None, renders: int | None = None) -> Size:
-    """Chunks of `renders` renders, or else of a whole number of batches for about CHUNK_S of work."""
+def chunk_size(
+    expansion: Expansion,
+    seconds_per_megapixel_step: float | None = None,
+    renders: int | None = None,
+) -> Size:
+    """Chunks of `renders` renders, or else of a whole number of batches for about CHUNK_S of
+    work.
+    """
 
     def size(group_no: int, left: int) -> int:
         if renders is not None:
             return renders
         group = expansion.group(group_no)
-        batch_s = group.megapixel_steps * group.batch * (seconds_per_megapixel_step or SECONDS_PER_MEGAPIXEL_STEP)
+        batch_s = (
+            group.megapixel_steps
+            * group.batch
+            * (seconds_per_megapixel_step or SECONDS_PER_MEGAPIXEL_STEP)
+        )
         return group.batch * batches_of_chunk(batch_s, left // group.batch)
 
     return size
@@ -36,8 +48,17 @@ def plan_chunks(expansion: Expansion, size: Size) -> Iterator[NewChunk]:
             yield chunk
 
 
-def chunks_of(expansion: Expansion, numbers: Iterable[int], size: Size, *, lease: int = 0, total: int | None = None) -> Iterator[NewChunk]:
-    """Chunks of the renders with these numbers, in their order as far as groups allow; few of them stand in memory at once."""
+def chunks_of(
+    expansion: Expansion,
+    numbers: Iterable[int],
+    size: Size,
+    *,
+    lease: int = 0,
+    total: int | None = None,
+) -> Iterator[NewChunk]:
+    """Chunks of the renders with these numbers, in their order as far as groups allow; few of them
+    stand in memory at once.
+    """
     left = expansion.total if total is None else total
     waiting: dict[int, list[int]] = {}
     for number in numbers:
@@ -82,7 +103,9 @@ def _ordered(expansion: Expansion) -> Iterator[int]:
     yield from rest
 
 
-def _without_gaps(expansion: Expansion, group_no: int, size: Size, left: int) -> Iterator[NewChunk]:
+def _without_gaps(
+    expansion: Expansion, group_no: int, size: Size, left: int
+) -> Iterator[NewChunk]:
     length = expansion.shots_in_group(group_no) * expansion.seeds_per_shot
     start = 0
     while start < length:
@@ -93,7 +116,9 @@ def _without_gaps(expansion: Expansion, group_no: int, size: Size, left: int) ->
 
 
 def _with_gaps(expansion: Expansion, group_no: int, size: Size, left: int) -> Iterator[NewChunk]:
-    """Chunks over a group in which some places are empty: filled up across the gaps, so that no batch is padded for them."""
+    """Chunks over a group in which some places are empty: filled up across the gaps, so that no
+    batch is padded for them.
+    """
     per_shot = expansion.seeds_per_shot
     start = held = 0
     shots, room = expansion.shots_in_group(group_no), size(group_no, left)

@@ -1,7 +1,9 @@
-"""From a campaign to its renders, one at a time: any render is computed from its place, none is kept.
+"""From a campaign to its renders, one at a time: any render is computed from its place, none is
+kept.
 
-A *number* is a render's place in the whole campaign: all axes in the order of the file, seeds innermost. An *ordinal* is its place
-within its group, the renders whose settings are the same. Skipped cells keep their numbers and ordinals, empty.
+A *number* is a render's place in the whole campaign: all axes in the order of the file, seeds
+innermost. An *ordinal* is its place within its group, the renders whose settings are the same.
+Skipped cells keep their numbers and ordinals, empty.
 """
 
 import hashlib
@@ -27,7 +29,9 @@ from farm.campaign.texts import filled
 from storage.errors import RequestError
 
 _SLUG = 60
-_DEVICE = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)\.")  # on Windows, no file or folder can have a name that begins so
+_DEVICE = re.compile(
+    r"^(con|prn|aux|nul|com\d|lpt\d)\."
+)  # on Windows, no file or folder can have a name that begins so
 _SIGN = re.compile(r"(?<![\w.])[+-](?=\.?\d)")  # of a number: a hyphen is no sign
 
 
@@ -46,11 +50,16 @@ class Shot:
 
     @cached_property
     def key(self) -> str:
-        """A folder name that a person can read: the values, and sixteen digits of a hash that keeps alike ones apart.
+        """A folder name that a person can read: the values, and sixteen digits of a hash that
+        keeps alike ones apart.
 
-        Axes are sorted, so that a shot keeps its name when a campaign's axes are put in another order.
+        Axes are sorted, so that a shot keeps its name when a campaign's axes are put in another
+        order.
         """
-        words = "_".join(_slug(name, self.coordinates[name], self.derivation) for name in sorted(self.coordinates))[:_SLUG].strip("-_")
+        words = "_".join(
+            _slug(name, self.coordinates[name], self.derivation)
+            for name in sorted(self.coordinates)
+        )[:_SLUG].strip("-_")
         words = _DEVICE.sub(r"\1-", words)
         digest = hashlib.sha256(canonical_json(dict(self.told)).encode()).hexdigest()[:16]
         return f"{words}_{digest}" if words else f"shot_{digest}"
@@ -67,7 +76,10 @@ class Render:
 
 def _slug(axis: str, value: object, derivation: int) -> str:
     parts = value if isinstance(value, Mapping) else {axis: value}
-    text = " ".join((PurePath(str(part)).stem if name in FILES else str(part)) or NONE for name, part in parts.items())
+    text = " ".join(
+        (PurePath(str(part)).stem if name in FILES else str(part)) or NONE
+        for name, part in parts.items()
+    )
     if derivation > 1:
         text = _SIGN.sub(lambda found: "plus-" if found[0] == "+" else "minus-", text)
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
@@ -76,8 +88,16 @@ def _slug(axis: str, value: object, derivation: int) -> str:
 class Expansion:
     """All renders of a campaign for a model."""
 
-    def __init__(self, campaign: Campaign, model: Model, sources: Sources | None = None, derivation: int = DERIVATION) -> None:
-        """`derivation` is how seeds and names are derived, as the campaign's spec records it; see `farm.campaign.seeding`."""
+    def __init__(
+        self,
+        campaign: Campaign,
+        model: Model,
+        sources: Sources | None = None,
+        derivation: int = DERIVATION,
+    ) -> None:
+        """`derivation` is how seeds and names are derived, as the campaign's spec records it; see
+        `farm.campaign.seeding`.
+        """
         self.campaign = campaign
         self.model = model
         self.sources = sources or Sources()
@@ -85,11 +105,13 @@ class Expansion:
         self._prompt = Template(campaign.prompt)
         self._negative = Template(campaign.negative)
         self._sizes = [len(axis.values) for axis in self.axes]
-        # Of each axis, its values in classes that set the same settings: a group is a choice of one class of each.
+        # Of each axis, its values in classes that set the same settings: a group is a choice of
+        # one class of each.
         self._classes = [_classes(axis) for axis in self.axes]
         self._class_counts = [len(classes) for classes in self._classes]
         self._class_of = [
-            {i: k for k, values in enumerate(classes) for i in values} if len(classes) > 1 else {} for classes in self._classes
+            {i: k for k, values in enumerate(classes) for i in values} if len(classes) > 1 else {}
+            for classes in self._classes
         ]
         self._derivation = derivation
         self.seeding = Seeding(campaign, self.axes, self.sources, derivation)
@@ -110,7 +132,9 @@ class Expansion:
 
     @property
     def seeds_per_shot(self) -> int:
-        """The most that any shot has; the number of a render is the number of its shot times this, and its seed's place."""
+        """The most that any shot has; the number of a render is the number of its shot times this,
+        and its seed's place.
+        """
         return self.seeding.per_shot
 
     @cached_property
@@ -120,7 +144,9 @@ class Expansion:
 
     @property
     def has_gaps(self) -> bool:
-        """Whether some places of renders are empty, because cells are skipped or have fewer seeds than others."""
+        """Whether some places of renders are empty, because cells are skipped or have fewer seeds
+        than others.
+        """
         return bool(self.campaign.skip) or not self.seeding.is_even
 
     @cached_property
@@ -159,7 +185,10 @@ class Expansion:
             dtype=settings.dtype,
             batch=settings.batch or self.model.batch,
             strength=(settings.strength or DEFAULT_STRENGTH) if has_reference else None,
-            adapters=tuple(Adapter(digest=self.sources.adapters[path], scale=scale) for path, scale in self._adapters(settings)),
+            adapters=tuple(
+                Adapter(digest=self.sources.adapters[path], scale=scale)
+                for path, scale in self._adapters(settings)
+            ),
         )
 
     def settings(self, group_no: int) -> Settings:
@@ -177,14 +206,26 @@ class Expansion:
 
     def recipe(self, group_no: int, render: Render) -> Recipe:
         shot, reference = render.shot, self.reference(render)
-        return Recipe(group=self.group(group_no), prompt=shot.prompt, negative=shot.negative, seed=render.seed, reference=reference)
+        return Recipe(
+            group=self.group(group_no),
+            prompt=shot.prompt,
+            negative=shot.negative,
+            seed=render.seed,
+            reference=reference,
+        )
 
     def reference(self, render: Render) -> str | None:
         """The digest of the picture that a render begins from."""
-        return None if render.shot.reference is None else self.sources.references[render.shot.reference]
+        return (
+            None
+            if render.shot.reference is None
+            else self.sources.references[render.shot.reference]
+        )
 
     def renders(self, group_no: int, start: int, stop: int) -> Iterator[Render]:
-        """The renders of a group from one ordinal up to but not including another, without the skipped ones."""
+        """The renders of a group from one ordinal up to but not including another, without the
+        skipped ones.
+        """
         per_shot = self.seeds_per_shot
         for shot_no in range(start // per_shot, -(-stop // per_shot)):
             cell = self._cell(group_no, shot_no)
@@ -193,21 +234,27 @@ class Expansion:
                 continue
             shot = self._shot(cell)
             first = _number(cell, self._sizes) * per_shot
-            for k in range(max(start - shot_no * per_shot, 0), min(stop - shot_no * per_shot, count)):
+            for k in range(
+                max(start - shot_no * per_shot, 0), min(stop - shot_no * per_shot, count)
+            ):
                 if k not in left_out:
                     yield Render(number=first + k, shot=shot, seed=self.seeding.seed(cell, k))
 
     def all_renders(self) -> Iterator[tuple[int, Render]]:
         """Every render with its group, group by group."""
         for group_no in range(self.groups):
-            for render in self.renders(group_no, 0, self.shots_in_group(group_no) * self.seeds_per_shot):
+            for render in self.renders(
+                group_no, 0, self.shots_in_group(group_no) * self.seeds_per_shot
+            ):
                 yield group_no, render
 
     def render(self, number: int) -> tuple[int, Render]:
         """The group and the render at a number."""
         cell_no, k = divmod(number, self.seeds_per_shot)
         cell = _digits(cell_no, self._sizes)
-        return self._group_of(cell), Render(number=number, shot=self._shot(cell), seed=self.seeding.seed(cell, k))
+        return self._group_of(cell), Render(
+            number=number, shot=self._shot(cell), seed=self.seeding.seed(cell, k)
+        )
 
     def numbers(self, group_no: int) -> Iterator[int]:
         """The numbers of a group's renders in order, without working out what they are."""
@@ -225,7 +272,9 @@ class Expansion:
         return k < self.seeding.count(cell) and k not in self.skipping.left_out(cell)
 
     def is_skipped(self, number: int) -> bool:
-        """Whether a rule leaves out the render that would have this number; one for which its shot has no seed is not left out."""
+        """Whether a rule leaves out the render that would have this number; one for which its shot
+        has no seed is not left out.
+        """
         cell_no, k = divmod(number, self.seeds_per_shot)
         cell = _digits(cell_no, self._sizes)
         return k < self.seeding.count(cell) and k in self.skipping.left_out(cell)
@@ -237,27 +286,44 @@ class Expansion:
         group_no = self._group_of(cell)
         chosen = self._chosen(group_no)
         places = [values.index(index) for values, index in zip(chosen, cell, strict=True)]
-        return group_no, _number(places, [len(values) for values in chosen]) * self.seeds_per_shot + k
+        return (
+            group_no,
+            _number(places, [len(values) for values in chosen]) * self.seeds_per_shot + k,
+        )
 
     def group_of(self, number: int) -> int:
         return self._group_of(_digits(number // self.seeds_per_shot, self._sizes))
 
     def number_of(self, told: Mapping[str, Any], k: int) -> int | None:
-        """The number of the render with these coordinates, as a shot tells them, and the seed at place `k`, or None where there is no
-        such cell.
+        """The number of the render with these coordinates, as a shot tells them, and the seed at
+        place `k`, or None where there is no such cell.
         """
         if set(told) != set(self._value_indices):
             return None
-        cell = [self._value_indices[axis.name].get(canonical_json(told[axis.name])) for axis in self.axes]
+        cell = [
+            self._value_indices[axis.name].get(canonical_json(told[axis.name]))
+            for axis in self.axes
+        ]
         known = [index for index in cell if index is not None]
-        return _number(known, self._sizes) * self.seeds_per_shot + k if len(known) == len(cell) and k < self.seeds_per_shot else None
+        return (
+            _number(known, self._sizes) * self.seeds_per_shot + k
+            if len(known) == len(cell) and k < self.seeds_per_shot
+            else None
+        )
 
     @cached_property
     def _value_indices(self) -> dict[str, dict[str, int]]:
-        return {axis.name: {canonical_json(self._told(axis, index)): index for index in range(len(axis.values))} for axis in self.axes}
+        return {
+            axis.name: {
+                canonical_json(self._told(axis, index)): index for index in range(len(axis.values))
+            }
+            for axis in self.axes
+        }
 
     def places_of(self, group_no: int, shot_no: int) -> Sequence[int]:
-        """The places of those seeds of a group's shot that are rendered: none, if it is skipped."""
+        """The places of those seeds of a group's shot that are rendered: none, if it is
+        skipped.
+        """
         return self._places(self._cell(group_no, shot_no))
 
     # --- one cell ---
@@ -272,7 +338,12 @@ class Expansion:
 
     def _chosen(self, group_no: int) -> list[Sequence[int]]:
         """Of each axis, the indices of the values that a group has."""
-        return [classes[k] for classes, k in zip(self._classes, _digits(group_no, self._class_counts), strict=True)]
+        return [
+            classes[k]
+            for classes, k in zip(
+                self._classes, _digits(group_no, self._class_counts), strict=True
+            )
+        ]
 
     def _cell(self, group_no: int, shot_no: int) -> list[int]:
         """The index into each axis of a group's shot."""
@@ -287,8 +358,13 @@ class Expansion:
         constant = self.campaign.reference
         reference = str(values.get("reference", constant.image if constant else NONE))
         return Shot(
-            coordinates={axis.name: axis.values[index] for axis, index in zip(self.axes, cell, strict=True)},
-            told={axis.name: self._told(axis, index) for axis, index in zip(self.axes, cell, strict=True)},
+            coordinates={
+                axis.name: axis.values[index] for axis, index in zip(self.axes, cell, strict=True)
+            },
+            told={
+                axis.name: self._told(axis, index)
+                for axis, index in zip(self.axes, cell, strict=True)
+            },
             prompt=filled(self._prompt, values, self.campaign),
             negative=filled(self._negative, values, self.campaign),
             reference=None if reference == NONE else reference,
@@ -300,15 +376,24 @@ class Expansion:
         return self.sources.told(axis.name, value) if axis.variables & FILES else value
 
     def _adapters(self, settings: Settings) -> list[tuple[str, float]]:
-        """Path and scale of what is laid over the weights: what all renders have, then what an axis adds."""
+        """Path and scale of what is laid over the weights: what all renders have, then what an
+        axis adds.
+        """
         adapters = [(adapter.lora, float(adapter.scale)) for adapter in self.campaign.adapters]
         if settings.lora is not None and settings.lora != NONE:
-            adapters.append((settings.lora, float(DEFAULT_SCALE if settings.lora_scale is None else settings.lora_scale)))
+            adapters.append(
+                (
+                    settings.lora,
+                    float(DEFAULT_SCALE if settings.lora_scale is None else settings.lora_scale),
+                )
+            )
         return adapters
 
     def _settings(self, cell: Sequence[int]) -> Settings:
         constant = self.campaign.reference
-        changes: dict[str, Any] = {"reference": constant.image, "strength": constant.strength} if constant else {}
+        changes: dict[str, Any] = (
+            {"reference": constant.image, "strength": constant.strength} if constant else {}
+        )
         for axis, index in zip(self.axes, cell, strict=True):
             changes.update(settings_of(axis, index))
         return Settings.model_validate({**self.campaign.settings.model_dump(), **changes})
@@ -320,7 +405,9 @@ def _classes(axis: Axis) -> list[Sequence[int]]:
     kinds: dict[tuple[tuple[str, Scalar], ...], list[int]] = {}
     for index in range(len(axis.values)):
         settings = settings_of(axis, index)
-        if settings.get("reference", NONE) != NONE:  # each picture has its own: that there is one is what a group shares
+        if (
+            settings.get("reference", NONE) != NONE
+        ):  # each picture has its own: that there is one is what a group shares
             settings["reference"] = ""
         kinds.setdefault(tuple(sorted(settings.items())), []).append(index)
     return list(kinds.values())

@@ -1,4 +1,6 @@
-"""From a campaign file on disk to a campaign that needs nothing beside it: CSV files are read in, paths made absolute."""
+"""From a campaign file on disk to a campaign that needs nothing beside it: CSV files are read in,
+paths made absolute.
+"""
 
 import os
 import re
@@ -14,7 +16,14 @@ from farm.campaign.sources import FILES, NONE
 from farm.campaign.texts import overruled
 from farm.campaign.written import cut_problems, text_warnings, with_written_texts
 from farm.documents.csv_table import read_table
-from farm.documents.document import Document, DocumentError, Problem, Table, did_you_mean, read_document
+from farm.documents.document import (
+    Document,
+    DocumentError,
+    Problem,
+    Table,
+    did_you_mean,
+    read_document,
+)
 
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
@@ -22,34 +31,47 @@ _NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3
 
 @dataclass(frozen=True)
 class CampaignFile:
-    """A checked campaign, and the file that it stands in, for whoever finds more to say about its lines."""
+    """A checked campaign, and the file that it stands in, for whoever finds more to say about its
+    lines.
+    """
 
     campaign: Campaign
     document: Document
     warnings: tuple[Problem, ...] = ()
-    """What was read, and may not be what was meant. The farm adds its own when it answers a submission."""
+    """What was read, and may not be what was meant. The farm adds its own when it answers a
+    submission.
+    """
 
 
 def load_campaign(path: Path) -> CampaignFile:
-    """Read and check a campaign file. Raises RequestError or DocumentError, naming file and line."""
+    """Read and check a campaign file. Raises RequestError or DocumentError, naming file and
+    line.
+    """
     document = read_document(path)
     if problems := list(cut_problems(document)):
         raise DocumentError(problems, document)
     folder = path.absolute().parent
     data = with_written_texts(document)
     if isinstance(data.get("vary"), dict):
-        data["vary"] = {name: _with_csv(raw, folder, name, document) for name, raw in data["vary"].items()}
+        data["vary"] = {
+            name: _with_csv(raw, folder, name, document) for name, raw in data["vary"].items()
+        }
     model = data.get("model")
     if isinstance(model, str) and model != "seedling":
-        path = folder / os.path.expanduser(model)  # noqa: PTH111  # leaves what is no home as it is
+        # leaves what is no home as it is
+        path = folder / os.path.expanduser(model)  # noqa: PTH111
         if os.path.isdir(path):  # noqa: PTH112  # says no to impossible names
             data["model"] = str(path)
     campaign = parse_campaign(_with_whole_paths(data, folder), document)
-    return CampaignFile(campaign, document, (*text_warnings(document, campaign), *overruled(data, campaign)))
+    return CampaignFile(
+        campaign, document, (*text_warnings(document, campaign), *overruled(data, campaign))
+    )
 
 
 def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """With the paths of references and adapters made absolute, wherever they stand. What is no such file is left for the check."""
+    """With the paths of references and adapters made absolute, wherever they stand. What is no
+    such file is left for the check.
+    """
 
     def whole(name: str, value: Any, files: Collection[str] = FILES) -> Any:
         if isinstance(value, dict):
@@ -60,11 +82,15 @@ def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
         return whole_address(value, folder) if is_address else value
 
     named = {"reference": ("image",), "adapters": ("lora",), "vary": FILES, "skip": FILES}
-    return {key: whole("", value, named[key]) if key in named else value for key, value in data.items()}
+    return {
+        key: whole("", value, named[key]) if key in named else value for key, value in data.items()
+    }
 
 
 def _with_csv(raw: Any, folder: Path, axis: str, document: Document) -> Any:
-    """An axis with the rows of the CSV file that it names, if it names one; the document learns their lines."""
+    """An axis with the rows of the CSV file that it names, if it names one; the document learns
+    their lines.
+    """
     if not (isinstance(raw, dict) and set(raw) == {"csv"}):
         return raw
     place = ("vary", axis, "csv")
@@ -78,27 +104,38 @@ def _with_csv(raw: Any, folder: Path, axis: str, document: Document) -> Any:
 
 
 def _named_table(raw: Any) -> tuple[str, dict[str, str]]:
-    """The file of `csv: FILE` or `csv: {file: FILE, delimiter: ";", encoding: cp1252}`, and how it is read."""
+    """The file of `csv: FILE` or `csv: {file: FILE, delimiter: ";", encoding: cp1252}`, and how it
+    is read.
+    """
     if not isinstance(raw, dict):
         return str(raw), {}
     if unknown := next((key for key in raw if key not in ("file", "delimiter", "encoding")), None):
-        raise ValueError(f"unknown key {unknown!r}: {did_you_mean(unknown, ('file', 'delimiter', 'encoding'))}")
+        raise ValueError(
+            f"unknown key {unknown!r}: {did_you_mean(unknown, ('file', 'delimiter', 'encoding'))}"
+        )
     if not all(isinstance(value, str) for value in raw.values()) or not raw.get("file"):
-        raise ValueError('a CSV file is written {file: FILE, delimiter: ";", encoding: cp1252}, of which `file` is needed: all are texts.')
+        raise ValueError(
+            'a CSV file is written {file: FILE, delimiter: ";", encoding: cp1252}, of which `file`'
+            " is needed: all are texts."
+        )
     delimiter = raw.get("delimiter")
     if delimiter is None:
         return raw["file"], {key: value for key, value in raw.items() if key != "file"}
     delimiter = "\t" if delimiter.lower() in ("tab", "\\t") else delimiter
     if len(delimiter) != 1 or delimiter in '"\r\n ' or delimiter.isalnum():
         raise ValueError(
-            f"the delimiter {delimiter!r} cannot part cells: it is one character like a comma or a semicolon, or the word tab."
+            f"the delimiter {delimiter!r} cannot part cells: it is one character like a comma or a"
+            " semicolon, or the word tab."
         )
-    return raw["file"], {**{key: value for key, value in raw.items() if key != "file"}, "delimiter": delimiter}
+    return raw["file"], {
+        **{key: value for key, value in raw.items() if key != "file"},
+        "delimiter": delimiter,
+    }
 
 
 def _typed(row: dict[str, str]) -> dict[str, Any]:
-    """A table has only text: settings that are numbers become numbers, or stay text for the check to refuse. An empty cell is `none`
-    for a file.
+    """A table has only text: settings that are numbers become numbers, or stay text for the check
+    to refuse. An empty cell is `none` for a file.
     """
     typed: dict[str, Any] = dict(row)
     for name, text in row.items():

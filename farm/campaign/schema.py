@@ -1,4 +1,6 @@
-"""A campaign as its file says it. Whether its parts fit together is checked in `farm.campaign.checks`."""
+"""A campaign as its file says it. Whether its parts fit together is checked in
+`farm.campaign.checks`.
+"""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +8,15 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from actors.models.schedulers import SCHEDULERS
 from actors.recipes.encoding import Encoding, Format
@@ -35,19 +45,28 @@ def _size(value: object) -> object:
         sides = value.lower().split("x")
         if len(sides) == 2 and all(side.strip().isdecimal() for side in sides):
             value = [int(side) for side in sides]
-    if not isinstance(value, list | tuple) or len(value) != 2 or not all(type(side) is int for side in value):
+    if (
+        not isinstance(value, list | tuple)
+        or len(value) != 2
+        or not all(type(side) is int for side in value)
+    ):
         raise ValueError("a size is written WIDTHxHEIGHT, like 128x128.")
     for side in value:
         if side < 8 or side > MAX_SIDE:
             raise ValueError(f"a side must be from 8 to {MAX_SIDE} pixels, not {side}.")
         if side % 8:
-            raise ValueError(f"a side must be a multiple of 8, which {side} is not: {side // 8 * 8 or 8} and {side // 8 * 8 + 8} are.")
+            raise ValueError(
+                f"a side must be a multiple of 8, which {side} is not: {side // 8 * 8 or 8} and"
+                f" {side // 8 * 8 + 8} are."
+            )
     return tuple(value)
 
 
 def _scheduler(value: object) -> object:
     if not isinstance(value, str) or value not in SCHEDULERS:
-        raise ValueError(f"there is no scheduler {value!r}: {scheduler_hint(str(value), SCHEDULERS)}")
+        raise ValueError(
+            f"there is no scheduler {value!r}: {scheduler_hint(str(value), SCHEDULERS)}"
+        )
     return value
 
 
@@ -78,7 +97,8 @@ class Settings(BaseModel):
     size: Size | None = None
     batch: Batch | None = None
     dtype: Dtype = "float32"
-    # These four are for axes alone: a campaign says what all its renders begin from under `reference` and `adapters`.
+    # These four are for axes alone: a campaign says what all its renders begin from under
+    # `reference` and `adapters`.
     reference: FileName | None = None
     strength: Strength | None = None
     lora: FileName | None = None
@@ -89,7 +109,9 @@ SETTINGS = frozenset(Settings.model_fields)
 
 
 class DerivedSeeds(BaseModel):
-    """`count` seeds derived from `base`; the axes in `per` give each of their values seeds of its own."""
+    """`count` seeds derived from `base`; the axes in `per` give each of their values seeds of its
+    own.
+    """
 
     model_config = _STRICT
 
@@ -141,7 +163,9 @@ def _seeds(value: object) -> object:
             if type(seed) is not int:
                 raise ValueError(f"the seed {seed!r} is not a whole number.")
             if not 0 <= seed < SEED_LIMIT:
-                raise ValueError(f"the seed {seed} is out of range: seeds go from 0 to {SEED_LIMIT - 1}.")
+                raise ValueError(
+                    f"the seed {seed} is out of range: seeds go from 0 to {SEED_LIMIT - 1}."
+                )
         if len(set(value)) < len(value):
             raise ValueError("a seed stands twice in the list: remove one.")
         return tuple(value)
@@ -151,7 +175,10 @@ def _seeds(value: object) -> object:
         try:
             return DerivedSeeds.model_validate(value)
         except ValidationError as exc:
-            problems = [problem_of(error, {"seeds": DerivedSeeds.model_fields}, within="seeds") for error in exc.errors()]
+            problems = [
+                problem_of(error, {"seeds": DerivedSeeds.model_fields}, within="seeds")
+                for error in exc.errors()
+            ]
             raise DocumentError(problems) from exc
     raise ValueError("seeds are a list like [11, 12], or {count: 4}.")
 
@@ -176,13 +203,18 @@ def _deadline(value: object) -> object:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise ValueError("a deadline is a date and a time with its zone, like 2026-12-01T12:00:00Z.")
+        raise ValueError(
+            "a deadline is a date and a time with its zone, like 2026-12-01T12:00:00Z."
+        )
     return moment.astimezone(UTC).isoformat()
 
 
 def _order(value: object) -> object:
     if not isinstance(value, str) or not _ORDER.fullmatch(value):
-        raise ValueError(f"the order {value!r} is not known: as-written, ends-first, or every-N with N from 2 on, like every-10.")
+        raise ValueError(
+            f"the order {value!r} is not known: as-written, ends-first, or every-N with N from 2"
+            " on, like every-10."
+        )
     return value
 
 
@@ -206,7 +238,9 @@ class Campaign(BaseModel):
     settings: Settings = Settings()
     reference: Reference | None = None
     adapters: Annotated[tuple[Lora, ...], Field(strict=False, max_length=MAX_ADAPTERS)] = ()
-    seeds: Annotated[tuple[int, ...] | DerivedSeeds, BeforeValidator(_seeds)] = DerivedSeeds(count=1)
+    seeds: Annotated[tuple[int, ...] | DerivedSeeds, BeforeValidator(_seeds)] = DerivedSeeds(
+        count=1
+    )
     previews: Previews | None = None
     output: Output = Output()
     priority: Annotated[int, Field(ge=0, le=100)] = 50
@@ -231,8 +265,14 @@ class Campaign(BaseModel):
 
     @property
     def files(self) -> str:
-        """How its files are written: two campaigns in which this is equal write the same files for the same recipe."""
-        return f"{self.encoding.name}+previews-{self.previews.every}" if self.previews else self.encoding.name
+        """How its files are written: two campaigns in which this is equal write the same files for
+        the same recipe.
+        """
+        return (
+            f"{self.encoding.name}+previews-{self.previews.every}"
+            if self.previews
+            else self.encoding.name
+        )
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -245,7 +285,9 @@ def fields_of(campaign: Campaign) -> frozenset[str]:
 
 
 def used_variables(campaign: Campaign) -> frozenset[str]:
-    """The names that decide what is painted: those in the templates, settings, a row's own `seed`, and columns that `seeds` names."""
+    """The names that decide what is painted: those in the templates, settings, a row's own `seed`,
+    and columns that `seeds` names.
+    """
     per = campaign.seeds.per if isinstance(campaign.seeds, DerivedSeeds) else ()
     columns = set(per) - {axis.name for axis in campaign.axes}
     return fields_of(campaign) | SETTINGS | {"seed"} | columns
@@ -253,4 +295,8 @@ def used_variables(campaign: Campaign) -> frozenset[str]:
 
 def settings_of(axis: Axis, index: int) -> dict[str, Scalar]:
     """The settings that a value chooses. What is empty in it is left to the campaign."""
-    return {name: value for name, value in axis.assignments(index).items() if name in SETTINGS and (value != "" or name in FILES)}
+    return {
+        name: value
+        for name, value in axis.assignments(index).items()
+        if name in SETTINGS and (value != "" or name in FILES)
+    }

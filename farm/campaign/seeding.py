@@ -1,11 +1,14 @@
 """Which seeds each shot of a campaign has: the campaign's, derived or listed, or those of its row.
 
-A seed is derived from `base`, its index and the coordinates that `per` names. What these coordinates are is the *derivation*, which the
-spec of a campaign records, so that its seeds stay when a later version derives others:
+A seed is derived from `base`, its index and the coordinates that `per` names. What these
+coordinates are is the *derivation*, which the spec of a campaign records, so that its seeds stay
+when a later version derives others:
 
-1. The values of the axes in `per`, whole, by the axes' names: notes in a row and the names of axes are among them.
-2. Of the axes and columns in `per`, the variables that decide what is painted, by name, and each as the words or the setting that it
-   stands for: the same words give the same seeds, be they listed or read from a table. A row may have seeds of its own.
+1. The values of the axes in `per`, whole, by the axes' names: notes in a row and the names of axes
+   are among them.
+2. Of the axes and columns in `per`, the variables that decide what is painted, by name, and each
+   as the words or the setting that it stands for: the same words give the same seeds, be they
+   listed or read from a table. A row may have seeds of its own.
 """
 
 import re
@@ -14,7 +17,14 @@ from functools import lru_cache
 from typing import Any
 
 from farm.campaign.axes import Axis
-from farm.campaign.schema import Campaign, DerivedSeeds, Settings, fields_of, settings_of, used_variables
+from farm.campaign.schema import (
+    Campaign,
+    DerivedSeeds,
+    Settings,
+    fields_of,
+    settings_of,
+    used_variables,
+)
 from farm.campaign.seeds import SEED_LIMIT, derived_index, derived_seed
 from farm.campaign.sources import FILES, NONE, Sources
 
@@ -27,7 +37,9 @@ _PARTS = re.compile(r"[,;\s]+")
 class Seeding:
     """The seeds of every cell. A cell is the index of its value on each axis."""
 
-    def __init__(self, campaign: Campaign, axes: Sequence[Axis], sources: Sources, derivation: int) -> None:
+    def __init__(
+        self, campaign: Campaign, axes: Sequence[Axis], sources: Sources, derivation: int
+    ) -> None:
         self._campaign = campaign
         self._axes = axes
         self._sources = sources
@@ -38,7 +50,11 @@ class Seeding:
         self._series = lru_cache(maxsize=4096)(self._series_of)
         seeds = campaign.seeds
         self._common = seeds.count if isinstance(seeds, DerivedSeeds) else len(seeds)
-        counts = [self._common] if self._own is None else [len(own) if own else self._common for own in self._own[1]]
+        counts = (
+            [self._common]
+            if self._own is None
+            else [len(own) if own else self._common for own in self._own[1]]
+        )
         self.per_shot = max(counts)
         """The most seeds that any shot has; numbers of renders leave room for as many in each."""
         self.is_even = min(counts) == self.per_shot
@@ -50,7 +66,11 @@ class Seeding:
         seeds = self._campaign.seeds
         if self._own is not None or (isinstance(seeds, DerivedSeeds) and seeds.per):
             return None
-        return tuple(derived_seed(seeds.base, k, {}) for k in range(seeds.count)) if isinstance(seeds, DerivedSeeds) else seeds
+        return (
+            tuple(derived_seed(seeds.base, k, {}) for k in range(seeds.count))
+            if isinstance(seeds, DerivedSeeds)
+            else seeds
+        )
 
     def count(self, cell: Sequence[int]) -> int:
         """How many seeds a cell has."""
@@ -58,7 +78,9 @@ class Seeding:
         return len(own) if own else self._common
 
     def counts(self) -> tuple[int, dict[int, list[int]]] | None:
-        """The place of the axis whose rows have seeds of their own, and its values by how many they have."""
+        """The place of the axis whose rows have seeds of their own, and its values by how many
+        they have.
+        """
         if self._own is None:
             return None
         place, rows = self._own
@@ -95,7 +117,9 @@ class Seeding:
 
     @property
     def decided_by(self) -> frozenset[int]:
-        """The places of the axes whose values decide which seeds a cell has, derived or its own."""
+        """The places of the axes whose values decide which seeds a cell has, derived or its
+        own.
+        """
         return self._named | ({self._own[0]} if self._own is not None else frozenset())
 
     def _own_seeds(self, cell: Sequence[int]) -> tuple[int, ...]:
@@ -107,8 +131,14 @@ class Seeding:
         return derived_seed(seeds.base, k, self._coordinates(named))
 
     def _named_of(self, cell: Sequence[int]) -> tuple[int, ...]:
-        """A cell's indices on the axes that seeds are derived from, -1 on the others; () if there are none."""
-        return tuple(index if place in self._named else -1 for place, index in enumerate(cell)) if self._named else ()
+        """A cell's indices on the axes that seeds are derived from, -1 on the others; () if there
+        are none.
+        """
+        return (
+            tuple(index if place in self._named else -1 for place, index in enumerate(cell))
+            if self._named
+            else ()
+        )
 
     def _coordinates(self, named: tuple[int, ...]) -> dict[str, Any]:
         coordinates: dict[str, Any] = {}
@@ -116,11 +146,17 @@ class Seeding:
             if index >= 0 and self._derivation > 1:
                 coordinates.update(self._meant(axis, index, self._per[place]))
             elif index >= 0:
-                coordinates[axis.name] = self._sources.told(axis.name, axis.values[index]) if axis.variables & FILES else axis.values[index]
+                coordinates[axis.name] = (
+                    self._sources.told(axis.name, axis.values[index])
+                    if axis.variables & FILES
+                    else axis.values[index]
+                )
         return coordinates
 
     def _meant(self, axis: Axis, index: int, names: frozenset[str]) -> dict[str, Any]:
-        """What some of a value's variables stand for: the digests of files, settings as they are read, and all else as words."""
+        """What some of a value's variables stand for: the digests of files, settings as they are
+        read, and all else as words.
+        """
         chosen = settings_of(axis, index)
         settings = Settings.model_validate(chosen)
         meant: dict[str, Any] = {}
@@ -137,7 +173,8 @@ class Seeding:
 
 
 def own_seeds(value: object) -> tuple[int, ...]:
-    """The seeds that a row has in its column: a whole number, or several with commas or spaces between them; () for none.
+    """The seeds that a row has in its column: a whole number, or several with commas or spaces
+    between them; () for none.
 
     Raises ValueError, as a sentence.
     """
@@ -145,9 +182,13 @@ def own_seeds(value: object) -> tuple[int, ...]:
     parts = _PARTS.split(text) if text else []
     for part in parts:
         if not re.fullmatch(r"[0-9]+", part):
-            raise ValueError(f"the seed {part!r} is not a whole number: a row has one, or several like 11, 12.")
+            raise ValueError(
+                f"the seed {part!r} is not a whole number: a row has one, or several like 11, 12."
+            )
         if len(part) > 10 or int(part) >= SEED_LIMIT:
-            raise ValueError(f"the seed {part[:40]} is out of range: seeds go from 0 to {SEED_LIMIT - 1}.")
+            raise ValueError(
+                f"the seed {part[:40]} is out of range: seeds go from 0 to {SEED_LIMIT - 1}."
+            )
     seeds = tuple(map(int, parts))
     if len(set(seeds)) < len(seeds):
         raise ValueError("a seed stands twice in the row: remove one.")
@@ -155,17 +196,30 @@ def own_seeds(value: object) -> tuple[int, ...]:
 
 
 def own_place(campaign: Campaign, axes: Sequence[Axis]) -> int | None:
-    """The place of the axis whose rows have a column of seeds. A prompt that names it means its words instead."""
+    """The place of the axis whose rows have a column of seeds. A prompt that names it means its
+    words instead.
+    """
     if OWN in fields_of(campaign):
         return None
-    found = (place for place, axis in enumerate(axes) if OWN in axis.variables and isinstance(axis.values[0], Mapping))
+    found = (
+        place
+        for place, axis in enumerate(axes)
+        if OWN in axis.variables and isinstance(axis.values[0], Mapping)
+    )
     return next(found, None)
 
 
 def _own_of(campaign: Campaign, axes: Sequence[Axis]) -> tuple[int, list[tuple[int, ...]]] | None:
     """The place of the axis whose rows have seeds of their own, and which each has."""
     place = own_place(campaign, axes)
-    return None if place is None else (place, [own_seeds(value[OWN]) for value in axes[place].values if isinstance(value, Mapping)])
+    return (
+        None
+        if place is None
+        else (
+            place,
+            [own_seeds(value[OWN]) for value in axes[place].values if isinstance(value, Mapping)],
+        )
+    )
 
 
 def _places_of(campaign: Campaign, axes: Sequence[Axis]) -> frozenset[int]:
@@ -175,7 +229,9 @@ def _places_of(campaign: Campaign, axes: Sequence[Axis]) -> frozenset[int]:
 
 
 def _per_of(campaign: Campaign, axes: Sequence[Axis]) -> dict[int, frozenset[str]]:
-    """By the place of each axis that `per` names, or of which it names a column, the variables that seeds are derived from."""
+    """By the place of each axis that `per` names, or of which it names a column, the variables
+    that seeds are derived from.
+    """
     per = campaign.seeds.per if isinstance(campaign.seeds, DerivedSeeds) else ()
     used = used_variables(campaign) - {OWN}
     names = {axis.name for axis in axes}

@@ -1,4 +1,6 @@
-"""Seeds: listed by hand, or derived so that nothing added to a campaign changes a seed that was there before."""
+"""Seeds: listed by hand, or derived so that nothing added to a campaign changes a seed that was
+there before.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,8 +15,9 @@ _ROUNDS = 4
 def derived_seed(base: int, index: int, coordinates: Mapping[str, Any]) -> int:
     """Seed `index` of the series that `base` and the named coordinates select; 0 <= seed < 2**32.
 
-    A series is a permutation of all 32-bit numbers (a four-round Feistel network, Luby & Rackoff 1988, keyed by sha256), so
-    that two indices never share a seed and any one can be had without the others.
+    A series is a permutation of all 32-bit numbers (a four-round Feistel network, Luby & Rackoff
+    1988, keyed by sha256), so that two indices never share a seed and any one can be had without
+    the others.
     """
     key = canonical_json([base, dict(coordinates)]).encode()
     left, right = index >> 16, index & 0xFFFF

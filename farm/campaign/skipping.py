@@ -1,7 +1,7 @@
 """Which renders a campaign leaves out: those that match all that one of its rules in `skip` names.
 
-A rule names values of axes, and with `seed`, one seed of the shots that have these values. If a prompt has a word {seed}, `seed` is that
-word in rules too.
+A rule names values of axes, and with `seed`, one seed of the shots that have these values. If a
+prompt has a word {seed}, `seed` is that word in rules too.
 """
 
 from collections import Counter
@@ -18,14 +18,20 @@ from farm.campaign.sources import FILES
 from farm.documents.document import DocumentError, Problem, did_you_mean
 
 _STATES = 100_000
-_LOOKED_AT = 100_000  # combinations of values with seeds of their own, looked through for the seeds that rules name: about two seconds
+# combinations of values with seeds of their own, looked through for the seeds that rules name:
+# about two seconds
+_LOOKED_AT = 100_000
 _TOLD = 20  # seeds that an error lists
 
 
 class Skipping:
-    """The renders that are left out. A cell is the index of its value on each axis, and `k` the place of a seed among the cell's."""
+    """The renders that are left out. A cell is the index of its value on each axis, and `k` the
+    place of a seed among the cell's.
+    """
 
-    def __init__(self, campaign: Campaign, axes: Sequence[Axis], seeding: Seeding, derivation: int) -> None:
+    def __init__(
+        self, campaign: Campaign, axes: Sequence[Axis], seeding: Seeding, derivation: int
+    ) -> None:
         self._axes = axes
         self._seeding = seeding
         self._named = rule_seeds(campaign, axes, derivation)
@@ -34,7 +40,9 @@ class Skipping:
         self._seeds: dict[int, tuple[int, object]] = {}
         """By bit, the place of the rule in the file and the seed that it names."""
         for k, rule in enumerate(campaign.skip):
-            rest = {name: value for name, value in rule.items() if name != OWN or k not in self._named}
+            rest = {
+                name: value for name, value in rule.items() if name != OWN or k not in self._named
+            }
             for meant in values.rules([rest], exactly=derivation == 1) if values else ():
                 if k in self._named:
                     self._seeds[len(rules)] = (k, self._named[k])
@@ -52,7 +60,9 @@ class Skipping:
         return self._single_places(cell, left) if left else ()
 
     def total(self) -> int:
-        """How many renders there are, without expanding them. Raises DocumentError if that cannot be counted."""
+        """How many renders there are, without expanding them. Raises DocumentError if that cannot
+        be counted.
+        """
         sizes = [len(axis.values) for axis in self._axes]
         counts = self._seeding.counts()
         if counts is None:
@@ -60,16 +70,25 @@ class Skipping:
         else:
             place, by_count = counts
             rest = prod(size for a, size in enumerate(sizes) if a != place)
-            found = sum(count * (rest * len(chosen) - self._whole_cells(place, chosen)) for count, chosen in by_count.items())
+            found = sum(
+                count * (rest * len(chosen) - self._whole_cells(place, chosen))
+                for count, chosen in by_count.items()
+            )
         return found - (self._single_renders() if self._seeds else 0)
 
     def leaves(self, chosen: Mapping[int, Collection[int]]) -> bool:
-        """Whether any cell is left that has one of these values on each of these axes, by their places."""
+        """Whether any cell is left that has one of these values on each of these axes, by their
+        places.
+        """
         if not self._whole:
             return True
         states = {self._whole}
         for place, masks in enumerate(self._masks):
-            kinds = {masks[index] for index in chosen[place]} if place in chosen else self._kinds[place]
+            kinds = (
+                {masks[index] for index in chosen[place]}
+                if place in chosen
+                else self._kinds[place]
+            )
             states = {left & mask for left in states for mask in kinds}
         return 0 in states
 
@@ -78,25 +97,40 @@ class Skipping:
         return [set(masks) for masks in self._masks]
 
     def problems(self) -> Iterator[Problem]:
-        """What is wrong with the seeds that rules name: no shot with the rule's values has them."""
+        """What is wrong with the seeds that rules name: no shot with the rule's values has
+        them.
+        """
         derived_by = [self._axes[a] for a in self._seeding.derived_by]
         if self._named and any(axis.variables & FILES for axis in derived_by):
             for k in self._named:
-                yield Problem(("skip", k, OWN), "seeds go by files here: let the rule name the file, not the seed.")
+                yield Problem(
+                    ("skip", k, OWN),
+                    "seeds go by files here: let the rule name the file, not the seed.",
+                )
             return
-        found = {k for bit, (k, _) in self._seeds.items() if next(self._cells_with(bit), None) is not None}
+        found = {
+            k
+            for bit, (k, _) in self._seeds.items()
+            if next(self._cells_with(bit), None) is not None
+        }
         for k, seed in self._named.items():
             if k not in found:
                 yield Problem(("skip", k, OWN), self._unknown(seed))
 
     def _unknown(self, seed: object) -> str:
         if self._seeding.decided_by:
-            return f"no shot with the rule's values has the seed {seed}: the contact sheet and the manifest tell each one's seeds."
+            return (
+                f"no shot with the rule's values has the seed {seed}: the contact sheet and the"
+                " manifest tell each one's seeds."
+            )
         cell = [0] * len(self._axes)
         known = [self._seeding.seed(cell, k) for k in range(min(self._seeding.per_shot, _TOLD))]
         more = self._seeding.per_shot - len(known)
         words = did_you_mean(str(seed), map(str, known))
-        return f"{seed} is not one of the seeds: {words}{f' The sheet shows {more:,} more.' if more else ''}"
+        return (
+            f"{seed} is not one of the seeds:"
+            f" {words}{f' The sheet shows {more:,} more.' if more else ''}"
+        )
 
     def _left(self, cell: Sequence[int]) -> int:
         left = self._all
@@ -116,10 +150,15 @@ class Skipping:
         return self._seeding.place_of(cell, seed) if type(seed) is int else None
 
     def _whole_cells(self, place: int | None = None, chosen: Sequence[int] = ()) -> int:
-        """How many cells are left out whole, of all or of those that have one of these values on the axis at a place."""
+        """How many cells are left out whole, of all or of those that have one of these values on
+        the axis at a place.
+        """
         if not self._whole:
             return 0
-        masks = [[masks[index] for index in chosen] if a == place else masks for a, masks in enumerate(self._masks)]
+        masks = [
+            [masks[index] for index in chosen] if a == place else masks
+            for a, masks in enumerate(self._masks)
+        ]
         return sum(count for left, count in self._counted(masks).items() if left & self._whole)
 
     def _single_renders(self) -> int:
@@ -141,13 +180,22 @@ class Skipping:
         return found
 
     def _cells_with(self, bit: int) -> Iterator[list[int]]:
-        """For each combination of the values that seeds depend on, a cell that a rule is about, if it has the seed that the rule names."""
+        """For each combination of the values that seeds depend on, a cell that a rule is about, if
+        it has the seed that the rule names.
+        """
         choices = [
-            [index for index, mask in enumerate(masks) if mask >> bit & 1] if a in self._seeding.decided_by else [0]
+            (
+                [index for index, mask in enumerate(masks) if mask >> bit & 1]
+                if a in self._seeding.decided_by
+                else [0]
+            )
             for a, masks in enumerate(self._masks)
         ]
         if prod(map(len, choices)) > _LOOKED_AT:
-            words = "seeds differ between too many shots to look for this one: name values of more axes in the rule."
+            words = (
+                "seeds differ between too many shots to look for this one: name values of more"
+                " axes in the rule."
+            )
             raise DocumentError([Problem(("skip", self._seeds[bit][0], OWN), words)])
         for cell in product(*choices):
             if self._place(cell, bit) is not None:
@@ -163,15 +211,26 @@ class Skipping:
                 for mask, values in kinds.items():
                     following[left & mask] += count * values
                 if len(following) > _STATES:
-                    raise DocumentError([Problem(("skip",), "the rules are too entangled to count: use fewer of them.")])
+                    raise DocumentError(
+                        [
+                            Problem(
+                                ("skip",),
+                                "the rules are too entangled to count: use fewer of them.",
+                            )
+                        ]
+                    )
             cells = following
         return cells
 
 
 def rule_seeds(campaign: Campaign, axes: Sequence[Axis], derivation: int) -> dict[int, object]:
-    """By the places of the rules that have one, the seeds that they name; what is no number is left as it is, to be told."""
+    """By the places of the rules that have one, the seeds that they name; what is no number is
+    left as it is, to be told.
+    """
     is_column = any(OWN in axis.variables for axis in axes)
-    if is_column and (derivation == 1 or OWN in fields_of(campaign)):  # the first derivation knew of no seeds in columns
+    if is_column and (
+        derivation == 1 or OWN in fields_of(campaign)
+    ):  # the first derivation knew of no seeds in columns
         return {}
     return {k: _number(rule[OWN]) for k, rule in enumerate(campaign.skip) if OWN in rule}
 
@@ -187,15 +246,21 @@ def _number(value: object) -> object:
 def _masks(axes: Sequence[Axis], rules: Sequence[Mapping[str, str]]) -> list[list[int]]:
     """For each axis and value, the rules (as bits) that the value does not rule out."""
     return [
-        [
-            sum(
-                1 << bit
-                for bit, rule in enumerate(rules)
-                if all(rule[name] == str(value) for name, value in axis.assignments(index).items() if name in rule)
-            )
-            for index in range(len(axis.values))
-        ]
-        if rules
-        else []
+        (
+            [
+                sum(
+                    1 << bit
+                    for bit, rule in enumerate(rules)
+                    if all(
+                        rule[name] == str(value)
+                        for name, value in axis.assignments(index).items()
+                        if name in rule
+                    )
+                )
+                for index in range(len(axis.values))
+            ]
+            if rules
+            else []
+        )
         for axis in axes
     ]

@@ -1,4 +1,6 @@
-"""What pictures are made from beside a model: the references that they begin from, and the adapters laid over its weights."""
+"""What pictures are made from beside a model: the references that they begin from, and the
+adapters laid over its weights.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +48,9 @@ Address = Annotated[FileName, BeforeValidator(_address)]
 
 
 class Reference(BaseModel):
-    """The picture that renders begin from, a path or an s3:// address, and how far they may leave it."""
+    """The picture that renders begin from, a path or an s3:// address, and how far they may leave
+    it.
+    """
 
     model_config = _STRICT
 
@@ -74,22 +78,32 @@ class Named:
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """The digests that a campaign's files had when it was submitted, by address. They, not the names, decide what is painted."""
+    """The digests that a campaign's files had when it was submitted, by address. They, not the
+    names, decide what is painted.
+    """
 
     references: Mapping[str, str] = field(default_factory=dict)
     adapters: Mapping[str, str] = field(default_factory=dict)
 
     def digest(self, kind: str, address: str) -> str:
-        return address if address == NONE else (self.references if kind == "reference" else self.adapters)[address]
+        return (
+            address
+            if address == NONE
+            else (self.references if kind == "reference" else self.adapters)[address]
+        )
 
     def told(self, name: str, value: Any) -> Any:
-        """An axis' value with the digests of the files in it in place of their addresses: the same wherever they lie."""
+        """An axis' value with the digests of the files in it in place of their addresses: the same
+        wherever they lie.
+        """
         if isinstance(value, Mapping):
             return {part: self.told(part, inner) for part, inner in value.items()}
         return self.digest(name, value) if name in FILES else value
 
 
-def named_files(reference: Reference | None, adapters: Sequence[Lora], axes: Iterable[Axis]) -> Iterator[Named]:
+def named_files(
+    reference: Reference | None, adapters: Sequence[Lora], axes: Iterable[Axis]
+) -> Iterator[Named]:
     """Every file that a campaign names, as often as it does."""
     if reference is not None:
         yield Named(("reference", "image"), "reference", reference.image)
@@ -105,29 +119,48 @@ def named_files(reference: Reference | None, adapters: Sequence[Lora], axes: Ite
 
 def measure_problems(reference: Reference | None, axes: Sequence[Axis]) -> Iterator[Problem]:
     """Strengths and scales that nothing is there for."""
-    varied = {name for axis in axes for name in axis.variables} | ({"reference"} if reference else set())
+    varied = {name for axis in axes for name in axis.variables} | (
+        {"reference"} if reference else set()
+    )
     for axis in axes:
         for measure, kind in _MEASURES.items():
             if measure in axis.variables and kind not in varied:
                 yield Problem(
-                    ("vary", axis.name), f"{measure!r} is that of a {kind}, and no axis names one: vary {kind!r} too, or remove it."
+                    ("vary", axis.name),
+                    f"{measure!r} is that of a {kind}, and no axis names one: vary {kind!r} too,"
+                    " or remove it.",
                 )
 
 
-def step_problems(reference: Reference | None, axes: Sequence[Axis], steps: int) -> Iterator[Problem]:
-    """Strengths so small that of all steps none is left: a picture makes the last `steps` times `strength` of them."""
+def step_problems(
+    reference: Reference | None, axes: Sequence[Axis], steps: int
+) -> Iterator[Problem]:
+    """Strengths so small that of all steps none is left: a picture makes the last `steps` times
+    `strength` of them.
+    """
     if reference is None and not any("reference" in axis.variables for axis in axes):
         return
     strength = reference.strength if reference else DEFAULT_STRENGTH
-    least: dict[str, Scalar] = {"steps": _least(axes, "steps", steps), "strength": _least(axes, "strength", strength)}
+    least: dict[str, Scalar] = {
+        "steps": _least(axes, "steps", steps),
+        "strength": _least(axes, "strength", strength),
+    }
     varied = [axis for axis in axes if axis.variables & set(least)]
     for axis in varied:
         for index in range(len(axis.values)):
-            cell = {**least, **{name: value for name, value in axis.assignments(index).items() if value != ""}}
+            cell = {
+                **least,
+                **{name: value for name, value in axis.assignments(index).items() if value != ""},
+            }
             if cell.get("reference") != NONE and _leaves_none(cell["steps"], cell["strength"]):
-                yield Problem(("vary", axis.name, index), _no_step(cell["steps"], cell["strength"]))
+                yield Problem(
+                    ("vary", axis.name, index), _no_step(cell["steps"], cell["strength"])
+                )
     if not varied and _leaves_none(steps, strength):
-        yield Problem(("reference", "strength") if reference else ("settings", "steps"), _no_step(steps, strength))
+        yield Problem(
+            ("reference", "strength") if reference else ("settings", "steps"),
+            _no_step(steps, strength),
+        )
 
 
 def _leaves_none(steps: Scalar, strength: Scalar) -> bool:
@@ -140,17 +173,30 @@ def _no_step(steps: Scalar, strength: Scalar) -> str:
 
 def _least(axes: Iterable[Axis], name: str, constant: float) -> Scalar:
     """The smallest value that a setting takes; an empty one is the constant."""
-    values = (axis.assignments(k)[name] for axis in axes if name in axis.variables for k in range(len(axis.values)))
+    values = (
+        axis.assignments(k)[name]
+        for axis in axes
+        if name in axis.variables
+        for k in range(len(axis.values))
+    )
     return min((float(value) if value != "" else constant for value in values), default=constant)
 
 
-def twin_problems(sources: Sources, adapters: Sequence[Lora], axes: Iterable[Axis]) -> Iterator[Problem]:
-    """Files that are there twice under two names: two pictures of one would be the same, and two adapters could not be told apart."""
+def twin_problems(
+    sources: Sources, adapters: Sequence[Lora], axes: Iterable[Axis]
+) -> Iterator[Problem]:
+    """Files that are there twice under two names: two pictures of one would be the same, and two
+    adapters could not be told apart.
+    """
     constant: dict[str, str] = {}
     for k, adapter in enumerate(adapters):
         digest = sources.adapters[adapter.lora]
         if (first := constant.setdefault(digest, adapter.lora)) is not adapter.lora:
-            yield Problem(("adapters", k), f"the adapter stands twice ({first} is the same): remove one, and add up their scales.")
+            yield Problem(
+                ("adapters", k),
+                f"the adapter stands twice ({first} is the same): remove one, and add up their"
+                " scales.",
+            )
     for axis in axes:
         if not axis.variables & FILES:
             continue
@@ -160,8 +206,13 @@ def twin_problems(sources: Sources, adapters: Sequence[Lora], axes: Iterable[Axi
             first_index = seen.setdefault(canonical_json(told), index)
             if first_index != index:
                 yield Problem(
-                    ("vary", axis.name, index), f"the file is the same as that of value {first_index}, by another name: remove one."
+                    ("vary", axis.name, index),
+                    f"the file is the same as that of value {first_index}, by another name: remove"
+                    " one.",
                 )
             lora = axis.assignments(index).get("lora", NONE)
             if sources.digest("lora", str(lora)) in constant:
-                yield Problem(("vary", axis.name, index), "the adapter is in `adapters` already: take it out there.")
+                yield Problem(
+                    ("vary", axis.name, index),
+                    "the adapter is in `adapters` already: take it out there.",
+                )

@@ -1,4 +1,6 @@
-"""A campaign's spec: what the job database keeps of it, and how renders are computed from that again."""
+"""A campaign's spec: what the job database keeps of it, and how renders are computed from that
+again.
+"""
 
 from dataclasses import asdict
 from difflib import unified_diff
@@ -19,11 +21,19 @@ from storage.states import Stage
 
 Json = dict[str, Any]
 _LATER = ("reference", "adapters", "budget")
-"""Keys that an older version did not have: a spec without one means the same as a spec in which it is empty."""
+"""Keys that an older version did not have: a spec without one means the same as a spec in which it
+is empty.
+"""
 
 
-def make_spec(campaign: Campaign, model: Model, sources: Sources, derivation: int = DERIVATION) -> Json:
-    spec = {"campaign": campaign.model_dump(mode="json"), "model": asdict(model), "derivation": derivation}
+def make_spec(
+    campaign: Campaign, model: Model, sources: Sources, derivation: int = DERIVATION
+) -> Json:
+    spec = {
+        "campaign": campaign.model_dump(mode="json"),
+        "model": asdict(model),
+        "derivation": derivation,
+    }
     return {**spec, "sources": asdict(sources)} if sources != Sources() else spec
 
 
@@ -33,42 +43,70 @@ def derivation_of(spec: Json) -> int:
 
 
 def fingerprint(spec: Json) -> str:
-    """What makes two submissions the same: the file's meaning and the model's weights, not where the model lies."""
+    """What makes two submissions the same: the file's meaning and the model's weights, not where
+    the model lies.
+    """
     return digest_of(_identity(spec))
 
 
 def expansion_of(spec: Json) -> Expansion:
     model = Model(**{**spec["model"], "size": tuple(spec["model"]["size"])})
-    return Expansion(Campaign.model_validate(spec["campaign"]), model, _sources(spec), derivation_of(spec))
+    return Expansion(
+        Campaign.model_validate(spec["campaign"]), model, _sources(spec), derivation_of(spec)
+    )
 
 
 def difference(old: Json, new: Json) -> str:
     """What changed between two specs, as a diff of their YAML."""
-    before, after = (yaml.safe_dump(_identity(spec), sort_keys=False, allow_unicode=True).splitlines() for spec in (old, new))
-    return "\n".join(list(unified_diff(before, after, "submitted", "this file", lineterm="", n=1))[:60])
+    before, after = (
+        yaml.safe_dump(_identity(spec), sort_keys=False, allow_unicode=True).splitlines()
+        for spec in (old, new)
+    )
+    return "\n".join(
+        list(unified_diff(before, after, "submitted", "this file", lineterm="", n=1))[:60]
+    )
 
 
 def _identity(spec: Json) -> Json:
-    """The campaign with digests where it names files, without those settings that only axes have, and without what an older version
-    did not know where it is not used: what that version stored is the same campaign still.
+    """The campaign with digests where it names files, without those settings that only axes have,
+    and without what an older version did not know where it is not used: what that version stored
+    is the same campaign still.
     """
     sources = _sources(spec)
-    campaign = {name: value for name, value in spec["campaign"].items() if value or name not in _LATER}
+    campaign = {
+        name: value for name, value in spec["campaign"].items() if value or name not in _LATER
+    }
     campaign.pop("notes", None)  # no picture depends on what is called a note
     campaign.pop("syntax", None)  # campaigns of before have none, and mean the same without
-    campaign["prompt"], campaign["negative"] = campaign["prompt"].strip(), campaign["negative"].strip()
-    campaign["settings"] = {name: value for name, value in campaign["settings"].items() if value is not None or name not in ONLY_VARIED}
-    campaign["vary"] = {name: _told(sources, name, values) for name, values in campaign["vary"].items()}
+    campaign["prompt"], campaign["negative"] = (
+        campaign["prompt"].strip(),
+        campaign["negative"].strip(),
+    )
+    campaign["settings"] = {
+        name: value
+        for name, value in campaign["settings"].items()
+        if value is not None or name not in ONLY_VARIED
+    }
+    campaign["vary"] = {
+        name: _told(sources, name, values) for name, values in campaign["vary"].items()
+    }
     campaign["skip"] = [sources.told("", rule) for rule in campaign["skip"]]
     if reference := campaign.get("reference"):
         campaign["reference"] = {**reference, "image": sources.references[reference["image"]]}
     if adapters := campaign.get("adapters"):
-        campaign["adapters"] = [{**adapter, "lora": sources.adapters[adapter["lora"]]} for adapter in adapters]
-    return {**campaign, "model": {name: spec["model"][name] for name in ("digest", "pipeline", "batch", "size")}}
+        campaign["adapters"] = [
+            {**adapter, "lora": sources.adapters[adapter["lora"]]} for adapter in adapters
+        ]
+    return {
+        **campaign,
+        "model": {name: spec["model"][name] for name in ("digest", "pipeline", "batch", "size")},
+    }
 
 
 def _told(sources: Sources, axis: str, values: Any) -> Any:
-    return [sources.told(axis, value) for value in values] if isinstance(values, list) else values  # else a range, of numbers
+    return (
+        [sources.told(axis, value) for value in values] if isinstance(values, list) else values
+    )  # else a range, of numbers
 
 
 def _sources(spec: Json) -> Sources:

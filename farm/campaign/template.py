@@ -27,7 +27,9 @@ class Template:
 
     def fill(self, values: Mapping[str, object]) -> str:
         """The text with its fields replaced; braces inside the values stay as they are."""
-        return "".join(before + ("" if name is None else str(values[name])) for before, name in self.parts)
+        return "".join(
+            before + ("" if name is None else str(values[name])) for before, name in self.parts
+        )
 
     @cached_property
     def parts(self) -> tuple[tuple[str, str | None], ...]:
@@ -35,16 +37,28 @@ class Template:
         try:
             parsed = list(Formatter().parse(self.text))
         except ValueError as exc:
-            raise TemplateError(f"the braces do not match ({exc}): write {{{{ and }}}} for braces that are text.") from exc
+            raise TemplateError(
+                f"the braces do not match ({exc}): write {{{{ and }}}} for braces that are text."
+            ) from exc
         parts = []
         for before, name, spec, conversion in parsed:
-            if name is not None and (spec or conversion or not re.fullmatch(r"[A-Za-z_]\w*", name)):
-                field = f"{{{name}{'!' + conversion if conversion else ''}{':' + spec if spec else ''}}}"
-                raise TemplateError(f"{field} is not a plain field: only names like {{color}} may stand in braces.{_hint(field)}")
+            if name is not None and (
+                spec or conversion or not re.fullmatch(r"[A-Za-z_]\w*", name)
+            ):
+                ending = f"{'!' + conversion if conversion else ''}{':' + spec if spec else ''}"
+                field = f"{{{name}{ending}}}"
+                raise TemplateError(
+                    f"{field} is not a plain field: only names like {{color}} may stand in"
+                    f" braces.{_hint(field)}"
+                )
             parts.append((before, name))
         return tuple(parts)
 
 
 def _hint(inside: str) -> str:
     """What to write instead of what other tools write in braces."""
-    return " For a choice between words, make an axis of them: `vary: {color: [red, blue]}`." if "|" in inside else ""
+    return (
+        " For a choice between words, make an axis of them: `vary: {color: [red, blue]}`."
+        if "|" in inside
+        else ""
+    )

@@ -1,10 +1,14 @@
-"""The texts that a campaign paints: what a submission makes of them, and what of other tools' syntax is in them.
+"""The texts that a campaign paints: what a submission makes of them, and what of other tools'
+syntax is in them.
 
-A submission settles these things once, and what is stored says how, so that no later version reads a stored campaign otherwise:
+A submission settles these things once, and what is stored says how, so that no later version reads
+a stored campaign otherwise:
 
-1. `syntax` is `plain`, unless the file says `literal`. Campaigns of before have neither, and are read as they stand.
+1. `syntax` is `plain`, unless the file says `literal`. Campaigns of before have neither, and are
+   read as they stand.
 2. The templates begin and end with their words.
-3. An axis that sets `negative` stands for the negative prompt, if no template has a field of that name and `notes` does not name it.
+3. An axis that sets `negative` stands for the negative prompt, if no template has a field of that
+   name and `notes` does not name it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,15 +33,23 @@ _VARIED = "{negative}"
 
 def settled(campaign: Campaign) -> Campaign:
     """A campaign as its submission is stored. To settle it again changes nothing."""
-    changes: dict[str, Any] = {"syntax": campaign.syntax or PLAIN, "prompt": campaign.prompt.strip(), "negative": campaign.negative.strip()}
+    changes: dict[str, Any] = {
+        "syntax": campaign.syntax or PLAIN,
+        "prompt": campaign.prompt.strip(),
+        "negative": campaign.negative.strip(),
+    }
     fields = Template(campaign.prompt).fields | Template(campaign.negative).fields
-    if "negative" not in {*fields, *campaign.notes} and any("negative" in axis.variables for axis in campaign.axes):
+    if "negative" not in {*fields, *campaign.notes} and any(
+        "negative" in axis.variables for axis in campaign.axes
+    ):
         changes["negative"] = _VARIED
     return campaign.model_copy(update=changes)
 
 
 def filled(template: Template, values: Mapping[str, object], campaign: Campaign) -> str:
-    """What a template says with these values. Read plainly, it begins and ends with a word; else every character stands."""
+    """What a template says with these values. Read plainly, it begins and ends with a word; else
+    every character stands.
+    """
     text = template.fill({name: said(values[name], campaign) for name in template.fields})
     return text.strip() if campaign.syntax == PLAIN else text
 
@@ -48,8 +60,8 @@ def said(value: object, campaign: Campaign) -> str:
 
 
 def text_problems(campaign: Campaign) -> Iterator[Problem]:
-    """What is wrong with the prompts and negatives of a campaign, syntax of other tools above all: at the value that has it, or at the
-    template.
+    """What is wrong with the prompts and negatives of a campaign, syntax of other tools above all:
+    at the value that has it, or at the template.
     """
     if not campaign.prompt:
         yield Problem(("prompt",), "the prompt is empty: write what should be painted.")
@@ -70,31 +82,48 @@ def text_problems(campaign: Campaign) -> Iterator[Problem]:
 
 
 def overruled(data: Mapping[str, Any], campaign: Campaign) -> Iterator[Problem]:
-    """A negative prompt that no render has, as an axis sets it. `data` is the campaign's as it was written."""
+    """A negative prompt that no render has, as an axis sets it. `data` is the campaign's as it was
+    written.
+    """
     own = data.get("negative")
     if campaign.negative == _VARIED and isinstance(own, str) and own.strip() not in ("", _VARIED):
         axis = next(axis for axis in campaign.axes if "negative" in axis.variables)
-        message = f"nothing uses this text, for the axis {axis.name!r} sets the negative prompt: write {_VARIED} into it to have both."
+        message = (
+            f"nothing uses this text, for the axis {axis.name!r} sets the negative prompt: write"
+            f" {_VARIED} into it to have both."
+        )
         yield Problem(("negative",), message)
 
 
 def text_warnings(campaign: Campaign, *, is_known: bool) -> Iterator[Problem]:
-    """Words in parentheses that stand alone, which other tools read as an emphasis. `is_known`: whether an earlier version took the
-    campaign, and reads `none` as a word.
+    """Words in parentheses that stand alone, which other tools read as an emphasis. `is_known`:
+    whether an earlier version took the campaign, and reads `none` as a word.
     """
     if campaign.syntax == LITERAL:
         return
     told: set[Path_] = set()
     for key in ("prompt", "negative"):
-        for found in _Text(key, Template(getattr(campaign, key)), campaign.axes, find_parentheses).syntax():
+        for found in _Text(
+            key, Template(getattr(campaign, key)), campaign.axes, find_parentheses
+        ).syntax():
             if found.path not in told and len(told) < _MANY:
                 told.add(found.path)
                 yield Problem(found.path, found.message)
     for axis, names in _text_axes(campaign) if is_known else ():
         for name in names:
-            index = next((index for index in range(len(axis.values)) if axis.assignments(index)[name] == NONE), None)
+            index = next(
+                (
+                    index
+                    for index in range(len(axis.values))
+                    if axis.assignments(index)[name] == NONE
+                ),
+                None,
+            )
             if index is not None:
-                message = "an earlier version took this campaign, in which `none` stays a word: for nothing, give it another name."
+                message = (
+                    "an earlier version took this campaign, in which `none` stays a word: for"
+                    " nothing, give it another name."
+                )
                 yield Problem(place(axis, index, name), message)
 
 
@@ -104,7 +133,11 @@ def _length_problems(campaign: Campaign) -> Iterator[Problem]:
             for name in names:
                 length = len(str(axis.assignments(index)[name]))
                 if length > MAX_PROMPT:
-                    yield Problem(place(axis, index, name), f"the text has {length:,} characters; at most {MAX_PROMPT:,} are supported.")
+                    yield Problem(
+                        place(axis, index, name),
+                        f"the text has {length:,} characters; at most {MAX_PROMPT:,} are"
+                        " supported.",
+                    )
 
 
 def _twin_problems(campaign: Campaign) -> Iterator[Problem]:
@@ -115,10 +148,16 @@ def _twin_problems(campaign: Campaign) -> Iterator[Problem]:
             values = axis.assignments(index)
             if not any(values[name] in ("", NONE) for name in names):
                 continue
-            read = tuple((name, "" if name in names and value == NONE else value) for name, value in sorted(values.items()))
+            read = tuple(
+                (name, "" if name in names and value == NONE else value)
+                for name, value in sorted(values.items())
+            )
             first = seen.setdefault(read, index)
             if first != index:
-                message = f"`none` and an empty text are both nothing (first at {first}): remove one of them."
+                message = (
+                    f"`none` and an empty text are both nothing (first at {first}): remove one of"
+                    " them."
+                )
                 yield Problem(("vary", axis.name, index), message)
 
 
@@ -153,12 +192,20 @@ class _Text:
     find: Callable[[str], list[Syntax]] = find_syntax
 
     def syntax(self) -> Iterator[_Found]:
-        """All syntax of other tools, as far as `find` finds it. Each value is read where the template has it, with the first value of all
-        other axes: syntax may begin in one and end in another.
+        """All syntax of other tools, as far as `find` finds it. Each value is read where the
+        template has it, with the first value of all other axes: syntax may begin in one and end in
+        another.
         """
-        everywhere = {name: place(axis, 0, name) for axis in self._varied for name in axis.variables}
+        everywhere = {
+            name: place(axis, 0, name) for axis in self._varied for name in axis.variables
+        }
         yield from self._read(self._first, everywhere)
-        is_marked = may_hold_syntax("\0".join([before for before, _ in self.template.parts] + [str(text) for text in self._first.values()]))
+        is_marked = may_hold_syntax(
+            "\0".join(
+                [before for before, _ in self.template.parts]
+                + [str(text) for text in self._first.values()]
+            )
+        )
         for axis in self._varied:
             names = axis.variables & self.template.fields
             shapes: set[tuple[str, ...]] = set()
@@ -170,7 +217,9 @@ class _Text:
                     if not is_marked or shape in shapes:
                         continue
                     shapes.add(shape)
-                yield from self._read({**self._first, **values}, {name: place(axis, index, name) for name in names})
+                yield from self._read(
+                    {**self._first, **values}, {name: place(axis, index, name) for name in names}
+                )
 
     @cached_property
     def _varied(self) -> list[Axis]:
@@ -178,12 +227,18 @@ class _Text:
 
     @cached_property
     def _first(self) -> dict[str, Scalar]:
-        """The first value of each field. A field that no axis sets is a mistake of another kind, and any word serves."""
-        values: dict[str, Scalar] = {name: value for axis in self._varied for name, value in axis.assignments(0).items()}
+        """The first value of each field. A field that no axis sets is a mistake of another kind,
+        and any word serves.
+        """
+        values: dict[str, Scalar] = {
+            name: value for axis in self._varied for name, value in axis.assignments(0).items()
+        }
         return {name: values.get(name, "x") for name in self.template.fields}
 
     def _read(self, values: Mapping[str, Scalar], places: Mapping[str, Path_]) -> Iterator[_Found]:
-        """The syntax of the template with these values, but not that of a value that is not in `places`."""
+        """The syntax of the template with these values, but not that of a value that is not in
+        `places`.
+        """
         text, spans = "", []
         for before, name in self.template.parts:
             text += before
@@ -191,17 +246,27 @@ class _Text:
                 spans.append((len(text), len(text) + len(str(values[name])), name))
                 text += str(values[name])
         for syntax in self.find(text):
-            touched = [(start, stop, name) for start, stop, name in spans if start < syntax.stop and stop > syntax.start]
+            touched = [
+                (start, stop, name)
+                for start, stop, name in spans
+                if start < syntax.stop and stop > syntax.start
+            ]
             if not touched:
                 yield from self._in_template(text, syntax)
-            elif len(touched) == 1 and touched[0][0] <= syntax.start and syntax.stop <= touched[0][1]:
+            elif (
+                len(touched) == 1
+                and touched[0][0] <= syntax.start
+                and syntax.stop <= touched[0][1]
+            ):
                 if touched[0][2] in places:
                     yield _Found(places[touched[0][2]], syntax.kind, syntax.told(text))
             else:
                 yield _Found((self.key,), syntax.kind, syntax.told(text))
 
     def _in_template(self, text: str, syntax: Syntax) -> Iterator[_Found]:
-        """Syntax of the template alone. Words in doubled braces are what a person meant, unless they name a field."""
+        """Syntax of the template alone. Words in doubled braces are what a person meant, unless
+        they name a field.
+        """
         written = text[syntax.start : syntax.stop]
         if not written.startswith(("{", "$")) or "|" in written:
             yield _Found((self.key,), syntax.kind, syntax.told(text))
@@ -209,19 +274,32 @@ class _Text:
             "prompt",
             *(name for axis in self.axes for name in axis.variables),
         }:
-            yield _Found((self.key,), syntax.kind, f"{{{written}}} is painted with its braces: write {{{name}}} for the field.")
+            yield _Found(
+                (self.key,),
+                syntax.kind,
+                f"{{{written}}} is painted with its braces: write {{{name}}} for the field.",
+            )
 
     def dollars(self) -> Iterator[_Found]:
         """`${color}` for a field: the dollar would be painted. It may stand before a price."""
         for before, name in self.template.parts:
-            if before.endswith("$") and name is not None and not str(self._first[name])[:1].isdigit():
+            if (
+                before.endswith("$")
+                and name is not None
+                and not str(self._first[name])[:1].isdigit()
+            ):
                 yield _Found(
-                    (self.key,), FIELD, f"${{{name}}} is a field in other tools, and the dollar would be painted: write {{{name}}}."
+                    (self.key,),
+                    FIELD,
+                    f"${{{name}}} is a field in other tools, and the dollar would be painted:"
+                    f" write {{{name}}}.",
                 )
 
 
 def _shape(text: str) -> str:
-    """What of a text without any marks can make syntax of the marks around it: a number, capitals, or other words."""
+    """What of a text without any marks can make syntax of the marks around it: a number, capitals,
+    or other words.
+    """
     try:
         float(text)
     except ValueError:

@@ -10,9 +10,16 @@ from farm.documents.document import Problem
 
 
 def campaign_warnings(campaign: Campaign, derivation: int = DERIVATION) -> list[Problem]:
-    """What whoever submits a campaign should be told, each at its place in the file; `derivation` is how its seeds are derived."""
+    """What whoever submits a campaign should be told, each at its place in the file; `derivation`
+    is how its seeds are derived.
+    """
     seeds = _unused_seeds(campaign) if derivation > 1 else _disobeyed_seeds(campaign)
-    return [*_unused_columns(campaign), *_equal_rows(campaign), *seeds, *text_warnings(campaign, is_known=derivation == 1)]
+    return [
+        *_unused_columns(campaign),
+        *_equal_rows(campaign),
+        *seeds,
+        *text_warnings(campaign, is_known=derivation == 1),
+    ]
 
 
 def _unused_columns(campaign: Campaign) -> Iterator[Problem]:
@@ -21,7 +28,10 @@ def _unused_columns(campaign: Campaign) -> Iterator[Problem]:
     for axis in campaign.axes:
         if unused := _in_order(axis, axis.variables - used - set(campaign.notes)):
             names, verb = ", ".join(map(repr, unused)), "is" if len(unused) == 1 else "are"
-            message = f"{names} {verb} used by no template and kept as a note: if that is meant, write `notes: [{', '.join(unused)}]`."
+            message = (
+                f"{names} {verb} used by no template and kept as a note: if that is meant, write"
+                f" `notes: [{', '.join(unused)}]`."
+            )
             yield Problem(("vary", axis.name), message)
 
 
@@ -38,7 +48,13 @@ def _equal_rows(campaign: Campaign) -> Iterator[Problem]:
         seen: dict[tuple[tuple[str, str], ...], int] = {}
         pairs = []
         for index in range(len(axis.values)):
-            meant = tuple(sorted((name, str(value)) for name, value in axis.assignments(index).items() if name in used))
+            meant = tuple(
+                sorted(
+                    (name, str(value))
+                    for name, value in axis.assignments(index).items()
+                    if name in used
+                )
+            )
             if (first := seen.setdefault(meant, index)) != index:
                 pairs.append((first, index))
         if pairs:
@@ -46,21 +62,31 @@ def _equal_rows(campaign: Campaign) -> Iterator[Problem]:
             more = f", and {len(pairs) - 1:,} more are like another" if len(pairs) > 1 else ""
             yield Problem(
                 ("vary", axis.name, index),
-                f"it differs from value {first} in notes alone, so that both paint the same pictures{more}. To give each seeds of its own, "
-                f"name a column that tells them apart under `seeds`: {{count: 1, per: [{min(axis.variables - used)}]}}.",
+                f"it differs from value {first} in notes alone, so that both paint the same"
+                f" pictures{more}. To give each seeds of its own, name a column that tells them"
+                f" apart under `seeds`: {{count: 1, per: [{min(axis.variables - used)}]}}.",
             )
 
 
 def _unused_seeds(campaign: Campaign) -> Iterator[Problem]:
-    """`seeds` of a campaign whose rows all have their own, and a column `seed` that a prompt takes for words."""
+    """`seeds` of a campaign whose rows all have their own, and a column `seed` that a prompt takes
+    for words.
+    """
     place = own_place(campaign, campaign.axes)
     if place is not None and campaign.seeds != DerivedSeeds(count=1):
         axis = campaign.axes[place]
         if all(own_seeds(axis.assignments(index)[OWN]) for index in range(len(axis.values))):
-            yield Problem(("seeds",), f"nothing uses them: every value of the axis {axis.name!r} has seeds of its own.")
+            yield Problem(
+                ("seeds",),
+                f"nothing uses them: every value of the axis {axis.name!r} has seeds of its own.",
+            )
     for axis in campaign.axes:
         if place is None and OWN in axis.variables and _is_seed(axis.assignments(0)[OWN]):
-            yield Problem(("vary", axis.name), "`seed` is a word of the prompt here, and no seed: use another name for one of the two.")
+            yield Problem(
+                ("vary", axis.name),
+                "`seed` is a word of the prompt here, and no seed: use another name for one of the"
+                " two.",
+            )
 
 
 def _disobeyed_seeds(campaign: Campaign) -> Iterator[Problem]:
@@ -69,7 +95,8 @@ def _disobeyed_seeds(campaign: Campaign) -> Iterator[Problem]:
     if place is not None:
         yield Problem(
             ("vary", campaign.axes[place].name),
-            "the column `seed` is not obeyed, because an earlier version took this campaign and its seeds stay: give it another name.",
+            "the column `seed` is not obeyed, because an earlier version took this campaign and"
+            " its seeds stay: give it another name.",
         )
 
 

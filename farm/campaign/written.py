@@ -1,4 +1,6 @@
-"""The texts of a campaign file as their author wrote them: numbers keep their digits, and what a comment cut off is told."""
+"""The texts of a campaign file as their author wrote them: numbers keep their digits, and what a
+comment cut off is told.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -15,18 +17,25 @@ _NUMBERS = SETTINGS | {"seed"}
 
 
 def with_written_texts(document: Document) -> dict[str, Any]:
-    """The document's data, with numbers that are meant as texts as they were written: `1.10`, and not `1.1`.
+    """The document's data, with numbers that are meant as texts as they were written: `1.10`, and
+    not `1.1`.
 
-    A number whose digits say all that was written stays a number, so that what was stored of it before is the same still.
+    A number whose digits say all that was written stays a number, so that what was stored of it
+    before is the same still.
     """
     data = dict(document.data)
     for key in _TEXTS:
         if (key,) in document.written:
             data[key] = document.written[(key,)]
     if isinstance(vary := data.get("vary"), Mapping):
-        data["vary"] = {axis: _axis_as_written(raw, ("vary", axis), document.written) for axis, raw in vary.items()}
+        data["vary"] = {
+            axis: _axis_as_written(raw, ("vary", axis), document.written)
+            for axis, raw in vary.items()
+        }
     if isinstance(skip := data.get("skip"), list):
-        data["skip"] = [_as_written(rule, ("skip", k), document.written) for k, rule in enumerate(skip)]
+        data["skip"] = [
+            _as_written(rule, ("skip", k), document.written) for k, rule in enumerate(skip)
+        ]
     return data
 
 
@@ -34,7 +43,11 @@ def cut_problems(document: Document) -> Iterator[Problem]:
     """Texts of which a comment left nothing."""
     for path, comment in document.cuts.items():
         if _is_text(path) and _at(document.data, path) is None:
-            yield Problem(path, f"{_short(comment)!r} is read as a comment, and nothing is left: put the text in quotes.")
+            yield Problem(
+                path,
+                f"{_short(comment)!r} is read as a comment, and nothing is left: put the text in"
+                " quotes.",
+            )
 
 
 def text_warnings(document: Document, campaign: Campaign) -> Iterator[Problem]:
@@ -43,20 +56,29 @@ def text_warnings(document: Document, campaign: Campaign) -> Iterator[Problem]:
         if _is_text(path):
             yield Problem(
                 path,
-                f"{_short(comment)!r} is read as a comment, and the text is {_short(str(_at(document.data, path)))!r}: put the text in "
-                "quotes if both belong together. A comment has two spaces before its # and one behind it.",
+                f"{_short(comment)!r} is read as a comment, and the text is"
+                f" {_short(str(_at(document.data, path)))!r}: put the text in quotes if both"
+                " belong together. A comment has two spaces before its # and one behind it.",
             )
     fields = fields_of(campaign)
     for path, text in document.written.items():
         name = _variable(path)
         value = _at(document.data, path)
         if name in _NUMBERS & fields and str(value) != text:
-            yield Problem(path, f"{{{name}}} is a setting and becomes {value} in the prompt, not {text}: use another name for the text.")
+            yield Problem(
+                path,
+                f"{{{name}}} is a setting and becomes {value} in the prompt, not {text}: use"
+                " another name for the text.",
+            )
 
 
 def _axis_as_written(raw: Any, path: Path_, written: Mapping[Path_, str]) -> Any:
     if isinstance(raw, Mapping):
-        return _range_as_written(raw, (*path, "range"), written) if set(raw) == {"range"} and path[-1] not in _NUMBERS else raw
+        return (
+            _range_as_written(raw, (*path, "range"), written)
+            if set(raw) == {"range"} and path[-1] not in _NUMBERS
+            else raw
+        )
     return _as_written(raw, path, written)
 
 
@@ -70,10 +92,16 @@ def _as_written(value: Any, path: Path_, written: Mapping[Path_, str]) -> Any:
 
 
 def _range_as_written(raw: Mapping[str, Any], path: Path_, written: Mapping[Path_, str]) -> Any:
-    """A range with the digits of its numbers, if some would be lost: 0.50, 0.75, 1.00. What is wrong with it is left for the check."""
+    """A range with the digits of its numbers, if some would be lost: 0.50, 0.75, 1.00. What is
+    wrong with it is left for the check.
+    """
     texts = [written.get((*path, k)) for k in range(3)]
     numbers = raw["range"] if isinstance(raw["range"], list) else []
-    if len(numbers) != 3 or None in texts or all(text == str(number) for text, number in zip(texts, numbers, strict=True)):
+    if (
+        len(numbers) != 3
+        or None in texts
+        or all(text == str(number) for text, number in zip(texts, numbers, strict=True))
+    ):
         return raw
     first, last, step = (Decimal(str(text)) for text in texts)
     if not step or not 0 <= (last - first) / step < MAX_VALUES:
@@ -85,7 +113,9 @@ def _range_as_written(raw: Mapping[str, Any], path: Path_, written: Mapping[Path
 def _is_text(path: Path_) -> bool:
     """Whether what stands at a path goes into prompts."""
     return path in (("prompt",), ("negative",)) or (
-        path[:1] == ("vary",) and any(isinstance(part, int) for part in path[2:3]) and _variable(path) not in _NUMBERS
+        path[:1] == ("vary",)
+        and any(isinstance(part, int) for part in path[2:3])
+        and _variable(path) not in _NUMBERS
     )
 
 

@@ -1,4 +1,6 @@
-"""The Python client: what the commands use, and what a pipeline may use. It speaks to the HTTP API and to nothing else."""
+"""The Python client: what the commands use, and what a pipeline may use. It speaks to the HTTP API
+and to nothing else.
+"""
 
 import getpass
 import json
@@ -35,23 +37,33 @@ class Client:
     """A farm, from afar.
 
         with Client("http://127.0.0.1:8600") as farm:
-            farm.submit("campaign.yaml")
-            print(farm.status("spring-launch")["renders"])
+            farm.submit("campaign.yaml") print(farm.status("spring-launch")["renders"])
 
-    Every call raises RequestError for what the farm refuses, NotFound for names it does not know, and WorkError where it
-    cannot be reached.
+    Every call raises RequestError for what the farm refuses, NotFound for names it does not know,
+    and WorkError where it cannot be reached.
     """
 
     def __init__(
-        self, url: str = "http://127.0.0.1:8600", *, project: str = "default", token: str | None = None, timeout_s: float = 600.0
+        self,
+        url: str = "http://127.0.0.1:8600",
+        *,
+        project: str = "default",
+        token: str | None = None,
+        timeout_s: float = 600.0,
     ) -> None:
         """`token` is what the farm asks for, if it does."""
         self.url = url.rstrip("/")
         self.project = project
         self._token = token
-        # Never through a proxy of the environment: a farm is on this machine or on one's own network.
+        # Never through a proxy of the environment: a farm is on this machine or on one's own
+        # network.
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=httpx.Timeout(timeout_s, connect=5.0), trust_env=False)
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=httpx.Timeout(timeout_s, connect=5.0),
+            trust_env=False,
+        )
 
     def of(self, project: str) -> "Client":
         """A client of the same farm for another project."""
@@ -60,7 +72,12 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -70,22 +87,36 @@ class Client:
         return self._json("GET", "health")
 
     def submit(
-        self, campaign: Campaign | CampaignFile | str | Path, *, dry_run: bool = False, update: bool = False, fresh: bool = False
+        self,
+        campaign: Campaign | CampaignFile | str | Path,
+        *,
+        dry_run: bool = False,
+        update: bool = False,
+        fresh: bool = False,
     ) -> Json:
-        """Submit a campaign, or the file of one; with `dry_run` only say what that would do. Doing it twice does it once. With
-        `update`, another version takes the place of the one that was submitted before; with `fresh`, all of it is painted, even
-        where the project has the pictures already. `warnings` in the answer, a list of `{"path": [...], "message": "..."}`, has
-        what may not be meant.
+        """Submit a campaign, or the file of one; with `dry_run` only say what that would do. Doing
+        it twice does it once. With `update`, another version takes the place of the one that was
+        submitted before; with `fresh`, all of it is painted, even where the project has the
+        pictures already. `warnings` in the answer, a list of `{"path": [...], "message": "..."}`,
+        has what may not be meant.
 
         Raises DocumentError, with the file's lines, for what is wrong with a file.
         """
         if isinstance(campaign, str | Path):
             campaign = load_campaign(Path(campaign))
         checked, document, found = (
-            (campaign, None, ()) if isinstance(campaign, Campaign) else (campaign.campaign, campaign.document, campaign.warnings)
+            (campaign, None, ())
+            if isinstance(campaign, Campaign)
+            else (campaign.campaign, campaign.document, campaign.warnings)
         )
         data = checked.model_dump(mode="json")
-        body = {"project": self.project, "campaign": data, "dry_run": dry_run, "update": update, "fresh": fresh}
+        body = {
+            "project": self.project,
+            "campaign": data,
+            "dry_run": dry_run,
+            "update": update,
+            "fresh": fresh,
+        }
         try:
             answer = self._json("POST", "campaigns", body=body)
         except DocumentError as exc:
@@ -116,8 +147,12 @@ class Client:
     def set_priority(self, name: str, priority: int) -> Json:
         return self._order(name, "priority", {"priority": priority})
 
-    def retry(self, name: str, *, failed: bool = True, held: bool = True, render: int | None = None) -> Json:
-        """Try what failed or is held again, or one render of these; `retried` in the answer counts them, `why` says why there are none."""
+    def retry(
+        self, name: str, *, failed: bool = True, held: bool = True, render: int | None = None
+    ) -> Json:
+        """Try what failed or is held again, or one render of these; `retried` in the answer counts
+        them, `why` says why there are none.
+        """
         return self._order(name, "retry", {"failed": failed, "held": held, "render": render})
 
     def why(self, name: str, render: int | None = None) -> list[str]:
@@ -135,10 +170,11 @@ class Client:
         dry_run: bool = False,
         with_pictures: bool = False,
     ) -> Json:
-        """Forget campaigns of the project that have been over for so long, or those named; `with_pictures` deletes their pictures.
-        `over_before` is a time in the place of `older_than_s`. The answer has `campaigns`, those `spared` and why, how many were
-        `pruned`, and of files how many were `files_removed` and `files_left`. A call without names and age finishes what an earlier
-        one has begun.
+        """Forget campaigns of the project that have been over for so long, or those named;
+        `with_pictures` deletes their pictures. `over_before` is a time in the place of
+        `older_than_s`. The answer has `campaigns`, those `spared` and why, how many were `pruned`,
+        and of files how many were `files_removed` and `files_left`. A call without names and age
+        finishes what an earlier one has begun.
         """
         project = None if all_projects else self.project
         rest: Json = {"project": project, "dry_run": dry_run, "with_pictures": with_pictures}
@@ -166,29 +202,39 @@ class Client:
         return self._lines(_path(name, "files"), {"project": self.project})
 
     def repaint(self, name: str, numbers: Sequence[int]) -> Json:
-        """Have some renders painted once more, in a campaign of their own: the answer names it and its project."""
+        """Have some renders painted once more, in a campaign of their own: the answer names it and
+        its project.
+        """
         return self._order(name, "repaint", {"numbers": list(numbers)})
 
     def repair(self, name: str, numbers: Sequence[int]) -> Json:
-        """Have renders painted again whose files are damaged or missing, in a campaign that the answer names. `created` is False if it
-        is an earlier repair that goes on, with the renders that were given then. Once it is over, call `put_back`.
+        """Have renders painted again whose files are damaged or missing, in a campaign that the
+        answer names. `created` is False if it is an earlier repair that goes on, with the renders
+        that were given then. Once it is over, call `put_back`.
         """
         return self._order(name, "repair", {"numbers": list(numbers)})
 
     def put_back(self, name: str) -> Json:
-        """Put the files of a repair in their places: `repaired` has the numbers of the renders, `wrong` the number and the problem of
-        those that came out with other pixels than were recorded.
+        """Put the files of a repair in their places: `repaired` has the numbers of the renders,
+        `wrong` the number and the problem of those that came out with other pixels than were
+        recorded.
         """
         repaired: list[int] = []
         wrong: list[Json] = []
         after: int | None = -1
         while after is not None:
             page = self._order(name, "repair/put-back", {"after": after})
-            repaired, wrong, after = repaired + page["repaired"], wrong + page["wrong"], page["last"]
+            repaired, wrong, after = (
+                repaired + page["repaired"],
+                wrong + page["wrong"],
+                page["last"],
+            )
         return {"repaired": repaired, "wrong": wrong}
 
     def clean(self, name: str, *, dry_run: bool = False) -> Json:
-        """Remove pictures and previews that no render has any more; with `dry_run` only count them, and name the first."""
+        """Remove pictures and previews that no render has any more; with `dry_run` only count
+        them, and name the first.
+        """
         return self._order(name, "clean", {"dry_run": dry_run})
 
     def _lines(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
@@ -200,32 +246,56 @@ class Client:
                 for line in response.iter_lines():
                     yield json.loads(line)
         except httpx.TransportError as exc:
-            raise WorkError(f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]} ({exc}): try again.") from exc
+            raise WorkError(
+                f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"
+                f" ({exc}): try again."
+            ) from exc
 
     def save_manifest(self, name: str) -> str:
         """Have the farm write the manifest beside the pictures; returns where."""
         return str(self._order(name, "manifest")["manifest"])
 
     def sheet(self, name: str, *, where: Sequence[str] = ()) -> bytes:
-        """The contact sheet as PNG; with conditions like `product=mug`, of the renders that they choose."""
+        """The contact sheet as PNG; with conditions like `product=mug`, of the renders that they
+        choose.
+        """
         name, params = self._version(name)
-        return self._request("GET", _path(name, "sheet"), params=params | ({"where": "\n".join(where)} if where else {})).content
+        return self._request(
+            "GET",
+            _path(name, "sheet"),
+            params=params | ({"where": "\n".join(where)} if where else {}),
+        ).content
 
     def versions(self, name: str) -> list[Json]:
-        """The versions that can be read, the oldest first; `status`, `manifest`, `render`, `sheet` and `diff` take NAME@NUMBER."""
-        return list(self._request("GET", _path(name, "versions"), params={"project": self.project}).json())
+        """The versions that can be read, the oldest first; `status`, `manifest`, `render`, `sheet`
+        and `diff` take NAME@NUMBER.
+        """
+        return list(
+            self._request("GET", _path(name, "versions"), params={"project": self.project}).json()
+        )
 
-    def diff(self, name: str, against: str | None = None, *, limit: int | None = None) -> Iterator[Json]:
-        """What changed in a campaign, or a version of it, since `against`; if that is None, since the version before: a mapping for each
-        render that is `changed`, `new` or `retired` (its `kind`), at most `limit` of them, and a last one that counts them all.
+    def diff(
+        self, name: str, against: str | None = None, *, limit: int | None = None
+    ) -> Iterator[Json]:
+        """What changed in a campaign, or a version of it, since `against`; if that is None, since
+        the version before: a mapping for each render that is `changed`, `new` or `retired` (its
+        `kind`), at most `limit` of them, and a last one that counts them all.
         """
         name, params = self._compared(name, against)
-        return self._lines(_path(name, "diff"), params | ({} if limit is None else {"limit": str(limit)}))
+        return self._lines(
+            _path(name, "diff"), params | ({} if limit is None else {"limit": str(limit)})
+        )
 
-    def diff_sheet(self, name: str, against: str | None = None, *, limit: int | None = None) -> bytes:
+    def diff_sheet(
+        self, name: str, against: str | None = None, *, limit: int | None = None
+    ) -> bytes:
         """The changed cells as PNG, at most `limit` of them, the old ones on the left."""
         name, params = self._compared(name, against)
-        return self._request("GET", _path(name, "diff/sheet"), params=params | ({} if limit is None else {"limit": str(limit)})).content
+        return self._request(
+            "GET",
+            _path(name, "diff/sheet"),
+            params=params | ({} if limit is None else {"limit": str(limit)}),
+        ).content
 
     def _compared(self, name: str, against: str | None) -> tuple[str, dict[str, str]]:
         name, params = self._version(name)
@@ -234,7 +304,9 @@ class Client:
     def _version(self, name: str) -> tuple[str, dict[str, str]]:
         """The name and the parameters of something that may be asked of a version."""
         name, number = split_version(name)
-        return name, {"project": self.project} | ({} if number is None else {"version": str(number)})
+        return name, {"project": self.project} | (
+            {} if number is None else {"version": str(number)}
+        )
 
     def output(self, key: str) -> bytes:
         """The bytes of one file of the outputs."""
@@ -247,30 +319,69 @@ class Client:
         """What is ordered of the fleet, and how many workers there are in each state."""
         return self._json("GET", "scaling")
 
-    def scale(self, *, floor: int | None = None, ceiling: int | None = None, frozen: bool | None = None, default: bool = False) -> Json:
-        """Order how many workers there are at least and at most, and whether their number is to stay; None changes nothing."""
-        return self._json("POST", "scaling", body={"floor": floor, "ceiling": ceiling, "frozen": frozen, "default": default, "by": _who()})
+    def scale(
+        self,
+        *,
+        floor: int | None = None,
+        ceiling: int | None = None,
+        frozen: bool | None = None,
+        default: bool = False,
+    ) -> Json:
+        """Order how many workers there are at least and at most, and whether their number is to
+        stay; None changes nothing.
+        """
+        return self._json(
+            "POST",
+            "scaling",
+            body={
+                "floor": floor,
+                "ceiling": ceiling,
+                "frozen": frozen,
+                "default": default,
+                "by": _who(),
+            },
+        )
 
     def drain(self, target: str, *, undo: bool = False) -> Json:
-        """Give a worker, or all of a node, nothing more and let it go; with `undo`, take that back."""
+        """Give a worker, or all of a node, nothing more and let it go; with `undo`, take that
+        back.
+        """
         return self._json("POST", "drains", body={"target": target, "undo": undo, "by": _who()})
 
-    def _json(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json | None = None) -> Json:
+    def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json | None = None,
+    ) -> Json:
         try:
             return dict(self._request(method, path, params=params, body=body).json())
         except (ValueError, TypeError) as exc:
             raise WorkError(f"What answers at {self.url} is no farm: check FARM_URL.") from exc
 
-    def _request(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json | None = None) -> httpx.Response:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json | None = None,
+    ) -> httpx.Response:
         try:
             request = self._http.build_request(method, f"/api/v1/{path}", params=params, json=body)
         except ValueError as exc:
-            raise RequestError(f"This cannot be sent, as it has half a character or a number that is not finite: {exc}.") from exc
+            raise RequestError(
+                "This cannot be sent, as it has half a character or a number that is not finite:"
+                f" {exc}."
+            ) from exc
         try:
             response = self._http.send(request)
         except httpx.TransportError as exc:
             raise WorkError(
-                f"No farm answers at {self.url} ({exc}): start one with `farm up`, or run one campaign with `farm run FILE`."
+                f"No farm answers at {self.url} ({exc}): start one with `farm up`, or run one"
+                " campaign with `farm run FILE`."
             ) from exc
         if response.is_error:
             _raise(response)
@@ -280,7 +391,11 @@ class Client:
 def _added(answer: Json, later: Json) -> Json:
     """The answers to a pruning that took several requests, as one."""
     counts = {key: answer[key] + later[key] for key in ("pruned", "files_removed")}
-    left = None if None in (answer["files_left"], later["files_left"]) else answer["files_left"] + later["files_left"]
+    left = (
+        None
+        if None in (answer["files_left"], later["files_left"])
+        else answer["files_left"] + later["files_left"]
+    )
     return {**answer, **counts, "files_left": left, "more": later["more"]}
 
 

@@ -15,7 +15,9 @@ from storage.store import Outputs
 
 Json = dict[str, Any]
 AT_ONCE = 16
-AHEAD = 4 * AT_ONCE  # pictures that are asked for before the oldest of them is done: all that is in memory
+AHEAD = (
+    4 * AT_ONCE
+)  # pictures that are asked for before the oldest of them is done: all that is in memory
 
 
 class _Changed(WorkError):
@@ -23,13 +25,21 @@ class _Changed(WorkError):
 
 
 def thumbnail_of(path: str) -> str | None:
-    """Where the small copy of a picture is that browsers can show, if most cannot show its own format."""
-    return f"{PurePosixPath(path).with_suffix('')}.small.webp" if path.endswith(f".{Format.JXL}") else None
+    """Where the small copy of a picture is that browsers can show, if most cannot show its own
+    format.
+    """
+    return (
+        f"{PurePosixPath(path).with_suffix('')}.small.webp"
+        if path.endswith(f".{Format.JXL}")
+        else None
+    )
 
 
-def copy_all(client: Client, lines: Iterable[Json], destination: Outputs, on_progress: Callable[[int], None]) -> tuple[int, list[str]]:
-    """Copy the pictures of a manifest whose lines have a `path`; returns how many were copied, and what is wrong with those that could
-    not be.
+def copy_all(
+    client: Client, lines: Iterable[Json], destination: Outputs, on_progress: Callable[[int], None]
+) -> tuple[int, list[str]]:
+    """Copy the pictures of a manifest whose lines have a `path`; returns how many were copied, and
+    what is wrong with those that could not be.
     """
     copied, wrong = 0, []
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export") as pool:
@@ -54,14 +64,20 @@ def ahead(futures: Iterable[Future[bool]]) -> Iterator[Future[bool]]:
 
 
 def _copy(client: Client, line: Json, destination: Outputs) -> bool:
-    """Copy one picture with its previews, as far as they are not there; one that is not what the manifest says is refused."""
+    """Copy one picture with its previews, as far as they are not there; one that is not what the
+    manifest says is refused.
+    """
     path, there = line["path"], _read(destination, line["path"])
     is_there = there is not None and _is_whole(there, line)
     data = there if is_there else client.output(line["key"])
     assert data is not None
     if not is_there and not _is_whole(data, line):
-        raise _Changed(f"The file {line['key']} does not hold what the farm painted: it was changed since.")
-    for key, place in zip(line["previews"], line["preview_paths"], strict=False):  # no paths if they are not wanted
+        raise _Changed(
+            f"The file {line['key']} does not hold what the farm painted: it was changed since."
+        )
+    for key, place in zip(
+        line["previews"], line["preview_paths"], strict=False
+    ):  # no paths if they are not wanted
         if not is_there or not _is_picture(destination, place):
             destination.put(place, client.output(key))
     small = thumbnail_of(path)
@@ -88,7 +104,9 @@ def _is_picture(destination: Outputs, place: str) -> bool:
 
 
 def _is_whole(data: bytes, line: Json) -> bool:
-    """Whether a file is the one that was written, or if its hash was not kept, whether it has the same pixels."""
+    """Whether a file is the one that was written, or if its hash was not kept, whether it has the
+    same pixels.
+    """
     if sha256 := line.get("sha256"):
         return bool(hashlib.sha256(data).hexdigest() == sha256)
     return bool(encode.file_pixels_digest(data) == line["pixels"])

@@ -1,4 +1,6 @@
-"""Exports: a campaign's pictures in another folder or bucket, with a manifest, a table, a page and the contact sheet beside them."""
+"""Exports: a campaign's pictures in another folder or bucket, with a manifest, a table, a page and
+the contact sheet beside them.
+"""
 
 import hashlib
 import json
@@ -62,13 +64,15 @@ def export(
     delete: bool = False,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Exported:
-    """Copy what is done of a campaign. What is there already, whole, is not copied again, so that an export that broke off goes on.
+    """Copy what is done of a campaign. What is there already, whole, is not copied again, so that
+    an export that broke off goes on.
 
-    `where` has conditions like `product=mug`, `names` a template for the names of pictures. With `delete`, what else lies at the
-    destination is removed. Raises RequestError, before anything is copied, for conditions, names and destinations that cannot be.
+    `where` has conditions like `product=mug`, `names` a template for the names of pictures. With
+    `delete`, what else lies at the destination is removed. Raises RequestError, before anything is
+    copied, for conditions, names and destinations that cannot be.
 
-    Raises WorkError if pictures are gone or were changed: all others are copied then, and no manifest is written, for a
-    manifest says that all of its pictures are there.
+    Raises WorkError if pictures are gone or were changed: all others are copied then, and no
+    manifest is written, for a manifest says that all of its pictures are there.
     """
     write_parquet = _parquet_writer() if parquet else None
     with TemporaryFile() as manifest:
@@ -76,11 +80,16 @@ def export(
         if delete:
             _refuse_strangers(destination, manifest)
         _drop_older_manifest(destination, manifest)
-        copied, wrong = copy_all(client, _lines(manifest), destination, lambda done: on_progress(done, total))
+        copied, wrong = copy_all(
+            client, _lines(manifest), destination, lambda done: on_progress(done, total)
+        )
         if wrong:
             raise _left_out(campaign, wrong, total, destination)
         no_sheet = _write_sheet(client, campaign, where, destination)
-        written = [*([] if no_sheet else [SHEET]), *_write_tables(manifest, write_parquet, destination)]
+        written = [
+            *([] if no_sheet else [SHEET]),
+            *_write_tables(manifest, write_parquet, destination),
+        ]
         pages = _write_pages(client.status(campaign), manifest, written, destination)
         others = sorted(_others(destination, manifest, [*written, *pages, MANIFEST]))
         manifest.seek(0)
@@ -106,8 +115,9 @@ def export(
 
 def _left_out(campaign: str, wrong: Sequence[str], total: int, destination: Outputs) -> WorkError:
     return WorkError(
-        f"{len(wrong)} of {total} pictures were left out, and no manifest was written to {destination.address}: "
-        f"{' '.join(wrong[:_NAMED])} `farm verify {campaign} --repair` paints again what is damaged or missing."
+        f"{len(wrong)} of {total} pictures were left out, and no manifest was written to"
+        f" {destination.address}: {' '.join(wrong[:_NAMED])} `farm verify {campaign} --repair`"
+        " paints again what is damaged or missing."
     )
 
 
@@ -116,16 +126,25 @@ def _parquet_writer() -> WriteTable:
         # An extra: 150 MB installed, that only who asks for a table needs.
         from farm.client.parquet import write_parquet  # noqa: PLC0415
     except ImportError as exc:
-        raise RequestError("A Parquet manifest needs pyarrow: pip install 'seedbed[parquet]'.") from exc
+        raise RequestError(
+            "A Parquet manifest needs pyarrow: pip install 'seedbed[parquet]'."
+        ) from exc
     return write_parquet
 
 
 # --- what is exported, and where it goes ---
 
 
-def _choose(lines: Iterable[Json], manifest: IO[bytes], where: Sequence[str], names: str | None, *, previews: bool) -> int:
-    """Write the manifest of an export to a file of its own, before anything is copied, since that may take hours; returns how many of
-    its renders have a picture.
+def _choose(
+    lines: Iterable[Json],
+    manifest: IO[bytes],
+    where: Sequence[str],
+    names: str | None,
+    *,
+    previews: bool,
+) -> int:
+    """Write the manifest of an export to a file of its own, before anything is copied, since that
+    may take hours; returns how many of its renders have a picture.
     """
     asked, naming = read_conditions(where), None if names is None else Naming(names)
     total = 0
@@ -139,7 +158,9 @@ def _choose(lines: Iterable[Json], manifest: IO[bytes], where: Sequence[str], na
             if chosen.chooses(line):
                 _write_line(manifest, {**line, **_paths(line, naming, previews=previews)})
                 total += bool(line["key"])
-    if naming is not None and (clash := collision(((line["number"], _files(line)) for line in _lines(manifest)), _OWN)):
+    if naming is not None and (
+        clash := collision(((line["number"], _files(line)) for line in _lines(manifest)), _OWN)
+    ):
         raise RequestError(clash)
     return total
 
@@ -148,8 +169,16 @@ def _paths(line: Json, naming: Naming | None, *, previews: bool) -> Json:
     """Where the files of a render go, from the manifest beside them."""
     if not line["key"]:
         return {"path": None, "preview_paths": []}
-    path = place_of(line["key"]) if naming is None else naming.path(line, line["key"].rpartition(".")[2])
-    beside = [f"{path.rpartition('.')[0]}.{key.rpartition('/')[2].partition('.')[2]}" for key in line["previews"] if previews]
+    path = (
+        place_of(line["key"])
+        if naming is None
+        else naming.path(line, line["key"].rpartition(".")[2])
+    )
+    beside = [
+        f"{path.rpartition('.')[0]}.{key.rpartition('/')[2].partition('.')[2]}"
+        for key in line["previews"]
+        if previews
+    ]
     return {"path": path, "preview_paths": beside}
 
 
@@ -174,9 +203,13 @@ def _lines(file: IO[bytes]) -> Iterator[Json]:
 
 
 def _drop_older_manifest(destination: Outputs, manifest: IO[bytes]) -> None:
-    """Remove a manifest of other pictures: once the first of them is replaced, it would not be true any more."""
+    """Remove a manifest of other pictures: once the first of them is replaced, it would not be
+    true any more.
+    """
     manifest.seek(0)
-    with suppress(NotFound, OutputsForbidden):  # whoever may only write leaves it there until the new one takes its place
+    with suppress(
+        NotFound, OutputsForbidden
+    ):  # whoever may only write leaves it there until the new one takes its place
         with destination.open(MANIFEST) as file:
             is_same = _sha256(file) == _sha256(manifest)
         if not is_same:
@@ -191,20 +224,29 @@ def _sha256(file: IO[bytes]) -> str:
 
 
 def _others(destination: Outputs, manifest: IO[bytes], written: Iterable[str]) -> Iterator[str]:
-    """The files at the destination that are not part of the export; hidden ones are nobody's concern."""
+    """The files at the destination that are not part of the export; hidden ones are nobody's
+    concern.
+    """
     own = {*written, *(path for line in _lines(manifest) for path in _files(line))}
-    return (key for key in destination.keys("") if key not in own and not any(part.startswith(".") for part in key.split("/")))
+    return (
+        key
+        for key in destination.keys("")
+        if key not in own and not any(part.startswith(".") for part in key.split("/"))
+    )
 
 
 def _refuse_strangers(destination: Outputs, manifest: IO[bytes]) -> None:
-    """Raise RequestError for a folder with files of somebody else, unless an export has been written there before."""
+    """Raise RequestError for a folder with files of somebody else, unless an export has been
+    written there before.
+    """
     with suppress(NotFound), destination.open(MANIFEST):
         return
     for key in _others(destination, manifest, _OWN):
         if not _OF_AN_EXPORT.fullmatch(key) and not _has_record(destination, key):
             raise RequestError(
-                f"{destination.address} has files that no export has written, such as {key}, and --delete would remove them: choose "
-                "another folder, or export there without --delete first."
+                f"{destination.address} has files that no export has written, such as {key}, and"
+                " --delete would remove them: choose another folder, or export there without"
+                " --delete first."
             )
 
 
@@ -220,7 +262,9 @@ def _has_record(destination: Outputs, key: str) -> bool:
 # --- what is written beside the pictures ---
 
 
-def _write_sheet(client: Client, campaign: str, where: Sequence[str], destination: Outputs) -> str | None:
+def _write_sheet(
+    client: Client, campaign: str, where: Sequence[str], destination: Outputs
+) -> str | None:
     """Write the contact sheet; returns why there is none."""
     try:
         destination.put(SHEET, client.sheet(campaign, where=where))
@@ -229,7 +273,9 @@ def _write_sheet(client: Client, campaign: str, where: Sequence[str], destinatio
     return None
 
 
-def _write_tables(manifest: IO[bytes], write_parquet: WriteTable | None, destination: Outputs) -> Iterator[str]:
+def _write_tables(
+    manifest: IO[bytes], write_parquet: WriteTable | None, destination: Outputs
+) -> Iterator[str]:
     with TemporaryFile() as table:
         write_csv(lambda: _lines(manifest), table)
         table.seek(0)
@@ -243,8 +289,14 @@ def _write_tables(manifest: IO[bytes], write_parquet: WriteTable | None, destina
             yield PARQUET
 
 
-def _write_pages(status: Json, manifest: IO[bytes], tables: Iterable[str], destination: Outputs) -> list[str]:
+def _write_pages(
+    status: Json, manifest: IO[bytes], tables: Iterable[str], destination: Outputs
+) -> list[str]:
     counts = status["renders"]
-    head = {"campaign": status["campaign"], "project": status["project"], "left": counts["queued"] + counts["running"]}
+    head = {
+        "campaign": status["campaign"],
+        "project": status["project"],
+        "left": counts["queued"] + counts["running"],
+    }
     total = sum(1 for _ in _lines(manifest))
     return write_pages(_lines(manifest), total, head, [*tables, MANIFEST], destination.put)

@@ -1,4 +1,6 @@
-"""The page of an export: every render with its picture, coordinates, seed and state, in HTML that needs nothing else to be read."""
+"""The page of an export: every render with its picture, coordinates, seed and state, in HTML that
+needs nothing else to be read.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -15,7 +17,10 @@ INDEX = "index.html"
 RENDERS_PER_PAGE = 2_000  # browsers scroll through so many without a pause
 _SHOWN_SETTINGS = ("steps", "guidance", "scheduler", "size", "strength")
 # Nothing is fetched but pictures, and nothing runs: whatever a prompt holds is text.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file: data:; base-uri 'none'; form-action 'none'"
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file: data:; base-uri 'none';"
+    " form-action 'none'"
+)
 
 
 @cache
@@ -28,9 +33,16 @@ def page_name(number: int) -> str:
     return INDEX if number == 1 else f"index-{number}.html"
 
 
-def write_pages(lines: Iterable[Json], total: int, head: Json, links: Iterable[str], put: Callable[[str, bytes], None]) -> list[str]:
-    """Write a page for each RENDERS_PER_PAGE of the lines; returns the names of the pages. `head` has the campaign's `campaign`,
-    `project` and `left`, the number of its renders that have not ended; `links` are other files of the export.
+def write_pages(
+    lines: Iterable[Json],
+    total: int,
+    head: Json,
+    links: Iterable[str],
+    put: Callable[[str, bytes], None],
+) -> list[str]:
+    """Write a page for each RENDERS_PER_PAGE of the lines; returns the names of the pages. `head`
+    has the campaign's `campaign`, `project` and `left`, the number of its renders that have not
+    ended; `links` are other files of the export.
     """
     left = iter(lines)
     pages = max(1, -(-total // RENDERS_PER_PAGE))
@@ -39,19 +51,30 @@ def write_pages(lines: Iterable[Json], total: int, head: Json, links: Iterable[s
     for number, name in enumerate(names, start=1):
         cards = map(_card, islice(left, RENDERS_PER_PAGE))
         top = _top(head, total, links, number if pages > 1 else None, names)
-        put(name, "".join(chain(top, cards, ["</main>\n", *_turn(number, names), "</body>\n</html>\n"])).encode(errors="replace"))
+        put(
+            name,
+            "".join(
+                chain(top, cards, ["</main>\n", *_turn(number, names), "</body>\n</html>\n"])
+            ).encode(errors="replace"),
+        )
     return names
 
 
-def _top(head: Json, total: int, links: Iterable[str], number: int | None, names: list[str]) -> Iterator[str]:
+def _top(
+    head: Json, total: int, links: Iterable[str], number: int | None, names: list[str]
+) -> Iterator[str]:
     title = escape(f"{head['campaign']} · {head['project']}")
     yield (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="referrer" content="no-referrer">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta'
+        ' name="referrer" content="no-referrer">\n'
         f"<title>{title}</title>\n<style>{_style()}</style>\n</head>\n<body>\n"
     )
-    yield f"<header>\n<h1>{escape(head['campaign'])}</h1>\n<p>Project {escape(head['project'])}, {_counted(total)}."
+    yield (
+        f"<header>\n<h1>{escape(head['campaign'])}</h1>\n<p>Project {escape(head['project'])},"
+        f" {_counted(total)}."
+    )
     if head["left"]:
         yield f" {_counted(head['left'])} of the campaign had not ended when this was written."
     yield f"</p>\n<nav>{' '.join(_link(name) for name in links)}</nav>\n"
@@ -67,7 +90,10 @@ def _counted(count: int) -> str:
 def _turn(number: int, names: list[str]) -> Iterator[str]:
     """Links to the other pages."""
     if len(names) > 1:
-        places = (f"<b>{k}</b>" if k == number else f'<a href="{_address(name)}">{k}</a>' for k, name in enumerate(names, start=1))
+        places = (
+            f"<b>{k}</b>" if k == number else f'<a href="{_address(name)}">{k}</a>'
+            for k, name in enumerate(names, start=1)
+        )
         yield f"<nav>Page {' '.join(places)}</nav>\n"
 
 
@@ -78,7 +104,8 @@ def _card(line: Json) -> str:
     why = "" if line["path"] else f'<p class="bad">{_text(line["detail"] or line["reason"])}</p>\n'
     return (
         f'<article id="r{line["number"]}">\n{_picture(line)}<div class="text">\n'
-        f"<h2><span>{line['number']}</span>{state}</h2>\n<dl>{values}{_term('seed', line['seed'])}</dl>\n{why}"
+        f"<h2><span>{line['number']}</span>{state}</h2>\n"
+        f"<dl>{values}{_term('seed', line['seed'])}</dl>\n{why}"
         f"<details><summary>Prompt</summary>\n{_told(line)}</details>\n</div>\n</article>\n"
     )
 
@@ -91,13 +118,17 @@ def _picture(line: Json) -> str:
     named = ", ".join(f"{name} {value}" for name, value in coordinates_of(line).items())
     told = escape(f"Render {line['number']}: {named}")
     return (
-        f'<a href="{_address(path)}"><img src="{_address(thumbnail_of(path) or path)}" width="{width}" height="{height}" '
-        f'loading="lazy" alt="{told}"></a>\n'
+        f'<a href="{_address(path)}"><img src="{_address(thumbnail_of(path) or path)}"'
+        f' width="{width}" height="{height}" loading="lazy" alt="{told}"></a>\n'
     )
 
 
 def _told(line: Json) -> str:
-    settings = ", ".join(f"{name} {line['settings'][name]}" for name in _SHOWN_SETTINGS if line["settings"].get(name) is not None)
+    settings = ", ".join(
+        f"{name} {line['settings'][name]}"
+        for name in _SHOWN_SETTINGS
+        if line["settings"].get(name) is not None
+    )
     negative = f"<p>Not: {_text(line['negative'])}</p>\n" if line["negative"] else ""
     return f'<p dir="auto">{_text(line["prompt"])}</p>\n{negative}<p>{_text(settings)}</p>\n'
 

@@ -1,4 +1,6 @@
-"""Looks at every file of a campaign through the API, a few at a time, and mends those that are damaged or missing."""
+"""Looks at every file of a campaign through the API, a few at a time, and mends those that are
+damaged or missing.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,8 +21,12 @@ Json = dict[str, Any]
 Tell = Callable[[str, str], None]
 """Is given the key of a file, and what is wrong with it."""
 _READERS = 8
-_AHEAD = 32  # renders whose files are asked for before the oldest of them was looked at: so few are in memory, whatever the campaign's size
-_REPAIRED_AT_ONCE = 10_000  # renders whose files are in the outputs twice until they are in their places
+# renders whose files are asked for before the oldest of them was looked at: so few are in memory,
+# whatever the campaign's size
+_AHEAD = 32
+_REPAIRED_AT_ONCE = (
+    10_000  # renders whose files are in the outputs twice until they are in their places
+)
 
 
 @dataclass(kw_only=True)
@@ -60,7 +66,11 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
                 seen.wrong += len(problems)
             if place in places:
                 seen.chosen[line["number"]] = line
-    if status["state"] in ("done", "failed", "cancelled"):  # until then, workers have written what no row says yet
+    if status["state"] in (
+        "done",
+        "failed",
+        "cancelled",
+    ):  # until then, workers have written what no row says yet
         for key in client.files(campaign):
             if key in known:
                 continue
@@ -72,7 +82,9 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
     return seen
 
 
-def _looked_at(pool: ThreadPoolExecutor, client: Client, lines: Iterable[Json]) -> Iterator[tuple[Json, list[tuple[str, str]]]]:
+def _looked_at(
+    pool: ThreadPoolExecutor, client: Client, lines: Iterable[Json]
+) -> Iterator[tuple[Json, list[tuple[str, str]]]]:
     """Each line with what is wrong with its files, in their order; a few are fetched ahead."""
     waiting: deque[tuple[Json, Future[list[tuple[str, str]]]]] = deque()
     for line in lines:
@@ -84,10 +96,18 @@ def _looked_at(pool: ThreadPoolExecutor, client: Client, lines: Iterable[Json]) 
         yield first, problems.result()
 
 
-def repair(client: Client, campaign: str, damaged: Mapping[int, Json], follow: Callable[[str], Json], tell: Tell) -> int:
-    """Have renders painted again and put their files in their places; returns how many files are still wrong, each of which is told.
+def repair(
+    client: Client,
+    campaign: str,
+    damaged: Mapping[int, Json],
+    follow: Callable[[str], Json],
+    tell: Tell,
+) -> int:
+    """Have renders painted again and put their files in their places; returns how many files are
+    still wrong, each of which is told.
 
-    `follow` waits until a campaign is over and returns its status. Raises WorkError if nothing can be painted.
+    `follow` waits until a campaign is over and returns its status. Raises WorkError if nothing can
+    be painted.
     """
     wrong = 0
     by_class: dict[str, list[int]] = {}
@@ -106,18 +126,33 @@ def repair(client: Client, campaign: str, damaged: Mapping[int, Json], follow: C
     return wrong
 
 
-def _repair_some(client: Client, campaign: str, numbers: Sequence[int], follow: Callable[[str], Json]) -> dict[int, str]:
-    """Repair some renders, once an earlier repair that was broken off is over; returns what is wrong with those that could not be."""
+def _repair_some(
+    client: Client, campaign: str, numbers: Sequence[int], follow: Callable[[str], Json]
+) -> dict[int, str]:
+    """Repair some renders, once an earlier repair that was broken off is over; returns what is
+    wrong with those that could not be.
+    """
     problems: dict[int, str] = {}
     left = list(numbers)
     while left:
         begun = client.repair(campaign, left)
         status = follow(begun["campaign"])
         if status["state"] == "stopped":
-            raise WorkError(f"The files could not be painted again: {status['halted']} `farm verify {campaign} --repair` goes on with it.")
-        with suppress(NotFound):  # somebody else repairs the same campaign, and has put the files in their places
-            problems |= {wrong["number"]: wrong["problem"] for wrong in client.put_back(campaign)["wrong"]}
+            raise WorkError(
+                f"The files could not be painted again: {status['halted']} `farm verify {campaign}"
+                " --repair` goes on with it."
+            )
+        with suppress(
+            NotFound
+        ):  # somebody else repairs the same campaign, and has put the files in their places
+            problems |= {
+                wrong["number"]: wrong["problem"] for wrong in client.put_back(campaign)["wrong"]
+            }
         if begun["created"]:
             break
-        left = [n for n in left if n not in problems and line_problems(client.render(campaign, n), client.output)]
+        left = [
+            n
+            for n in left
+            if n not in problems and line_problems(client.render(campaign, n), client.output)
+        ]
     return problems

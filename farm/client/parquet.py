@@ -1,4 +1,6 @@
-"""The manifest as a Parquet table, for those who ask about pictures with pandas, DuckDB or Spark."""
+"""The manifest as a Parquet table, for those who ask about pictures with pandas, DuckDB or
+Spark.
+"""
 
 import json
 from collections.abc import Iterable
@@ -20,12 +22,15 @@ _TYPES = {
 def write_parquet(lines: Iterable[Json], file: IO[bytes]) -> None:
     """Write a row for each line, and a column for each of its keys, in their order.
 
-    Columns that are not numbers are text. Coordinates and settings are JSON in it, because an axis may have texts in one campaign,
-    numbers in another, and mappings in a third, and their tables shall have the same columns.
+    Columns that are not numbers are text. Coordinates and settings are JSON in it, because an axis
+    may have texts in one campaign, numbers in another, and mappings in a third, and their tables
+    shall have the same columns.
     """
     left = iter(lines)
     rows = list(islice(left, _ROWS))
-    schema = pa.schema([(name, _TYPES.get(name, pa.string())) for name in (rows[0] if rows else ())])
+    schema = pa.schema(
+        [(name, _TYPES.get(name, pa.string())) for name in (rows[0] if rows else ())]
+    )
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         while rows:
             writer.write_table(_table(rows, schema))
@@ -33,7 +38,10 @@ def write_parquet(lines: Iterable[Json], file: IO[bytes]) -> None:
 
 
 def _table(lines: list[Json], schema: pa.Schema) -> pa.Table:
-    columns = [pa.array([_cell(line.get(field.name), field.type) for line in lines], field.type) for field in schema]
+    columns = [
+        pa.array([_cell(line.get(field.name), field.type) for line in lines], field.type)
+        for field in schema
+    ]
     return pa.Table.from_arrays(columns, schema=schema)
 
 

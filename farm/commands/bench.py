@@ -16,10 +16,17 @@ from farm.bench.queue import measure as measure_queue
 from farm.bench.submitting import FEWEST, STEP
 from farm.commands.shared import AsJson, print_json, show_table
 
-app = typer.Typer(help="Measurements, as ratios side by side in one run.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Measurements, as ratios side by side in one run.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
-Work = Annotated[Path | None, typer.Option(help="Where the runs keep their files; a temporary folder when not given.")]
+Work = Annotated[
+    Path | None,
+    typer.Option(help="Where the runs keep their files; a temporary folder when not given."),
+]
 
 
 @app.callback()
@@ -29,8 +36,12 @@ def bench() -> None:
 
 @app.command("overhead")
 def overhead(
-    pairs: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 5,
-    pictures: Annotated[int, typer.Option(help="Pictures a run, in steps of 32.", min=32, max=192)] = 96,
+    pairs: Annotated[
+        int, typer.Option(help="How many times each side is run, in turn.", min=1)
+    ] = 5,
+    pictures: Annotated[
+        int, typer.Option(help="Pictures a run, in steps of 32.", min=32, max=192)
+    ] = 96,
     work: Work = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,45 +51,89 @@ def overhead(
 
 @app.command("cold")
 def cold(
-    pairs: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 5,
+    pairs: Annotated[
+        int, typer.Option(help="How many times each side is run, in turn.", min=1)
+    ] = 5,
     work: Work = None,
     as_json: AsJson = False,
 ) -> None:
-    """From nothing to one picture: `farm run` in a new home against a bare diffusers script. Takes about three minutes."""
+    """From nothing to one picture: `farm run` in a new home against a bare diffusers script. Takes
+    about three minutes.
+    """
     _show(measure_cold(pairs=pairs, work=work), as_json)
 
 
 @app.command("queue")
 def queue(
-    rounds: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 5,
-    renders: Annotated[int, typer.Option(help=f"Renders in the queue, in steps of {STEP}.", min=FEWEST)] = 1_000_000,
-    batches: Annotated[int, typer.Option(help="Batches that the farm gives to resting workers, in steps of 20.", min=100)] = 2_000,
+    rounds: Annotated[
+        int, typer.Option(help="How many times each side is run, in turn.", min=1)
+    ] = 5,
+    renders: Annotated[
+        int, typer.Option(help=f"Renders in the queue, in steps of {STEP}.", min=FEWEST)
+    ] = 1_000_000,
+    batches: Annotated[
+        int,
+        typer.Option(
+            help="Batches that the farm gives to resting workers, in steps of 20.", min=100
+        ),
+    ] = 2_000,
     work: Work = None,
     as_json: AsJson = False,
 ) -> None:
-    """The queue on both engines, and how busy it keeps its workers, against queues of others and Ray Data. Takes half an hour."""
-    _show(measure_queue(rounds=rounds, renders=renders // STEP * STEP, batches=batches // 20 * 20, work=work), as_json)
+    """The queue on both engines, and how busy it keeps its workers, against queues of others and
+    Ray Data. Takes half an hour.
+    """
+    _show(
+        measure_queue(
+            rounds=rounds, renders=renders // STEP * STEP, batches=batches // 20 * 20, work=work
+        ),
+        as_json,
+    )
 
 
 @app.command("fleet")
 def fleet(
-    rounds: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 3,
-    batches: Annotated[int, typer.Option(help="Batches that the farm gives to resting workers, in steps of 20.", min=100)] = 2_000,
-    gpus: Annotated[int, typer.Option(help="Workers that are simulated.", min=1, max=100_000)] = 10_000,
-    renders: Annotated[int, typer.Option(help="Renders that are simulated.", min=200)] = 10_000_000,
+    rounds: Annotated[
+        int, typer.Option(help="How many times each side is run, in turn.", min=1)
+    ] = 3,
+    batches: Annotated[
+        int,
+        typer.Option(
+            help="Batches that the farm gives to resting workers, in steps of 20.", min=100
+        ),
+    ] = 2_000,
+    gpus: Annotated[
+        int, typer.Option(help="Workers that are simulated.", min=1, max=100_000)
+    ] = 10_000,
+    renders: Annotated[
+        int, typer.Option(help="Renders that are simulated.", min=200)
+    ] = 10_000_000,
     models: Annotated[int, typer.Option(help="Models that they are of.", min=1, max=1000)] = 200,
     work: Work = None,
     as_json: AsJson = False,
 ) -> None:
-    """Workers with uneven batches, models that share workers, and ten thousand simulated GPUs. Takes about a quarter of an hour."""
-    result = measure_fleet(rounds=rounds, batches=batches // 20 * 20, gpus=gpus, renders=renders, models=models, work=work)
+    """Workers with uneven batches, models that share workers, and ten thousand simulated GPUs.
+    Takes about a quarter of an hour.
+    """
+    result = measure_fleet(
+        rounds=rounds,
+        batches=batches // 20 * 20,
+        gpus=gpus,
+        renders=renders,
+        models=models,
+        work=work,
+    )
     _show(result, as_json)
 
 
 @app.command("outputs")
 def outputs(
-    rounds: Annotated[int, typer.Option(help="How many times each side is run, in turn.", min=1)] = 20,
-    pictures: Annotated[int, typer.Option(help="Pictures that each side writes, in all rounds together.", min=100)] = 10_000,
+    rounds: Annotated[
+        int, typer.Option(help="How many times each side is run, in turn.", min=1)
+    ] = 20,
+    pictures: Annotated[
+        int, typer.Option(help="Pictures that each side writes, in all rounds together.", min=100)
+    ] = 10_000,
     threads: Annotated[int, typer.Option(help="Threads that write them.", min=1, max=64)] = 8,
     work: Work = None,
     as_json: AsJson = False,
@@ -89,10 +144,14 @@ def outputs(
 
 @app.command("encode")
 def encode(
-    rounds: Annotated[int, typer.Option(help="How many times each encoder has each picture, in turn.", min=1)] = 3,
+    rounds: Annotated[
+        int, typer.Option(help="How many times each encoder has each picture, in turn.", min=1)
+    ] = 3,
     as_json: AsJson = False,
 ) -> None:
-    """Pictures to files: the farm's formats and other encoders, against Pillow's default PNG. Takes about a minute."""
+    """Pictures to files: the farm's formats and other encoders, against Pillow's default PNG.
+    Takes about a minute.
+    """
     _show(measure_encode(rounds=rounds), as_json)
 
 

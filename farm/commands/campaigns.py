@@ -34,8 +34,15 @@ def submit(
     file: CampaignPath,
     home: Home = None,
     project: Project = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is painted, then write its sheet and manifest.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file and say what it would do.")] = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait", help="Wait until it is painted, then write its sheet and manifest."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check the file and say what it would do.")
+    ] = False,
     update: Update = False,
     fresh: Fresh = False,
     as_json: AsJson = False,
@@ -45,7 +52,10 @@ def submit(
     loaded = load_campaign(file)
     name = loaded.campaign.name
     if not dry_run and running_farm(settings) is None:
-        raise RequestError("No farm is running: start one with `farm up`, or paint this campaign alone with `farm run FILE`.")
+        raise RequestError(
+            "No farm is running: start one with `farm up`, or paint this campaign alone with `farm"
+            " run FILE`."
+        )
     with open_client(settings) as client:
         answer = client.submit(loaded, dry_run=dry_run, update=update, fresh=fresh)
         say_warnings(loaded.document, answer["warnings"])
@@ -62,19 +72,36 @@ def submit(
             say(f"Updated {name}: {_counted(updated)}.{stopped}")
         else:
             verb = "Submitted" if answer["created"] else "Known already:"
-            stopped = f"It stays stopped: {answer['halted']}" if answer["halted"] else f"`farm watch {name}` follows it."
+            stopped = (
+                f"It stays stopped: {answer['halted']}"
+                if answer["halted"]
+                else f"`farm watch {name}` follows it."
+            )
             say(f"{verb} {name}, {answer['renders']['total']:,} renders. {stopped}")
 
 
-def watch(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+def watch(
+    campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False
+) -> None:
     """Follow a campaign until it is over."""
     settings = settings_for(home, project)
     with open_client(settings) as client:
-        if running_farm(settings) is None and client.status(campaign)["state"] in ("queued", "running"):
-            raise RequestError("No farm is running, so nothing moves: start one with `farm up`, or use `farm run FILE`.")
-        answer = _follow_as_json(client, campaign) if as_json else follow(client, campaign, quiet=False)
+        if running_farm(settings) is None and client.status(campaign)["state"] in (
+            "queued",
+            "running",
+        ):
+            raise RequestError(
+                "No farm is running, so nothing moves: start one with `farm up`, or use `farm run"
+                " FILE`."
+            )
+        answer = (
+            _follow_as_json(client, campaign) if as_json else follow(client, campaign, quiet=False)
+        )
     if answer["state"] != "done":
-        raise WorkError(f"The campaign {campaign} is {answer['state']}: {answer['halted'] or '`farm status` says why.'}")
+        raise WorkError(
+            f"The campaign {campaign} is {answer['state']}:"
+            f" {answer['halted'] or '`farm status` says why.'}"
+        )
 
 
 def _follow_as_json(client: Client, campaign: str) -> Json:
@@ -89,7 +116,10 @@ def _follow_as_json(client: Client, campaign: str) -> Json:
 
 def sheet(
     campaign: CampaignName,
-    out_file: Annotated[Path | None, typer.Option("--out", help="Where the sheet goes; CAMPAIGN.png when not given.")] = None,
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", help="Where the sheet goes; CAMPAIGN.png when not given."),
+    ] = None,
     home: Home = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -102,8 +132,15 @@ def sheet(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
     except OSError as exc:
-        raise RequestError(f"The sheet cannot be written to {target} ({exc.strerror}): choose another place with --out.") from exc
-    print_json({"campaign": campaign, "sheet": str(target)}) if as_json else say(f"Contact sheet: {target}")
+        raise RequestError(
+            f"The sheet cannot be written to {target} ({exc.strerror}): choose another place with"
+            " --out."
+        ) from exc
+    (
+        print_json({"campaign": campaign, "sheet": str(target)})
+        if as_json
+        else say(f"Contact sheet: {target}")
+    )
 
 
 def _summary(status: Json) -> Json:
@@ -112,7 +149,10 @@ def _summary(status: Json) -> Json:
 
 
 def _counted(updated: Json) -> str:
-    return f"{updated['kept']:,} renders kept, {updated['new']:,} to paint, {updated['retired']:,} retired"
+    return (
+        f"{updated['kept']:,} renders kept, {updated['new']:,} to paint, {updated['retired']:,}"
+        " retired"
+    )
 
 
 def _show_changes(plan: Json) -> None:
@@ -134,8 +174,14 @@ def _show_changes(plan: Json) -> None:
 def _show_plan(plan: Json, *, is_update: bool) -> None:
     axes = " x ".join(f"{count} {name}" for name, count in plan["axes"].items())
     batches = ", ".join(map(str, plan["batch"]))
-    say(f"{plan['campaign']}: {plan['renders']:,} renders ({axes or 'no axes'} x {plan['seeds']} seeds), {plan['groups']} groups.")
-    say(f"Batches of {batches}, chunks of {plan['chunk']} renders, {plan['megapixel_steps']:,} megapixel-steps in all.")
+    say(
+        f"{plan['campaign']}: {plan['renders']:,} renders ({axes or 'no axes'} x {plan['seeds']}"
+        f" seeds), {plan['groups']} groups."
+    )
+    say(
+        f"Batches of {batches}, chunks of {plan['chunk']} renders, {plan['megapixel_steps']:,}"
+        " megapixel-steps in all."
+    )
     if estimate := estimate_sentence(plan):
         say(estimate)
     if is_update:

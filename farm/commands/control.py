@@ -1,4 +1,6 @@
-"""Commands that change campaigns: `pause`, `resume`, `cancel`, `retry`, `priority`; and `why`, which explains them."""
+"""Commands that change campaigns: `pause`, `resume`, `cancel`, `retry`, `priority`; and `why`,
+which explains them.
+"""
 
 import re
 from typing import Annotated, Any
@@ -10,23 +12,36 @@ from farm.connect import open_client
 from storage.errors import RequestError
 
 Json = dict[str, Any]
-Target = Annotated[str, typer.Argument(help="A campaign, or one render of it as CAMPAIGN/NUMBER.", metavar="CAMPAIGN[/NUMBER]")]
+Target = Annotated[
+    str,
+    typer.Argument(
+        help="A campaign, or one render of it as CAMPAIGN/NUMBER.", metavar="CAMPAIGN[/NUMBER]"
+    ),
+]
 
 
-def pause(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+def pause(
+    campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False
+) -> None:
     """Start nothing more of a campaign; what is under way is finished."""
     with open_client(settings_for(home, project)) as client:
         _tell(client.pause(campaign), as_json=as_json)
 
 
-def resume(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+def resume(
+    campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False
+) -> None:
     """Let a campaign go on that was paused, or was stopped by the farm."""
     with open_client(settings_for(home, project)) as client:
         _tell(client.resume(campaign), as_json=as_json)
 
 
-def cancel(campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
-    """Want nothing of a campaign any more. Workers stop within a batch; what is done stays done."""
+def cancel(
+    campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False
+) -> None:
+    """Want nothing of a campaign any more. Workers stop within a batch; what is done stays
+    done.
+    """
     with open_client(settings_for(home, project)) as client:
         _tell(client.cancel(campaign), as_json=as_json)
 
@@ -57,12 +72,23 @@ def retry(
     with open_client(settings_for(home, project)) as client:
         answer = client.retry(campaign, failed=failed or both, held=held or both, render=number)
     if as_json:
-        print_json({"campaign": campaign, **{key: answer[key] for key in ("retried", "state", "renders", "why")}})
+        print_json(
+            {
+                "campaign": campaign,
+                **{key: answer[key] for key in ("retried", "state", "renders", "why")},
+            }
+        )
     else:
-        say("\n".join([f"{answer['retried']:,} renders of {campaign} are queued again.", *answer["why"]]))
+        say(
+            "\n".join(
+                [f"{answer['retried']:,} renders of {campaign} are queued again.", *answer["why"]]
+            )
+        )
 
 
-def why(target: Target, home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+def why(
+    target: Target, home: Home = None, project: Project = None, as_json: AsJson = False
+) -> None:
     """Why a campaign or a render is waiting, or how it ended."""
     campaign, number = split_target(target)
     with open_client(settings_for(home, project)) as client:
@@ -77,7 +103,9 @@ def split_target(text: str) -> tuple[str, int | None]:
     """A campaign's name, and the number where one render is meant."""
     campaign, slash, number = text.partition("/")
     if slash and not re.fullmatch("[0-9]{1,18}", number):
-        raise RequestError(f"{text!r} names no render: write CAMPAIGN/NUMBER, with a number from the manifest.")
+        raise RequestError(
+            f"{text!r} names no render: write CAMPAIGN/NUMBER, with a number from the manifest."
+        )
     return campaign, int(number) if slash else None
 
 
@@ -86,4 +114,7 @@ def _tell(status: Json, *, as_json: bool) -> None:
         print_json({key: status[key] for key in ("campaign", "state", "priority", "renders")})
     else:
         left = status["renders"]["queued"] + status["renders"]["running"]
-        say(f"{status['campaign']} is {status['state']}, priority {status['priority']}, {left:,} renders left.")
+        say(
+            f"{status['campaign']} is {status['state']}, priority {status['priority']}, {left:,}"
+            " renders left."
+        )

@@ -19,14 +19,18 @@ def upgrade_tables(home: Home = None, as_json: AsJson = False) -> None:
     """Bring the tables to this version's shape. Safe to repeat; the other commands do it too."""
     settings = settings_for(home)
     revision = upgrade(open_database(settings.database_address))
-    print_json({"database": shown_address(settings.database_address), "revision": revision}) if as_json else say(
-        f"The database is at revision {revision}."
+    (
+        print_json({"database": shown_address(settings.database_address), "revision": revision})
+        if as_json
+        else say(f"The database is at revision {revision}.")
     )
 
 
 @app.command("forget-canaries")
 def forget_canaries(home: Home = None, as_json: AsJson = False) -> None:
-    """Forget what the canaries of each numerics class are: the next worker of a class to load a model says it anew."""
+    """Forget what the canaries of each numerics class are: the next worker of a class to load a
+    model says it anew.
+    """
     engine = open_database(settings_for(home).database_address)
     prepare(engine)
     count = Canaries(engine).forget()

@@ -1,4 +1,6 @@
-"""The command `diff`: what changed from one version of a campaign to another, listed and side by side."""
+"""The command `diff`: what changed from one version of a campaign to another, listed and side by
+side.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,24 +21,42 @@ _ROWS = 100
 
 
 def diff(
-    old: Annotated[str, typer.Argument(help="A campaign or a version of it, like NAME@1.", metavar="OLD")],
+    old: Annotated[
+        str, typer.Argument(help="A campaign or a version of it, like NAME@1.", metavar="OLD")
+    ],
     new: Annotated[
-        str | None, typer.Argument(help="What it became; if left out, OLD is compared with the version before.", metavar="[NEW]")
+        str | None,
+        typer.Argument(
+            help="What it became; if left out, OLD is compared with the version before.",
+            metavar="[NEW]",
+        ),
     ] = None,
-    image: Annotated[Path | None, typer.Option("--image", help="Where a picture of the changed cells goes (PNG).")] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option("--image", help="Where a picture of the changed cells goes (PNG)."),
+    ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="The most cells to list (100; with --json all) and to draw (200, at most 1,000).")
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            help="The most cells to list (100; with --json all) and to draw (200, at most 1,000).",
+        ),
     ] = None,
     home: Home = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what changed between two versions of a campaign, or two campaigns, and draw it side by side."""
+    """List what changed between two versions of a campaign, or two campaigns, and draw it side by
+    side.
+    """
     name, against = (old, None) if new is None else (new, old)
     with open_client(settings_for(home, project)) as client:
         lines = client.diff(name, against, limit=limit if as_json else limit or _ROWS)
         counts = _print_lines(lines) if as_json else _show(lines)
-        drawn = None if image is None else str(_draw(client, name, against, limit, image.absolute()))
+        drawn = (
+            None if image is None else str(_draw(client, name, against, limit, image.absolute()))
+        )
     if as_json:
         print_json({**counts, "image": drawn})
     elif drawn:
@@ -59,7 +79,13 @@ def _show(lines: Iterator[Json]) -> Json:
     for last in lines:
         if last["kind"] != "counts":
             words = "; ".join(change["words"] for change in last["changes"])
-            table.add_row(last["kind"], _number(last["old"]), _number(last["new"]), escape(last["label"]), escape(words))
+            table.add_row(
+                last["kind"],
+                _number(last["old"]),
+                _number(last["new"]),
+                escape(last["label"]),
+                escape(words),
+            )
     if table.row_count:
         show_table(table)
     counts = last["counts"]
@@ -84,5 +110,8 @@ def _draw(client: Client, name: str, against: str | None, limit: int | None, tar
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
     except OSError as exc:
-        raise RequestError(f"The picture cannot be written to {target} ({exc.strerror}): choose another place with --image.") from exc
+        raise RequestError(
+            f"The picture cannot be written to {target} ({exc.strerror}): choose another place"
+            " with --image."
+        ) from exc
     return target

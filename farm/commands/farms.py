@@ -42,10 +42,14 @@ def run(
     workers: Workers = None,
     update: Update = False,
     fresh: Fresh = False,
-    sheet: Annotated[Path | None, typer.Option("--sheet", help="Where the contact sheet goes.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", help="Where the contact sheet goes.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Paint one campaign on a farm of its own, then stop. The same file again goes on where it was left."""
+    """Paint one campaign on a farm of its own, then stop. The same file again goes on where it was
+    left.
+    """
     settings = settings_for(home, project, workers=workers)
     _run(settings, load_campaign(file), sheet=sheet, as_json=as_json, update=update, fresh=fresh)
 
@@ -53,18 +57,30 @@ def run(
 def demo(
     home: Home = None,
     workers: Workers = None,
-    sheet: Annotated[Path | None, typer.Option("--sheet", help="Where the contact sheet goes.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", help="Where the contact sheet goes.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Paint the demo campaign with the embedded model, and show its contact sheet."""
     settings = settings_for(home, "demo", workers=workers)
-    _run(settings, load_campaign(Path(str(files("farm") / "demo.yaml"))), sheet=sheet, as_json=as_json)
+    _run(
+        settings,
+        load_campaign(Path(str(files("farm") / "demo.yaml"))),
+        sheet=sheet,
+        as_json=as_json,
+    )
 
 
 def up(
     home: Home = None,
-    port: Annotated[int | None, typer.Option("--port", help="The port of the API (FARM_PORT).")] = None,
-    host: Annotated[str | None, typer.Option("--host", help="Its address: any but loopback needs a token (FARM_HOST).")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="The port of the API (FARM_PORT).")
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option("--host", help="Its address: any but loopback needs a token (FARM_HOST)."),
+    ] = None,
     workers: Workers = None,
 ) -> None:
     """Run a farm that stays, serving its API, until it is stopped."""
@@ -75,16 +91,29 @@ def up(
     with embedded_farm(settings, port=settings.port, host=settings.host) as farm:
         farm.supervisor.start()
         _say_orders(settings, farm)
-        say(f"The farm is up at {farm.url} (API: {farm.url}/api/docs, metrics: {farm.url}/metrics). Stop it with Ctrl-C.")
+        say(
+            f"The farm is up at {farm.url} (API: {farm.url}/api/docs, metrics:"
+            f" {farm.url}/metrics). Stop it with Ctrl-C."
+        )
         while not stop.wait(1.0):
             if farm.supervisor.gave_up:
                 raise WorkError(farm.supervisor.gave_up)
 
 
-def _run(settings: Settings, file: CampaignFile, *, sheet: Path | None, as_json: bool, update: bool = False, fresh: bool = False) -> None:
+def _run(
+    settings: Settings,
+    file: CampaignFile,
+    *,
+    sheet: Path | None,
+    as_json: bool,
+    update: bool = False,
+    fresh: bool = False,
+) -> None:
     name = file.campaign.name
     with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
-        farm.supervisor.start()  # it takes seconds to come: meanwhile the file is checked, and if it is refused both end at once
+        # it takes seconds to come: meanwhile the file is checked, and if it is refused both end at
+        # once
+        farm.supervisor.start()
         warnings = client.submit(file, update=update, fresh=fresh)["warnings"]
         say_warnings(file.document, warnings)
         _say_orders(settings, farm)
@@ -94,11 +123,16 @@ def _run(settings: Settings, file: CampaignFile, *, sheet: Path | None, as_json:
 
 
 def _say_orders(settings: Settings, farm: RunningFarm) -> None:
-    """An order that stands goes before what the command or the settings say: it is named, or nobody would know why."""
+    """An order that stands goes before what the command or the settings say: it is named, or
+    nobody would know why.
+    """
     with client_of(settings, farm.url) as client:
         ordered = client.scaling()
     for sentence in ordered["orders"]:
-        say_aside(f"{sentence} That goes before --workers and the settings: `farm scale --default` takes orders back.")
+        say_aside(
+            f"{sentence} That goes before --workers and the settings: `farm scale --default` takes"
+            " orders back."
+        )
 
 
 def alive(farm: RunningFarm) -> Callable[[], None]:
@@ -109,9 +143,11 @@ def alive(farm: RunningFarm) -> Callable[[], None]:
     return check
 
 
-def report(client: Client, status: Json, sheet: Path, *, as_json: bool, warnings: list[Json]) -> None:
-    """Write the manifest and the sheet of a campaign that ended, and say where they are. Exit code 1 unless all of it is done.
-    `warnings` are those of its submission, for the JSON.
+def report(
+    client: Client, status: Json, sheet: Path, *, as_json: bool, warnings: list[Json]
+) -> None:
+    """Write the manifest and the sheet of a campaign that ended, and say where they are. Exit code
+    1 unless all of it is done. `warnings` are those of its submission, for the JSON.
 
     A sheet that cannot be drawn or written is said, and is no failure: the pictures are there.
     """
@@ -121,7 +157,12 @@ def report(client: Client, status: Json, sheet: Path, *, as_json: bool, warnings
         manifest = client.save_manifest(name)
         drawn = _write_sheet(client, name, sheet)
     if as_json:
-        told = {"campaign": name, "state": state, "renders": status["renders"], "warnings": warnings}
+        told = {
+            "campaign": name,
+            "state": state,
+            "renders": status["renders"],
+            "warnings": warnings,
+        }
         print_json({**told, "sheet": drawn, "manifest": manifest})
     if state == "stopped":
         raise WorkError(f"The campaign {name} was stopped: {status['halted']}")

@@ -16,7 +16,18 @@ from farm.client.export import export as export_campaign
 from farm.client.inspection import Inspection, Tell, inspect, repair
 from farm.commands.farms import alive
 from farm.commands.progress import follow
-from farm.commands.shared import AsJson, CampaignName, Home, Project, Yes, ask, err, print_json, say, settings_for
+from farm.commands.shared import (
+    AsJson,
+    CampaignName,
+    Home,
+    Project,
+    Yes,
+    ask,
+    err,
+    print_json,
+    say,
+    settings_for,
+)
 from farm.config import Settings
 from farm.connect import client_of, open_client, running_farm
 from farm.results.verify import repaint_problem
@@ -28,29 +39,50 @@ Json = dict[str, Any]
 
 def export(
     campaign: CampaignName,
-    dest: Annotated[str, typer.Argument(help="The folder that the pictures go to, or s3://bucket/prefix.")],
+    dest: Annotated[
+        str, typer.Argument(help="The folder that the pictures go to, or s3://bucket/prefix.")
+    ],
     names: Annotated[
-        str | None, typer.Option("--names", help="How pictures are called, like {product}_{color}_{seed}; {product:slug} in plain letters.")
+        str | None,
+        typer.Option(
+            "--names",
+            help=(
+                "How pictures are called, like {product}_{color}_{seed}; {product:slug} in plain"
+                " letters."
+            ),
+        ),
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option("--where", help="Only renders like product=mug; again for others, or for another value.")
+        list[str] | None,
+        typer.Option(
+            "--where",
+            help="Only renders like product=mug; again for others, or for another value.",
+        ),
     ] = None,
-    no_previews: Annotated[bool, typer.Option("--no-previews", help="Leave previews out.")] = False,
+    no_previews: Annotated[
+        bool, typer.Option("--no-previews", help="Leave previews out.")
+    ] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Remove what else lies there.")] = False,
-    parquet: Annotated[bool, typer.Option("--parquet", help="Write the manifest as Parquet too.")] = False,
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="Write the manifest as Parquet too.")
+    ] = False,
     home: Home = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a campaign's pictures and manifest to a folder or bucket, with a page, a table and the contact sheet. What is there already,
-    whole, is not copied again.
+    """Copy a campaign's pictures and manifest to a folder or bucket, with a page, a table and the
+    contact sheet. What is there already, whole, is not copied again.
     """
     settings = settings_for(home, project)
     destination = open_outputs(dest, s3_style=settings.s3_style, called=dest)
-    with open_client(settings) as client, Progress(console=err, disable=as_json or not err.is_terminal) as bar:
+    with (
+        open_client(settings) as client,
+        Progress(console=err, disable=as_json or not err.is_terminal) as bar,
+    ):
         task = bar.add_task("copying", total=None)
         done = export_campaign(
-            client, campaign, destination, parquet=parquet, previews=not no_previews, where=where or (), names=names, delete=delete,
+            client, campaign, destination, parquet=parquet, previews=not no_previews,
+            where=where or (), names=names, delete=delete,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )  # fmt: skip
     if as_json:
@@ -60,13 +92,21 @@ def export(
 
 
 def _say_exported(address: str, done: Exported) -> None:
-    say(f"{done.pictures} pictures in {address}, {done.copied} of them copied now. Open {done.index} to look at them.")
+    say(
+        f"{done.pictures} pictures in {address}, {done.copied} of them copied now. Open"
+        f" {done.index} to look at them."
+    )
     if done.no_sheet:
         say(f"There is no contact sheet: {done.no_sheet}")
     if done.others:
         files = "1 other file" if done.others == 1 else f"{done.others:,} other files"
-        first = ", ".join(done.first_others) + (" …" if done.others > len(done.first_others) else "")
-        say(f"{files} {'were removed' if done.deleted else 'lie there, which --delete removes'}: {first}")
+        first = ", ".join(done.first_others) + (
+            " …" if done.others > len(done.first_others) else ""
+        )
+        say(
+            f"{files} {'were removed' if done.deleted else 'lie there, which --delete removes'}:"
+            f" {first}"
+        )
 
 
 # --- verify ---
@@ -74,14 +114,22 @@ def _say_exported(address: str, done: Exported) -> None:
 
 def verify(
     campaign: CampaignName,
-    sample: Annotated[int | None, typer.Option("--sample", min=1, help="Paint this many of its renders again, too.")] = None,
-    mend: Annotated[bool, typer.Option("--repair", help="Paint again what is damaged or missing, and put it in its place.")] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", min=1, help="Paint this many of its renders again, too."),
+    ] = None,
+    mend: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Paint again what is damaged or missing, and put it in its place."
+        ),
+    ] = False,
     home: Home = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare every file of a campaign with its recorded hash. Exit codes: 0 all equal, or repaired; 1 something differs; 2 the request
-    was wrong.
+    """Compare every file of a campaign with its recorded hash. Exit codes: 0 all equal, or
+    repaired; 1 something differs; 2 the request was wrong.
     """
     settings = settings_for(home, project)
 
@@ -90,15 +138,31 @@ def verify(
 
     with _open_farm(settings, works=mend or sample is not None) as farm:
         seen = inspect(farm.client, campaign, tell, sample=sample or 0)
-        left = _repair(farm, campaign, seen, tell, quiet=as_json) if mend and seen.damaged else seen.wrong
-        chosen = {number: line for number, line in seen.chosen.items() if number not in seen.damaged}
+        left = (
+            _repair(farm, campaign, seen, tell, quiet=as_json)
+            if mend and seen.damaged
+            else seen.wrong
+        )
+        chosen = {
+            number: line for number, line in seen.chosen.items() if number not in seen.damaged
+        }
         others = _check_repaints(farm, campaign, chosen, tell, quiet=as_json) if chosen else 0
     wrong, repaired = seen.strangers + left + others, seen.wrong - left
     if as_json:
-        counts = {"files": seen.files, "painted_again": len(chosen), "wrong": wrong, "repaired": repaired, "retired": seen.retired}
+        counts = {
+            "files": seen.files,
+            "painted_again": len(chosen),
+            "wrong": wrong,
+            "repaired": repaired,
+            "retired": seen.retired,
+        }
         print_json({"campaign": campaign, **counts})
     else:
-        said = [f"{seen.files:,} files looked at", f"{len(chosen):,} renders painted again", f"{wrong:,} wrong"]
+        said = [
+            f"{seen.files:,} files looked at",
+            f"{len(chosen):,} renders painted again",
+            f"{wrong:,} wrong",
+        ]
         say(f"{campaign}: {', '.join(said + ([f'{repaired:,} repaired'] if mend else []))}.")
         say_more(campaign, seen, left)
     raise typer.Exit(min(wrong, 1))
@@ -109,13 +173,16 @@ def say_more(campaign: str, seen: Inspection, left: int) -> None:
     if left and left == seen.wrong:
         say(f"`farm verify {campaign} --repair` paints again what is damaged or missing.")
     if seen.retired:
-        say(f"{seen.retired:,} retired files lie beside them, which no render has any more: `farm clean {campaign}` removes them.")
+        say(
+            f"{seen.retired:,} retired files lie beside them, which no render has any more: `farm"
+            f" clean {campaign}` removes them."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Farm:
-    """A farm that is asked: `start` sees to it that there are workers, however often it is called; `check` raises once there can be
-    none.
+    """A farm that is asked: `start` sees to it that there are workers, however often it is called;
+    `check` raises once there can be none.
     """
 
     client: Client
@@ -125,7 +192,9 @@ class _Farm:
 
 @contextmanager
 def _open_farm(settings: Settings, *, works: bool) -> Iterator[_Farm]:
-    """The farm that serves the home; if none runs and work is wanted, one of its own on that home."""
+    """The farm that serves the home; if none runs and work is wanted, one of its own on that
+    home.
+    """
     if not works or running_farm(settings) is not None or "url" in settings.model_fields_set:
         with open_client(settings) as client:
             yield _Farm(client=client)
@@ -144,7 +213,9 @@ def _repair(farm: _Farm, campaign: str, seen: Inspection, tell: Tell, *, quiet: 
     return repair(farm.client, campaign, seen.damaged, wait_for, tell)
 
 
-def _check_repaints(farm: _Farm, campaign: str, lines: Mapping[int, Json], tell: Tell, *, quiet: bool) -> int:
+def _check_repaints(
+    farm: _Farm, campaign: str, lines: Mapping[int, Json], tell: Tell, *, quiet: bool
+) -> int:
     """Paint renders again and compare them with their lines; returns how many differ."""
     again = farm.client.repaint(campaign, list(lines))
     with farm.client.of(again["project"]) as client:
@@ -166,26 +237,42 @@ def _check_repaints(farm: _Farm, campaign: str, lines: Mapping[int, Json], tell:
 
 def clean(
     campaign: CampaignName,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be removed.")
+    ] = False,
     yes: Yes = False,
     home: Home = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove files that no render of a campaign has any more, such as those that an update has retired. Only pictures and
-    previews are removed.
+    """Remove files that no render of a campaign has any more, such as those that an update has
+    retired. Only pictures and previews are removed.
     """
     with open_client(settings_for(home, project)) as client:
         found = client.clean(campaign, dry_run=True)
         if not as_json and found["files"]:
-            say("\n".join([*found["first"], *(["…"] if found["files"] > len(found["first"]) else [])]))
+            say(
+                "\n".join(
+                    [*found["first"], *(["…"] if found["files"] > len(found["first"]) else [])]
+                )
+            )
         if dry_run or not found["files"]:
             removed = 0
         else:
-            ask(f"Remove {found['files']:,} files of {campaign} that no render has any more?", yes=yes)
+            ask(
+                f"Remove {found['files']:,} files of {campaign} that no render has any more?",
+                yes=yes,
+            )
             removed = client.clean(campaign)["removed"]
     if as_json:
-        print_json({"campaign": campaign, "files": found["files"], "first": found["first"], "removed": removed})
+        print_json(
+            {
+                "campaign": campaign,
+                "files": found["files"],
+                "first": found["first"],
+                "removed": removed,
+            }
+        )
     elif dry_run:
         say(f"{found['files']:,} files of {campaign} would be removed.")
     else:

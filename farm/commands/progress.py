@@ -1,11 +1,21 @@
-"""Following a campaign to its end: a bar with rate and time left on a terminal, plain lines elsewhere."""
+"""Following a campaign to its end: a bar with rate and time left on a terminal, plain lines
+elsewhere.
+"""
 
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.text import Text
 
 from farm.client.client import Client
@@ -24,16 +34,24 @@ class _Rate(ProgressColumn):
 
 
 class _Left(ProgressColumn):
-    """The time that is left, once it can be told: until then nothing, or the time that has passed would be read for it."""
+    """The time that is left, once it can be told: until then nothing, or the time that has passed
+    would be read for it.
+    """
 
     def render(self, task: Task) -> Text:
         if task.finished or task.time_remaining is None:
             return Text("")
-        return Text(f"{timedelta(seconds=int(task.time_remaining))} left", style="progress.remaining")
+        return Text(
+            f"{timedelta(seconds=int(task.time_remaining))} left", style="progress.remaining"
+        )
 
 
-def follow(client: Client, name: str, *, quiet: bool, check: Callable[[], None] = lambda: None) -> Json:
-    """Wait until a campaign is over or stopped, showing how far it is; returns its last status. `check` may raise."""
+def follow(
+    client: Client, name: str, *, quiet: bool, check: Callable[[], None] = lambda: None
+) -> Json:
+    """Wait until a campaign is over or stopped, showing how far it is; returns its last status.
+    `check` may raise.
+    """
     states = _telling(states_of(client, name, check))
     if quiet:
         *_, last = states
@@ -51,9 +69,11 @@ def _telling(states: Iterator[Json]) -> Iterator[Json]:
         yield status
 
 
-def states_of(client: Client, name: str, check: Callable[[], None] = lambda: None) -> Iterator[Json]:
-    """A campaign's status again and again, until it is over or stopped. A farm that cannot answer, because its database is away, is
-    asked again for some minutes: its workers go on meanwhile.
+def states_of(
+    client: Client, name: str, check: Callable[[], None] = lambda: None
+) -> Iterator[Json]:
+    """A campaign's status again and again, until it is over or stopped. A farm that cannot answer,
+    because its database is away, is asked again for some minutes: its workers go on meanwhile.
     """
     answered = time.monotonic()
     while True:
@@ -91,7 +111,9 @@ def _with_bar(states: Iterator[Json], name: str) -> Json:
         task = progress.add_task(name, total=None)
         for status in states:
             what = f"{name}: {_words(status)}"
-            progress.update(task, total=status["renders"]["total"], completed=_ended(status), description=what)
+            progress.update(
+                task, total=status["renders"]["total"], completed=_ended(status), description=what
+            )
     return status
 
 
@@ -104,7 +126,11 @@ def _with_lines(states: Iterator[Json], name: str) -> Json:
         if now - spoken >= PLAIN_EVERY_S:
             spoken = now
             rate = (ended - first) / (now - began)
-            left = f", {rate:.2f}/s, {(status['renders']['total'] - ended) / rate:.0f} s left" if rate else ""
+            left = (
+                f", {rate:.2f}/s, {(status['renders']['total'] - ended) / rate:.0f} s left"
+                if rate
+                else ""
+            )
             err.print(f"{name}: {_words(status)}, {ended} of {status['renders']['total']}{left}")
     err.print(f"{name}: {_words(status)}, {_ended(status)} of {status['renders']['total']}")
     return status

@@ -15,36 +15,65 @@ _LISTED = 50
 
 
 def prune(
-    names: Annotated[list[str] | None, typer.Argument(help="The campaigns, if not all of an age.", metavar="[NAME]...")] = None,
-    older_than: Annotated[str | None, typer.Option("--older-than", help="How long they have been over, like 30d, 12h or 90m.")] = None,
-    all_projects: Annotated[bool, typer.Option("--all-projects", help="Those of every project.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be forgotten.")] = False,
-    with_pictures: Annotated[bool, typer.Option("--with-pictures", help="Delete their pictures, previews and manifests too.")] = False,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="The campaigns, if not all of an age.", metavar="[NAME]..."),
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", help="How long they have been over, like 30d, 12h or 90m."),
+    ] = None,
+    all_projects: Annotated[
+        bool, typer.Option("--all-projects", help="Those of every project.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be forgotten.")
+    ] = False,
+    with_pictures: Annotated[
+        bool,
+        typer.Option("--with-pictures", help="Delete their pictures, previews and manifests too."),
+    ] = False,
     yes: Yes = False,
     home: Home = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Forget campaigns of the project that are over, with their pictures or without. A campaign with held renders is spared unless it
-    is named. Without names and --older-than, only a removal that was broken off is finished. Exit codes: 0 forgotten; 1 a campaign that
-    was named is spared; 2 the request was wrong, or nobody is there to answer.
+    """Forget campaigns of the project that are over, with their pictures or without. A campaign
+    with held renders is spared unless it is named. Without names and --older-than, only a removal
+    that was broken off is finished. Exit codes: 0 forgotten; 1 a campaign that was named is
+    spared; 2 the request was wrong, or nobody is there to answer.
     """
     if all_projects and project is not None:
-        raise RequestError("--project names one project, --all-projects means every one: give one of them.")
+        raise RequestError(
+            "--project names one project, --all-projects means every one: give one of them."
+        )
     age_s = None if older_than is None else read_age(older_than)
     with open_client(settings_for(home, project)) as client:
-        found = client.prune(age_s, names=names or (), all_projects=all_projects, with_pictures=with_pictures, dry_run=True)
+        found = client.prune(
+            age_s,
+            names=names or (),
+            all_projects=all_projects,
+            with_pictures=with_pictures,
+            dry_run=True,
+        )
         if not (names or older_than or found["campaigns"]):
-            raise RequestError("Say which campaigns to forget: name them, or give an age like --older-than 30d.")
+            raise RequestError(
+                "Say which campaigns to forget: name them, or give an age like --older-than 30d."
+            )
         if not as_json:
             for line in listing(found):
                 say(line)
         if not dry_run and (found["campaigns"] or found["versions"]):
             ask(question(found), yes=yes)
         # Of the same moment: nobody was asked about what has become old enough since.
-        answer = found if dry_run else client.prune(
-            names=names or (), all_projects=all_projects, over_before=found["over_before"], with_pictures=with_pictures
-        )  # fmt: skip
+        answer = found
+        if not dry_run:
+            answer = client.prune(
+                names=names or (),
+                all_projects=all_projects,
+                over_before=found["over_before"],
+                with_pictures=with_pictures,
+            )
     if as_json:
         print_json({key: value for key, value in answer.items() if key != "more"})
     else:
@@ -57,7 +86,9 @@ def read_age(text: str) -> int:
     """Seconds. Raises RequestError for what is no length of time."""
     match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
     if match is None:
-        raise RequestError(f"{text!r} is no length of time: write a number and s, m, h, d or w, like 30d.")
+        raise RequestError(
+            f"{text!r} is no length of time: write a number and s, m, h, d or w, like 30d."
+        )
     return int(match[1]) * _AGE[match[2]]
 
 
@@ -65,11 +96,19 @@ def listing(found: Json) -> list[str]:
     """What would be forgotten and what is spared, a line each."""
     lines = [_line(campaign) for campaign in found["campaigns"][:_LISTED]]
     if len(found["campaigns"]) > _LISTED:
-        lines.append(f"… and {len(found['campaigns']) - _LISTED:,} more; --dry-run --json lists them all.")
+        lines.append(
+            f"… and {len(found['campaigns']) - _LISTED:,} more; --dry-run --json lists them all."
+        )
     if found["versions"]:
         versions = _many(found["versions"], "version")
-        lines.append(f"{versions} that updates have replaced; `farm clean` deletes pictures that only they have.")
-    return [*lines, *(f"{_place(spared)} is spared. {spared['why']}" for spared in found["spared"])]
+        lines.append(
+            f"{versions} that updates have replaced; `farm clean` deletes pictures that only they"
+            " have."
+        )
+    return [
+        *lines,
+        *(f"{_place(spared)} is spared. {spared['why']}" for spared in found["spared"]),
+    ]
 
 
 def question(found: Json) -> str:
@@ -95,20 +134,33 @@ def result(answer: Json) -> list[str]:
     if answer["files_removed"]:
         lines.append(f"{_many(answer['files_removed'], 'file')} deleted.")
     if answer["files_left"] is None:
-        lines.append("Their files stay. How many there are is not known: the outputs cannot be read.")
+        lines.append(
+            "Their files stay. How many there are is not known: the outputs cannot be read."
+        )
     elif answer["files_left"] and answer["with_pictures"]:
-        lines.append(f"{_many(answer['files_left'], 'file')} kept: other campaigns have them, or the farm did not write them.")
+        lines.append(
+            f"{_many(answer['files_left'], 'file')} kept: other campaigns have them, or the farm"
+            " did not write them."
+        )
     elif answer["files_left"]:
         lines.append(
-            f"{_many(answer['files_left'], 'file')} kept as they are. To delete them later, submit the same campaign again, which takes "
-            "them up, and prune it with --with-pictures; or delete its folder in the outputs."
+            f"{_many(answer['files_left'], 'file')} kept as they are. To delete them later, submit"
+            " the same campaign again, which takes them up, and prune it with --with-pictures; or"
+            " delete its folder in the outputs."
         )
     return lines
 
 
 def _line(campaign: Json) -> str:
-    renders, pictures = _many(campaign["renders"], "render"), _many(campaign["pictures"], "picture")
-    size = "" if campaign["bytes"] is None else f" ({campaign['bytes'] / 1e6:,.1f} MB), which are deleted"
+    renders, pictures = (
+        _many(campaign["renders"], "render"),
+        _many(campaign["pictures"], "picture"),
+    )
+    size = (
+        ""
+        if campaign["bytes"] is None
+        else f" ({campaign['bytes'] / 1e6:,.1f} MB), which are deleted"
+    )
     return f"{_place(campaign)}: {campaign['state']}, {renders}, {pictures}{size}"
 
 

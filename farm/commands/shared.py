@@ -15,12 +15,27 @@ from farm.config import Settings, read_settings
 from farm.documents.document import Document, problem_from_json, sentences
 from storage.errors import RequestError
 
-Home = Annotated[Path | None, typer.Option("--home", help="Where the farm keeps its state (FARM_HOME).")]
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Where the farm keeps its state (FARM_HOME).")
+]
 Project = Annotated[str | None, typer.Option("--project", help="The project (FARM_PROJECT).")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, or one a line, on standard output and nothing else.")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="One JSON object, or one a line, on standard output and nothing else."
+    ),
+]
 CampaignName = Annotated[str, typer.Argument(help="The campaign's name.")]
-Update = Annotated[bool, typer.Option("--update", help="Put this version in the place of the one submitted before.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Paint all of it, even where the project has the pictures already.")]
+Update = Annotated[
+    bool,
+    typer.Option("--update", help="Put this version in the place of the one submitted before."),
+]
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", help="Paint all of it, even where the project has the pictures already."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 CampaignPath = Annotated[Path, typer.Argument(help="The campaign file.", metavar="FILE")]
 
@@ -36,7 +51,9 @@ def settings_for(home: Path | None, project: str | None = None, **given: Any) ->
 
 
 def show_table(table: Table) -> None:
-    """A table on standard output, no cell of it ever cut: folded on a terminal, in whole lines for another program."""
+    """A table on standard output, no cell of it ever cut: folded on a terminal, in whole lines for
+    another program.
+    """
     for column in table.columns:
         column.overflow = "fold"
     out.print(table, soft_wrap=False, crop=False)
@@ -48,7 +65,9 @@ def print_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """To a person, on standard output. What a stranger wrote is printed as it is, never as markup or as orders to the terminal."""
+    """To a person, on standard output. What a stranger wrote is printed as it is, never as markup
+    or as orders to the terminal.
+    """
     out.print(escape(_printable(text)))
 
 
@@ -62,8 +81,12 @@ def say_error(error: object) -> None:
 
 
 def say_warnings(document: Document, warnings: Iterable[Mapping[str, Any]]) -> None:
-    """What a submission was answered with beside the answer, a line each on standard error, with the file's lines."""
-    for sentence in sentences([problem_from_json(told) for told in warnings], document, kind="warning"):
+    """What a submission was answered with beside the answer, a line each on standard error, with
+    the file's lines.
+    """
+    for sentence in sentences(
+        [problem_from_json(told) for told in warnings], document, kind="warning"
+    ):
         say_aside(sentence)
 
 
@@ -76,9 +99,15 @@ def ask(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not is_interactive():
-        raise RequestError(f"{question} Nobody is there to answer: say --yes, or look first with --dry-run.")
-    typer.confirm(question, abort=True, err=True)  # on standard error: the answer is what is on standard output
+        raise RequestError(
+            f"{question} Nobody is there to answer: say --yes, or look first with --dry-run."
+        )
+    typer.confirm(
+        question, abort=True, err=True
+    )  # on standard error: the answer is what is on standard output
 
 
 def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )

@@ -1,6 +1,8 @@
-"""Keeps the fleet as `farm.scheduling.scaling` wants it: asks for workers, lets idle ones go, and empties those whose node is to go.
+"""Keeps the fleet as `farm.scheduling.scaling` wants it: asks for workers, lets idle ones go, and
+empties those whose node is to go.
 
-It looks, decides and acts, like the dispatcher whose part it is; what it keeps, another could find out anew.
+It looks, decides and acts, like the dispatcher whose part it is; what it keeps, another could find
+out anew.
 """
 
 import logging
@@ -10,7 +12,16 @@ from dataclasses import dataclass, replace
 from actors.fleet.fleet import Fleet, Worker
 from farm.scheduling.assignment import NO_QUOTAS
 from farm.scheduling.history import History
-from farm.scheduling.scaling import COOL_OFF_S, Limits, Member, Pool, classes_of, next_change, rooms_of, surplus_of
+from farm.scheduling.scaling import (
+    COOL_OFF_S,
+    Limits,
+    Member,
+    Pool,
+    classes_of,
+    next_change,
+    rooms_of,
+    surplus_of,
+)
 from storage.campaigns import Campaigns
 from storage.orders import FleetOrders, Orders
 from storage.queue import Queue
@@ -26,7 +37,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """A chunk (id, lease) that a worker is to hand back: after its batch, or with `at_step` after its step."""
+    """A chunk (id, lease) that a worker is to hand back: after its batch, or with `at_step` after
+    its step.
+    """
 
     worker: str
     key: tuple[int, int]
@@ -66,7 +79,9 @@ class Autoscaler:
         """The workers that are to get nothing more."""
         return frozenset(self._leaving)
 
-    def tick(self, campaigns: Sequence[OpenCampaign], history: History, now: float, db_now: float) -> list[Stop]:
+    def tick(
+        self, campaigns: Sequence[OpenCampaign], history: History, now: float, db_now: float
+    ) -> list[Stop]:
         """One round; returns what workers that are to go should hand back."""
         self._watch_starts(campaigns)
         if now < self._next:
@@ -77,28 +92,48 @@ class Autoscaler:
         self._leaving = self._who_leaves(orders, limits, now)
         self._retire()
         self._scale(campaigns, history, limits, now, db_now)
-        return [stop for name, left_s in self._leaving.items() for stop in _handed_back(self._fleet.workers[name], left_s)]
+        return [
+            stop
+            for name, left_s in self._leaving.items()
+            for stop in _handed_back(self._fleet.workers[name], left_s)
+        ]
 
     # --- growing and shrinking ---
 
     def _ordered(self, orders: FleetOrders) -> Limits:
         floor = self._limits.floor if orders.floor is None else orders.floor
         ceiling = self._limits.ceiling if orders.ceiling is None else orders.ceiling
-        return replace(self._limits, floor=min(floor, ceiling), ceiling=ceiling, is_frozen=orders.is_frozen)
+        return replace(
+            self._limits, floor=min(floor, ceiling), ceiling=ceiling, is_frozen=orders.is_frozen
+        )
 
-    def _scale(self, campaigns: Sequence[OpenCampaign], history: History, limits: Limits, now: float, db_now: float) -> None:
+    def _scale(
+        self,
+        campaigns: Sequence[OpenCampaign],
+        history: History,
+        limits: Limits,
+        now: float,
+        db_now: float,
+    ) -> None:
         self._cooling = {name: until for name, until in self._cooling.items() if until > now}
         fleet = [self._member(worker, now) for worker in self._fleet.workers.values()]
         waiting = 0
         if any(campaign.waiting for campaign in campaigns):
-            waiting = self._queue.waiting_chunks(limits.ceiling, rooms_of(campaigns, self._quotas, limits.ceiling))
+            waiting = self._queue.waiting_chunks(
+                limits.ceiling, rooms_of(campaigns, self._quotas, limits.ceiling)
+            )
         self._classes |= classes_of(fleet)
         change = next_change(
-            campaigns, fleet, list(self._pools.values()), limits, waiting_chunks=waiting, history=history, quotas=self._quotas,
+            campaigns, fleet, list(self._pools.values()), limits, waiting_chunks=waiting,
+            history=history, quotas=self._quotas,
             classes=self._classes, cooling=self._cooling, now=now, db_now=db_now,
         )  # fmt: skip
         for name in change.cool:
-            log.warning("No worker has come from pool %s in %.0f s: others are asked. action=cool", name, self._pools[name].grace_s or 0)
+            log.warning(
+                "No worker has come from pool %s in %.0f s: others are asked. action=cool",
+                name,
+                self._pools[name].grace_s or 0,
+            )
             self._cooling[name] = now + COOL_OFF_S
         for name in (*change.withdraw, *change.end):
             log.info("Worker %s is not needed. action=retire worker=%s", name, name)
@@ -109,12 +144,15 @@ class Autoscaler:
 
     def _member(self, worker: Worker, now: float) -> Member:
         health = worker.health
-        worker.idle_since = None if worker.held or not worker.is_ready else worker.idle_since or now
+        worker.idle_since = (
+            None if worker.held or not worker.is_ready else worker.idle_since or now
+        )
         return Member(
             name=worker.name,
             pool=worker.pool if worker.pool in self._pools else next(iter(self._pools)),
             since=worker.since,
-            is_ready=worker.is_ready or bool(worker.held),  # one that was taken over may paint, and not have answered yet
+            is_ready=worker.is_ready
+            or bool(worker.held),  # one that was taken over may paint, and not have answered yet
             idle_since=worker.idle_since,
             is_draining=worker.name in self._leaving,
             numerics_class=None if health is None else health.numerics_class,
@@ -122,17 +160,24 @@ class Autoscaler:
 
     # --- draining ---
 
-    def _who_leaves(self, orders: FleetOrders, limits: Limits, now: float) -> dict[str, float | None]:
+    def _who_leaves(
+        self, orders: FleetOrders, limits: Limits, now: float
+    ) -> dict[str, float | None]:
         leaving = self._fleet.leaving(now)
         for worker in self._fleet.workers.values():
             health = worker.health
-            place = set() if health is None else {health.node, health.node_id} & orders.drains.keys()
+            place = (
+                set() if health is None else {health.node, health.node_id} & orders.drains.keys()
+            )
             if place or worker.name in orders.drains:
                 leaving.setdefault(worker.name, None)
             if health is not None and place and health.node_id not in self._drained_nodes:
                 self._drained_nodes.add(health.node_id)
                 self._fleet.drain(health.node_id)
-        members = [replace(self._member(worker, now), is_draining=name in leaving) for name, worker in self._fleet.workers.items()]
+        members = [
+            replace(self._member(worker, now), is_draining=name in leaving)
+            for name, worker in self._fleet.workers.items()
+        ]
         return {**dict.fromkeys(surplus_of(members, limits)), **leaving}
 
     def _retire(self) -> None:
@@ -161,7 +206,9 @@ class Autoscaler:
 
 
 def _handed_back(worker: Worker, left_s: float | None) -> list[Stop]:
-    """What a worker that is to go hands back: what it has not begun, and where its time is measured, what it paints."""
+    """What a worker that is to go hands back: what it has not begun, and where its time is
+    measured, what it paints.
+    """
     first, *others = worker.held
     stops = [Stop(worker=worker.name, key=held.key) for held in others]
     if left_s is not None:

@@ -15,7 +15,11 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
     """Compute the renders of a chunk."""
     previews, encoding = expansion.campaign.previews, expansion.campaign.encoding
     renders = list(_renders(expansion, chunk))
-    addresses = {digest: str(render.shot.reference) for render in renders if (digest := expansion.reference(render))}
+    addresses = {
+        digest: str(render.shot.reference)
+        for render in renders
+        if (digest := expansion.reference(render))
+    }
     return ChunkJob(
         chunk_id=chunk.id,
         campaign_id=campaign.id,
@@ -43,15 +47,27 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
     )
 
 
-def with_twins(job: ChunkJob, campaign: CampaignRow, twins: Twins, numerics_class: str, *, on_page: Callable[[], object]) -> ChunkJob:
-    """The job with, for each picture, the render of the same recipe that its project has already. Those of a version that was
-    replaced count too, but not where previews are kept: only pictures say whose they are, once another is painted in their place.
+def with_twins(
+    job: ChunkJob,
+    campaign: CampaignRow,
+    twins: Twins,
+    numerics_class: str,
+    *,
+    on_page: Callable[[], object],
+) -> ChunkJob:
+    """The job with, for each picture, the render of the same recipe that its project has already.
+    Those of a version that was replaced count too, but not where previews are kept: only pictures
+    say whose they are, once another is painted in their place.
     """
-    if campaign.is_fresh or not (siblings := twins.siblings(campaign, with_retired=job.previews_every is None)):
+    if campaign.is_fresh or not (
+        siblings := twins.siblings(campaign, with_retired=job.previews_every is None)
+    ):
         return job
     digests = {picture.number: job.recipe(picture).digest for picture in job.pictures}
     found = twins.find(siblings, set(digests.values()), numerics_class, on_page=on_page)
-    pictures = (replace(picture, twin=found.get(digests[picture.number])) for picture in job.pictures)
+    pictures = (
+        replace(picture, twin=found.get(digests[picture.number])) for picture in job.pictures
+    )
     return replace(job, pictures=tuple(pictures)) if found else job
 
 

@@ -1,7 +1,9 @@
-"""The dispatcher: takes chunks from the queue, gives them to workers, and writes down what became of them.
+"""The dispatcher: takes chunks from the queue, gives them to workers, and writes down what became
+of them.
 
-It keeps nothing that the job database does not have, so that it can be killed at any moment. Where the database is away, it keeps
-what its workers have finished until that is back. `farm.dispatch.process` is the process that it runs in.
+It keeps nothing that the job database does not have, so that it can be killed at any moment. Where
+the database is away, it keeps what its workers have finished until that is back.
+`farm.dispatch.process` is the process that it runs in.
 """
 
 import logging
@@ -21,7 +23,18 @@ from farm.dispatch.chunk_job import chunk_job, with_twins
 from farm.dispatch.loading import Loading
 from farm.dispatch.numerics import Judge
 from farm.results.manifest import write_manifest
-from farm.scheduling.assignment import NO_QUOTAS, FreeWorker, Record, Seat, after_attempt, assign, distrusted, has_others, record_of, usable
+from farm.scheduling.assignment import (
+    NO_QUOTAS,
+    FreeWorker,
+    Record,
+    Seat,
+    after_attempt,
+    assign,
+    distrusted,
+    has_others,
+    record_of,
+    usable,
+)
 from farm.scheduling.budget import is_spent, spent_sentence
 from farm.scheduling.history import History, learn, remembered
 from farm.scheduling.retry import BLAMED_ON_WORKER, settlement_of, unknown_chunk
@@ -93,7 +106,9 @@ class Dispatcher:
         self._clerk = ThreadPoolExecutor(1, thread_name_prefix="clerk")
 
     def adopt(self) -> None:
-        """Take over from a dispatcher that is no more: wait for what its workers paint, and put back what none of them has."""
+        """Take over from a dispatcher that is no more: wait for what its workers paint, and put
+        back what none of them has.
+        """
         self._records = {row.name: record_of(row) for row in self._watching.workers(fresh_s=None)}
         self._history = remembered(self._watching.lately())
         freed = self._queue.release(self._session, keep=self._fleet.workers)
@@ -101,10 +116,16 @@ class Dispatcher:
             self._leased[chunk.id, chunk.lease] = chunk
             self._fleet.inherit(chunk.worker, chunk.id, chunk.campaign_id, chunk.lease)
         self._touched.update(self._campaigns.ended_unheard(self._session, MANIFEST_S))
-        log.info("Took over %d chunks and put %d back. action=adopt session=%d", len(self._leased), freed, self._session)
+        log.info(
+            "Took over %d chunks and put %d back. action=adopt session=%d",
+            len(self._leased),
+            freed,
+            self._session,
+        )
 
     def tick(self, now: float) -> None:
-        """One round: claim, assign, submit, collect, settle. `now` is this process's own clock, for its pace alone.
+        """One round: claim, assign, submit, collect, settle. `now` is this process's own clock,
+        for its pace alone.
 
         Raises SessionLost where another dispatcher has taken over.
         """
@@ -125,13 +146,17 @@ class Dispatcher:
             self._beat(now, snapshot.now)
         except DatabaseAway as exc:
             if not self._database_was_away:
-                log.warning("%s What the workers finish is kept until it is back. action=wait", exc)
+                log.warning(
+                    "%s What the workers finish is kept until it is back. action=wait", exc
+                )
             self._database_was_away = True
             self._unsettled += self._fleet.collect(COLLECT_S)
             self._ask(now)
 
     def end(self) -> None:
-        """End the workers and this session; what they had goes back into the queue. Raises SessionLost where they are another's."""
+        """End the workers and this session; what they had goes back into the queue. Raises
+        SessionLost where they are another's.
+        """
         with suppress(DatabaseAway):
             self._make_sure()
         self._fleet.end()
@@ -151,7 +176,12 @@ class Dispatcher:
         self._open = {campaign.id: campaign for campaign in snapshot.campaigns}
         self._shares = welcome(self._shares, snapshot.campaigns)
         known = snapshot.leases | self._stopped.keys()
-        unwanted = [(worker.name, held.key) for worker in self._fleet.workers.values() for held in worker.held if held.key not in known]
+        unwanted = [
+            (worker.name, held.key)
+            for worker in self._fleet.workers.values()
+            for held in worker.held
+            if held.key not in known
+        ]
         if unwanted:  # cancelled, or replaced by another version
             self._make_sure()
         for worker, key in unwanted:
@@ -159,7 +189,9 @@ class Dispatcher:
         return snapshot
 
     def _make_sure(self) -> None:
-        """Raise SessionLost where another leads: what is not leased to this session is that one's, and so is the word to its worker."""
+        """Raise SessionLost where another leads: what is not leased to this session is that one's,
+        and so is the word to its worker.
+        """
         self._queue.renew(self._session)
 
     def _recover(self) -> None:
@@ -172,28 +204,48 @@ class Dispatcher:
         self._database_was_away = False
 
     def _halt_spent(self, snapshot: Snapshot) -> None:
-        """Stop campaigns whose budget is spent, once nothing of them is under way: those who wait for them are told."""
+        """Stop campaigns whose budget is spent, once nothing of them is under way: those who wait
+        for them are told.
+        """
         for campaign in snapshot.campaigns:
             if is_spent(campaign) and not campaign.running:
-                log.info("Campaign %s has spent its budget. action=halt campaign=%d", campaign.name, campaign.id)
+                log.info(
+                    "Campaign %s has spent its budget. action=halt campaign=%d",
+                    campaign.name,
+                    campaign.id,
+                )
                 self._campaigns.halt(campaign.id, spent_sentence(campaign))
 
     def _assign(self, snapshot: Snapshot, barren: Collection[tuple[int, str]]) -> list[Seat]:
         free = [_free(self._fleet.workers[name]) for name in self._ready(snapshot.now)]
-        barred = {*barren, *self._loading.barred(snapshot.campaigns, {worker.name: worker.numerics_class for worker in free})}
+        barred = {
+            *barren,
+            *self._loading.barred(
+                snapshot.campaigns, {worker.name: worker.numerics_class for worker in free}
+            ),
+        }
         return assign(
-            snapshot.campaigns, free, self._shares, weights=self._weights, now=snapshot.now, size=self._fleet.size, barren=barred,
+            snapshot.campaigns, free, self._shares, weights=self._weights, now=snapshot.now,
+            size=self._fleet.size, barren=barred,
             history=self._history, quotas=self._quotas, closing=snapshot.closing,
         )  # fmt: skip
 
-    def _claim(self, seats: Sequence[Seat], barren: set[tuple[int, str]]) -> list[tuple[Seat, Chunk]]:
-        """The chunks claimed, each with its seat. A campaign that had no chunk for a worker is noted as barren for it: its last
-        ones are out, or others are to have them.
+    def _claim(
+        self, seats: Sequence[Seat], barren: set[tuple[int, str]]
+    ) -> list[tuple[Seat, Chunk]]:
+        """The chunks claimed, each with its seat. A campaign that had no chunk for a worker is
+        noted as barren for it: its last ones are out, or others are to have them.
         """
         left = list(seats)
         claimed = []
-        for chunk in self._queue.claim(self._session, [(seat.campaign_id, seat.worker) for seat in seats], self._classes()):
-            seat = next(seat for seat in left if (seat.campaign_id, seat.worker) == (chunk.campaign_id, chunk.worker))
+        for chunk in self._queue.claim(
+            self._session, [(seat.campaign_id, seat.worker) for seat in seats], self._classes()
+        ):
+            seat = next(
+                seat
+                for seat in left
+                if (seat.campaign_id, seat.worker) == (chunk.campaign_id, chunk.worker)
+            )
             left.remove(seat)
             claimed.append((seat, chunk))
         barren.update((seat.campaign_id, seat.worker) for seat in left)
@@ -208,21 +260,33 @@ class Dispatcher:
 
     def _classes(self) -> dict[str, str]:
         """The numerics classes of the workers that are ready."""
-        return {name: worker.health.numerics_class for name, worker in self._fleet.workers.items() if worker.health is not None}
+        return {
+            name: worker.health.numerics_class
+            for name, worker in self._fleet.workers.items()
+            if worker.health is not None
+        }
 
     def _scale(self, now: float, db_now: float) -> None:
         for stop in self._autoscaler.tick(list(self._open.values()), self._history, now, db_now):
             self._stop(stop.worker, stop.key, at_step=stop.at_step)
 
     def _beat(self, now: float, db_now: float) -> None:
-        """Say that this session lives, ask the workers whether they do, and publish what they are doing."""
+        """Say that this session lives, ask the workers whether they do, and publish what they are
+        doing.
+        """
         if now >= self._next_heartbeat:
             self._queue.renew(self._session)
             self._next_heartbeat = now + HEARTBEAT_S
             self._ask(now)
             self._settle(db_now)
-            self._records = {name: record for name, record in self._records.items() if name in self._fleet.workers}
-            self._watching.save_workers(self._session, [self._with_record(row, db_now) for row in self._fleet.rows()])
+            self._records = {
+                name: record
+                for name, record in self._records.items()
+                if name in self._fleet.workers
+            }
+            self._watching.save_workers(
+                self._session, [self._with_record(row, db_now) for row in self._fleet.rows()]
+            )
 
     def _ask(self, now: float) -> None:
         """Ask the workers for their health: those that hear from nobody end themselves."""
@@ -253,7 +317,9 @@ class Dispatcher:
         return chunk_job(campaign, expansion, chunk)
 
     def _informed(self, job: ChunkJob, chunk: Chunk) -> ChunkJob:
-        """A chunk's job with what the database knows of its pictures and of its worker's numerics."""
+        """A chunk's job with what the database knows of its pictures and of its worker's
+        numerics.
+        """
         numerics_class = self._classes().get(chunk.worker)
         if numerics_class is None:
             return job
@@ -268,13 +334,16 @@ class Dispatcher:
         return given
 
     def _give(self, chunk: Chunk) -> bool:
-        """Send a leased chunk to its worker; False where that cannot be, for which there is a result then."""
+        """Send a leased chunk to its worker; False where that cannot be, for which there is a
+        result then.
+        """
         job: ChunkJob | None = None
         try:
             job = self._job(chunk)
         except DatabaseAway:
             raise  # not given yet: `_recover` will
-        except Exception as exc:  # noqa: BLE001  # whatever a stored campaign makes of this version, the others are painted
+        # whatever a stored campaign makes of this version, the others are painted
+        except Exception as exc:  # noqa: BLE001
             self._refuse(chunk, FailureKind.BAD_SPEC, f"The stored campaign cannot be read: {exc}")
         job = job and self._informed(job, chunk)
         self._leased[chunk.id, chunk.lease] = chunk
@@ -289,11 +358,19 @@ class Dispatcher:
     def _refuse(self, chunk: Chunk, kind: FailureKind, detail: str) -> None:
         failure = Failure(kind=kind, detail=detail)
         self._unsettled.append(
-            ChunkResult(chunk_id=chunk.id, campaign_id=chunk.campaign_id, lease=chunk.lease, worker=chunk.worker, failure=failure)
+            ChunkResult(
+                chunk_id=chunk.id,
+                campaign_id=chunk.campaign_id,
+                lease=chunk.lease,
+                worker=chunk.worker,
+                failure=failure,
+            )
         )
 
     def _stop(self, worker: str, key: tuple[int, int], *, at_step: bool = False) -> None:
-        if worker in self._fleet.workers and (key not in self._stopped or at_step > self._stopped[key]):
+        if worker in self._fleet.workers and (
+            key not in self._stopped or at_step > self._stopped[key]
+        ):
             self._stopped[key] = at_step
             self._fleet.stop(worker, key, at_step=at_step)
 
@@ -307,8 +384,14 @@ class Dispatcher:
         for result in results:
             if result.failure is not None and result.failure.kind is FailureKind.NUMERICS:
                 self._records[result.worker] = distrusted(result.failure.detail, db_now)
-                log.warning("Worker %s is in quarantine: %s action=quarantine", result.worker, result.failure.detail)
-        counted = self._settling.settle(self._session, [self._settlement(result, db_now) for result in results])
+                log.warning(
+                    "Worker %s is in quarantine: %s action=quarantine",
+                    result.worker,
+                    result.failure.detail,
+                )
+        counted = self._settling.settle(
+            self._session, [self._settlement(result, db_now) for result in results]
+        )
         if len(counted) < len(results):
             self._make_sure()
         self._unsettled = []
@@ -329,29 +412,47 @@ class Dispatcher:
         ):
             return replace(settlement, halt=settlement.detail)
         campaign = self._open.get(result.campaign_id)
-        classes = {name: numerics for name, numerics in self._classes().items() if name in self._ready(db_now)}
-        return self._loading.judged(settlement, classes, campaign.numerics_class if campaign else None)
+        classes = {
+            name: numerics
+            for name, numerics in self._classes().items()
+            if name in self._ready(db_now)
+        }
+        return self._loading.judged(
+            settlement, classes, campaign.numerics_class if campaign else None
+        )
 
     def _plain_settlement(self, result: ChunkResult) -> Settlement:
         chunk = self._leased.get(result.key) or unknown_chunk(result)
         campaign = self._open.get(result.campaign_id)
         try:
-            return settlement_of(result, chunk, partial(self._job, chunk), waits=campaign.waits if campaign else 0)
+            return settlement_of(
+                result, chunk, partial(self._job, chunk), waits=campaign.waits if campaign else 0
+            )
         except NotFound:  # the campaign was removed meanwhile: what is written of it is stale
-            return settlement_of(replace(result, failure=None, bad_outputs=()), chunk, partial(self._job, chunk), waits=0)
+            return settlement_of(
+                replace(result, failure=None, bad_outputs=()),
+                chunk,
+                partial(self._job, chunk),
+                waits=0,
+            )
 
     def _account(self, settlement: Settlement, db_now: float) -> None:
         """Charge device time to who was given it, and blame the worker where it is its fault."""
         log.info(
             "Chunk %d: %s. action=settle campaign=%d worker=%s %s",
-            settlement.chunk_id, settlement.outcome, settlement.campaign_id, settlement.worker, settlement.detail or "",
+            settlement.chunk_id, settlement.outcome, settlement.campaign_id, settlement.worker,
+            settlement.detail or "",
         )  # fmt: skip
         campaign = self._open.get(settlement.campaign_id)
         if campaign is not None:
             self._history = learn(self._history, campaign.model_digest, settlement.facts)
             weight = self._weights.get(campaign.project, 1.0)
             self._shares = charge(
-                self._shares, project=campaign.project, campaign_id=campaign.id, seconds=settlement.device_s, weight=weight
+                self._shares,
+                project=campaign.project,
+                campaign_id=campaign.id,
+                seconds=settlement.device_s,
+                weight=weight,
             )
         failed = settlement.outcome in BLAMED_ON_WORKER
         if failed or settlement.outcomes:
@@ -374,7 +475,12 @@ class Dispatcher:
                 campaign = None  # removed meanwhile
             self._touched.discard(campaign_id)
             if campaign is not None and campaign.state.is_final:
-                log.info("Campaign %s is %s. action=finish campaign=%d", campaign.name, campaign.state, campaign_id)
+                log.info(
+                    "Campaign %s is %s. action=finish campaign=%d",
+                    campaign.name,
+                    campaign.state,
+                    campaign_id,
+                )
                 self._clerk.submit(self._write_manifest, campaign)
 
     def _write_manifest(self, campaign: CampaignRow) -> None:
@@ -383,11 +489,18 @@ class Dispatcher:
         except DatabaseAway:
             self._touched.add(campaign.id)  # once more, when it is back
         except SeedbedError as exc:
-            log.warning("The manifest of %s was not written: %s action=manifest", campaign.name, exc)
+            log.warning(
+                "The manifest of %s was not written: %s action=manifest", campaign.name, exc
+            )
 
 
 def _free(worker: Worker) -> FreeWorker:
     assert worker.health is not None
     holds = tuple((held.campaign_id, held.key) for held in worker.held)
     health = worker.health
-    return FreeWorker(name=worker.name, holds=holds, warm=frozenset(health.pipelines), numerics_class=health.numerics_class)
+    return FreeWorker(
+        name=worker.name,
+        holds=holds,
+        warm=frozenset(health.pipelines),
+        numerics_class=health.numerics_class,
+    )

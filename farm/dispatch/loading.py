@@ -1,4 +1,5 @@
-"""Models that a worker could not load: one more worker tries, and then the campaign halts, instead of every chunk trying in vain.
+"""Models that a worker could not load: one more worker tries, and then the campaign halts, instead
+of every chunk trying in vain.
 
 Kept in memory alone: a dispatcher that takes over lets each worker try again.
 """
@@ -17,16 +18,23 @@ class Loading:
         self._tries: dict[int, dict[str, set[tuple[int, int]]]] = {}
         """Each attempt by chunk and lease: one that could not be written down is judged again."""
         self._loaded: set[int] = set()
-        """Those of the campaigns whose model has been loaded elsewhere: the worker is at fault, not the model."""
+        """Those of the campaigns whose model has been loaded elsewhere: the worker is at fault,
+        not the model.
+        """
 
-    def barred(self, campaigns: Iterable[OpenCampaign], ready: Mapping[str, str | None]) -> set[tuple[int, str]]:
-        """The workers that get nothing of a campaign (campaign id, worker), because others are ready who may be able to load it.
+    def barred(
+        self, campaigns: Iterable[OpenCampaign], ready: Mapping[str, str | None]
+    ) -> set[tuple[int, str]]:
+        """The workers that get nothing of a campaign (campaign id, worker), because others are
+        ready who may be able to load it.
 
-        `ready` has the numerics classes of the workers that may have work. What is known of campaigns that are not open is forgotten:
-        whoever lets one go on has mended something.
+        `ready` has the numerics classes of the workers that may have work. What is known of
+        campaigns that are not open is forgotten: whoever lets one go on has mended something.
         """
         pins = {campaign.id: campaign.numerics_class for campaign in campaigns}
-        self._tries = {campaign_id: tries for campaign_id, tries in self._tries.items() if campaign_id in pins}
+        self._tries = {
+            campaign_id: tries for campaign_id, tries in self._tries.items() if campaign_id in pins
+        }
         self._loaded &= pins.keys()
         return {
             (campaign_id, worker)
@@ -35,8 +43,11 @@ class Loading:
             for worker in tries
         }
 
-    def judged(self, settlement: Settlement, ready: Mapping[str, str | None], pinned: str | None) -> Settlement:
-        """The settlement of an attempt; one whose model could not be loaded halts its campaign once enough workers have tried.
+    def judged(
+        self, settlement: Settlement, ready: Mapping[str, str | None], pinned: str | None
+    ) -> Settlement:
+        """The settlement of an attempt; one whose model could not be loaded halts its campaign
+        once enough workers have tried.
 
         `pinned` is the numerics class that the campaign is painted in, if it has begun.
         """
@@ -45,12 +56,18 @@ class Loading:
         tries = self._tries.setdefault(settlement.campaign_id, {})
         tries.setdefault(settlement.worker, set()).add((settlement.chunk_id, settlement.lease))
         others, was_loaded = untried(tries, ready, pinned), settlement.campaign_id in self._loaded
-        if not is_hopeless({worker: len(keys) for worker, keys in tries.items()}, others, was_loaded=was_loaded):
+        if not is_hopeless(
+            {worker: len(keys) for worker, keys in tries.items()}, others, was_loaded=was_loaded
+        ):
             return settlement
-        return replace(settlement, halt=f"{settlement.detail} Tried by {' and '.join(sorted(tries))}.")
+        return replace(
+            settlement, halt=f"{settlement.detail} Tried by {' and '.join(sorted(tries))}."
+        )
 
     def to_blame(self, settlement: Settlement) -> list[str]:
-        """The workers whose own fault it was, as an attempt has shown that painted something; each is named once."""
+        """The workers whose own fault it was, as an attempt has shown that painted something; each
+        is named once.
+        """
         tries = self._tries.get(settlement.campaign_id)
         if not tries or not settlement.outcomes or settlement.campaign_id in self._loaded:
             return []
@@ -58,14 +75,21 @@ class Loading:
         return sorted(tries.keys() - {settlement.worker})
 
 
-def untried(tries: Collection[str], ready: Mapping[str, str | None], pinned: str | None) -> set[str]:
+def untried(
+    tries: Collection[str], ready: Mapping[str, str | None], pinned: str | None
+) -> set[str]:
     """The ready workers that may paint a campaign and have not tried to load its model."""
-    return {name for name, numerics in ready.items() if name not in tries and pinned in (None, ANY_CLASS, numerics)}
+    return {
+        name
+        for name, numerics in ready.items()
+        if name not in tries and pinned in (None, ANY_CLASS, numerics)
+    }
 
 
 def is_hopeless(tries: Mapping[str, int], others: Collection[str], *, was_loaded: bool) -> bool:
-    """Whether a model that workers could not load is not tried any more: two workers have tried, or the only ones twice. Where it was
-    loaded by another before, those who could not are at fault, as long as there are others.
+    """Whether a model that workers could not load is not tried any more: two workers have tried,
+    or the only ones twice. Where it was loaded by another before, those who could not are at
+    fault, as long as there are others.
     """
     if not others:
         return sum(tries.values()) > 1

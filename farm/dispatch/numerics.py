@@ -1,4 +1,6 @@
-"""Whether what a worker paints can be trusted to repeat: its canaries beside those that are known of its numerics class."""
+"""Whether what a worker paints can be trusted to repeat: its canaries beside those that are known
+of its numerics class.
+"""
 
 from dataclasses import replace
 
@@ -19,15 +21,26 @@ class Judge:
         return self._canaries.known(subject)
 
     def judged(self, result: ChunkResult) -> ChunkResult:
-        """The result; one whose worker's canaries are not those of its class counts for nothing. The first of a class are believed."""
+        """The result; one whose worker's canaries are not those of its class counts for nothing.
+        The first of a class are believed.
+        """
         canary = result.canary
-        if canary is None or self._seen.get((canary.subject, canary.numerics_class)) == canary.digest:
+        if (
+            canary is None
+            or self._seen.get((canary.subject, canary.numerics_class)) == canary.digest
+        ):
             return result
         known = self._canaries.record(
-            subject=canary.subject, numerics_class=canary.numerics_class, digest=canary.digest, worker=result.worker
+            subject=canary.subject,
+            numerics_class=canary.numerics_class,
+            digest=canary.digest,
+            worker=result.worker,
         )
         self._seen[canary.subject, canary.numerics_class] = known
         if known == canary.digest:
             return result
-        failure = Failure(kind=FailureKind.NUMERICS, detail=unlike_its_class(result.worker, canary.numerics_class))
+        failure = Failure(
+            kind=FailureKind.NUMERICS,
+            detail=unlike_its_class(result.worker, canary.numerics_class),
+        )
         return replace(result, outcomes=(), bad_outputs=(), failure=failure)

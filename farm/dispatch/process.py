@@ -1,7 +1,9 @@
-"""The dispatcher's process: waits until it may lead, leads, and waits again when another has taken over.
+"""The dispatcher's process: waits until it may lead, leads, and waits again when another has taken
+over.
 
-It is a process of its own, because Ray may end a process that talks to it without an exception; its parent (`farm.dispatch.supervisor`)
-starts it again. Settings come as the first line of standard input; the argument is the folder for Ray's files.
+It is a process of its own, because Ray may end a process that talks to it without an exception;
+its parent (`farm.dispatch.supervisor`) starts it again. Settings come as the first line of
+standard input; the argument is the folder for Ray's files.
 """
 
 import contextlib
@@ -51,14 +53,17 @@ def dispatch(stop: threading.Event) -> None:
     connect(fleet_settings, folder)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())  # after Ray has put its own in place
     while not stop.is_set():
-        # It outlives a database that is away, so it need not look at a connection first: two questions less for each chunk.
+        # It outlives a database that is away, so it need not look at a connection first: two
+        # questions less for each chunk.
         with closing_engine(settings.database_address, looks_first=False) as engine:
             queue = Queue(engine)
             session = wait_to_lead(queue, settings.owner(), stop)
             if session is None:
                 break
             fleet, outputs = Fleet(fleet_settings), settings.open_outputs()
-            threading.Thread(target=sweep, args=(outputs,), daemon=True).start()  # beside the loop: a folder may have millions of files
+            threading.Thread(
+                target=sweep, args=(outputs,), daemon=True
+            ).start()  # beside the loop: a folder may have millions of files
             campaigns, orders = Campaigns(engine), Orders(engine)
             dispatcher = Dispatcher(
                 session=session,
@@ -88,8 +93,8 @@ def dispatch(stop: threading.Event) -> None:
 
 
 def wait_for_cluster(address: str, stop: threading.Event) -> bool:
-    """Wait until something listens where the head of a Ray cluster should be: Ray itself would block for minutes, or end this process.
-    False where it was to stop first.
+    """Wait until something listens where the head of a Ray cluster should be: Ray itself would
+    block for minutes, or end this process. False where it was to stop first.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     said = False
@@ -100,13 +105,19 @@ def wait_for_cluster(address: str, stop: threading.Event) -> bool:
             return True
         except OSError as exc:
             if not said:
-                log.warning("The Ray cluster at %s does not answer (%s): it is waited for. action=wait", address, exc)
+                log.warning(
+                    "The Ray cluster at %s does not answer (%s): it is waited for. action=wait",
+                    address,
+                    exc,
+                )
             said = True
             stop.wait(CLUSTER_S)
     return False
 
 
-def _lead(dispatcher: Dispatcher, fleet: Fleet, stop: threading.Event, *, keeps_workers: bool) -> None:
+def _lead(
+    dispatcher: Dispatcher, fleet: Fleet, stop: threading.Event, *, keeps_workers: bool
+) -> None:
     """Dispatch until this process is to stop, or another has taken over."""
     try:
         fleet.adopt(time.monotonic())
@@ -121,17 +132,22 @@ def _lead(dispatcher: Dispatcher, fleet: Fleet, stop: threading.Event, *, keeps_
         stop.wait(STANDBY_S)
     except SessionLost as exc:
         log.warning("%s action=standby", exc)
-        # On a cluster that others reach too, the workers are the new leader's now; on one's own they paint for nobody.
+        # On a cluster that others reach too, the workers are the new leader's now; on one's own
+        # they paint for nobody.
         fleet.forget() if keeps_workers else fleet.end()
     finally:
         dispatcher.close()
 
 
 def sweep(outputs: Outputs) -> None:
-    """Remove what workers that were killed have left half-written, if that was more than a day ago."""
+    """Remove what workers that were killed have left half-written, if that was more than a day
+    ago.
+    """
     try:
         if swept := outputs.sweep(LEFT_BEHIND_S):
-            log.info("Removed %d half-written files of workers that were killed. action=sweep", swept)
+            log.info(
+                "Removed %d half-written files of workers that were killed. action=sweep", swept
+            )
     except SeedbedError as exc:
         log.warning("What killed workers have left half-written stays there: %s action=sweep", exc)
 
@@ -139,7 +155,8 @@ def sweep(outputs: Outputs) -> None:
 def wait_to_lead(queue: Queue, owner: str, stop: threading.Event) -> int | None:
     """The session that this process leads in; None where it was to stop first.
 
-    A database that comes back gives the leader before a lease's time to be heard again, before another takes over from it.
+    A database that comes back gives the leader before a lease's time to be heard again, before
+    another takes over from it.
     """
     waits = False
     while not stop.is_set():
@@ -159,7 +176,9 @@ def wait_to_lead(queue: Queue, owner: str, stop: threading.Event) -> int | None:
 
 
 def main() -> None:
-    """Dispatch, and leave the sentence of what ended it as the last line for the parent to quote."""
+    """Dispatch, and leave the sentence of what ended it as the last line for the parent to
+    quote.
+    """
     try:
         dispatch(threading.Event())
     except SeedbedError as exc:
@@ -169,7 +188,9 @@ def main() -> None:
 
 
 def _stop_with_parent(stop: threading.Event) -> None:
-    """The parent holds the other end of standard input: when it closes, nobody is left to dispatch for."""
+    """The parent holds the other end of standard input: when it closes, nobody is left to dispatch
+    for.
+    """
     with contextlib.suppress(OSError, ValueError):
         sys.stdin.read()
     stop.set()

@@ -1,4 +1,6 @@
-"""A folder for the files of a Ray cluster of one's own. Ray puts sockets into it, and the path of a socket has 107 bytes at most."""
+"""A folder for the files of a Ray cluster of one's own. Ray puts sockets into it, and the path of
+a socket has 107 bytes at most.
+"""
 
 import os
 import tempfile
@@ -17,8 +19,9 @@ LONGEST = _SOCKET_BYTES - len(_BELOW)
 
 @contextmanager
 def ray_folder(home: Path) -> Iterator[str]:
-    """A new folder, which is removed after the block, in the first place that can be written and has a short path: the one for
-    temporary files (TMPDIR), those that every system has, the user's own of this session, or the home.
+    """A new folder, which is removed after the block, in the first place that can be written and
+    has a short path: the one for temporary files (TMPDIR), those that every system has, the user's
+    own of this session, or the home.
 
     Raises WorkError if there is none.
     """
@@ -33,13 +36,19 @@ def ray_folder(home: Path) -> Iterator[str]:
             yield path
         return
     raise WorkError(
-        f"Ray needs a folder that can be written and whose path has at most {LONGEST} bytes, because of its sockets; there is none: "
-        "set TMPDIR to one."
+        f"Ray needs a folder that can be written and whose path has at most {LONGEST} bytes,"
+        " because of its sockets; there is none: set TMPDIR to one."
     )
 
 
 def _places(home: Path) -> list[str]:
-    usual = ["/tmp", "/var/tmp", "/dev/shm", f"/run/user/{os.getuid()}", str(home)]  # noqa: S108  # a folder of random name is made there
+    usual = [
+        "/tmp",  # noqa: S108
+        "/var/tmp",  # noqa: S108
+        "/dev/shm",  # noqa: S108
+        f"/run/user/{os.getuid()}",
+        str(home),
+    ]  # a folder of random name is made there
     try:
         return [tempfile.gettempdir(), *usual]
     except OSError:  # of those for temporary files none can be written

@@ -65,7 +65,11 @@ class Supervisor:
                 lived_s = self._live_once()
             except OSError as exc:
                 if exc.errno in _PASSING:
-                    log.warning("The dispatcher cannot be started now (%s): it is tried again. action=restart", exc.strerror)
+                    log.warning(
+                        "The dispatcher cannot be started now (%s): it is tried again."
+                        " action=restart",
+                        exc.strerror,
+                    )
                     self._stopping.wait(next(waits))
                     continue
                 self.gave_up = f"The dispatcher cannot be started: {exc}."
@@ -77,7 +81,9 @@ class Supervisor:
             quick_ends += 1
             log.warning("The dispatcher ended after %.0f s. action=restart", lived_s)
             if quick_ends >= QUICK_ENDS:
-                self.gave_up = f"The dispatcher ended {QUICK_ENDS} times in a row: {self._last_words()}"
+                self.gave_up = (
+                    f"The dispatcher ended {QUICK_ENDS} times in a row: {self._last_words()}"
+                )
                 return
             self._stopping.wait(next(waits))
 
@@ -102,8 +108,12 @@ class Supervisor:
                 start_new_session=True,
             )
             assert self._child.stdin is not None
-            with contextlib.suppress(BrokenPipeError):  # it may have ended at once; the pipe stays open while it lives
-                self._child.stdin.write(self._settings.model_dump_json(exclude={"token"}) + "\n")  # it speaks to nobody who asks
+            with contextlib.suppress(
+                BrokenPipeError
+            ):  # it may have ended at once; the pipe stays open while it lives
+                self._child.stdin.write(
+                    self._settings.model_dump_json(exclude={"token"}) + "\n"
+                )  # it speaks to nobody who asks
                 self._child.stdin.flush()
             if self._stopping.is_set():
                 self._child.terminate()

@@ -1,4 +1,6 @@
-"""Reading a CSV file as spreadsheets and people write them: what is no clean table is refused with its line."""
+"""Reading a CSV file as spreadsheets and people write them: what is no clean table is refused with
+its line.
+"""
 
 import csv
 import io
@@ -22,16 +24,21 @@ class CsvTable:
     lines: list[int]
 
 
-def read_table(path: Path, *, delimiter: str | None = None, encoding: str | None = None) -> CsvTable:
-    """The rows of a CSV file with a heading line; rows without any text are left out, as spreadsheets add them.
+def read_table(
+    path: Path, *, delimiter: str | None = None, encoding: str | None = None
+) -> CsvTable:
+    """The rows of a CSV file with a heading line; rows without any text are left out, as
+    spreadsheets add them.
 
-    Without `delimiter` it is what a line `sep=;` says, or a semicolon, tab or bar if the heading has one and no comma.
-    Raises ValueError, naming file and line.
+    Without `delimiter` it is what a line `sep=;` says, or a semicolon, tab or bar if the heading
+    has one and no comma. Raises ValueError, naming file and line.
     """
     try:
         text = read_text(path, encoding)
     except OtherEncoding as exc:
-        raise ValueError(f"{path}: {exc} Or name its encoding: `csv: {{file: {path.name}, encoding: cp1252}}`.") from exc
+        raise ValueError(
+            f"{path}: {exc} Or name its encoding: `csv: {{file: {path.name}, encoding: cp1252}}`."
+        ) from exc
     except ValueError as exc:
         raise ValueError(f"{path}: {exc}") from exc
     said = _SEPARATOR_LINE.match(text)
@@ -40,33 +47,49 @@ def read_table(path: Path, *, delimiter: str | None = None, encoding: str | None
     delimiter = delimiter or (said[1] if said else _delimiter_of(text))
     rows = [(line, cells) for line, cells in _rows(text, delimiter, path) if any(cells)]
     if len(rows) < 2:
-        raise ValueError(f"{path}: the file is empty: a heading line and at least one row are expected.")
+        raise ValueError(
+            f"{path}: the file is empty: a heading line and at least one row are expected."
+        )
     heading = _heading(rows[0], delimiter, path)
-    return CsvTable([_row(cells, heading, f"{path}:{line}", delimiter) for line, cells in rows[1:]], [line for line, _ in rows[1:]])
+    return CsvTable(
+        [_row(cells, heading, f"{path}:{line}", delimiter) for line, cells in rows[1:]],
+        [line for line, _ in rows[1:]],
+    )
 
 
 def _delimiter_of(text: str) -> str:
     heading = _QUOTED.sub("", next((line for line in text.splitlines() if line.strip()), ""))
-    return "," if "," in heading else next((char for char in _OTHER_DELIMITERS if char in heading), ",")
+    return (
+        ","
+        if "," in heading
+        else next((char for char in _OTHER_DELIMITERS if char in heading), ",")
+    )
 
 
 def _rows(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     """The cells of each row, and the line on which it begins."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
+    )
     line = 1
     try:
         for cells in reader:
             yield line, [cell.strip() for cell in cells]
             line = reader.line_num + 1
     except csv.Error as exc:
-        raise ValueError(f"{path}:{line}: the file is no CSV table: {_told(exc, delimiter)}.") from exc
+        raise ValueError(
+            f"{path}:{line}: the file is no CSV table: {_told(exc, delimiter)}."
+        ) from exc
 
 
 def _told(exc: csv.Error, delimiter: str) -> str:
     if "unexpected end of data" in str(exc):
         return "a quote that opens in this row is never closed"
     if "expected after" in str(exc):
-        return f"a cell is over with its closing quote, and {_name(delimiter)} must follow: double the quotes that belong to the text"
+        return (
+            f"a cell is over with its closing quote, and {_name(delimiter)} must follow: double"
+            " the quotes that belong to the text"
+        )
     return str(exc)
 
 
@@ -75,27 +98,42 @@ def _heading(row: tuple[int, list[str]], delimiter: str, path: Path) -> list[str
     while not cells[-1]:
         cells = cells[:-1]
     if not all(cells):
-        raise ValueError(f"{path}:{line}: column {cells.index('') + 1} has no heading: every column needs a heading of its own.")
+        raise ValueError(
+            f"{path}:{line}: column {cells.index('') + 1} has no heading: every column needs a"
+            " heading of its own."
+        )
     if twice := next((cell for cell in cells if cells.count(cell) > 1), None):
-        raise ValueError(f"{path}:{line}: two columns are called {twice!r}: every column needs a heading of its own.")
+        raise ValueError(
+            f"{path}:{line}: two columns are called {twice!r}: every column needs a heading of its"
+            " own."
+        )
     for cell in cells if delimiter == "," else ():
         if other := next((char for char in _OTHER_DELIMITERS if char in cell), None):
             raise ValueError(
-                f"{path}:{line}: the heading {cell!r} holds {_name(other)}, and {_name(delimiter)} parts the columns: save the file with "
-                f"commas alone, or write `csv: {{file: {path.name}, delimiter: {_written(other)}}}`."
+                f"{path}:{line}: the heading {cell!r} holds {_name(other)}, and {_name(delimiter)}"
+                " parts the columns: save the file with commas alone, or write `csv: {file:"
+                f" {path.name}, delimiter: {_written(other)}}}`."
             )
     return cells
 
 
 def _row(cells: list[str], heading: list[str], place: str, delimiter: str) -> dict[str, str]:
     if any(cells[len(heading) :]) or len(cells) < len(heading):
-        hint = f": put a text that holds {_name(delimiter)} in quotes" if len(cells) > len(heading) else ""
-        raise ValueError(f"{place}: the row has {len(cells)} cells where the heading has {len(heading)}{hint}.")
+        hint = (
+            f": put a text that holds {_name(delimiter)} in quotes"
+            if len(cells) > len(heading)
+            else ""
+        )
+        raise ValueError(
+            f"{place}: the row has {len(cells)} cells where the heading has {len(heading)}{hint}."
+        )
     return dict(zip(heading, cells, strict=False))
 
 
 def _name(delimiter: str) -> str:
-    return {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}.get(delimiter, repr(delimiter))
+    return {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}.get(
+        delimiter, repr(delimiter)
+    )
 
 
 def _written(delimiter: str) -> str:

@@ -1,4 +1,6 @@
-"""Reading a YAML or JSON file that a stranger wrote, and remembering on which line each of its parts stands."""
+"""Reading a YAML or JSON file that a stranger wrote, and remembering on which line each of its
+parts stands.
+"""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,14 +19,18 @@ MAX_PROBLEMS = 20
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a file, or that a warning is about, at a path like ("vary", "color", 2)."""
+    """One thing that is wrong with a file, or that a warning is about, at a path like ("vary",
+    "color", 2).
+    """
 
     path: Path_
     message: str
 
     @property
     def place(self) -> str:
-        return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path).lstrip(".")
+        return "".join(
+            f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path
+        ).lstrip(".")
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
@@ -80,9 +86,11 @@ class Document:
         return self.lines.get(path)
 
 
-def sentences(problems: Sequence[Problem], document: Document | None, *, kind: str | None = None) -> list[str]:
-    """Each problem with its file, line and place, as `FILE:LINE: place: message`, with `kind` before the message if it is given.
-    Of more than MAX_PROBLEMS the rest are counted.
+def sentences(
+    problems: Sequence[Problem], document: Document | None, *, kind: str | None = None
+) -> list[str]:
+    """Each problem with its file, line and place, as `FILE:LINE: place: message`, with `kind`
+    before the message if it is given. Of more than MAX_PROBLEMS the rest are counted.
     """
     told = [_sentence(problem, document, kind) for problem in problems[:MAX_PROBLEMS]]
     more = len(problems) - len(told)
@@ -109,7 +117,9 @@ def read_document(path: Path) -> Document:
 
 
 def parse_document(text: str, source: str) -> Document:
-    """Parse a text, as JSON if the name of its source says so, else as YAML. Raises as `read_document` does."""
+    """Parse a text, as JSON if the name of its source says so, else as YAML. Raises as
+    `read_document` does.
+    """
     try:
         parsed = read_json(text) if source.lower().endswith(".json") else read_yaml(text)
     except Unreadable as exc:

@@ -11,23 +11,32 @@ _KEYS = {
     "size": "width height imagesize resolution imagewidth imageheight aspectratio",
     "negative": "negativeprompt negprompt promptnegative negativeprompts",
     "seed": "seeds randomseed noiseseed rngseed",
-    "batch": "batchsize numimagesperprompt imagesperprompt batchcount niter nsamples numimages numberofimages",
+    "batch": (
+        "batchsize numimagesperprompt imagesperprompt batchcount niter nsamples numimages"
+        " numberofimages"
+    ),
     "strength": "denoise denoising denoisingstrength img2imgstrength",
     "reference": "initimage inputimage imageprompt image2image img2img sourceimage",
     "lora": "loras loraname lorapath loramodel",
     "lora_scale": "loraweight lorastrength",
-    "model": "checkpoint ckpt ckptname modelname modelhash sdmodel sdmodelcheckpoint basemodel modelid",
+    "model": (
+        "checkpoint ckpt ckptname modelname modelhash sdmodel sdmodelcheckpoint basemodel modelid"
+    ),
 }
 _HOW = {
     "size": "write it WIDTHxHEIGHT, like 512x768",
-    "batch": "how many pictures there are is said by `seeds: {count: N}`, and `batch` is the shape of one device call",
+    "batch": (
+        "how many pictures there are is said by `seeds: {count: N}`, and `batch` is the shape of"
+        " one device call"
+    ),
     "seed": "a row's own seeds stand in a column `seed`, and those of all rows under `seeds`",
     "model": "one campaign has one model: say it under `model`, and write a campaign for each",
 }
 _NOT_HERE = (
-    "clipskip vae vaename sdvae eta hiresfix enablehr hrscale hrupscaler hiresupscale hiresupscaler hiressteps hressteps refiner "
-    "refinerswitchat restorefaces facerestoration codeformer tiling subseed subseedstrength variationseed variationseedstrength "
-    "controlnet upscaler upscaleby ensd hypernetwork schedulertype scheduletype tokenmergingratio"
+    "clipskip vae vaename sdvae eta hiresfix enablehr hrscale hrupscaler hiresupscale"
+    " hiresupscaler hiressteps hressteps refiner refinerswitchat restorefaces facerestoration"
+    " codeformer tiling subseed subseedstrength variationseed variationseedstrength controlnet"
+    " upscaler upscaleby ensd hypernetwork schedulertype scheduletype tokenmergingratio"
 )
 _UNKNOWN = frozenset(_NOT_HERE.split())
 _BY_FOREIGN = {foreign: own for own, words in _KEYS.items() for foreign in words.split()}
@@ -52,7 +61,9 @@ def own_word(word: str) -> str | None:
 
 
 def foreign_hint(word: str) -> str | None:
-    """What to write instead of a key or column of another tool, or that there is no such thing here; None for other words."""
+    """What to write instead of a key or column of another tool, or that there is no such thing
+    here; None for other words.
+    """
     own = own_word(word)
     if own is not None:
         return _HOW.get(own) or f"it is called {own!r} here"
@@ -60,7 +71,9 @@ def foreign_hint(word: str) -> str | None:
 
 
 def scheduler_hint(word: str, known: Collection[str]) -> str:
-    """Which of the known schedulers another tool means by a name, else those that are near or known."""
+    """Which of the known schedulers another tool means by a name, else those that are near or
+    known.
+    """
     bare = _bare(word).removesuffix("scheduler").removesuffix("discrete")
     own = _SCHEDULER_OF.get(bare)
     return f"did you mean {own!r}?" if own in known else did_you_mean(word, known)

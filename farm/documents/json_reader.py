@@ -35,7 +35,10 @@ def read_json(text: str) -> Parsed:
     except Unreadable:
         raise
     except (RecursionError, ValueError) as exc:
-        raise Unreadable("this is not JSON that can be read: it is nested too deep, or has numbers that are too long.") from exc
+        raise Unreadable(
+            "this is not JSON that can be read: it is nested too deep, or has numbers that are too"
+            " long."
+        ) from exc
     if not isinstance(data, dict):
         raise Unreadable("a campaign is an object of keys and values.", line=1)
     lines, written = _places(text)
@@ -56,7 +59,9 @@ def _constant(word: str) -> Any:
 
 
 def _places(text: str) -> tuple[dict[Path_, int], dict[Path_, str]]:
-    """The line of each part of a JSON text that is known to be right, and the text of each number in it."""
+    """The line of each part of a JSON text that is known to be right, and the text of each number
+    in it.
+    """
     lines: dict[Path_, int] = {(): 1}
     written: dict[Path_, str] = {}
     path: list[str | int] = []
@@ -93,7 +98,10 @@ def _sentence(exc: json.JSONDecodeError) -> str:
     char = exc.doc[exc.pos]
     before = exc.doc[: exc.pos].rstrip()
     if char in "]}" and before.endswith(","):
-        return f"column {exc.colno}: there is a comma before {char} and nothing after it: remove the comma."
+        return (
+            f"column {exc.colno}: there is a comma before {char} and nothing after it: remove the"
+            " comma."
+        )
     if exc.msg.startswith("Unterminated string"):
         return f"column {exc.colno}: the quote that opens here is never closed."
     hint = f": {_HINTS[char]}" if char in _HINTS else ""

@@ -1,4 +1,6 @@
-"""What the readers of YAML and JSON give: plain values, and what the values alone no longer tell."""
+"""What the readers of YAML and JSON give: plain values, and what the values alone no longer
+tell.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,6 @@
-"""JSON as strangers send it, read strictly: what two parsers could read differently is refused, at its place."""
+"""JSON as strangers send it, read strictly: what two parsers could read differently is refused, at
+its place.
+"""
 
 import json
 import math
@@ -14,15 +16,18 @@ MAX_DEPTH = 50
 def parse_strictly(data: bytes) -> Any:
     """The value of a JSON text in UTF-8.
 
-    Raises DocumentError, with the place of each, for numbers that are not finite, for halves of characters (lone surrogates), for
-    keys that stand twice and for what is nested more than 50 deep; and for what is no JSON at all.
+    Raises DocumentError, with the place of each, for numbers that are not finite, for halves of
+    characters (lone surrogates), for keys that stand twice and for what is nested more than 50
+    deep; and for what is no JSON at all.
     """
     try:
         value = json.loads(data.decode(), object_pairs_hook=_mapping)
     except UnicodeDecodeError as exc:
         raise _refusal(f"this is not UTF-8 text (byte {exc.start}): send JSON in UTF-8.") from exc
     except json.JSONDecodeError as exc:
-        raise _refusal(f"this is not JSON (line {exc.lineno}, column {exc.colno}): {exc.msg}.") from exc
+        raise _refusal(
+            f"this is not JSON (line {exc.lineno}, column {exc.colno}): {exc.msg}."
+        ) from exc
     except RecursionError as exc:
         raise _refusal(_TOO_DEEP) from exc
     except ValueError as exc:  # Python reads no integer of more than 4,300 digits
@@ -56,15 +61,25 @@ def _problems(root: Any) -> Iterator[Problem]:
         if len(path) > MAX_DEPTH:
             yield Problem(path[:3], _TOO_DEEP)
         elif isinstance(value, dict):
-            yield from (Problem(path, f"the key {key!r} {_HALF}") for key in value if _is_broken(key))
-            waiting += [((*path, key), inner) for key, inner in reversed(value.items()) if not _is_broken(key)]
+            yield from (
+                Problem(path, f"the key {key!r} {_HALF}") for key in value if _is_broken(key)
+            )
+            waiting += [
+                ((*path, key), inner)
+                for key, inner in reversed(value.items())
+                if not _is_broken(key)
+            ]
         elif isinstance(value, list):
             waiting += [((*path, k), inner) for k, inner in reversed(list(enumerate(value)))]
         elif isinstance(value, str):
             if _is_broken(value):
                 yield Problem(path, f"the text {_HALF}")
         elif isinstance(value, float) and not math.isfinite(value):
-            yield Problem(path, "this is not a finite number: JSON has no NaN and no Infinity, and numbers end at 1.8e308.")
+            yield Problem(
+                path,
+                "this is not a finite number: JSON has no NaN and no Infinity, and numbers end at"
+                " 1.8e308.",
+            )
 
 
 _HALF = "holds half a character (a lone surrogate, U+D800 to U+DFFF): send whole characters."

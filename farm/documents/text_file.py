@@ -4,7 +4,11 @@ import codecs
 from pathlib import Path
 
 MAX_BYTES = 64 * 1024 * 1024
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 class OtherEncoding(ValueError):
@@ -12,24 +16,35 @@ class OtherEncoding(ValueError):
 
 
 def read_text(path: Path, encoding: str | None = None) -> str:
-    """The text of a file: in `encoding` if it is given, else as its first bytes say, else in UTF-8.
+    """The text of a file: in `encoding` if it is given, else as its first bytes say, else in
+    UTF-8.
 
     Raises ValueError, as a sentence, if it cannot be read.
     """
     data = _read(path)
     if data.startswith(b"PK\x03\x04"):
-        raise ValueError("the file is a workbook or another archive, not text: save it as CSV in UTF-8.")
+        raise ValueError(
+            "the file is a workbook or another archive, not text: save it as CSV in UTF-8."
+        )
     chosen = encoding or _encoding_of(data)
     try:
         return data.decode(chosen).removeprefix("\ufeff")
     except LookupError as exc:
-        raise ValueError(f"there is no encoding {encoding!r}: use utf-8, utf-16, latin-1, cp1252, or another that Python knows.") from exc
+        raise ValueError(
+            f"there is no encoding {encoding!r}: use utf-8, utf-16, latin-1, cp1252, or another"
+            " that Python knows."
+        ) from exc
     except UnicodeDecodeError as exc:
         line = data[: exc.start].count(b"\n") + 1
         if chosen in ("utf-8", "utf-8-sig"):
-            told = f"the file is not UTF-8 text (line {line}, byte {exc.start}: 0x{data[exc.start]:02X}): save it as UTF-8."
+            told = (
+                f"the file is not UTF-8 text (line {line}, byte {exc.start}:"
+                f" 0x{data[exc.start]:02X}): save it as UTF-8."
+            )
         else:
-            told = f"the file is not {chosen} text (line {line}, byte {exc.start}): save it as UTF-8."
+            told = (
+                f"the file is not {chosen} text (line {line}, byte {exc.start}): save it as UTF-8."
+            )
         raise OtherEncoding(told) from exc
     except UnicodeError as exc:
         raise OtherEncoding(f"the file is not {chosen} text: save it as UTF-8.") from exc
@@ -47,7 +62,9 @@ def _read(path: Path) -> bytes:
 
 
 def _encoding_of(data: bytes) -> str:
-    """What the mark at the beginning says; without one, every other byte of plain UTF-16 text is zero."""
+    """What the mark at the beginning says; without one, every other byte of plain UTF-16 text is
+    zero.
+    """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return encoding

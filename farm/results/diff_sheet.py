@@ -1,4 +1,6 @@
-"""The picture of a comparison: changed cells two by two, the old one on the left and the new one on the right."""
+"""The picture of a comparison: changed cells two by two, the old one on the left and the new one
+on the right.
+"""
 
 import io
 from collections import Counter
@@ -10,7 +12,16 @@ from math import ceil, log, prod
 from PIL import Image, ImageDraw
 
 from farm.results.lettering import Lettering
-from farm.results.sheet_cells import FAINT, INK, PAPER, Cell, CellState, draw_cell, draw_picture, read_cell
+from farm.results.sheet_cells import (
+    FAINT,
+    INK,
+    PAPER,
+    Cell,
+    CellState,
+    draw_cell,
+    draw_picture,
+    read_cell,
+)
 from farm.results.sheet_layout import GAP, MAX_PIXELS, MAX_SIDE, shapes
 from farm.results.sheet_legend import draw_legend, legend_height
 from storage.errors import RequestError
@@ -58,18 +69,28 @@ class _Plan:
     def tile(self) -> tuple[int, int]:
         """A pair with its texts and the space to the next."""
         lines = max((len(label) + len(changes) for label, changes in self.texts), default=0)
-        return 2 * self.cell_width + GAP + _BETWEEN, self.picture[1] + GAP + lines * self.caption.line + _BETWEEN
+        return (
+            2 * self.cell_width + GAP + _BETWEEN,
+            self.picture[1] + GAP + lines * self.caption.line + _BETWEEN,
+        )
 
     @cached_property
     def columns(self) -> int:
         """As many as make it most like a page."""
         count, (width, height) = len(self.texts), self.tile
-        return min(range(1, count + 1), key=lambda k: abs(log(k * width / (ceil(count / k) * height) / _PAGE)), default=1)
+        return min(
+            range(1, count + 1),
+            key=lambda k: abs(log(k * width / (ceil(count / k) * height) / _PAGE)),
+            default=1,
+        )
 
     @cached_property
     def size(self) -> tuple[int, int]:
         rows = ceil(len(self.texts) / self.columns)
-        width, height = self.columns * self.tile[0] - _BETWEEN, max(0, rows * self.tile[1] - _BETWEEN)
+        width, height = (
+            self.columns * self.tile[0] - _BETWEEN,
+            max(0, rows * self.tile[1] - _BETWEEN),
+        )
         return max(width + 2 * _MARGIN, _LEAST_WIDTH), self.top + height + _MARGIN
 
     @property
@@ -81,8 +102,12 @@ class _Plan:
         return _MARGIN + column * self.tile[0], self.top + row * self.tile[1]
 
 
-def draw_pairs(pairs: Sequence[PairOfCells], title: Sequence[str], size: tuple[int, int], outputs: Outputs) -> bytes:
-    """A PNG of pairs whose pictures are at most of this size. Raises RequestError if they do not fit into one picture."""
+def draw_pairs(
+    pairs: Sequence[PairOfCells], title: Sequence[str], size: tuple[int, int], outputs: Outputs
+) -> bytes:
+    """A PNG of pairs whose pictures are at most of this size. Raises RequestError if they do not
+    fit into one picture.
+    """
     plan = _plan(pairs, title, size)
     image = Image.new("RGB", plan.size, PAPER)
     heading = Lettering(_TITLE)
@@ -91,7 +116,13 @@ def draw_pairs(pairs: Sequence[PairOfCells], title: Sequence[str], size: tuple[i
     states: Counter[CellState] = Counter()
     for place, pair in enumerate(pairs):
         states.update(_draw_pair(image, plan, place, pair, outputs))
-    draw_legend(image, (_MARGIN, 2 * GAP + len(plan.title) * heading.line), image.width - 2 * _MARGIN, states, plan.caption)
+    draw_legend(
+        image,
+        (_MARGIN, 2 * GAP + len(plan.title) * heading.line),
+        image.width - 2 * _MARGIN,
+        states,
+        plan.caption,
+    )
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
@@ -101,25 +132,49 @@ def _plan(pairs: Sequence[PairOfCells], title: Sequence[str], size: tuple[int, i
     """The plan of the largest pictures that fit."""
     caption, heading = Lettering(_CAPTION), Lettering(_TITLE)
     expected = {cell.state for pair in pairs for cell in (pair.old, pair.new)} | {CellState.LOST}
-    legend = legend_height(dict.fromkeys(expected, 2 * len(pairs)), caption, _LEAST_WIDTH - 2 * _MARGIN)
-    lines = [line for text in title for line in heading.wrap(text, _LEAST_WIDTH - 2 * _MARGIN, _TITLE_LINES)]
+    legend = legend_height(
+        dict.fromkeys(expected, 2 * len(pairs)), caption, _LEAST_WIDTH - 2 * _MARGIN
+    )
+    lines = [
+        line
+        for text in title
+        for line in heading.wrap(text, _LEAST_WIDTH - 2 * _MARGIN, _TITLE_LINES)
+    ]
     top = 2 * GAP + len(lines) * heading.line + legend + 2 * GAP
     for picture, cell_width, most in shapes(size, 2 * len(pairs) or 1, _LEAST_CELL):
-        texts = [_texts(pair, caption, 2 * cell_width + GAP, max(_FEWEST_LINES, min(most, _CHANGE_LINES))) for pair in pairs]
-        plan = _Plan(title=lines, texts=texts, picture=picture, cell_width=cell_width, top=top, caption=caption)
+        texts = [
+            _texts(
+                pair, caption, 2 * cell_width + GAP, max(_FEWEST_LINES, min(most, _CHANGE_LINES))
+            )
+            for pair in pairs
+        ]
+        plan = _Plan(
+            title=lines,
+            texts=texts,
+            picture=picture,
+            cell_width=cell_width,
+            top=top,
+            caption=caption,
+        )
         if plan.fits:
             return plan
-    raise RequestError(f"{len(pairs):,} pairs do not fit into one picture: draw fewer, with a limit.")
+    raise RequestError(
+        f"{len(pairs):,} pairs do not fit into one picture: draw fewer, with a limit."
+    )
 
 
-def _texts(pair: PairOfCells, caption: Lettering, width: int, most: int) -> tuple[list[str], list[str]]:
+def _texts(
+    pair: PairOfCells, caption: Lettering, width: int, most: int
+) -> tuple[list[str], list[str]]:
     changes = [line for words in pair.changes for line in caption.wrap(words, width, 2)]
     if len(changes) > most:
         changes = [*changes[: most - 1], "…"]
     return caption.wrap(pair.label, width, _LABEL_LINES), changes
 
 
-def _draw_pair(image: Image.Image, plan: _Plan, place: int, pair: PairOfCells, outputs: Outputs) -> Iterable[CellState]:
+def _draw_pair(
+    image: Image.Image, plan: _Plan, place: int, pair: PairOfCells, outputs: Outputs
+) -> Iterable[CellState]:
     (x, y), (_, height) = plan.corner(place), plan.picture
     states = []
     for k, given in enumerate((pair.old, pair.new)):
@@ -134,7 +189,11 @@ def _draw_pair(image: Image.Image, plan: _Plan, place: int, pair: PairOfCells, o
     label, changes = plan.texts[place]
     y += height + GAP
     for k, line in enumerate((*label, *changes)):
-        plan.caption.draw(image, x, y + k * plan.caption.line, line, INK if k < len(label) else FAINT)
-    bottom = plan.corner(place)[1] + plan.tile[1] - _BETWEEN // 2  # outside the picture, of the last row
+        plan.caption.draw(
+            image, x, y + k * plan.caption.line, line, INK if k < len(label) else FAINT
+        )
+    bottom = (
+        plan.corner(place)[1] + plan.tile[1] - _BETWEEN // 2
+    )  # outside the picture, of the last row
     ImageDraw.Draw(image).line([(x, bottom), (x + 2 * plan.cell_width + GAP, bottom)], _RULE)
     return states

@@ -1,4 +1,6 @@
-"""The fonts that text is drawn with: those that come with the farm, and for scripts that none of them has, those of the machine."""
+"""The fonts that text is drawn with: those that come with the farm, and for scripts that none of
+them has, those of the machine.
+"""
 
 import os
 import sys
@@ -55,33 +57,55 @@ class Face:
 
 
 def face_of(cluster: str, before: Face | None) -> Face:
-    """The font for what a reader takes for one letter. Signs that all scripts share are drawn as the letter `before` them is."""
-    if before is not None and not before.is_emoji and _SHARED.fullmatch(cluster) and before.has(cluster):
+    """The font for what a reader takes for one letter. Signs that all scripts share are drawn as
+    the letter `before` them is.
+    """
+    if (
+        before is not None
+        and not before.is_emoji
+        and _SHARED.fullmatch(cluster)
+        and before.has(cluster)
+    ):
         return before
     return _face_of(cluster)
 
 
 @lru_cache(maxsize=20_000)
 def _face_of(cluster: str) -> Face:
-    """The first font that has it. What no font has is drawn as the box that the first one has for it."""
+    """The first font that has it. What no font has is drawn as the box that the first one has for
+    it.
+    """
     faces = _faces()
     if _EMOJI.search(cluster):
         faces = tuple(sorted(faces, key=lambda face: not face.is_emoji))
     return next((face for face in faces if face.has(cluster)), None) or next(
-        (face for face in _faces_of_the_machine() if face.has_outlines and face.has(cluster)), faces[0]
+        (face for face in _faces_of_the_machine() if face.has_outlines and face.has(cluster)),
+        faces[0],
     )
 
 
 @cache
 def _faces() -> tuple[Face, ...]:
     """The fonts that come with the farm: first that of Latin, Greek and Cyrillic letters."""
-    paths = [path for package in _PACKAGES for path in sorted(Path(str(files(package))).iterdir()) if path.suffix in _SUFFIXES]
+    paths = [
+        path
+        for package in _PACKAGES
+        for path in sorted(Path(str(files(package))).iterdir())
+        if path.suffix in _SUFFIXES
+    ]
     upright = [path for path in paths if "Italic" not in path.name]
-    return tuple(Face(path) for path in sorted(upright, key=lambda path: not path.name.startswith("NotoSans[")))
+    return tuple(
+        Face(path)
+        for path in sorted(upright, key=lambda path: not path.name.startswith("NotoSans["))
+    )
 
 
 @cache
 def _faces_of_the_machine() -> tuple[Face, ...]:
     folders = _FOLDERS.get(sys.platform, _LINUX)
     found = (path for folder in folders for path in sorted(Path(folder).expanduser().rglob("*")))
-    return tuple(Face(path) for path in found if path.suffix.lower() in _SUFFIXES and os.access(path, os.R_OK))
+    return tuple(
+        Face(path)
+        for path in found
+        if path.suffix.lower() in _SUFFIXES and os.access(path, os.R_OK)
+    )

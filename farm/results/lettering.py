@@ -1,4 +1,6 @@
-"""Text of any script in a picture: wrapped, shaped, and drawn in its direction, each letter from a font that has it."""
+"""Text of any script in a picture: wrapped, shaped, and drawn in its direction, each letter from a
+font that has it.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,12 +24,20 @@ LINE_HEIGHT = 1.4
 _BASELINE = 1.05
 _CLUSTER = regex.compile(r"\X")
 _EAST = r"[\p{Han}\p{Hiragana}\p{Katakana}ー々]"
-# What a line may end after: a space, a hyphen, a sign between parts of a path, any letter of East Asia.
-_UNIT = regex.compile(rf"[\p{{Ps}}\p{{Pi}}]*{_EAST}[\p{{M}}\p{{Pe}}\p{{Pf}}、。，．！？：；ー]*\s*|(?:(?!{_EAST})[^\s/_-])*[/_-]*\s*")
+# What a line may end after: a space, a hyphen, a sign between parts of a path, any letter of East
+# Asia.
+_UNIT = regex.compile(
+    rf"[\p{{Ps}}\p{{Pi}}]*{_EAST}[\p{{M}}\p{{Pe}}\p{{Pf}}、。，"
+    rf"．！？：；ー]*\s*|(?:(?!{_EAST})[^\s/_-])*[/_-]*\s*"
+)
 _RIGHT_TO_LEFT = regex.compile(r"[\p{bc=R}\p{bc=AL}\p{bc=AN}]")
 # Orders that turn what follows them round, and could make one label read as another.
 _ORDERS = regex.compile(r"[\u202a-\u202e\u2066-\u2069]")
-_EAST_ASIAN = {"ja": regex.compile(r"[\p{Hiragana}\p{Katakana}]"), "ko": regex.compile(r"\p{Hangul}"), "zh": regex.compile(r"\p{Han}")}
+_EAST_ASIAN = {
+    "ja": regex.compile(r"[\p{Hiragana}\p{Katakana}]"),
+    "ko": regex.compile(r"\p{Hangul}"),
+    "zh": regex.compile(r"\p{Han}"),
+}
 
 
 @dataclass(frozen=True)
@@ -57,11 +67,16 @@ class Lettering:
         return self._advance(plain(text))
 
     def wrap(self, text: str, width: float, most: int | None = None) -> list[str]:
-        """The text in lines no wider than `width` pixels. What does not fit into `most` lines gives way to an ellipsis."""
+        """The text in lines no wider than `width` pixels. What does not fit into `most` lines
+        gives way to an ellipsis.
+        """
         lines = list(islice(self._lines(plain(text), width), None if most is None else most + 1))
         if most is None or len(lines) <= most:
             return [line.rstrip() for line in lines]
-        return [*(line.rstrip() for line in lines[: most - 1]), self._cut("".join(lines[most - 1 :]), width)]
+        return [
+            *(line.rstrip() for line in lines[: most - 1]),
+            self._cut("".join(lines[most - 1 :]), width),
+        ]
 
     def draw(self, image: Image.Image, x: float, y: float, text: str, color: Color) -> None:
         """Draw one line whose upper left corner is at x, y."""
@@ -74,17 +89,25 @@ class Lettering:
         extents = drawn.extents
         if not extents.width or not extents.height:
             return
-        rows = np.frombuffer(drawn.buffer, np.uint8).reshape(extents.height, extents.stride)[::-1, : extents.width]
+        rows = np.frombuffer(drawn.buffer, np.uint8).reshape(extents.height, extents.stride)[
+            ::-1, : extents.width
+        ]
         top = int(y) + round(self.size * _BASELINE) - extents.y_origin - extents.height
-        image.paste(color, (int(x) + extents.x_origin, top), Image.fromarray(np.ascontiguousarray(rows)))
+        image.paste(
+            color, (int(x) + extents.x_origin, top), Image.fromarray(np.ascontiguousarray(rows))
+        )
 
     def _lines(self, text: str, width: float) -> Iterator[str]:
         line: list[str] = []
         used = 0.0
         for unit in filter(None, _UNIT.findall(text)):
             for part in self._parts(unit, width):
-                # Parts are measured alone, because they come again in other texts; a line is a little wider if its letters join.
-                if line and (used + self._advance(part.rstrip()) > width or self._advance("".join((*line, part)).rstrip()) > width):
+                # Parts are measured alone, because they come again in other texts; a line is a
+                # little wider if its letters join.
+                if line and (
+                    used + self._advance(part.rstrip()) > width
+                    or self._advance("".join((*line, part)).rstrip()) > width
+                ):
                     yield "".join(line)
                     line, used = [], 0.0
                 line.append(part)
@@ -113,7 +136,9 @@ class Lettering:
             if used > width:
                 break
             kept.append(cluster)
-        while kept and self._advance("".join(kept).rstrip() + ELLIPSIS) > width:  # letters that join are not as wide as they are alone
+        while (
+            kept and self._advance("".join(kept).rstrip() + ELLIPSIS) > width
+        ):  # letters that join are not as wide as they are alone
             kept.pop()
         return "".join(kept).rstrip() + ELLIPSIS
 
@@ -144,7 +169,9 @@ def _shape(text: str) -> _Shaped:
             buffer.language = language
         hb.shape(face.font, buffer)
         for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
-            glyphs.append(_Glyph(face.font, info.codepoint, x + position.x_offset, position.y_offset))
+            glyphs.append(
+                _Glyph(face.font, info.codepoint, x + position.x_offset, position.y_offset)
+            )
             x += position.x_advance
     return _Shaped(tuple(glyphs), x)
 
@@ -158,17 +185,25 @@ def _runs(text: str) -> list[tuple[Face, int, str]]:
         clusters.append((before, levels[place], cluster))
         place += len(cluster)
     grouped = groupby(clusters, key=lambda part: (id(part[0]), part[1]))
-    return [(parts[0][0], parts[0][1], "".join(part[2] for part in parts)) for _, group in grouped if (parts := list(group))]
+    return [
+        (parts[0][0], parts[0][1], "".join(part[2] for part in parts))
+        for _, group in grouped
+        if (parts := list(group))
+    ]
 
 
 def _levels(text: str) -> list[int]:
-    """How deep each character is nested in texts of the other direction: odd levels run from right to left."""
+    """How deep each character is nested in texts of the other direction: odd levels run from right
+    to left.
+    """
     if not _RIGHT_TO_LEFT.search(text):
         return [0] * len(text)
     storage = algorithm.get_empty_storage()
     storage["base_level"] = algorithm.get_base_level(text)
     storage["base_dir"] = "LR"[storage["base_level"]]
-    text = "".join(char if bidirectional(char) else "a" for char in text)  # what Unicode has no letter for has no direction either
+    text = "".join(
+        char if bidirectional(char) else "a" for char in text
+    )  # what Unicode has no letter for has no direction either
     algorithm.get_embedding_levels(text, storage)
     algorithm.explicit_embed_and_overrides(storage)
     algorithm.resolve_weak_types(storage)
@@ -178,12 +213,18 @@ def _levels(text: str) -> list[int]:
     levels: list[int] = []
     for char in text:
         is_left_out = bidirectional(char) in algorithm.X9_REMOVED
-        levels.append((levels[-1] if levels else storage["base_level"]) if is_left_out else next(found)["level"])
+        levels.append(
+            (levels[-1] if levels else storage["base_level"])
+            if is_left_out
+            else next(found)["level"]
+        )
     return levels
 
 
 def _in_order_of_sight(runs: Sequence[tuple[Face, int, str]]) -> list[tuple[Face, int, str]]:
-    """Runs from left to right (rule L2 of Unicode's annex 9): from the deepest level up, what is at least that deep is turned round."""
+    """Runs from left to right (rule L2 of Unicode's annex 9): from the deepest level up, what is
+    at least that deep is turned round.
+    """
     ordered = list(runs)
     for level in range(max((run[1] for run in runs), default=0), 0, -1):
         ordered = [

@@ -1,4 +1,6 @@
-"""A manifest's line as a person asks for it: its values by the names of axes, settings and seed."""
+"""A manifest's line as a person asks for it: its values by the names of axes, settings and
+seed.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,7 +18,9 @@ def coordinates_of(line: Json) -> Json:
 
 
 def fields_of(line: Json) -> Json:
-    """Everything that renders are chosen and named by. An axis counts before a setting of its name."""
+    """Everything that renders are chosen and named by. An axis counts before a setting of its
+    name.
+    """
     own = {name: line[name] for name in _OWN}
     return {**own, **line["settings"], **coordinates_of(line), "seed": line["seed"]}
 

@@ -1,4 +1,6 @@
-"""The manifest of a campaign: a line of JSON for each of its renders that has ended, computed from the job database."""
+"""The manifest of a campaign: a line of JSON for each of its renders that has ended, computed from
+the job database.
+"""
 
 import json
 from collections.abc import Iterator
@@ -26,15 +28,22 @@ def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Json
 
 
 def manifest_line(campaigns: Campaigns, campaign: CampaignRow, number: int) -> Json:
-    """The line of one render. Raises NotFound where it has not ended, or there is none of that number."""
+    """The line of one render. Raises NotFound where it has not ended, or there is none of that
+    number.
+    """
     found = campaigns.outcome(campaign.id, number)
     if found is None:
-        raise NotFound(f"The campaign {campaign.name} has no render {number} that has ended: its manifest has their numbers.")
+        raise NotFound(
+            f"The campaign {campaign.name} has no render {number} that has ended: its manifest has"
+            " their numbers."
+        )
     return _line(campaign, expansion_of(campaign.spec), *found)
 
 
 def write_manifest(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs) -> str:
-    """Write `manifest.jsonl` beside the campaign's pictures and return its key; an older one is replaced only by a whole one."""
+    """Write `manifest.jsonl` beside the campaign's pictures and return its key; an older one is
+    replaced only by a whole one.
+    """
     key = manifest_key(campaign.project, campaign.name)
     with TemporaryFile() as file:
         for line in manifest_lines(campaigns, campaign):
@@ -44,7 +53,13 @@ def write_manifest(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs
     return key
 
 
-def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, attempts: int, worker: str | None) -> dict[str, Any]:
+def _line(
+    campaign: CampaignRow,
+    expansion: Expansion,
+    outcome: RenderOutcome,
+    attempts: int,
+    worker: str | None,
+) -> dict[str, Any]:
     group_no, render = expansion.render(outcome.number)
     group = expansion.group(group_no)
     every = expansion.campaign.previews.every if expansion.campaign.previews else None
@@ -68,7 +83,10 @@ def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, a
         },
         "reference": _reference(expansion, render),
         "adapters": [
-            {"path": path, **asdict(adapter)} for path, adapter in zip(expansion.adapter_paths(group_no), group.adapters, strict=True)
+            {"path": path, **asdict(adapter)}
+            for path, adapter in zip(
+                expansion.adapter_paths(group_no), group.adapters, strict=True
+            )
         ],
         "model": campaign.model,
         "digest": outcome.digest,
@@ -76,7 +94,11 @@ def _line(campaign: CampaignRow, expansion: Expansion, outcome: RenderOutcome, a
         "key": outcome.key,
         "bytes": outcome.bytes,
         "sha256": outcome.sha256,
-        "previews": [preview_key(outcome.key, step) for step in preview_steps(group, every)] if outcome.key else [],
+        "previews": (
+            [preview_key(outcome.key, step) for step in preview_steps(group, every)]
+            if outcome.key
+            else []
+        ),
         "state": outcome.state,
         "reason": outcome.reason,
         "detail": outcome.detail,

@@ -1,4 +1,6 @@
-"""The manifest as CSV, for spreadsheets: a row for each render, the axes in columns of their own."""
+"""The manifest as CSV, for spreadsheets: a row for each render, the axes in columns of their
+own.
+"""
 
 import csv
 import io
@@ -10,18 +12,21 @@ from farm.results.line_fields import Json, coordinates_of
 
 _BEFORE = ("number", "state", "reason", "detail", "path")
 _AFTER = (
-    "seed", "prompt", "negative", "model", "reference", "adapters", "digest", "pixels", "sha256", "bytes", "key", "preview_paths",
+    "seed", "prompt", "negative", "model", "reference", "adapters", "digest", "pixels", "sha256",
+    "bytes", "key", "preview_paths",
     "attempts", "worker", "numerics_class", "seconds", "finished_at",
 )  # fmt: skip
-# A cell that begins so is a formula to a spreadsheet, which may then call programs and fetch addresses.
+# A cell that begins so is a formula to a spreadsheet, which may then call programs and fetch
+# addresses.
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 def write_csv(lines: Callable[[], Iterable[Json]], file: IO[bytes]) -> None:
-    """Write a row for each line; `lines` gives them twice, since only all of them have all columns.
+    """Write a row for each line; `lines` gives them twice, since only all of them have all
+    columns.
 
-    Texts that a spreadsheet would take for formulas have an apostrophe before them. UTF-8 with a byte order mark, without which Excel
-    reads other letters.
+    Texts that a spreadsheet would take for formulas have an apostrophe before them. UTF-8 with a
+    byte order mark, without which Excel reads other letters.
     """
     axes: dict[str, None] = {}
     settings: dict[str, None] = {}
@@ -30,7 +35,9 @@ def write_csv(lines: Callable[[], Iterable[Json]], file: IO[bytes]) -> None:
         settings.update(dict.fromkeys(line["settings"]))
     axis_columns = {f"axis {name}" if name in (*_BEFORE, *_AFTER) else name: name for name in axes}
     columns = [*_BEFORE, *axis_columns, *_AFTER, *(name for name in settings if name not in axes)]
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="backslashreplace", newline="", write_through=True)
+    text = io.TextIOWrapper(
+        file, encoding="utf-8-sig", errors="backslashreplace", newline="", write_through=True
+    )
     writer = csv.writer(text)
     writer.writerow(map(_cell, columns))
     for line in lines():
@@ -50,6 +57,8 @@ def _row(line: Json, axis_columns: dict[str, str], columns: Iterable[str]) -> It
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, int | float):
         return value
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) if value else ""
+    text = (
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) if value else ""
+    )
     is_formula = text[:1] in ("\t", "\r", "\n") or text.lstrip().startswith(_FORMULA)
     return f"'{text}" if is_formula else text

@@ -1,8 +1,11 @@
-"""Pairs the renders of two versions of a campaign, or of two campaigns: which stayed, which changed, and which only one has. Pure.
+"""Pairs the renders of two versions of a campaign, or of two campaigns: which stayed, which
+changed, and which only one has. Pure.
 
 1. Axes are paired by name, and the rest by equal values.
-2. Values of paired axes are paired if they are equal; then rows of which the first column is equal; then the rest in order.
-3. Among the renders of paired values, those with equal recipes are paired, then those with equal seeds, then the rest in order.
+2. Values of paired axes are paired if they are equal; then rows of which the first column is
+   equal; then the rest in order.
+3. Among the renders of paired values, those with equal recipes are paired, then those with equal
+   seeds, then the rest in order.
 """
 
 from array import array
@@ -40,13 +43,18 @@ class Pair:
 
 
 def pairs(old: Expansion, new: Expansion) -> Iterator[Pair]:
-    """Every render of both exactly once: those with a counterpart first, then the new ones, then the retired ones.
+    """Every render of both exactly once: those with a counterpart first, then the new ones, then
+    the retired ones.
 
-    Of renders whose values are paired, 24 bytes each are held at a time, and up to 80 while they are sorted: the seeds of one cell, if
-    both campaigns have the same axes; all renders, if they have none in common. Of renders without a counterpart there, 8 bytes each.
+    Of renders whose values are paired, 24 bytes each are held at a time, and up to 80 while they
+    are sorted: the seeds of one cell, if both campaigns have the same axes; all renders, if they
+    have none in common. Of renders without a counterpart there, 8 bytes each.
     """
     axes = _paired_axes(old, new)
-    before, after = _Side(old, [place for place, _ in axes]), _Side(new, [place for _, place in axes])
+    before, after = (
+        _Side(old, [place for place, _ in axes]),
+        _Side(new, [place for _, place in axes]),
+    )
     # For each paired axis, the old index of each new index.
     values = [_paired_values(_told(old, old.axes[a]), _told(new, new.axes[b])) for a, b in axes]
     added, retired = array("Q"), array("Q")
@@ -64,11 +72,18 @@ def pairs(old: Expansion, new: Expansion) -> Iterator[Pair]:
         retired.extend(_others(held_before.numbers, places))
     yield from (Pair(Kind.NEW, None, number) for number in added)
     yield from (
-        Pair(Kind.NEW, None, number) for key in after.all_keys() if _key_before(key, values) is None for number in after.numbers(key)
+        Pair(Kind.NEW, None, number)
+        for key in after.all_keys()
+        if _key_before(key, values) is None
+        for number in after.numbers(key)
     )
     yield from (Pair(Kind.RETIRED, number, None) for number in retired)
     known = [frozenset(found.values()) for found in values]
-    gone = (key for key in before.all_keys() if not all(index in seen for index, seen in zip(key, known, strict=True)))
+    gone = (
+        key
+        for key in before.all_keys()
+        if not all(index in seen for index, seen in zip(key, known, strict=True))
+    )
     yield from (Pair(Kind.RETIRED, number, None) for key in gone for number in before.numbers(key))
 
 
@@ -90,19 +105,29 @@ def _others(numbers: Sequence[int], places: Sequence[int]) -> list[int]:
 
 
 def _paired_axes(old: Expansion, new: Expansion) -> list[tuple[int, int]]:
-    """The places of the axes that both have, in the new order: those of one name, then those of equal values."""
+    """The places of the axes that both have, in the new order: those of one name, then those of
+    equal values.
+    """
     places = {axis.name: place for place, axis in enumerate(old.axes)}
-    found = {place: places.pop(axis.name) for place, axis in enumerate(new.axes) if axis.name in places}
+    found = {
+        place: places.pop(axis.name) for place, axis in enumerate(new.axes) if axis.name in places
+    }
     by_values = {canonical_json(_told(old, old.axes[place])): place for place in places.values()}
     for place, axis in enumerate(new.axes):
-        if place not in found and (renamed := by_values.pop(canonical_json(_told(new, axis)), None)) is not None:
+        if (
+            place not in found
+            and (renamed := by_values.pop(canonical_json(_told(new, axis)), None)) is not None
+        ):
             found[place] = renamed
     return [(found[place], place) for place in sorted(found)]
 
 
 def _told(expansion: Expansion, axis: Axis) -> list[Any]:
     """The values of an axis, with the digests of files in place of their addresses."""
-    return [expansion.sources.told(axis.name, value) if axis.variables & FILES else value for value in axis.values]
+    return [
+        expansion.sources.told(axis.name, value) if axis.variables & FILES else value
+        for value in axis.values
+    ]
 
 
 def _paired_values(old: Sequence[Any], new: Sequence[Any]) -> dict[int, int]:
@@ -120,7 +145,9 @@ def _paired_values(old: Sequence[Any], new: Sequence[Any]) -> dict[int, int]:
                 found[index] = place
                 taken.add(place)
     rest = (index for index in range(len(old)) if index not in taken)
-    found.update(zip((index for index in range(len(new)) if index not in found), rest, strict=False))
+    found.update(
+        zip((index for index in range(len(new)) if index not in found), rest, strict=False)
+    )
     return found
 
 
@@ -161,7 +188,10 @@ class _Side:
     def _cells(self, key: Key) -> Iterator[list[int]]:
         for rest in product(*(range(self._sizes[place]) for place in self._own)):
             cell = [0] * len(self._sizes)
-            for place, index in (*zip(self._places, key, strict=True), *zip(self._own, rest, strict=True)):
+            for place, index in (
+                *zip(self._places, key, strict=True),
+                *zip(self._own, rest, strict=True),
+            ):
                 cell[place] = index
             yield cell
 
@@ -177,7 +207,9 @@ class _Side:
 
 
 class _Held:
-    """What is held of the renders of one key. A recipe counts by the first 64 bits of its digest."""
+    """What is held of the renders of one key. A recipe counts by the first 64 bits of its
+    digest.
+    """
 
     def __init__(self, renders: Iterator[tuple[Render, str]]) -> None:
         self.numbers, self.seeds, self.digests = array("Q"), array("Q"), array("Q")
@@ -195,17 +227,25 @@ def _matched(old: _Held, new: _Held) -> Sequence[int]:
     left: Sequence[int] = range(len(old.numbers))
     for keys_old, keys_new in ((old.digests, new.digests), (old.seeds, new.seeds)):
         left = _join(keys_old, keys_new, left, found)
-    for place, was in zip([place for place, was in enumerate(found) if was < 0], left, strict=False):
+    for place, was in zip(
+        [place for place, was in enumerate(found) if was < 0], left, strict=False
+    ):
         found[place] = was
     return found
 
 
-def _join(old: Sequence[int], new: Sequence[int], left: Sequence[int], found: "array[int]") -> list[int]:
-    """Pair what has equal keys, in order, and note it in `found`; returns the places of the old ones that are left."""
+def _join(
+    old: Sequence[int], new: Sequence[int], left: Sequence[int], found: "array[int]"
+) -> list[int]:
+    """Pair what has equal keys, in order, and note it in `found`; returns the places of the old
+    ones that are left.
+    """
     others: list[int] = []
     candidates = iter(sorted(left, key=old.__getitem__))
     was = next(candidates, None)
-    for place in sorted((place for place, known in enumerate(found) if known < 0), key=new.__getitem__):
+    for place in sorted(
+        (place for place, known in enumerate(found) if known < 0), key=new.__getitem__
+    ):
         while was is not None and old[was] < new[place]:
             others.append(was)
             was = next(candidates, None)

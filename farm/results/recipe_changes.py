@@ -47,14 +47,25 @@ def named(expansion: Expansion, number: int) -> Named:
 def changes(old: Named, new: Named) -> list[Change]:
     """Every part that differs, what a person looks for first at the beginning."""
     was, now = old.recipe.to_json(), new.recipe.to_json()
-    found = [*_files(old, new, was, now), *_texts(was, now), *_settings(old.recipe.group, new.recipe.group, was, now)]
-    # Another model or a reference brings another pipeline and another config with it: only alone do they say something.
-    alone = () if any(change.what in ("model", "reference", "scheduler") for change in found) else _rest(was, now)
+    found = [
+        *_files(old, new, was, now),
+        *_texts(was, now),
+        *_settings(old.recipe.group, new.recipe.group, was, now),
+    ]
+    # Another model or a reference brings another pipeline and another config with it: only alone
+    # do they say something.
+    alone = (
+        ()
+        if any(change.what in ("model", "reference", "scheduler") for change in found)
+        else _rest(was, now)
+    )
     return [*found, *alone] or list(_rest(was, now))
 
 
 def cell_label(old: Mapping[str, Any] | None, new: Mapping[str, Any], seed: int) -> str:
-    """A cell as a person reads it: its values, with the old one before each that is another, and its seed."""
+    """A cell as a person reads it: its values, with the old one before each that is another, and
+    its seed.
+    """
     values = []
     for axis, value in new.items():
         text = _value(value)
@@ -73,20 +84,40 @@ def _value(value: Any) -> str:
 
 def _files(old: Named, new: Named, was: Json, now: Json) -> Iterator[Change]:
     if was["model"] != now["model"]:
-        yield _change("model", was["model"], now["model"], *_told_apart(old.model, new.model, was["model"], now["model"]))
+        yield _change(
+            "model",
+            was["model"],
+            now["model"],
+            *_told_apart(old.model, new.model, was["model"], now["model"]),
+        )
     before, after = was.get("reference"), now.get("reference")
     if before != after:
-        yield _change("reference", before, after, *_told_apart(_name(old.reference), _name(new.reference), before, after))
-    adapters = [asdict(adapter) for adapter in old.recipe.group.adapters], [asdict(adapter) for adapter in new.recipe.group.adapters]
+        yield _change(
+            "reference",
+            before,
+            after,
+            *_told_apart(_name(old.reference), _name(new.reference), before, after),
+        )
+    adapters = (
+        [asdict(adapter) for adapter in old.recipe.group.adapters],
+        [asdict(adapter) for adapter in new.recipe.group.adapters],
+    )
     if adapters[0] != adapters[1]:
         digests = ["+".join(adapter["digest"] for adapter in side) for side in adapters]
-        yield _change("adapters", *adapters, *_told_apart(_adapters(old), _adapters(new), *digests))
+        yield _change(
+            "adapters", *adapters, *_told_apart(_adapters(old), _adapters(new), *digests)
+        )
 
 
 def _texts(was: Json, now: Json) -> Iterator[Change]:
     for name in ("prompt", "negative"):
         if was[name] != now[name]:
-            yield Change(what=name, old=was[name], new=now[name], words=f"{name}: {_text_words(was[name], now[name])}")
+            yield Change(
+                what=name,
+                old=was[name],
+                new=now[name],
+                words=f"{name}: {_text_words(was[name], now[name])}",
+            )
     if was["seed"] != now["seed"]:
         yield _change("seed", was["seed"], now["seed"])
 
@@ -115,8 +146,13 @@ def _rest(was: Json, now: Json) -> Iterator[Change]:
 # --- words ---
 
 
-def _change(what: str, old: Any, new: Any, old_words: str | None = None, new_words: str | None = None) -> Change:
-    was, now = (_shown(value) if words is None else words for value, words in ((old, old_words), (new, new_words)))
+def _change(
+    what: str, old: Any, new: Any, old_words: str | None = None, new_words: str | None = None
+) -> Change:
+    was, now = (
+        _shown(value) if words is None else words
+        for value, words in ((old, old_words), (new, new_words))
+    )
     return Change(what=what, old=old, new=new, words=f"{what} {was} -> {now}")
 
 
@@ -126,7 +162,9 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else _cut(str(value))
 
 
-def _told_apart(old: str, new: str, old_digest: str | None, new_digest: str | None) -> tuple[str, str]:
+def _told_apart(
+    old: str, new: str, old_digest: str | None, new_digest: str | None
+) -> tuple[str, str]:
     """Two names, with the first digits of the digests if the names alone are equal."""
     if old != new:
         return _cut(old), _cut(new)

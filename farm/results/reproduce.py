@@ -1,4 +1,6 @@
-"""Whether a picture can be painted again: what its file carries, the campaign of one render that does it, and how the two compare."""
+"""Whether a picture can be painted again: what its file carries, the campaign of one render that
+does it, and how the two compare.
+"""
 
 import io
 from collections.abc import Iterator
@@ -16,10 +18,13 @@ from storage.errors import RequestError
 Json = dict[str, Any]
 
 PROJECT = "reproduce"
-"""What is painted to compare goes to a project of its own, where no picture of another can take its place."""
+"""What is painted to compare goes to a project of its own, where no picture of another can take
+its place.
+"""
 
-# Other kernels, devices and library versions round otherwise in the last bit of a float. Twenty steps carry that to a level or two in
-# flat parts and to some tens at a few edges; another seed, prompt or model differs by 30 and more in the mean.
+# Other kernels, devices and library versions round otherwise in the last bit of a float. Twenty
+# steps carry that to a level or two in flat parts and to some tens at a few edges; another seed,
+# prompt or model differs by 30 and more in the mean.
 CLOSE_MEAN = 2.0
 CLOSE_LARGEST = 32
 _GAP = 4
@@ -49,7 +54,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How a picture and its repaint compare, in levels of 255; no differences where their sizes differ."""
+    """How a picture and its repaint compare, in levels of 255; no differences where their sizes
+    differ.
+    """
 
     verdict: Verdict
     largest: int | None = None
@@ -58,21 +65,34 @@ class Comparison:
 
 
 def read_picture(data: bytes) -> Picture:
-    """What a file carries. Raises RequestError, naming what is missing, where that is too little to paint it again."""
+    """What a file carries. Raises RequestError, naming what is missing, where that is too little
+    to paint it again.
+    """
     pixels, record = _open(data)
     if record is None:
         raise RequestError(
-            "The file carries no record of the farm: its recipe, model name, numerics class and versions are missing. "
-            "Something has written it again without its metadata; give the file as the farm stored it."
+            "The file carries no record of the farm: its recipe, model name, numerics class and"
+            " versions are missing. Something has written it again without its metadata; give the"
+            " file as the farm stored it."
         )
-    missing = [name for name, kind in (("recipe", dict), ("model_name", str)) if not isinstance(record.get(name), kind)]
+    missing = [
+        name
+        for name, kind in (("recipe", dict), ("model_name", str))
+        if not isinstance(record.get(name), kind)
+    ]
     if missing:
-        raise RequestError(f"The record in the file has no {' and no '.join(missing)}: it was changed since the farm wrote it.")
+        raise RequestError(
+            f"The record in the file has no {' and no '.join(missing)}: it was changed since the"
+            " farm wrote it."
+        )
     try:
         recipe = Recipe.from_json(record["recipe"])
         _ = recipe.digest
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise RequestError(f"The recipe in the file cannot be read ({exc}): it was changed, or written by another version.") from exc
+        raise RequestError(
+            f"The recipe in the file cannot be read ({exc}): it was changed, or written by another"
+            " version."
+        ) from exc
     return Picture(pixels=pixels, recipe=recipe, record=record)
 
 
@@ -85,12 +105,18 @@ def _open(data: bytes) -> tuple[Pixels, Json | None]:
 
 
 def campaign_of(picture: Picture, *, name: str, model: str | None = None) -> Json:
-    """A campaign whose only render has the picture's recipe. `model` takes the place of the name that the record has.
+    """A campaign whose only render has the picture's recipe. `model` takes the place of the name
+    that the record has.
 
-    Prompts are values of axes, not templates, and read literally: every character in them stays what it is, however long they may be.
+    Prompts are values of axes, not templates, and read literally: every character in them stays
+    what it is, however long they may be.
     """
     recipe, group = picture.recipe, picture.recipe.group
-    texts = {key: text for key, text in (("prompt", recipe.prompt), ("negative", recipe.negative)) if text}
+    texts = {
+        key: text
+        for key, text in (("prompt", recipe.prompt), ("negative", recipe.negative))
+        if text
+    }
     settings = {
         "steps": group.steps,
         "guidance": group.guidance,
@@ -113,14 +139,19 @@ def campaign_of(picture: Picture, *, name: str, model: str | None = None) -> Jso
 
 
 def _output(encoding: str) -> Json:
-    """How the file was written, like `webp` or `jpg-q90`: of two files that gave pixels up in the same way, the pixels can be compared."""
+    """How the file was written, like `webp` or `jpg-q90`: of two files that gave pixels up in the
+    same way, the pixels can be compared.
+    """
     if encoding == "png":
         return {}
     name, is_lossy, quality = encoding.partition("-q")
     if not is_lossy:
         return {"output": {"format": name}}
     if not quality.isdecimal():
-        raise RequestError(f"The file says that it was written as {encoding}, which is no way to write one: its record was changed.")
+        raise RequestError(
+            f"The file says that it was written as {encoding}, which is no way to write one: its"
+            " record was changed."
+        )
     return {"output": {"format": name, "quality": int(quality)}}
 
 
@@ -131,21 +162,33 @@ def _sources(picture: Picture) -> Json:
     parts: Json = {}
     try:
         if recipe.reference is not None:
-            parts["reference"] = {"image": sources["reference"]["address"], "strength": group.strength}
+            parts["reference"] = {
+                "image": sources["reference"]["address"],
+                "strength": group.strength,
+            }
         if group.adapters:
-            parts["adapters"] = [{"lora": source["path"], "scale": source["scale"]} for source in sources["adapters"]]
+            parts["adapters"] = [
+                {"lora": source["path"], "scale": source["scale"]}
+                for source in sources["adapters"]
+            ]
     except (KeyError, TypeError) as exc:
         raise RequestError(
-            "The picture was painted with a reference or adapters, and its record does not say where they were: it cannot be painted again."
+            "The picture was painted with a reference or adapters, and its record does not say"
+            " where they were: it cannot be painted again."
         ) from exc
     return parts
 
 
 def compare(was: Picture, now: Picture, *, recorded: str | None = None) -> Comparison:
-    """Hold a picture against its repaint. `recorded` is the hash of its pixels that the job database has, where one was asked."""
+    """Hold a picture against its repaint. `recorded` is the hash of its pixels that the job
+    database has, where one was asked.
+    """
     reasons = tuple(_reasons(was, now, recorded))
     if was.pixels.shape != now.pixels.shape:
-        return Comparison(verdict=Verdict.DIFFERENT, reasons=(f"The file is {was.size} where its recipe paints {now.size}.", *reasons))
+        return Comparison(
+            verdict=Verdict.DIFFERENT,
+            reasons=(f"The file is {was.size} where its recipe paints {now.size}.", *reasons),
+        )
     apart = _apart(was.pixels, now.pixels)
     largest, mean = int(apart.max()), float(apart.mean())
     if largest == 0:
@@ -160,7 +203,9 @@ def compare(was: Picture, now: Picture, *, recorded: str | None = None) -> Compa
 
 
 def _painted(was: Picture, recorded: str | None) -> str | None:
-    """The hash that the file's pixels had when it was written, where anybody knows; what is recorded is from before they were given up."""
+    """The hash that the file's pixels had when it was written, where anybody knows; what is
+    recorded is from before they were given up.
+    """
     is_lossy = "-q" in str(was.record.get("encoding", ""))
     return None if is_lossy else was.record.get("pixels") or recorded
 
@@ -168,26 +213,42 @@ def _painted(was: Picture, recorded: str | None) -> str | None:
 def _no_reason(painted: str | None) -> str:
     same = "No reason was found: recipe, numerics class and versions are the same"
     if painted is None:
-        return f"{same}, and there is no record of the pixels to tell whether the file was changed."
-    return f"{same}, and the file is as it was painted. That should not be: `farm doctor` looks at the machine, and memory can be faulty."
+        return (
+            f"{same}, and there is no record of the pixels to tell whether the file was changed."
+        )
+    return (
+        f"{same}, and the file is as it was painted. That should not be: `farm doctor` looks at"
+        " the machine, and memory can be faulty."
+    )
 
 
 def _reasons(was: Picture, now: Picture, recorded: str | None) -> Iterator[str]:
     """What is not as it was when the picture was painted."""
     painted = _painted(was, recorded)
     if painted is not None and painted != pixels_digest(was.pixels):
-        still = "; its recipe paints what it painted then" if pixels_digest(now.pixels) == painted else ""
-        yield f"The file's pixels were changed since it was painted: they are not those that were recorded{still}."
+        still = (
+            "; its recipe paints what it painted then"
+            if pixels_digest(now.pixels) == painted
+            else ""
+        )
+        yield (
+            "The file's pixels were changed since it was painted: they are not those that were"
+            f" recorded{still}."
+        )
     if was.record.get("digest") != was.recipe.digest:
         yield "The recipe in the file was altered: it does not match the digest beside it."
-    yield from _other_parts(was.recipe.to_json(), now.recipe.to_json(), str(now.record["model_name"]))
+    yield from _other_parts(
+        was.recipe.to_json(), now.recipe.to_json(), str(now.record["model_name"])
+    )
     there, here = was.record.get("numerics_class"), now.record["numerics_class"]
     if there != here:
         yield f"It was painted in another numerics class: {there} there, {here} here."
     versions = was.record.get("versions")
     known = versions if isinstance(versions, dict) else {}
     others = [
-        f"{name} {known.get(name)} there, {version} here" for name, version in now.record["versions"].items() if known.get(name) != version
+        f"{name} {known.get(name)} there, {version} here"
+        for name, version in now.record["versions"].items()
+        if known.get(name) != version
     ]
     if others:
         yield f"Other library versions: {'; '.join(others)}."
@@ -199,18 +260,26 @@ def _other_parts(was: Json, now: Json, model_name: str) -> Iterator[str]:
         if there == here:
             continue
         if key == "model":
-            yield f"Other weights: {model_name} stands for {str(here)[:12]}… now, and the file was painted with {str(there)[:12]}…"
+            yield (
+                f"Other weights: {model_name} stands for {str(here)[:12]}… now, and the file was"
+                f" painted with {str(there)[:12]}…"
+            )
         else:
             yield f"The recipe cannot be had as it was: {key} is {here} here, {there} in the file."
 
 
 def side_by_side(was: Picture, now: Picture) -> bytes:
-    """A PNG of the file, its repaint, and where they differ, the largest difference made white; without that for other sizes."""
+    """A PNG of the file, its repaint, and where they differ, the largest difference made white;
+    without that for other sizes.
+    """
     panels = [was.pixels, now.pixels]
     if was.pixels.shape == now.pixels.shape:
         apart = _apart(was.pixels, now.pixels)
         panels.append((apart * (255 // max(1, int(apart.max())))).astype(np.uint8))
-    width, height = sum(p.shape[1] for p in panels) + _GAP * (len(panels) - 1), max(p.shape[0] for p in panels)
+    width, height = (
+        sum(p.shape[1] for p in panels) + _GAP * (len(panels) - 1),
+        max(p.shape[0] for p in panels),
+    )
     picture = Image.new("RGB", (width, height), _PAPER)
     left = 0
     for panel in panels:

@@ -1,4 +1,6 @@
-"""The contact sheet: a campaign's pictures in a grid whose rows and columns are named by its axes."""
+"""The contact sheet: a campaign's pictures in a grid whose rows and columns are named by its
+axes.
+"""
 
 import io
 from collections import Counter
@@ -16,8 +18,28 @@ from farm.campaign.seeds import SEED_LIMIT
 from farm.campaign.sources import FILES
 from farm.campaign.specs import expansion_of
 from farm.results.lettering import Lettering, plain
-from farm.results.sheet_cells import FAINT, INK, PAPER, Cell, CellState, cells_among, cells_of, draw_cell, draw_picture, read_cell
-from farm.results.sheet_layout import GAP, SEED, Dimension, Plan, bare_plan, distinct_names, labelled, shapes
+from farm.results.sheet_cells import (
+    FAINT,
+    INK,
+    PAPER,
+    Cell,
+    CellState,
+    cells_among,
+    cells_of,
+    draw_cell,
+    draw_picture,
+    read_cell,
+)
+from farm.results.sheet_layout import (
+    GAP,
+    SEED,
+    Dimension,
+    Plan,
+    bare_plan,
+    distinct_names,
+    labelled,
+    shapes,
+)
 from farm.results.sheet_legend import draw_legend, legend_height
 from storage.campaigns import Campaigns
 from storage.errors import RequestError
@@ -32,8 +54,14 @@ _TITLE_LINES = 4
 _LONGEST = 2_000  # letters of a label that are looked at
 
 
-def sheet_of(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs, chosen: Collection[int] | None = None) -> bytes:
-    """The sheet of a stored campaign as it is now, as PNG; `chosen` has the numbers of the renders to draw, if not all.
+def sheet_of(
+    campaigns: Campaigns,
+    campaign: CampaignRow,
+    outputs: Outputs,
+    chosen: Collection[int] | None = None,
+) -> bytes:
+    """The sheet of a stored campaign as it is now, as PNG; `chosen` has the numbers of the renders
+    to draw, if not all.
 
     Raises RequestError for a campaign too large for one picture.
     """
@@ -41,7 +69,9 @@ def sheet_of(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs, chos
     check_cells(expansion)
     ended = (outcome for outcome, _, _ in campaigns.outcomes(campaign.id))
     cell_of = cells_of(campaign, expansion, ended, campaigns.under_way(campaign.id))
-    return draw_sheet(expansion, cell_of if chosen is None else cells_among(chosen, cell_of), outputs)
+    return draw_sheet(
+        expansion, cell_of if chosen is None else cells_among(chosen, cell_of), outputs
+    )
 
 
 def check_cells(expansion: Expansion) -> int:
@@ -49,13 +79,16 @@ def check_cells(expansion: Expansion) -> int:
     cells = prod(len(axis.values) for axis in expansion.axes) * expansion.seeds_per_shot
     if cells > MAX_CELLS:
         raise RequestError(
-            f"The campaign has {cells:,} cells, too many for one sheet (at most {MAX_CELLS:,}): export its pictures instead."
+            f"The campaign has {cells:,} cells, too many for one sheet (at most {MAX_CELLS:,}):"
+            " export its pictures instead."
         )
     return cells
 
 
 def draw_sheet(expansion: Expansion, cell_of: Callable[[int], Cell], outputs: Outputs) -> bytes:
-    """A PNG of every render, `cell_of` its number. Raises RequestError for a campaign too large for one picture."""
+    """A PNG of every render, `cell_of` its number. Raises RequestError for a campaign too large
+    for one picture.
+    """
     count = check_cells(expansion)
     sheet = _Sheet(expansion)
     states: Counter[CellState] = Counter()
@@ -72,19 +105,31 @@ def draw_sheet(expansion: Expansion, cell_of: Callable[[int], Cell], outputs: Ou
 
 
 def _dimensions(expansion: Expansion) -> tuple[list[Dimension], str]:
-    """What varies, and a sentence of what does not though it is named: axes of one value, and the one seed of all renders."""
+    """What varies, and a sentence of what does not though it is named: axes of one value, and the
+    one seed of all renders.
+    """
     has_own = own_place(expansion.campaign, expansion.axes)
-    axes = [Dimension(axis.name, tuple(_labels(axis, has_seeds=place == has_own))) for place, axis in enumerate(expansion.axes)]
+    axes = [
+        Dimension(axis.name, tuple(_labels(axis, has_seeds=place == has_own)))
+        for place, axis in enumerate(expansion.axes)
+    ]
     locked = expansion.locked_seeds
     # Seeds that differ from shot to shot stand under each picture.
-    seeds = [f"seed {seed}" for seed in locked] if locked else [f"seed no. {k + 1}" for k in range(expansion.seeds_per_shot)]
+    seeds = (
+        [f"seed {seed}" for seed in locked]
+        if locked
+        else [f"seed no. {k + 1}" for k in range(expansion.seeds_per_shot)]
+    )
     varied = [d for d in (*axes, Dimension(SEED, tuple(seeds))) if len(d.labels) > 1]
-    single = [f"{d.name}: {d.labels[0].removeprefix(f'{d.name} ')}" for d in axes if len(d.labels) == 1]
+    single = [
+        f"{d.name}: {d.labels[0].removeprefix(f'{d.name} ')}" for d in axes if len(d.labels) == 1
+    ]
     return varied, " · ".join([*single, *(seeds if locked and len(locked) == 1 else [])])
 
 
 def _labels(axis: Axis, *, has_seeds: bool) -> list[str]:
-    """The values, of files the names that tell them apart, with the name of the axis where a number would say nothing alone.
+    """The values, of files the names that tell them apart, with the name of the axis where a
+    number would say nothing alone.
 
     Seeds in a column are left out: they stand under the pictures.
     """
@@ -93,14 +138,26 @@ def _labels(axis: Axis, *, has_seeds: bool) -> list[str]:
         if has_seeds and name == OWN:
             continue
         values = [str(axis.assignments(index)[name]) for index in range(len(axis.values))]
-        columns.append(distinct_names([PurePath(value).parts or (value,) for value in values]) if name in FILES else values)
-    labels = [_bounded(plain(", ".join(filter(None, parts)))) or "(empty)" for parts in zip(*columns, strict=True)]
+        columns.append(
+            distinct_names([PurePath(value).parts or (value,) for value in values])
+            if name in FILES
+            else values
+        )
+    labels = [
+        _bounded(plain(", ".join(filter(None, parts)))) or "(empty)"
+        for parts in zip(*columns, strict=True)
+    ]
     named = [isinstance(value, str | Mapping) for value in axis.values]
-    return [label if alone else f"{axis.name} {label}" for label, alone in zip(labels, named, strict=True)]
+    return [
+        label if alone else f"{axis.name} {label}"
+        for label, alone in zip(labels, named, strict=True)
+    ]
 
 
 def _bounded(label: str) -> str:
-    return label if len(label) <= _LONGEST else f"{label[: _LONGEST // 2]}… {label[-_LONGEST // 2 :]}"
+    if len(label) <= _LONGEST:
+        return label
+    return f"{label[: _LONGEST // 2]}… {label[-_LONGEST // 2 :]}"
 
 
 def _picture_size(expansion: Expansion) -> tuple[int, int]:
@@ -109,24 +166,48 @@ def _picture_size(expansion: Expansion) -> tuple[int, int]:
     return max(group.width for group in groups), max(group.height for group in groups)
 
 
-def _plan(expansion: Expansion, dimensions: Sequence[Dimension], title: Sequence[str]) -> tuple[Plan, list[str]]:
-    """The first plan whose sheet is not too large, and the title in lines. Seeds are whole, unless there are thousands of them."""
+def _plan(
+    expansion: Expansion, dimensions: Sequence[Dimension], title: Sequence[str]
+) -> tuple[Plan, list[str]]:
+    """The first plan whose sheet is not too large, and the title in lines. Seeds are whole, unless
+    there are thousands of them.
+    """
     count, size, caption = check_cells(expansion), _picture_size(expansion), Lettering(_CAPTION)
     widest = _caption(count, None if expansion.locked_seeds else SEED_LIMIT - 1)
     digits = [d.labels[-1].split()[-1] for d in dimensions if d.name == SEED]
-    numbered = [replace(d, labels=tuple(f"no. {k + 1}" for k in range(len(d.labels)))) if d.name == SEED else d for d in dimensions]
+    numbered = [
+        (
+            replace(d, labels=tuple(f"no. {k + 1}" for k in range(len(d.labels))))
+            if d.name == SEED
+            else d
+        )
+        for d in dimensions
+    ]
     for shown, words in ((dimensions, [*widest.split(), *digits]), (numbered, widest.split())):
         for picture, cell_width, most in shapes(size, count, ceil(max(map(caption.width, words)))):
-            bare = bare_plan(shown, picture, cell_width, len(caption.wrap(widest, cell_width)), caption, most)
+            bare = bare_plan(
+                shown, picture, cell_width, len(caption.wrap(widest, cell_width)), caption, most
+            )
             if not bare.fits:
                 continue
             plan = labelled(bare, most)
-            lines = [line for text in title for line in plan.label.wrap(text, plan.size[0] - 4 * GAP, _TITLE_LINES)]
-            legend = legend_height(dict.fromkeys(set(CellState) - {CellState.NONE}, count), caption, plan.size[0] - 4 * GAP)
+            lines = [
+                line
+                for text in title
+                for line in plan.label.wrap(text, plan.size[0] - 4 * GAP, _TITLE_LINES)
+            ]
+            legend = legend_height(
+                dict.fromkeys(set(CellState) - {CellState.NONE}, count),
+                caption,
+                plan.size[0] - 4 * GAP,
+            )
             plan = replace(plan, top=GAP + len(lines) * plan.label.line + legend + 2 * GAP)
             if plan.fits:
                 return plan, lines
-    raise RequestError("The campaign's pictures and their labels do not fit onto one sheet: export its pictures instead.")
+    raise RequestError(
+        "The campaign's pictures and their labels do not fit onto one sheet: export its pictures"
+        " instead."
+    )
 
 
 def _caption(number: int, seed: int | None) -> str:
@@ -138,13 +219,18 @@ class _Sheet:
 
     def __init__(self, expansion: Expansion) -> None:
         dimensions, constants = _dimensions(expansion)
-        title = [f"{expansion.campaign.name} · {expansion.campaign.prompt}", *([constants] if constants else [])]
+        title = [
+            f"{expansion.campaign.name} · {expansion.campaign.prompt}",
+            *([constants] if constants else []),
+        ]
         self._expansion = expansion
         self._plan, lines = _plan(expansion, dimensions, title)
         self.image = Image.new("RGB", self._plan.size, PAPER)
         self._pen = ImageDraw.Draw(self.image)
         for k, text in enumerate(lines):
-            self._plan.label.draw(self.image, 2 * GAP, GAP + k * self._plan.label.line, text, FAINT)
+            self._plan.label.draw(
+                self.image, 2 * GAP, GAP + k * self._plan.label.line, text, FAINT
+            )
         self._legend_top = 2 * GAP + len(lines) * self._plan.label.line
         for line in range(self._plan.grid.lines):
             self._label_columns(line)
@@ -165,7 +251,11 @@ class _Sheet:
 
     def _write_caption(self, number: int, x: int, y: int) -> None:
         plan, expansion = self._plan, self._expansion
-        seed = None if expansion.locked_seeds or not expansion.has(number) else expansion.render(number)[1].seed
+        seed = (
+            None
+            if expansion.locked_seeds or not expansion.has(number)
+            else expansion.render(number)[1].seed
+        )
         for k, line in enumerate(plan.caption.wrap(_caption(number, seed), plan.cell_width)):
             plan.caption.draw(self.image, x, y + k * plan.caption.line, line, FAINT)
 
@@ -173,11 +263,20 @@ class _Sheet:
         plan, y = self._plan, self._plan.line_tops[line]
         first, columns = line * plan.grid.columns_per_line, plan.grid.columns_per_line
         span = plan.grid.across
-        for dimension, labels, height in zip(plan.grid.columns, plan.column_labels, plan.headers[line], strict=True):
+        for dimension, labels, height in zip(
+            plan.grid.columns, plan.column_labels, plan.headers[line], strict=True
+        ):
             span //= len(dimension.labels)
             for column in range(first, min(first + columns, plan.grid.across), span):
                 x, width = plan.left + (column - first) * plan.step[0], span * plan.step[0] - GAP
-                self._write(labels[column // span % len(labels)], x, y, width, height - GAP, is_centred=True)
+                self._write(
+                    labels[column // span % len(labels)],
+                    x,
+                    y,
+                    width,
+                    height - GAP,
+                    is_centred=True,
+                )
                 if span > 1:
                     self._pen.line([(x, y + height - 3), (x + width, y + height - 3)], FAINT)
             y += height
@@ -185,7 +284,9 @@ class _Sheet:
     def _label_rows(self, line: int) -> None:
         plan, x, span = self._plan, 2 * GAP, self._plan.grid.down
         top = plan.line_tops[line] + sum(plan.headers[line])
-        for dimension, labels, width in zip(plan.grid.rows, plan.row_labels, plan.row_widths, strict=True):
+        for dimension, labels, width in zip(
+            plan.grid.rows, plan.row_labels, plan.row_widths, strict=True
+        ):
             span //= len(dimension.labels)
             for row in range(0, plan.grid.down, span):
                 y, height = top + row * plan.step[1], span * plan.step[1] - GAP
@@ -194,7 +295,16 @@ class _Sheet:
                     self._pen.line([(x + width - 6, y), (x + width - 6, y + height)], FAINT)
             x += width
 
-    def _write(self, lines: Sequence[str], x: int, y: int, width: int, height: int, *, is_centred: bool = False) -> None:
+    def _write(
+        self,
+        lines: Sequence[str],
+        x: int,
+        y: int,
+        width: int,
+        height: int,
+        *,
+        is_centred: bool = False,
+    ) -> None:
         """Lines of text in the middle of a height, and of a width too if centred."""
         label = self._plan.label
         y += max(0, height - len(lines) * label.line) // 2

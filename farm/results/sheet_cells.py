@@ -1,4 +1,6 @@
-"""What a cell of the contact sheet tells of its render, and how it looks, with a picture or without one."""
+"""What a cell of the contact sheet tells of its render, and how it looks, with a picture or
+without one.
+"""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ FAINT: Color = (108, 108, 114)
 
 
 class CellState(StrEnum):
-    """Where a render is, in the order of the legend; LOST is done, but its file is not there or cannot be read."""
+    """Where a render is, in the order of the legend; LOST is done, but its file is not there or
+    cannot be read.
+    """
 
     DONE = "done"
     RUNNING = "running"
@@ -69,16 +73,25 @@ _PAD = 4
 
 
 def cells_of(
-    campaign: CampaignRow, expansion: Expansion, outcomes: Iterable[RenderOutcome], under_way: Iterable[Chunk]
+    campaign: CampaignRow,
+    expansion: Expansion,
+    outcomes: Iterable[RenderOutcome],
+    under_way: Iterable[Chunk],
 ) -> Callable[[int], Cell]:
     """What gives a render's cell by its number."""
-    known = {number: Cell(state=CellState.RUNNING) for chunk in under_way for number in _numbers(expansion, chunk)}
+    known = {
+        number: Cell(state=CellState.RUNNING)
+        for chunk in under_way
+        for number in _numbers(expansion, chunk)
+    }
     known.update((outcome.number, _ended(outcome)) for outcome in outcomes)
     rest = Cell(state=CellState.WAITING if campaign.cancelled_at is None else CellState.CANCELLED)
     skipped, none = Cell(state=CellState.SKIPPED), Cell(state=CellState.NONE)
 
     def cell_of(number: int) -> Cell:
-        return known.get(number) or (rest if expansion.has(number) else skipped if expansion.is_skipped(number) else none)
+        return known.get(number) or (
+            rest if expansion.has(number) else skipped if expansion.is_skipped(number) else none
+        )
 
     return cell_of
 
@@ -90,7 +103,9 @@ def cells_among(chosen: Collection[int], cell_of: Callable[[int], Cell]) -> Call
 
 
 def read_cell(outputs: Outputs, cell: Cell) -> tuple[Cell, Image.Image | None]:
-    """A cell with its picture, if it has one; LOST if somebody has moved its file away or damaged it."""
+    """A cell with its picture, if it has one; LOST if somebody has moved its file away or damaged
+    it.
+    """
     if cell.state is not CellState.DONE:
         return cell, None
     lost = Cell(state=CellState.LOST)
@@ -109,22 +124,30 @@ def draw_picture(image: Image.Image, box: tuple[int, int, int, int], picture: Im
     left, top, right, bottom = box
     picture.thumbnail((right - left, bottom - top), Image.Resampling.LANCZOS)
     x, y = left + (right - left - picture.width) // 2, top + (bottom - top - picture.height) // 2
-    ImageDraw.Draw(image).rectangle([x - 1, y - 1, x + picture.width, y + picture.height], outline=_EDGE)
+    ImageDraw.Draw(image).rectangle(
+        [x - 1, y - 1, x + picture.width, y + picture.height], outline=_EDGE
+    )
     image.paste(picture, (x, y))
 
 
 def draw_state(image: Image.Image, box: tuple[int, int, int, int], state: CellState) -> None:
-    """Fill a box (left, top, right, bottom; the last two are outside) as a cell of a state without a picture looks."""
+    """Fill a box (left, top, right, bottom; the last two are outside) as a cell of a state without
+    a picture looks.
+    """
     left, top, right, bottom = box
     look, pen = LOOKS[state], ImageDraw.Draw(image)
     pen.rectangle([left, top, right - 1, bottom - 1], fill=look.fill, outline=look.line)
     if state is CellState.SKIPPED:
         _hatch(image, box, look.line)
     size = min(_MARK, (right - left) // 3, (bottom - top) // 3)
-    _mark(pen, state, (left + right) // 2, top + min((bottom - top) // 2, 2 * _MARK), size, look.line)
+    _mark(
+        pen, state, (left + right) // 2, top + min((bottom - top) // 2, 2 * _MARK), size, look.line
+    )
 
 
-def draw_cell(image: Image.Image, box: tuple[int, int, int, int], cell: Cell, lettering: Lettering) -> None:
+def draw_cell(
+    image: Image.Image, box: tuple[int, int, int, int], cell: Cell, lettering: Lettering
+) -> None:
     """The same with words under the mark, as far as there is room: what state it is, and why."""
     draw_state(image, box, cell.state)
     left, top, right, bottom = box
@@ -132,7 +155,10 @@ def draw_cell(image: Image.Image, box: tuple[int, int, int, int], cell: Cell, le
     room, width = (bottom - y - _PAD) // lettering.line, right - left - 2 * _PAD
     if room < 1 or lettering.width(cell.state) > width:
         return
-    lines = [cell.state.value, *(lettering.wrap(cell.why, width, room - 1) if cell.why and room > 1 else [])]
+    lines = [
+        cell.state.value,
+        *(lettering.wrap(cell.why, width, room - 1) if cell.why and room > 1 else []),
+    ]
     ink = LOOKS[cell.state].line if cell.state is CellState.WAITING else INK
     for line in lines:
         lettering.draw(image, left + (right - left - lettering.width(line)) / 2, y, line, ink)
@@ -166,19 +192,29 @@ def _hatch(image: Image.Image, box: tuple[int, int, int, int], color: Color) -> 
     image.paste(color, (left, top), mask)
 
 
-def _mark(pen: ImageDraw.ImageDraw, state: CellState, x: int, y: int, size: int, color: Color) -> None:
+def _mark(
+    pen: ImageDraw.ImageDraw, state: CellState, x: int, y: int, size: int, color: Color
+) -> None:
     """A sign that tells the states apart without their colours, about a point."""
     match state:
         case CellState.RUNNING:
-            pen.polygon([(x - size // 2, y - size), (x - size // 2, y + size), (x + size, y)], fill=color)
+            pen.polygon(
+                [(x - size // 2, y - size), (x - size // 2, y + size), (x + size, y)], fill=color
+            )
         case CellState.HELD:
             for left in (x - size, x + size // 3):
                 pen.rectangle([left, y - size, left + size * 2 // 3, y + size], fill=color)
         case CellState.FAILED:
             for slope in (1, -1):
-                pen.line([(x - size, y - size * slope), (x + size, y + size * slope)], color, max(2, size // 4))
+                pen.line(
+                    [(x - size, y - size * slope), (x + size, y + size * slope)],
+                    color,
+                    max(2, size // 4),
+                )
         case CellState.LOST:
-            pen.ellipse([x - size, y - size, x + size, y + size], outline=color, width=max(1, size // 4))
+            pen.ellipse(
+                [x - size, y - size, x + size, y + size], outline=color, width=max(1, size // 4)
+            )
             pen.line([(x - size, y + size), (x + size, y - size)], color, max(1, size // 4))
         case CellState.CANCELLED:
             pen.line([(x - size, y), (x + size, y)], color, max(2, size // 4))

@@ -1,4 +1,6 @@
-"""How a contact sheet is laid out: which axes become rows, where a line of columns ends, and how large everything is. Pure."""
+"""How a contact sheet is laid out: which axes become rows, where a line of columns ends, and how
+large everything is. Pure.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +24,8 @@ _SEED_LINES = 2  # "seed" and its digits: a seed is never cut
 _LARGEST_LABEL = 22  # pixels
 _ROW_LABEL = 160  # pixels that a label of a row has, however small the pictures are
 _SHRINK = 0.85
-# What breaking one line of columns into several costs, as a logarithm: a sheet three times as wide as it should be stays in one line.
+# What breaking one line of columns into several costs, as a logarithm: a sheet three times as wide
+# as it should be stays in one line.
 _FOLDED, _WASTE = 1.2, 0.3
 _FILLED = 0.8  # of the lines of a label, where words that do not fit go on to the next line
 _WORD = 12  # letters: a word that is no longer is not cut at its beginning
@@ -38,7 +41,9 @@ class Dimension:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Cells in rows and columns. The columns may go on in further lines, each with all rows, as the words of a text do."""
+    """Cells in rows and columns. The columns may go on in further lines, each with all rows, as
+    the words of a text do.
+    """
 
     rows: tuple[Dimension, ...]
     columns: tuple[Dimension, ...]
@@ -73,7 +78,9 @@ def cells(dimensions: Iterable[Dimension]) -> int:
 
 
 def choose_grid(dimensions: Sequence[Dimension], ratio: float) -> Grid:
-    """The grid of these dimensions that comes nearest to the form of a page; `ratio` is a cell's width by its height."""
+    """The grid of these dimensions that comes nearest to the form of a page; `ratio` is a cell's
+    width by its height.
+    """
 
     def cost(grid: Grid) -> float:
         form = grid.columns_per_line * ratio / (grid.lines * grid.down)
@@ -87,7 +94,9 @@ def _grids(dimensions: Sequence[Dimension]) -> Iterator[Grid]:
     for split in range(len(dimensions) + 1):
         rows, columns = tuple(dimensions[:split]), tuple(dimensions[split:])
         outer = len(columns[0].labels) if columns else 1
-        for per_line in {ceil(outer / lines) for lines in range(1, outer + 1)}:  # more would leave as many lines, and a larger gap
+        for per_line in {
+            ceil(outer / lines) for lines in range(1, outer + 1)
+        }:  # more would leave as many lines, and a larger gap
             yield Grid(rows=rows, columns=columns, per_line=per_line)
 
 
@@ -110,7 +119,10 @@ class Plan:
     @cached_property
     def step(self) -> tuple[int, int]:
         """From one cell to the next, to the right and down."""
-        return self.cell_width + GAP, self.picture[1] + self.caption_lines * self.caption.line + GAP
+        return (
+            self.cell_width + GAP,
+            self.picture[1] + self.caption_lines * self.caption.line + GAP,
+        )
 
     @cached_property
     def left(self) -> int:
@@ -119,18 +131,30 @@ class Plan:
     @cached_property
     def headers(self) -> list[list[int]]:
         """For each line of columns, the heights of the labels over it, the outermost first."""
-        return [[self._height(level, line) for level in range(len(self.column_labels))] for line in range(self.grid.lines)]
+        return [
+            [self._height(level, line) for level in range(len(self.column_labels))]
+            for line in range(self.grid.lines)
+        ]
 
     def _height(self, level: int, line: int) -> int:
         labels, first = self.column_labels[level], line * self.grid.per_line if level == 0 else 0
-        return max(map(len, labels[first : first + self.grid.per_line if level == 0 else None])) * self.label.line + GAP
+        return (
+            max(map(len, labels[first : first + self.grid.per_line if level == 0 else None]))
+            * self.label.line
+            + GAP
+        )
 
     @cached_property
     def line_tops(self) -> list[int]:
         """Where the labels of each line of columns begin, and where the last line ends."""
         tops = [self.top]
         for line in range(self.grid.lines):
-            tops.append(tops[-1] + sum(self.headers[line]) + self.grid.down * self.step[1] + (3 * GAP if self.grid.lines > 1 else 0))
+            tops.append(
+                tops[-1]
+                + sum(self.headers[line])
+                + self.grid.down * self.step[1]
+                + (3 * GAP if self.grid.lines > 1 else 0)
+            )
         return tops
 
     @cached_property
@@ -145,13 +169,20 @@ class Plan:
     def corner(self, number: int) -> tuple[int, int]:
         """The upper left corner of a cell."""
         line, row, column = self.grid.place(number)
-        return self.left + column * self.step[0], self.line_tops[line] + sum(self.headers[line]) + row * self.step[1]
+        return (
+            self.left + column * self.step[0],
+            self.line_tops[line] + sum(self.headers[line]) + row * self.step[1],
+        )
 
 
-def shapes(size: tuple[int, int], count: int, narrowest: int) -> Iterator[tuple[tuple[int, int], int, int]]:
-    """What to try for `count` pictures of a size, the best first: how large they are shown, the width of a cell, lines for a label.
+def shapes(
+    size: tuple[int, int], count: int, narrowest: int
+) -> Iterator[tuple[tuple[int, int], int, int]]:
+    """What to try for `count` pictures of a size, the best first: how large they are shown, the
+    width of a cell, lines for a label.
 
-    No cell is narrower than `narrowest`, or on a sheet of few cells, than what makes labels readable.
+    No cell is narrower than `narrowest`, or on a sheet of few cells, than what makes labels
+    readable.
     """
     scale = min(1.0, _PICTURE / max(size), (MAX_PIXELS / (count * prod(size))) ** 0.5)
     room = max(narrowest, _LEAST_CELL if count <= _ROOMY else 0)
@@ -162,7 +193,12 @@ def shapes(size: tuple[int, int], count: int, narrowest: int) -> Iterator[tuple[
 
 
 def bare_plan(
-    dimensions: Sequence[Dimension], picture: tuple[int, int], cell_width: int, caption_lines: int, caption: Lettering, most: int
+    dimensions: Sequence[Dimension],
+    picture: tuple[int, int],
+    cell_width: int,
+    caption_lines: int,
+    caption: Lettering,
+    most: int,
 ) -> Plan:
     """The least that a sheet takes: labels as high as the shortest, and no title."""
     step = picture[1] + caption_lines * caption.line + GAP
@@ -187,18 +223,34 @@ def bare_plan(
 
 
 def labelled(plan: Plan, most: int) -> Plan:
-    """A plan with its labels, in at most so many lines each, but for labels of rows that have the room anyway."""
+    """A plan with its labels, in at most so many lines each, but for labels of rows that have the
+    room anyway.
+    """
     down, label = plan.step[1], plan.label
     columns = [
-        tuple(told_apart(dimension.labels, width, label, lines)) for dimension, width, lines in _columns(plan.grid, plan.cell_width, most)
+        tuple(told_apart(dimension.labels, width, label, lines))
+        for dimension, width, lines in _columns(plan.grid, plan.cell_width, most)
     ]
     rows, widths, span = [], [], plan.grid.down
     for dimension in plan.grid.rows:
         span //= len(dimension.labels)
         room = max(1, (span * down - GAP) // label.line)
-        rows.append(tuple(told_apart(dimension.labels, max(3 * plan.cell_width, _ROW_LABEL), label, min(room, 2 * most))))
-        widths.append(int(max(label.width(line) for lines in rows[-1] for line in lines)) + 4 * GAP)
-    return replace(plan, column_labels=tuple(columns), row_labels=tuple(rows), row_widths=tuple(widths))
+        rows.append(
+            tuple(
+                told_apart(
+                    dimension.labels,
+                    max(3 * plan.cell_width, _ROW_LABEL),
+                    label,
+                    min(room, 2 * most),
+                )
+            )
+        )
+        widths.append(
+            int(max(label.width(line) for lines in rows[-1] for line in lines)) + 4 * GAP
+        )
+    return replace(
+        plan, column_labels=tuple(columns), row_labels=tuple(rows), row_widths=tuple(widths)
+    )
 
 
 def _columns(grid: Grid, cell_width: int, most: int) -> Iterator[tuple[Dimension, int, int]]:
@@ -206,11 +258,19 @@ def _columns(grid: Grid, cell_width: int, most: int) -> Iterator[tuple[Dimension
     span = grid.across
     for dimension in grid.columns:
         span //= len(dimension.labels)
-        yield dimension, span * (cell_width + GAP) - GAP, max(most, _SEED_LINES) if dimension.name == SEED else most
+        yield (
+            dimension,
+            span * (cell_width + GAP) - GAP,
+            max(most, _SEED_LINES) if dimension.name == SEED else most,
+        )
 
 
-def told_apart(labels: Sequence[str], width: float, label: Lettering, most: int) -> list[list[str]]:
-    """Labels in lines. Where cutting some to `most` lines makes them alike, what they begin with alike is left out instead."""
+def told_apart(
+    labels: Sequence[str], width: float, label: Lettering, most: int
+) -> list[list[str]]:
+    """Labels in lines. Where cutting some to `most` lines makes them alike, what they begin with
+    alike is left out instead.
+    """
     wrapped = _without_beginnings(labels, width, label, most)
     for alike in _groups(wrapped):
         if len({labels[k] for k in alike}) > 1:
@@ -219,12 +279,15 @@ def told_apart(labels: Sequence[str], width: float, label: Lettering, most: int)
     return wrapped
 
 
-def _without_beginnings(labels: Sequence[str], width: float, label: Lettering, most: int) -> list[list[str]]:
+def _without_beginnings(
+    labels: Sequence[str], width: float, label: Lettering, most: int
+) -> list[list[str]]:
     wrapped = [label.wrap(text, width, most) for text in labels]
     for alike in _groups(wrapped):
         texts = [labels[k] for k in alike]
         if begin := _where_to_begin(texts, width, label, most):
-            rest = _without_beginnings([f"…{text[begin:]}" for text in texts], width, label, most)
+            ends = [f"…{text[begin:]}" for text in texts]
+            rest = _without_beginnings(ends, width, label, most)
             for k, lines in zip(alike, rest, strict=True):
                 wrapped[k] = lines
     return wrapped
@@ -239,7 +302,9 @@ def _groups(wrapped: Sequence[list[str]]) -> list[list[int]]:
 
 
 def _where_to_begin(texts: Sequence[str], width: float, label: Lettering, most: int) -> int:
-    """How many letters of texts that begin alike can be left out, as few as lets the rest of all of them fit; 0 if they are equal."""
+    """How many letters of texts that begin alike can be left out, as few as lets the rest of all
+    of them fit; 0 if they are equal.
+    """
     low, high = min(texts), max(texts)
     if low == high:
         return 0
@@ -247,7 +312,9 @@ def _where_to_begin(texts: Sequence[str], width: float, label: Lettering, most: 
     word = low.rfind(" ", 0, alike) + 1
     begin = word if word > 1 and alike - word <= _WORD else alike
     room = most * width * _FILLED - max(label.width(text[begin:]) for text in texts)
-    while (before := low.rfind(" ", 0, begin - 1) + 1) > 1 and label.width(f"…{low[before:begin]}") <= room:
+    while (before := low.rfind(" ", 0, begin - 1) + 1) > 1 and label.width(
+        f"…{low[before:begin]}"
+    ) <= room:
         room -= label.width(low[before:begin])
         begin = before
     return begin if begin > 1 else 0

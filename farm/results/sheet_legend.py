@@ -16,14 +16,22 @@ def legend_height(states: Mapping[CellState, int], lettering: Lettering, width: 
     return places[-1][1] + lettering.line if places else 0
 
 
-def draw_legend(image: Image.Image, corner: tuple[int, int], width: int, states: Mapping[CellState, int], lettering: Lettering) -> None:
+def draw_legend(
+    image: Image.Image,
+    corner: tuple[int, int],
+    width: int,
+    states: Mapping[CellState, int],
+    lettering: Lettering,
+) -> None:
     for x, y, state in _places(states, lettering, width):
         left, top = corner[0] + x, corner[1] + y
         draw_state(image, (left, top + 1, left + _SWATCH, top + 1 + _SWATCH), state)
         lettering.draw(image, left + _SWATCH + GAP, top, _words(state, states[state]), FAINT)
 
 
-def _places(states: Mapping[CellState, int], lettering: Lettering, width: int) -> list[tuple[int, int, CellState]]:
+def _places(
+    states: Mapping[CellState, int], lettering: Lettering, width: int
+) -> list[tuple[int, int, CellState]]:
     """Where each state's entry stands, from the legend's upper left corner."""
     places, x, y = [], 0, 0
     for state in CellState:

@@ -1,4 +1,6 @@
-"""Whether a campaign's files are what was recorded: a verdict on each file, and on renders that were painted once more."""
+"""Whether a campaign's files are what was recorded: a verdict on each file, and on renders that
+were painted once more.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -11,15 +13,23 @@ Json = dict[str, Any]
 
 
 def line_problems(line: Json, read: Callable[[str], bytes]) -> list[tuple[str, str]]:
-    """What is wrong with the picture of a line of the manifest and with its previews: (key, sentence) for each file.
+    """What is wrong with the picture of a line of the manifest and with its previews: (key,
+    sentence) for each file.
 
     `read` gives the bytes of a key, and raises NotFound for one that is not there.
     """
-    judges = {line["key"]: lambda data: file_problem(line, data), **dict.fromkeys(line["previews"], preview_problem)}
-    return [(key, problem) for key, judge in judges.items() if (problem := _judged(key, judge, read))]
+    judges = {
+        line["key"]: lambda data: file_problem(line, data),
+        **dict.fromkeys(line["previews"], preview_problem),
+    }
+    return [
+        (key, problem) for key, judge in judges.items() if (problem := _judged(key, judge, read))
+    ]
 
 
-def _judged(key: str, judge: Callable[[bytes], str | None], read: Callable[[str], bytes]) -> str | None:
+def _judged(
+    key: str, judge: Callable[[bytes], str | None], read: Callable[[str], bytes]
+) -> str | None:
     try:
         return judge(read(key))
     except NotFound:
@@ -27,7 +37,9 @@ def _judged(key: str, judge: Callable[[bytes], str | None], read: Callable[[str]
 
 
 def file_problem(line: Json, data: bytes) -> str | None:
-    """What is wrong with the file of a line of the manifest; None where it is as it was written."""
+    """What is wrong with the file of a line of the manifest; None where it is as it was
+    written.
+    """
     sha256 = line.get("sha256")
     if sha256 is not None and hashlib.sha256(data).hexdigest() == sha256:
         return None
@@ -36,29 +48,47 @@ def file_problem(line: Json, data: bytes) -> str | None:
         return "it is no picture any more, or not a whole one."
     if pixels != line["pixels"]:
         return "it was changed since it was painted: its bytes are not those that were recorded."
-    return None if sha256 is None else "it was written again since: its pixels are the same, its bytes are not."
+    return (
+        None
+        if sha256 is None
+        else "it was written again since: its pixels are the same, its bytes are not."
+    )
 
 
 def preview_problem(data: bytes) -> str | None:
-    """What is wrong with the file of a preview. No hash of previews is recorded: they are held to be whole pictures."""
-    return None if encode.read(data) is not None else "it is no picture any more, or not a whole one."
+    """What is wrong with the file of a preview. No hash of previews is recorded: they are held to
+    be whole pictures.
+    """
+    return (
+        None if encode.read(data) is not None else "it is no picture any more, or not a whole one."
+    )
 
 
 def repaint_problem(was: Json, now: Json | None) -> str | None:
-    """What is wrong with a render, of which `was` is the line of the manifest and `now` that of the campaign that painted it again."""
+    """What is wrong with a render, of which `was` is the line of the manifest and `now` that of
+    the campaign that painted it again.
+    """
     if now is None or now["pixels"] is None:
         return f"it could not be painted again: {now['detail'] if now else 'nothing came of it.'}"
     if was["digest"] != now["digest"]:
-        return "its recipe is another one now: a file that it is made from has changed, or this version reads the campaign otherwise."
+        return (
+            "its recipe is another one now: a file that it is made from has changed, or this"
+            " version reads the campaign otherwise."
+        )
     if was["pixels"] == now["pixels"]:
         return None
     there, here = was["numerics_class"], now["numerics_class"]
     if there != here:
-        return f"painted again it has other pixels, in another numerics class: {there} there, {here} here."
+        return (
+            f"painted again it has other pixels, in another numerics class: {there} there, {here}"
+            " here."
+        )
     return f"painted again it has other pixels, in the same numerics class ({here})."
 
 
 def sampled(total: int, count: int) -> Iterator[int]:
-    """`count` places spread evenly over `total`, always the same ones; all of them where there are no more."""
+    """`count` places spread evenly over `total`, always the same ones; all of them where there are
+    no more.
+    """
     count = min(count, total)
     return ((2 * k + 1) * total // (2 * count) for k in range(count))

@@ -16,15 +16,22 @@ def split_version(text: str) -> tuple[str, int | None]:
     if not at:
         return name, None
     if not _VERSION.fullmatch(number):
-        raise RequestError(f"{text!r} names no version: write {name or 'NAME'}@NUMBER, like {name or 'NAME'}@1.")
+        raise RequestError(
+            f"{text!r} names no version: write {name or 'NAME'}@NUMBER, like {name or 'NAME'}@1."
+        )
     return name, int(number)
 
 
 def only_present(text: str) -> str:
-    """The name of a campaign that something is to be done with. Raises RequestError if a version is named."""
+    """The name of a campaign that something is to be done with. Raises RequestError if a version
+    is named.
+    """
     name, number = split_version(text)
     if number is not None:
-        raise RequestError(f"{text} names one version, of which pictures, sheet and manifest can be read: for all else write {name}.")
+        raise RequestError(
+            f"{text} names one version, of which pictures, sheet and manifest can be read: for all"
+            f" else write {name}."
+        )
     return name
 
 

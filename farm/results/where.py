@@ -16,7 +16,9 @@ _TOLD = 80
 
 @dataclass(frozen=True)
 class Where:
-    """Of each name that conditions ask for, the values that it may have. Values of one name are alternatives; names must all fit."""
+    """Of each name that conditions ask for, the values that it may have. Values of one name are
+    alternatives; names must all fit.
+    """
 
     values: Mapping[str, frozenset[Any]]
 
@@ -31,13 +33,17 @@ def read_conditions(conditions: Sequence[str]) -> dict[str, list[str]]:
     for condition in conditions:
         name, equals, value = condition.partition("=")
         if not equals or not name.strip():
-            raise RequestError(f"--where {_short(condition)} is no condition: write NAME=VALUE, like --where product=mug.")
+            raise RequestError(
+                f"--where {_short(condition)} is no condition: write NAME=VALUE, like --where"
+                " product=mug."
+            )
         asked.setdefault(name.strip(), []).append(value.strip())
     return asked
 
 
 def resolve(asked: Mapping[str, Sequence[str]], lines: Iterable[Json]) -> Where:
-    """The values that conditions mean among those that a campaign's lines have: those that are written so, else numbers that are equal.
+    """The values that conditions mean among those that a campaign's lines have: those that are
+    written so, else numbers that are equal.
 
     Raises RequestError, with what is near, for a name or a value that no line has.
     """
@@ -53,17 +59,29 @@ def resolve(asked: Mapping[str, Sequence[str]], lines: Iterable[Json]) -> Where:
                 known[name].add(fields[name])
     for name in asked:
         if name not in names:
-            raise RequestError(f"--where {name}: no render has a {name!r}: {did_you_mean(name, names)}")
-    return Where({name: frozenset(_meant(name, texts, known[name])) for name, texts in asked.items()})
+            raise RequestError(
+                f"--where {name}: no render has a {name!r}: {did_you_mean(name, names)}"
+            )
+    return Where(
+        {name: frozenset(_meant(name, texts, known[name])) for name, texts in asked.items()}
+    )
 
 
 def _meant(name: str, texts: Sequence[str], known: set[Any]) -> set[Any]:
     meant: set[Any] = set()
     for text in texts:
-        found = {value for value in known if _written(value) == text} or {value for value in known if _is_same_number(value, text)}
+        found = {value for value in known if _written(value) == text} or {
+            value for value in known if _is_same_number(value, text)
+        }
         if not found:
-            hint = did_you_mean(text, [_short(_written(value)) for value in known]) if len(known) <= 1_000 else "the manifest has them all."
-            raise RequestError(f"--where {name}={_short(text)}: no render that has ended has that {name}: {hint}")
+            hint = (
+                did_you_mean(text, [_short(_written(value)) for value in known])
+                if len(known) <= 1_000
+                else "the manifest has them all."
+            )
+            raise RequestError(
+                f"--where {name}={_short(text)}: no render that has ended has that {name}: {hint}"
+            )
         meant |= found
     return meant
 
@@ -74,7 +92,9 @@ def _written(value: Any) -> str:
 
 def _is_same_number(value: Any, text: str) -> bool:
     written = str(value)
-    return bool(_NUMBER.fullmatch(text) and _NUMBER.fullmatch(written)) and Decimal(text) == Decimal(written)
+    return bool(_NUMBER.fullmatch(text) and _NUMBER.fullmatch(written)) and Decimal(
+        text
+    ) == Decimal(written)
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,6 @@
-"""What is said of a campaign's budget. `farm.scheduling.assignment` decides what is begun under it."""
+"""What is said of a campaign's budget. `farm.scheduling.assignment` decides what is begun under
+it.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,16 +18,21 @@ def is_spent(campaign: OpenCampaign | CampaignRow) -> bool:
 
 def spent_sentence(campaign: OpenCampaign | CampaignRow) -> str:
     """Why nothing more is begun of a campaign whose budget is spent, and what to do."""
-    return f"It has spent {_figures(campaign)} with {campaign.left:,} of {campaign.left + campaign.ended:,} renders left: {_REMEDY}"
+    return (
+        f"It has spent {_figures(campaign)} with {campaign.left:,} of"
+        f" {campaign.left + campaign.ended:,} renders left: {_REMEDY}"
+    )
 
 
 def nearly_spent_sentence(campaign: CampaignRow) -> str | None:
-    """Why nothing more is begun while what is under way may take the rest; None where the budget has room, or is spent."""
+    """Why nothing more is begun while what is under way may take the rest; None where the budget
+    has room, or is spent.
+    """
     if is_spent(campaign) or budget_left_s(campaign) > 0:
         return None
     return (
-        f"It has spent {_figures(campaign)}, and what is under way may take the rest: more is begun only where that leaves some. "
-        f"For all of it, {_REMEDY}"
+        f"It has spent {_figures(campaign)}, and what is under way may take the rest: more is"
+        f" begun only where that leaves some. For all of it, {_REMEDY}"
     )
 
 
@@ -34,13 +41,16 @@ def estimate_sentence(plan: Mapping[str, Any]) -> str | None:
     estimate_s, budget_s = plan["estimate_s"], plan["budget_s"]
     if budget_s is None:
         return None
-    assumed = f", at {SECONDS_PER_MEGAPIXEL_STEP:g} s a megapixel-step as its model has no history here"
+    assumed = (
+        f", at {SECONDS_PER_MEGAPIXEL_STEP:g} s a megapixel-step as its model has no history here"
+    )
     pace = "" if plan["seconds_per_megapixel_step"] else assumed
     if estimate_s <= budget_s:
         return f"It would take about {spent_of(estimate_s, budget_s)}{pace}."
     return (
-        f"It would take about {gpu_hours(estimate_s)} GPU hours, more than its budget of {gpu_hours(budget_s)}{pace}: it would be stopped "
-        "on the way. Raise `budget` in the file, or ask for less."
+        f"It would take about {gpu_hours(estimate_s)} GPU hours, more than its budget of"
+        f" {gpu_hours(budget_s)}{pace}: it would be stopped on the way. Raise `budget` in the"
+        " file, or ask for less."
     )
 
 
@@ -54,7 +64,9 @@ def _figures(campaign: OpenCampaign | CampaignRow) -> str:
 
 
 def gpu_hours(seconds: float) -> str:
-    """Device time as a person reads it: to a few seconds where it is hours, exactly where it is a trial's."""
+    """Device time as a person reads it: to a few seconds where it is hours, exactly where it is a
+    trial's.
+    """
     hours = seconds / 3600
     text = f"{hours:,.3f}" if hours >= 1 else f"{hours:.6f}"
     return text.rstrip("0").rstrip(".")

@@ -1,7 +1,8 @@
-"""What painting and loading have taken lately: by model, by the shape of a batch, and by the class of worker. Values alone.
+"""What painting and loading have taken lately: by model, by the shape of a batch, and by the class
+of worker. Values alone.
 
-Speeds are compared only where two classes have painted batches of one model and one shape: what a larger picture costs says nothing of
-the worker that painted it.
+Speeds are compared only where two classes have painted batches of one model and one shape: what a
+larger picture costs says nothing of the worker that painted it.
 """
 
 from collections import defaultdict
@@ -19,20 +20,25 @@ Shape = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """`loads` are seconds by model's digest; `paces` seconds a megapixel-step, by model and shape, and by numerics class."""
+    """`loads` are seconds by model's digest; `paces` seconds a megapixel-step, by model and shape,
+    and by numerics class.
+    """
 
     loads: Mapping[str, float] = field(default_factory=dict)
     paces: Mapping[Shape, Mapping[str, float]] = field(default_factory=dict)
 
     def load_s(self, model: str) -> float:
-        """What loading a model takes, for one that was never loaded here as much as the others take."""
+        """What loading a model takes, for one that was never loaded here as much as the others
+        take.
+        """
         if model in self.loads:
             return self.loads[model]
         return sum(self.loads.values()) / len(self.loads) if self.loads else UNKNOWN_LOAD_S
 
     def speed(self, model: str, numerics_class: str | None) -> float | None:
-        """How fast a class of workers paints a model beside the fastest class that has been seen to, 0 to 1; for one that it never
-        painted beside another, how fast it paints other models. None where nothing has been seen that could be compared.
+        """How fast a class of workers paints a model beside the fastest class that has been seen
+        to, 0 to 1; for one that it never painted beside another, how fast it paints other models.
+        None where nothing has been seen that could be compared.
         """
         known = self._speeds.get(str(numerics_class), {})
         if model in known:
@@ -48,7 +54,10 @@ class History:
                 fastest = min(by_class.values())
                 for numerics_class, pace in by_class.items():
                     seen[numerics_class][model].append(fastest / pace)
-        return {name: {model: sum(speeds) / len(speeds) for model, speeds in models.items()} for name, models in seen.items()}
+        return {
+            name: {model: sum(speeds) / len(speeds) for model, speeds in models.items()}
+            for name, models in seen.items()
+        }
 
 
 def learn(history: History, model: str, facts: Mapping[str, Any]) -> History:
@@ -60,7 +69,10 @@ def learn(history: History, model: str, facts: Mapping[str, Any]) -> History:
     if seconds and work and facts.get("numerics_class"):
         key, numerics_class = (model, facts["shape"]), facts["numerics_class"]
         by_class = paces.get(key, {})
-        paces[key] = {**by_class, numerics_class: _blend(by_class.get(numerics_class), seconds / work)}
+        paces[key] = {
+            **by_class,
+            numerics_class: _blend(by_class.get(numerics_class), seconds / work),
+        }
     return replace(history, loads=loads, paces=paces)
 
 

@@ -7,16 +7,29 @@ from storage.orders import LIMITS, FleetOrders, Given, is_standing
 
 def ordered_sentences(orders: FleetOrders) -> list[str]:
     """The orders that stand, a sentence each."""
-    limits = [order_sentence(orders, name) for name in LIMITS if is_standing(getattr(orders, name))]
-    return limits + [f"{target} was told to drain{_by_whom(given)}." for target, given in sorted(orders.drains.items())]
+    limits = [
+        order_sentence(orders, name) for name in LIMITS if is_standing(getattr(orders, name))
+    ]
+    return limits + [
+        f"{target} was told to drain{_by_whom(given)}."
+        for target, given in sorted(orders.drains.items())
+    ]
 
 
 def order_sentence(orders: FleetOrders, limit: str) -> str:
     """One limit that is ordered: `floor`, `ceiling` or `is_frozen`."""
-    what = "The fleet was frozen" if limit == "is_frozen" else f"The {limit} was set to {getattr(orders, limit)}"
+    what = (
+        "The fleet was frozen"
+        if limit == "is_frozen"
+        else f"The {limit} was set to {getattr(orders, limit)}"
+    )
     return f"{what}{_by_whom(orders.given.get(limit, Given()))}."
 
 
 def _by_whom(given: Given) -> str:
     by = f" by {given.by}" if given.by else ""
-    return by if given.at is None else f"{by} at {datetime.fromtimestamp(given.at, UTC):%Y-%m-%d %H:%M} UTC"
+    return (
+        by
+        if given.at is None
+        else f"{by} at {datetime.fromtimestamp(given.at, UTC):%Y-%m-%d %H:%M} UTC"
+    )

@@ -1,7 +1,9 @@
-"""How many workers there are to be, of which kind, and which are to go: decided from values alone, with no clock and no I/O.
+"""How many workers there are to be, of which kind, and which are to go: decided from values alone,
+with no clock and no I/O.
 
-A worker is worth starting where it will paint for at least as long as it takes to come, which bounds what cold starts cost to half of
-what is paid. More are wanted only where a deadline would be missed; fewer where a limit says so, and limits have the last word.
+A worker is worth starting where it will paint for at least as long as it takes to come, which
+bounds what cold starts cost to half of what is paid. More are wanted only where a deadline would
+be missed; fewer where a limit says so, and limits have the last word.
 """
 
 import math
@@ -16,7 +18,8 @@ from farm.scheduling.assignment import NO_QUOTAS
 from farm.scheduling.history import History
 from storage.rows import ANY_CLASS, OpenCampaign
 
-# As many may be starting as are there, and a few where few are: what was asked of a cluster comes even where it is wanted no more.
+# As many may be starting as are there, and a few where few are: what was asked of a cluster comes
+# even where it is wanted no more.
 FEWEST_STARTING = 4
 COOL_OFF_S = 600.0
 NO_CLASSES: Mapping[str, Collection[str]] = MappingProxyType({})
@@ -24,10 +27,12 @@ NO_CLASSES: Mapping[str, Collection[str]] = MappingProxyType({})
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """One kind of place for workers: nodes with an accelerator, of a market. `labels` choose them, in Ray's syntax.
+    """One kind of place for workers: nodes with an accelerator, of a market. `labels` choose them,
+    in Ray's syntax.
 
-    `price` is that of an hour of one worker, `speed` how much it paints beside a worker of speed 1, and `start_s` the seconds from when
-    one is asked for until it paints. One that has not come `grace_s` after it was asked for is asked for elsewhere.
+    `price` is that of an hour of one worker, `speed` how much it paints beside a worker of speed
+    1, and `start_s` the seconds from when one is asked for until it paints. One that has not come
+    `grace_s` after it was asked for is asked for elsewhere.
     """
 
     name: str = "worker"
@@ -41,7 +46,9 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What an operator allows: of workers, `floor` to `ceiling`; of money, `price` an hour. `idle_s` a worker may wait for work."""
+    """What an operator allows: of workers, `floor` to `ceiling`; of money, `price` an hour.
+    `idle_s` a worker may wait for work.
+    """
 
     floor: int = 0
     ceiling: int
@@ -52,7 +59,9 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """A worker as scaling sees it. `since` is when it was asked for, `idle_since` when it last had work, by the same clock as `now`."""
+    """A worker as scaling sees it. `since` is when it was asked for, `idle_since` when it last had
+    work, by the same clock as `now`.
+    """
 
     name: str
     pool: str
@@ -65,7 +74,9 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """Work that wants workers, and how many could share it: seconds of a worker of its class, or of speed 1 where it has none yet."""
+    """Work that wants workers, and how many could share it: seconds of a worker of its class, or
+    of speed 1 where it has none yet.
+    """
 
     seconds: float
     model: str = ""
@@ -76,7 +87,9 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What to do about a fleet: a worker to be asked for in each pool named, and the workers that are to go."""
+    """What to do about a fleet: a worker to be asked for in each pool named, and the workers that
+    are to go.
+    """
 
     start: tuple[str, ...] = ()
     withdraw: tuple[str, ...] = ()
@@ -101,16 +114,32 @@ def next_change(
     now: float,
     db_now: float,
 ) -> Change:
-    """What to do now about a fleet. `now` is by the clock of its members, `db_now` by that of deadlines."""
+    """What to do now about a fleet. `now` is by the clock of its members, `db_now` by that of
+    deadlines.
+    """
     needs = needs_of(campaigns, waiting_chunks, db_now, quotas)
     pools = as_measured(pools, needs, classes, history)
-    desired = desired_fleet(needs, fleet, pools, limits, waiting_chunks=waiting_chunks, cooling=cooling, classes=classes)
+    desired = desired_fleet(
+        needs,
+        fleet,
+        pools,
+        limits,
+        waiting_chunks=waiting_chunks,
+        cooling=cooling,
+        classes=classes,
+    )
     return changes(desired, fleet, pools, limits, now)
 
 
-def needs_of(campaigns: Sequence[OpenCampaign], waiting_chunks: int, now: float, quotas: Mapping[str, int] = NO_QUOTAS) -> list[Need]:
-    """What campaigns need, as far as their budgets and the quotas of their projects go. `waiting_chunks` is how many wait in all of
-    them: no more workers than these find anything to do.
+def needs_of(
+    campaigns: Sequence[OpenCampaign],
+    waiting_chunks: int,
+    now: float,
+    quotas: Mapping[str, int] = NO_QUOTAS,
+) -> list[Need]:
+    """What campaigns need, as far as their budgets and the quotas of their projects go.
+    `waiting_chunks` is how many wait in all of them: no more workers than these find anything to
+    do.
     """
     needs = []
     unclaimed = dict(quotas)
@@ -132,20 +161,29 @@ def needs_of(campaigns: Sequence[OpenCampaign], waiting_chunks: int, now: float,
                 model=campaign.model_digest,
                 most=most,
                 due_in_s=None if campaign.deadline is None else campaign.deadline - now,
-                numerics_class=None if campaign.numerics_class == ANY_CLASS else campaign.numerics_class,
+                numerics_class=(
+                    None if campaign.numerics_class == ANY_CLASS else campaign.numerics_class
+                ),
             )
         )
     return needs
 
 
-def rooms_of(campaigns: Sequence[OpenCampaign], quotas: Mapping[str, int], ceiling: int) -> list[tuple[frozenset[int], int]]:
-    """Campaigns, by their ids, of which together no more than so many waiting chunks would find one more worker, where that is less
-    than `ceiling`: those of a project with a quota, and each one with a budget.
+def rooms_of(
+    campaigns: Sequence[OpenCampaign], quotas: Mapping[str, int], ceiling: int
+) -> list[tuple[frozenset[int], int]]:
+    """Campaigns, by their ids, of which together no more than so many waiting chunks would find
+    one more worker, where that is less than `ceiling`: those of a project with a quota, and each
+    one with a budget.
     """
     affordable = {campaign.id: _affordable_chunks(campaign) for campaign in campaigns}
     spent = frozenset(campaign_id for campaign_id, count in affordable.items() if not count)
     rooms = [(spent, 0)] if spent else []
-    rooms += [(frozenset({c.id}), affordable[c.id]) for c in campaigns if c.project not in quotas and 0 < affordable[c.id] < ceiling]
+    rooms += [
+        (frozenset({c.id}), affordable[c.id])
+        for c in campaigns
+        if c.project not in quotas and 0 < affordable[c.id] < ceiling
+    ]
     for project, quota in quotas.items():
         mine = [campaign for campaign in campaigns if campaign.project == project]
         room = max(0, quota - len({worker for campaign in mine for worker in campaign.workers}))
@@ -174,36 +212,63 @@ def desired_fleet(
 ) -> dict[str, int]:
     """How many workers each pool is to have, by its name.
 
-    What is there counts first, since it costs no start; more come from the cheapest pool for what it paints that is not in `cooling`.
-    `classes` are the numerics classes that each pool's workers were of when there last were any.
+    What is there counts first, since it costs no start; more come from the cheapest pool for what
+    it paints that is not in `cooling`. `classes` are the numerics classes that each pool's workers
+    were of when there last were any.
     """
     have = Counter(member.pool for member in fleet if not member.is_draining)
     if limits.is_frozen:
         return {pool.name: have[pool.name] for pool in pools}
     known = {**classes, **classes_of(fleet)}
     plan = _Plan(pools, have, known, limits, cooling)
-    busy = sum(member.idle_since is None and member.is_ready and not member.is_draining for member in fleet)
+    busy = sum(
+        member.idle_since is None and member.is_ready and not member.is_draining
+        for member in fleet
+    )
     plan.provide(_parts(needs, pools, known, waiting_chunks + busy))
     plan.fill_up()
     return plan.counts
 
 
-def as_measured(pools: Sequence[Pool], needs: Sequence[Need], classes: Mapping[str, Collection[str]], history: History) -> list[Pool]:
-    """Pools with the speeds that their workers have shown at what is to be painted, in place of those that the fleet file has.
+def as_measured(
+    pools: Sequence[Pool],
+    needs: Sequence[Need],
+    classes: Mapping[str, Collection[str]],
+    history: History,
+) -> list[Pool]:
+    """Pools with the speeds that their workers have shown at what is to be painted, in place of
+    those that the fleet file has.
 
-    What was shown is put on the file's scale by the fastest of those pools; with fewer than two there is nothing to compare.
+    What was shown is put on the file's scale by the fastest of those pools; with fewer than two
+    there is nothing to compare.
     """
-    shown = {pool.name: speed for pool in pools if (speed := _shown_speed(needs, classes.get(pool.name, ()), history))}
+    shown = {
+        pool.name: speed
+        for pool in pools
+        if (speed := _shown_speed(needs, classes.get(pool.name, ()), history))
+    }
     if len(shown) < 2:
         return list(pools)
     fastest = max(pools, key=lambda pool: shown.get(pool.name, 0.0))
     unit = fastest.speed / shown[fastest.name]
-    return [replace(pool, speed=shown[pool.name] * unit) if pool.name in shown else pool for pool in pools]
+    return [
+        replace(pool, speed=shown[pool.name] * unit) if pool.name in shown else pool
+        for pool in pools
+    ]
 
 
-def _shown_speed(needs: Sequence[Need], classes: Collection[str], history: History) -> float | None:
-    """How fast workers of these classes paint, by the part that each model has in what is to be painted."""
-    told = [(need.seconds, speed) for need in needs for name in classes if (speed := history.speed(need.model, name))]
+def _shown_speed(
+    needs: Sequence[Need], classes: Collection[str], history: History
+) -> float | None:
+    """How fast workers of these classes paint, by the part that each model has in what is to be
+    painted.
+    """
+    told = [
+        (need.seconds, speed)
+        for need in needs
+        for name in classes
+        if (speed := history.speed(need.model, name))
+    ]
     work = sum(seconds for seconds, _ in told)
     return work / sum(seconds / speed for seconds, speed in told) if work else None
 
@@ -224,28 +289,46 @@ class _Plan:
         self.counts = {pool.name: 0 for pool in pools}
 
     def provide(self, parts: Sequence["_Part"]) -> None:
-        """Plan workers for campaigns of each numerics class: those that are there go first to who would start them, then to who may
-        have them; others are started beside them.
+        """Plan workers for campaigns of each numerics class: those that are there go first to who
+        would start them, then to who may have them; others are started beside them.
         """
         for part in parts:
             self._add(part, self._have, _worth_starting)
         for part in parts:
-            self._add(part, self._have, lambda pool, part: part.most)  # noqa: ARG005  # they cost no start
+            # they cost no start
+            self._add(part, self._have, lambda pool, part: part.most)  # noqa: ARG005
         for part in parts:
-            self._add(part, {pool.name: pool.limit for pool in self._pools if pool.name not in self._cooling}, _worth_starting)
+            self._add(
+                part,
+                {pool.name: pool.limit for pool in self._pools if pool.name not in self._cooling},
+                _worth_starting,
+            )
 
-    def _add(self, part: "_Part", room: Mapping[str, int], worth: Callable[[Pool, "_Part"], int]) -> None:
+    def _add(
+        self, part: "_Part", room: Mapping[str, int], worth: Callable[[Pool, "_Part"], int]
+    ) -> None:
         for pool in self._pools:
             if part.numerics_class is not None and not self._may_be(pool, part.numerics_class):
                 continue
             more = worth(pool, part)
-            while more > 0 and part.planned < part.most and self.counts[pool.name] < room.get(pool.name, 0) and self._is_allowed(pool):
+            while (
+                more > 0
+                and part.planned < part.most
+                and self.counts[pool.name] < room.get(pool.name, 0)
+                and self._is_allowed(pool)
+            ):
                 self.counts[pool.name] += 1
-                part.planned, part.speed, more = part.planned + 1, part.speed + pool.speed, more - 1
+                part.planned, part.speed, more = (
+                    part.planned + 1,
+                    part.speed + pool.speed,
+                    more - 1,
+                )
 
     def fill_up(self) -> None:
         """Up to the floor, with those that are there and then the cheapest."""
-        for pool in sorted(self._pools, key=lambda pool: self._have[pool.name] <= self.counts[pool.name]):
+        for pool in sorted(
+            self._pools, key=lambda pool: self._have[pool.name] <= self.counts[pool.name]
+        ):
             while (
                 sum(self.counts.values()) < self._limits.floor
                 and self.counts[pool.name] < pool.limit
@@ -265,7 +348,9 @@ class _Plan:
 
 @dataclass
 class _Part:
-    """What campaigns of one numerics class need together, in seconds at speed 1, and the workers planned for them so far."""
+    """What campaigns of one numerics class need together, in seconds at speed 1, and the workers
+    planned for them so far.
+    """
 
     needs: Sequence[Need]
     most: int
@@ -278,22 +363,43 @@ class _Part:
         return sum(need.seconds for need in self.needs)
 
 
-def _parts(needs: Sequence[Need], pools: Sequence[Pool], classes: Mapping[str, Collection[str]], most: int) -> list[_Part]:
+def _parts(
+    needs: Sequence[Need], pools: Sequence[Pool], classes: Mapping[str, Collection[str]], most: int
+) -> list[_Part]:
     parts = []
     for numerics_class in sorted({need.numerics_class for need in needs if need.seconds}, key=str):
         # The seconds of a class are those of its own workers.
-        unit = max((pool.speed for pool in pools if numerics_class in classes.get(pool.name, ())), default=1.0)
-        mine = [replace(need, seconds=need.seconds * unit) for need in needs if need.numerics_class == numerics_class]
-        parts.append(_Part(needs=mine, most=min(sum(need.most for need in mine), most), numerics_class=numerics_class))
+        unit = max(
+            (pool.speed for pool in pools if numerics_class in classes.get(pool.name, ())),
+            default=1.0,
+        )
+        mine = [
+            replace(need, seconds=need.seconds * unit)
+            for need in needs
+            if need.numerics_class == numerics_class
+        ]
+        parts.append(
+            _Part(
+                needs=mine,
+                most=min(sum(need.most for need in mine), most),
+                numerics_class=numerics_class,
+            )
+        )
     return parts
 
 
 def _worth_starting(pool: Pool, part: _Part) -> int:
-    """How many workers of a pool to add to those planned: as many as paint for as long as they take to come, or deadlines need."""
+    """How many workers of a pool to add to those planned: as many as paint for as long as they
+    take to come, or deadlines need.
+    """
     left = part.seconds - part.speed * pool.start_s  # when they have come
     worth = 0
     if left > 0:
-        worth = math.floor((left / pool.start_s - part.speed) / pool.speed) if pool.start_s >= 1 else pool.limit
+        worth = (
+            math.floor((left / pool.start_s - part.speed) / pool.speed)
+            if pool.start_s >= 1
+            else pool.limit
+        )
     for need in part.needs:
         if need.due_in_s is not None and need.due_in_s > pool.start_s:
             needed = need.seconds / max(1.0, need.due_in_s - pool.start_s)
@@ -302,15 +408,24 @@ def _worth_starting(pool: Pool, part: _Part) -> int:
 
 
 def surplus_of(fleet: Sequence[Member], limits: Limits) -> frozenset[str]:
-    """The workers beyond the ceiling: first those that have not come, then idle ones, then those that paint, the newest first.
+    """The workers beyond the ceiling: first those that have not come, then idle ones, then those
+    that paint, the newest first.
 
-    A ceiling can be lowered while workers paint. Those beyond it get nothing more, and go after their chunk. Workers that
-    leave for another reason do not count.
+    A ceiling can be lowered while workers paint. Those beyond it get nothing more, and go after
+    their chunk. Workers that leave for another reason do not count.
     """
     staying = [member for member in fleet if not member.is_draining]
     if limits.is_frozen or len(staying) <= limits.ceiling:
         return frozenset()
-    dearest = sorted(staying, key=lambda member: (member.is_ready, member.idle_since is None, -member.since, member.name))
+    dearest = sorted(
+        staying,
+        key=lambda member: (
+            member.is_ready,
+            member.idle_since is None,
+            -member.since,
+            member.name,
+        ),
+    )
     return frozenset(member.name for member in dearest[: len(staying) - limits.ceiling])
 
 
@@ -323,8 +438,16 @@ def classes_of(fleet: Sequence[Member]) -> dict[str, set[str]]:
     return classes
 
 
-def changes(desired: Mapping[str, int], fleet: Sequence[Member], pools: Sequence[Pool], limits: Limits, now: float) -> Change:
-    """What to do now for a fleet to become what is desired: up fast, though few at a time, and down only after a time of idleness."""
+def changes(
+    desired: Mapping[str, int],
+    fleet: Sequence[Member],
+    pools: Sequence[Pool],
+    limits: Limits,
+    now: float,
+) -> Change:
+    """What to do now for a fleet to become what is desired: up fast, though few at a time, and
+    down only after a time of idleness.
+    """
     if limits.is_frozen:
         return Change()
     starting = [member for member in fleet if not member.is_ready]
@@ -333,8 +456,15 @@ def changes(desired: Mapping[str, int], fleet: Sequence[Member], pools: Sequence
     room = max(FEWEST_STARTING, len(fleet) - len(starting)) - len(starting)
     missing = [name for name, count in desired.items() for _ in range(count - have[name])]
     spare = {name: count - desired.get(name, 0) for name, count in have.items()}
-    unneeded = [member for member in reversed(starting) if not member.is_draining and _take(spare, member.pool)]
-    idle = sorted((member for member in fleet if _has_idled(member, limits, now)), key=lambda member: member.idle_since or 0.0)
+    unneeded = [
+        member
+        for member in reversed(starting)
+        if not member.is_draining and _take(spare, member.pool)
+    ]
+    idle = sorted(
+        (member for member in fleet if _has_idled(member, limits, now)),
+        key=lambda member: member.idle_since or 0.0,
+    )
     return Change(
         start=tuple(missing[: max(0, room)]),
         withdraw=tuple(dict.fromkeys(member.name for member in [*late, *unneeded])),
@@ -354,4 +484,9 @@ def _is_late(member: Member, pools: Sequence[Pool], now: float) -> bool:
 
 
 def _has_idled(member: Member, limits: Limits, now: float) -> bool:
-    return member.is_ready and not member.is_draining and member.idle_since is not None and now - member.idle_since >= limits.idle_s
+    return (
+        member.is_ready
+        and not member.is_draining
+        and member.idle_since is not None
+        and now - member.idle_since >= limits.idle_s
+    )

@@ -1,4 +1,6 @@
-"""Why a campaign or a render is where it is, in sentences. Pure: all that is known is handed in."""
+"""Why a campaign or a render is where it is, in sentences. Pure: all that is known is handed
+in.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -34,12 +36,18 @@ NO_FARM = "No farm is running: start one with `farm up`."
 
 
 def standstill(campaign: CampaignRow, *, is_led: bool) -> str | None:
-    """Why nothing of a campaign is painted although its state says that it runs or waits; None if that is not so."""
+    """Why nothing of a campaign is painted although its state says that it runs or waits; None if
+    that is not so.
+    """
     if campaign.state not in (CampaignState.QUEUED, CampaignState.RUNNING):
         return None
     if not is_led:
         return NO_FARM
-    return None if campaign.waits_for is None else f"Something that it needs is away: {campaign.waits_for}"
+    return (
+        None
+        if campaign.waits_for is None
+        else f"Something that it needs is away: {campaign.waits_for}"
+    )
 
 
 def why_campaign(campaign: CampaignRow, farm: Farm) -> list[str]:
@@ -52,7 +60,9 @@ def why_campaign(campaign: CampaignRow, farm: Farm) -> list[str]:
     elif not reasons:
         reasons += _waits_for_workers(campaign, farm)
     if campaign.running:
-        reasons.insert(0, f"{campaign.running:,} of its renders are being painted, {campaign.queued:,} wait.")
+        reasons.insert(
+            0, f"{campaign.running:,} of its renders are being painted, {campaign.queued:,} wait."
+        )
     return reasons or ["Its next chunk is about to be given to a worker."]
 
 
@@ -64,20 +74,48 @@ def why_render(
     outcome: tuple[RenderOutcome, int, str | None] | None,
     chunk: tuple[ChunkState, Chunk, int] | None,
 ) -> list[str]:
-    """The same for one render: how it ended, or the chunk that it is in and how many chunks are before that."""
+    """The same for one render: how it ended, or the chunk that it is in and how many chunks are
+    before that.
+    """
     if outcome is not None:
         ended, attempts, worker = outcome
         where = f" by {worker}" if worker else ""
-        how = "copied from a render of the same recipe, not painted" if ended.reason is Reason.COPIED else ended.reason
-        return [f"Render {number} is {ended.state} ({how}){where}, on attempt {attempts}.", *filter(None, [ended.detail])]
+        how = (
+            "copied from a render of the same recipe, not painted"
+            if ended.reason is Reason.COPIED
+            else ended.reason
+        )
+        return [
+            f"Render {number} is {ended.state} ({how}){where}, on attempt {attempts}.",
+            *filter(None, [ended.detail]),
+        ]
     if chunk is None:
-        return [f"Render {number} was cancelled." if campaign.cancelled_at else f"Render {number} waits.", *why_campaign(campaign, farm)]
+        return [
+            (
+                f"Render {number} was cancelled."
+                if campaign.cancelled_at
+                else f"Render {number} waits."
+            ),
+            *why_campaign(campaign, farm),
+        ]
     state, held, ahead = chunk
-    tries = f" It has been given out {held.lease} times before." if state is ChunkState.QUEUED and held.lease else ""
+    tries = (
+        f" It has been given out {held.lease} times before."
+        if state is ChunkState.QUEUED and held.lease
+        else ""
+    )
     if state is ChunkState.LEASED:
-        return [f"Render {number} is in a chunk of {held.total} that {held.worker} has, on attempt {held.lease}."]
+        return [
+            (
+                f"Render {number} is in a chunk of {held.total} that {held.worker} has, on attempt"
+                f" {held.lease}."
+            )
+        ]
     return [
-        f"Render {number} waits in a chunk of {held.total}, behind {ahead} chunks of its campaign.{tries}",
+        (
+            f"Render {number} waits in a chunk of {held.total}, behind {ahead} chunks of its"
+            f" campaign.{tries}"
+        ),
         *why_campaign(campaign, farm),
     ]
 
@@ -88,8 +126,16 @@ def nothing_to_retry(campaign: CampaignRow, states: Sequence[RenderState]) -> st
         return "Neither failed nor held renders were asked for."
     for state, count in ((RenderState.FAILED, campaign.failed), (RenderState.HELD, campaign.held)):
         if count and state not in states:
-            return f"No render of {campaign.name} is {states[0]}, but {count:,} {state}: `farm retry {campaign.name} --{state}`."
-    damaged = f" A file that is damaged or missing is painted again by `farm verify {campaign.name} --repair`." if campaign.done else ""
+            return (
+                f"No render of {campaign.name} is {states[0]}, but {count:,} {state}: `farm retry"
+                f" {campaign.name} --{state}`."
+            )
+    damaged = (
+        f" A file that is damaged or missing is painted again by `farm verify {campaign.name}"
+        " --repair`."
+        if campaign.done
+        else ""
+    )
     return f"No render of {campaign.name} failed or is held: {_counted(campaign)}.{damaged}"
 
 
@@ -98,29 +144,40 @@ def render_not_retried(campaign: CampaignRow, outcome: RenderOutcome) -> str:
     name, number, state = campaign.name, outcome.number, outcome.state
     if state is RenderState.DONE:
         return (
-            f"The render {number} of {name} is done, and only what failed or is held is tried again. If its file is damaged or missing, "
-            f"`farm verify {name} --repair` paints it again."
+            f"The render {number} of {name} is done, and only what failed or is held is tried"
+            f" again. If its file is damaged or missing, `farm verify {name} --repair` paints it"
+            " again."
         )
     ended = "failed" if state is RenderState.FAILED else f"is {state}"
-    return f"The render {number} of {name} {ended}: `farm retry {name}/{number} --{state}` tries it again."
+    return (
+        f"The render {number} of {name} {ended}: `farm retry {name}/{number} --{state}` tries it"
+        " again."
+    )
 
 
 def without_its_class(campaign: CampaignRow, workers: Sequence[WorkerRow]) -> str | None:
-    """What a campaign lacks whose pixels are of a numerics class that none of the workers has; None where that is not so."""
+    """What a campaign lacks whose pixels are of a numerics class that none of the workers has;
+    None where that is not so.
+    """
     if campaign.state.is_final or campaign.numerics_class in (None, ANY_CLASS):
         return None
     others = sorted({worker.numerics_class for worker in workers if worker.numerics_class})
     if not others or campaign.numerics_class in others:
         return None
     return (
-        f"Its pixels are of the numerics class {campaign.numerics_class}, which no worker has: there are {', '.join(others)}. Start a "
-        "worker of that class, or let others paint the rest, with pixels that may differ: `numerics: any` in the file and "
-        "`farm submit --update`."
+        f"Its pixels are of the numerics class {campaign.numerics_class}, which no worker has:"
+        f" there are {', '.join(others)}. Start a worker of that class, or let others paint the"
+        " rest, with pixels that may differ: `numerics: any` in the file and `farm submit"
+        " --update`."
     )
 
 
 def _over(campaign: CampaignRow) -> str:
-    again = " `farm retry` tries what failed or is held again." if campaign.failed + campaign.held and not campaign.cancelled_at else ""
+    again = (
+        " `farm retry` tries what failed or is held again."
+        if campaign.failed + campaign.held and not campaign.cancelled_at
+        else ""
+    )
     return f"It is over ({campaign.state}): {_counted(campaign)}.{again}"
 
 
@@ -148,7 +205,10 @@ def _held_back(campaign: CampaignRow) -> Iterable[str]:
         yield f"It is paused: `farm resume {campaign.name}` lets it go on."
     elif campaign.waits_for is not None and campaign.waits_until is not None:
         left = campaign.waits_until - campaign.now
-        yield f"Something that it needs is away, it is tried again in {left:.0f} s (time {campaign.waits} in a row): {campaign.waits_for}"
+        yield (
+            f"Something that it needs is away, it is tried again in {left:.0f} s (time"
+            f" {campaign.waits} in a row): {campaign.waits_for}"
+        )
 
 
 def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
@@ -168,14 +228,25 @@ def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
     if farm.quota is not None and farm.project_workers >= farm.quota and campaign.queued:
         has = f"{farm.project_workers} of the {farm.quota} workers that it may have at a time"
         yield f"Its project {campaign.project} has {has} (FARM_QUOTAS)."
-    higher = [other for other in farm.others if other.priority > campaign.priority and other.state is CampaignState.RUNNING]
+    higher = [
+        other
+        for other in farm.others
+        if other.priority > campaign.priority and other.state is CampaignState.RUNNING
+    ]
     if higher:
-        yield f"Campaigns of a higher priority go first: {_names(higher)}. Its own is {campaign.priority}."
-    equal = [other for other in farm.others if other.priority == campaign.priority and other.state is CampaignState.RUNNING]
+        yield (
+            f"Campaigns of a higher priority go first: {_names(higher)}. Its own is"
+            f" {campaign.priority}."
+        )
+    equal = [
+        other
+        for other in farm.others
+        if other.priority == campaign.priority and other.state is CampaignState.RUNNING
+    ]
     if equal:
         yield (
-            f"It shares the workers with {len(equal)} campaigns of its priority: {_names(equal)}. Who has been given least goes first; "
-            f"it has had {campaign.device_s:.0f} s of them."
+            f"It shares the workers with {len(equal)} campaigns of its priority: {_names(equal)}."
+            f" Who has been given least goes first; it has had {campaign.device_s:.0f} s of them."
         )
     warm = sum(worker.warm == campaign.model_digest for worker in farm.workers)
     if ready and not warm:
@@ -184,10 +255,16 @@ def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
 
 def _ordered(campaign: CampaignRow, orders: FleetOrders, workers: int) -> Iterable[str]:
     """The orders that keep more workers from coming."""
-    binds = {"ceiling": orders.ceiling is not None and workers >= orders.ceiling, "is_frozen": orders.is_frozen}
+    binds = {
+        "ceiling": orders.ceiling is not None and workers >= orders.ceiling,
+        "is_frozen": orders.is_frozen,
+    }
     for limit, is_bound in binds.items():
         if is_bound and campaign.queued:
-            yield f"{order_sentence(orders, limit)} No more workers come until that is changed: `farm scale --default` takes orders back."
+            yield (
+                f"{order_sentence(orders, limit)} No more workers come until that is changed:"
+                " `farm scale --default` takes orders back."
+            )
 
 
 def _names(campaigns: Sequence[CampaignRow]) -> str:

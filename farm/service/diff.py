@@ -1,4 +1,6 @@
-"""What changed between two versions of a campaign, or between two campaigns, line by line and as a picture."""
+"""What changed between two versions of a campaign, or between two campaigns, line by line and as a
+picture.
+"""
 
 import json
 from collections import Counter
@@ -42,17 +44,37 @@ class Diffs:
         self._campaigns = campaigns
         self._outputs = outputs
 
-    def lines(self, project: str, name: str, version: int | None, against: str | None, limit: int | None = None) -> Iterator[bytes]:
-        """A line of JSON for each render that is not kept, at most `limit` of them, and a last one with the counts of all.
+    def lines(
+        self,
+        project: str,
+        name: str,
+        version: int | None,
+        against: str | None,
+        limit: int | None = None,
+    ) -> Iterator[bytes]:
+        """A line of JSON for each render that is not kept, at most `limit` of them, and a last one
+        with the counts of all.
 
-        `against` is what it is compared with, as NAME or NAME@NUMBER; if None, the version before. Raises NotFound at once if there is
-        none of that name or number.
+        `against` is what it is compared with, as NAME or NAME@NUMBER; if None, the version before.
+        Raises NotFound at once if there is none of that name or number.
         """
         old, new = self._sides(project, name, version, against)
-        return (json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in self._lines(old, new, limit))
+        return (
+            json.dumps(line, ensure_ascii=False).encode() + b"\n"
+            for line in self._lines(old, new, limit)
+        )
 
-    def picture(self, project: str, name: str, version: int | None, against: str | None, limit: int = MAX_PAIRS) -> bytes:
-        """The first `limit` changed cells as PNG, old and new side by side, and never more than MAX_PAIRS."""
+    def picture(
+        self,
+        project: str,
+        name: str,
+        version: int | None,
+        against: str | None,
+        limit: int = MAX_PAIRS,
+    ) -> bytes:
+        """The first `limit` changed cells as PNG, old and new side by side, and never more than
+        MAX_PAIRS.
+        """
         old, new = self._sides(project, name, version, against)
         counts: Counter[Kind] = Counter()
         chosen: list[Pair] = []
@@ -61,31 +83,50 @@ class Diffs:
             if pair.kind is Kind.CHANGED and len(chosen) < min(limit, MAX_PAIRS):
                 chosen.append(pair)
         tiles = [tile for page in _pages(chosen) for tile in self._tiles(old, new, page)]
-        return draw_pairs(tiles, list(_title(old, new, counts, len(chosen))), _largest(old, new, chosen), self._outputs)
+        return draw_pairs(
+            tiles,
+            list(_title(old, new, counts, len(chosen))),
+            _largest(old, new, chosen),
+            self._outputs,
+        )
 
     # --- the two sides ---
 
-    def _sides(self, project: str, name: str, version: int | None, against: str | None) -> tuple[_Side, _Side]:
+    def _sides(
+        self, project: str, name: str, version: int | None, against: str | None
+    ) -> tuple[_Side, _Side]:
         new = self._row(project, name, version)
         old = self._before(new) if against is None else self._row(project, *split_version(against))
-        return _Side(row=old, expansion=expansion_of(old.spec)), _Side(row=new, expansion=expansion_of(new.spec))
+        return _Side(row=old, expansion=expansion_of(old.spec)), _Side(
+            row=new, expansion=expansion_of(new.spec)
+        )
 
     def _row(self, project: str, name: str, version: int | None) -> CampaignRow:
-        return self._campaigns.get(project, name) if version is None else self._campaigns.version(project, name, version)
+        return (
+            self._campaigns.get(project, name)
+            if version is None
+            else self._campaigns.version(project, name, version)
+        )
 
     def _before(self, row: CampaignRow) -> CampaignRow:
         known = self._campaigns.versions(row.project, row.name)
         earlier = [other for other in known if other.version < row.version]
         if not earlier:
-            there = f"{'is' if len(known) == 1 else 'are'} {', '.join(str(other.version) for other in known)}"
+            there = (
+                f"{'is' if len(known) == 1 else 'are'}"
+                f" {', '.join(str(other.version) for other in known)}"
+            )
             raise NotFound(
-                f"The campaign {row.name} has no version before {row.version}: there {there}. Name both versions, or another campaign."
+                f"The campaign {row.name} has no version before {row.version}: there {there}. Name"
+                " both versions, or another campaign."
             )
         return earlier[-1]
 
     def _cells(self, side: _Side, numbers: Iterable[int | None]) -> Callable[[int], Cell]:
         """What gives the cell of each of these renders."""
-        ended = self._campaigns.outcomes_of(side.row.id, [number for number in numbers if number is not None])
+        ended = self._campaigns.outcomes_of(
+            side.row.id, [number for number in numbers if number is not None]
+        )
         return cells_of(side.row, side.expansion, ended, self._campaigns.under_way(side.row.id))
 
     # --- lines ---
@@ -99,23 +140,38 @@ class Diffs:
             some = others if limit is None else others[: limit - listed]
             listed += len(some)
             yield from self._page(old, new, some)
-        yield {"kind": "counts", "old": _row_json(old.row), "new": _row_json(new.row), "counts": _counted(counts)}
+        yield {
+            "kind": "counts",
+            "old": _row_json(old.row),
+            "new": _row_json(new.row),
+            "counts": _counted(counts),
+        }
 
     def _page(self, old: _Side, new: _Side, page: list[Pair]) -> Iterator[Json]:
         if not page:
             return
-        old_cell, new_cell = self._cells(old, (pair.old for pair in page)), self._cells(new, (pair.new for pair in page))
+        old_cell, new_cell = (
+            self._cells(old, (pair.old for pair in page)),
+            self._cells(new, (pair.new for pair in page)),
+        )
         for pair in page:
             yield {
                 "kind": pair.kind,
                 "label": _label(old, new, pair),
-                "old": None if pair.old is None else _render_json(old, pair.old, old_cell(pair.old)),
-                "new": None if pair.new is None else _render_json(new, pair.new, new_cell(pair.new)),
+                "old": (
+                    None if pair.old is None else _render_json(old, pair.old, old_cell(pair.old))
+                ),
+                "new": (
+                    None if pair.new is None else _render_json(new, pair.new, new_cell(pair.new))
+                ),
                 "changes": [asdict(change) for change in _changes(old, new, pair)],
             }
 
     def _tiles(self, old: _Side, new: _Side, page: list[Pair]) -> Iterator[PairOfCells]:
-        old_cell, new_cell = self._cells(old, (pair.old for pair in page)), self._cells(new, (pair.new for pair in page))
+        old_cell, new_cell = (
+            self._cells(old, (pair.old for pair in page)),
+            self._cells(new, (pair.new for pair in page)),
+        )
         for pair in page:
             assert pair.old is not None
             assert pair.new is not None
@@ -144,7 +200,9 @@ def _label(old: _Side, new: _Side, pair: Pair) -> str:
     was = None if pair.old is None else old.expansion.render(pair.old)[1]
     now = was if pair.new is None else new.expansion.render(pair.new)[1]
     assert now is not None
-    return cell_label(None if was is None else was.shot.coordinates, now.shot.coordinates, now.seed)
+    return cell_label(
+        None if was is None else was.shot.coordinates, now.shot.coordinates, now.seed
+    )
 
 
 def _render_json(side: _Side, number: int, cell: Cell) -> Json:
@@ -176,6 +234,13 @@ def _title(old: _Side, new: _Side, counts: Mapping[Kind, int], drawn: int) -> It
 
 def _largest(old: _Side, new: _Side, chosen: Iterable[Pair]) -> tuple[int, int]:
     """The largest width and the largest height of any of the pictures, in pixels."""
-    numbers = [(side.expansion, number) for pair in chosen for side, number in ((old, pair.old), (new, pair.new)) if number is not None]
+    numbers = [
+        (side.expansion, number)
+        for pair in chosen
+        for side, number in ((old, pair.old), (new, pair.new))
+        if number is not None
+    ]
     groups = [expansion.group(expansion.group_of(number)) for expansion, number in numbers]
-    return max((group.width for group in groups), default=1), max((group.height for group in groups), default=1)
+    return max((group.width for group in groups), default=1), max(
+        (group.height for group in groups), default=1
+    )

@@ -1,4 +1,6 @@
-"""What the farm does for those who run its fleet: says how it stands, and takes orders about it. The API is a thin skin over it."""
+"""What the farm does for those who run its fleet: says how it stands, and takes orders about it.
+The API is a thin skin over it.
+"""
 
 from collections import Counter
 from dataclasses import replace
@@ -22,7 +24,9 @@ class FleetService:
         self._is_alone = is_alone
 
     def scaling(self) -> Json:
-        """What is ordered, None where the settings stand, and how many workers there are in each state."""
+        """What is ordered, None where the settings stand, and how many workers there are in each
+        state.
+        """
         orders = self._orders.get()
         return {
             "floor": orders.floor,
@@ -34,9 +38,16 @@ class FleetService:
         }
 
     def scale(
-        self, *, floor: int | None, ceiling: int | None, is_frozen: bool | None, default: bool = False, by: str | None = None
+        self,
+        *,
+        floor: int | None,
+        ceiling: int | None,
+        is_frozen: bool | None,
+        default: bool = False,
+        by: str | None = None,
     ) -> Json:
-        """Order how many workers there are, or with `default` take every order back first. `by` says who orders it.
+        """Order how many workers there are, or with `default` take every order back first. `by`
+        says who orders it.
 
         Raises RequestError if the least would be more than the most.
         """
@@ -46,13 +57,17 @@ class FleetService:
             changes = {"floor": None, "ceiling": None, "is_frozen": False, **changes}
         now = replace(self._orders.get(), **changes)
         if now.floor is not None and now.ceiling is not None and now.floor > now.ceiling:
-            raise RequestError(f"At least {now.floor} workers and at most {now.ceiling} cannot be: set both.")
+            raise RequestError(
+                f"At least {now.floor} workers and at most {now.ceiling} cannot be: set both."
+            )
         if changes:
             self._orders.scale(by=by, **changes)
         return self.scaling()
 
     def drain(self, target: str, *, undo: bool = False, by: str | None = None) -> Json:
-        """Have a worker, or a node by its id or its host's name, get nothing more and go. Raises NotFound for what is neither."""
+        """Have a worker, or a node by its id or its host's name, get nothing more and go. Raises
+        NotFound for what is neither.
+        """
         if undo:
             if not self._orders.undrain([target]):
                 raise NotFound(f"{target} is not being drained: `farm scale` lists what is.")
@@ -62,7 +77,8 @@ class FleetService:
             raise NotFound(f"There is no worker and no node {target}: `farm workers` lists them.")
         if self._is_alone and target not in {worker.name for worker in workers}:
             raise RequestError(
-                f"The farm is alone on {target}, and has nowhere else to go: drain its workers, or `farm scale --ceiling 0`."
+                f"The farm is alone on {target}, and has nowhere else to go: drain its workers, or"
+                " `farm scale --ceiling 0`."
             )
         self._orders.drain(target, by=by)
         return self.scaling()

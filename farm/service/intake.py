@@ -1,4 +1,6 @@
-"""Files that a campaign names, at its submission: read, checked and digested; its references are kept where every worker finds them."""
+"""Files that a campaign names, at its submission: read, checked and digested; its references are
+kept where every worker finds them.
+"""
 
 import hashlib
 import stat
@@ -29,16 +31,33 @@ _READERS = 4  # a picture of the largest size takes 300 MB while it is looked at
 class Intake:
     """Takes in the files of campaigns, from paths and from the buckets that it may read."""
 
-    def __init__(self, outputs: Outputs, *, buckets: Collection[str] = (), s3_style: str = "auto", files: LocalFiles | None = None) -> None:
-        """`buckets` are those that references may come from, beside the outputs' own; `files` those of this machine, all if not given."""
+    def __init__(
+        self,
+        outputs: Outputs,
+        *,
+        buckets: Collection[str] = (),
+        s3_style: str = "auto",
+        files: LocalFiles | None = None,
+    ) -> None:
+        """`buckets` are those that references may come from, beside the outputs' own; `files`
+        those of this machine, all if not given.
+        """
         self._outputs = outputs
         self._files = files or LocalFiles()
-        own = outputs.address.removeprefix(SCHEME).partition("/")[0] if outputs.address.startswith(SCHEME) else None
+        own = (
+            outputs.address.removeprefix(SCHEME).partition("/")[0]
+            if outputs.address.startswith(SCHEME)
+            else None
+        )
         self._buckets = {*buckets, *([own] if own else [])}
-        self._bucket = lru_cache(maxsize=16)(lambda name: open_outputs(f"{SCHEME}{name}", s3_style=s3_style))
+        self._bucket = lru_cache(maxsize=16)(
+            lambda name: open_outputs(f"{SCHEME}{name}", s3_style=s3_style)
+        )
 
     def model(self, name: str) -> Model:
-        """The model that a campaign names. Raises DocumentError where it cannot be used, or may not be named."""
+        """The model that a campaign names. Raises DocumentError where it cannot be used, or may
+        not be named.
+        """
         is_path = not is_hub_name(name) and name != "seedling"
         try:
             if is_path:
@@ -48,37 +67,59 @@ class Intake:
             raise DocumentError([Problem(("model",), str(exc))]) from exc
 
     def check(self, campaign: Campaign, model: Model) -> Sources:
-        """The digests of all files that a campaign names. Raises DocumentError with what is wrong with any, each at its place;
-        nothing is written.
+        """The digests of all files that a campaign names. Raises DocumentError with what is wrong
+        with any, each at its place; nothing is written.
         """
         named = list(named_files(campaign.reference, campaign.adapters, campaign.axes))
         references = {file.address: file for file in reversed(named) if file.kind == "reference"}
         adapters = {file.address: file for file in reversed(named) if file.kind == "lora"}
         if len(references) > MAX_REFERENCES:
             raise DocumentError(
-                [Problem(("vary",), f"{len(references):,} references; at most {MAX_REFERENCES:,} are supported: split it.")]
+                [
+                    Problem(
+                        ("vary",),
+                        f"{len(references):,} references; at most {MAX_REFERENCES:,} are"
+                        " supported: split it.",
+                    )
+                ]
             )
         if references and model.image_to_image is None:
             first = next(reversed(references.values()))
-            raise DocumentError([Problem(first.path, f"a {model.pipeline} cannot begin from a reference: use another model.")])
+            raise DocumentError(
+                [
+                    Problem(
+                        first.path,
+                        f"a {model.pipeline} cannot begin from a reference: use another model.",
+                    )
+                ]
+            )
         problems: list[Problem] = []
         weights = Weights(model.name, Path(model.folder))
         sources = Sources(
             references=_digests(references.values(), self._reference_digest, problems),
-            adapters=_digests(adapters.values(), partial(self._adapter_digest, weights=weights), problems),
+            adapters=_digests(
+                adapters.values(), partial(self._adapter_digest, weights=weights), problems
+            ),
         )
         problems = problems or list(twin_problems(sources, campaign.adapters, campaign.axes))
         if problems:
-            raise DocumentError(sorted(problems, key=lambda problem: [str(part) for part in problem.path]))
+            raise DocumentError(
+                sorted(problems, key=lambda problem: [str(part) for part in problem.path])
+            )
         return sources
 
     def keep(self, project: str, sources: Sources) -> None:
-        """Copy the references to the outputs, under what is in them: what becomes of the files later changes nothing any more."""
+        """Copy the references to the outputs, under what is in them: what becomes of the files
+        later changes nothing any more.
+        """
 
         def copy(address: str, digest: str) -> None:
             data = self._read(address)
             if hashlib.sha256(data).hexdigest() != digest:
-                raise RequestError(f"The reference {address} was changed while the campaign was submitted: submit it again.")
+                raise RequestError(
+                    f"The reference {address} was changed while the campaign was submitted: submit"
+                    " it again."
+                )
             self._outputs.put(reference_key(project, digest), data)
 
         with ThreadPoolExecutor(_READERS) as pool:
@@ -102,7 +143,9 @@ class Intake:
             raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
 
     def _path(self, address: str) -> Path:
-        """The path of a file that may be named. What is wrong with other paths is nobody's business, not even that they are not whole."""
+        """The path of a file that may be named. What is wrong with other paths is nobody's
+        business, not even that they are not whole.
+        """
         if not has_scheme(address):
             self._files.check(address)
         path = path_of(address)
@@ -116,7 +159,10 @@ class Intake:
         if not key:
             raise RequestError("it names a bucket, and no file in it.")
         if bucket not in self._buckets:
-            raise RequestError(f"references may not come from the bucket {bucket!r}: an operator may add it to FARM_REFERENCE_BUCKETS.")
+            raise RequestError(
+                f"references may not come from the bucket {bucket!r}: an operator may add it to"
+                " FARM_REFERENCE_BUCKETS."
+            )
         try:
             return self._bucket(bucket).read(key, MAX_BYTES)
         except NotFound as exc:
@@ -127,7 +173,9 @@ class Intake:
             raise RequestError(f"it cannot be read: {exc}") from exc
 
 
-def _digests(files: Collection[Named], digest_of: Callable[[str], str], problems: list[Problem]) -> dict[str, str]:
+def _digests(
+    files: Collection[Named], digest_of: Callable[[str], str], problems: list[Problem]
+) -> dict[str, str]:
     """The digest of each file, by address; what is wrong with one goes to `problems`."""
 
     def look(file: Named) -> str | Problem:
@@ -154,4 +202,6 @@ def _read_file(path: Path) -> bytes:
     except FileNotFoundError as exc:
         raise RequestError(f"there is no such file.{hint(str(path))}") from exc
     except (OSError, ValueError) as exc:
-        raise RequestError(f"it cannot be read ({getattr(exc, 'strerror', None) or exc}).") from exc
+        raise RequestError(
+            f"it cannot be read ({getattr(exc, 'strerror', None) or exc})."
+        ) from exc

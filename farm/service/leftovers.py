@@ -1,4 +1,6 @@
-"""Files of a campaign that no render has any more: what an update has retired, and what broken-off attempts have left."""
+"""Files of a campaign that no render has any more: what an update has retired, and what broken-off
+attempts have left.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,34 +19,49 @@ _AT_ONCE = 1_000
 
 
 class Leftovers:
-    """Finds and removes files that no render of a campaign has any more. Nothing but pictures and previews is ever removed."""
+    """Finds and removes files that no render of a campaign has any more. Nothing but pictures and
+    previews is ever removed.
+    """
 
     def __init__(self, *, campaigns: Campaigns, outputs: Outputs) -> None:
         self._campaigns = campaigns
         self._outputs = outputs
 
     def find(self, project: str, name: str) -> list[str]:
-        """The keys of such files, in order. Until the campaign is over, no file counts whose place is that of one of its renders."""
+        """The keys of such files, in order. Until the campaign is over, no file counts whose place
+        is that of one of its renders.
+        """
         return self._find(self._campaigns.get(project, name))
 
     def clean(self, project: str, name: str) -> int:
-        """Remove them, and return how many there were. Raises RequestError if the campaign is changed meanwhile: ask again."""
+        """Remove them, and return how many there were. Raises RequestError if the campaign is
+        changed meanwhile: ask again.
+        """
         campaign = self._campaigns.get(project, name)
         keys = self._find(campaign)
         with ThreadPoolExecutor(_REMOVERS, thread_name_prefix="clean") as pool:
             for k in range(0, len(keys), _AT_ONCE):
                 now = self._campaigns.get(project, name)
                 if (now.id, now.state.is_final) != (campaign.id, campaign.state.is_final):
-                    raise RequestError(f"The campaign {name} was changed after {k:,} files were removed: run `farm clean {name}` again.")
+                    raise RequestError(
+                        f"The campaign {name} was changed after {k:,} files were removed: run"
+                        f" `farm clean {name}` again."
+                    )
                 list(pool.map(self._outputs.delete, keys[k : k + _AT_ONCE]))
         return len(keys)
 
     def _find(self, campaign: CampaignRow) -> list[str]:
         folder = campaign_folder(campaign.project, campaign.name)
-        there = [key for key in self._outputs.keys(folder) if is_painted(key.removeprefix(f"{folder}/"), Format)]
+        there = [
+            key
+            for key in self._outputs.keys(folder)
+            if is_painted(key.removeprefix(f"{folder}/"), Format)
+        ]
         written = set(self._written(campaign))  # read after `there`: it may grow meanwhile
         places = set() if campaign.state.is_final else set(self._places(campaign))
-        return sorted(key for key in there if key not in written and without_ending(key) not in places)
+        return sorted(
+            key for key in there if key not in written and without_ending(key) not in places
+        )
 
     def _written(self, campaign: CampaignRow) -> Iterator[str]:
         for line in manifest_lines(self._campaigns, campaign):
@@ -56,4 +73,6 @@ class Leftovers:
         """Where the pictures of all renders are or will be, without the endings of their names."""
         expansion = expansion_of(campaign.spec)
         for _, render in expansion.all_renders():
-            yield without_ending(picture_key_of(campaign, render, expansion.campaign.encoding.format))
+            yield without_ending(
+                picture_key_of(campaign, render, expansion.campaign.encoding.format)
+            )

@@ -1,4 +1,6 @@
-"""Which files of the farm's own machine a submission may name: any, if whoever submits is on that machine, or those of some folders."""
+"""Which files of the farm's own machine a submission may name: any, if whoever submits is on that
+machine, or those of some folders.
+"""
 
 import os
 from collections.abc import Collection
@@ -7,13 +9,16 @@ from pathlib import Path
 from storage.errors import RequestError
 
 NOT_TAKEN = (
-    "this farm takes files of its own machine only from folders that its operator names (FARM_ALLOWED_PATHS): use an s3:// address, "
-    "or, for a model, `seedling` or a hub id as owner/name@revision."
+    "this farm takes files of its own machine only from folders that its operator names"
+    " (FARM_ALLOWED_PATHS): use an s3:// address, or, for a model, `seedling` or a hub id as"
+    " owner/name@revision."
 )
 
 
 class LocalFiles:
-    """The files that may be named. What may not is refused in one sentence, whether it is there or not: it is not even looked at."""
+    """The files that may be named. What may not is refused in one sentence, whether it is there or
+    not: it is not even looked at.
+    """
 
     def __init__(self, folders: Collection[Path] | None = None) -> None:
         """`folders` are those whose files may be named; None allows all."""
@@ -24,12 +29,18 @@ class LocalFiles:
         return self._folders is not None
 
     def check(self, path: str | Path) -> None:
-        """Raise RequestError for a path that may not be named, or that leads out of the folders through a link."""
+        """Raise RequestError for a path that may not be named, or that leads out of the folders
+        through a link.
+        """
         if self._folders is None:
             return
         plain = os.path.normpath(path)
         for folder in self._folders:
-            if Path(path).is_absolute() and Path(plain).is_relative_to(folder) and _leads_into(plain, folder):
+            if (
+                Path(path).is_absolute()
+                and Path(plain).is_relative_to(folder)
+                and _leads_into(plain, folder)
+            ):
                 return
         raise RequestError(NOT_TAKEN)
 
@@ -38,5 +49,9 @@ def _leads_into(path: str, folder: Path) -> bool:
     """Whether a path below a folder is there once all links are followed, too."""
     try:
         return Path(path).resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError, RuntimeError):  # no name that a file can have, or links in a circle
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ):  # no name that a file can have, or links in a circle
         return False

@@ -1,4 +1,6 @@
-"""What one model of a family cannot do: sizes that it does not paint, and guidance that it needs, or that changes nothing."""
+"""What one model of a family cannot do: sizes that it does not paint, and guidance that it needs,
+or that changes nothing.
+"""
 
 from collections.abc import Iterator
 
@@ -15,32 +17,53 @@ def wrong_size(size: tuple[int, int], expansion: Expansion, traits: Traits) -> s
     name = f"the model {expansion.model.name} ({expansion.family.name})"
     step, longest = traits.multiple_of, traits.longest_side
     if any(side % step for side in size):
-        width, height = (min(max(step, round(side / step) * step), longest or side + step) for side in size)
-        return f"the sides of {size[0]}x{size[1]} must be multiples of {step} for {name}, like {width}x{height}."
+        width, height = (
+            min(max(step, round(side / step) * step), longest or side + step) for side in size
+        )
+        return (
+            f"the sides of {size[0]}x{size[1]} must be multiples of {step} for {name}, like"
+            f" {width}x{height}."
+        )
     if longest is not None and max(size) > longest:
-        return f"{size[0]}x{size[1]} is too large for {name}, which paints up to {longest} pixels a side."
+        return (
+            f"{size[0]}x{size[1]} is too large for {name}, which paints up to {longest} pixels a"
+            " side."
+        )
     return None
 
 
 def size_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem]:
     """A size that the campaign does not name, if the model's own is none for it."""
-    is_named = expansion.campaign.settings.size is not None or any("size" in axis.variables for axis in expansion.axes)
+    is_named = expansion.campaign.settings.size is not None or any(
+        "size" in axis.variables for axis in expansion.axes
+    )
     if not is_named and (why := wrong_size(expansion.model.size, expansion, traits)) is not None:
-        yield Problem(("settings",), f"the campaign names no size, and gets the family's own: {why} Name one as `size`.")
+        yield Problem(
+            ("settings",),
+            f"the campaign names no size, and gets the family's own: {why} Name one as `size`.",
+        )
 
 
 def guidance_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem]:
     """Guidance that a model needs and is not given, and values that paint the same pictures."""
     if traits.needs_guidance and _lacks_guidance(expansion):
         name = f"the model {expansion.model.name} ({expansion.family.name})"
-        yield Problem(("settings",), f"{name} paints only with a guidance that is named: add one, like `guidance: 4.0`.")
+        yield Problem(
+            ("settings",),
+            f"{name} paints only with a guidance that is named: add one, like `guidance: 4.0`.",
+        )
     if (off := traits.guidance_off) is None:
         return
     for axis in expansion.axes:
         if axis.variables != {"guidance"}:
             continue
-        values = [Settings.model_validate(settings_of(axis, index)).guidance for index in range(len(axis.values))]
-        without = [index for index, value in enumerate(values) if value is not None and value <= off]
+        values = [
+            Settings.model_validate(settings_of(axis, index)).guidance
+            for index in range(len(axis.values))
+        ]
+        without = [
+            index for index, value in enumerate(values) if value is not None and value <= off
+        ]
         for index in without[1:]:
             yield Problem(
                 ("vary", axis.name, index),
@@ -51,4 +74,7 @@ def guidance_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem]
 
 def _lacks_guidance(expansion: Expansion) -> bool:
     """Whether some renders name no guidance. Of very many groups the first are looked at."""
-    return any(expansion.settings(group_no).guidance is None for group_no in range(min(expansion.groups, GROUPS_LOOKED_AT)))
+    return any(
+        expansion.settings(group_no).guidance is None
+        for group_no in range(min(expansion.groups, GROUPS_LOOKED_AT))
+    )

@@ -1,4 +1,6 @@
-"""What a model makes of a campaign that may not be meant: negative prompts without effect, and sizes that it was not trained at."""
+"""What a model makes of a campaign that may not be meant: negative prompts without effect, and
+sizes that it was not trained at.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,12 +20,16 @@ _SQUARE_ONLY = frozenset({"StableDiffusionPipeline"})
 """Trained at one size. The other families saw many shapes of about the same number of pixels."""
 _ANY_AREA = {"FluxPipeline": (0.1, 2.0)}
 _AREA = (0.75, 1.34)
-"""The least and the most pixels that a family was trained at, as shares of those of its own size."""
+"""The least and the most pixels that a family was trained at, as shares of those of its own
+size.
+"""
 _LONGEST = 4.0  # times the shorter side: the longest shape that Stable Diffusion XL was trained at
 
 
 def model_warnings(expansion: Expansion) -> list[Problem]:
-    """What whoever submits a campaign should be told about its model, each at its place in the file."""
+    """What whoever submits a campaign should be told about its model, each at its place in the
+    file.
+    """
     return [*_idle_negatives(expansion, campaign_traits(expansion)), *_strange_sizes(expansion)]
 
 
@@ -41,13 +47,15 @@ def _idle_negatives(expansion: Expansion, traits: Traits) -> Iterator[Problem]:
             whose = "the model's own guidance" if guidance is None else "guidance"
             yield Problem(
                 path if guidance is not None else ("negative",),
-                f"{whose} {value:g} is none, so that the negative prompt has no effect: raise it above {traits.guidance_off:g}, or leave "
-                "the negative prompt out.",
+                f"{whose} {value:g} is none, so that the negative prompt has no effect: raise it"
+                f" above {traits.guidance_off:g}, or leave the negative prompt out.",
             )
 
 
 def _strange_sizes(expansion: Expansion) -> Iterator[Problem]:
-    """Sizes that the model was not trained at. Those of pipelines without a row of their own are not known."""
+    """Sizes that the model was not trained at. Those of pipelines without a row of their own are
+    not known.
+    """
     if not is_known(expansion.family):
         return
     width, height = expansion.model.size
@@ -58,8 +66,8 @@ def _strange_sizes(expansion: Expansion) -> Iterator[Problem]:
         if path is not None:
             yield Problem(
                 path,
-                f"the model {expansion.model.name} was trained at {width}x{height}, not at {size[0]}x{size[1]}: pictures may repeat or "
-                "deform what they show.",
+                f"the model {expansion.model.name} was trained at {width}x{height}, not at"
+                f" {size[0]}x{size[1]}: pictures may repeat or deform what they show.",
             )
 
 
@@ -72,8 +80,12 @@ def _is_usual(size: tuple[int, int], expansion: Expansion) -> bool:
     return least <= share <= most and max(size) <= _LONGEST * min(size)
 
 
-def _choices(expansion: Expansion, name: str) -> dict[object, list[tuple[Path_, dict[int, list[int]]]]]:
-    """What renders have of a setting, None for the model's own: each time that the file says it, where, and for which cells."""
+def _choices(
+    expansion: Expansion, name: str
+) -> dict[object, list[tuple[Path_, dict[int, list[int]]]]]:
+    """What renders have of a setting, None for the model's own: each time that the file says it,
+    where, and for which cells.
+    """
     own = getattr(expansion.campaign.settings, name)
     for at, axis in enumerate(expansion.axes):
         if name in axis.variables:
@@ -81,7 +93,9 @@ def _choices(expansion: Expansion, name: str) -> dict[object, list[tuple[Path_, 
             for index in range(len(axis.values)):
                 chosen = getattr(Settings.model_validate(settings_of(axis, index)), name)
                 path = ("settings", name) if chosen is None else place(axis, index, name)
-                found.setdefault(own if chosen is None else chosen, []).append((path, {at: [index]}))
+                found.setdefault(own if chosen is None else chosen, []).append(
+                    (path, {at: [index]})
+                )
             return found
     return {own: [(("settings", name), {})]}
 
@@ -97,7 +111,10 @@ class _Negatives:
         leaves = self.expansion.skipping.leaves
         if self._texts.frame.strip():
             return leaves(chosen)
-        both = ({**chosen, at: words.intersection(chosen[at]) if at in chosen else words} for at, words in self._worded.items())
+        both = (
+            {**chosen, at: words.intersection(chosen[at]) if at in chosen else words}
+            for at, words in self._worded.items()
+        )
         return any(all(each.values()) and leaves(each) for each in both)
 
     @cached_property
@@ -109,6 +126,11 @@ class _Negatives:
         """By the place of each axis that the template uses, the values that have words."""
         texts = self._texts
         return {
-            at: {index for k, (_, indices) in enumerate(values) if k not in blank for index in indices}
+            at: {
+                index
+                for k, (_, indices) in enumerate(values)
+                if k not in blank
+                for index in indices
+            }
             for (at, _), values, blank in zip(texts.axes, texts.values, texts.blanks, strict=True)
         }

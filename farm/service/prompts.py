@@ -1,4 +1,6 @@
-"""Whether a model can read a campaign's prompts to their end: what is too long would be cut off without a word."""
+"""Whether a model can read a campaign's prompts to their end: what is too long would be cut off
+without a word.
+"""
 
 from collections.abc import Iterator
 from itertools import islice, product
@@ -12,18 +14,22 @@ from farm.documents.document import DocumentError, Problem
 from farm.documents.parsed import Path_
 
 MAX_MEASURED = 20_000
-"""Distinct texts that are measured, of prompts and of negatives each. A second's work on one core for CLIP's tokenizer."""
+"""Distinct texts that are measured, of prompts and of negatives each. A second's work on one core
+for CLIP's tokenizer.
+"""
 _AT_ONCE = 1_000
 _MANY = 100
 _SURE_TO_FIT = 8  # tokens that an encoder adds around a text, and more
 
 
 def check_prompts(expansion: Expansion) -> None:
-    """Raise DocumentError for each prompt or negative that is empty, or has more tokens than the model's text encoder reads, at the value
-    that makes it so. Texts of skipped shots alone are not looked at.
+    """Raise DocumentError for each prompt or negative that is empty, or has more tokens than the
+    model's text encoder reads, at the value that makes it so. Texts of skipped shots alone are not
+    looked at.
 
-    Every distinct text is measured. If there are more than MAX_MEASURED, those are whose parts have the most tokens. A worker looks again
-    at every prompt it paints. What only a worker can open is left to that look.
+    Every distinct text is measured. If there are more than MAX_MEASURED, those are whose parts
+    have the most tokens. A worker looks again at every prompt it paints. What only a worker can
+    open is left to that look.
     """
     texts = [PromptTexts(expansion, key) for key in ("prompt", "negative")]
     problems = list(islice(_empty(texts[0]), _MANY))
@@ -37,12 +43,17 @@ def check_prompts(expansion: Expansion) -> None:
 
 
 def _empty(texts: PromptTexts) -> Iterator[Problem]:
-    """Prompts that no word is left of, where a template is made of fields alone and they may be nothing."""
+    """Prompts that no word is left of, where a template is made of fields alone and they may be
+    nothing.
+    """
     if texts.frame.strip():
         return
     for cell in product(*texts.blanks):
         if texts.is_painted(cell):
-            yield Problem(texts.path(cell, [0] * len(cell)), "the prompt is empty here: write what should be painted.")
+            yield Problem(
+                texts.path(cell, [0] * len(cell)),
+                "the prompt is empty here: write what should be painted.",
+            )
 
 
 def _too_long(texts: PromptTexts, count: Count, room: int) -> Iterator[Problem]:
@@ -50,23 +61,40 @@ def _too_long(texts: PromptTexts, count: Count, room: int) -> Iterator[Problem]:
     lightest = tuple(of_axis.index(min(of_axis)) for of_axis in weights)
     of_frame, least = count([texts.frame, texts.text(lightest)])
     told: set[Path_] = set()
-    cells = islice(texts.cells() if texts.total <= MAX_MEASURED else texts.heaviest(weights), MAX_MEASURED)
+    cells = islice(
+        texts.cells() if texts.total <= MAX_MEASURED else texts.heaviest(weights), MAX_MEASURED
+    )
     while some := {cell: texts.text(cell) for cell in islice(cells, _AT_ONCE)}:
-        doubtful = [cell for cell, text in some.items() if not (text.isascii() and len(text) + _SURE_TO_FIT <= room)]
+        doubtful = [
+            cell
+            for cell, text in some.items()
+            if not (text.isascii() and len(text) + _SURE_TO_FIT <= room)
+        ]
         for cell, tokens in zip(doubtful, count([some[cell] for cell in doubtful]), strict=True):
             if tokens <= room or not texts.is_painted(cell):
                 continue
             own = [of_axis[k] for of_axis, k in zip(weights, cell, strict=True)]
-            is_the_templates = not own or (least > room and of_frame >= max(own))  # no value is to blame
+            is_the_templates = not own or (
+                least > room and of_frame >= max(own)
+            )  # no value is to blame
             path = (texts.key,) if is_the_templates else texts.path(cell, own)
             if path not in told:
                 told.add(path)
                 grows = f"it grows to {tokens} tokens and the model reads {room}: shorten it."
-                yield Problem(path, grows if is_the_templates else f"too long in the {texts.key}: {grows}{texts.others(cell, path)}")
+                yield Problem(
+                    path,
+                    (
+                        grows
+                        if is_the_templates
+                        else f"too long in the {texts.key}: {grows}{texts.others(cell, path)}"
+                    ),
+                )
 
 
 def _reader(expansion: Expansion) -> tuple[TextTokenizer, int] | None:
-    """The tokenizer that decides how long a prompt may be, with what it has room for; as the worker chooses it."""
+    """The tokenizer that decides how long a prompt may be, with what it has room for; as the
+    worker chooses it.
+    """
     name, folder = expansion.model.name, Path(expansion.model.folder)
     present = components_of(name, folder)
     for reader in expansion.family.readers:

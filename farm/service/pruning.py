@@ -1,7 +1,8 @@
 """Forgets campaigns, with their pictures or without.
 
-A campaign that loses its pictures is first marked in the database, then its files are deleted page by page, and its rows
-go last. So a kill in the middle leaves a campaign that the next pruning finishes.
+A campaign that loses its pictures is first marked in the database, then its files are deleted page
+by page, and its rows go last. So a kill in the middle leaves a campaign that the next pruning
+finishes.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,7 +22,9 @@ from storage.store import Outputs
 Json = dict[str, Any]
 _REMOVERS = 16
 _PAGE = 1_000
-_PER_REQUEST = 10_000  # files: 20 s if a bucket takes 30 ms for each, far below the 600 s that a client waits
+_PER_REQUEST = (
+    10_000  # files: 20 s if a bucket takes 30 ms for each, far below the 600 s that a client waits
+)
 
 
 class Pruner:
@@ -37,24 +40,34 @@ class Pruner:
         return self._removal.moment(seconds_ago)
 
     def prune(self, project: str | None, order: Order, *, dry_run: bool = False) -> Json:
-        """Forget what an order is about, of one project or of all, and say what that was. At most some thousand files are deleted:
-        if there are `more`, an order without names and time goes on.
+        """Forget what an order is about, of one project or of all, and say what that was. At most
+        some thousand files are deleted: if there are `more`, an order without names and time goes
+        on.
 
-        Raises RequestError if names are given for all projects, NotFound for names that there are not.
+        Raises RequestError if names are given for all projects, NotFound for names that there are
+        not.
         """
         chosen = self._choose(project, order)
-        versions = 0 if order.names or order.before is None else self._removal.old_versions(project, order.before)
+        versions = (
+            0
+            if order.names or order.before is None
+            else self._removal.old_versions(project, order.before)
+        )
         answer: Json = {
             "project": project,
             "dry_run": dry_run,
             "with_pictures": order.with_pictures,
             "over_before": order.before,
             "campaigns": [self._json(campaign, order) for campaign in chosen.forgotten],
-            "spared": [{"project": c.project, "campaign": c.name, "why": why} for c, why in chosen.spared],
+            "spared": [
+                {"project": c.project, "campaign": c.name, "why": why} for c, why in chosen.spared
+            ],
             "versions": versions,
             "pruned": 0,
             "files_removed": 0,
-            "files_left": self._count(campaign for campaign in chosen.forgotten if not goes_whole(campaign, order)),
+            "files_left": self._count(
+                campaign for campaign in chosen.forgotten if not goes_whole(campaign, order)
+            ),
             "more": False,
         }
         if dry_run:
@@ -65,16 +78,26 @@ class Pruner:
 
     def _choose(self, project: str | None, order: Order) -> Choice:
         if order.names and project is None:
-            raise RequestError("Names are those of one project's campaigns: give names, or all projects, not both.")
+            raise RequestError(
+                "Names are those of one project's campaigns: give names, or all projects, not"
+                " both."
+            )
         campaigns = self._campaigns.all(project)
         if missing := sorted(order.names - {campaign.name for campaign in campaigns}):
-            raise NotFound(f"Project {project} has no campaign {', '.join(missing)}: `farm list` shows those it has. Nothing is forgotten.")
+            raise NotFound(
+                f"Project {project} has no campaign {', '.join(missing)}: `farm list` shows those"
+                " it has. Nothing is forgotten."
+            )
         return choose(campaigns, order, self._removal.under_way())
 
     def _forget(self, answer: Json, chosen: Choice, order: Order) -> Json:
         whole = [campaign for campaign in chosen.forgotten if goes_whole(campaign, order)]
         rest = [campaign for campaign in chosen.forgotten if not goes_whole(campaign, order)]
-        whole = [campaign for campaign in whole if campaign.is_leaving or self._removal.mark(campaign.id)]
+        whole = [
+            campaign
+            for campaign in whole
+            if campaign.is_leaving or self._removal.mark(campaign.id)
+        ]
         answer["pruned"] = sum(self._removal.forget(campaign.id) for campaign in rest)
         for campaign in whole:
             removed, left = self._delete_files(campaign, _PER_REQUEST - answer["files_removed"])
@@ -100,34 +123,55 @@ class Pruner:
         }
 
     def _count(self, campaigns: Iterable[CampaignRow]) -> int | None:
-        """How many files the campaigns have; None if the outputs cannot be read: a farm that has lost them can still forget."""
+        """How many files the campaigns have; None if the outputs cannot be read: a farm that has
+        lost them can still forget.
+        """
         try:
-            return sum(1 for campaign in campaigns for _ in self._outputs.keys(campaign_folder(campaign.project, campaign.name)))
+            return sum(
+                1
+                for campaign in campaigns
+                for _ in self._outputs.keys(campaign_folder(campaign.project, campaign.name))
+            )
         except OutputsError:
             return None
 
     def _delete_files(self, campaign: CampaignRow, most: int) -> tuple[int, int | None]:
-        """Delete what the farm has written for a campaign; returns how many files that were and how many are left, which is None
-        while there are more to delete. What renders of other campaigns name stays.
+        """Delete what the farm has written for a campaign; returns how many files that were and
+        how many are left, which is None while there are more to delete. What renders of other
+        campaigns name stays.
         """
         others = self._removal.namers(campaign.id, campaign.project, campaign.name)
         removed = 0
         with ThreadPoolExecutor(_REMOVERS, thread_name_prefix="prune") as pool:
-            while True:  # until a look at all keys finds nothing to delete: not every server lists well while it deletes
+            # until a look at all keys finds nothing to delete: not every server lists well while
+            # it deletes
+            while True:
                 gone = left = 0
-                for page in _pages(self._outputs.keys(campaign_folder(campaign.project, campaign.name))):
+                for page in _pages(
+                    self._outputs.keys(campaign_folder(campaign.project, campaign.name))
+                ):
                     if removed >= most:
                         return removed, None
                     doomed = self._doomed(campaign, page, others)
                     list(pool.map(self._outputs.delete, doomed))
-                    gone, left, removed = gone + len(doomed), left + len(page) - len(doomed), removed + len(doomed)
+                    gone, left, removed = (
+                        gone + len(doomed),
+                        left + len(page) - len(doomed),
+                        removed + len(doomed),
+                    )
                 if not gone:
                     return removed, left
 
     def _doomed(self, campaign: CampaignRow, page: list[str], others: list[int]) -> list[str]:
         folder = f"{campaign_folder(campaign.project, campaign.name)}/"
-        pictures = {key: pictures_of(key, Format) for key in page if is_ours(key.removeprefix(folder), Format)}
-        named = self._removal.named(others, {place for places in pictures.values() for place in places})
+        pictures = {
+            key: pictures_of(key, Format)
+            for key in page
+            if is_ours(key.removeprefix(folder), Format)
+        }
+        named = self._removal.named(
+            others, {place for places in pictures.values() for place in places}
+        )
         return [key for key, places in pictures.items() if named.isdisjoint(places)]
 
 

@@ -8,7 +8,9 @@ from storage.rows import CampaignRow
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What somebody wants to be forgotten: the campaigns named, or those that were over before a time."""
+    """What somebody wants to be forgotten: the campaigns named, or those that were over before a
+    time.
+    """
 
     names: frozenset[str] = frozenset()
     before: float | None = None
@@ -35,7 +37,9 @@ def choose(campaigns: Iterable[CampaignRow], order: Order, under_way: Collection
 
 
 def is_meant(campaign: CampaignRow, order: Order) -> bool:
-    """Whether an order is about a campaign. What a removal has begun is finished by the next one, whatever its age."""
+    """Whether an order is about a campaign. What a removal has begun is finished by the next one,
+    whatever its age.
+    """
     if order.names:
         return campaign.name in order.names
     return campaign.is_leaving or _is_old_enough(campaign, order.before)
@@ -51,14 +55,19 @@ def why_spared(campaign: CampaignRow, order: Order, under_way: Collection[int]) 
         return "It has not been over for that long."
     if campaign.held and campaign.name not in order.names:
         renders = "1 render is" if campaign.held == 1 else f"{campaign.held:,} renders are"
-        return f"{renders} held, and a person has to look at that: name the campaign to forget it all the same."
+        return (
+            f"{renders} held, and a person has to look at that: name the campaign to forget it all"
+            " the same."
+        )
     if order.with_pictures and not {campaign.id, campaign.replaces}.isdisjoint(under_way):
         return "Workers still paint what an update has replaced: try again once they have stopped."
     return None
 
 
 def _is_old_enough(campaign: CampaignRow, before: float | None) -> bool:
-    return before is not None and campaign.finished_at is not None and campaign.finished_at < before
+    return (
+        before is not None and campaign.finished_at is not None and campaign.finished_at < before
+    )
 
 
 def goes_whole(campaign: CampaignRow, order: Order) -> bool:

@@ -1,4 +1,6 @@
-"""What another version of a campaign keeps of the one before: the renders whose place, recipe and outcome stay as they are."""
+"""What another version of a campaign keeps of the one before: the renders whose place, recipe and
+outcome stay as they are.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,22 +21,32 @@ Digests = Callable[[list[int]], Mapping[int, str]]
 """Gives, of renders by number, the recipes' digests of those that have ended."""
 
 
-def compare(old: Expansion, new: Expansion, digests: Digests) -> tuple[list[tuple[int, int]], list[int]]:
-    """The renders that stay, as (new number, old number), and the numbers of those that are to be painted: all, where files are to be
-    written in another way.
+def compare(
+    old: Expansion, new: Expansion, digests: Digests
+) -> tuple[list[tuple[int, int]], list[int]]:
+    """The renders that stay, as (new number, old number), and the numbers of those that are to be
+    painted: all, where files are to be written in another way.
 
-    `digests` gives, of renders of the old version by number, the recipes' digests of those that have ended.
+    `digests` gives, of renders of the old version by number, the recipes' digests of those that
+    have ended.
     """
     kept: list[tuple[int, int]] = []
     missing: list[int] = []
     if old.campaign.files != new.campaign.files:
         return kept, [render.number for _, render in new.all_renders()]
     for page in _pages(new.all_renders()):
-        before = {render.number: _number_before(old, render, k) for (_, render), k in zip(page, _seed_places(old, new, page), strict=True)}
+        before = {
+            render.number: _number_before(old, render, k)
+            for (_, render), k in zip(page, _seed_places(old, new, page), strict=True)
+        }
         known = digests([number for number in before.values() if number is not None])
         for group_no, render in page:
             number = before[render.number]
-            if number is not None and number in known and known[number] == new.recipe(group_no, render).digest:
+            if (
+                number is not None
+                and number in known
+                and known[number] == new.recipe(group_no, render).digest
+            ):
                 kept.append((render.number, number))
             else:
                 missing.append(render.number)
@@ -47,9 +59,17 @@ def _pages(renders: Iterable[tuple[int, Render]]) -> Iterator[list[tuple[int, Re
         yield page
 
 
-def _seed_places(old: Expansion, new: Expansion, page: list[tuple[int, Render]]) -> Iterator[int | None]:
-    """Where each render's seed stood among the old version's: seeds that are the same for every shot are found by what they are."""
-    places = {seed: k for k, seed in enumerate(old.locked_seeds)} if old.locked_seeds is not None else None
+def _seed_places(
+    old: Expansion, new: Expansion, page: list[tuple[int, Render]]
+) -> Iterator[int | None]:
+    """Where each render's seed stood among the old version's: seeds that are the same for every
+    shot are found by what they are.
+    """
+    places = (
+        {seed: k for k, seed in enumerate(old.locked_seeds)}
+        if old.locked_seeds is not None
+        else None
+    )
     for _, render in page:
         yield places.get(render.seed) if places is not None else render.number % new.seeds_per_shot
 
@@ -60,13 +80,24 @@ def _number_before(old: Expansion, render: Render, k: int | None) -> int | None:
 
 
 def counts(before: int, after: int, kept: int) -> Json:
-    """What an update does, in renders: of `before` and `after` in the two versions, `kept` stay as they are."""
+    """What an update does, in renders: of `before` and `after` in the two versions, `kept` stay as
+    they are.
+    """
     return {"kept": kept, "new": after - kept, "retired": before - kept}
 
 
-def outlook(known: CampaignRow, new: Expansion, spec: Json, digests: Digests, *, is_fresh: bool, pace_s: float) -> Json:
-    """What putting another version in a campaign's place would do: `updated` counts its renders, `changes` names the first of each kind
-    and tells the work of those that are new, at `pace_s` seconds a megapixel-step.
+def outlook(
+    known: CampaignRow,
+    new: Expansion,
+    spec: Json,
+    digests: Digests,
+    *,
+    is_fresh: bool,
+    pace_s: float,
+) -> Json:
+    """What putting another version in a campaign's place would do: `updated` counts its renders,
+    `changes` names the first of each kind and tells the work of those that are new, at `pace_s`
+    seconds a megapixel-step.
     """
     old = expansion_of(known.spec)
     kept: Kept = []
@@ -83,14 +114,18 @@ def outlook(known: CampaignRow, new: Expansion, spec: Json, digests: Digests, *,
 
 
 def _changes(old: Expansion, new: Expansion, kept: Kept, missing: Collection[int]) -> Json:
-    """The first renders that are kept, new and retired, as `shot/seed`, and the work that the new ones are."""
+    """The first renders that are kept, new and retired, as `shot/seed`, and the work that the new
+    ones are.
+    """
     stay = {number for _, number in kept}
     by_group = Counter(map(new.group_of, missing))
     return {
         "kept": _named(new, (number for number, _ in kept)),
         "new": _named(new, sorted(missing)),
         "retired": _named(old, (number for number in _numbers(old) if number not in stay)),
-        "megapixel_steps": round(sum(new.group(k).megapixel_steps * count for k, count in by_group.items()), 3),
+        "megapixel_steps": round(
+            sum(new.group(k).megapixel_steps * count for k, count in by_group.items()), 3
+        ),
     }
 
 
@@ -100,4 +135,6 @@ def _named(expansion: Expansion, numbers: Iterable[int]) -> list[str]:
 
 
 def _numbers(expansion: Expansion) -> Iterator[int]:
-    return (number for group_no in range(expansion.groups) for number in expansion.numbers(group_no))
+    return (
+        number for group_no in range(expansion.groups) for number in expansion.numbers(group_no)
+    )

@@ -1,4 +1,6 @@
-"""A campaign's queue as the simulator has it: chunks cut and counted as in the job database, without their renders."""
+"""A campaign's queue as the simulator has it: chunks cut and counted as in the job database,
+without their renders.
+"""
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -49,14 +51,20 @@ class CampaignQueue:
     def row(self) -> OpenCampaign:
         work = self.work
         return OpenCampaign(
-            id=self.id, project=work.project, name=work.name, model_digest=work.model, priority=work.priority,
-            max_workers=work.max_workers, deadline=work.deadline_s, left=self.left, ended=self.ended, running=self.running,
-            device_s=self.device_s, megapixel_steps=work.seconds, waiting=bool(self.uncut or self.back),
-            workers=frozenset(self.holders), numerics_class=ANY_CLASS if work.any_class else self.numerics_class,
+            id=self.id, project=work.project, name=work.name, model_digest=work.model,
+            priority=work.priority,
+            max_workers=work.max_workers, deadline=work.deadline_s, left=self.left,
+            ended=self.ended, running=self.running,
+            device_s=self.device_s, megapixel_steps=work.seconds,
+            waiting=bool(self.uncut or self.back),
+            workers=frozenset(self.holders),
+            numerics_class=ANY_CLASS if work.any_class else self.numerics_class,
         )  # fmt: skip
 
     def take(self, worker: str, *, alone: bool) -> Piece | None:
-        """The next chunk for a worker: one that has come back first, but none that failed on it, unless it is alone."""
+        """The next chunk for a worker: one that has come back first, but none that failed on it,
+        unless it is alone.
+        """
         for piece in self.back:
             if alone or piece.refused_by != worker:
                 self.back.remove(piece)
@@ -69,7 +77,9 @@ class CampaignQueue:
 
     def piece(self, renders: int) -> Piece:
         self.cut += 1
-        return Piece(id=self.id << 32 | self.cut, campaign=self.id, renders=renders)  # its own among those of all campaigns
+        return Piece(
+            id=self.id << 32 | self.cut, campaign=self.id, renders=renders
+        )  # its own among those of all campaigns
 
     @property
     def chunks_waiting(self) -> int:

@@ -1,7 +1,8 @@
 """A farm without workers or a database: the dispatcher's own decisions over a virtual clock.
 
-Who is next (`farm.scheduling.assignment`), how chunks are cut (`farm.campaign.chunks`), what follows from a failure (`farm.scheduling.retry`) and how many workers there
-are (`farm.scheduling.scaling`) are the functions that the farm runs; painting is a number of seconds.
+Who is next (`farm.scheduling.assignment`), how chunks are cut (`farm.campaign.chunks`), what
+follows from a failure (`farm.scheduling.retry`) and how many workers there are
+(`farm.scheduling.scaling`) are the functions that the farm runs; painting is a number of seconds.
 """
 
 import heapq
@@ -12,7 +13,15 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from actors.recipes.jobs import Failure, FailureKind
-from farm.scheduling.assignment import CHUNKS_PER_WORKER, FreeWorker, Record, Seat, after_attempt, assign, usable
+from farm.scheduling.assignment import (
+    CHUNKS_PER_WORKER,
+    FreeWorker,
+    Record,
+    Seat,
+    after_attempt,
+    assign,
+    usable,
+)
 from farm.scheduling.history import History, learn
 from farm.scheduling.retry import Again, Split, after_failure
 from farm.scheduling.scaling import COOL_OFF_S, Member, Pool, classes_of, next_change, rooms_of
@@ -53,7 +62,8 @@ class Simulation:
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        self._random = random.Random(trace.seed)  # noqa: S311  # not for secrets: a trace is to be the same again
+        # not for secrets: a trace is to be the same again
+        self._random = random.Random(trace.seed)  # noqa: S311
         self._pools = {pool.name: pool for pool in trace.pools}
         self._events: list[tuple[float, int, _Event, object]] = []
         self._serial = 0
@@ -84,7 +94,11 @@ class Simulation:
                 self._happen(now, event, of)
             self._scale(now)
             self._dispatch(now)
-            if not self._events and not self._workers and all(name in self._cooling for name in self._pools):
+            if (
+                not self._events
+                and not self._workers
+                and all(name in self._cooling for name in self._pools)
+            ):
                 raise ValueError("No pool gives a worker: nothing of what is left can be painted.")
             now = self._next_moment(now)
         return self._report(max(self._finished.values()))
@@ -96,7 +110,9 @@ class Simulation:
         heapq.heappush(self._events, (time, self._serial, event, of))
 
     def _next_moment(self, now: float) -> float:
-        """The dispatcher looks as often as it does; where nothing happens, time is skipped up to what does."""
+        """The dispatcher looks as often as it does; where nothing happens, time is skipped up to
+        what does.
+        """
         soonest = min([self._next_scaling, *(event[0] for event in self._events[:1])])
         return now + TICK_S * max(1, -(-(soonest - now) // TICK_S))
 
@@ -126,9 +142,17 @@ class Simulation:
         campaign.device_s += seconds
         self._device_s[campaign.work.project] += seconds
         weight = self._trace.weights.get(campaign.work.project, 1.0)
-        self._shares = charge(self._shares, project=campaign.work.project, campaign_id=campaign.id, seconds=seconds, weight=weight)
+        self._shares = charge(
+            self._shares,
+            project=campaign.work.project,
+            campaign_id=campaign.id,
+            seconds=seconds,
+            weight=weight,
+        )
         self._learn(worker, campaign.work, seconds)
-        failed = worker.is_faulty or (self._trace.failure_rate > 0 and self._random.random() < self._trace.failure_rate)
+        failed = worker.is_faulty or (
+            self._trace.failure_rate > 0 and self._random.random() < self._trace.failure_rate
+        )
         self._judge(worker, campaign, failed=failed, now=now)
         if failed:
             self._fail(campaign, painted, FailureKind.UNKNOWN, now, worker)
@@ -138,19 +162,31 @@ class Simulation:
 
     def _learn(self, worker: _Worker, work: Work, seconds: float) -> None:
         done = seconds * self._trace.speed(worker.pool, work.model)
-        facts = {"batch_s": (seconds,), "megapixel_steps": done, "numerics_class": worker.numerics_class, "shape": ""}
+        facts = {
+            "batch_s": (seconds,),
+            "megapixel_steps": done,
+            "numerics_class": worker.numerics_class,
+            "shape": "",
+        }
         self._history = learn(self._history, work.model, facts)
 
-    def _judge(self, worker: _Worker, campaign: CampaignQueue, *, failed: bool, now: float) -> None:
+    def _judge(
+        self, worker: _Worker, campaign: CampaignQueue, *, failed: bool, now: float
+    ) -> None:
         if not failed and worker.name not in self._records:
             return
         before = self._records.get(worker.name, Record())
-        record = self._records[worker.name] = after_attempt(before, campaign.id, failed=failed, now=now)
+        record = self._records[worker.name] = after_attempt(
+            before, campaign.id, failed=failed, now=now
+        )
         self._counts["quarantined"] += record.quarantined_until != before.quarantined_until
 
-    def _fail(self, campaign: CampaignQueue, piece: Piece, kind: FailureKind, now: float, worker: _Worker) -> None:
+    def _fail(
+        self, campaign: CampaignQueue, piece: Piece, kind: FailureKind, now: float, worker: _Worker
+    ) -> None:
         chunk = Chunk(
-            id=piece.id, campaign_id=campaign.id, group_no=0, start=0, stop=piece.renders, total=piece.renders, lease=piece.lease,
+            id=piece.id, campaign_id=campaign.id, group_no=0, start=0, stop=piece.renders,
+            total=piece.renders, lease=piece.lease,
             failures=piece.failures, losses=piece.losses, worker="",
         )  # fmt: skip
         verdict = after_failure(Failure(kind=kind, detail=""), chunk, left=piece.renders, waits=0)
@@ -163,7 +199,11 @@ class Simulation:
             parts = [piece.renders // 2, piece.renders - piece.renders // 2]
         for part in parts:
             again = campaign.piece(part)
-            again.lease, again.failures, again.losses = piece.lease, verdict.failures, verdict.losses
+            again.lease, again.failures, again.losses = (
+                piece.lease,
+                verdict.failures,
+                verdict.losses,
+            )
             again.refused_by = worker.name if verdict.elsewhere else None
             campaign.back.append(again)
 
@@ -175,7 +215,10 @@ class Simulation:
         del self._campaigns[campaign.id]
         projects = {other.work.project for other in self._campaigns.values()}
         if self._fairness is None and campaign.work.project not in projects:
-            given = [self._device_s[name] / self._trace.weights.get(name, 1.0) for name in {*projects, campaign.work.project}]
+            given = [
+                self._device_s[name] / self._trace.weights.get(name, 1.0)
+                for name in {*projects, campaign.work.project}
+            ]
             self._fairness = sum(given) ** 2 / (len(given) * sum(value**2 for value in given))
 
     # --- the dispatcher's round ---
@@ -186,18 +229,25 @@ class Simulation:
             rows = [campaign.row() for campaign in self._campaigns.values()]
             self._shares = welcome(self._shares, rows)
             ready = self._ready(now)
-            if not rows or not any(row.waiting for row in rows) or not any(len(w.held) < CHUNKS_PER_WORKER for w in ready):
+            if (
+                not rows
+                or not any(row.waiting for row in rows)
+                or not any(len(w.held) < CHUNKS_PER_WORKER for w in ready)
+            ):
                 return
             free = [_free(worker) for worker in ready]
             size = self._trace.limits.ceiling
             seats = assign(
-                rows, free, self._shares, weights=self._trace.weights, now=now, size=size, barren=barren, history=self._history,
+                rows, free, self._shares, weights=self._trace.weights, now=now, size=size,
+                barren=barren, history=self._history,
                 quotas=self._trace.quotas,
             )  # fmt: skip
             before = len(barren)
             for seat in seats:
                 self._claim(seat, now, barren)
-            if len(barren) == before:  # each seat has its chunk, and no place is free that anybody may have
+            if (
+                len(barren) == before
+            ):  # each seat has its chunk, and no place is free that anybody may have
                 return
 
     def _ready(self, now: float) -> list[_Worker]:
@@ -230,7 +280,9 @@ class Simulation:
     def _is_alone(self, worker: _Worker, campaign: CampaignQueue) -> bool:
         """Whether no other worker may paint what has come back of a campaign."""
         return not any(
-            other is not worker and other.is_ready and (campaign.work.any_class or other.numerics_class == worker.numerics_class)
+            other is not worker
+            and other.is_ready
+            and (campaign.work.any_class or other.numerics_class == worker.numerics_class)
             for other in self._workers.values()
         )
 
@@ -246,7 +298,9 @@ class Simulation:
         if work.model in worker.warm:
             worker.warm.remove(work.model)
         else:
-            del worker.warm[: max(0, len(worker.warm) + 1 - self._trace.warm.get(worker.pool.name, 1))]
+            del worker.warm[
+                : max(0, len(worker.warm) + 1 - self._trace.warm.get(worker.pool.name, 1))
+            ]
             load_s = work.load_s
             self._history = learn(self._history, work.model, {"loads": 1, "load_s": load_s})
             self._counts["loads"] += 1
@@ -255,7 +309,11 @@ class Simulation:
 
     def _seconds(self, worker: _Worker, piece: Piece) -> float:
         work = self._campaigns[piece.campaign].work
-        return -(-piece.renders // work.batch) * work.batch_s / self._trace.speed(worker.pool, work.model)
+        return (
+            -(-piece.renders // work.batch)
+            * work.batch_s
+            / self._trace.speed(worker.pool, work.model)
+        )
 
     def _give_back(self, worker: _Worker, piece: Piece) -> None:
         """A worker holds a chunk no more."""
@@ -288,7 +346,8 @@ class Simulation:
         waiting = self._waiting_chunks(rooms_of(rows, quotas, limits.ceiling))
         self._classes |= classes_of(fleet)
         change = next_change(
-            rows, fleet, self._trace.pools, limits, waiting_chunks=waiting, history=self._history, quotas=quotas, classes=self._classes,
+            rows, fleet, self._trace.pools, limits, waiting_chunks=waiting, history=self._history,
+            quotas=quotas, classes=self._classes,
             cooling=self._cooling, now=now, db_now=now,
         )  # fmt: skip
         self._cooling |= dict.fromkeys(change.cool, now + COOL_OFF_S)
@@ -298,9 +357,15 @@ class Simulation:
             self._start(self._pools[name], now)
 
     def _waiting_chunks(self, rooms: Sequence[tuple[Collection[int], int]]) -> int:
-        """As many as there are, counted up to the ceiling of workers, and of campaigns in `rooms` up to that."""
-        waiting = Counter({campaign.id: campaign.chunks_waiting for campaign in self._campaigns.values()})
-        bounded = sum(min(room, sum(waiting.pop(campaign_id) for campaign_id in ids)) for ids, room in rooms)
+        """As many as there are, counted up to the ceiling of workers, and of campaigns in `rooms`
+        up to that.
+        """
+        waiting = Counter(
+            {campaign.id: campaign.chunks_waiting for campaign in self._campaigns.values()}
+        )
+        bounded = sum(
+            min(room, sum(waiting.pop(campaign_id) for campaign_id in ids)) for ids, room in rooms
+        )
         return min(waiting.total() + bounded, self._trace.limits.ceiling)
 
     def _start(self, pool: Pool, now: float) -> None:
@@ -315,7 +380,9 @@ class Simulation:
             self._at(now + pool.start_s, _Event.READY, worker)
 
     def _leave(self, worker: _Worker, now: float) -> None:
-        """Let a worker go, and its chunks back into their queues: only the one that it painted counts a loss."""
+        """Let a worker go, and its chunks back into their queues: only the one that it painted
+        counts a loss.
+        """
         del self._workers[worker.name]
         self._records.pop(worker.name, None)
         if worker.is_ready:
@@ -323,13 +390,20 @@ class Simulation:
         for place, piece in enumerate(worker.held):
             self._give_back(worker, piece)
             self._fail(
-                self._campaigns[piece.campaign], piece, FailureKind.WORKER_LOST if place == 0 else FailureKind.PREEMPTED, now, worker
+                self._campaigns[piece.campaign],
+                piece,
+                FailureKind.WORKER_LOST if place == 0 else FailureKind.PREEMPTED,
+                now,
+                worker,
             )
 
     # --- at the end ---
 
     def _report(self, makespan: float) -> Report:
-        paid = [*self._paid, *((w.pool, makespan - w.since) for w in self._workers.values() if w.is_ready)]
+        paid = [
+            *self._paid,
+            *((w.pool, makespan - w.since) for w in self._workers.values() if w.is_ready),
+        ]
         paid_s = sum(seconds for _, seconds in paid)
         return Report(
             makespan=makespan,
@@ -351,7 +425,12 @@ class Simulation:
 def _free(worker: _Worker) -> FreeWorker:
     if worker.free is None:
         holds = tuple((piece.campaign, piece.key) for piece in worker.held)
-        worker.free = FreeWorker(name=worker.name, holds=holds, warm=frozenset(worker.warm), numerics_class=worker.numerics_class)
+        worker.free = FreeWorker(
+            name=worker.name,
+            holds=holds,
+            warm=frozenset(worker.warm),
+            numerics_class=worker.numerics_class,
+        )
     return worker.free
 
 

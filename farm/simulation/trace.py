@@ -1,4 +1,6 @@
-"""What `farm simulate` is asked, and what it answers: a trace of campaigns and workers, and a report beside the least that was possible."""
+"""What `farm simulate` is asked, and what it answers: a trace of campaigns and workers, and a
+report beside the least that was possible.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,8 +11,9 @@ from farm.scheduling.scaling import Limits, Pool
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """A campaign: so many renders in batches that take `batch_s` seconds on a worker of speed 1, `load_s` to load its model. Its pixels
-    are of one numerics class, or with `any_class` of whatever class a worker is.
+    """A campaign: so many renders in batches that take `batch_s` seconds on a worker of speed 1,
+    `load_s` to load its model. Its pixels are of one numerics class, or with `any_class` of
+    whatever class a worker is.
     """
 
     name: str
@@ -34,12 +37,15 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """What happens: campaigns, pools of workers, what an operator allows, and how often things go wrong.
+    """What happens: campaigns, pools of workers, what an operator allows, and how often things go
+    wrong.
 
-    `losses_per_hour` are those of one worker, by pool; `failure_rate` is the part of attempts at a chunk that fail on their worker;
-    `faulty` the part of the workers, by pool, on which every attempt fails; `missing` names pools that never give a worker. `classes`
-    are the pools' numerics classes, one for all that are not named; `speeds` what a pool's workers really do by model, where that is
-    not the pool's speed; `warm` how many models a pool's workers have room for at a time, one where it is not said.
+    `losses_per_hour` are those of one worker, by pool; `failure_rate` is the part of attempts at a
+    chunk that fail on their worker; `faulty` the part of the workers, by pool, on which every
+    attempt fails; `missing` names pools that never give a worker. `classes` are the pools'
+    numerics classes, one for all that are not named; `speeds` what a pool's workers really do by
+    model, where that is not the pool's speed; `warm` how many models a pool's workers have room
+    for at a time, one where it is not said.
     """
 
     works: Sequence[Work]
@@ -68,9 +74,10 @@ class Trace:
 class Report:
     """What came of it. Times in seconds, `cost` in the pools' money.
 
-    `bound` is the least that any schedule could take: the whole ceiling of workers from its first start on, each of the fastest pool,
-    every model loaded once. `busy` is the part of the paid time that was painted in; `fairness` Jain's index of the projects' device
-    time by weight, when the first of them had all of its work done: 1 where all were given the same.
+    `bound` is the least that any schedule could take: the whole ceiling of workers from its first
+    start on, each of the fastest pool, every model loaded once. `busy` is the part of the paid
+    time that was painted in; `fairness` Jain's index of the projects' device time by weight, when
+    the first of them had all of its work done: 1 where all were given the same.
     """
 
     makespan: float
@@ -89,8 +96,13 @@ class Report:
 
 
 def lower_bound(trace: Trace) -> float:
-    """Seconds that no schedule can beat: the fastest workers that the limits allow, all there as soon as one can be, never idle."""
-    pools = sorted((pool for pool in trace.pools if pool.name not in trace.missing), key=lambda pool: -trace.top_speed(pool))
+    """Seconds that no schedule can beat: the fastest workers that the limits allow, all there as
+    soon as one can be, never idle.
+    """
+    pools = sorted(
+        (pool for pool in trace.pools if pool.name not in trace.missing),
+        key=lambda pool: -trace.top_speed(pool),
+    )
     room, speed = trace.limits.ceiling, 0.0
     for pool in pools:
         count = min(room, pool.limit)
@@ -102,11 +114,30 @@ def lower_bound(trace: Trace) -> float:
         loads[work.model] = min(work.load_s, loads.get(work.model, math.inf))
         first[work.model] = min(work.arrives_s, first.get(work.model, math.inf))
     shared = earliest + sum(work.seconds for work in trace.works) / speed + min(loads.values())
-    return max(shared, *(_alone(work, earliest, loads, first, trace.top_speed(pools[0]), speed) for work in trace.works))
+    return max(
+        shared,
+        *(
+            _alone(work, earliest, loads, first, trace.top_speed(pools[0]), speed)
+            for work in trace.works
+        ),
+    )
 
 
-def _alone(work: Work, earliest: float, loads: Mapping[str, float], first: Mapping[str, float], fastest: float, speed: float) -> float:
-    """When a campaign could be done that had the whole fleet, or as much of it as it may have, for itself."""
+def _alone(
+    work: Work,
+    earliest: float,
+    loads: Mapping[str, float],
+    first: Mapping[str, float],
+    fastest: float,
+    speed: float,
+) -> float:
+    """When a campaign could be done that had the whole fleet, or as much of it as it may have, for
+    itself.
+    """
     mine = speed if work.max_workers is None else min(speed, work.max_workers * fastest)
-    load_s = loads[work.model] if work.arrives_s <= first[work.model] else 0.0  # later, others may have loaded it
-    return max(work.arrives_s, earliest) + load_s + max(work.seconds / mine, work.batch_s / fastest)
+    load_s = (
+        loads[work.model] if work.arrives_s <= first[work.model] else 0.0
+    )  # later, others may have loaded it
+    return (
+        max(work.arrives_s, earliest) + load_s + max(work.seconds / mine, work.batch_s / fastest)
+    )

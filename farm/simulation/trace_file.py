@@ -1,4 +1,6 @@
-"""A trace for `farm simulate`: a fleet file with the campaigns that come, and how often things go wrong."""
+"""A trace for `farm simulate`: a fleet file with the campaigns that come, and how often things go
+wrong.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +14,9 @@ from farm.simulation.trace import Trace, Work
 
 
 class WorkSpec(Strict):
-    """Campaigns as they are written: `count` of them, alike but for their names, every `every` seconds from `arrives` on."""
+    """Campaigns as they are written: `count` of them, alike but for their names, every `every`
+    seconds from `arrives` on.
+    """
 
     name: str
     model: str
@@ -75,10 +79,16 @@ def load_trace(path: Path) -> Trace:
     names = {pool.name for pool in spec.pools}
     by_pool = ("losses_per_hour", "faulty", "classes", "speeds", "warm", "missing")
     unknown = [(key, name) for key in by_pool for name in getattr(spec, key)]
-    problems = [Problem((key, name), f"there is no pool {name!r}.") for key, name in unknown if name not in names]
+    problems = [
+        Problem((key, name), f"there is no pool {name!r}.")
+        for key, name in unknown
+        if name not in names
+    ]
     works = [work for campaign in spec.campaigns for work in campaign.works()]
     if len({work.name for work in works}) < len(works):
-        problems.append(Problem(("campaigns",), "two campaigns have the same name: give each its own."))
+        problems.append(
+            Problem(("campaigns",), "two campaigns have the same name: give each its own.")
+        )
     if problems:
         raise DocumentError(problems, document)
     return Trace(

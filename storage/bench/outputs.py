@@ -37,7 +37,9 @@ def bare_put(bucket: str, *, threads: int) -> Put:
 
 @contextmanager
 def leading_to(server: Seaweed) -> Iterator[None]:
-    """Have AWS' own tools, which read the environment, find a server, as long as the block lasts."""
+    """Have AWS' own tools, which read the environment, find a server, as long as the block
+    lasts.
+    """
     before = dict(os.environ)
     os.environ.update(server.environment)
     try:

@@ -1,4 +1,6 @@
-"""The queues of others, for comparison: each keeps a row for each render, and is used as its makers would have it."""
+"""The queues of others, for comparison: each keeps a row for each render, and is used as its
+makers would have it.
+"""
 
 import asyncio
 import importlib.util
@@ -14,22 +16,27 @@ from storage.bench.queue import Pace, pace, painted
 
 _JOBS = """
 CREATE TABLE jobs (
-    id bigserial PRIMARY KEY, number bigint NOT NULL, state text NOT NULL DEFAULT 'queued', lease int NOT NULL DEFAULT 0, worker text,
-    digest text, pixels text, key text, bytes bigint, numerics_class text, seconds double precision, finished_at timestamptz
+    id bigserial PRIMARY KEY, number bigint NOT NULL, state text NOT NULL DEFAULT 'queued',
+    lease int NOT NULL DEFAULT 0, worker text, digest text, pixels text, key text, bytes bigint,
+    numerics_class text, seconds double precision, finished_at timestamptz
 );
 CREATE INDEX ix_jobs_queued ON jobs (id) WHERE state = 'queued';
 """
 _FILL = "INSERT INTO jobs (number) SELECT * FROM generate_series(0, %s::bigint - 1)"
 _CLAIM = """
 UPDATE jobs SET state = 'running', lease = lease + 1, worker = 'worker-0123abcd'
-WHERE id IN (SELECT id FROM jobs WHERE state = 'queued' ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+WHERE id IN (
+    SELECT id FROM jobs WHERE state = 'queued' ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+)
 RETURNING id, lease
 """
 _SETTLE = """
-UPDATE jobs SET state = 'done', digest = given.digest, pixels = given.pixels, key = given.key, bytes = given.bytes,
-    numerics_class = given.numerics_class, seconds = given.seconds, finished_at = now()
+UPDATE jobs SET state = 'done', digest = given.digest, pixels = given.pixels, key = given.key,
+    bytes = given.bytes, numerics_class = given.numerics_class, seconds = given.seconds,
+    finished_at = now()
 FROM json_to_recordset(%s) AS given(
-    id bigint, lease int, digest text, pixels text, key text, bytes bigint, numerics_class text, seconds double precision
+    id bigint, lease int, digest text, pixels text, key text, bytes bigint, numerics_class text,
+    seconds double precision
 )
 WHERE jobs.id = given.id AND jobs.lease = given.lease AND jobs.state = 'running'
 """
@@ -56,7 +63,14 @@ def orm_inserts_per_s(engine: Engine, renders: int) -> float:
     began = perf_counter()
     with Session(engine) as session:
         session.add_all(
-            _Render(number=n, campaign_id=1, prompt=f"a red mug on a beach {n}", seed=n, state="queued", key=f"red-mug/{n:020d}.png")
+            _Render(
+                number=n,
+                campaign_id=1,
+                prompt=f"a red mug on a beach {n}",
+                seed=n,
+                state="queued",
+                key=f"red-mug/{n:020d}.png",
+            )
             for n in range(renders)
         )
         session.commit()
@@ -64,7 +78,9 @@ def orm_inserts_per_s(engine: Engine, renders: int) -> float:
 
 
 def row_queue(url: str, renders: int, *, at_once: int) -> Pace:
-    """A queue with a row for each render, on PostgreSQL: `at_once` of them are claimed in one transaction and settled in another."""
+    """A queue with a row for each render, on PostgreSQL: `at_once` of them are claimed in one
+    transaction and settled in another.
+    """
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_JOBS)
         connection.execute(_FILL, (renders,))
@@ -109,5 +125,7 @@ async def _procrastinate(url: str, renders: int, concurrency: int) -> float:
         jobs: list[JSONDict] = [{"number": number} for number in range(renders)]
         await paint.batch_defer_async(*jobs)
         began = perf_counter()
-        await app.run_worker_async(wait=False, concurrency=concurrency, listen_notify=False, install_signal_handlers=False)
+        await app.run_worker_async(
+            wait=False, concurrency=concurrency, listen_notify=False, install_signal_handlers=False
+        )
         return renders / (perf_counter() - began)

@@ -1,4 +1,6 @@
-"""A PostgreSQL server of one's own, for benchmarks and tests: started from the binaries of this machine, on loopback, in a folder."""
+"""A PostgreSQL server of one's own, for benchmarks and tests: started from the binaries of this
+machine, on loopback, in a folder.
+"""
 
 import os
 import pwd
@@ -35,12 +37,37 @@ class Postgres:
     def initialize(self) -> None:
         if os.geteuid() == 0:
             shutil.chown(self._folder, "postgres", "postgres")
-        self._run("initdb", "-D", str(self._data), "-A", "trust", "-U", "farm", "--no-locale", "-E", "UTF8", "--no-sync")
+        self._run(
+            "initdb",
+            "-D",
+            str(self._data),
+            "-A",
+            "trust",
+            "-U",
+            "farm",
+            "--no-locale",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        )
 
     def start(self) -> None:
         """Start, or start again after a kill, and wait until it answers."""
-        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder} -c max_connections=200"
-        self._run("pg_ctl", "-D", str(self._data), "-w", "-l", str(self._folder / "log"), "-o", options, "start")
+        options = (
+            f"-p {self._port} -c listen_addresses=127.0.0.1 -c"
+            f" unix_socket_directories={self._folder} -c max_connections=200"
+        )
+        self._run(
+            "pg_ctl",
+            "-D",
+            str(self._data),
+            "-w",
+            "-l",
+            str(self._folder / "log"),
+            "-o",
+            options,
+            "start",
+        )
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "stop", check=False)
@@ -60,7 +87,10 @@ class Postgres:
     def new_database(self, template: str | None = None) -> str:
         """Make a database and return its address; a copy of another where a template is named."""
         name = f"farm_{uuid4().hex[:12]}"
-        engine = create_engine(self.url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+        engine = create_engine(
+            self.url.replace("postgresql://", "postgresql+psycopg://"),
+            isolation_level="AUTOCOMMIT",
+        )
         with engine.connect() as connection:
             like = f' TEMPLATE "{template.rpartition("/")[2]}"' if template else ""
             connection.execute(text(f'CREATE DATABASE "{name}"{like}'))
@@ -78,19 +108,27 @@ class Postgres:
         # PostgreSQL refuses to be run by root.
         user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         done = subprocess.run(
-            [*user, str(self._binaries / program), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False
+            [*user, str(self._binaries / program), *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=False,
         )
         if check and done.returncode:
             raise DatabaseError(
-                f"{program} failed: {done.stderr.decode(errors='replace').strip()} {(self._folder / 'log').read_text()[-800:]}"
+                f"{program} failed: {done.stderr.decode(errors='replace').strip()}"
+                f" {(self._folder / 'log').read_text()[-800:]}"
             )
 
 
 @contextmanager
 def temporary_postgres(within: Path | None = None) -> Iterator[Postgres]:
-    """A server in a temporary folder for as long as the block lasts. Raises DatabaseError where the machine has no PostgreSQL."""
+    """A server in a temporary folder for as long as the block lasts. Raises DatabaseError where
+    the machine has no PostgreSQL.
+    """
     _binaries()
-    with tempfile.TemporaryDirectory(prefix="farm-pg-", dir=within, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="farm-pg-", dir=within, ignore_cleanup_errors=True
+    ) as folder:
         server = Postgres(Path(folder), free_port())
         server.initialize()
         server.start()
@@ -108,19 +146,29 @@ def free_port() -> int:
 
 def _binaries() -> Path:
     on_path = shutil.which("initdb")
-    found = [Path(on_path).resolve().parent] if on_path else sorted(Path("/").glob(_PLACES[1:]), key=lambda path: path.parent.name)
+    found = (
+        [Path(on_path).resolve().parent]
+        if on_path
+        else sorted(Path("/").glob(_PLACES[1:]), key=lambda path: path.parent.name)
+    )
     if not found:
-        raise DatabaseError("There is no PostgreSQL on this machine: install it (Debian: apt install postgresql).")
+        raise DatabaseError(
+            "There is no PostgreSQL on this machine: install it (Debian: apt install postgresql)."
+        )
     if os.geteuid() == 0:
         try:
             pwd.getpwnam("postgres")
         except KeyError as exc:
-            raise DatabaseError("PostgreSQL does not run as root, and there is no user `postgres` to run it as.") from exc
+            raise DatabaseError(
+                "PostgreSQL does not run as root, and there is no user `postgres` to run it as."
+            ) from exc
     return found[-1]
 
 
 def wait_for(condition: Callable[[], bool], patience_s: float = 30.0) -> None:
-    """Look again and again until something is so; raises DatabaseError after `patience_s` seconds."""
+    """Look again and again until something is so; raises DatabaseError after `patience_s`
+    seconds.
+    """
     deadline = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,6 @@
-"""The queue at its full pace: a campaign claimed and settled chunk by chunk, by a renderer that does nothing."""
+"""The queue at its full pace: a campaign claimed and settled chunk by chunk, by a renderer that
+does nothing.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -19,7 +21,9 @@ _WORKER = "worker-0123abcd"
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How fast renders went through a queue, and whether it was as fast at the end as at the beginning."""
+    """How fast renders went through a queue, and whether it was as fast at the end as at the
+    beginning.
+    """
 
     renders: int
     per_s: float
@@ -30,7 +34,9 @@ class Pace:
 
 
 def claim_and_settle(engine: Engine, campaign_id: int) -> Pace:
-    """Take a campaign through the queue to its end: one transaction claims a chunk, one settles it."""
+    """Take a campaign through the queue to its end: one transaction claims a chunk, one settles
+    it.
+    """
     queue, settling = Queue(engine), Settling(engine)
     session = queue.lead(owner="bench", host="bench", pid=1)
     assert session is not None, "the database is the benchmark's own"
@@ -41,15 +47,22 @@ def claim_and_settle(engine: Engine, campaign_id: int) -> Pace:
 
 
 def pace(laps: Iterable[int]) -> Pace:
-    """The pace of a series that says after each lap how many renders it took. Every tenth of them must have a lap of full size."""
+    """The pace of a series that says after each lap how many renders it took. Every tenth of them
+    must have a lap of full size.
+    """
     began = mark = perf_counter()
     timed = []
     for renders in laps:
         timed.append((renders, (now := perf_counter()) - mark))
         mark = now
     through, largest = sum(renders for renders, _ in timed), max(renders for renders, _ in timed)
-    first, last = _rate(timed, largest, 0, through / 10), _rate(timed, largest, through * 9 / 10, through)
-    return Pace(renders=through, per_s=through / (mark - began), flatness=last / first, largest_lap=largest)
+    first, last = (
+        _rate(timed, largest, 0, through / 10),
+        _rate(timed, largest, through * 9 / 10, through),
+    )
+    return Pace(
+        renders=through, per_s=through / (mark - began), flatness=last / first, largest_lap=largest
+    )
 
 
 def painted(number: int) -> RenderOutcome:
@@ -82,9 +95,15 @@ def _chunks(queue: Queue, settling: Settling, session: int, campaign_id: int) ->
 
 
 def _rate(timed: list[tuple[int, float]], full: int, start: float, stop: float) -> float:
-    """Renders a second of the full laps that began in a part of the series; a campaign's last chunks are small, and cost more each."""
+    """Renders a second of the full laps that began in a part of the series; a campaign's last
+    chunks are small, and cost more each.
+    """
     starts = accumulate((renders for renders, _ in timed), initial=0)
-    inside = [seconds for began_at, (renders, seconds) in zip(starts, timed, strict=False) if renders == full and start <= began_at < stop]
+    inside = [
+        seconds
+        for began_at, (renders, seconds) in zip(starts, timed, strict=False)
+        if renders == full and start <= began_at < stop
+    ]
     return len(inside) * full / sum(inside)
 
 
@@ -97,5 +116,10 @@ def _settlement(chunk: Chunk) -> Settlement:
         outcome="painted",
         outcomes=tuple(painted(number) for number in range(chunk.start, chunk.stop)),
         device_s=0.2 * chunk.total,
-        facts={"load_s": 0.0, "batch_s": [0.85] * (chunk.total // 4), "megapixel_steps": 0.32768 * chunk.total, "pictures": chunk.total},
+        facts={
+            "load_s": 0.0,
+            "batch_s": [0.85] * (chunk.total // 4),
+            "megapixel_steps": 0.32768 * chunk.total,
+            "pictures": chunk.total,
+        },
     )

@@ -9,4 +9,6 @@ from tests.pipelines import save
 def folder(tmp_path_factory):
     """The folder of a family's tiny model, built when it is first asked for."""
     root = tmp_path_factory.mktemp("models")
-    return lambda pipeline: root / pipeline if (root / pipeline).is_dir() else save(pipeline, root / pipeline)
+    return lambda pipeline: (
+        root / pipeline if (root / pipeline).is_dir() else save(pipeline, root / pipeline)
+    )

@@ -1,4 +1,6 @@
-"""LoRA adapters on tiny pipelines: they count, they leave no trace, and none is skipped in silence."""
+"""LoRA adapters on tiny pipelines: they count, they leave no trace, and none is skipped in
+silence.
+"""
 
 import hashlib
 
@@ -50,9 +52,14 @@ def test_an_adapter_changes_the_picture_and_leaves_no_trace(engine, folder, tmp_
     assert next(iter(engine.warm.values())) is warm  # the base model was not read again
 
 
-def test_an_adapter_may_change_the_text_encoder_and_a_picture_from_a_reference(engine, folder, tmp_path):
+def test_an_adapter_may_change_the_text_encoder_and_a_picture_from_a_reference(
+    engine, folder, tmp_path
+):
     path = folder(SD)
-    both, half = (save_adapter(path, tmp_path / f"{name}.safetensors", text=name == "both") for name in ("both", "half"))
+    both, half = (
+        save_adapter(path, tmp_path / f"{name}.safetensors", text=name == "both")
+        for name in ("both", "half")
+    )
     base = hashes(engine, recipes(group(path)), path)
     told = set()
     for file in (both, half):
@@ -63,12 +70,17 @@ def test_an_adapter_may_change_the_text_encoder_and_a_picture_from_a_reference(e
     plain = recipes(group(path, strength=0.5), reference="dark")
     batch, how = with_adapters(path, both, strength=0.5)
     dark = [recipe.__class__(**{**recipe.__dict__, "reference": "dark"}) for recipe in batch]
-    assert hashes(engine, dark, path, references=SHADES, **how) != hashes(engine, plain, path, references=SHADES)
+    assert hashes(engine, dark, path, references=SHADES, **how) != hashes(
+        engine, plain, path, references=SHADES
+    )
 
 
 def test_few_adapters_are_kept_and_a_folder_with_one_file_is_an_adapter(engine, folder, tmp_path):
     path = folder(SD)
-    files = [save_adapter(path, tmp_path / f"many{k}" / "one.safetensors", seed=k) for k in range(_KEPT + 2)]
+    files = [
+        save_adapter(path, tmp_path / f"many{k}" / "one.safetensors", seed=k)
+        for k in range(_KEPT + 2)
+    ]
     painted = []
     for file in [*files, files[0]]:
         batch, _ = with_adapters(path, file, steps=1)
@@ -86,12 +98,21 @@ def broken(how, path, other, tmp_path):
         case "wrong family":
             save_adapter(other, file)
         case "wrong shape":
-            save_file({name: torch.cat([value, value], dim=1 if "lora_A" in name else 0) for name, value in tensors.items()}, file)
+            save_file(
+                {
+                    name: torch.cat([value, value], dim=1 if "lora_A" in name else 0)
+                    for name, value in tensors.items()
+                },
+                file,
+            )
         case "no adapter":
             save_file({"unet.conv_in.weight": torch.zeros(4)}, file)
         case "one layer that is not there":
             name = next(name for name in tensors if "lora_A" in name)
-            pair = {key.replace("unet.", "unet.gone."): tensors[key].clone() for key in (name, name.replace("lora_A", "lora_B"))}
+            pair = {
+                key.replace("unet.", "unet.gone."): tensors[key].clone()
+                for key in (name, name.replace("lora_A", "lora_B"))
+            }
             save_file(tensors | pair, file)
         case "half a pair":
             del tensors[next(name for name in tensors if "lora_B" in name)]
@@ -122,7 +143,9 @@ def broken(how, path, other, tmp_path):
         ("gone", "neither a .safetensors file nor a folder"),
     ],
 )
-def test_an_adapter_that_does_not_fit_is_refused_by_name_and_harms_nobody(engine, folder, tmp_path, how, words):
+def test_an_adapter_that_does_not_fit_is_refused_by_name_and_harms_nobody(
+    engine, folder, tmp_path, how, words
+):
     path = folder(SD)
     file = broken(how, path, folder("FluxPipeline"), tmp_path)
     digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else "0" * 64
@@ -131,14 +154,21 @@ def test_an_adapter_that_does_not_fit_is_refused_by_name_and_harms_nobody(engine
     for _ in range(2):
         assert hashes(engine, good, path, **told) != base
         with pytest.raises(BadRequest, match=words) as error:
-            engine.paint(recipes(group(path, adapters=(Adapter(digest=digest, scale=1.0),))), str(path), adapter_paths=[str(file)])
+            engine.paint(
+                recipes(group(path, adapters=(Adapter(digest=digest, scale=1.0),))),
+                str(path),
+                adapter_paths=[str(file)],
+            )
         assert str(file) in str(error.value)
     assert hashes(engine, recipes(group(path)), path) == base
 
 
 def test_an_adapter_that_changed_or_that_nothing_can_use_is_refused(engine, folder, tmp_path):
     file = save_adapter(folder(SD), tmp_path / "a.safetensors")
-    for pipeline, digest, words in ((SD, "0" * 64, "has changed"), ("PixArtSigmaPipeline", adapter(file).digest, "takes no adapters")):
+    for pipeline, digest, words in (
+        (SD, "0" * 64, "has changed"),
+        ("PixArtSigmaPipeline", adapter(file).digest, "takes no adapters"),
+    ):
         batch = recipes(group(folder(pipeline), adapters=(Adapter(digest=digest, scale=1.0),)))
         with pytest.raises(BadRequest, match=words):
             engine.paint(batch, str(folder(pipeline)), adapter_paths=[str(file)])

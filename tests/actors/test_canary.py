@@ -49,10 +49,16 @@ class ByTime:
 def test_pictures_that_their_recipe_alone_decides_are_fine(batch):
     own = replace(GROUP, batch=batch)
     assert paint_canaries(own, by_recipe) == paint_canaries(own, by_recipe)
-    assert paint_canaries(own, lambda b: [255 - p for p in by_recipe(b)]) != paint_canaries(own, by_recipe)
+    assert paint_canaries(own, lambda b: [255 - p for p in by_recipe(b)]) != paint_canaries(
+        own, by_recipe
+    )
 
 
-@pytest.mark.parametrize("paint", [by_place, by_neighbours, by_fullness, ByTime()], ids=["place", "neighbours", "fullness", "time"])
+@pytest.mark.parametrize(
+    "paint",
+    [by_place, by_neighbours, by_fullness, ByTime()],
+    ids=["place", "neighbours", "fullness", "time"],
+)
 def test_what_does_not_repeat_is_caught(paint):
     with pytest.raises(Unstable, match="does not paint one recipe the same"):
         paint_canaries(GROUP, paint)
@@ -72,14 +78,18 @@ def test_no_more_than_a_batch_is_painted_at_once_and_all_of_it_small():
 
     paint_canaries(replace(GROUP, width=1024, height=16, steps=50), paint)
     assert [len(batch) for batch in seen] == [4, 1, 4]
-    assert {(r.group.width, r.group.height, r.group.steps) for batch in seen for r in batch} == {(64, 16, 2)}
+    assert {(r.group.width, r.group.height, r.group.steps) for batch in seen for r in batch} == {
+        (64, 16, 2)
+    }
 
 
 def test_numbers_that_are_no_picture_are_compared_too():
     assert len(paint_canaries(GROUP, lambda batch: [None] * len(batch))) == 64
 
 
-@pytest.mark.parametrize("changes", [{"steps": 9}, {"guidance": 0.5}, {"width": 512, "height": 256}, {"strength": 0.4}])
+@pytest.mark.parametrize(
+    "changes", [{"steps": 9}, {"guidance": 0.5}, {"width": 512, "height": 256}, {"strength": 0.4}]
+)
 def test_one_subject_stands_for_all_that_the_same_kernels_paint(changes):
     large = replace(GROUP, width=128, height=128)
     assert subject_of(replace(large, **changes)) == subject_of(large)
@@ -87,7 +97,13 @@ def test_one_subject_stands_for_all_that_the_same_kernels_paint(changes):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"batch": 8}, {"dtype": "bfloat16"}, {"model": "n" * 64}, {"guidance": 3.0}, {"adapters": (Adapter(digest="a", scale=1.0),)}],
+    [
+        {"batch": 8},
+        {"dtype": "bfloat16"},
+        {"model": "n" * 64},
+        {"guidance": 3.0},
+        {"adapters": (Adapter(digest="a", scale=1.0),)},
+    ],
     ids=str,
 )
 def test_what_chooses_other_kernels_is_another_subject(changes):
@@ -110,14 +126,21 @@ def test_the_engine_proves_itself_once_for_each_kind_of_batch(engine, monkeypatc
         cut.setattr("actors.painting.engine.paint_canaries", None)
         again = engine.paint(batch, str(SEEDLING))
     assert first.canary == again.canary
-    assert (first.canary.subject, first.canary.numerics_class) == (subject_of(group()), engine.numerics_class)
+    assert (first.canary.subject, first.canary.numerics_class) == (
+        subject_of(group()),
+        engine.numerics_class,
+    )
     # Another process of the same class says the same.
     assert Engine(device="cpu", threads=1).paint(batch, str(SEEDLING)).canary == first.canary
 
 
 def test_a_class_names_all_that_pixels_depend_on_beside_the_recipe(engine):
     assert Engine(device="cpu", threads=2).numerics_class != engine.numerics_class
-    for name, version in (("torch", torch.__version__), ("diffusers", diffusers.__version__), ("transformers", transformers.__version__)):
+    for name, version in (
+        ("torch", torch.__version__),
+        ("diffusers", diffusers.__version__),
+        ("transformers", transformers.__version__),
+    ):
         assert f":{name}-{version}" in engine.numerics_class
     assert len(engine.numerics_class) <= 200  # as the database keeps it
 

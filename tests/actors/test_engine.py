@@ -53,7 +53,10 @@ def group(**changes):
 
 
 def recipes(in_group, seeds=(1, 2, 3, 4)):
-    return [Recipe(group=in_group, prompt=f"a {COLORS[k]} mug", negative="watermark", seed=seed) for k, seed in enumerate(seeds)]
+    return [
+        Recipe(group=in_group, prompt=f"a {COLORS[k]} mug", negative="watermark", seed=seed)
+        for k, seed in enumerate(seeds)
+    ]
 
 
 def hashes(engine, batch):
@@ -68,7 +71,11 @@ def test_a_pictures_pixels_do_not_depend_on_its_slot_or_neighbours(engine, sched
     whole = hashes(engine, batch)
     assert len(set(whole)) == 4
     assert hashes(engine, batch[::-1])[::-1] == whole
-    assert hashes(engine, [replace(batch[0], seed=99), batch[1], batch[2], batch[0]])[1:] == [whole[1], whole[2], whole[0]]
+    assert hashes(engine, [replace(batch[0], seed=99), batch[1], batch[2], batch[0]])[1:] == [
+        whole[1],
+        whole[2],
+        whole[0],
+    ]
     assert hashes(engine, batch[:1]) == whole[:1]  # padded
 
 
@@ -79,7 +86,9 @@ def test_a_picture_is_the_same_in_another_process(engine):
 
 @pytest.mark.parametrize("changes", [{"steps": 4}, {"guidance": 2.0}, {"scheduler": "euler"}])
 def test_what_the_recipe_holds_changes_the_picture(engine, changes):
-    assert set(hashes(engine, recipes(group(**changes)))).isdisjoint(hashes(engine, recipes(group())))
+    assert set(hashes(engine, recipes(group(**changes)))).isdisjoint(
+        hashes(engine, recipes(group()))
+    )
 
 
 def test_the_negative_prompt_and_the_seed_change_the_picture(engine):
@@ -93,7 +102,9 @@ def test_pixels_are_those_of_the_plain_pipeline():
     import torch
     from diffusers import StableDiffusionPipeline
 
-    pipe = StableDiffusionPipeline.from_pretrained(SEEDLING, torch_dtype=torch.float32, safety_checker=None, requires_safety_checker=False)
+    pipe = StableDiffusionPipeline.from_pretrained(
+        SEEDLING, torch_dtype=torch.float32, safety_checker=None, requires_safety_checker=False
+    )
     pipe.set_progress_bar_config(disable=True)
     batch = recipes(group(steps=4))
     torch.set_num_threads(1)
@@ -122,10 +133,17 @@ def test_previews_are_kept_and_change_nothing(engine, scheduler):
     batch = recipes(group(steps=6, scheduler=scheduler))
     painted = engine.paint(batch, str(SEEDLING), previews_every=2)
     assert sorted(painted.previews) == [2, 4]
-    assert all(len(pictures) == 4 and pictures[0].shape == (128, 128, 3) for pictures in painted.previews.values())
+    assert all(
+        len(pictures) == 4 and pictures[0].shape == (128, 128, 3)
+        for pictures in painted.previews.values()
+    )
     assert [pixels_digest(p) for p in painted.pixels] == hashes(engine, batch)
-    # The later look is nearer to the picture than the earlier one: it is a prediction of it, not noise.
-    apart = [np.abs(painted.previews[step][0].astype(float) - painted.pixels[0]).mean() for step in (2, 4)]
+    # The later look is nearer to the picture than the earlier one: it is a prediction of it, not
+    # noise.
+    apart = [
+        np.abs(painted.previews[step][0].astype(float) - painted.pixels[0]).mean()
+        for step in (2, 4)
+    ]
     assert apart[1] < apart[0] < 80
 
 
@@ -148,7 +166,9 @@ def test_a_warm_worker_keeps_the_weights_it_has_and_loads_those_that_took_their_
     own, old = Engine(device="cpu", threads=1), recipes(group(steps=1, batch=1))[:1]
     painted = own.paint(old, str(folder)).pixels[0]
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    with weights.open("r+b") as file:  # in place: the worst way, as what was read may still be the file
+    with weights.open(
+        "r+b"
+    ) as file:  # in place: the worst way, as what was read may still be the file
         file.seek(weights.stat().st_size // 2)
         file.write(bytes(1_000_000))
     assert np.array_equal(own.paint(old, str(folder)).pixels[0], painted)
@@ -167,17 +187,27 @@ def test_numbers_that_are_no_picture_are_noticed(engine):
 
 def test_the_least_recently_used_pipeline_gives_way():
     one = bytes_in_files(SEEDLING, torch.float32)
-    for memory, kept in ((2.1, ["float32", "bfloat16", "float16"]), (1.6, ["bfloat16", "float16"])):
+    for memory, kept in (
+        (2.1, ["float32", "bfloat16", "float16"]),
+        (1.6, ["bfloat16", "float16"]),
+    ):
         own = Engine(device="cpu", threads=1, memory=int(memory * one))
         dtypes = ("float32", "bfloat16", "float16", "float16")
-        painted = [own.paint(recipes(group(dtype=dtype, steps=1, batch=1))[:1], str(SEEDLING)) for dtype in dtypes]
+        painted = [
+            own.paint(recipes(group(dtype=dtype, steps=1, batch=1))[:1], str(SEEDLING))
+            for dtype in dtypes
+        ]
         assert [one.loads for one in painted] == [1, 1, 1, 0]
         assert sum(one.swaps for one in painted) == 3 - len(kept)
         assert [dtype for _, dtype in own.warm] == kept
-        assert own._held() == pytest.approx(sum(0.5 if dtype != "float32" else 1.0 for dtype in kept) * one, rel=0.05)
+        assert own._held() == pytest.approx(
+            sum(0.5 if dtype != "float32" else 1.0 for dtype in kept) * one, rel=0.05
+        )
 
 
-def test_what_is_expected_is_read_and_checked_beforehand_and_painted_all_the_same(tmp_path, monkeypatch):
+def test_what_is_expected_is_read_and_checked_beforehand_and_painted_all_the_same(
+    tmp_path, monkeypatch
+):
     folder = tmp_path / "model"
     shutil.copytree(SEEDLING, folder)
     own, batch = Engine(device="cpu", threads=1), recipes(group(steps=1, batch=1))[:1]
@@ -187,8 +217,12 @@ def test_what_is_expected_is_read_and_checked_beforehand_and_painted_all_the_sam
     assert reading.result(60) == batch[0].group.model
     before = models._file_digest.cache_info().misses
     expected = own.paint(batch, str(folder)).pixels[0]
-    assert models._file_digest.cache_info().misses == before, "no file was read for its digest again"
-    assert np.array_equal(expected, Engine(device="cpu", threads=1).paint(batch, str(SEEDLING)).pixels[0])
+    assert models._file_digest.cache_info().misses == before, (
+        "no file was read for its digest again"
+    )
+    assert np.array_equal(
+        expected, Engine(device="cpu", threads=1).paint(batch, str(SEEDLING)).pixels[0]
+    )
     assert own._read == {}
     own.expect(batch[0].group, str(folder))
     assert own._read == {}, "it is warm"
@@ -222,17 +256,26 @@ class Device:
 
 
 @pytest.mark.parametrize(
-    ("free", "share", "is_taken"), [(75, 1.0, False), (40, 1.0, True), (40, 0.5, False), (30, 0.5, True), (75, 2.0, False)]
+    ("free", "share", "is_taken"),
+    [(75, 1.0, False), (40, 1.0, True), (40, 0.5, False), (30, 0.5, True), (75, 2.0, False)],
 )
 def test_a_device_that_somebody_else_has_is_refused(monkeypatch, free, share, is_taken):
     device = Device(free * 2**30, 80 * 2**30)
     monkeypatch.setattr(torch.cuda, "mem_get_info", device.mem_get_info)
     monkeypatch.setattr(torch.cuda, "get_device_name", device.get_device_name)
-    with pytest.raises(DeviceTaken, match=f"has {free}.0 of its 80.0 GB free") if is_taken else contextlib.nullcontext():
+    with (
+        pytest.raises(DeviceTaken, match=f"has {free}.0 of its 80.0 GB free")
+        if is_taken
+        else contextlib.nullcontext()
+    ):
         require_free(torch.device("cuda"), share)
     require_free(torch.device("cpu"), share)
     assert memory_of(torch.device("cuda"), 1) == (72 * 2**30)
-    assert 0 < memory_of(torch.device("cpu"), 1) < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert (
+        0
+        < memory_of(torch.device("cpu"), 1)
+        < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    )
 
 
 def test_a_png_carries_its_recipe_and_its_pixels():
@@ -241,8 +284,14 @@ def test_a_png_carries_its_recipe_and_its_pixels():
     data = write(pixels, {"recipe": recipe.to_json()}, infotext(recipe, "seedling"), Encoding())
     with Image.open(io.BytesIO(data)) as image:
         assert Recipe.from_json(json.loads(image.text[RECIPE_CHUNK])["recipe"]) == recipe
-        assert image.text["parameters"].startswith("a red mug\nNegative prompt: watermark\nSteps: 3")
-    assert file_pixels_digest(data) == pixels_digest(pixels) == hashlib.sha256(pixels.tobytes()).hexdigest()
+        assert image.text["parameters"].startswith(
+            "a red mug\nNegative prompt: watermark\nSteps: 3"
+        )
+    assert (
+        file_pixels_digest(data)
+        == pixels_digest(pixels)
+        == hashlib.sha256(pixels.tobytes()).hexdigest()
+    )
     assert file_pixels_digest(b"no picture") is None
 
 

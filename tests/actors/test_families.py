@@ -1,4 +1,6 @@
-"""Every family of pipelines, painted for real with tiny random weights: seeds that repeat, and what each takes."""
+"""Every family of pipelines, painted for real with tiny random weights: seeds that repeat, and
+what each takes.
+"""
 
 import json
 import shutil
@@ -28,14 +30,18 @@ def test_each_family_has_a_row_a_class_and_a_tiny_model():
 
 
 @pytest.mark.parametrize("pipeline", NAMES)
-def test_a_pictures_pixels_do_not_depend_on_its_slot_neighbours_padding_or_worker(engine, folder, pipeline):
+def test_a_pictures_pixels_do_not_depend_on_its_slot_neighbours_padding_or_worker(
+    engine, folder, pipeline
+):
     assert_pictures_stand_alone(engine, recipes(group(folder(pipeline))), folder(pipeline))
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16"])
 @pytest.mark.parametrize("pipeline", NAMES)
 def test_pictures_stand_alone_in_half_precision(engine, folder, pipeline, dtype):
-    assert_pictures_stand_alone(engine, recipes(group(folder(pipeline), dtype=dtype, steps=2)), folder(pipeline))
+    assert_pictures_stand_alone(
+        engine, recipes(group(folder(pipeline), dtype=dtype, steps=2)), folder(pipeline)
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=NAMES)
@@ -62,26 +68,38 @@ def test_prompt_embeddings_are_computed_once(engine, folder, pipeline):
     assert warm.embeddings.computed == before > 0
 
 
-@pytest.mark.parametrize(("pipeline", "scheduler"), [(f.pipeline, name) for f in FAMILIES for name in f.schedulers])
-def test_every_scheduler_of_a_family_paints_and_shows_what_it_expects(engine, folder, pipeline, scheduler):
+@pytest.mark.parametrize(
+    ("pipeline", "scheduler"), [(f.pipeline, name) for f in FAMILIES for name in f.schedulers]
+)
+def test_every_scheduler_of_a_family_paints_and_shows_what_it_expects(
+    engine, folder, pipeline, scheduler
+):
     path = folder(pipeline)
     batch = recipes(group(path, scheduler=scheduler, steps=5))
     steps = []
-    painted = engine.paint(batch, str(path), previews_every=2, on_step=lambda _left: steps.append(1))
+    painted = engine.paint(
+        batch, str(path), previews_every=2, on_step=lambda _left: steps.append(1)
+    )
     assert len(steps) >= 6  # once loaded, and at each step
     assert sorted(painted.previews) == [2, 4]
     assert all(pictures[0].shape == (32, 64, 3) for pictures in painted.previews.values())
     assert [pixels_digest(picture) for picture in painted.pixels] == hashes(engine, batch, path)
     assert hashes(engine, batch[1:], path) == hashes(engine, batch, path)[1:]
-    # What it expects one step before the end is near to what comes out, nearer than to another picture.
-    near, far = (np.abs(painted.previews[4][0].astype(float) - picture).mean() for picture in (painted.pixels[0], painted.pixels[1]))
+    # What it expects one step before the end is near to what comes out, nearer than to another
+    # picture.
+    near, far = (
+        np.abs(painted.previews[4][0].astype(float) - picture).mean()
+        for picture in (painted.pixels[0], painted.pixels[1])
+    )
     assert near < far
 
 
 @pytest.mark.parametrize("pipeline", NAMES)
 def test_a_prompt_that_would_be_cut_off_is_refused(engine, folder, pipeline):
     with pytest.raises(PromptTooLong, match="shorten"):
-        engine.paint(recipes(group(folder(pipeline)), prompt="a red mug " * 60), str(folder(pipeline)))
+        engine.paint(
+            recipes(group(folder(pipeline)), prompt="a red mug " * 60), str(folder(pipeline))
+        )
 
 
 def test_every_scheduler_is_one_of_some_family():
@@ -101,7 +119,9 @@ def test_any_other_pipeline_is_painted_through_its_plain_call(engine, folder):
 def test_stable_diffusion_3_without_t5_reads_as_much_as_clip_does(engine, tmp_path):
     path = save("StableDiffusion3Pipeline", tmp_path / "model")
     index = json.loads((path / "model_index.json").read_text())
-    (path / "model_index.json").write_text(json.dumps(index | {"text_encoder_3": [None, None], "tokenizer_3": [None, None]}))
+    (path / "model_index.json").write_text(
+        json.dumps(index | {"text_encoder_3": [None, None], "tokenizer_3": [None, None]})
+    )
     for part in ("text_encoder_3", "tokenizer_3"):
         shutil.rmtree(path / part)
     assert_pictures_stand_alone(engine, recipes(group(path)), path)
@@ -112,20 +132,33 @@ def test_stable_diffusion_3_without_t5_reads_as_much_as_clip_does(engine, tmp_pa
 # --- references ---
 
 
-@pytest.mark.parametrize("pipeline", [family.pipeline for family in FAMILIES if family.image_to_image])
+@pytest.mark.parametrize(
+    "pipeline", [family.pipeline for family in FAMILIES if family.image_to_image]
+)
 def test_a_picture_begins_from_its_reference(engine, folder, pipeline):
     path = folder(pipeline)
     near = group(path, strength=0.5)
     dark, light = (recipes(near, reference=shade) for shade in SHADES)
     assert_pictures_stand_alone(engine, [dark[0], light[1], dark[2]], path, references=SHADES)
-    one, other = (engine.paint(batch, str(path), references=SHADES).pixels[0].astype(float) for batch in (dark, light))
+    one, other = (
+        engine.paint(batch, str(path), references=SHADES).pixels[0].astype(float)
+        for batch in (dark, light)
+    )
     assert one.mean() != other.mean()
     weights = next(reversed(engine.warm.values())).hand
     assert weights._from_reference.vae is weights.pipe.vae  # in memory once
     steps = []
-    painted = engine.paint(light, str(path), references=SHADES, previews_every=1, on_step=lambda _left: steps.append(1))
+    painted = engine.paint(
+        light,
+        str(path),
+        references=SHADES,
+        previews_every=1,
+        on_step=lambda _left: steps.append(1),
+    )
     assert sorted(painted.previews) == [1]
-    assert hashes(engine, recipes(group(path)), path) == hashes(Engine(device="cpu", threads=1), recipes(group(path)), path)
+    assert hashes(engine, recipes(group(path)), path) == hashes(
+        Engine(device="cpu", threads=1), recipes(group(path)), path
+    )
 
 
 def test_a_reference_that_cannot_be_begun_from_is_refused(engine, folder):
@@ -139,4 +172,6 @@ def test_a_reference_that_cannot_be_begun_from_is_refused(engine, folder):
             engine.paint(batch, str(path), references=SHADES)
     path = folder("SanaPipeline")
     with pytest.raises(BadRequest, match="Sana cannot begin from a reference"):
-        engine.paint(recipes(group(path, strength=0.5), reference="dark"), str(path), references=SHADES)
+        engine.paint(
+            recipes(group(path, strength=0.5), reference="dark"), str(path), references=SHADES
+        )

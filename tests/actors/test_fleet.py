@@ -29,13 +29,24 @@ class Method:
 
 class Handle:
     def __init__(self):
-        self.paint, self.health, self.stop, self.acknowledge, self.expect = (Method() for _ in range(5))
+        self.paint, self.health, self.stop, self.acknowledge, self.expect = (
+            Method() for _ in range(5)
+        )
 
 
 @pytest.fixture
 def fleet(monkeypatch):
     monkeypatch.setattr(fleet_file.ray, "kill", lambda handle: None)
-    settings = FleetSettings(address="local", namespace="n", outputs="o", device=None, threads=1, gpus=0.0, size=2, stuck_s=60.0)
+    settings = FleetSettings(
+        address="local",
+        namespace="n",
+        outputs="o",
+        device=None,
+        threads=1,
+        gpus=0.0,
+        size=2,
+        stuck_s=60.0,
+    )
     fleet = Fleet(settings)
     fleet._add("w", Handle(), 0.0)
     return fleet
@@ -107,7 +118,9 @@ def test_an_order_that_was_lost_with_its_dispatcher_goes_back_after_a_second_loo
 
 
 def test_an_order_that_was_lost_is_noticed_on_a_worker_that_is_never_idle(fleet):
-    """What it was given later has come back, and the order is neither painted nor in the mailbox."""
+    """What it was given later has come back, and the order is neither painted nor in the
+    mailbox.
+    """
     fleet.inherit("w", 1, 2, 3)
     hear(fleet, painting=True)
     fleet.workers["w"].has_returned = True
@@ -131,7 +144,10 @@ def test_a_worker_that_makes_no_step_is_ended_and_only_what_it_painted_is_suspec
     give(fleet, 1, 2)
     assert hear(fleet, painting=True, quiet_s=59.0) == []
     lost = hear(fleet, painting=True, quiet_s=61.0)
-    assert [(r.chunk_id, r.failure.kind) for r in lost] == [(1, FailureKind.STUCK), (2, FailureKind.PREEMPTED)]
+    assert [(r.chunk_id, r.failure.kind) for r in lost] == [
+        (1, FailureKind.STUCK),
+        (2, FailureKind.PREEMPTED),
+    ]
     assert fleet.workers == {}
 
 
@@ -150,9 +166,16 @@ def test_a_worker_that_never_answered_is_a_failed_start(fleet):
     assert fleet.failed_starts == ["no torch"]
 
 
-@pytest.mark.parametrize(("sentence", "counts"), [("its worker process has died", True), ("its node has died. Node Id: f", False)])
-def test_a_worker_that_went_with_its_node_before_it_was_ready_is_no_failed_start(fleet, monkeypatch, sentence, counts):
-    cause = ActorDiedErrorContext(actor_id=b"\0" * 16, error_message=f"The actor died because {sentence}")
+@pytest.mark.parametrize(
+    ("sentence", "counts"),
+    [("its worker process has died", True), ("its node has died. Node Id: f", False)],
+)
+def test_a_worker_that_went_with_its_node_before_it_was_ready_is_no_failed_start(
+    fleet, monkeypatch, sentence, counts
+):
+    cause = ActorDiedErrorContext(
+        actor_id=b"\0" * 16, error_message=f"The actor died because {sentence}"
+    )
 
     def get(_ref):
         raise ActorDiedError(cause)

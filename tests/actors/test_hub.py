@@ -1,4 +1,6 @@
-"""What is fetched from the hub: what a pipeline reads, and nothing else. The hub is a folder here, filtered as its library does."""
+"""What is fetched from the hub: what a pipeline reads, and nothing else. The hub is a folder here,
+filtered as its library does.
+"""
 
 import json
 import shutil
@@ -15,7 +17,11 @@ from actors.models.models import SEEDLING, find_model
 from storage.errors import RequestError
 
 NAME = "owner/name@abc123"
-UNET, ENCODER, VAE = "unet/diffusion_pytorch_model", "text_encoder/model", "vae/diffusion_pytorch_model"
+UNET, ENCODER, VAE = (
+    "unet/diffusion_pytorch_model",
+    "text_encoder/model",
+    "vae/diffusion_pytorch_model",
+)
 
 
 class Hub:
@@ -37,11 +43,19 @@ class Hub:
 
     @property
     def names(self):
-        return sorted(path.relative_to(self.repo).as_posix() for path in self.repo.rglob("*") if path.is_file())
+        return sorted(
+            path.relative_to(self.repo).as_posix()
+            for path in self.repo.rglob("*")
+            if path.is_file()
+        )
 
     @property
     def fetched(self):
-        return sorted(path.relative_to(self.cache).as_posix() for path in self.cache.rglob("*") if path.is_file())
+        return sorted(
+            path.relative_to(self.cache).as_posix()
+            for path in self.cache.rglob("*")
+            if path.is_file()
+        )
 
     def model_info(self, repo, *, revision, timeout):
         self.asked.append((repo, revision))
@@ -77,19 +91,33 @@ def components(hub, **changes):
 def test_a_hub_id_is_fetched_at_its_revision_and_inspected(hub):
     model = find_model(NAME)
     assert hub.asked == [("owner/name", "abc123")]
-    assert (model.name, model.folder, model.digest) == (NAME, str(hub.cache), find_model("seedling").digest)
+    assert (model.name, model.folder, model.digest) == (
+        NAME,
+        str(hub.cache),
+        find_model("seedling").digest,
+    )
 
 
 def test_nothing_is_fetched_that_no_pipeline_reads(hub):
     wanted = [name for name in hub.names if "/" in name or name == "model_index.json"]
-    components(hub, safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"], feature_extractor=[None, None])
+    components(
+        hub,
+        safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"],
+        feature_extractor=[None, None],
+    )
     hub.add(
-        "v1-5-pruned.safetensors", "v1-5-pruned-emaonly.ckpt", "README.md", "sample.png", "config.json", "vocab.txt",
-        f"{UNET}.fp16.safetensors", f"{UNET}.non_ema.safetensors", f"{UNET}.bin", f"{UNET}.fp16.bin", "unet/model.onnx",
-        f"{ENCODER}.fp16.safetensors", "text_encoder/pytorch_model.bin", "text_encoder/flax_model.msgpack",
-        "text_encoder/model.safetensors.index.fp16.json", "text_encoder/model.fp16-00001-of-00002.safetensors",
-        "safety_checker/model.safetensors", "safety_checker/config.json", "feature_extractor/preprocessor_config.json",
-        "vae_1_0/diffusion_pytorch_model.safetensors", "vae_1_0/config.json", "unet/old/config.json", "tokenizer/code.py",
+        "v1-5-pruned.safetensors", "v1-5-pruned-emaonly.ckpt", "README.md", "sample.png",
+        "config.json", "vocab.txt",
+        f"{UNET}.fp16.safetensors", f"{UNET}.non_ema.safetensors", f"{UNET}.bin",
+        f"{UNET}.fp16.bin", "unet/model.onnx",
+        f"{ENCODER}.fp16.safetensors", "text_encoder/pytorch_model.bin",
+        "text_encoder/flax_model.msgpack",
+        "text_encoder/model.safetensors.index.fp16.json",
+        "text_encoder/model.fp16-00001-of-00002.safetensors",
+        "safety_checker/model.safetensors", "safety_checker/config.json",
+        "feature_extractor/preprocessor_config.json",
+        "vae_1_0/diffusion_pytorch_model.safetensors", "vae_1_0/config.json",
+        "unet/old/config.json", "tokenizer/code.py",
     )  # fmt: skip
     find_model(NAME)
     assert hub.fetched == wanted
@@ -98,8 +126,10 @@ def test_nothing_is_fetched_that_no_pipeline_reads(hub):
 @pytest.mark.parametrize(
     "file",
     [
-        "vocab.json", "merges.txt", "vocab.txt", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "tiktoken.model",
-        "qwen.tiktoken", "tekken.json", "added_tokens.json", "special_tokens_map.json", "chat_template.jinja",
+        "vocab.json", "merges.txt", "vocab.txt", "spiece.model", "tokenizer.model",
+        "sentencepiece.bpe.model", "tiktoken.model",
+        "qwen.tiktoken", "tekken.json", "added_tokens.json", "special_tokens_map.json",
+        "chat_template.jinja",
         "additional_chat_templates/x.jinja",
     ],
 )  # fmt: skip
@@ -124,12 +154,22 @@ def test_shards_are_fetched_by_their_index_each_name_taken_literally(hub):
     shard = "text_encoder/model-00001-of-00001.safetensors"
     hub.rename(f"{ENCODER}.safetensors", shard)
     weight_map = {"x": Path(shard).name}
-    (hub.repo / "text_encoder/model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
-    hub.add("text_encoder/model-00001-of-00002.safetensors", "text_encoder/model.fp16-00001-of-00002.safetensors")
+    (hub.repo / "text_encoder/model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {}, "weight_map": weight_map})
+    )
+    hub.add(
+        "text_encoder/model-00001-of-00002.safetensors",
+        "text_encoder/model.fp16-00001-of-00002.safetensors",
+    )
     hub.add("text_encoder/model.safetensors.index.fp16.json")
-    with pytest.raises(RequestError, match="has no x, which"):  # the index of this test is not true
+    with pytest.raises(
+        RequestError, match="has no x, which"
+    ):  # the index of this test is not true
         find_model(NAME)
-    assert [name for name in hub.fetched if "text_encoder/model" in name] == [shard, "text_encoder/model.safetensors.index.json"]
+    assert [name for name in hub.fetched if "text_encoder/model" in name] == [
+        shard,
+        "text_encoder/model.safetensors.index.json",
+    ]
 
 
 def test_what_cannot_be_painted_with_is_told_before_its_weights_are_fetched(hub):
@@ -149,7 +189,10 @@ def test_what_cannot_be_painted_with_is_told_before_its_weights_are_fetched(hub)
 
 def test_a_model_that_is_here_needs_no_hub(hub):
     hub.away = ConnectionError("no route to host")
-    with pytest.raises(RequestError, match=r"The model owner/name@abc123 could not be fetched from the hub: no route to host"):
+    with pytest.raises(
+        RequestError,
+        match=r"The model owner/name@abc123 could not be fetched from the hub: no route to host",
+    ):
         find_model(NAME)
     hub.away = None
     before = find_model(NAME)
@@ -161,20 +204,32 @@ def test_a_hub_that_refuses_is_one_sentence(hub):
     class Response:
         headers, request = {}, None
 
-    hub.away = RepositoryNotFoundError("404 Client Error.\n\nRepository Not Found for url", response=Response())
-    with pytest.raises(RequestError, match=r"could not be fetched from the hub: 404 Client Error\. \S"):
+    hub.away = RepositoryNotFoundError(
+        "404 Client Error.\n\nRepository Not Found for url", response=Response()
+    )
+    with pytest.raises(
+        RequestError, match=r"could not be fetched from the hub: 404 Client Error\. \S"
+    ):
         find_model(NAME)
 
 
 def test_a_link_of_the_cache_that_leads_nowhere_is_a_sentence_without_the_caches_place(hub):
     find_model(NAME)
     hub.away = ConnectionError("no route to host")
-    for file in ("tokenizer/tokenizer.json", "scheduler/scheduler_config.json", "text_encoder/config.json", "model_index.json"):
+    for file in (
+        "tokenizer/tokenizer.json",
+        "scheduler/scheduler_config.json",
+        "text_encoder/config.json",
+        "model_index.json",
+    ):
         path = hub.cache / file
         data = path.read_bytes()
         path.unlink()
         path.symlink_to("../../../blobs/0123")
-        with pytest.raises(RequestError, match=f"The model {NAME} cannot be read: {file} is a link that leads nowhere") as refused:
+        with pytest.raises(
+            RequestError,
+            match=f"The model {NAME} cannot be read: {file} is a link that leads nowhere",
+        ) as refused:
             find_model(NAME)
         assert str(hub.cache) not in str(refused.value)
         path.unlink()
@@ -182,7 +237,13 @@ def test_a_link_of_the_cache_that_leads_nowhere_is_a_sentence_without_the_caches
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(401, "hf auth login"), (404, "its name and its revision"), (429, "again in some"), (500, "network")]
+    ("status", "words"),
+    [
+        (401, "hf auth login"),
+        (404, "its name and its revision"),
+        (429, "again in some"),
+        (500, "network"),
+    ],
 )
 def test_the_sentence_about_a_hub_that_fails_says_what_to_do(status, words):
     error = OSError("no.")

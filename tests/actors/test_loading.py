@@ -1,4 +1,6 @@
-"""Whether a model's weights and configs can be loaded: told at submission, loaded in the variant that is there, proven when loaded."""
+"""Whether a model's weights and configs can be loaded: told at submission, loaded in the variant
+that is there, proven when loaded.
+"""
 
 import hashlib
 import json
@@ -39,18 +41,29 @@ def painted(folder, *prompts, dtype="float32", engine=None, **changes):
     in_group = group(folder, batch=1, steps=2, dtype=dtype, **changes)
     engine = engine or Engine(device="cpu", threads=1)
     return [
-        pixels_digest(engine.paint([Recipe(group=in_group, prompt=prompt, negative="", seed=1)], str(folder)).pixels[0])
+        pixels_digest(
+            engine.paint(
+                [Recipe(group=in_group, prompt=prompt, negative="", seed=1)], str(folder)
+            ).pixels[0]
+        )
         for prompt in prompts or ("a red mug",)
     ]
 
 
 def weights_of(folder, dtype=torch.float32):
     """A digest of all that a pipeline has in memory once it is loaded."""
-    pipe = load_pipeline(folder, family_of(find_model(str(folder)).pipeline), dtype, torch.device("cpu"))
+    pipe = load_pipeline(
+        folder, family_of(find_model(str(folder)).pipeline), dtype, torch.device("cpu")
+    )
     total = hashlib.sha256()
     for name, part in sorted(pipe.components.items()):
-        for key, tensor in sorted(part.state_dict().items()) if isinstance(part, torch.nn.Module) else ():
-            total.update(f"{name}.{key} {tensor.dtype} {tuple(tensor.shape)}".encode() + tensor.float().numpy().tobytes())
+        for key, tensor in (
+            sorted(part.state_dict().items()) if isinstance(part, torch.nn.Module) else ()
+        ):
+            total.update(
+                f"{name}.{key} {tensor.dtype} {tuple(tensor.shape)}".encode()
+                + tensor.float().numpy().tobytes()
+            )
     return total.hexdigest()
 
 
@@ -74,7 +87,9 @@ def edit(path, **changes):
 def test_halves_of_weights_are_loaded_as_the_same_weights_are_under_full_names(tmp_path, pipeline):
     full = save(pipeline, tmp_path / "full", dtype=torch.float16)
     halves = save(pipeline, tmp_path / "halves", dtype=torch.float16, variant="fp16")
-    shards = save(pipeline, tmp_path / "shards", dtype=torch.float16, variant="fp16", max_shard_size="15KB")
+    shards = save(
+        pipeline, tmp_path / "shards", dtype=torch.float16, variant="fp16", max_shard_size="15KB"
+    )
     assert any(shards.glob("*/*.safetensors.index.fp16.json"))
     assert weights_of(halves) == weights_of(shards) == weights_of(full)
 
@@ -95,10 +110,14 @@ def test_full_weights_go_before_halves(whole, folder):
     assert bytes_in_files(folder, DTYPES["float32"]) == bytes_in_files(whole, DTYPES["float32"])
 
 
-@pytest.mark.parametrize("index", ["{}.safetensors.fp16.index.json", "{}.fp16.safetensors.index.json"])
+@pytest.mark.parametrize(
+    "index", ["{}.safetensors.fp16.index.json", "{}.fp16.safetensors.index.json"]
+)
 def test_shards_whose_index_has_an_older_name_are_loaded(tmp_path, index):
     full = save("StableDiffusionPipeline", tmp_path / "v1.5")
-    old = save("StableDiffusionPipeline", tmp_path / "v1.5 fp16", variant="fp16", max_shard_size="100KB")
+    old = save(
+        "StableDiffusionPipeline", tmp_path / "v1.5 fp16", variant="fp16", max_shard_size="100KB"
+    )
     for path in list(old.glob("*/*.index.fp16.json")):
         path.rename(path.with_name(index.format(path.name.partition(".")[0])))
     assert weights_of(old) == weights_of(full)
@@ -142,7 +161,10 @@ def test_an_index_that_is_not_true_is_refused(sharded):
     tensor, shard = next(iter(index["weight_map"].items()))
     for weight_map, words in (
         ({**index["weight_map"], "no.such": shard}, f"unet/{shard} has no no.such, which"),
-        ({**index["weight_map"], tensor: "../vae/x.safetensors"}, "no .safetensors file beside it"),
+        (
+            {**index["weight_map"], tensor: "../vae/x.safetensors"},
+            "no .safetensors file beside it",
+        ),
         ({**index["weight_map"], tensor: 3}, "no .safetensors file beside it"),
         ({}, "is no index of shards"),
     ):
@@ -162,7 +184,15 @@ def test_weights_under_names_that_nothing_reads_are_refused(folder):
     assert "a pipeline reads diffusion_pytorch_model.safetensors there" in refusal(folder)
 
 
-@pytest.mark.parametrize("file", ["model_index.json", "unet/config.json", "text_encoder_2/config.json", "scheduler/scheduler_config.json"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "model_index.json",
+        "unet/config.json",
+        "text_encoder_2/config.json",
+        "scheduler/scheduler_config.json",
+    ],
+)
 def test_a_config_that_is_missing_leads_nowhere_or_is_no_json_is_named(folder, file):
     path = folder / file
     path.write_text("{")
@@ -185,7 +215,10 @@ def test_a_config_that_is_missing_leads_nowhere_or_is_no_json_is_named(folder, f
     assert f"{file} is not a file" in refusal(folder)
 
 
-@pytest.mark.parametrize("file", ["text_encoder/generation_config.json", "tokenizer/tokenizer.json", UNET, "extra/x.json"])
+@pytest.mark.parametrize(
+    "file",
+    ["text_encoder/generation_config.json", "tokenizer/tokenizer.json", UNET, "extra/x.json"],
+)
 def test_every_link_that_leads_nowhere_is_a_sentence(folder, file):
     path = folder / file
     path.parent.mkdir(exist_ok=True)
@@ -195,7 +228,10 @@ def test_every_link_that_leads_nowhere_is_a_sentence(folder, file):
 
 
 def test_a_component_whose_folder_leads_nowhere_is_missing(folder):
-    for part, words in (("tokenizer_2", "its tokenizer tokenizer_2/ is missing"), ("text_encoder", "no weights in text_encoder/")):
+    for part, words in (
+        ("tokenizer_2", "its tokenizer tokenizer_2/ is missing"),
+        ("text_encoder", "no weights in text_encoder/"),
+    ):
         shutil.move(folder / part, folder / "kept")
         (folder / part).symlink_to("gone")
         assert words in refusal(folder)
@@ -206,14 +242,42 @@ def test_a_component_whose_folder_leads_nowhere_is_missing(folder):
 @pytest.mark.parametrize(
     ("file", "changes", "words"),
     [
-        ("model_index.json", {"tokenizer_2": [None, None]}, "has a text_encoder_2 and no tokenizer_2"),
+        (
+            "model_index.json",
+            {"tokenizer_2": [None, None]},
+            "has a text_encoder_2 and no tokenizer_2",
+        ),
         ("model_index.json", {"vae": [None, None]}, "has no vae"),
-        ("vae/config.json", {"block_out_channels": 3}, "is not what a StableDiffusionXLPipeline has there"),
-        ("unet/config.json", {"sample_size": [1, 2, 3]}, "is not what a StableDiffusionXLPipeline has there"),
-        ("unet/config.json", {"sample_size": {"width": 8}}, "is not what a StableDiffusionXLPipeline has there"),
-        ("tokenizer/tokenizer_config.json", {"model_max_length": 10**30}, "does not say `model_max_length`"),
-        ("tokenizer_2/tokenizer_config.json", {"model_max_length": 512}, "reads 48 tokens: write 48 there"),
-        ("text_encoder/config.json", {"vocab_size": 20}, "has a tokenizer that is not its text_encoder's"),
+        (
+            "vae/config.json",
+            {"block_out_channels": 3},
+            "is not what a StableDiffusionXLPipeline has there",
+        ),
+        (
+            "unet/config.json",
+            {"sample_size": [1, 2, 3]},
+            "is not what a StableDiffusionXLPipeline has there",
+        ),
+        (
+            "unet/config.json",
+            {"sample_size": {"width": 8}},
+            "is not what a StableDiffusionXLPipeline has there",
+        ),
+        (
+            "tokenizer/tokenizer_config.json",
+            {"model_max_length": 10**30},
+            "does not say `model_max_length`",
+        ),
+        (
+            "tokenizer_2/tokenizer_config.json",
+            {"model_max_length": 512},
+            "reads 48 tokens: write 48 there",
+        ),
+        (
+            "text_encoder/config.json",
+            {"vocab_size": 20},
+            "has a tokenizer that is not its text_encoder's",
+        ),
     ],
 )
 def test_parts_that_do_not_fit_together_are_told_at_submission(folder, file, changes, words):
@@ -225,9 +289,14 @@ def test_parts_that_do_not_fit_together_are_told_at_submission(folder, file, cha
 
 
 def test_folders_keep_the_digests_that_they_had(folder):
-    assert weights_digest(SEEDLING) == "2072040cb056c58880e3b185a2ab25e2ea6c6810651baaba507bff501feef37f"
+    assert (
+        weights_digest(SEEDLING)
+        == "2072040cb056c58880e3b185a2ab25e2ea6c6810651baaba507bff501feef37f"
+    )
     before = weights_digest(folder)
-    (folder / "tokenizer" / "spiece.model").write_bytes(b"x")  # beside a tokenizer.json, nothing reads it
+    (folder / "tokenizer" / "spiece.model").write_bytes(
+        b"x"
+    )  # beside a tokenizer.json, nothing reads it
     (folder / "tokenizer" / "chat_template.jinja").write_text("x")
     assert weights_digest(folder) == before
 
@@ -261,14 +330,20 @@ def fails(folder, engine=None):
 
 
 def zeroed(path, only=""):
-    save_file({name: tensor * 0 if only in name else tensor for name, tensor in load_file(path).items()}, path, {"format": "pt"})
+    save_file(
+        {name: tensor * 0 if only in name else tensor for name, tensor in load_file(path).items()},
+        path,
+        {"format": "pt"},
+    )
 
 
 @pytest.mark.parametrize("part", ["text_encoder", "text_encoder_2"])
 def test_a_pipeline_that_does_not_tell_prompts_apart_is_not_loaded(folder, part):
     zeroed(folder / part / "model.safetensors")
     engine = Engine(device="cpu", threads=1)
-    assert f"takes two different prompts for the same one ({part} says the same of both)" in fails(folder, engine)
+    assert f"takes two different prompts for the same one ({part} says the same of both)" in fails(
+        folder, engine
+    )
     assert not engine.warm
 
 
@@ -284,8 +359,12 @@ def test_a_worker_fills_nothing_in_by_chance_either(folder, file):
     lost = sorted(tensors)[3]
     del tensors[lost]
     save_file(tensors, folder / file, {"format": "pt"})
-    with pytest.raises(LoadFailed, match=f"the weights in {file.partition('/')[0]}/ lack 1 of its tensors"):
-        load_pipeline(folder, family_of("StableDiffusionXLPipeline"), torch.float32, torch.device("cpu"))
+    with pytest.raises(
+        LoadFailed, match=f"the weights in {file.partition('/')[0]}/ lack 1 of its tensors"
+    ):
+        load_pipeline(
+            folder, family_of("StableDiffusionXLPipeline"), torch.float32, torch.device("cpu")
+        )
 
 
 def test_a_folder_that_a_worker_lacks_is_a_failure_of_loading(folder):

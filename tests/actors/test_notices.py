@@ -29,7 +29,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         assert self.path == "/latest/meta-data/spot/instance-action"
-        if not self.server.tokens or self.headers["X-aws-ec2-metadata-token"] != self.server.tokens[-1]:
+        if (
+            not self.server.tokens
+            or self.headers["X-aws-ec2-metadata-token"] != self.server.tokens[-1]
+        ):
             return self._answer(401, "")
         if self.server.notice is None:
             return self._answer(404, "")
@@ -63,7 +66,10 @@ def notice_of(server):
 def test_the_cloud_says_when_it_takes_the_machine(metadata):
     notice = notice_of(metadata)
     assert notice() is None
-    metadata.notice = {"action": "terminate", "time": (datetime.now(UTC) + timedelta(seconds=120)).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    metadata.notice = {
+        "action": "terminate",
+        "time": (datetime.now(UTC) + timedelta(seconds=120)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
     assert 110 < notice() <= 120
     metadata.notice["action"] = "hibernate"
     assert notice() == 0, "that one begins at once"
@@ -85,7 +91,9 @@ def test_a_service_that_is_not_there_or_talks_nonsense_says_nothing(metadata, ca
     watch.look()
     watch.look()
     assert watch.left_s() is None
-    assert [record.name for record in caplog.records if record.levelname == "WARNING"] == ["actors.fleet.notices"], "said once"
+    assert [record.name for record in caplog.records if record.levelname == "WARNING"] == [
+        "actors.fleet.notices"
+    ], "said once"
     watch = Watch(lambda: next(answers, 60.0), poll_s=3600)
     watch.look()
     assert 50 < watch.left_s() <= 60

@@ -1,4 +1,6 @@
-"""The painter with an engine that needs no model: what becomes of a chunk, whatever happens to it."""
+"""The painter with an engine that needs no model: what becomes of a chunk, whatever happens to
+it.
+"""
 
 import hashlib
 import io
@@ -23,12 +25,23 @@ from storage.errors import OutputsAway, OutputsError
 from storage.states import Reason, RenderState
 
 GROUP = Group(
-    model="m" * 64, pipeline="P", steps=4, guidance=1.0, scheduler="ddim", scheduler_config={}, width=8, height=8, dtype="float32", batch=4
+    model="m" * 64,
+    pipeline="P",
+    steps=4,
+    guidance=1.0,
+    scheduler="ddim",
+    scheduler_config={},
+    width=8,
+    height=8,
+    dtype="float32",
+    batch=4,
 )
 
 
 class FakeEngine:
-    """Paints a picture that its seed decides; `trouble` is raised instead, `flat` seeds give no picture."""
+    """Paints a picture that its seed decides; `trouble` is raised instead, `flat` seeds give no
+    picture.
+    """
 
     numerics_class = "fake"
     device = "cpu"
@@ -42,13 +55,25 @@ class FakeEngine:
     def forget(self):
         self.forgotten = True
 
-    def paint(self, recipes, folder, previews_every=None, *, references, adapter_paths, on_step=lambda _left: None):
+    def paint(
+        self,
+        recipes,
+        folder,
+        previews_every=None,
+        *,
+        references,
+        adapter_paths,
+        on_step=lambda _left: None,
+    ):
         on_step(0)
         self.shapes.append(len(recipes))
         self.given.append((dict(references), tuple(adapter_paths)))
         if self.trouble:
             raise self.trouble
-        pixels = [self.picture(recipe.seed) if recipe.seed not in self.flat else None for recipe in recipes]
+        pixels = [
+            self.picture(recipe.seed) if recipe.seed not in self.flat else None
+            for recipe in recipes
+        ]
         previews = {2: [self.picture(recipe.seed) for recipe in recipes]} if previews_every else {}
         return Painted(pixels=pixels, previews=previews, load_s=0.5, paint_s=0.25)
 
@@ -58,8 +83,19 @@ class FakeEngine:
 
 
 def job(count=6, **changes):
-    pictures = tuple(PictureJob(number=n, prompt=f"p{n}", negative="", seed=n, key=f"p/c/final/s/{n}.png") for n in range(count))
-    base = dict(chunk_id=1, campaign_id=2, lease=3, model_name="m", model_folder="/m", group=GROUP, pictures=pictures)
+    pictures = tuple(
+        PictureJob(number=n, prompt=f"p{n}", negative="", seed=n, key=f"p/c/final/s/{n}.png")
+        for n in range(count)
+    )
+    base = dict(
+        chunk_id=1,
+        campaign_id=2,
+        lease=3,
+        model_name="m",
+        model_folder="/m",
+        group=GROUP,
+        pictures=pictures,
+    )
     return ChunkJob(**{**base, **changes})
 
 
@@ -72,7 +108,11 @@ def test_every_picture_is_written_with_its_recipe_and_told_with_its_hash(outputs
     for outcome in result.outcomes:
         with outputs.open(outcome.key) as file:
             data = file.read()
-        assert file_pixels_digest(data) == outcome.pixels == pixels_digest(FakeEngine.picture(outcome.number))
+        assert (
+            file_pixels_digest(data)
+            == outcome.pixels
+            == pixels_digest(FakeEngine.picture(outcome.number))
+        )
         assert len(data) == outcome.bytes
         record = json.loads(Image.open(io.BytesIO(data)).text[RECIPE_CHUNK])
         assert Recipe.from_json(record["recipe"]).digest == outcome.digest == record["digest"]
@@ -107,7 +147,11 @@ def test_every_format_is_written_told_and_taken_over_alike(outputs, encoding):
             data = file.read()
         assert (hashlib.sha256(data).hexdigest(), len(data)) == (outcome.sha256, outcome.bytes)
         found = read(data)
-        assert found.record["pixels"] == outcome.pixels == pixels_digest(FakeEngine.picture(outcome.number))
+        assert (
+            found.record["pixels"]
+            == outcome.pixels
+            == pixels_digest(FakeEngine.picture(outcome.number))
+        )
         assert (found.digest == outcome.pixels) is encoding.is_lossless
         assert Recipe.from_json(found.record["recipe"]).digest == outcome.digest
     engine = FakeEngine()
@@ -119,7 +163,11 @@ def test_every_format_is_written_told_and_taken_over_alike(outputs, encoding):
 def test_files_of_another_encoding_or_without_the_previews_asked_for_are_not_taken_over(outputs):
     webp = Encoding(format=Format.WEBP, quality=80)
     Painter("w", FakeEngine(), outputs).paint(job(2, encoding=webp))
-    for changes in ({"encoding": replace(webp, quality=90)}, {"encoding": Encoding()}, {"encoding": webp, "previews_every": 2}):
+    for changes in (
+        {"encoding": replace(webp, quality=90)},
+        {"encoding": Encoding()},
+        {"encoding": webp, "previews_every": 2},
+    ):
         engine = FakeEngine()
         Painter("x", engine, outputs).paint(job(2, lease=4, look_first=True, **changes))
         assert engine.shapes == [2]
@@ -179,7 +227,9 @@ def test_what_is_in_the_outputs_with_the_right_recipe_is_not_painted_again(outpu
     again = Painter("x", engine, outputs).paint(job(6, lease=4, look_first=True))
     assert engine.shapes == [2]
     assert again.facts.adopted == 4
-    assert sorted((o.number, o.pixels, o.digest) for o in again.outcomes) == sorted((o.number, o.pixels, o.digest) for o in first.outcomes)
+    assert sorted((o.number, o.pixels, o.digest) for o in again.outcomes) == sorted(
+        (o.number, o.pixels, o.digest) for o in first.outcomes
+    )
     assert other.digest == first.outcomes[0].digest
     # Without a reason to look, nothing is looked for.
     Painter("x", engine, outputs).paint(job(6))
@@ -311,7 +361,9 @@ def referring(outputs, shades, count=8, **changes):
         group=REFERRING,
         pictures=pictures,
         references={digest: f"p/references/{digest}" for digest in digests},
-        addresses={digest: f"/brand/{shade}.png" for digest, shade in zip(digests, shades, strict=True)},
+        addresses={
+            digest: f"/brand/{shade}.png" for digest, shade in zip(digests, shades, strict=True)
+        },
         adapter_paths=("/loras/a.safetensors",),
     )
     return replace(base, **{**more, **changes}), digests
@@ -321,7 +373,12 @@ class Counted:
     """Outputs that know what was read."""
 
     def __init__(self, outputs):
-        self._outputs, self.address, self.put, self.open = outputs, outputs.address, outputs.put, outputs.open
+        self._outputs, self.address, self.put, self.open = (
+            outputs,
+            outputs.address,
+            outputs.put,
+            outputs.open,
+        )
         self.reads = []
 
     def read(self, key, limit):
@@ -352,7 +409,11 @@ def test_the_record_names_what_a_picture_was_made_from(outputs):
         assert Recipe.from_json(record["recipe"]).digest == outcome.digest == record["digest"]
         assert record["recipe"]["reference"] == digest
         assert record["sources"] == {
-            "reference": {"address": f"/brand/{shade}.png", "key": f"p/references/{digest}", "digest": digest},
+            "reference": {
+                "address": f"/brand/{shade}.png",
+                "key": f"p/references/{digest}",
+                "digest": digest,
+            },
             "adapters": [{"path": "/loras/a.safetensors", "digest": "a" * 64, "scale": 0.7}],
         }
 
@@ -360,13 +421,23 @@ def test_the_record_names_what_a_picture_was_made_from(outputs):
 def test_a_reference_that_is_gone_or_another_is_told_and_nothing_is_painted(outputs):
     wanted, (digest,) = referring(outputs, (10,))
     for spoil, words in (
-        (lambda: outputs.put(f"p/references/{digest}", b"another"), "The reference /brand/10.png was changed in the outputs"),
-        (lambda: outputs.delete(f"p/references/{digest}"), "The reference /brand/10.png cannot be used, submit the campaign again"),
+        (
+            lambda: outputs.put(f"p/references/{digest}", b"another"),
+            "The reference /brand/10.png was changed in the outputs",
+        ),
+        (
+            lambda: outputs.delete(f"p/references/{digest}"),
+            "The reference /brand/10.png cannot be used, submit the campaign again",
+        ),
     ):
         spoil()
         engine = FakeEngine()
         result = Painter("w", engine, outputs).paint(wanted)
-        assert (result.failure.kind, result.outcomes, engine.shapes) == (FailureKind.BAD_REQUEST, (), [])
+        assert (result.failure.kind, result.outcomes, engine.shapes) == (
+            FailureKind.BAD_REQUEST,
+            (),
+            [],
+        )
         assert words in result.failure.detail
 
 
@@ -381,7 +452,9 @@ def test_references_that_cannot_be_read_now_are_asked_for_again(outputs):
     wanted, _ = referring(outputs, (10,), count=4)
     painter = Painter("w", FakeEngine(), Away(outputs))
     failures = [painter.paint(replace(wanted, lease=lease)).failure for lease in range(1, 5)]
-    assert [failure and failure.kind for failure in failures] == [FailureKind.SHORTAGE] * 3 + [None]
+    assert [failure and failure.kind for failure in failures] == [FailureKind.SHORTAGE] * 3 + [
+        None
+    ]
 
 
 def test_the_next_batch_s_references_come_while_one_is_painted(outputs):
@@ -401,7 +474,10 @@ def test_the_next_batch_s_references_come_while_one_is_painted(outputs):
 
     wanted, digests = referring(outputs, (10, 200))
     turned = tuple(replace(p, reference=digests[p.number // 4]) for p in wanted.pictures)
-    assert Painter("w", Watched(), Reading(outputs)).paint(replace(wanted, pictures=turned)).failure is None
+    assert (
+        Painter("w", Watched(), Reading(outputs)).paint(replace(wanted, pictures=turned)).failure
+        is None
+    )
 
 
 def test_references_not_used_for_longest_give_way(outputs, monkeypatch):
@@ -429,12 +505,21 @@ class Stepping(FakeEngine):
         for left in (3, 2, 1, 0):
             self._at_step(left)
             on_step(left)
-        return super().paint(recipes, folder, previews_every, references=references, adapter_paths=adapter_paths, on_step=on_step)
+        return super().paint(
+            recipes,
+            folder,
+            previews_every,
+            references=references,
+            adapter_paths=adapter_paths,
+            on_step=on_step,
+        )
 
 
 @pytest.mark.parametrize(("at_step", "painted"), [(True, 0), (False, 4)])
 def test_a_chunk_is_left_alone_after_its_batch_or_after_its_step(outputs, at_step, painted):
-    painter = Painter("w", Stepping(lambda left: left == 2 and painter.stop(1, 3, at_step=at_step)), outputs)
+    painter = Painter(
+        "w", Stepping(lambda left: left == 2 and painter.stop(1, 3, at_step=at_step)), outputs
+    )
     result = painter.paint(job(8))
     assert result.failure.kind is FailureKind.STOPPED
     assert len(result.outcomes) == painted
@@ -451,7 +536,8 @@ def test_only_a_step_that_is_late_beside_those_before_it_hangs(outputs, monkeypa
 
     painter = Painter("w", Stepping(at_step), outputs)
     painter.paint(job(4))
-    # The first step loads what the others have, and after the last one the picture is decoded: neither says how long a step takes.
+    # The first step loads what the others have, and after the last one the picture is decoded:
+    # neither says how long a step takes.
     assert seen == {3: None, 2: None, 1: 40.0, 0: 40.0}
     assert painter.health().hung_after_s is None
 

@@ -1,4 +1,6 @@
-"""Pipelines without a row of their own, painted for real: nothing that they are told is dropped without a word."""
+"""Pipelines without a row of their own, painted for real: nothing that they are told is dropped
+without a word.
+"""
 
 import pytest
 
@@ -23,7 +25,11 @@ def engine():
 
 def recipe(folder, prompt="a red mug", **changes):
     model = find_model(str(folder))
-    own = {key: value for key, value in model.scheduler_config.items() if key == "_class_name" or not key.startswith("_")}
+    own = {
+        key: value
+        for key, value in model.scheduler_config.items()
+        if key == "_class_name" or not key.startswith("_")
+    }
     base = dict(
         model=model.digest,
         pipeline=model.pipeline,
@@ -69,8 +75,12 @@ def test_a_prompt_that_only_the_short_sighted_tokenizer_cuts_off_is_painted(engi
     assert pixels(engine, folder("HunyuanDiTPipeline"), prompt="a red mug " * 20)
 
 
-def test_guidance_counts_and_what_a_pipeline_cannot_do_with_it_is_one_sentence(engine, folder, tmp_path):
-    assert pixels(engine, folder("FluxKontextPipeline"), guidance=2.0) != pixels(engine, folder("FluxKontextPipeline"), guidance=5.0)
+def test_guidance_counts_and_what_a_pipeline_cannot_do_with_it_is_one_sentence(
+    engine, folder, tmp_path
+):
+    assert pixels(engine, folder("FluxKontextPipeline"), guidance=2.0) != pixels(
+        engine, folder("FluxKontextPipeline"), guidance=5.0
+    )
     # The pipeline of diffusers 0.42 asks for guidance here, and its transformer cannot take it.
     path = save_plain("QwenImagePipeline", tmp_path / "model", guidance_embeds=True)
     with pytest.raises(BadRequest, match="The QwenImagePipeline cannot paint this"):

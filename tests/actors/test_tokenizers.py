@@ -1,4 +1,6 @@
-"""Tokenizers of every form, opened at submission: counted as workers count, refused if they have no vocabulary. No torch here."""
+"""Tokenizers of every form, opened at submission: counted as workers count, refused if they have
+no vocabulary. No torch here.
+"""
 
 import json
 import os
@@ -42,7 +44,9 @@ def test_every_form_is_opened_and_counted_as_a_worker_does(tmp_path, kind, form)
     folder = model(tmp_path, kind, form, max_length=None if form == "nothing" else 48)
     tokenizer = open_tokenizer("mine", folder, "tokenizer")
     workers = getattr(transformers, kind).from_pretrained(folder / "tokenizer")
-    assert tokenizer.counts(TEXTS) == [len(workers(text, verbose=False).input_ids) for text in TEXTS]
+    assert tokenizer.counts(TEXTS) == [
+        len(workers(text, verbose=False).input_ids) for text in TEXTS
+    ]
     assert tokenizer.max_length == (None if form == "nothing" else 48)
     first, second = tokenizer.ids(["a red mug", "two cups"])
     assert list(first) != list(second)
@@ -54,19 +58,27 @@ def test_no_form_needs_torch(tmp_path):
         (tmp_path / str(k)).mkdir()
         folders.append(str(model(tmp_path / str(k), kind, form)))
     program = (
-        "import sys; from pathlib import Path; from actors.models.tokenizers import open_tokenizer\n"
-        "for folder in sys.argv[1:]: open_tokenizer('mine', Path(folder), 'tokenizer').count('a red mug')\n"
-        "sys.exit('torch' in sys.modules)"
+        "import sys; from pathlib import Path; from actors.models.tokenizers import"
+        " open_tokenizer\nfor folder in sys.argv[1:]: open_tokenizer('mine', Path(folder),"
+        " 'tokenizer').count('a red mug')\nsys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program, *folders], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("form", ["config alone", "nothing"])
 @pytest.mark.parametrize(
-    "kind", [*dict.fromkeys(kind for kind, _ in FORMS[:-1]), "PreTrainedTokenizerFast", "AutoTokenizer", "OurProcessor"]
+    "kind",
+    [
+        *dict.fromkeys(kind for kind, _ in FORMS[:-1]),
+        "PreTrainedTokenizerFast",
+        "AutoTokenizer",
+        "OurProcessor",
+    ],
 )
 def test_a_tokenizer_without_a_vocabulary_is_refused(tmp_path, kind, form):
-    with pytest.raises(RequestError, match=r"The model mine has a tokenizer without a vocabulary.*tokenizer\.json"):
+    with pytest.raises(
+        RequestError, match=r"The model mine has a tokenizer without a vocabulary.*tokenizer\.json"
+    ):
         open_tokenizer("mine", model(tmp_path, kind, form), "tokenizer")
 
 
@@ -75,17 +87,49 @@ def test_a_tokenizer_without_a_vocabulary_is_refused(tmp_path, kind, form):
     [
         ("T5Tokenizer", {"spiece.model": b""}, "without a vocabulary"),
         ("T5Tokenizer", {"spiece.model": pieces("unigram")[:2000]}, "is damaged or not whole"),
-        ("T5Tokenizer", {"spiece.model": b"version https://git-lfs.github.com/spec/v1\n"}, "is damaged or not whole"),
+        (
+            "T5Tokenizer",
+            {"spiece.model": b"version https://git-lfs.github.com/spec/v1\n"},
+            "is damaged or not whole",
+        ),
         ("T5Tokenizer", {"added_tokens.json": b'{"<extra_id_0>": 32099}'}, "without a vocabulary"),
-        ("CLIPTokenizer", {"vocab.json": files("vocab and merges")["vocab.json"]}, r"tokenizer/ lacks merges\.txt"),
-        ("CLIPTokenizer", {"merges.txt": files("vocab and merges")["merges.txt"]}, r"tokenizer/ lacks vocab\.json"),
-        ("CLIPTokenizer", {"vocab.json": b'{"<|startoftext|>": 0, "<|endoftext|>": 1}', "merges.txt": b""}, "without a vocabulary"),
-        ("CLIPTokenizer", {"special_tokens_map.json": b"{}", "tokenizer_config.json": b"{}"}, r"vocab\.json with merges\.txt"),
+        (
+            "CLIPTokenizer",
+            {"vocab.json": files("vocab and merges")["vocab.json"]},
+            r"tokenizer/ lacks merges\.txt",
+        ),
+        (
+            "CLIPTokenizer",
+            {"merges.txt": files("vocab and merges")["merges.txt"]},
+            r"tokenizer/ lacks vocab\.json",
+        ),
+        (
+            "CLIPTokenizer",
+            {"vocab.json": b'{"<|startoftext|>": 0, "<|endoftext|>": 1}', "merges.txt": b""},
+            "without a vocabulary",
+        ),
+        (
+            "CLIPTokenizer",
+            {"special_tokens_map.json": b"{}", "tokenizer_config.json": b"{}"},
+            r"vocab\.json with merges\.txt",
+        ),
         ("CLIPTokenizer", {"tokenizer.json": b"{"}, r"tokenizer/tokenizer\.json is damaged"),
         ("CLIPTokenizer", {"tokenizer.json": b"{}"}, r"tokenizer/tokenizer\.json is damaged"),
-        ("CLIPTokenizer", {**files("json"), "tokenizer_config.json": b"["}, r"tokenizer_config\.json is no JSON file"),
-        ("CLIPTokenizer", {**files("json"), "tokenizer_config.json": b"[]"}, r"tokenizer_config\.json is not a JSON object"),
-        ("BertTokenizer", {"vocab.txt": b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"}, "without a vocabulary"),
+        (
+            "CLIPTokenizer",
+            {**files("json"), "tokenizer_config.json": b"["},
+            r"tokenizer_config\.json is no JSON file",
+        ),
+        (
+            "CLIPTokenizer",
+            {**files("json"), "tokenizer_config.json": b"[]"},
+            r"tokenizer_config\.json is not a JSON object",
+        ),
+        (
+            "BertTokenizer",
+            {"vocab.txt": b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"},
+            "without a vocabulary",
+        ),
     ],
 )
 def test_a_damaged_tokenizer_is_a_sentence(tmp_path, kind, changes, words):
@@ -109,7 +153,9 @@ def test_a_processor_is_opened_by_the_class_that_its_config_names(tmp_path):
 def test_a_link_that_leads_nowhere_and_a_pipe_are_sentences(tmp_path):
     folder = model(tmp_path, "CLIPTokenizer", "vocab and merges")
     (folder / "tokenizer" / "tokenizer.json").symlink_to("../../blobs/gone")
-    with pytest.raises(RequestError, match=r"tokenizer/tokenizer\.json is a link that leads nowhere"):
+    with pytest.raises(
+        RequestError, match=r"tokenizer/tokenizer\.json is a link that leads nowhere"
+    ):
         open_tokenizer("mine", folder, "tokenizer")
     (folder / "tokenizer" / "tokenizer.json").unlink()
     os.mkfifo(folder / "tokenizer" / "spiece.model")

@@ -16,13 +16,21 @@ from tests.actors.test_painter import FakeEngine, job
 def painted(outputs):
     """Another campaign of the same recipes, done."""
     other = job(4, previews_every=2)
-    elsewhere = replace(other, pictures=tuple(replace(p, key=f"p/other/final/s/{p.number}.png") for p in other.pictures))
+    elsewhere = replace(
+        other,
+        pictures=tuple(replace(p, key=f"p/other/final/s/{p.number}.png") for p in other.pictures),
+    )
     return Painter("w", FakeEngine(), outputs).paint(elsewhere).outcomes
 
 
 def with_twins(twins, **changes):
     plain = job(len(twins), **changes)
-    return replace(plain, pictures=tuple(replace(p, twin=twin) for p, twin in zip(plain.pictures, twins, strict=True)))
+    return replace(
+        plain,
+        pictures=tuple(
+            replace(p, twin=twin) for p, twin in zip(plain.pictures, twins, strict=True)
+        ),
+    )
 
 
 def read(outputs, key):
@@ -37,10 +45,17 @@ def test_a_twin_is_copied_with_its_previews_and_not_painted(outputs, painted):
     assert (result.facts.copied, result.facts.adopted, result.facts.pictures) == (4, 0, 0)
     for outcome, twin in zip(result.outcomes, painted, strict=True):
         assert outcome.reason is Reason.COPIED
-        assert (outcome.pixels, outcome.bytes, outcome.sha256, outcome.digest) == (twin.pixels, twin.bytes, twin.sha256, twin.digest)
+        assert (outcome.pixels, outcome.bytes, outcome.sha256, outcome.digest) == (
+            twin.pixels,
+            twin.bytes,
+            twin.sha256,
+            twin.digest,
+        )
         assert outcome.numerics_class == twin.numerics_class
         assert read(outputs, outcome.key) == read(outputs, twin.key)
-        assert read(outputs, preview_key(outcome.key, 2)) == read(outputs, preview_key(twin.key, 2))
+        assert read(outputs, preview_key(outcome.key, 2)) == read(
+            outputs, preview_key(twin.key, 2)
+        )
 
 
 def test_a_twin_whose_file_is_gone_or_another_by_now_is_painted(outputs, painted):
@@ -50,7 +65,12 @@ def test_a_twin_whose_file_is_gone_or_another_by_now_is_painted(outputs, painted
     engine = FakeEngine()
     result = Painter("x", engine, outputs).paint(with_twins(painted, previews_every=2))
     assert engine.shapes == [3]
-    assert {o.number: o.reason for o in result.outcomes} == {0: "painted", 1: "painted", 2: "copied", 3: "painted"}
+    assert {o.number: o.reason for o in result.outcomes} == {
+        0: "painted",
+        1: "painted",
+        2: "copied",
+        3: "painted",
+    }
     assert {o.number: o.pixels for o in result.outcomes} == {o.number: o.pixels for o in painted}
 
 
@@ -62,7 +82,9 @@ def test_a_twin_without_the_previews_that_are_wanted_is_painted(outputs, painted
 
 def test_a_twin_of_another_class_is_painted(outputs, painted):
     engine = FakeEngine()
-    Painter("x", engine, outputs).paint(with_twins([replace(twin, numerics_class="another") for twin in painted]))
+    Painter("x", engine, outputs).paint(
+        with_twins([replace(twin, numerics_class="another") for twin in painted])
+    )
     assert engine.shapes == [4]
 
 
@@ -89,12 +111,21 @@ class Proving(FakeEngine):
 
 def test_a_worker_tells_its_canaries(outputs):
     assert Painter("w", Proving("good"), outputs).paint(job()).canary.digest == "good"
-    assert Painter("w", Proving("good"), outputs).paint(job(canaries={"fake": "good", "other": "x"})).failure is None
+    assert (
+        Painter("w", Proving("good"), outputs)
+        .paint(job(canaries={"fake": "good", "other": "x"}))
+        .failure
+        is None
+    )
 
 
 def test_a_worker_whose_canaries_are_not_those_of_its_class_writes_nothing(outputs):
     result = Painter("w", Proving("bad"), outputs).paint(job(canaries={"fake": "good"}))
-    assert (result.failure.kind, result.outcomes, result.canary) == (FailureKind.NUMERICS, (), None)
+    assert (result.failure.kind, result.outcomes, result.canary) == (
+        FailureKind.NUMERICS,
+        (),
+        None,
+    )
     assert "fake" in result.failure.detail
     assert "farm db forget-canaries" in result.failure.detail
     assert list(outputs.keys("p")) == []
@@ -103,7 +134,9 @@ def test_a_worker_whose_canaries_are_not_those_of_its_class_writes_nothing(outpu
 def test_nothing_is_adopted_of_a_worker_that_was_wrong(outputs):
     Painter("w", Proving("bad"), outputs).paint(job(4))
     engine = Proving("good")
-    result = Painter("x", engine, outputs).paint(job(4, look_first=True, canaries={"fake": "good"}))
+    result = Painter("x", engine, outputs).paint(
+        job(4, look_first=True, canaries={"fake": "good"})
+    )
     assert (engine.shapes, result.facts.adopted) == ([4], 0)
     again = Painter("y", engine, outputs).paint(job(4, look_first=True, canaries={"fake": "good"}))
     assert again.facts.adopted == 4

@@ -33,7 +33,10 @@ def group(folder, **changes):
 
 
 def recipes(in_group, **changes):
-    return [Recipe(**{**dict(group=in_group, prompt=f"a {word} mug", negative="", seed=k), **changes}) for k, word in enumerate("xyz")]
+    return [
+        Recipe(**{**dict(group=in_group, prompt=f"a {word} mug", negative="", seed=k), **changes})
+        for k, word in enumerate("xyz")
+    ]
 
 
 def hashes(engine, batch, folder, **how):
@@ -43,7 +46,9 @@ def hashes(engine, batch, folder, **how):
 
 
 def assert_pictures_stand_alone(engine, batch, folder, **how):
-    """The same pictures in any place, beside any others, in a short batch, and from an engine that has just been started."""
+    """The same pictures in any place, beside any others, in a short batch, and from an engine that
+    has just been started.
+    """
     whole = hashes(engine, batch, folder, **how)
     assert len(set(whole)) == 3
     assert hashes(engine, batch[::-1], folder, **how)[::-1] == whole

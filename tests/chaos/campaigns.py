@@ -5,12 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 _VARY = {"product": ["mug", "bottle", "lamp", "vase"], "color": ["red", "blue", "yellow"]}
-_BASE = {"model": "seedling", "prompt": "a {color} {product} on a beach", "vary": _VARY, "settings": {"steps": 10}}
+_BASE = {
+    "model": "seedling",
+    "prompt": "a {color} {product} on a beach",
+    "vary": _VARY,
+    "settings": {"steps": 10},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Campaigns, and how workers do them: with the model, or resting so many seconds for each batch."""
+    """Campaigns, and how workers do them: with the model, or resting so many seconds for each
+    batch.
+    """
 
     name: str
     campaigns: Sequence[Mapping[str, Any]]
@@ -28,6 +35,8 @@ def _two(first: int, second: int) -> Sequence[Mapping[str, Any]]:
 # 432 and 720 renders in batches of 4: 11 s and 18 s for two workers that rest.
 BRIEF = Work(name="brief", campaigns=_two(24, 12), rest_s=0.2)
 RESTED = Work(name="rested", campaigns=_two(40, 20), rest_s=0.2)
-PAINTED = Work(name="painted", campaigns=({**_BASE, "name": "coral", "seeds": {"count": 12}},), rest_s=None)
+PAINTED = Work(
+    name="painted", campaigns=({**_BASE, "name": "coral", "seeds": {"count": 12}},), rest_s=None
+)
 # As many as BRIEF at half its pace, so that machines have time to come and go.
 GROWN = Work(name="grown", campaigns=_two(24, 12), rest_s=0.4)

@@ -1,4 +1,6 @@
-"""A Ray head of one's own, what its actors are doing, and what they have said that they painted."""
+"""A Ray head of one's own, what its actors are doing, and what they have said that they
+painted.
+"""
 
 import os
 import re
@@ -24,8 +26,12 @@ Painted = Counter[tuple[int, int]]
 """How often each render was painted, by campaign id and number."""
 
 
-def wait_until(condition: Callable[[], bool], what: Callable[[], str], patience_s: float = PATIENCE_S) -> None:
-    """Look again and again until something is so; `what` says how things stand when it never was."""
+def wait_until(
+    condition: Callable[[], bool], what: Callable[[], str], patience_s: float = PATIENCE_S
+) -> None:
+    """Look again and again until something is so; `what` says how things stand when it never
+    was.
+    """
     deadline, tick = time.monotonic() + patience_s, threading.Event()
     while not condition():
         assert time.monotonic() < deadline, what()
@@ -33,7 +39,9 @@ def wait_until(condition: Callable[[], bool], what: Callable[[], str], patience_
 
 
 class Cluster:
-    """A running Ray cluster whose processes are all in the sessions of those that were started here, its files in a folder."""
+    """A running Ray cluster whose processes are all in the sessions of those that were started
+    here, its files in a folder.
+    """
 
     def __init__(self, folder: Path, address: str, *leaders: int) -> None:
         self.folder = folder
@@ -46,7 +54,11 @@ class Cluster:
 
     def busy_actors(self) -> list[int]:
         """The processes of the actors that have painted."""
-        said = {int(path.stem.rpartition("-")[2]) for path in self._logs() if "action=paint" in path.read_text(errors="replace")}
+        said = {
+            int(path.stem.rpartition("-")[2])
+            for path in self._logs()
+            if "action=paint" in path.read_text(errors="replace")
+        }
         return [pid for pid in self.actors() if pid in said]
 
     def mark(self) -> Mapping[Path, int]:
@@ -75,19 +87,29 @@ class Cluster:
 
 
 class RayHead(Cluster):
-    """A Ray head of one's own, its files in a folder with a short path; with `keeps`, in a store there what it knows, too.
+    """A Ray head of one's own, its files in a folder with a short path; with `keeps`, in a store
+    there what it knows, too.
 
     One with a store, killed and started again in its place, knows its nodes and actors again.
     """
 
-    def __init__(self, folder: Path, *, cpus: int, port: int | None = None, keeps: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, cpus: int, port: int | None = None, keeps: bool = False
+    ) -> None:
         self.port = port or free_port()
         command = [
-            "--head", "--node-ip-address=127.0.0.1", f"--port={self.port}", f"--temp-dir={folder}", f"--num-cpus={cpus}",
+            "--head", "--node-ip-address=127.0.0.1", f"--port={self.port}", f"--temp-dir={folder}",
+            f"--num-cpus={cpus}",
             "--include-dashboard=false", f"--ray-client-server-port={free_port()}",
         ]  # fmt: skip
-        store = {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(folder / "store")} if keeps else {}
-        (folder / "ray_current_cluster").unlink(missing_ok=True)  # where one was killed, Ray takes it for running
+        store = (
+            {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(folder / "store")}
+            if keeps
+            else {}
+        )
+        (folder / "ray_current_cluster").unlink(
+            missing_ok=True
+        )  # where one was killed, Ray takes it for running
         self.process = _ray_start(folder / "head.log", *command, **store)
         super().__init__(folder, f"127.0.0.1:{self.port}", self.process.pid)
 
@@ -100,7 +122,11 @@ class RayNode(Cluster):
 
     def __init__(self, folder: Path, head: RayHead, *, cpus: int, **environment: str) -> None:
         """Its files are where the head's are; `folder` is for what it says."""
-        command = [f"--address={head.address}", "--node-ip-address=127.0.0.1", f"--num-cpus={cpus}"]
+        command = [
+            f"--address={head.address}",
+            "--node-ip-address=127.0.0.1",
+            f"--num-cpus={cpus}",
+        ]
         self.process = _ray_start(folder / "node.log", *command, **environment)
         super().__init__(head.folder, head.address, self.process.pid)
 
@@ -115,8 +141,17 @@ def _ray_start(log: Path, *options: str, **environment: str) -> "subprocess.Pope
         "--object-store-memory=100000000", *options,
     ]  # fmt: skip
     with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, env=clean_environment(**environment), start_new_session=True)
-    wait_until(lambda: process.poll() is not None or "Ray runtime started" in log.read_text(), log.read_text)
+        process = subprocess.Popen(
+            command,
+            stdout=file,
+            stderr=file,
+            env=clean_environment(**environment),
+            start_new_session=True,
+        )
+    wait_until(
+        lambda: process.poll() is not None or "Ray runtime started" in log.read_text(),
+        log.read_text,
+    )
     assert process.poll() is None, log.read_text()
     return process
 
@@ -130,7 +165,9 @@ def _end_session(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def ray_head(folder: Path, *, cpus: int = 3, port: int | None = None, keeps: bool = False) -> Iterator[RayHead]:
+def ray_head(
+    folder: Path, *, cpus: int = 3, port: int | None = None, keeps: bool = False
+) -> Iterator[RayHead]:
     head = RayHead(folder, cpus=cpus, port=port, keeps=keeps)
     try:
         yield head
@@ -140,7 +177,9 @@ def ray_head(folder: Path, *, cpus: int = 3, port: int | None = None, keeps: boo
 
 
 @contextmanager
-def ray_node(folder: Path, head: RayHead, *, cpus: int = 2, **environment: str) -> Iterator[RayNode]:
+def ray_node(
+    folder: Path, head: RayHead, *, cpus: int = 2, **environment: str
+) -> Iterator[RayNode]:
     node = RayNode(folder, head, cpus=cpus, **environment)
     try:
         yield node
@@ -150,5 +189,7 @@ def ray_node(folder: Path, head: RayHead, *, cpus: int = 2, **environment: str) 
 
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without what a person has set for a farm or cluster of their own."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FARM_", "RAY_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FARM_", "RAY_"))
+    }
     return {**kept, "RAY_AUTH_MODE": "disabled", **more}

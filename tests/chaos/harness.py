@@ -1,4 +1,6 @@
-"""A run: a farm that paints while things go wrong at seeded moments, until its campaigns are over."""
+"""A run: a farm that paints while things go wrong at seeded moments, until its campaigns are
+over.
+"""
 
 import signal
 import time
@@ -26,15 +28,23 @@ WORKERS = 2
 CHUNK = 8
 LONGEST_S = 900.0
 _PATIENCE_S = 180.0  # without a single new render
-_SHRINKING_S = 60.0  # in which workers and then machines that have nothing to do are gone, of which they may wait 8 s
-_LEFT = (None, 0, 128 + signal.SIGTERM, -signal.SIGTERM)  # the last two where it was told to stop while it started
+# in which workers and then machines that have nothing to do are gone, of which they may wait 8 s
+_SHRINKING_S = 60.0
+_LEFT = (
+    None,
+    0,
+    128 + signal.SIGTERM,
+    -signal.SIGTERM,
+)  # the last two where it was told to stop while it started
 
 Documents = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What the runs of a session share, one after the other: a Ray cluster, and a PostgreSQL server or machines that come and go."""
+    """What the runs of a session share, one after the other: a Ray cluster, and a PostgreSQL
+    server or machines that come and go.
+    """
 
     head: Cluster
     folder: Path
@@ -43,30 +53,48 @@ class Ground:
 
 
 class Run:
-    """One run. On PostgreSQL, two farms share a database through a proxy; on SQLite there is one."""
+    """One run. On PostgreSQL, two farms share a database through a proxy; on SQLite there is
+    one.
+    """
 
     def __init__(
-        self, ground: Ground, name: str, faults: Sequence[Fault] = (), *, on_sqlite: bool = False, rest_s: float | None = None
+        self,
+        ground: Ground,
+        name: str,
+        faults: Sequence[Fault] = (),
+        *,
+        on_sqlite: bool = False,
+        rest_s: float | None = None,
     ) -> None:
         self.outputs = ground.folder / name / "outputs"
         self.story = Story()
         folder = ground.folder / name
         self._head, self._machines = ground.head, ground.machines
         postgres = None if on_sqlite else ground.postgres
-        url = sqlite_address(folder / "a" / "farm.db") if postgres is None else postgres.new_database()
+        url = (
+            sqlite_address(folder / "a" / "farm.db")
+            if postgres is None
+            else postgres.new_database()
+        )
         self.ledger = Ledger(url)
         upgrade(self.ledger.engine)
         self._server = None if postgres is None else Server(postgres, int(make_url(url).port or 0))
         environment = {
-            "FARM_OUTPUTS": str(self.outputs), "FARM_RAY": ground.head.address, "FARM_WORKERS": str(WORKERS), "FARM_CHUNK": str(CHUNK),
+            "FARM_OUTPUTS": str(self.outputs), "FARM_RAY": ground.head.address,
+            "FARM_WORKERS": str(WORKERS), "FARM_CHUNK": str(CHUNK),
         }  # fmt: skip
         environment |= {} if rest_s is None else {"FARM_REST": str(rest_s)}
         environment |= {} if ground.machines is None else ground.machines.environment
         if self._server is not None:
-            environment["FARM_DATABASE_URL"] = make_url(url).set(port=self._server.proxy.port).render_as_string()
-        self.homes = [Home(folder / home, environment) for home in ("a" if self._server is None else "ab")]
+            environment["FARM_DATABASE_URL"] = (
+                make_url(url).set(port=self._server.proxy.port).render_as_string()
+            )
+        self.homes = [
+            Home(folder / home, environment) for home in ("a" if self._server is None else "ab")
+        ]
         self._trouble = Trouble(
-            faults, self.story, homes=self.homes, head=ground.head, ledger=self.ledger, server=self._server, machines=ground.machines,
+            faults, self.story, homes=self.homes, head=ground.head, ledger=self.ledger,
+            server=self._server, machines=ground.machines,
             workers=WORKERS,
         )  # fmt: skip
         self._seen: Look | None = None
@@ -103,15 +131,22 @@ class Run:
         self.story.began = self._progress_at = time.monotonic()
 
     def _shrink(self) -> None:
-        """See to it that a farm with nothing to do lets its workers and their machines go. A calm run is there for its pixels alone."""
+        """See to it that a farm with nothing to do lets its workers and their machines go. A calm
+        run is there for its pixels alone.
+        """
         if self._machines is None or not self.story.struck:
             return
         machines = self._machines
         try:
-            wait_until(lambda: not self._head.actors() and not machines.all(), self.said, _SHRINKING_S)
+            wait_until(
+                lambda: not self._head.actors() and not machines.all(), self.said, _SHRINKING_S
+            )
             self.story.tell("there are no workers and no machines")
         except AssertionError:
-            self.story.must_not(f"with nothing to do there are still the workers {self._head.actors()} and the machines {machines.all()}")
+            self.story.must_not(
+                f"with nothing to do there are still the workers {self._head.actors()} and the"
+                f" machines {machines.all()}"
+            )
 
     def _is_over(self) -> bool:
         """One look at how things stand, with what is to be done about it."""
@@ -123,7 +158,9 @@ class Run:
         if look is None:
             return False
         if look.halted or time.monotonic() - self._progress_at > _PATIENCE_S:
-            self.story.must_not(f"it does not go on: {look.ended} of {look.total} renders, {look.halted}")
+            self.story.must_not(
+                f"it does not go on: {look.ended} of {look.total} renders, {look.halted}"
+            )
             return True
         self._trouble.strike(look.ended / look.total)
         return not look.open and self._trouble.is_over
@@ -151,6 +188,8 @@ class Run:
                 self.story.must_not(f"`farm up` in {home.folder.name} left with exit code {code}")
         for home in self.homes:
             if left := home.end_dispatchers():
-                self.story.must_not(f"{left} dispatchers in {home.folder.name} outlived their parent")
+                self.story.must_not(
+                    f"{left} dispatchers in {home.folder.name} outlived their parent"
+                )
         if self._server is not None:
             self._server.proxy.close()

@@ -23,16 +23,21 @@ class Home:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
-        # Of its own, and short: Ray's sockets have paths of 107 bytes at most, and elsewhere nobody could tell whose they are.
+        # Of its own, and short: Ray's sockets have paths of 107 bytes at most, and elsewhere
+        # nobody could tell whose they are.
         self._scratch = mkdtemp(prefix="f-", dir="/tmp")
-        self._environment = clean_environment(**environment, FARM_HOME=str(folder), TMPDIR=self._scratch)
+        self._environment = clean_environment(
+            **environment, FARM_HOME=str(folder), TMPDIR=self._scratch
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def dispatcher(self) -> str:
-        """What stands in the command line of its dispatcher and of no other: Ray's folder is under TMPDIR."""
+        """What stands in the command line of its dispatcher and of no other: Ray's folder is under
+        TMPDIR.
+        """
         return f"farm.dispatch.process {self._scratch}/"
 
     @property
@@ -43,11 +48,19 @@ class Home:
         command = [sys.executable, "-m", "farm.cli", "up", "--port", "0"]
         self._started_at = time.monotonic()
         with (self.folder / "up.log").open("a") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=self._environment, start_new_session=True
+            )
 
     def keep_up(self) -> bool:
-        """Start it again where it has ended by itself, as a service manager does; says whether it had."""
-        if self._process is None or self._process.poll() is None or time.monotonic() - self._started_at < _RESTART_S:
+        """Start it again where it has ended by itself, as a service manager does; says whether it
+        had.
+        """
+        if (
+            self._process is None
+            or self._process.poll() is None
+            or time.monotonic() - self._started_at < _RESTART_S
+        ):
             return False
         self.start()
         return True
@@ -82,7 +95,9 @@ class Home:
         return process.wait()
 
     def end_dispatchers(self) -> int:
-        """Wait for dispatchers whose parent was killed, and end those that stay; returns how many they are."""
+        """Wait for dispatchers whose parent was killed, and end those that stay; returns how many
+        they are.
+        """
         with suppress(AssertionError):
             wait_until(lambda: not with_words(self.dispatcher), str, _LEAVING_S)
         left = with_words(self.dispatcher)
@@ -94,4 +109,8 @@ class Home:
     def said(self) -> str:
         """The ends of its logs."""
         logs = [self.folder / "up.log", *sorted((self.folder / "logs").glob("dispatcher.*"))]
-        return "\n".join(f"--- {path}\n{path.read_text(errors='replace')[-_SAID:]}" for path in logs if path.exists())
+        return "\n".join(
+            f"--- {path}\n{path.read_text(errors='replace')[-_SAID:]}"
+            for path in logs
+            if path.exists()
+        )

@@ -26,7 +26,10 @@ class Look:
 _leaderless = (
     select(func.count())
     .select_from(chunks.outerjoin(sessions, sessions.c.id == chunks.c.session_id))
-    .where(chunks.c.state == ChunkState.LEASED, or_(sessions.c.live.is_(None), chunks.c.worker.is_(None)))
+    .where(
+        chunks.c.state == ChunkState.LEASED,
+        or_(sessions.c.live.is_(None), chunks.c.worker.is_(None)),
+    )
 )
 _rows = select(func.count()).where(renders.c.campaign_id == campaigns.c.id).scalar_subquery()
 _counts = select(campaigns, _rows.label("rows"))
@@ -42,19 +45,32 @@ class Ledger:
     def leader(self) -> int:
         """The process of the dispatcher that leads; 0 where none does."""
         with self._reader.connect() as connection:
-            return connection.execute(select(sessions.c.pid).where(sessions.c.live == 1)).scalar() or 0
+            return (
+                connection.execute(select(sessions.c.pid).where(sessions.c.live == 1)).scalar()
+                or 0
+            )
 
     def workers_on(self, node_id: str) -> set[str]:
         """The workers that the leader has seen on a node."""
         with self._reader.connect() as connection:
-            return set(connection.execute(select(workers.c.name).where(workers.c.node_id == node_id)).scalars())
+            return set(
+                connection.execute(
+                    select(workers.c.name).where(workers.c.node_id == node_id)
+                ).scalars()
+            )
 
     def look(self) -> Look:
         with self._reader.connect() as connection:
             rows = connection.execute(_counts).all()
             leaderless = connection.execute(_leaderless).scalar_one()
-        broken = [f"{row.name}: {row.done + row.failed + row.held} are counted, {row.rows} written" for row in rows if _differs(row)]
-        broken += [f"{leaderless} chunks are leased to a session that has ended"] if leaderless else []
+        broken = [
+            f"{row.name}: {row.done + row.failed + row.held} are counted, {row.rows} written"
+            for row in rows
+            if _differs(row)
+        ]
+        broken += (
+            [f"{leaderless} chunks are leased to a session that has ended"] if leaderless else []
+        )
         return Look(
             ended=sum(row.rows for row in rows),
             total=sum(row.total for row in rows),

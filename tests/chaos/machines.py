@@ -10,14 +10,34 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from actors.bench.fake_cloud import FakeCloud
-from tests.chaos.processes import command_of, environment_of, of_session, parent_of, send, with_all_below
+from tests.chaos.processes import (
+    command_of,
+    environment_of,
+    of_session,
+    parent_of,
+    send,
+    with_all_below,
+)
 
 IDLE_S = 4.0
 """Of a worker, and then of its machine."""
 _KINDS = {"spot-node": "spot", "demand-node": "on-demand"}
 _POOLS = [
-    {"name": "spot", "labels": {"farm-market": "spot"}, "limit": 3, "price": 0.3, "start": 1, "grace": 20},
-    {"name": "demand", "labels": {"farm-market": "on-demand"}, "limit": 3, "price": 1.0, "start": 1},
+    {
+        "name": "spot",
+        "labels": {"farm-market": "spot"},
+        "limit": 3,
+        "price": 0.3,
+        "start": 1,
+        "grace": 20,
+    },
+    {
+        "name": "demand",
+        "labels": {"farm-market": "on-demand"},
+        "limit": 3,
+        "price": 1.0,
+        "start": 1,
+    },
 ]
 _KIND, _ID = "RAY_NODE_TYPE_NAME", "RAY_OVERRIDE_NODE_ID_FOR_TESTING"
 
@@ -25,7 +45,9 @@ _KIND, _ID = "RAY_NODE_TYPE_NAME", "RAY_OVERRIDE_NODE_ID_FOR_TESTING"
 @contextmanager
 def growing_cluster() -> Iterator[FakeCloud]:
     """A head on which nothing is painted, with spot and on-demand machines to be had."""
-    with TemporaryDirectory(prefix="fc", dir="/tmp", ignore_cleanup_errors=True) as folder:  # a short path: sockets are in it
+    with TemporaryDirectory(
+        prefix="fc", dir="/tmp", ignore_cleanup_errors=True
+    ) as folder:  # a short path: sockets are in it
         cloud = FakeCloud(Path(folder), _KINDS, most=4, idle_s=IDLE_S)
         try:
             yield cloud
@@ -61,7 +83,11 @@ class Machines:
 
     def all(self) -> list[Machine]:
         """Those that there are beside the head, whether Ray knows them yet or not."""
-        return [machine for pid in of_session(self._cloud.pid, "") if (machine := _machine(pid)) is not None]
+        return [
+            machine
+            for pid in of_session(self._cloud.pid, "")
+            if (machine := _machine(pid)) is not None
+        ]
 
     def of(self, actor: int) -> Machine | None:
         """The machine of an actor: that of its raylet."""

@@ -1,4 +1,6 @@
-"""Processes, by what Linux says of them in /proc; a signal goes only to one that is still what it was taken for."""
+"""Processes, by what Linux says of them in /proc; a signal goes only to one that is still what it
+was taken for.
+"""
 
 import os
 import signal
@@ -10,8 +12,15 @@ _PARENT, _SESSION = 1, 3  # the places of their ids behind the name, in /proc/PI
 
 
 def of_session(leader: int, word: str) -> list[int]:
-    """Living processes of the session that a process leads, whose command line begins with a word."""
-    return sorted(pid for pid in _all() if command_of(pid).startswith(word) and _stat(pid)[_SESSION : _SESSION + 1] == [str(leader)])
+    """Living processes of the session that a process leads, whose command line begins with a
+    word.
+    """
+    return sorted(
+        pid
+        for pid in _all()
+        if command_of(pid).startswith(word)
+        and _stat(pid)[_SESSION : _SESSION + 1] == [str(leader)]
+    )
 
 
 def with_words(words: str) -> list[int]:
@@ -38,14 +47,24 @@ def with_all_below(pid: int) -> list[int]:
 def environment_of(pid: int) -> dict[str, str]:
     """What a process was started with; empty where it is gone."""
     with suppress(OSError):
-        entries = (Path("/proc") / str(pid) / "environ").read_bytes().decode(errors="replace").split("\0")
+        entries = (
+            (Path("/proc") / str(pid) / "environ")
+            .read_bytes()
+            .decode(errors="replace")
+            .split("\0")
+        )
         return dict(entry.split("=", 1) for entry in entries if "=" in entry)
     return {}
 
 
 def command_of(pid: int) -> str:
     with suppress(OSError):
-        return (Path("/proc") / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return (
+            (Path("/proc") / str(pid) / "cmdline")
+            .read_bytes()
+            .replace(b"\0", b" ")
+            .decode(errors="replace")
+        )
     return ""
 
 

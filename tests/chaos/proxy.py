@@ -1,4 +1,6 @@
-"""A TCP proxy on loopback, between the farm and its database, whose connections can be cut, held up, or made deaf."""
+"""A TCP proxy on loopback, between the farm and its database, whose connections can be cut, held
+up, or made deaf.
+"""
 
 import socket
 import struct
@@ -7,7 +9,9 @@ from contextlib import suppress
 
 _HOST = "127.0.0.1"
 _AT_ONCE = 65536
-_RESET = struct.pack("ii", 1, 0)  # closing answers with RST, as a host does that has lost the connection
+_RESET = struct.pack(
+    "ii", 1, 0
+)  # closing answers with RST, as a host does that has lost the connection
 
 
 class Proxy:
@@ -67,7 +71,9 @@ class Proxy:
         with self._lock:
             self._ends |= {client, target}
         threading.Thread(target=self._pump, args=(client, target), daemon=True).start()
-        threading.Thread(target=self._pump, args=(target, client), kwargs={"answers": True}, daemon=True).start()
+        threading.Thread(
+            target=self._pump, args=(target, client), kwargs={"answers": True}, daemon=True
+        ).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, *, answers: bool = False) -> None:
         with suppress(OSError):

@@ -30,10 +30,11 @@ class Report:
     def __str__(self) -> str:
         a, s = self.audit, self.story
         return (
-            f"{s.seconds:.0f} s, {len(s.struck)} faults, {a.renders} renders: "
-            f"{a.lost} lost, {a.twice} twice, {a.failed} failed, {a.copied} copied, "
-            f"{a.repainted} painted again and {a.unsaid} unsaid by {s.actors_lost} lost actors, {a.sessions} sessions, {a.stale} stale, "
-            f"{a.parts} parts, {s.orphans} orphans, {len(self.problems)} problems"
+            f"{s.seconds:.0f} s, {len(s.struck)} faults, {a.renders} renders: {a.lost} lost,"
+            f" {a.twice} twice, {a.failed} failed, {a.copied} copied, {a.repainted} painted again"
+            f" and {a.unsaid} unsaid by {s.actors_lost} lost actors, {a.sessions} sessions,"
+            f" {a.stale} stale, {a.parts} parts, {s.orphans} orphans, {len(self.problems)}"
+            " problems"
         )
 
 
@@ -44,11 +45,15 @@ class Chaos:
         self._ground = ground
         self._pixels: dict[str, Pixels] = {}
 
-    def run(self, name: str, work: Work, faults: Sequence[Fault], *, on_sqlite: bool = False) -> Report:
+    def run(
+        self, name: str, work: Work, faults: Sequence[Fault], *, on_sqlite: bool = False
+    ) -> Report:
         return self._run(name, work, faults, self.pixels(work), on_sqlite=on_sqlite)
 
     def pixels(self, work: Work) -> Pixels:
-        """The pixel hash of every render, from a run where nothing went wrong. Workers need not rest in it: pixels follow from recipes."""
+        """The pixel hash of every render, from a run where nothing went wrong. Workers need not
+        rest in it: pixels follow from recipes.
+        """
         if work.name not in self._pixels:
             restless = work if work.rest_s is None else replace(work, rest_s=0.0)
             calm = self._run(f"calm-{work.name}", restless, (), None, on_sqlite=True)
@@ -61,11 +66,20 @@ class Chaos:
         self.pixels(work)
         return self._ground.folder / f"calm-{work.name}"
 
-    def _run(self, name: str, work: Work, faults: Sequence[Fault], reference: Pixels | None, *, on_sqlite: bool) -> Report:
+    def _run(
+        self,
+        name: str,
+        work: Work,
+        faults: Sequence[Fault],
+        reference: Pixels | None,
+        *,
+        on_sqlite: bool,
+    ) -> Report:
         run = Run(self._ground, name, faults, on_sqlite=on_sqlite, rest_s=work.rest_s)
         story = run.go(work.campaigns)
         found = audit(
-            run.ledger.engine, run.outputs, story.painted, reference=reference, may_repaint=CHUNK * story.chunks_lost,
+            run.ledger.engine, run.outputs, story.painted, reference=reference,
+            may_repaint=CHUNK * story.chunks_lost,
             may_lose=story.actors_lost, warned=story.warned,
         )  # fmt: skip
         run.ledger.close()
@@ -74,7 +88,9 @@ class Chaos:
 
 @contextmanager
 def chaos(folder: Path) -> Iterator[Chaos]:
-    """A ground for runs, its files in a folder with a short path. Raises DatabaseError where the machine has no PostgreSQL."""
+    """A ground for runs, its files in a folder with a short path. Raises DatabaseError where the
+    machine has no PostgreSQL.
+    """
     (folder / "ray").mkdir()
     with temporary_postgres() as postgres, ray_head(folder / "ray") as head:
         yield Chaos(Ground(head=head, postgres=postgres, folder=folder))

@@ -20,32 +20,47 @@ class Kind(StrEnum):
     CONNECTION_STALLED = "connection-stalled"
     """Every byte between the farm and its database comes late."""
     ANSWERS_LOST = "answers-lost"
-    """What the farm asks for reaches the database, the answers do not reach the farm; then the connection is cut."""
+    """What the farm asks for reaches the database, the answers do not reach the farm; then the
+    connection is cut.
+    """
     ACTOR_FROZEN = "actor-frozen"
     """Stopped until it was given up for not answering, then let go on."""
     NODE_KILLED = "node-killed"
     NODE_FROZEN = "node-frozen"
-    """As `ACTOR_FROZEN`, with all else on its machine, so that nobody can end the worker when it goes on."""
+    """As `ACTOR_FROZEN`, with all else on its machine, so that nobody can end the worker when it
+    goes on.
+    """
     NODE_DRAINED = "node-drained"
     """A notice that the machine will be taken away, which it is when the time is over."""
     NODE_TERMINATED = "node-terminated"
     """SIGTERM, as Kubernetes tells a node to end."""
     POOL_EMPTIED = "pool-emptied"
-    """A machine is taken away without notice, and for a while there is none of its kind to be had."""
+    """A machine is taken away without notice, and for a while there is none of its kind to be
+    had.
+    """
 
 
 ON_POSTGRESQL = (
-    Kind.DISPATCHER_KILLED, Kind.PARENT_KILLED, Kind.ACTOR_KILLED, Kind.DATABASE_KILLED, Kind.DISPATCHER_STOPPED, Kind.ACTOR_STOPPED,
+    Kind.DISPATCHER_KILLED, Kind.PARENT_KILLED, Kind.ACTOR_KILLED, Kind.DATABASE_KILLED,
+    Kind.DISPATCHER_STOPPED, Kind.ACTOR_STOPPED,
     Kind.CONNECTION_CUT, Kind.CONNECTION_STALLED, Kind.ANSWERS_LOST,
 )  # fmt: skip
-ON_SQLITE = (Kind.DISPATCHER_KILLED, Kind.ACTOR_KILLED, Kind.PARENT_KILLED, Kind.DISPATCHER_STOPPED, Kind.ACTOR_STOPPED)
+ON_SQLITE = (
+    Kind.DISPATCHER_KILLED,
+    Kind.ACTOR_KILLED,
+    Kind.PARENT_KILLED,
+    Kind.DISPATCHER_STOPPED,
+    Kind.ACTOR_STOPPED,
+)
 ON_FLEET = (
-    Kind.DISPATCHER_KILLED, Kind.PARENT_KILLED, Kind.ACTOR_KILLED, Kind.ACTOR_FROZEN, Kind.NODE_KILLED, Kind.NODE_FROZEN,
+    Kind.DISPATCHER_KILLED, Kind.PARENT_KILLED, Kind.ACTOR_KILLED, Kind.ACTOR_FROZEN,
+    Kind.NODE_KILLED, Kind.NODE_FROZEN,
     Kind.NODE_DRAINED, Kind.NODE_TERMINATED, Kind.POOL_EMPTIED,
 )  # fmt: skip
 
-# Seconds until what was done is undone. A leader that is stopped has lost its lease after 6 s; a worker that does not answer is given up
-# after 20 s, which is looked at every 3 s. Ray ends by force what is left on a node 30 s after SIGTERM: a worker must go before.
+# Seconds until what was done is undone. A leader that is stopped has lost its lease after 6 s; a
+# worker that does not answer is given up after 20 s, which is looked at every 3 s. Ray ends by
+# force what is left on a node 30 s after SIGTERM: a worker must go before.
 _LASTS_S = {
     Kind.PARENT_KILLED: (1.0, 6.0),
     Kind.DATABASE_KILLED: (1.0, 8.0),
@@ -80,7 +95,9 @@ class Fault:
 
 
 def plan(seed: int, kinds: Sequence[Kind] = ON_POSTGRESQL, count: int = 7) -> list[Fault]:
-    """So many faults of these kinds, each as often as the others, in the order in which they come."""
+    """So many faults of these kinds, each as often as the others, in the order in which they
+    come.
+    """
     rng = random.Random(seed)
     times = -(-count // len(kinds))
     chosen = [kind for _ in range(times) for kind in rng.sample(kinds, len(kinds))][:count]

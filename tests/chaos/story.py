@@ -18,7 +18,9 @@ class Story:
     actors_lost: int = 0
     """How many actors may have ended before what they painted was written."""
     chunks_lost: int = 0
-    """How many chunks they may have been painting, or have painted on when nobody listened any more."""
+    """How many chunks they may have been painting, or have painted on when nobody listened any
+    more.
+    """
     warned: set[str] = field(default_factory=set)
     """Workers that had notice, and time to go."""
     painted: Painted = field(default_factory=Painted)

@@ -1,4 +1,6 @@
-"""Whatever goes wrong, each render is painted once, and what is written is true. `make chaos` does more of it, for longer."""
+"""Whatever goes wrong, each render is painted once, and what is written is true. `make chaos` does
+more of it, for longer.
+"""
 
 import shutil
 from pathlib import Path
@@ -15,7 +17,8 @@ from tests.chaos.schedule import ON_FLEET, ON_POSTGRESQL, ON_SQLITE, Kind, plan
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 ON_POSTGRESQL_HERE = (
-    Kind.DISPATCHER_KILLED, Kind.DATABASE_KILLED, Kind.ACTOR_STOPPED, Kind.CONNECTION_CUT, Kind.CONNECTION_STALLED, Kind.ANSWERS_LOST,
+    Kind.DISPATCHER_KILLED, Kind.DATABASE_KILLED, Kind.ACTOR_STOPPED, Kind.CONNECTION_CUT,
+    Kind.CONNECTION_STALLED, Kind.ANSWERS_LOST,
 )  # fmt: skip
 ON_SQLITE_HERE = (Kind.PARENT_KILLED, Kind.ACTOR_KILLED, Kind.DISPATCHER_STOPPED)
 
@@ -26,11 +29,17 @@ def check(report, kinds):
 
 
 def test_two_farms_on_postgresql(ground):
-    check(ground.run("p1", BRIEF, plan(1, ON_POSTGRESQL_HERE, len(ON_POSTGRESQL_HERE))), ON_POSTGRESQL_HERE)
+    check(
+        ground.run("p1", BRIEF, plan(1, ON_POSTGRESQL_HERE, len(ON_POSTGRESQL_HERE))),
+        ON_POSTGRESQL_HERE,
+    )
 
 
 def test_one_farm_on_sqlite(ground):
-    check(ground.run("s1", BRIEF, plan(1, ON_SQLITE_HERE, len(ON_SQLITE_HERE)), on_sqlite=True), ON_SQLITE_HERE)
+    check(
+        ground.run("s1", BRIEF, plan(1, ON_SQLITE_HERE, len(ON_SQLITE_HERE)), on_sqlite=True),
+        ON_SQLITE_HERE,
+    )
 
 
 def test_every_kind_is_tried_here_and_a_plan_follows_from_its_seed():
@@ -43,23 +52,30 @@ def test_every_kind_is_tried_here_and_a_plan_follows_from_its_seed():
 
 # --- the audit itself: one that finds nothing where something is wrong proves nothing ---
 
+ATTEMPT = "campaign_id, chunk_id, lease, worker, outcome, done, failed, held, facts, ended_at"
 FIRST = "WHERE number = 0 AND campaign_id = 1"
 WRONG = {
     f"DELETE FROM renders {FIRST}": ("are lost", "have no row", "counts of ember differ"),
     f"UPDATE renders SET state = 'failed' {FIRST}": ("are not done", "counts of ember differ"),
-    f"UPDATE renders SET pixels = 'x' {FIRST}": ("other pixels than their row", "other pixels than in a run", "lines of manifest"),
+    f"UPDATE renders SET pixels = 'x' {FIRST}": (
+        "other pixels than their row",
+        "other pixels than in a run",
+        "lines of manifest",
+    ),
     f"UPDATE renders SET key = 'x.png' {FIRST}": ("files have no row", "rows have no file"),
     f"UPDATE renders SET attempts = 9 {FIRST}": ("have no good attempt",),
     "UPDATE attempts SET outcome = 'stale' WHERE id = 1": ("have no good attempt",),
-    "INSERT INTO attempts (campaign_id, chunk_id, lease, worker, outcome, done, failed, held, facts, ended_at) "
-    "SELECT campaign_id, chunk_id, lease, worker, outcome, done, failed, held, facts, ended_at FROM attempts WHERE id = 1": (
+    f"INSERT INTO attempts ({ATTEMPT}) SELECT {ATTEMPT} FROM attempts WHERE id = 1": (
         "settled twice",
         "counted twice",
         "counts of ember differ",
     ),
     "UPDATE chunks SET failures = 1 WHERE id = 1": ("charged with a failure",),
     "UPDATE attempts SET outcome = 'stuck' WHERE id = 1": ("ended as none should",),
-    "UPDATE attempts SET outcome = 'worker_lost' WHERE id = 1": ("lost their worker", "workers that had notice"),
+    "UPDATE attempts SET outcome = 'worker_lost' WHERE id = 1": (
+        "lost their worker",
+        "workers that had notice",
+    ),
     "UPDATE campaigns SET done = done + 1 WHERE id = 1": ("counts of ember differ",),
     "UPDATE chunks SET state = 'leased' WHERE id = 1": ("are not settled", "chunks are leased"),
     "UPDATE sessions SET live = 1 WHERE id = 1": ("sessions lead", "have no end"),

@@ -1,4 +1,6 @@
-"""Whatever goes wrong with a fleet that grows and shrinks by itself, each render is painted once, and nothing is left in the end."""
+"""Whatever goes wrong with a fleet that grows and shrinks by itself, each render is painted once,
+and nothing is left in the end.
+"""
 
 import pytest
 

@@ -43,7 +43,9 @@ class Server:
 
 @dataclass(frozen=True, kw_only=True)
 class _Undo:
-    """What is to be done about a fault when its time is over, or as soon as it `is_over` by itself."""
+    """What is to be done about a fault when its time is over, or as soon as it `is_over` by
+    itself.
+    """
 
     due: float
     line: str
@@ -104,8 +106,16 @@ class Trouble:
                 undo.act()
                 self._story.tell(undo.line)
 
-    def _later(self, seconds: float, line: str, act: Callable[[], object], is_over: Callable[[], bool] = lambda: False) -> None:
-        self._undo.append(_Undo(due=time.monotonic() + seconds, line=line, act=act, is_over=is_over))
+    def _later(
+        self,
+        seconds: float,
+        line: str,
+        act: Callable[[], object],
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._undo.append(
+            _Undo(due=time.monotonic() + seconds, line=line, act=act, is_over=is_over)
+        )
 
     def _do(self, fault: Fault) -> bool:
         match fault.kind:
@@ -125,7 +135,9 @@ class Trouble:
                 return self._hit_machine(fault)
 
     def _pick(self, fault: Fault) -> int | None:
-        """One of the actors that have painted, on a machine that is well; None where there is none now."""
+        """One of the actors that have painted, on a machine that is well; None where there is none
+        now.
+        """
         actors = self._head.busy_actors()
         if self._machines is not None:
             actors = [actor for actor in actors if self._machines.of(actor) not in self._ailing]
@@ -137,7 +149,10 @@ class Trouble:
             pid = self._ledger.leader()
         except DatabaseAway:
             return None, 0
-        return next((home for home in self._homes if home.dispatcher in command_of(pid)), None), pid
+        return (
+            next((home for home in self._homes if home.dispatcher in command_of(pid)), None),
+            pid,
+        )
 
     def _hit(self, fault: Fault, pid: int, word: str) -> bool:
         """Kill a process, or stop it for a while."""
@@ -156,7 +171,9 @@ class Trouble:
         if home is None or home.is_down:
             return False
         home.kill()
-        self._story.lose(self._workers)  # the dispatcher ends with its parent, and its workers with it
+        self._story.lose(
+            self._workers
+        )  # the dispatcher ends with its parent, and its workers with it
         self._story.tell(f"{fault.kind} {home.folder.name} for {fault.lasts_s:.1f} s")
         self._later(fault.lasts_s, f"{home.folder.name} is started again", home.start)
         return True
@@ -188,13 +205,17 @@ class Trouble:
     # --- machines ---
 
     def _hit_machine(self, fault: Fault) -> bool:
-        """Do something to the machine of a worker, or to that worker as long as its machine can be told to end it."""
+        """Do something to the machine of a worker, or to that worker as long as its machine can be
+        told to end it.
+        """
         machines, actor = self._machines, self._pick(fault)
         machine = machines.of(actor) if machines is not None and actor is not None else None
         if machines is None or actor is None or machine is None:
             return False
         self._ailing.add(machine)
-        self._story.tell(f"{fault.kind} {machine}" + (f" for {fault.lasts_s:.1f} s" if fault.lasts_s else ""))
+        self._story.tell(
+            f"{fault.kind} {machine}" + (f" for {fault.lasts_s:.1f} s" if fault.lasts_s else "")
+        )
         match fault.kind:
             case Kind.NODE_KILLED:
                 self._take(machines, machine)
@@ -217,7 +238,9 @@ class Trouble:
         machines.kill(machine)
 
     def _freeze(self, machines: Machines, machine: Machine, actor: int, fault: Fault) -> None:
-        """Where all of a machine was frozen, its worker goes on first: as long as nobody can end it, it paints for nobody."""
+        """Where all of a machine was frozen, its worker goes on first: as long as nobody can end
+        it, it paints for nobody.
+        """
         self._story.lose(chunks_each=_HELD)
         pids = [actor] if fault.kind is Kind.ACTOR_FROZEN else machines.processes(machine)
         machines.send(pids, signal.SIGSTOP)
@@ -226,11 +249,17 @@ class Trouble:
             machines.send(pids, signal.SIGCONT)
             self._ailing.discard(machine)
 
-        self._later(fault.lasts_s, f"what is left of {actor} goes on", partial(send, actor, signal.SIGCONT, ACTOR))
+        self._later(
+            fault.lasts_s,
+            f"what is left of {actor} goes on",
+            partial(send, actor, signal.SIGCONT, ACTOR),
+        )
         self._later(fault.lasts_s + _ALONE_S, f"{machine} is itself again", thaw)
 
     def _expect_to_go(self, machines: Machines, machine: Machine, lasts_s: float) -> None:
-        """A machine whose time is over is taken away, and whoever works there then was not quick enough."""
+        """A machine whose time is over is taken away, and whoever works there then was not quick
+        enough.
+        """
         self._story.warned |= self._ledger.workers_on(machine.node_id)
 
         def take() -> None:

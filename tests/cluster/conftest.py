@@ -1,4 +1,6 @@
-"""The farm as a person runs it: the `farm` command in processes of its own, with a home for each test."""
+"""The farm as a person runs it: the `farm` command in processes of its own, with a home for each
+test.
+"""
 
 import json
 import os
@@ -43,16 +45,22 @@ class Farm:
         return process
 
     def run(self, *arguments: str, code: int = 0, **environment: str) -> str:
-        """Run a command to its end; returns its standard output, and for a failure its standard error."""
+        """Run a command to its end; returns its standard output, and for a failure its standard
+        error.
+        """
         process = self.start(*arguments, **environment)
         out, err = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}\n{self.log()}"
+        assert process.returncode == code, (
+            f"exit code {process.returncode}\n{out}\n{err}\n{self.log()}"
+        )
         return out if code == 0 else err
 
     def json(self, *arguments: str, code: int = 0, **environment: str) -> dict:
         process = self.start(*arguments, "--json", **environment)
         out, err = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}\n{self.log()}"
+        assert process.returncode == code, (
+            f"exit code {process.returncode}\n{out}\n{err}\n{self.log()}"
+        )
         return json.loads(out.splitlines()[-1])
 
     def file(self, name: str = "c", **changes) -> str:
@@ -61,7 +69,10 @@ class Farm:
             "model": "seedling",
             "prompt": "a {color} {product} on a beach",
             "negative": "watermark",
-            "vary": {"product": ["mug", "bottle", "lamp", "vase"], "color": ["red", "blue", "yellow"]},
+            "vary": {
+                "product": ["mug", "bottle", "lamp", "vase"],
+                "color": ["red", "blue", "yellow"],
+            },
             "settings": {"steps": 10},
             "seeds": {"count": 4},
             **changes,
@@ -76,17 +87,23 @@ class Farm:
 
     def outcomes(self, name: str = "c", project: str = "default"):
         with closing_engine(self._database) as engine:
-            return [outcome for outcome, _, _ in Campaigns(engine).outcomes(self.row(name, project).id)]
+            return [
+                outcome for outcome, _, _ in Campaigns(engine).outcomes(self.row(name, project).id)
+            ]
 
     def facts(self, name: str = "c", project: str = "default") -> list[dict]:
         """What workers measured over each chunk of a campaign."""
-        query = select(attempts.c.facts).where(attempts.c.campaign_id == self.row(name, project).id)
+        query = select(attempts.c.facts).where(
+            attempts.c.campaign_id == self.row(name, project).id
+        )
         with closing_engine(self._database) as engine, engine.connect() as connection:
             return [json.loads(text) for text in connection.execute(query).scalars()]
 
     def attempts(self, name: str = "c", project: str = "default") -> list[str]:
         """How each attempt at a chunk of a campaign ended."""
-        query = select(attempts.c.outcome).where(attempts.c.campaign_id == self.row(name, project).id)
+        query = select(attempts.c.outcome).where(
+            attempts.c.campaign_id == self.row(name, project).id
+        )
         with closing_engine(self._database) as engine, engine.connect() as connection:
             return list(connection.execute(query).scalars())
 
@@ -95,11 +112,18 @@ class Farm:
             return Watching(engine).workers(fresh_s=None)
 
     def manifest(self, name: str = "c", project: str = "default") -> list[dict]:
-        path = Path(self.environment.get("FARM_OUTPUTS", self.home / "outputs")) / project / name / "manifest.jsonl"
+        path = (
+            Path(self.environment.get("FARM_OUTPUTS", self.home / "outputs"))
+            / project
+            / name
+            / "manifest.jsonl"
+        )
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def wait_until(self, condition, process: "subprocess.Popen[str] | None" = None) -> None:
-        """Wait for something to be true; a process that ends meanwhile, or three minutes, is a failure."""
+        """Wait for something to be true; a process that ends meanwhile, or three minutes, is a
+        failure.
+        """
         deadline, tick = time.monotonic() + PATIENCE_S, threading.Event()
         while not _holds(condition):
             if process is not None and process.poll() is not None:
@@ -108,16 +132,25 @@ class Farm:
             tick.wait(0.05)
 
     def log(self) -> str:
-        return "\n".join(path.read_text()[-3000:] for path in sorted((self.home / "logs").glob("*")))
+        return "\n".join(
+            path.read_text()[-3000:] for path in sorted((self.home / "logs").glob("*"))
+        )
 
     def processes(self, word: str) -> list[int]:
-        """Processes of this farm whose command line has a word; its Ray cluster is known by its folder."""
+        """Processes of this farm whose command line has a word; its Ray cluster is known by its
+        folder.
+        """
         mine = {process.pid for process in self.started}
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal() and _session(entry) & (mine | set(self._children(mine))):
                 try:
-                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    command = (
+                        (entry / "cmdline")
+                        .read_bytes()
+                        .replace(b"\0", b" ")
+                        .decode(errors="replace")
+                    )
                 except OSError:
                     continue
                 if word in command:
@@ -125,7 +158,11 @@ class Farm:
         return found
 
     def _children(self, parents: set[int]) -> list[int]:
-        return [int(e.name) for e in Path("/proc").iterdir() if e.name.isdecimal() and _parent(e) in parents]
+        return [
+            int(e.name)
+            for e in Path("/proc").iterdir()
+            if e.name.isdecimal() and _parent(e) in parents
+        ]
 
     def end(self) -> None:
         for process in self.started:

@@ -1,4 +1,6 @@
-"""A cluster that outlives the farm's processes: workers are found again by name, and what they finished meanwhile is kept."""
+"""A cluster that outlives the farm's processes: workers are found again by name, and what they
+finished meanwhile is kept.
+"""
 
 import os
 import re
@@ -26,13 +28,17 @@ def cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("r")
     port = free_port()
     command = [
-        sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}",
-        f"--temp-dir={folder}", "--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats", "--object-store-memory=100000000",
+        sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block",
+        "--node-ip-address=127.0.0.1", f"--port={port}",
+        f"--temp-dir={folder}", "--num-cpus=2", "--include-dashboard=false",
+        "--disable-usage-stats", "--object-store-memory=100000000",
         f"--ray-client-server-port={free_port()}",
     ]  # fmt: skip
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
     with (folder / "head.log").open("w") as log:
-        head = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+        head = subprocess.Popen(
+            command, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
     yield f"127.0.0.1:{port}", head, folder / "head.log"
     os.killpg(head.pid, signal.SIGKILL)
     head.wait()
@@ -41,9 +47,14 @@ def cluster(tmp_path_factory):
 def test_a_new_dispatcher_adopts_the_workers_of_a_dead_one(cluster, tmp_path):
     address, head, log = cluster
     host, _, port = address.partition(":")
-    farm = Farm(tmp_path / "home", {"FARM_WORKERS": "2", "FARM_RAY": address, "FARM_CHUNK": "4", "RAY_AUTH_MODE": "disabled"})
+    farm = Farm(
+        tmp_path / "home",
+        {"FARM_WORKERS": "2", "FARM_RAY": address, "FARM_CHUNK": "4", "RAY_AUTH_MODE": "disabled"},
+    )
     try:
-        farm.wait_until(lambda: socket.create_connection((host, int(port)), timeout=1).close() is None, head)
+        farm.wait_until(
+            lambda: socket.create_connection((host, int(port)), timeout=1).close() is None, head
+        )
         farm.wait_until(lambda: "Ray runtime started" in log.read_text(), head)
         process = farm.start("run", farm.file())
         farm.wait_until(lambda: farm.row().done >= 8, process)

@@ -1,4 +1,6 @@
-"""A farm on a cluster that grows and shrinks by itself, reached from afar. What goes wrong there is in `tests/chaos/test_nodes.py`."""
+"""A farm on a cluster that grows and shrinks by itself, reached from afar. What goes wrong there
+is in `tests/chaos/test_nodes.py`.
+"""
 
 import pytest
 
@@ -19,7 +21,8 @@ def farm(cloud, tmp_path):
     farm = Farm(
         tmp_path / "home",
         {
-            "FARM_RAY": cloud.client_address, "FARM_GCS": cloud.address, **fleet_environment(tmp_path), "FARM_WORKERS": "2",
+            "FARM_RAY": cloud.client_address, "FARM_GCS": cloud.address,
+            **fleet_environment(tmp_path), "FARM_WORKERS": "2",
             "FARM_REST": "0.2", "FARM_CHUNK": "40", "FARM_PORT": "0", "RAY_AUTH_MODE": "disabled",
         },
     )  # fmt: skip
@@ -35,12 +38,16 @@ def test_from_nothing_to_workers_where_there_are_any_and_back(farm, cloud):
     try:
         farm.run("submit", farm.file("first", seeds={"count": 20}))
         farm.wait_until(lambda: farm.row("first").state == "done")
-        assert {worker.pool for worker in farm.workers()} == {"demand"}, "no spot machine was to be had"
+        assert {worker.pool for worker in farm.workers()} == {"demand"}, (
+            "no spot machine was to be had"
+        )
     finally:
         cloud.lack()
     # With nothing to do, workers go, and their nodes after them.
     farm.wait_until(lambda: farm.workers() == [])
     farm.wait_until(lambda: cloud.nodes() == [])
     outcomes = farm.outcomes("first")
-    assert len({outcome.number for outcome in outcomes}) == len(outcomes) == farm.row("first").total
+    assert (
+        len({outcome.number for outcome in outcomes}) == len(outcomes) == farm.row("first").total
+    )
     assert {outcome.state for outcome in outcomes} == {"done"}

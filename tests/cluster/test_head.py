@@ -1,4 +1,6 @@
-"""The head of the cluster is killed, with everything on its machine, and another is started in its place."""
+"""The head of the cluster is killed, with everything on its machine, and another is started in its
+place.
+"""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,12 +30,17 @@ def settled(farm):
 def check(farm, before, total):
     after = settled(farm)
     assert (len(after), farm.row().state) == (total, "done")
-    assert {number: after[number] for number in before} == before, "what was settled has not been touched"
+    assert {number: after[number] for number in before} == before, (
+        "what was settled has not been touched"
+    )
 
 
 def test_a_head_that_is_lost_costs_nothing_but_time(tmp_path, short):
     """The one in its place knows of nothing."""
-    environment = {**WORK, "RAY_gcs_rpc_server_reconnect_timeout_s": "5"}  # in which a driver gives a head up that is away
+    environment = {
+        **WORK,
+        "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
+    }  # in which a driver gives a head up that is away
     first, second = (short / name for name in "12")
     for folder in (first, second):
         folder.mkdir()
@@ -72,7 +79,9 @@ def test_a_head_that_comes_back_with_its_store_finds_its_workers_at_work(tmp_pat
     check(farm, between, 720)
     # The workers that there were have painted all of it, each picture once.
     assert len(actors) == 2
-    assert {row["worker"] for row in farm.manifest()} == {row["worker"] for row in farm.manifest() if row["number"] in before}
+    assert {row["worker"] for row in farm.manifest()} == {
+        row["worker"] for row in farm.manifest() if row["number"] in before
+    }
     painted = node.painted({})
     assert set(painted.values()) == {1}
     assert set(farm.attempts()) <= {"painted", "preempted"}

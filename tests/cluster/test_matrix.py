@@ -1,6 +1,8 @@
-"""One campaign with every number of workers, place for pictures and database, with kills: one set of pixels.
+"""One campaign with every number of workers, place for pictures and database, with kills: one set
+of pixels.
 
-Two of the twelve cells, which differ in everything, run with all tests; `make matrix` runs all of them.
+Two of the twelve cells, which differ in everything, run with all tests; `make matrix` runs all of
+them.
 """
 
 import itertools
@@ -29,11 +31,19 @@ class Cell:
 
 
 _KILLED = itertools.cycle(["ray::RenderActor", "farm.dispatch.process", None])
-CELLS = [Cell(*choice, next(_KILLED)) for choice in itertools.product((1, 2, 3), ("folder", "s3"), ("sqlite", "postgresql"))]
+CELLS = [
+    Cell(*choice, next(_KILLED))
+    for choice in itertools.product((1, 2, 3), ("folder", "s3"), ("sqlite", "postgresql"))
+]
 
 
 WITH_ALL_TESTS = ("2-folder-sqlite-farm.dispatch.process", "1-s3-postgresql-ray::RenderActor")
-PARAMETERS = [pytest.param(cell, id=str(cell), marks=() if str(cell) in WITH_ALL_TESTS else pytest.mark.matrix) for cell in CELLS]
+PARAMETERS = [
+    pytest.param(
+        cell, id=str(cell), marks=() if str(cell) in WITH_ALL_TESTS else pytest.mark.matrix
+    )
+    for cell in CELLS
+]
 
 
 def test_those_that_run_with_all_tests_have_nothing_in_common():
@@ -49,16 +59,30 @@ def pixels():
 
 @pytest.mark.parametrize("cell", PARAMETERS)
 def test_the_pixels_are_the_same_in_every_cell(cell, tmp_path, request, pixels):
-    farm = Farm(tmp_path / "home", {"FARM_WORKERS": str(cell.workers), "FARM_CHUNK": "4", **_places(cell, request)})
+    farm = Farm(
+        tmp_path / "home",
+        {"FARM_WORKERS": str(cell.workers), "FARM_CHUNK": "4", **_places(cell, request)},
+    )
     try:
         process = farm.start("run", farm.file())
         if cell.killed:
             victims = []
-            farm.wait_until(lambda: (farm.row().done >= 4 and victims.extend(farm.processes(cell.killed))) or victims, process)
+            farm.wait_until(
+                lambda: (
+                    (farm.row().done >= 4 and victims.extend(farm.processes(cell.killed)))
+                    or victims
+                ),
+                process,
+            )
             os.kill(victims[0], signal.SIGKILL)
         out, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, (out, err, farm.log())
-        assert farm.json("verify", "c") == {"campaign": "c", "files": 48, "painted_again": 0, "wrong": 0}
+        assert farm.json("verify", "c") == {
+            "campaign": "c",
+            "files": 48,
+            "painted_again": 0,
+            "wrong": 0,
+        }
         painted = {outcome.digest: outcome.pixels for outcome in farm.outcomes()}
     finally:
         farm.end()
@@ -71,8 +95,13 @@ def _places(cell, request):
     """The environment of a cell: where its pictures and its database are."""
     places = {}
     if cell.outputs == "s3":
-        places |= {"FARM_OUTPUTS": request.getfixturevalue("bucket"), **request.getfixturevalue("seaweed").environment}
+        places |= {
+            "FARM_OUTPUTS": request.getfixturevalue("bucket"),
+            **request.getfixturevalue("seaweed").environment,
+        }
     if cell.database == "postgresql":
         server = request.getfixturevalue("postgres")
-        places["FARM_DATABASE_URL"] = server.new_database(request.getfixturevalue("postgres_template"))
+        places["FARM_DATABASE_URL"] = server.new_database(
+            request.getfixturevalue("postgres_template")
+        )
     return places

@@ -20,8 +20,17 @@ RAYS_OWN_S = 30.0
 
 
 def test_a_node_that_is_told_to_end_does_so_as_soon_as_its_batch_is_painted(tmp_path):
-    with TemporaryDirectory(prefix="n", dir="/tmp") as folder, ray_head(Path(folder), cpus=1) as head:
-        environment = {"FARM_WORKERS": "2", "FARM_REST": "0.5", "FARM_CHUNK": "40", "FARM_RAY": head.address, "RAY_AUTH_MODE": "disabled"}
+    with (
+        TemporaryDirectory(prefix="n", dir="/tmp") as folder,
+        ray_head(Path(folder), cpus=1) as head,
+    ):
+        environment = {
+            "FARM_WORKERS": "2",
+            "FARM_REST": "0.5",
+            "FARM_CHUNK": "40",
+            "FARM_RAY": head.address,
+            "RAY_AUTH_MODE": "disabled",
+        }
         farm = Farm(tmp_path / "home", environment)
         try:
             with ray_node(Path(folder), head, cpus=1) as node:
@@ -39,9 +48,13 @@ def test_a_node_that_is_told_to_end_does_so_as_soon_as_its_batch_is_painted(tmp_
             farm.end()
         painted = head.painted({})
     assert (farm.row().done, farm.row().total) == (120, 120)
-    # Whatever batch was under way is in what was handed back, and nothing of it was painted again, or charged to anybody.
+    # Whatever batch was under way is in what was handed back, and nothing of it was painted again,
+    # or charged to anybody.
     assert (len(painted), set(painted.values())) == (120, {1})
-    with closing_engine(sqlite_address(farm.home / "farm.db")) as engine, engine.connect() as connection:
+    with (
+        closing_engine(sqlite_address(farm.home / "farm.db")) as engine,
+        engine.connect() as connection,
+    ):
         ended = connection.execute(select(attempts.c.outcome, attempts.c.done)).all()
         charged = connection.execute(select(chunks.c.failures, chunks.c.losses)).all()
     assert any(outcome == "stopped" and 0 < done < 40 for outcome, done in ended), ended

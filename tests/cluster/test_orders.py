@@ -1,4 +1,6 @@
-"""Orders given to a farm that runs: on a real cluster, with workers that rest instead of painting."""
+"""Orders given to a farm that runs: on a real cluster, with workers that rest instead of
+painting.
+"""
 
 import pytest
 
@@ -18,7 +20,14 @@ class Standing(Farm):
 
     def __init__(self, home, url):
         super().__init__(
-            home, {"FARM_WORKERS": "1", "FARM_REST": "0.1", "FARM_CHUNK": str(CHUNK), "FARM_DATABASE_URL": url, "FARM_PORT": "0"}
+            home,
+            {
+                "FARM_WORKERS": "1",
+                "FARM_REST": "0.1",
+                "FARM_CHUNK": str(CHUNK),
+                "FARM_DATABASE_URL": url,
+                "FARM_PORT": "0",
+            },
         )
         self._engine = open_database(url)
         self.campaigns, self.watching = Campaigns(self._engine), Watching(self._engine)
@@ -68,17 +77,27 @@ def test_orders_reach_a_farm_that_runs(farm):
     farm.wait_until(lambda: farm.row("large").state == "cancelled", farm.process)
     row = farm.row("large")
     assert row.done + row.cancelled == row.total == 12_000
-    assert {attempt.outcome for attempt in farm.watching.attempts_after(0)} >= {"painted", "stopped"}
+    assert {attempt.outcome for attempt in farm.watching.attempts_after(0)} >= {
+        "painted",
+        "stopped",
+    }
     assert "cancelled" in farm.run("why", "large/11999")
     with farm.client() as client:
         assert len(list(client.manifest("large"))) == row.done
 
 
-def test_a_campaign_over_its_budget_stops_and_goes_on_with_a_larger_one_and_paints_nothing_twice(farm):
-    """Chunks of ten batches of 0.1 s: a budget of 1.9 s has room for one, and what it leaves for another."""
+def test_a_campaign_over_its_budget_stops_and_goes_on_with_a_larger_one_and_paints_nothing_twice(
+    farm,
+):
+    """Chunks of ten batches of 0.1 s: a budget of 1.9 s has room for one, and what it leaves for
+    another.
+    """
     file = farm.file(seeds={"count": 20}, budget={"gpu_hours": 1.9 / 3600})
     error = farm.run("submit", "--wait", file, code=1)
-    assert "of its budget of 0.000528 GPU hours with 160 of 240 renders left: raise `budget` in the file" in error
+    assert (
+        "of its budget of 0.000528 GPU hours with 160 of 240 renders left: raise `budget` in the"
+        " file" in error
+    )
     row = farm.row()
     assert (row.state, row.done, row.running) == ("stopped", 2 * CHUNK, 0)
     assert row.device_s >= 1.9
@@ -89,7 +108,9 @@ def test_a_campaign_over_its_budget_stops_and_goes_on_with_a_larger_one_and_pain
     assert "It is over budget" in farm.run("why", "c")
     assert farm.row().done == 2 * CHUNK
 
-    summary = farm.json("submit", "--wait", "--update", farm.file(seeds={"count": 20}, budget={"gpu_hours": 1}))
+    summary = farm.json(
+        "submit", "--wait", "--update", farm.file(seeds={"count": 20}, budget={"gpu_hours": 1})
+    )
     assert (summary["state"], summary["renders"]["done"]) == ("done", 240)
     painted = [attempt.done for attempt in farm.watching.attempts_after(0)]
     assert (sum(painted), set(painted)) == (240, {CHUNK}), "each is painted once"
@@ -100,5 +121,8 @@ def ended(farm, name):
     from sqlalchemy import text
 
     with farm.campaigns._engine.connect() as connection:
-        query = text("SELECT r.finished_at FROM renders r JOIN campaigns c ON c.id = r.campaign_id WHERE c.name = :name")
+        query = text(
+            "SELECT r.finished_at FROM renders r JOIN campaigns c ON c.id = r.campaign_id WHERE"
+            " c.name = :name"
+        )
         return list(connection.execute(query, {"name": name}).scalars())

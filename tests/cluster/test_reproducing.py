@@ -1,4 +1,6 @@
-"""`farm reproduce` and `farm verify --sample` on pictures that were really painted: one farm for all of them."""
+"""`farm reproduce` and `farm verify --sample` on pictures that were really painted: one farm for
+all of them.
+"""
 
 import io
 import json
@@ -89,16 +91,25 @@ def test_what_cannot_be_told_says_why(farm, picture, tmp_path):
     rewritten(picture, texts={"seedbed": json.dumps({**record, "model_name": "/gone"})})
     assert "/gone was not found" in farm.run("reproduce", "--farm", str(picture), code=2)
     rewritten(picture, texts={})
-    assert "recipe, model name, numerics class and versions are missing" in farm.run("reproduce", str(picture), code=2)
+    assert "recipe, model name, numerics class and versions are missing" in farm.run(
+        "reproduce", str(picture), code=2
+    )
     assert "has no render 99" in farm.run("reproduce", "c/99", code=2)
 
 
 def test_other_weights_are_named_and_a_model_that_moved_can_be(farm, picture, tmp_path):
     folder = tmp_path / "moved"
     shutil.copytree(SEEDLING, folder)
-    assert farm.json("reproduce", "--farm", str(picture), "--model", str(folder))["verdict"] == "identical"
+    assert (
+        farm.json("reproduce", "--farm", str(picture), "--model", str(folder))["verdict"]
+        == "identical"
+    )
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    save_file({name: value * np.float32(0.97) for name, value in load_file(weights).items()}, weights, metadata={"format": "pt"})
+    save_file(
+        {name: value * np.float32(0.97) for name, value in load_file(weights).items()},
+        weights,
+        metadata={"format": "pt"},
+    )
     found = farm.json("reproduce", "--farm", str(picture), "--model", str(folder), code=2)
     assert f"Other weights: {folder} stands for" in found["reasons"][0]
 

@@ -1,4 +1,6 @@
-"""`farm run` and `farm demo` with everything real: Ray, diffusers, the embedded model, SQLite and files."""
+"""`farm run` and `farm demo` with everything real: Ray, diffusers, the embedded model, SQLite and
+files.
+"""
 
 import json
 import os
@@ -19,7 +21,11 @@ pytestmark = pytest.mark.cluster
 
 def test_the_demo_is_painted_with_its_sheet_and_manifest(farm):
     first = farm.json("demo")
-    assert (first["state"], first["renders"]["done"], first["renders"]["total"]) == ("done", 96, 96)
+    assert (first["state"], first["renders"]["done"], first["renders"]["total"]) == (
+        "done",
+        96,
+        96,
+    )
     with Image.open(first["sheet"]) as sheet:
         assert min(sheet.size) > 500
     lines = farm.manifest("demo", "demo")
@@ -88,14 +94,20 @@ def test_outputs_that_cannot_be_written_stop_the_campaign(farm, tmp_path):
     assert json.loads(farm.run("status", "c", "--json"))["state"] == "stopped"
 
 
-@pytest.mark.skipif(os.geteuid() != 0 and "CI" not in os.environ, reason="only root can make a small disk")
+@pytest.mark.skipif(
+    os.geteuid() != 0 and "CI" not in os.environ, reason="only root can make a small disk"
+)
 def test_a_full_disk_is_waited_for_until_there_is_room(farm, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)], check=True)
     try:
-        process = farm.start("run", farm.file(settings={"steps": 2}), FARM_OUTPUTS=str(disk / "outputs"))
-        assert any("No space left on device" in line for line in process.stderr), "the person at the terminal is told"
+        process = farm.start(
+            "run", farm.file(settings={"steps": 2}), FARM_OUTPUTS=str(disk / "outputs")
+        )
+        assert any("No space left on device" in line for line in process.stderr), (
+            "the person at the terminal is told"
+        )
         assert farm.row().waits > 0
         assert not [path for path in disk.rglob("*") if path.suffix == ".part"]
         subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
@@ -107,9 +119,12 @@ def test_a_full_disk_is_waited_for_until_there_is_room(farm, tmp_path):
 
 
 def test_numbers_that_are_no_picture_are_held_and_said_and_the_rest_is_painted(farm):
-    # Three steps of this scheduler take the root of a negative number with a model whose noise has no bound.
+    # Three steps of this scheduler take the root of a negative number with a model whose noise has
+    # no bound.
     vary = {"product": ["mug"], "color": ["red"], "scheduler": ["ddim", "euler-ancestral"]}
-    error = farm.run("run", farm.file(vary=vary, seeds={"count": 4}, settings={"steps": 3}), code=1)
+    error = farm.run(
+        "run", farm.file(vary=vary, seeds={"count": 4}, settings={"steps": 3}), code=1
+    )
     assert "no picture" in error
     assert (farm.row().done, farm.row().held, farm.row().state) == (4, 4, "failed")
     assert [line["state"] for line in farm.manifest()].count("held") == 4

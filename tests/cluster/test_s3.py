@@ -11,7 +11,9 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture
 def server(seaweed, monkeypatch):
-    """A server of the test's own, that it may kill; that there is one at all, the other fixture has found out."""
+    """A server of the test's own, that it may kill; that there is one at all, the other fixture
+    has found out.
+    """
     with temporary_seaweed() as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
@@ -31,7 +33,10 @@ def test_a_server_that_is_killed_in_the_middle_costs_nothing_but_time(farm, serv
     assert (farm.row().done, farm.row().failed) == (48, 0)
 
     # Every picture has its row, and there is nothing else in the bucket.
-    assert set(S3Outputs("s3://campaigns/brand").keys("default")) == {*(o.key for o in farm.outcomes()), "default/c/manifest.jsonl"}
+    assert set(S3Outputs("s3://campaigns/brand").keys("default")) == {
+        *(o.key for o in farm.outcomes()),
+        "default/c/manifest.jsonl",
+    }
     # Its keys are nowhere to be read.
     said = "".join(path.read_text(errors="replace") for path in (farm.home / "logs").iterdir())
     assert "devsecret123" not in said + err
@@ -40,7 +45,9 @@ def test_a_server_that_is_killed_in_the_middle_costs_nothing_but_time(farm, serv
 
 def test_the_doctor_says_what_a_bucket_refuses(farm, server):
     reader = {"AWS_ACCESS_KEY_ID": READER_KEY, "AWS_SECRET_ACCESS_KEY": READER_SECRET}
-    process = farm.start("doctor", FARM_OUTPUTS="s3://campaigns", **{**server.environment, **reader})
+    process = farm.start(
+        "doctor", FARM_OUTPUTS="s3://campaigns", **{**server.environment, **reader}
+    )
     out, _ = process.communicate(timeout=240)
     assert process.returncode == 1
     assert "PutObject failed" in out

@@ -23,7 +23,9 @@ def test_a_second_campaign_is_copied_and_a_fresh_one_painted(farm):
     assert first.keys() == second.keys()
     for digest, line in second.items():
         assert (line["reason"], line["pixels"]) == ("copied", first[digest]["pixels"])
-        assert (farm.home / "outputs" / line["key"]).read_bytes() == (farm.home / "outputs" / first[digest]["key"]).read_bytes()
+        assert (farm.home / "outputs" / line["key"]).read_bytes() == (
+            farm.home / "outputs" / first[digest]["key"]
+        ).read_bytes()
         assert all((farm.home / "outputs" / key).is_file() for key in line["previews"])
     assert sum(len(facts["batch_s"]) for facts in farm.facts("second")) == 0
     assert sum(facts["copied"] for facts in farm.facts("second")) == len(second) == 4
@@ -34,6 +36,6 @@ def test_a_second_campaign_is_copied_and_a_fresh_one_painted(farm):
     assert farm.row("first").id == before
     farm.run("submit", "--wait", "--fresh", first_file)
     assert farm.row("first").id != before
-    assert {(line["reason"], line["digest"], line["pixels"]) for line in farm.manifest("first")} == {
-        ("painted", digest, line["pixels"]) for digest, line in first.items()
-    }
+    assert {
+        (line["reason"], line["digest"], line["pixels"]) for line in farm.manifest("first")
+    } == {("painted", digest, line["pixels"]) for digest, line in first.items()}

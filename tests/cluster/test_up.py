@@ -22,7 +22,9 @@ def test_a_farm_that_stays_takes_campaigns_shows_metrics_and_leaves_when_told(fa
     assert (first["state"], first["renders"]["done"], len(farm.manifest())) == ("done", 12, 12)
     assert farm.json("submit", file)["renders"]["done"] == 12
     assert httpx.get(f"{url}/metrics").status_code == 401
-    assert "FARM_ALLOWED_PATHS" in farm.run("submit", farm.file("d", reference={"image": "/etc/passwd"}), code=2)
+    assert "FARM_ALLOWED_PATHS" in farm.run(
+        "submit", farm.file("d", reference={"image": "/etc/passwd"}), code=2
+    )
     text = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
     assert 'farm_renders_total{model="seedling",outcome="done"} 12.0' in text
     assert len(farm.run("workers", "--json").splitlines()) == 2
@@ -36,16 +38,36 @@ def test_a_farm_that_stays_takes_campaigns_shows_metrics_and_leaves_when_told(fa
 
 
 def test_the_doctor_finds_everything_that_painting_needs(farm):
-    findings = [json.loads(line) for line in farm.run("doctor", "--json", FARM_PORT="0").splitlines()]
-    assert {finding["check"] for finding in findings} >= {"python", "packages", "folders", "database", "port", "model", "device", "ray"}
+    findings = [
+        json.loads(line) for line in farm.run("doctor", "--json", FARM_PORT="0").splitlines()
+    ]
+    assert {finding["check"] for finding in findings} >= {
+        "python",
+        "packages",
+        "folders",
+        "database",
+        "port",
+        "model",
+        "device",
+        "ray",
+    }
     assert all(finding["fine"] for finding in findings)
 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_do(farm, tmp_path):
     (tmp_path / "in-the-way").write_text("")
-    process = farm.start("doctor", "--json", FARM_OUTPUTS=str(tmp_path / "in-the-way" / "outputs"), FARM_RAY="127.0.0.1:9")
+    process = farm.start(
+        "doctor",
+        "--json",
+        FARM_OUTPUTS=str(tmp_path / "in-the-way" / "outputs"),
+        FARM_RAY="127.0.0.1:9",
+    )
     out, _ = process.communicate(timeout=120)
-    wrong = {finding["check"]: finding["detail"] for finding in map(json.loads, out.splitlines()) if not finding["fine"]}
+    wrong = {
+        finding["check"]: finding["detail"]
+        for finding in map(json.loads, out.splitlines())
+        if not finding["fine"]
+    }
     assert process.returncode == 1
     assert "writable" in wrong["outputs"]
     assert "FARM_RAY" in wrong["ray"]

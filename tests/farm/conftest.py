@@ -14,7 +14,9 @@ from tests.campaigns import data
 
 @pytest.fixture
 def service(campaigns, control, watching, outputs):
-    return Service(campaigns=campaigns, control=control, watching=watching, outputs=outputs, chunk=3)
+    return Service(
+        campaigns=campaigns, control=control, watching=watching, outputs=outputs, chunk=3
+    )
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ class FakeWorker(Worker):
     """A worker as the fleet has it, with no actor behind it."""
 
     def __init__(self, name, ready=True):
-        super().__init__(name, None, None, 0.0, pool="worker", since=0.0, health=health(name) if ready else None)
+        super().__init__(
+            name, None, None, 0.0, pool="worker", since=0.0, health=health(name) if ready else None
+        )
 
 
 def health(name):
@@ -32,7 +34,13 @@ class FakeFleet:
 
     def __init__(self, size=2):
         self.size = size
-        self.workers, self.results, self.acknowledged, self.failed_starts, self.ended = {}, [], [], [], False
+        self.workers, self.results, self.acknowledged, self.failed_starts, self.ended = (
+            {},
+            [],
+            [],
+            [],
+            False,
+        )
         self.stopped, self.retired, self.drained, self.notices = [], [], [], {}
 
     def start(self, now, pool="worker", labels=None):
@@ -73,7 +81,10 @@ class FakeFleet:
 
     def rows(self):
         classes = {w.name: w.health and w.health.numerics_class for w in self.workers.values()}
-        return [WorkerRow(name=n, state="idle", node=None, device=None, numerics_class=c, warm=None) for n, c in classes.items()]
+        return [
+            WorkerRow(name=n, state="idle", node=None, device=None, numerics_class=c, warm=None)
+            for n, c in classes.items()
+        ]
 
     def end(self):
         self.ended = True
@@ -83,7 +94,11 @@ class FakeFleet:
 
     def take(self):
         """Every job under way, with its worker's name; they are under way no more."""
-        taken = [(reference.job, worker.name) for worker in self.workers.values() for reference in worker.jobs]
+        taken = [
+            (reference.job, worker.name)
+            for worker in self.workers.values()
+            for reference in worker.jobs
+        ]
         for worker in self.workers.values():
             worker.jobs.clear()
         return taken
@@ -95,10 +110,20 @@ class FakeFleet:
 
 def answer(job, worker, failure=None, *, bad=(), done=None, seconds=1.0):
     """A worker's answer: all pictures painted, or with a failure those in `done`."""
-    painted = [p for p in job.pictures if p.number not in bad and (failure is None if done is None else p.number in done)]
+    painted = [
+        p
+        for p in job.pictures
+        if p.number not in bad and (failure is None if done is None else p.number in done)
+    ]
     outcomes = tuple(
         RenderOutcome(
-            number=p.number, digest=job.recipe(p).digest, state=RenderState.DONE, reason=Reason.PAINTED, key=p.key, pixels="x", bytes=1
+            number=p.number,
+            digest=job.recipe(p).digest,
+            state=RenderState.DONE,
+            reason=Reason.PAINTED,
+            key=p.key,
+            pixels="x",
+            bytes=1,
         )
         for p in painted
     )
@@ -115,7 +140,9 @@ def answer(job, worker, failure=None, *, bad=(), done=None, seconds=1.0):
 
 
 def one_render(service, name="one", project="p"):
-    return service.submit(project, data(name=name, vary={"product": ["mug"], "color": ["red"]}, seeds=[1]))[0]
+    return service.submit(
+        project, data(name=name, vary={"product": ["mug"], "color": ["red"]}, seeds=[1])
+    )[0]
 
 
 def run(dispatcher, fleet, times=12, **how):

@@ -1,4 +1,6 @@
-"""A campaign painted in this process, by a worker that rests: everything is real but the dispatcher, Ray and the pixels."""
+"""A campaign painted in this process, by a worker that rests: everything is real but the
+dispatcher, Ray and the pixels.
+"""
 
 from actors.painting.painter import Painter
 from actors.painting.resting import RestingEngine
@@ -12,10 +14,16 @@ from storage.settling import Settling
 
 
 def paint(settings, name, engine=None):
-    """Paint what is queued of a campaign into the outputs that the settings name; returns the numbers of the renders painted."""
+    """Paint what is queued of a campaign into the outputs that the settings name; returns the
+    numbers of the renders painted.
+    """
     painter, numbers = Painter("w", engine or RestingEngine(0.0), settings.open_outputs()), []
     with closing_engine(settings.database_address) as database:
-        queue, settling, campaign = Queue(database), Settling(database), Campaigns(database).get("default", name)
+        queue, settling, campaign = (
+            Queue(database),
+            Settling(database),
+            Campaigns(database).get("default", name),
+        )
         expansion = expansion_of(campaign.spec)
         session = queue.lead(owner="test", host="h", pid=1)
         while claimed := queue.claim(session, [(campaign.id, "w")]):

@@ -46,7 +46,9 @@ def farm(settings):
 
 
 def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
-    """What a dispatcher and its workers do, with pictures of one colour each; renders in `fail` fail."""
+    """What a dispatcher and its workers do, with pictures of one colour each; renders in `fail`
+    fail.
+    """
     queue, outputs = Queue(engine), settings.open_outputs()
     row = Campaigns(engine).get("default", name)
     plan = expansion_of(row.spec)
@@ -72,8 +74,10 @@ def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
             outputs.put(picture.key, data)
             outcomes.append(
                 RenderOutcome(
-                    number=picture.number, digest=job.recipe(picture).digest, state=RenderState.DONE, reason=Reason.PAINTED,
-                    key=picture.key, pixels=pixels_digest(pixels), bytes=len(data), sha256=hashlib.sha256(data).hexdigest(),
+                    number=picture.number, digest=job.recipe(picture).digest,
+                    state=RenderState.DONE, reason=Reason.PAINTED,
+                    key=picture.key, pixels=pixels_digest(pixels), bytes=len(data),
+                    sha256=hashlib.sha256(data).hexdigest(),
                     numerics_class="n", seconds=0.1,
                 )
             )  # fmt: skip
@@ -90,7 +94,13 @@ def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
             "upload_bytes": 9,
         }
         settlement = Settlement(
-            chunk_id=job.chunk_id, campaign_id=row.id, lease=job.lease, worker="w", outcome="painted", outcomes=tuple(outcomes), facts=facts
+            chunk_id=job.chunk_id,
+            campaign_id=row.id,
+            lease=job.lease,
+            worker="w",
+            outcome="painted",
+            outcomes=tuple(outcomes),
+            facts=facts,
         )
         assert Settling(engine).settle(session, [settlement])
 
@@ -104,7 +114,12 @@ def test_submitting_twice_does_it_once(farm):
 
 def test_a_submission_and_a_dry_run_are_answered_with_warnings(farm):
     noted = campaign(vary={"product": ["mug"], "row": [{"color": "red", "shelf": "A"}]})
-    answers = [farm.submit(noted, dry_run=True), farm.submit(noted), farm.submit(noted), farm.submit(noted, update=True, fresh=True)]
+    answers = [
+        farm.submit(noted, dry_run=True),
+        farm.submit(noted),
+        farm.submit(noted),
+        farm.submit(noted, update=True, fresh=True),
+    ]
     for answer in answers:
         (warning,) = answer["warnings"]
         assert warning["path"] == ["vary", "row"]
@@ -112,7 +127,9 @@ def test_a_submission_and_a_dry_run_are_answered_with_warnings(farm):
     assert farm.submit(campaign(name="plain"))["warnings"] == []
 
 
-def test_a_dry_run_of_an_update_says_what_it_would_do_and_the_update_does_it(farm, engine, settings):
+def test_a_dry_run_of_an_update_says_what_it_would_do_and_the_update_does_it(
+    farm, engine, settings
+):
     farm.submit(campaign())
     paint_all(engine, settings, fail={3})
     before = {f"{line['shot']}/{line['seed']}" for line in farm.manifest("spring")}
@@ -133,7 +150,9 @@ def test_a_dry_run_of_an_update_says_what_it_would_do_and_the_update_does_it(far
 
 
 def test_dry_runs_of_updates_that_change_nothing_or_everything(farm, engine, settings):
-    assert "updated" not in farm.submit(campaign(), dry_run=True, update=True)  # there is nothing to update
+    assert "updated" not in farm.submit(
+        campaign(), dry_run=True, update=True
+    )  # there is nothing to update
     farm.submit(campaign())
     assert "updated" not in farm.submit(campaign(), dry_run=True)
     for given, fresh, counted in [
@@ -162,11 +181,16 @@ def test_a_campaign_is_never_listed_as_made_after_it_was_started(farm, engine, s
 
 
 def of_before(engine, name="spring"):
-    """Make a stored campaign one that the version before took: it did not say how seeds are derived."""
+    """Make a stored campaign one that the version before took: it did not say how seeds are
+    derived.
+    """
     spec = Campaigns(engine).get("default", name).spec
     with engine.begin() as connection:
         old = json.dumps({key: value for key, value in spec.items() if key != "derivation"})
-        connection.execute(text("UPDATE campaigns SET spec = :spec WHERE name = :name"), {"spec": old, "name": name})
+        connection.execute(
+            text("UPDATE campaigns SET spec = :spec WHERE name = :name"),
+            {"spec": old, "name": name},
+        )
 
 
 def test_a_campaign_of_before_keeps_its_seeds_when_it_is_submitted_again_and_updated(farm, engine):
@@ -175,14 +199,22 @@ def test_a_campaign_of_before_keeps_its_seeds_when_it_is_submitted_again_and_upd
         return {render.shot.prompt: render.seed for _, render in plan.all_renders()}
 
     rows = [{"color": "red", "comment": "new"}, {"color": "blue", "comment": "old"}]
-    changes = dict(vary={"product": ["mug"], "row": rows}, notes=["comment"], seeds={"count": 1, "per": ["row"]})
+    changes = dict(
+        vary={"product": ["mug"], "row": rows},
+        notes=["comment"],
+        seeds={"count": 1, "per": ["row"]},
+    )
     farm.submit(campaign(**changes))
     now = seeds()
     of_before(engine)
     before = seeds()
     assert all(before[prompt] != now[prompt] for prompt in now)
     assert farm.submit(campaign(**changes))["created"] is False
-    assert farm.submit(campaign(**{**changes, "priority": 60}), update=True)["updated"] == {"kept": 0, "new": 2, "retired": 2}
+    assert farm.submit(campaign(**{**changes, "priority": 60}), update=True)["updated"] == {
+        "kept": 0,
+        "new": 2,
+        "retired": 2,
+    }
     assert seeds() == before
     more = {**changes, "vary": {"product": ["mug", "box"], "row": rows}}
     farm.submit(campaign(**more), update=True)
@@ -192,7 +224,12 @@ def test_a_campaign_of_before_keeps_its_seeds_when_it_is_submitted_again_and_upd
 
 
 def test_a_campaign_of_before_is_told_that_its_column_of_seeds_is_not_obeyed(farm, engine):
-    own = campaign(vary={"product": ["mug"], "row": [{"color": "red", "seed": 11}, {"color": "blue", "seed": "12 13"}]})
+    own = campaign(
+        vary={
+            "product": ["mug"],
+            "row": [{"color": "red", "seed": 11}, {"color": "blue", "seed": "12 13"}],
+        }
+    )
     assert farm.submit(own)["renders"]["total"] == 3
     of_before(engine)
     (warning,) = farm.submit(own)["warnings"]
@@ -201,7 +238,10 @@ def test_a_campaign_of_before_is_told_that_its_column_of_seeds_is_not_obeyed(far
 
 def test_a_changed_campaign_under_the_same_name_is_refused_with_what_changed(farm):
     farm.submit(campaign())
-    with pytest.raises(RequestError, match=r"(?s)another name.*-prompt: a \{color\} \{product\}.*\+prompt: the \{color\}"):
+    with pytest.raises(
+        RequestError,
+        match=r"(?s)another name.*-prompt: a \{color\} \{product\}.*\+prompt: the \{color\}",
+    ):
         farm.submit(campaign(prompt="the {color} {product}"))
     assert farm.status("spring")["renders"]["total"] == 18
 
@@ -215,7 +255,9 @@ def test_the_same_file_at_the_same_time_is_one_campaign(farm):
 def test_a_model_is_the_same_wherever_it_lies(farm, tmp_path):
     for place in ("a", "b"):
         shutil.copytree(SEEDLING, tmp_path / place)
-    answers = [farm.submit(campaign(model=str(tmp_path / place)))["created"] for place in ("a", "b")]
+    answers = [
+        farm.submit(campaign(model=str(tmp_path / place)))["created"] for place in ("a", "b")
+    ]
     assert answers == [True, False]
 
 
@@ -227,7 +269,12 @@ def test_the_same_name_is_free_in_another_project(farm):
 
 def test_a_dry_run_tells_and_writes_nothing(farm):
     plan = farm.submit(campaign(), dry_run=True)
-    assert (plan["renders"], plan["axes"], plan["seeds"], plan["groups"]) == (18, {"product": 3, "color": 2}, 3, 1)
+    assert (plan["renders"], plan["axes"], plan["seeds"], plan["groups"]) == (
+        18,
+        {"product": 3, "color": 2},
+        3,
+        1,
+    )
     assert plan["first"][0]["prompt"] == "a red mug"
     assert (plan["budget_s"], plan["estimate_s"]) == (None, plan["megapixel_steps"])
     assert farm.campaigns() == []
@@ -236,11 +283,19 @@ def test_a_dry_run_tells_and_writes_nothing(farm):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (dict(seeds={"count": 2**32}, vary={"product": {"range": [1, 1000, 1]}, "color": ["red"]}), "4,294,967,296,000 renders"),
+        (
+            dict(
+                seeds={"count": 2**32}, vary={"product": {"range": [1, 1000, 1]}, "color": ["red"]}
+            ),
+            "4,294,967,296,000 renders",
+        ),
         (dict(skip=[{"color": "red"}, {"color": "blue"}]), "0 renders"),
         (dict(model="/no/such/model"), "model: The model /no/such/model was not found"),
         (dict(model="seedlin"), "was not found"),
-        (dict(vary={"product": ["mug", "mug " * 60], "color": ["red"]}), "prompt: it grows to 64 tokens and the model reads 48"),
+        (
+            dict(vary={"product": ["mug", "mug " * 60], "color": ["red"]}),
+            "prompt: it grows to 64 tokens and the model reads 48",
+        ),
         (dict(negative="grain, " * 40), "negative: it grows to"),
     ],
 )
@@ -251,25 +306,43 @@ def test_what_cannot_be_painted_is_refused_and_nothing_is_written(farm, changes,
 
 
 def test_the_api_checks_for_itself(farm):
-    answer = httpx.post(f"{farm.url}/api/v1/campaigns", json={"campaign": {"name": "x", "modle": "seedling"}})
+    answer = httpx.post(
+        f"{farm.url}/api/v1/campaigns", json={"campaign": {"name": "x", "modle": "seedling"}}
+    )
     assert answer.status_code == 422
-    assert {"path": ["modle"], "message": "unknown key 'modle': did you mean 'model'?"} in answer.json()["problems"]
+    assert {
+        "path": ["modle"],
+        "message": "unknown key 'modle': did you mean 'model'?",
+    } in answer.json()["problems"]
 
 
 def test_only_this_machine_may_ask_and_only_with_json(farm):
-    assert httpx.get(f"{farm.url}/api/v1/campaigns", headers={"Host": "evil.example"}).status_code == 400
+    assert (
+        httpx.get(f"{farm.url}/api/v1/campaigns", headers={"Host": "evil.example"}).status_code
+        == 400
+    )
     body = json.dumps({"campaign": campaign().model_dump(mode="json")})
-    assert httpx.post(f"{farm.url}/api/v1/campaigns", content=body, headers={"Content-Type": "text/plain"}).status_code == 422
+    assert (
+        httpx.post(
+            f"{farm.url}/api/v1/campaigns", content=body, headers={"Content-Type": "text/plain"}
+        ).status_code
+        == 422
+    )
     assert farm.campaigns() == []
 
 
-@pytest.mark.parametrize("key", ["../secret", "..%2fsecret", "/etc/passwd", "%2e%2e/secret", "a%00b"])
+@pytest.mark.parametrize(
+    "key", ["../secret", "..%2fsecret", "/etc/passwd", "%2e%2e/secret", "a%00b"]
+)
 def test_the_outputs_show_nothing_but_outputs(farm, settings, key):
     (settings.home / "secret").write_text("the password")
     assert httpx.get(f"{farm.url}/api/v1/outputs/{key}").status_code in (400, 404)
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}])
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}],
+)
 def test_a_page_of_another_site_gives_no_orders(farm, headers):
     farm.submit(campaign())
     answer = httpx.post(f"{farm.url}/api/v1/campaigns/spring/cancel", headers=headers)
@@ -280,7 +353,12 @@ def test_a_page_of_another_site_gives_no_orders(farm, headers):
 
 
 def test_unknown_names_are_not_found(farm):
-    for ask in (farm.status, farm.sheet, farm.save_manifest, lambda name: list(farm.manifest(name))):
+    for ask in (
+        farm.status,
+        farm.sheet,
+        farm.save_manifest,
+        lambda name: list(farm.manifest(name)),
+    ):
         with pytest.raises(NotFound, match="farm list"):
             ask("nothing")
 
@@ -291,11 +369,19 @@ def test_a_farm_that_is_not_there_is_a_sentence():
 
 
 def test_the_manifest_names_every_render_with_all_it_needs(farm, engine, settings):
-    farm.submit(campaign(negative="grain", vary={"product": ["mug", "box"], "color": ["red"], "guidance": [3.0, 5.0]}))
+    farm.submit(
+        campaign(
+            negative="grain",
+            vary={"product": ["mug", "box"], "color": ["red"], "guidance": [3.0, 5.0]},
+        )
+    )
     paint_all(engine, settings)
     lines = list(farm.manifest("spring"))
     assert len(lines) == 12
-    wanted = "campaign stage number shot coordinates seed prompt negative settings digest pixels key bytes"
+    wanted = (
+        "campaign stage number shot coordinates seed prompt negative settings digest pixels key"
+        " bytes"
+    )
     wanted += " sha256 state reason attempts worker numerics_class seconds finished_at"
     assert all(set(wanted.split()) <= set(line) for line in lines)
     assert {line["settings"]["guidance"] for line in lines} == {3.0, 5.0}
@@ -310,7 +396,11 @@ def test_the_manifest_names_every_render_with_all_it_needs(farm, engine, setting
     assert farm.status("spring")["state"] == "done"
 
 
-@pytest.mark.parametrize("encoding", [Encoding(format=kind) for kind in (Format.PNG, Format.WEBP, Format.JXL)], ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    "encoding",
+    [Encoding(format=kind) for kind in (Format.PNG, Format.WEBP, Format.JXL)],
+    ids=lambda e: e.name,
+)
 def test_the_sheet_shows_every_cell_in_its_place(farm, engine, settings, encoding):
     farm.submit(campaign(output={"format": encoding.format.value}))
     empty = Image.open(io.BytesIO(farm.sheet("spring")))
@@ -322,7 +412,9 @@ def test_the_sheet_shows_every_cell_in_its_place(farm, engine, settings, encodin
 
 
 @pytest.mark.parametrize("kind", ["jpg", "webp", "jxl"])
-def test_pictures_that_give_pixels_up_have_a_key_of_their_format_and_a_cell_on_the_sheet(farm, engine, settings, kind):
+def test_pictures_that_give_pixels_up_have_a_key_of_their_format_and_a_cell_on_the_sheet(
+    farm, engine, settings, kind
+):
     farm.submit(campaign(output={"format": kind, "quality": 80}))
     assert Campaigns(engine).get("default", "spring").encoding == f"{kind}-q80"
     paint_all(engine, settings)
@@ -339,16 +431,27 @@ def test_a_sheet_shows_where_each_render_is(farm, engine, settings):
     row = Campaigns(engine).get("default", "spring")
     queue = Queue(engine)
     (chunk,) = queue.claim(queue.lead(owner="test", host="h", pid=1), [(row.id, "w")])
-    expansion, outcomes = expansion_of(row.spec), [outcome for outcome, _, _ in Campaigns(engine).outcomes(row.id)]
+    expansion, outcomes = (
+        expansion_of(row.spec),
+        [outcome for outcome, _, _ in Campaigns(engine).outcomes(row.id)],
+    )
     cell_of = cells_of(row, expansion, outcomes, Campaigns(engine).under_way(row.id))
     states = [cell_of(number).state for number in range(18)]
-    running = [render.number for render in expansion.renders(chunk.group_no, chunk.start, chunk.stop)]
+    running = [
+        render.number for render in expansion.renders(chunk.group_no, chunk.start, chunk.stop)
+    ]
     assert [number for number, state in enumerate(states) if state is CellState.RUNNING] == running
     assert states[12:15] == [CellState.SKIPPED] * 3
-    assert (states[0], states[1], cell_of(1).why) == (CellState.DONE, CellState.FAILED, "unknown: boom")
+    assert (states[0], states[1], cell_of(1).why) == (
+        CellState.DONE,
+        CellState.FAILED,
+        "unknown: boom",
+    )
     assert states[-1] is CellState.WAITING or 17 in running
     settings.open_outputs().delete(cell_of(0).key)
-    colors = {color for _, color in Image.open(io.BytesIO(farm.sheet("spring"))).getcolors(1 << 24)}
+    colors = {
+        color for _, color in Image.open(io.BytesIO(farm.sheet("spring"))).getcolors(1 << 24)
+    }
     shown = {CellState.LOST, *states} - {CellState.DONE}
     assert {LOOKS[state].fill for state in shown} <= colors
 
@@ -374,7 +477,9 @@ def test_metrics_count_what_attempts_record(farm, engine, settings):
     assert page == httpx.get(f"{farm.url}/metrics").text
 
 
-def test_every_query_of_the_dashboard_names_series_and_labels_that_are_served(farm, engine, settings):
+def test_every_query_of_the_dashboard_names_series_and_labels_that_are_served(
+    farm, engine, settings
+):
     from dashboards.build import TARGET
 
     farm.submit(campaign())
@@ -423,10 +528,18 @@ def test_a_broken_database_is_a_sentence_not_a_traceback(farm, engine):
 
 def test_a_campaign_is_paused_resumed_and_cancelled_and_each_twice_is_once(farm):
     farm.submit(campaign())
-    for order, state in ((farm.pause, "paused"), (farm.resume, "queued"), (farm.cancel, "cancelled")):
+    for order, state in (
+        (farm.pause, "paused"),
+        (farm.resume, "queued"),
+        (farm.cancel, "cancelled"),
+    ):
         assert [order("spring")["state"] for _ in range(2)] == [state] * 2
     status = farm.status("spring")
-    assert (status["state"], status["renders"]["cancelled"], status["renders"]["queued"]) == ("cancelled", 18, 0)
+    assert (status["state"], status["renders"]["cancelled"], status["renders"]["queued"]) == (
+        "cancelled",
+        18,
+        0,
+    )
     for order in (farm.pause, farm.resume):
         with pytest.raises(RequestError, match="is over"):
             order("spring")
@@ -441,7 +554,10 @@ def test_orders_reach_what_was_named_and_nothing_else(farm):
         other.submit(campaign())
         farm.pause("spring")
         farm.set_priority("spring", 90)
-        assert (other.status("spring")["state"], other.status("spring")["priority"]) == ("queued", 50)
+        assert (other.status("spring")["state"], other.status("spring")["priority"]) == (
+            "queued",
+            50,
+        )
     assert farm.status("autumn")["state"] == "queued"
     assert farm.status("spring")["priority"] == 90
     with pytest.raises(NotFound):
@@ -480,13 +596,21 @@ def test_an_update_paints_what_is_new_and_keeps_the_rest(farm, engine, settings)
     changed = campaign(vary={"product": ["vase", "mug", "lamp"], "color": ["red", "blue"]})
     answer = farm.submit(changed, update=True)
     assert answer["updated"] == {"kept": 12, "new": 6, "retired": 6}
-    assert (answer["state"], answer["renders"]["done"], answer["renders"]["queued"]) == ("running", 12, 6)
+    assert (answer["state"], answer["renders"]["done"], answer["renders"]["queued"]) == (
+        "running",
+        12,
+        6,
+    )
     assert farm.submit(changed, update=True)["created"] is False
     paint_all(engine, settings)
     lines = list(farm.manifest("spring"))
     assert [line["number"] for line in lines] == list(range(18))
     assert {line["coordinates"]["product"] for line in lines} == {"vase", "mug", "lamp"}
-    assert all(before[line["shot"], line["seed"]] == line["pixels"] for line in lines if line["coordinates"]["product"] != "vase")
+    assert all(
+        before[line["shot"], line["seed"]] == line["pixels"]
+        for line in lines
+        if line["coordinates"]["product"] != "vase"
+    )
     assert farm.status("spring")["state"] == "done"
     assert len(farm.campaigns()) == 1
 
@@ -524,20 +648,33 @@ def test_a_spent_budget_is_told_and_only_another_one_lets_it_go_on(farm, engine,
     paint_all(engine, settings, chunks=1)
     done = farm.status("spring")["renders"]["done"]
     spend(engine, 36_000)
-    spent = f"It has spent 10 of its budget of 10 GPU hours with {18 - done} of 18 renders left: raise `budget`"
+    spent = (
+        f"It has spent 10 of its budget of 10 GPU hours with {18 - done} of 18 renders left: raise"
+        " `budget`"
+    )
     assert spent in why(farm, "spring")
-    Campaigns(engine).halt(Campaigns(engine).get("default", "spring").id, "the dispatcher's sentence")
+    Campaigns(engine).halt(
+        Campaigns(engine).get("default", "spring").id, "the dispatcher's sentence"
+    )
     assert farm.status("spring")["device_s"] == 36_000
     for _ in range(2):
-        with pytest.raises(RequestError, match=re.escape(f"The campaign spring cannot be resumed. {spent}")):
+        with pytest.raises(
+            RequestError, match=re.escape(f"The campaign spring cannot be resumed. {spent}")
+        ):
             farm.resume("spring")
         assert farm.submit(limited)["halted"] == "the dispatcher's sentence"
     assert "farm resume" not in why(farm, "spring")
 
-    with pytest.raises(RequestError, match=r"(?s)--update.*-  gpu_hours: 10.0.*\+  gpu_hours: 20.0"):
+    with pytest.raises(
+        RequestError, match=r"(?s)--update.*-  gpu_hours: 10.0.*\+  gpu_hours: 20.0"
+    ):
         farm.submit(campaign(budget={"gpu_hours": 20}))
     raised = farm.submit(campaign(budget={"gpu_hours": 20}), update=True)
-    assert (raised["state"], raised["device_s"], raised["updated"]["kept"]) == ("running", 36_000, done)
+    assert (raised["state"], raised["device_s"], raised["updated"]["kept"]) == (
+        "running",
+        36_000,
+        done,
+    )
     assert farm.submit(campaign(), update=True)["budget_s"] is None
     paint_all(engine, settings)
     assert farm.status("spring")["state"] == "done"
@@ -549,19 +686,29 @@ def test_why_says_that_what_is_under_way_takes_the_rest_of_a_budget(farm, engine
     Queue(engine).claim(session, [(Campaigns(engine).get("default", "spring").id, "w")])
     assert "budget" not in why(farm, "spring")
     spend(engine, 35_999.9)
-    assert "It has spent 10 of its budget of 10 GPU hours, and what is under way may take the rest" in why(farm, "spring")
+    assert (
+        "It has spent 10 of its budget of 10 GPU hours, and what is under way may take the rest"
+        in why(farm, "spring")
+    )
     farm.pause("spring")
     assert "It is paused" in why(farm, "spring")
 
 
 def test_why_says_that_a_project_has_its_quota(settings, engine):
-    with open_app(settings.model_copy(update={"quotas": {"default": 1}})) as app, serve(app, 0) as url, Client(url) as farm:
+    with (
+        open_app(settings.model_copy(update={"quotas": {"default": 1}})) as app,
+        serve(app, 0) as url,
+        Client(url) as farm,
+    ):
         farm.submit(campaign())
         farm.submit(campaign(name="autumn"))
         session = Queue(engine).lead(owner="test", host="h", pid=1)
         assert "FARM_QUOTAS" not in why(farm, "spring")
         Queue(engine).claim(session, [(Campaigns(engine).get("default", "autumn").id, "w")])
-        assert "Its project default has 1 of the 1 workers that it may have at a time (FARM_QUOTAS)." in why(farm, "spring")
+        assert (
+            "Its project default has 1 of the 1 workers that it may have at a time (FARM_QUOTAS)."
+            in why(farm, "spring")
+        )
 
 
 def test_what_is_painted_once_more_to_verify_it_has_no_budget(farm, engine, settings):
@@ -576,7 +723,10 @@ def test_a_campaign_of_a_version_without_budgets_is_the_same_still(farm, engine)
         (spec,) = connection.execute(text("SELECT spec FROM campaigns")).scalars()
         old = json.loads(spec)
         del old["campaign"]["budget"]
-        connection.execute(text("UPDATE campaigns SET spec = :spec, fingerprint = :of"), {"spec": json.dumps(old), "of": fingerprint(old)})
+        connection.execute(
+            text("UPDATE campaigns SET spec = :spec, fingerprint = :of"),
+            {"spec": json.dumps(old), "of": fingerprint(old)},
+        )
     assert not farm.submit(campaign())["created"]
 
 
@@ -589,7 +739,9 @@ def test_why_says_what_a_campaign_waits_for(farm, engine, settings):
     assert "farm up" in why(farm, "spring")
     session = Queue(engine).lead(owner="test", host="h", pid=1)
     assert "No worker is ready" in why(farm, "spring")
-    rows = [WorkerRow(name="w", state="idle", node=None, device=None, numerics_class=None, warm=None)]
+    rows = [
+        WorkerRow(name="w", state="idle", node=None, device=None, numerics_class=None, warm=None)
+    ]
     Watching(engine).save_workers(session, rows)
     assert "loaded on no worker yet" in why(farm, "spring")
     farm.submit(campaign(name="urgent", priority=90))
@@ -605,7 +757,9 @@ def test_why_says_what_a_campaign_waits_for(farm, engine, settings):
 
 def test_why_says_where_a_render_is(farm, engine, settings):
     farm.submit(campaign())
-    assert re.search(r"Render 17 waits in a chunk of \d+, behind [1-9]\d* chunks", why(farm, "spring", 17))
+    assert re.search(
+        r"Render 17 waits in a chunk of \d+, behind [1-9]\d* chunks", why(farm, "spring", 17)
+    )
     session = Queue(engine).lead(owner="test", host="h", pid=1)
     Queue(engine).claim(session, [(Campaigns(engine).get("default", "spring").id, "worker-1")])
     assert "that worker-1 has, on attempt 1" in why(farm, "spring", 0)

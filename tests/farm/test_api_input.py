@@ -1,4 +1,6 @@
-"""Hostile and odd requests, over real HTTP: each is refused in one shape, by a sentence, and none is a fault of the farm."""
+"""Hostile and odd requests, over real HTTP: each is refused in one shape, by a sentence, and none
+is a fault of the farm.
+"""
 
 import contextlib
 import json
@@ -19,7 +21,8 @@ from storage.errors import RequestError
 from tests.campaigns import campaign
 
 ORDERS = (
-    "campaigns", "campaigns/spring/repaint", "campaigns/spring/priority", "campaigns/spring/retry", "campaigns/spring/pause",
+    "campaigns", "campaigns/spring/repaint", "campaigns/spring/priority", "campaigns/spring/retry",
+    "campaigns/spring/pause",
     "campaigns/spring/manifest", "prune", "scaling", "drains",
 )  # fmt: skip
 GOOD = {
@@ -47,12 +50,16 @@ def url(app):
 
 @pytest.fixture(scope="module")
 def http(url):
-    with httpx.Client(base_url=f"{url}/api/v1/", headers={"Content-Type": "application/json"}) as http:
+    with httpx.Client(
+        base_url=f"{url}/api/v1/", headers={"Content-Type": "application/json"}
+    ) as http:
         yield http
 
 
 def strictly(answer):
-    """The JSON of an answer, as a parser reads it that knows no NaN and no halves of characters."""
+    """The JSON of an answer, as a parser reads it that knows no NaN and no halves of
+    characters.
+    """
 
     def refuse(word):
         raise AssertionError(f"{word} is not JSON")
@@ -74,7 +81,8 @@ def refused(answer, status):
 
 
 BAD = [
-    "NaN", "Infinity", "-Infinity", "1e400", "-1e999", r'"\ud800"', r'"a\udfffb"', r'{"\udc00": 1}', "[1, NaN]", r'[{"a": ["\ud800"]}]',
+    "NaN", "Infinity", "-Infinity", "1e400", "-1e999", r'"\ud800"', r'"a\udfffb"',
+    r'{"\udc00": 1}', "[1, NaN]", r'[{"a": ["\ud800"]}]',
     r'"\udc00\ud800"', "9" * 5000,
 ]  # fmt: skip
 
@@ -83,15 +91,22 @@ BAD = [
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad[:20])
 def test_what_is_no_json_number_or_text_is_refused_wherever_it_stands(http, order, bad):
     good = json.dumps(GOOD.get(order, {}))[1:-1]
-    bodies = [bad, f'{{"odd": {bad}}}', f'{{{good}{"," if good else ""} "odd": {bad}}}', f'{{"odd": {bad}{"," if good else ""} {good}}}']
+    bodies = [
+        bad,
+        f'{{"odd": {bad}}}',
+        f'{{{good}{"," if good else ""} "odd": {bad}}}',
+        f'{{"odd": {bad}{"," if good else ""} {good}}}',
+    ]
     for body in bodies:
         refused(http.post(order, content=body), 422)
 
 
 PLACES = (
-    "campaign", "campaign.name", "campaign.model", "campaign.prompt", "campaign.seeds", "campaign.seeds.count", "campaign.settings",
+    "campaign", "campaign.name", "campaign.model", "campaign.prompt", "campaign.seeds",
+    "campaign.seeds.count", "campaign.settings",
     "campaign.settings.guidance",
-    "campaign.vary.color", "campaign.vary.color.0", "campaign.priority", "campaign.skip", "project", "dry_run",
+    "campaign.vary.color", "campaign.vary.color.0", "campaign.priority", "campaign.skip",
+    "project", "dry_run",
 )  # fmt: skip
 
 
@@ -174,7 +189,12 @@ def test_a_body_that_is_too_large_is_not_read(url):
         ("DELETE", "campaigns", 405, "use GET, POST"),
         ("PUT", "campaigns/spring", 405, "use GET."),
         ("DELETE", "outputs/a/b.png", 405, "use GET."),
-        ("GET", "campaigns?projekt=x", 422, "unknown parameter 'projekt': did you mean 'project'?"),
+        (
+            "GET",
+            "campaigns?projekt=x",
+            422,
+            "unknown parameter 'projekt': did you mean 'project'?",
+        ),
         ("GET", "campaigns?project=a&project=b", 422, "given twice"),
         ("GET", "campaigns?project=", 422, "project"),
         ("GET", "campaigns?project=%ed%a0%80", 422, "project"),
@@ -190,14 +210,23 @@ def test_a_body_that_is_too_large_is_not_read(url):
         ("GET", "campaigns/nobody", 404, "farm list"),
     ],
 )
-def test_paths_methods_and_parameters_that_are_not_there_are_refused_in_the_one_shape(url, method, path, status, words):
+def test_paths_methods_and_parameters_that_are_not_there_are_refused_in_the_one_shape(
+    url, method, path, status, words
+):
     answer = httpx.request(method, url + path if path.startswith("/") else f"{url}/api/v1/{path}")
     assert words in refused(answer, status)["error"]
     if status == 405:
         assert answer.headers["allow"] in ("GET, POST", "GET")
 
 
-@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example"}, {"Host": "localhost@evil.example"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "localhost@evil.example"},
+    ],
+)
 def test_another_name_of_this_machine_is_refused_in_the_one_shape(http, headers):
     refused(http.get("campaigns", headers=headers), 400)
 
@@ -209,14 +238,18 @@ def test_an_order_of_another_page_is_refused_in_the_one_shape(http, origin):
 
 # Keys: what leads out of the outputs, what no file can be called, what is a folder.
 KEYS = [
-    "%2e%2e%2fsecret", "%2e%2e/secret", "a/..%2f..%2fsecret", "/etc/passwd", "%2fetc%2fpasswd", "a%00b", "a/%00", "x" * 300,
+    "%2e%2e%2fsecret", "%2e%2e/secret", "a/..%2f..%2fsecret", "/etc/passwd", "%2fetc%2fpasswd",
+    "a%00b", "a/%00", "x" * 300,
     "/".join(["x" * 200] * 30),
-    "", "%2e", "default", "default/", "default%2fspring", "%ff%fe", "%ed%a0%80", "a%0ab", "~/x", "C:%5cx",
+    "", "%2e", "default", "default/", "default%2fspring", "%ff%fe", "%ed%a0%80", "a%0ab", "~/x",
+    "C:%5cx",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key[:20])
-def test_a_key_that_is_no_file_of_the_outputs_is_no_trouble_of_the_storage(url, tmp_path_factory, key):
+def test_a_key_that_is_no_file_of_the_outputs_is_no_trouble_of_the_storage(
+    url, tmp_path_factory, key
+):
     home = tmp_path_factory.getbasetemp()
     (home / "secret").write_text("the password")
     folder = next(home.glob("api*")) / "home" / "outputs" / "default" / "spring"
@@ -249,7 +282,9 @@ MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGAT
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name.lower())
 def test_whatever_fits_or_breaks_the_description_is_answered_as_it_says(app, url, mode):
-    operations = [found.ok() for found in schemathesis.openapi.from_dict(app.openapi()).get_all_operations()]
+    operations = [
+        found.ok() for found in schemathesis.openapi.from_dict(app.openapi()).get_all_operations()
+    ]
     assert len(operations) > 20
     for operation in operations:
         with contextlib.suppress(Unsatisfiable):  # what takes nothing cannot be asked wrongly
@@ -261,7 +296,13 @@ def ask(operation, mode, url):
     excluded = [positive_data_acceptance] if operation.path.endswith("/campaigns") else []
 
     @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
-    @hypothesis.settings(max_examples=6, database=None, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @hypothesis.settings(
+        max_examples=6,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
     def answered(case):
         answer = case.call(base_url=url)
         case.validate_response(answer, excluded_checks=excluded)

@@ -19,7 +19,11 @@ def corpus():
 
 def test_the_pictures_are_as_large_and_as_detailed_as_photographs(corpus):
     for name, pixels in corpus.items():
-        assert (pixels.shape, pixels.dtype, pixels.flags["C_CONTIGUOUS"]) == ((1024, 1024, 3), np.uint8, True)
+        assert (pixels.shape, pixels.dtype, pixels.flags["C_CONTIGUOUS"]) == (
+            (1024, 1024, 3),
+            np.uint8,
+            True,
+        )
         steps = np.abs(np.diff(pixels.astype(int), axis=1)).mean()
         assert (0.1 if name == "lamp, without grain" else 0.5) < steps < 10, name
         assert pixels.std() > 20
@@ -28,7 +32,11 @@ def test_the_pictures_are_as_large_and_as_detailed_as_photographs(corpus):
 @pytest.fixture
 def small(corpus, monkeypatch):
     """Corners of two of the pictures."""
-    few = {name: np.ascontiguousarray(pixels[:64, :64]) for name, pixels in corpus.items() if name in ("leaves", "sky")}
+    few = {
+        name: np.ascontiguousarray(pixels[:64, :64])
+        for name, pixels in corpus.items()
+        if name in ("leaves", "sky")
+    }
     monkeypatch.setattr(bench, "photo_like", lambda: few)
 
 
@@ -46,6 +54,10 @@ def test_every_encoder_has_a_speed_and_a_size(small):
 
 
 def test_an_encoder_that_loses_pixels_is_not_measured(small, monkeypatch):
-    monkeypatch.setattr(bench, "write_png", lambda pixels, texts, level: bench.write(pixels // 2, {}, "", bench.Encoding()))
+    monkeypatch.setattr(
+        bench,
+        "write_png",
+        lambda pixels, texts, level: bench.write(pixels // 2, {}, "", bench.Encoding()),
+    )
     with pytest.raises(WorkError, match="up \\+ libdeflate 1 does not give back"):
         bench.measure(rounds=1)

@@ -58,12 +58,21 @@ def pickled(tmp_path):
         (dict(model="/no/such/model"), r":2: model", "was not found"),
         (dict(model="pickled"), ":2: model", "only pickled weights in unet"),
         (dict(skip=[{"color": "red"}, {"color": "blue"}]), r":\d+: skip", "0 renders"),
-        (dict(seeds={"count": 10**7}, vary={"product": {"range": [1, 10**5, 1]}, "color": ["red"]}), "", "1,000,000,000,000 renders"),
+        (
+            dict(
+                seeds={"count": 10**7},
+                vary={"product": {"range": [1, 10**5, 1]}, "color": ["red"]},
+            ),
+            "",
+            "1,000,000,000,000 renders",
+        ),
         (dict(prompt="a {x.__class__}"), ":3: prompt", "plain field"),
         (dict(seeds=[-1]), r":\d+: seeds", "out of range"),
     ],
 )
-def test_a_wrong_request_is_one_sentence_with_its_place_and_exit_code_2(farm, file, tmp_path, pickled, changes, place, words):
+def test_a_wrong_request_is_one_sentence_with_its_place_and_exit_code_2(
+    farm, file, tmp_path, pickled, changes, place, words
+):
     path = file(**changes)
     for command in (["run", path], ["submit", "--dry-run", path]):
         error = farm(*command, code=2)
@@ -83,7 +92,9 @@ def test_a_warning_has_its_line_and_fails_nothing(tmp_path, file):
         check=True,
         env={**os.environ, "FARM_HOME": str(tmp_path / "home")},
     )
-    assert re.match(re.escape(path) + r":7: vary\.row: warning: 'shelf' is used by no template", process.stderr), process.stderr
+    assert re.match(
+        re.escape(path) + r":7: vary\.row: warning: 'shelf' is used by no template", process.stderr
+    ), process.stderr
     (warning,) = json.loads(process.stdout)["warnings"]
     assert warning["path"] == ["vary", "row"]
 
@@ -105,14 +116,23 @@ def test_a_dry_run_names_references(farm, file, tmp_path):
     path = tmp_path / "ref.png"
     Image.new("RGB", (16, 16), "teal").save(path)
     told = farm("submit", "--dry-run", file(reference={"image": str(path)}))
-    assert f"reference {path} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]})" in told.replace("\n", "")
+    assert (
+        f"reference {path} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]})"
+        in told.replace("\n", "")
+    )
     assert not (tmp_path / "home" / "outputs").exists()
 
 
 @pytest.mark.parametrize(
     ("hours", "words"),
     [
-        (0.001, "about 0.001638 GPU hours, more than its budget of 0.001, at 1 s a megapixel-step as its model has no history here"),
+        (
+            0.001,
+            (
+                "about 0.001638 GPU hours, more than its budget of 0.001, at 1 s a megapixel-step"
+                " as its model has no history here"
+            ),
+        ),
         (0.002, "about 0.001638 of its budget of 0.002 GPU hours"),
     ],
 )
@@ -135,7 +155,10 @@ def test_a_dry_run_as_json_is_one_object(farm, file):
         ({"FARM_HOME": "/proc/nowhere"}, "cannot be made"),
         ({"FARM_SHARES": "acme"}, "FARM_SHARES"),
         ({"FARM_SHARES": '{"acme": 0}'}, "FARM_SHARES"),
-        ({"FARM_QUOTAS": '{"acme": 0}'}, "the quota of acme must be a number of workers from 1 to 100,000, not 0"),
+        (
+            {"FARM_QUOTAS": '{"acme": 0}'},
+            "the quota of acme must be a number of workers from 1 to 100,000, not 0",
+        ),
         ({"FARM_QUOTAS": '{"acme": 1.5}'}, "FARM_QUOTAS"),
         ({"FARM_QUOTAS": "4"}, "FARM_QUOTAS"),
         ({"FARM_QUOTAS": "acme"}, "FARM_SHARES and FARM_QUOTAS are written like"),
@@ -199,25 +222,36 @@ def test_a_home_has_one_farm_at_a_time(farm, file, settings, tmp_path):
 
 def test_simulating_campaigns_and_traces(farm, file, tmp_path):
     plot = tmp_path / "plot.png"
-    lines = farm("simulate", file(), "--workers", "1,2,4", "--plot", str(plot), "--json").splitlines()
+    lines = farm(
+        "simulate", file(), "--workers", "1,2,4", "--plot", str(plot), "--json"
+    ).splitlines()
     answers = [json.loads(line) for line in lines]
     assert [answer["workers"] for answer in answers] == [1, 2, 4]
     assert answers[0]["makespan"] > answers[1]["makespan"] > answers[2]["makespan"]
     with Image.open(plot) as picture:
         assert min(picture.size) > 400
     trace = tmp_path / "trace.yaml"
-    trace.write_text("workers: 2\npools: [{name: p}]\ncampaigns: [{name: c, model: m, renders: 100, batch_seconds: 1, load: 0}]\n")
+    trace.write_text(
+        "workers: 2\npools: [{name: p}]\ncampaigns: [{name: c, model: m, renders: 100,"
+        " batch_seconds: 1, load: 0}]\n"
+    )
     assert re.search(r"2 +1[34]\.\d s", farm("simulate", "--trace", str(trace)))
     assert "one of the two" in farm("simulate", code=2)
-    assert "no number of workers" in farm("simulate", "--trace", str(trace), "--workers", "few", code=2)
+    assert "no number of workers" in farm(
+        "simulate", "--trace", str(trace), "--workers", "few", code=2
+    )
     trace.write_text(
-        "workers: 2\npools: [{name: p, grace: 10}]\nmissing: [p]\ncampaigns: [{name: c, model: m, renders: 1, batch_seconds: 1}]\n"
+        "workers: 2\npools: [{name: p, grace: 10}]\nmissing: [p]\ncampaigns: [{name: c, model: m,"
+        " renders: 1, batch_seconds: 1}]\n"
     )
     assert "No pool gives a worker" in farm("simulate", "--trace", str(trace), code=2)
 
 
 def test_orders_about_the_fleet_without_a_farm_act_on_the_home(farm):
-    assert json.loads(farm("scale", "--floor", "1", "--ceiling", "4", "--freeze", "--json"))["frozen"] is True
+    assert (
+        json.loads(farm("scale", "--floor", "1", "--ceiling", "4", "--freeze", "--json"))["frozen"]
+        is True
+    )
     assert "at least 1, at most 4, frozen" in farm("scale")
     assert "There is no worker" in farm("drain", "nobody", code=2)
     assert "set FARM_TOKEN" in farm("up", "--host", "0.0.0.0", code=2)

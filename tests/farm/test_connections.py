@@ -20,7 +20,10 @@ from farm.dispatch import supervisor
 from farm.dispatch.supervisor import Supervisor
 
 FEW = 6
-POST = b"POST /api/v1/prune HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+POST = (
+    b"POST /api/v1/prune HTTP/1.1\r\nHost: localhost\r\nContent-Type:"
+    b" application/json\r\nContent-Length: 100\r\n\r\n"
+)
 HEALTH = b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 # A server with few descriptors of its own, which starts a process for each line that it reads.
@@ -36,7 +39,9 @@ with open_app(settings) as app, serve(app, 0) as url:
     log_to_file(settings.log_folder / "api.log")
     print(url, flush=True)
     for line in sys.stdin:
-        print(subprocess.run([sys.executable, "-c", "print('started')"], capture_output=True, text=True).stdout, end="", flush=True)
+        child = [sys.executable, "-c", "print('started')"]
+        done = subprocess.run(child, capture_output=True, text=True)
+        print(done.stdout, end="", flush=True)
 """
 
 
@@ -57,9 +62,15 @@ def told(connection):
 
 
 def test_connections_that_say_nothing_take_no_descriptors_from_the_farm(tmp_path):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FARM_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("FARM_")
+    }
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(tmp_path / "home")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", SERVER, str(tmp_path / "home")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
     with server, ExitStack() as stack:
         stack.callback(server.kill)
@@ -75,7 +86,10 @@ def test_connections_that_say_nothing_take_no_descriptors_from_the_farm(tmp_path
         text = httpx.get(f"{url}/metrics").text
         assert "farm_connections_allowed 16.0" in text
         assert 1 <= float(text.split("\nfarm_connections ")[1].split("\n")[0]) <= 16
-        assert float(text.split('farm_connections_closed_total{reason="full"} ')[1].split("\n")[0]) > 300
+        assert (
+            float(text.split('farm_connections_closed_total{reason="full"} ')[1].split("\n")[0])
+            > 300
+        )
         assert len(list(Path(f"/proc/{server.pid}/fd").iterdir())) < 100
         assert "action=connections" in (tmp_path / "home/logs/api.log").read_text()
 
@@ -96,7 +110,9 @@ def impatient(app, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"GET /api/v1/hea", POST, POST + b"{", HEALTH[:-2] + b"X: y"], ids=["nothing", "a-line", "a-head", "a-body", "b"]
+    "said",
+    [b"", b"GET /api/v1/hea", POST, POST + b"{", HEALTH[:-2] + b"X: y"],
+    ids=["nothing", "a-line", "a-head", "a-body", "b"],
 )
 def test_who_says_nothing_more_is_left(impatient, app, said):
     with connect(impatient) as connection:
@@ -143,7 +159,13 @@ def test_who_is_busy_does_not_give_way_and_who_comes_then_is_told(app):
 
 
 @pytest.mark.parametrize(
-    "said", [b"\x16\x03\x01\x02\x00\x01\r\n\r\n", b"GET /\r\n\r\n", b"G\xff /\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000]
+    "said",
+    [
+        b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"G\xff /\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000,
+    ],
 )
 def test_what_is_no_http_is_refused_in_the_shape_of_all_refusals(app, said):
     with serve(app, 0) as url, connect(url) as connection:
@@ -154,12 +176,23 @@ def test_what_is_no_http_is_refused_in_the_shape_of_all_refusals(app, said):
 
 
 def test_clients_leave_descriptors_for_the_farm(monkeypatch):
-    for files, most in ((64, 16), (128, 16), (256, 64), (1024, 448), (10**6, 1000), (connections.resource.RLIM_INFINITY, 1000)):
-        monkeypatch.setattr(connections.resource, "getrlimit", lambda _what, files=files: (files, files))
+    for files, most in (
+        (64, 16),
+        (128, 16),
+        (256, 64),
+        (1024, 448),
+        (10**6, 1000),
+        (connections.resource.RLIM_INFINITY, 1000),
+    ):
+        monkeypatch.setattr(
+            connections.resource, "getrlimit", lambda _what, files=files: (files, files)
+        )
         assert connection_limit() == most
 
 
-def test_a_dispatcher_that_cannot_be_started_for_want_of_descriptors_is_tried_again(tmp_path, monkeypatch):
+def test_a_dispatcher_that_cannot_be_started_for_want_of_descriptors_is_tried_again(
+    tmp_path, monkeypatch
+):
     settings = read_settings(home=tmp_path)
     farm = Supervisor(settings, (sys.executable, "-c", f"open({str(tmp_path / 'mark')!r}, 'w')"))
     monkeypatch.setattr(supervisor, "pauses", lambda: iter([0.0] * 10))

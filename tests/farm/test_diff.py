@@ -1,4 +1,6 @@
-"""What changed between two versions of a campaign: listed through the API and the command, and drawn side by side."""
+"""What changed between two versions of a campaign: listed through the API and the command, and
+drawn side by side.
+"""
 
 import io
 import json
@@ -57,11 +59,18 @@ def test_each_changed_cell_is_listed_with_its_pictures_and_the_last_line_counts_
     update(**GREEN)
     *lines, last = farm.diff("spring@2", "spring@1")
     assert counts(last) == (9, 9, 0, 0)
-    assert [last["old"], last["new"]] == [{"campaign": "spring", "version": 1}, {"campaign": "spring", "version": 2}]
+    assert [last["old"], last["new"]] == [
+        {"campaign": "spring", "version": 1},
+        {"campaign": "spring", "version": 2},
+    ]
     assert {line["kind"] for line in lines} == {"changed"}
     assert len(lines) == 9
     for line in lines:
-        assert line["old"] == {**line["old"], "state": "done", "coordinates": {**line["new"]["coordinates"], "color": "blue"}}
+        assert line["old"] == {
+            **line["old"],
+            "state": "done",
+            "coordinates": {**line["new"]["coordinates"], "color": "blue"},
+        }
         assert [change["words"] for change in line["changes"]] == ['prompt: "blue" -> "green"']
         assert farm.output(line["old"]["key"])
         assert farm.render("spring@2", line["new"]["number"])["key"] == line["new"]["key"]
@@ -72,7 +81,11 @@ def test_a_name_alone_is_compared_with_the_version_before(farm, update):
     update(**GREEN)
     update(**GREEN, settings={"guidance": 7.0})
     assert counts(list(farm.diff("spring"))[-1]) == (0, 18, 0, 0)
-    assert list(farm.diff("spring")) == list(farm.diff("spring", "spring@2")) == list(farm.diff("spring@3", "spring@2"))
+    assert (
+        list(farm.diff("spring"))
+        == list(farm.diff("spring", "spring@2"))
+        == list(farm.diff("spring@3", "spring@2"))
+    )
     assert list(farm.diff("spring@2")) == list(farm.diff("spring@2", "spring@1"))
     assert counts(list(farm.diff("spring", "spring"))[-1]) == (18, 0, 0, 0)
 
@@ -82,7 +95,9 @@ def test_two_campaigns_can_be_compared(farm, update):
     update(name="autumn", prompt="a {color} {product} among leaves")
     *lines, last = farm.diff("autumn", "spring")
     assert counts(last) == (0, 18, 0, 0)
-    assert {change["words"] for line in lines for change in line["changes"]} == {'prompt: with "among leaves"'}
+    assert {change["words"] for line in lines for change in line["changes"]} == {
+        'prompt: with "among leaves"'
+    }
 
 
 def test_a_limit_cuts_the_lines_and_not_the_counts(farm, update):
@@ -96,7 +111,9 @@ def test_what_is_not_painted_yet_has_a_state_and_no_picture(farm, settings, engi
     update()
     farm.submit(campaign(**GREEN), update=True)
     *lines, _ = farm.diff("spring")
-    assert {(line["old"]["state"], line["new"]["state"], line["new"]["key"]) for line in lines} == {("done", "waiting", None)}
+    assert {
+        (line["old"]["state"], line["new"]["state"], line["new"]["key"]) for line in lines
+    } == {("done", "waiting", None)}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +146,10 @@ def test_a_campaign_of_one_version_has_nothing_to_be_compared_with(farm, update)
 
 def test_the_command_lists_the_changed_cells_and_ends_with_the_counts(farm, update):
     update()
-    update(vary={"product": ["mug", "lamp", "vase"], "color": ["red", "blue"]}, prompt="one {color} {product}")
+    update(
+        vary={"product": ["mug", "lamp", "vase"], "color": ["red", "blue"]},
+        prompt="one {color} {product}",
+    )
     told = command("diff", "spring@1", "spring@2")
     assert "mug, red, seed" in told
     assert "bottle -> vase, blue, seed" in told
@@ -137,7 +157,10 @@ def test_the_command_lists_the_changed_cells_and_ends_with_the_counts(farm, upda
     told = command("diff", "spring", "--limit", "2")
     assert told.count(" mug, ") == 2
     assert "16 more are not listed" in told
-    assert command("diff", "spring", "spring") == "spring@2 to spring@2: 18 kept, 0 changed, 0 new, 0 retired.\n"
+    assert (
+        command("diff", "spring", "spring")
+        == "spring@2 to spring@2: 18 kept, 0 changed, 0 new, 0 retired.\n"
+    )
 
 
 def test_the_command_says_the_same_as_json(farm, update, tmp_path):
@@ -156,7 +179,12 @@ def test_the_picture_has_each_changed_cell_old_and_new(farm, settings, engine, u
     update()
     update(prompt="one {color} {product}", settings={"size": "96x64"})
     picture = np.asarray(Image.open(io.BytesIO(farm.diff_sheet("spring"))))
-    for number in range(2, 18):  # both versions have a picture of this shade, the first of 128x128 and the second as paint_all makes it
+    for number in range(
+        2,
+        18,
+        # both versions have a picture of this shade, the first of 128x128 and the second as
+        # paint_all makes it
+    ):
         shade = (picture == number * 7).all(axis=2)
         assert shade.sum() > 500
     assert Image.open(io.BytesIO(farm.diff_sheet("spring", limit=1))).size[1] < picture.shape[0]

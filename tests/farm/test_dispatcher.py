@@ -28,7 +28,9 @@ def test_a_campaign_is_painted_and_its_manifest_written(start, campaign, campaig
     assert list(outputs.keys("p")) == ["p/spring/manifest.jsonl"]
 
 
-def test_a_manifest_is_written_although_the_database_went_away_or_the_dispatcher_ended(start, campaign, campaigns, outputs, monkeypatch):
+def test_a_manifest_is_written_although_the_database_went_away_or_the_dispatcher_ended(
+    start, campaign, campaigns, outputs, monkeypatch
+):
     def away(*_):
         raise DatabaseAway("gone")
 
@@ -36,7 +38,11 @@ def test_a_manifest_is_written_although_the_database_went_away_or_the_dispatcher
     dispatcher = start(fleet)
     with monkeypatch.context() as cut:
         by_id = campaigns.by_id
-        cut.setattr(campaigns, "by_id", lambda i: away() if by_id(i).state is CampaignState.DONE else by_id(i))
+        cut.setattr(
+            campaigns,
+            "by_id",
+            lambda i: away() if by_id(i).state is CampaignState.DONE else by_id(i),
+        )
         run(dispatcher, fleet)
     assert campaigns.by_id(campaign.id).state is CampaignState.DONE
     assert list(outputs.keys("p")) == []
@@ -87,14 +93,21 @@ def test_a_lost_worker_costs_no_attempt_until_a_render_kills_too_many(start, ser
         dispatcher.tick(NOW)
         fleet.paint(Failure(kind=FailureKind.WORKER_LOST, detail="its process ended"))
         dispatcher.tick(NOW)
-    assert [(o.reason, o.detail) for o in campaigns.failures(one.id, 10)] == [(Reason.WORKER_LOST, "its process ended")]
+    assert [(o.reason, o.detail) for o in campaigns.failures(one.id, 10)] == [
+        (Reason.WORKER_LOST, "its process ended")
+    ]
 
 
 def test_preemption_is_free_however_often(start, service, campaigns):
     one = one_render(service)
     fleet = FakeFleet(1)
     dispatcher = start(fleet)
-    run(dispatcher, fleet, 3 * MAX_LOSSES, failure=Failure(kind=FailureKind.PREEMPTED, detail="spot"))
+    run(
+        dispatcher,
+        fleet,
+        3 * MAX_LOSSES,
+        failure=Failure(kind=FailureKind.PREEMPTED, detail="spot"),
+    )
     assert campaigns.by_id(one.id).failed == 0
     run(dispatcher, fleet, 2)
     assert campaigns.by_id(one.id).done == 1
@@ -109,7 +122,9 @@ def test_a_bad_request_fails_its_renders_with_the_reason(start, campaign, campai
     dispatcher.tick(NOW)
     failures = campaigns.failures(campaign.id, 10)
     assert len(failures) == 6
-    assert {(o.state, o.reason, o.detail) for o in failures} == {(RenderState.FAILED, Reason.BAD_REQUEST, "the weights have changed")}
+    assert {(o.state, o.reason, o.detail) for o in failures} == {
+        (RenderState.FAILED, Reason.BAD_REQUEST, "the weights have changed")
+    }
 
 
 def test_a_poisonous_render_fails_alone(start, campaign, campaigns):
@@ -175,12 +190,21 @@ def test_an_out_of_memory_is_tried_once_more_and_then_told(start, service, campa
     assert (failed.reason, campaigns.outcome(one.id, 0)[1]) == (Reason.OUT_OF_MEMORY, 2)
 
 
-def test_outputs_that_are_away_are_waited_for_without_an_attempt(start, campaign, campaigns, engine):
+def test_outputs_that_are_away_are_waited_for_without_an_attempt(
+    start, campaign, campaigns, engine
+):
     fleet = FakeFleet(1)
     dispatcher = start(fleet)
-    run(dispatcher, fleet, 3, failure=Failure(kind=FailureKind.SHORTAGE, detail="the disk is away"))
+    run(
+        dispatcher, fleet, 3, failure=Failure(kind=FailureKind.SHORTAGE, detail="the disk is away")
+    )
     waiting = campaigns.by_id(campaign.id)
-    assert (waiting.state, waiting.waits_for, waiting.failed, waiting.running) == (CampaignState.RUNNING, "the disk is away", 0, 0)
+    assert (waiting.state, waiting.waits_for, waiting.failed, waiting.running) == (
+        CampaignState.RUNNING,
+        "the disk is away",
+        0,
+        0,
+    )
     assert fleet.jobs() == []
     pass_time(engine)
     run(dispatcher, fleet)
@@ -199,14 +223,25 @@ def pass_time(engine):
         connection.execute(text("UPDATE campaigns SET waits_until = waits_until - 1000"))
 
 
-def test_outputs_that_stay_away_stop_the_campaign_until_somebody_resumes_it(start, campaign, campaigns, control, engine):
+def test_outputs_that_stay_away_stop_the_campaign_until_somebody_resumes_it(
+    start, campaign, campaigns, control, engine
+):
     fleet = FakeFleet(1)
     dispatcher = start(fleet)
     for _ in range(MAX_WAITS + 1):
-        run(dispatcher, fleet, 2, failure=Failure(kind=FailureKind.SHORTAGE, detail="the disk is full"))
+        run(
+            dispatcher,
+            fleet,
+            2,
+            failure=Failure(kind=FailureKind.SHORTAGE, detail="the disk is full"),
+        )
         pass_time(engine)
     stopped = campaigns.by_id(campaign.id)
-    assert (stopped.state, stopped.halted, stopped.running) == (CampaignState.STOPPED, "the disk is full", 0)
+    assert (stopped.state, stopped.halted, stopped.running) == (
+        CampaignState.STOPPED,
+        "the disk is full",
+        0,
+    )
     control.resume(campaign.id)
     run(dispatcher, fleet)
     assert campaigns.by_id(campaign.id).state is CampaignState.DONE
@@ -215,8 +250,12 @@ def test_outputs_that_stay_away_stop_the_campaign_until_somebody_resumes_it(star
 # --- budgets ---
 
 
-def test_a_campaign_stops_once_its_budget_is_spent_and_goes_on_with_a_larger_one(start, service, campaigns):
-    """A render of it is taken for a third of a second, and costs as much: two chunks of three come near two seconds."""
+def test_a_campaign_stops_once_its_budget_is_spent_and_goes_on_with_a_larger_one(
+    start, service, campaigns
+):
+    """A render of it is taken for a third of a second, and costs as much: two chunks of three come
+    near two seconds.
+    """
     service.submit("p", data(budget={"gpu_hours": 2 / 3600}))
     fleet = FakeFleet(4)
     dispatcher = start(fleet)
@@ -229,7 +268,10 @@ def test_a_campaign_stops_once_its_budget_is_spent_and_goes_on_with_a_larger_one
     run(dispatcher, fleet, 3)
     stopped = campaigns.get("p", "spring")
     assert (stopped.state, stopped.done, stopped.device_s) == (CampaignState.STOPPED, 9, 3.0)
-    assert stopped.halted.startswith("It has spent 0.000833 of its budget of 0.000556 GPU hours with 9 of 18 renders left: raise `budget`")
+    assert stopped.halted.startswith(
+        "It has spent 0.000833 of its budget of 0.000556 GPU hours with 9 of 18 renders left:"
+        " raise `budget`"
+    )
 
     # Another one that has not enough either stops at once, before anything of it is begun.
     service.submit("p", data(budget={"gpu_hours": 2.5 / 3600}), update=True)
@@ -237,7 +279,9 @@ def test_a_campaign_stops_once_its_budget_is_spent_and_goes_on_with_a_larger_one
     assert fleet.jobs() == []
     assert campaigns.get("p", "spring").state is CampaignState.STOPPED
 
-    assert service.submit("p", data(budget={"gpu_hours": 1}), update=True)[1]["updated"]["kept"] == 9
+    assert (
+        service.submit("p", data(budget={"gpu_hours": 1}), update=True)[1]["updated"]["kept"] == 9
+    )
     for _ in range(6):
         dispatcher.tick(NOW)
         painted += [picture.number for job in fleet.jobs() for picture in job.pictures]
@@ -247,32 +291,53 @@ def test_a_campaign_stops_once_its_budget_is_spent_and_goes_on_with_a_larger_one
     assert sorted(painted) == list(range(18)), "each is painted once"
 
 
-def test_a_budget_smaller_than_a_chunk_is_spent_by_one_and_the_others_go_on(start, service, campaigns):
+def test_a_budget_smaller_than_a_chunk_is_spent_by_one_and_the_others_go_on(
+    start, service, campaigns
+):
     service.submit("p", data(budget={"gpu_hours": 1e-6}))
     service.submit("p", data(name="other"))
     fleet = FakeFleet()
     dispatcher = start(fleet)
     run(dispatcher, fleet)
-    assert (campaigns.get("p", "spring").done, campaigns.get("p", "spring").state) == (3, CampaignState.STOPPED)
+    assert (campaigns.get("p", "spring").done, campaigns.get("p", "spring").state) == (
+        3,
+        CampaignState.STOPPED,
+    )
     assert campaigns.get("p", "other").state is CampaignState.DONE
 
 
-def test_attempts_that_fail_cost_budget_too_and_what_was_all_painted_is_done(start, service, campaigns):
+def test_attempts_that_fail_cost_budget_too_and_what_was_all_painted_is_done(
+    start, service, campaigns
+):
     service.submit("p", data(budget={"gpu_hours": 2 / 3600}))
     fleet = FakeFleet(1)
     dispatcher = start(fleet)
     run(dispatcher, fleet, failure=Failure(kind=FailureKind.PREEMPTED, detail="gone"))
-    assert (campaigns.get("p", "spring").done, campaigns.get("p", "spring").state) == (0, CampaignState.STOPPED)
-    one = service.submit("p", data(name="one", vary={"product": ["mug"], "color": ["red"]}, budget={"gpu_hours": 1e-6}))[0]
+    assert (campaigns.get("p", "spring").done, campaigns.get("p", "spring").state) == (
+        0,
+        CampaignState.STOPPED,
+    )
+    one = service.submit(
+        "p",
+        data(name="one", vary={"product": ["mug"], "color": ["red"]}, budget={"gpu_hours": 1e-6}),
+    )[0]
     run(dispatcher, fleet, 2)
-    assert (campaigns.by_id(one.id).state, campaigns.by_id(one.id).halted) == (CampaignState.DONE, None)
+    assert (campaigns.by_id(one.id).state, campaigns.by_id(one.id).halted) == (
+        CampaignState.DONE,
+        None,
+    )
 
 
 # --- quotas ---
 
 
 def workers_of(fleet, project):
-    return {worker.name for worker in fleet.workers.values() for held in worker.jobs if held.job.pictures[0].key.startswith(f"{project}/")}
+    return {
+        worker.name
+        for worker in fleet.workers.values()
+        for held in worker.jobs
+        if held.job.pictures[0].key.startswith(f"{project}/")
+    }
 
 
 def test_no_worker_is_asked_for_that_a_quota_leaves_without_work(start, service):
@@ -288,7 +353,9 @@ def test_no_worker_is_asked_for_that_a_quota_leaves_without_work(start, service)
     assert len(fleet.workers) == 2, "one for the other project, however much of the first waits"
 
 
-def test_a_project_has_no_more_workers_than_its_quota_even_while_one_of_its_campaigns_is_paused(start, service, campaigns, control):
+def test_a_project_has_no_more_workers_than_its_quota_even_while_one_of_its_campaigns_is_paused(
+    start, service, campaigns, control
+):
     first = service.submit("p", data())[0]
     fleet = FakeFleet(3)
     fleet.workers = {name: FakeWorker(name) for name in ("w0", "w1", "w2")}
@@ -307,22 +374,32 @@ def test_a_project_has_no_more_workers_than_its_quota_even_while_one_of_its_camp
     assert {campaigns.by_id(one.id).state for one in (first, second)} == {CampaignState.DONE}
 
 
-def test_a_worker_that_fails_three_campaigns_is_quarantined_and_the_others_go_on(start, service, campaigns, watching):
+def test_a_worker_that_fails_three_campaigns_is_quarantined_and_the_others_go_on(
+    start, service, campaigns, watching
+):
     fleet = FakeFleet(2)
     dispatcher = start(fleet)
     some = [service.submit("p", data(name=f"c{k}"))[0] for k in range(BLAMED_CAMPAIGNS)]
     for _ in range(60):
         dispatcher.tick(NOW)
         for job, worker in fleet.take():
-            failure = Failure(kind=FailureKind.UNKNOWN, detail="a bad card") if worker == "w0" else None
+            failure = (
+                Failure(kind=FailureKind.UNKNOWN, detail="a bad card") if worker == "w0" else None
+            )
             fleet.results.append(answer(job, worker, failure))
     assert all(campaigns.by_id(c.id).state is CampaignState.DONE for c in some)
     dispatcher.tick(NOW + 100)
-    assert {row.name: row.state for row in watching.workers()} == {"w0": "quarantined", "w1": "idle"}
+    assert {row.name: row.state for row in watching.workers()} == {
+        "w0": "quarantined",
+        "w1": "idle",
+    }
     # It is remembered by whoever leads next.
     heir = start(fleet)
     heir.tick(NOW)
-    assert {row.name: row.state for row in watching.workers()} == {"w0": "quarantined", "w1": "idle"}
+    assert {row.name: row.state for row in watching.workers()} == {
+        "w0": "quarantined",
+        "w1": "idle",
+    }
 
 
 # --- control ---
@@ -346,7 +423,9 @@ def test_a_cancelled_campaign_is_stopped_on_its_workers(start, campaign, campaig
 
 
 def test_a_small_campaign_does_not_wait_behind_a_large_one(start, service, campaigns, campaign):
-    """Its first chunk takes the place of one that waits: it is painted as soon as the chunk before the worker is done."""
+    """Its first chunk takes the place of one that waits: it is painted as soon as the chunk before
+    the worker is done.
+    """
     fleet = FakeFleet(1)
     dispatcher = start(fleet)
     dispatcher.tick(NOW)
@@ -356,19 +435,26 @@ def test_a_small_campaign_does_not_wait_behind_a_large_one(start, service, campa
     dispatcher.tick(NOW)
     assert fleet.stopped == [(waiting.chunk_id, waiting.lease)]
     assert [job.campaign_id for job in fleet.jobs()] == [campaign.id, campaign.id, small.id]
-    (_, _, (third, _)) = fleet.take()
+    _, _, (third, _) = fleet.take()
     fleet.submit("w0", third)
-    fleet.results = [answer(painted, "w0"), answer(waiting, "w0", Failure(kind=FailureKind.STOPPED, detail="stopped"))]
+    fleet.results = [
+        answer(painted, "w0"),
+        answer(waiting, "w0", Failure(kind=FailureKind.STOPPED, detail="stopped")),
+    ]
     dispatcher.tick(NOW)
     assert fleet.jobs()[0].campaign_id == small.id
     run(dispatcher, fleet)
-    assert campaigns.by_id(campaign.id).state is campaigns.by_id(small.id).state is CampaignState.DONE
+    assert (
+        campaigns.by_id(campaign.id).state is campaigns.by_id(small.id).state is CampaignState.DONE
+    )
 
 
 # --- taking over, and a database that goes away ---
 
 
-def test_a_new_dispatcher_waits_for_what_the_workers_of_the_old_one_paint(start, campaign, campaigns):
+def test_a_new_dispatcher_waits_for_what_the_workers_of_the_old_one_paint(
+    start, campaign, campaigns
+):
     fleet = FakeFleet(1)
     first = start(fleet)
     first.tick(NOW)
@@ -379,7 +465,10 @@ def test_a_new_dispatcher_waits_for_what_the_workers_of_the_old_one_paint(start,
     second = start(heir)
     assert set(heir.workers["w0"].inherited) == {(one.chunk_id, 1), (two.chunk_id, 1)}
     assert campaigns.by_id(campaign.id).running == 6
-    heir.results = [answer(one, "w0"), answer(two, "w0", Failure(kind=FailureKind.PREEMPTED, detail="lost"))]
+    heir.results = [
+        answer(one, "w0"),
+        answer(two, "w0", Failure(kind=FailureKind.PREEMPTED, detail="lost")),
+    ]
     heir.workers["w0"].inherited.clear()
     second.tick(NOW)
     assert campaigns.by_id(campaign.id).done == 3
@@ -391,7 +480,9 @@ def test_a_new_dispatcher_waits_for_what_the_workers_of_the_old_one_paint(start,
     assert campaigns.by_id(campaign.id).done == 18
 
 
-def test_a_dispatcher_that_was_taken_over_from_leaves_the_workers_alone(start, campaign, campaigns):
+def test_a_dispatcher_that_was_taken_over_from_leaves_the_workers_alone(
+    start, campaign, campaigns
+):
     fleet, heir = FakeFleet(1), FakeFleet(1)
     first = start(fleet)
     first.tick(NOW)
@@ -399,7 +490,9 @@ def test_a_dispatcher_that_was_taken_over_from_leaves_the_workers_alone(start, c
     heir.workers = {"w0": FakeWorker("w0")}
     start(heir)
     with pytest.raises(SessionLost):
-        first.tick(NOW)  # what it gave out is leased to the other now, which is no reason to stop it
+        first.tick(
+            NOW
+        )  # what it gave out is leased to the other now, which is no reason to stop it
     fleet.paint()
     first._unsettled = fleet.collect(0)
     with pytest.raises(SessionLost):
@@ -443,7 +536,9 @@ def test_results_are_kept_while_the_database_is_away(start, campaign, campaigns,
     assert len(fleet.acknowledged) == 2
 
 
-def test_chunks_whose_claim_was_never_answered_are_given_out_all_the_same(start, campaign, campaigns, queue, monkeypatch):
+def test_chunks_whose_claim_was_never_answered_are_given_out_all_the_same(
+    start, campaign, campaigns, queue, monkeypatch
+):
     fleet = FakeFleet(1)
     dispatcher = start(fleet)
     dispatcher.tick(NOW)
@@ -464,9 +559,13 @@ def test_chunks_whose_claim_was_never_answered_are_given_out_all_the_same(start,
     assert campaigns.by_id(campaign.id).done == 18
 
 
-def test_a_stored_campaign_that_cannot_be_read_stops_itself_and_no_other(start, campaign, campaigns, service, engine):
+def test_a_stored_campaign_that_cannot_be_read_stops_itself_and_no_other(
+    start, campaign, campaigns, service, engine
+):
     with engine.begin() as connection:
-        connection.execute(text("UPDATE campaigns SET spec = replace(spec, '\"vary\"', '\"varied\"')"))
+        connection.execute(
+            text("UPDATE campaigns SET spec = replace(spec, '\"vary\"', '\"varied\"')")
+        )
     other, _ = service.submit("p", data(name="other"))
     fleet = FakeFleet()
     run(start(fleet), fleet)

@@ -1,4 +1,6 @@
-"""Every family through the farm, from the campaign to the settled render, without Ray; and what submission refuses of each."""
+"""Every family through the farm, from the campaign to the settled render, without Ray; and what
+submission refuses of each.
+"""
 
 import json
 
@@ -24,7 +26,9 @@ NAMES = [family.pipeline for family in FAMILIES]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
-    return lambda pipeline: root / pipeline if (root / pipeline).is_dir() else save(pipeline, root / pipeline)
+    return lambda pipeline: (
+        root / pipeline if (root / pipeline).is_dir() else save(pipeline, root / pipeline)
+    )
 
 
 @pytest.fixture
@@ -47,11 +51,16 @@ def campaign(folder, **changes):
 def paint(service, queue, settling, outputs, data):
     """What a dispatcher and a worker do with a campaign."""
     row, _ = service.submit("p", data)
-    painter, session = Painter("w", Engine(device="cpu", threads=1), outputs), queue.lead(owner="one", host="h", pid=1)
+    painter, session = (
+        Painter("w", Engine(device="cpu", threads=1), outputs),
+        queue.lead(owner="one", host="h", pid=1),
+    )
     while chunks := queue.claim(session, [(row.id, "w")]):
         for chunk in chunks:
             job = chunk_job(row, expansion_of(row.spec), chunk)
-            settling.settle(session, [settlement_of(painter.paint(job), chunk, lambda job=job: job, waits=0)])
+            settling.settle(
+                session, [settlement_of(painter.paint(job), chunk, lambda job=job: job, waits=0)]
+            )
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -59,7 +68,9 @@ def paint(service, queue, settling, outputs, data):
 def test_a_campaign_is_painted(service, queue, settling, campaigns, outputs, folder, pipeline):
     paint(service, queue, settling, outputs, campaign(folder(pipeline)))
     done = campaigns.get("p", "tiny")
-    assert (done.state, done.done, done.total) == (CampaignState.DONE, 4, 4), service.status("p", "tiny")["failures"]
+    assert (done.state, done.done, done.total) == (CampaignState.DONE, 4, 4), service.status(
+        "p", "tiny"
+    )["failures"]
     lines = [json.loads(line) for line in service.manifest("p", "tiny")]
     assert len({line["pixels"] for line in lines}) == 4
     assert all(len(service.picture(line["key"])) == line["bytes"] for line in lines)
@@ -67,10 +78,30 @@ def test_a_campaign_is_painted(service, queue, settling, campaigns, outputs, fol
 
 REFUSED = [
     ("FluxPipeline", dict(negative="grain"), "negative", "takes no negative prompt"),
-    ("FluxPipeline", dict(settings={"scheduler": "ddim"}), "settings.scheduler", "with 'flow-match-euler' alone"),
-    ("StableDiffusionPipeline", dict(settings={"scheduler": "flow-match-euler"}), "settings.scheduler", "known are ddim"),
-    ("StableDiffusionPipeline", dict(settings={"scheduler": "lcm", "steps": 60}), "settings", "at most the 50 steps"),
-    ("StableDiffusionPipeline", dict(settings={"steps": 1000}), "settings", "1000 timesteps: take fewer"),
+    (
+        "FluxPipeline",
+        dict(settings={"scheduler": "ddim"}),
+        "settings.scheduler",
+        "with 'flow-match-euler' alone",
+    ),
+    (
+        "StableDiffusionPipeline",
+        dict(settings={"scheduler": "flow-match-euler"}),
+        "settings.scheduler",
+        "known are ddim",
+    ),
+    (
+        "StableDiffusionPipeline",
+        dict(settings={"scheduler": "lcm", "steps": 60}),
+        "settings",
+        "at most the 50 steps",
+    ),
+    (
+        "StableDiffusionPipeline",
+        dict(settings={"steps": 1000}),
+        "settings",
+        "1000 timesteps: take fewer",
+    ),
     (
         "StableDiffusionXLPipeline",
         dict(settings={"steps": 60}, vary={"color": ["red"], "scheduler": ["ddim", "lcm"]}),
@@ -79,16 +110,54 @@ REFUSED = [
     ),
     (
         "StableDiffusionXLPipeline",
-        dict(vary={"color": ["red"], "way": [{"scheduler": "lcm", "steps": 8}, {"scheduler": "dpm++-2m", "steps": 1000}]}),
+        dict(
+            vary={
+                "color": ["red"],
+                "way": [
+                    {"scheduler": "lcm", "steps": 8},
+                    {"scheduler": "dpm++-2m", "steps": 1000},
+                ],
+            }
+        ),
         "vary.way[1]",
         "dpm++-2m cannot make 1000 steps",
     ),
-    ("StableDiffusion3Pipeline", dict(settings={"scheduler": "dpm++-2m-karras"}), "settings.scheduler", "did you mean 'dpm++-2m'"),
-    ("StableDiffusion3Pipeline", dict(settings={"size": "72x64"}), "settings.size", "must be multiples of 16"),
-    ("SanaPipeline", dict(settings={"size": "48x64"}), "settings.size", "multiples of 32 for the model"),
-    ("SanaPipeline", dict(vary={"color": ["red"], "size": ["64x64", "48x64"]}), "vary.size[1]", "like 64x64"),
-    ("FluxPipeline", dict(vary={"color": ["red"], "scheduler": ["flow-match-euler", "ddim"]}), "vary.scheduler[1]", "alone"),
-    ("StableDiffusionXLPipeline", dict(prompt="a {color} mug " * 20), "prompt", "the model reads 48"),
+    (
+        "StableDiffusion3Pipeline",
+        dict(settings={"scheduler": "dpm++-2m-karras"}),
+        "settings.scheduler",
+        "did you mean 'dpm++-2m'",
+    ),
+    (
+        "StableDiffusion3Pipeline",
+        dict(settings={"size": "72x64"}),
+        "settings.size",
+        "must be multiples of 16",
+    ),
+    (
+        "SanaPipeline",
+        dict(settings={"size": "48x64"}),
+        "settings.size",
+        "multiples of 32 for the model",
+    ),
+    (
+        "SanaPipeline",
+        dict(vary={"color": ["red"], "size": ["64x64", "48x64"]}),
+        "vary.size[1]",
+        "like 64x64",
+    ),
+    (
+        "FluxPipeline",
+        dict(vary={"color": ["red"], "scheduler": ["flow-match-euler", "ddim"]}),
+        "vary.scheduler[1]",
+        "alone",
+    ),
+    (
+        "StableDiffusionXLPipeline",
+        dict(prompt="a {color} mug " * 20),
+        "prompt",
+        "the model reads 48",
+    ),
     ("PixArtSigmaPipeline", dict(prompt="a {color} mug " * 40), "prompt", "the model reads 300"),
     (LCM, dict(negative="grain"), "negative", "takes no negative prompt"),
     (LCM, dict(settings={"batch": 2}), "settings.batch", "one picture at a time"),
@@ -99,15 +168,24 @@ REFUSED = [
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("pipeline", "changes", "place", "words"), REFUSED)
-def test_what_a_family_does_not_have_is_refused_at_submission(service, folder, pipeline, changes, place, words):
+def test_what_a_family_does_not_have_is_refused_at_submission(
+    service, folder, pipeline, changes, place, words
+):
     with pytest.raises(DocumentError) as error:
         service.submit("p", campaign(folder(pipeline), **changes))
-    assert [(problem.place, words in problem.message) for problem in error.value.problems] == [(place, True)], str(error.value)
+    assert [(problem.place, words in problem.message) for problem in error.value.problems] == [
+        (place, True)
+    ], str(error.value)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("changes", [dict(settings={"guidance": 3.0}), dict(vary={"color": ["red"], "guidance": [2.0, 3.0]})])
-def test_guidance_is_refused_where_the_model_was_distilled_without(service, folder, tmp_path, changes):
+@pytest.mark.parametrize(
+    "changes",
+    [dict(settings={"guidance": 3.0}), dict(vary={"color": ["red"], "guidance": [2.0, 3.0]})],
+)
+def test_guidance_is_refused_where_the_model_was_distilled_without(
+    service, folder, tmp_path, changes
+):
     path = save("FluxPipeline", tmp_path / "schnell")
     config = path / "transformer" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"guidance_embeds": False}))
@@ -118,12 +196,17 @@ def test_guidance_is_refused_where_the_model_was_distilled_without(service, fold
 
 
 def test_a_long_prompt_that_only_the_short_sighted_encoder_cuts_off_is_taken(service, folder):
-    assert service.plan(campaign(folder("FluxPipeline"), prompt="a {color} mug " * 30))["renders"] == 4
+    assert (
+        service.plan(campaign(folder("FluxPipeline"), prompt="a {color} mug " * 30))["renders"]
+        == 4
+    )
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_a_campaign_begins_from_references_and_has_adapters(service, queue, settling, campaigns, outputs, folder, family, tmp_path):
+def test_a_campaign_begins_from_references_and_has_adapters(
+    service, queue, settling, campaigns, outputs, folder, family, tmp_path
+):
     path, vary = folder(family.pipeline), {"color": ["red"]}
     if family.image_to_image:
         for name in ("teal", "red"):
@@ -134,14 +217,22 @@ def test_a_campaign_begins_from_references_and_has_adapters(service, queue, sett
     vary |= {"strength": [0.8], "steps": [6]} if family.image_to_image else {}
     paint(service, queue, settling, outputs, campaign(path, vary=vary, seeds={"count": 1}))
     done = campaigns.get("p", "tiny")
-    assert done.done == done.total == len(vary.get("reference", [0])) * len(vary.get("lora", [0])), service.status("p", "tiny")["failures"]
+    assert (
+        done.done == done.total == len(vary.get("reference", [0])) * len(vary.get("lora", [0]))
+    ), service.status("p", "tiny")["failures"]
     pixels = [outcome.pixels for outcome, _, _ in campaigns.outcomes(done.id)]
     assert len(set(pixels)) == len(pixels)  # each reference and adapter counts
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("family", [family for family in FAMILIES if family.image_to_image], ids=lambda family: family.name)
-def test_the_manifest_names_the_previews_that_were_written(service, queue, settling, outputs, folder, family, tmp_path):
+@pytest.mark.parametrize(
+    "family",
+    [family for family in FAMILIES if family.image_to_image],
+    ids=lambda family: family.name,
+)
+def test_the_manifest_names_the_previews_that_were_written(
+    service, queue, settling, outputs, folder, family, tmp_path
+):
     """A low strength leaves few steps: of 8 steps, 0.3 makes two and 0.9 makes seven."""
     Image.new("RGB", (64, 40), "teal").save(tmp_path / "teal.png")
     changes = {
@@ -153,14 +244,23 @@ def test_the_manifest_names_the_previews_that_were_written(service, queue, settl
     }
     paint(service, queue, settling, outputs, campaign(folder(family.pipeline), **changes))
     low, high = (json.loads(line) for line in service.manifest("p", "tiny"))
-    assert [[name[-12:] for name in line["previews"]] for line in (low, high)] == [[], [f"step00{step}.webp" for step in (2, 4, 6)]]
+    assert [[name[-12:] for name in line["previews"]] for line in (low, high)] == [
+        [],
+        [f"step00{step}.webp" for step in (2, 4, 6)],
+    ]
     assert sorted(outputs.keys("p/tiny")) == sorted([low["key"], high["key"], *high["previews"]])
 
 
 PREVIEWS = [
-    ({"settings": {"steps": 8}, "previews": {"every": 8}}, "no preview at step 8: make it 7 or less"),
+    (
+        {"settings": {"steps": 8}, "previews": {"every": 8}},
+        "no preview at step 8: make it 7 or less",
+    ),
     ({"settings": {"steps": 8}, "previews": {"every": 50}}, "no preview at step 50"),
-    ({"settings": {"steps": 1}, "previews": {"every": 1}}, "no preview at step 1: remove `previews`"),
+    (
+        {"settings": {"steps": 1}, "previews": {"every": 1}},
+        "no preview at step 1: remove `previews`",
+    ),
     ({"settings": {"steps": 8}, "previews": {"every": 7}}, None),
     ({"vary": {"color": ["red"], "steps": [4, 20]}, "previews": {"every": 5}}, None),
     ({"vary": {"color": ["red"], "steps": [4, 5]}, "previews": {"every": 5}}, "more than 5 steps"),
@@ -185,11 +285,18 @@ def test_previews_beyond_the_last_step_are_refused(service, folder, changes, wor
 def test_of_a_strength_so_low_that_no_preview_is_left_it_is_said(service, folder, tmp_path):
     Image.new("RGB", (64, 40), "teal").save(tmp_path / "teal.png")
     reference = {"image": str(tmp_path / "teal.png"), "strength": 0.3}
-    data = campaign(folder("StableDiffusionPipeline"), reference=reference, settings={"steps": 8, "size": "32x64"}, previews={"every": 2})
+    data = campaign(
+        folder("StableDiffusionPipeline"),
+        reference=reference,
+        settings={"steps": 8, "size": "32x64"},
+        previews={"every": 2},
+    )
     with pytest.raises(DocumentError, match=r"previews.every: no picture makes more than 2 steps"):
         service.plan(data)
 
 
 def test_adapters_for_a_family_that_takes_none_are_refused(service, folder):
     with pytest.raises(DocumentError, match=r"adapters\[0\].lora: the model .* takes no adapters"):
-        service.submit("p", campaign(folder("PixArtSigmaPipeline"), adapters=[{"lora": "/a.safetensors"}]))
+        service.submit(
+            "p", campaign(folder("PixArtSigmaPipeline"), adapters=[{"lora": "/a.safetensors"}])
+        )

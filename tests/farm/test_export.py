@@ -1,4 +1,6 @@
-"""Pictures on their way out: from a folder or a bucket, to a folder or a bucket, and the table beside them."""
+"""Pictures on their way out: from a folder or a bucket, to a folder or a bucket, and the table
+beside them.
+"""
 
 import hashlib
 import json
@@ -59,7 +61,11 @@ def painted(farm, settings):
 
 @pytest.fixture(params=["folder", "s3"])
 def destination(request, tmp_path):
-    address = f"{request.getfixturevalue('bucket')}/to/here" if request.param == "s3" else str(tmp_path / "exported")
+    address = (
+        f"{request.getfixturevalue('bucket')}/to/here"
+        if request.param == "s3"
+        else str(tmp_path / "exported")
+    )
     return open_outputs(address)
 
 
@@ -74,16 +80,34 @@ def place(key):
 
 @from_everywhere
 def test_thousands_of_pictures_are_the_same_in_listing_manifest_and_database(farm, settings):
-    farm.submit(campaign(vary={"take": {"range": [1, 125, 1]}}, prompt="take {take}", seeds={"count": 16}, settings={"batch": 16}))
+    farm.submit(
+        campaign(
+            vary={"take": {"range": [1, 125, 1]}},
+            prompt="take {take}",
+            seeds={"count": 16},
+            settings={"batch": 16},
+        )
+    )
     paint(settings, "spring")
     farm.save_manifest("spring")
     store = settings.open_outputs()
-    manifest = [json.loads(line) for line in read(store, "default/spring/manifest.jsonl").splitlines()]
+    manifest = [
+        json.loads(line) for line in read(store, "default/spring/manifest.jsonl").splitlines()
+    ]
     with closing_engine(settings.database_address) as engine:
-        rows = [outcome for outcome, _, _ in Campaigns(engine).outcomes(Campaigns(engine).get("default", "spring").id)]
+        rows = [
+            outcome
+            for outcome, _, _ in Campaigns(engine).outcomes(
+                Campaigns(engine).get("default", "spring").id
+            )
+        ]
     assert len(rows) == 2000
-    assert [(line["key"], line["pixels"], line["digest"]) for line in manifest] == [(row.key, row.pixels, row.digest) for row in rows]
-    assert sorted(store.keys("default/spring")) == sorted(["default/spring/manifest.jsonl", *(row.key for row in rows)])
+    assert [(line["key"], line["pixels"], line["digest"]) for line in manifest] == [
+        (row.key, row.pixels, row.digest) for row in rows
+    ]
+    assert sorted(store.keys("default/spring")) == sorted(
+        ["default/spring/manifest.jsonl", *(row.key for row in rows)]
+    )
     assert all(file_pixels_digest(read(store, row.key)) == row.pixels for row in rows[::50])
 
 
@@ -91,24 +115,42 @@ def test_thousands_of_pictures_are_the_same_in_listing_manifest_and_database(far
 def test_the_sheet_is_drawn_from_where_the_pictures_are(farm, settings, painted, tmp_path):
     elsewhere = read_settings(home=tmp_path / "elsewhere")
     with open_app(elsewhere) as api, serve(api, 0) as url, Client(url) as client:
-        client.submit(campaign(prompt="a {color} {product} {place}", vary=painted_axes(painted), seeds={"count": SEEDS}))
+        client.submit(
+            campaign(
+                prompt="a {color} {product} {place}",
+                vary=painted_axes(painted),
+                seeds={"count": SEEDS},
+            )
+        )
         paint(elsewhere, "spring")
         assert client.sheet("spring") == farm.sheet("spring")
 
 
 def painted_axes(lines):
-    return {name: list(dict.fromkeys(line["coordinates"][name] for line in lines)) for name in lines[0]["coordinates"]}
+    return {
+        name: list(dict.fromkeys(line["coordinates"][name] for line in lines))
+        for name in lines[0]["coordinates"]
+    }
 
 
 @from_everywhere
 def test_an_export_has_every_picture_and_says_so(farm, painted, destination):
     seen = []
-    done = export(farm, "spring", destination, on_progress=lambda done, total: seen.append((done, total)))
+    done = export(
+        farm, "spring", destination, on_progress=lambda done, total: seen.append((done, total))
+    )
     assert (done.pictures, done.copied, done.parquet) == (48, 48, None)
     assert seen == [(k + 1, 48) for k in range(48)]
-    assert set(destination.keys("")) - {place(line["key"]) for line in painted} == {MANIFEST, CSV, SHEET, INDEX}
+    assert set(destination.keys("")) - {place(line["key"]) for line in painted} == {
+        MANIFEST,
+        CSV,
+        SHEET,
+        INDEX,
+    }
     manifest = [json.loads(line) for line in read(destination, MANIFEST).splitlines()]
-    assert manifest == [{**line, "path": place(line["key"]), "preview_paths": []} for line in painted]
+    assert manifest == [
+        {**line, "path": place(line["key"]), "preview_paths": []} for line in painted
+    ]
     for line in painted:
         assert file_pixels_digest(read(destination, place(line["key"]))) == line["pixels"]
     assert export(farm, "spring", destination).copied == 0
@@ -121,7 +163,9 @@ def test_what_is_missing_or_damaged_at_the_destination_is_copied_again(farm, pai
     destination.put(damaged, read(destination, damaged)[:100])
     destination.copy(place(painted[3]["key"]), other)
     assert export(farm, "spring", destination).copied == 3
-    assert [file_pixels_digest(read(destination, key)) for key in (gone, damaged, other)] == [line["pixels"] for line in painted[:3]]
+    assert [file_pixels_digest(read(destination, key)) for key in (gone, damaged, other)] == [
+        line["pixels"] for line in painted[:3]
+    ]
 
 
 def test_an_export_that_breaks_off_goes_on(farm, painted, destination, monkeypatch):
@@ -142,7 +186,9 @@ def test_an_export_that_breaks_off_goes_on(farm, painted, destination, monkeypat
     assert export(farm, "spring", destination).copied == 28
 
 
-def test_pictures_that_were_changed_or_are_gone_are_left_out_and_named(farm, settings, painted, destination):
+def test_pictures_that_were_changed_or_are_gone_are_left_out_and_named(
+    farm, settings, painted, destination
+):
     store = settings.open_outputs()
     store.copy(painted[5]["key"], painted[6]["key"])
     store.delete(painted[7]["key"])
@@ -154,7 +200,11 @@ def test_pictures_that_were_changed_or_are_gone_are_left_out_and_named(farm, set
 
 
 def test_a_farm_that_names_files_outside_is_refused(farm, painted, destination, monkeypatch):
-    monkeypatch.setattr(farm, "manifest", lambda _name: iter([{**painted[0], "key": "default/spring/../../outside.png"}]))
+    monkeypatch.setattr(
+        farm,
+        "manifest",
+        lambda _name: iter([{**painted[0], "key": "default/spring/../../outside.png"}]),
+    )
     monkeypatch.setattr(farm, "output", lambda _key: b"")
     with pytest.raises(OutputsError, match="leads out"):
         export(farm, "spring", destination)
@@ -162,7 +212,11 @@ def test_a_farm_that_names_files_outside_is_refused(farm, painted, destination, 
 
 def test_a_file_whose_hash_is_kept_is_judged_by_it(farm, painted, destination, monkeypatch):
     data = farm.output(painted[0]["key"])
-    kept = {**painted[0], "sha256": hashlib.sha256(data).hexdigest(), "pixels": "of another decoder"}
+    kept = {
+        **painted[0],
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "pixels": "of another decoder",
+    }
     monkeypatch.setattr(farm, "manifest", lambda _name: iter([kept]))
     assert export(farm, "spring", destination).copied == 1
     monkeypatch.setattr(farm, "output", lambda _key: data + b"more")
@@ -200,14 +254,24 @@ def test_the_table_says_what_the_manifest_says(farm, painted, destination, tmp_p
             assert json.loads(row.pop(name)) == line[name]
         assert list(row.pop("previews")) == list(row.pop("preview_paths")) == line["previews"]
         assert row.pop("path") == place(line["key"])
-        assert {name: None if pandas.isna(value) else value for name, value in row.items()} == {name: line[name] for name in row}
+        assert {name: None if pandas.isna(value) else value for name, value in row.items()} == {
+            name: line[name] for name in row
+        }
 
 
 def test_a_table_is_written_in_groups_and_may_be_empty(tmp_path, monkeypatch):
     import pyarrow.parquet as pq
 
     monkeypatch.setattr("farm.client.parquet._ROWS", 10)
-    lines = [{"number": n, "key": None if n % 2 else f"k{n}", "coordinates": {"take": n}, "previews": []} for n in range(35)]
+    lines = [
+        {
+            "number": n,
+            "key": None if n % 2 else f"k{n}",
+            "coordinates": {"take": n},
+            "previews": [],
+        }
+        for n in range(35)
+    ]
     with (tmp_path / "t.parquet").open("wb") as file:
         write_parquet(iter(lines), file)
     assert pq.ParquetFile(tmp_path / "t.parquet").metadata.num_row_groups == 4
@@ -217,7 +281,9 @@ def test_a_table_is_written_in_groups_and_may_be_empty(tmp_path, monkeypatch):
     assert len(pandas.read_parquet(tmp_path / "none.parquet")) == 0
 
 
-def test_without_pyarrow_a_table_is_refused_before_anything_is_copied(farm, painted, destination, monkeypatch):
+def test_without_pyarrow_a_table_is_refused_before_anything_is_copied(
+    farm, painted, destination, monkeypatch
+):
     monkeypatch.setitem(sys.modules, "farm.client.parquet", None)
     with pytest.raises(RequestError, match=r"seedbed\[parquet\]"):
         export(farm, "spring", destination, parquet=True)
@@ -227,7 +293,9 @@ def test_without_pyarrow_a_table_is_refused_before_anything_is_copied(farm, pain
 def test_the_command_exports(farm, painted, settings, destination, monkeypatch):
     monkeypatch.setenv("FARM_HOME", str(settings.home))
     monkeypatch.setenv("FARM_OUTPUTS", settings.outputs)
-    done = CliRunner().invoke(app, ["export", "spring", destination.address, "--parquet", "--json"])
+    done = CliRunner().invoke(
+        app, ["export", "spring", destination.address, "--parquet", "--json"]
+    )
     assert done.exit_code == 0, done.output
     assert json.loads(done.output) == {
         "campaign": "spring",
@@ -260,9 +328,13 @@ SMALL = {
 
 @pytest.fixture
 def small(farm, settings, tmp_path):
-    """Eight pictures that begin from a reference, a part of them with two previews; the others make too few steps for any."""
+    """Eight pictures that begin from a reference, a part of them with two previews; the others
+    make too few steps for any.
+    """
     Image.new("RGB", (128, 128), "teal").save(tmp_path / "teal.png")
-    farm.submit(campaign(**SMALL, reference={"image": str(tmp_path / "teal.png")}, seeds={"count": SEEDS}))
+    farm.submit(
+        campaign(**SMALL, reference={"image": str(tmp_path / "teal.png")}, seeds={"count": SEEDS})
+    )
     paint(settings, "spring")
     return list(farm.manifest("spring"))
 
@@ -283,8 +355,12 @@ def test_a_campaign_with_a_reference_and_previews_is_exported(farm, small, desti
     assert sorted(len(line["previews"]) for line in small) == [0] * 4 + [2] * 4
     assert export(farm, "spring", destination).pictures == 8
     lines = manifest_of(destination)
-    assert set(keys(destination)) - OWN == {path for line in lines for path in (line["path"], *line["preview_paths"])}
-    assert [len(line["preview_paths"]) for line in lines] == [len(line["previews"]) for line in small]
+    assert set(keys(destination)) - OWN == {
+        path for line in lines for path in (line["path"], *line["preview_paths"])
+    }
+    assert [len(line["preview_paths"]) for line in lines] == [
+        len(line["previews"]) for line in small
+    ]
 
 
 def test_previews_can_be_left_out_and_fetched_later(farm, small, destination):
@@ -308,9 +384,15 @@ def test_a_preview_that_is_damaged_at_the_destination_is_copied_again(farm, smal
 def test_pictures_are_named_as_one_asks(farm, small, destination):
     export(farm, "spring", destination, names="{product}/{strength}_{seed}")
     lines = manifest_of(destination)
-    assert [line["path"] for line in lines][:2] == [f"mug/0.3_{line['seed']}.png" for line in small[:2]]
-    assert lines[2]["preview_paths"] == [f"mug/0.9_{small[2]['seed']}.step00{step}.webp" for step in (2, 4)]
-    assert set(keys(destination)) - OWN == {path for line in lines for path in (line["path"], *line["preview_paths"])}
+    assert [line["path"] for line in lines][:2] == [
+        f"mug/0.3_{line['seed']}.png" for line in small[:2]
+    ]
+    assert lines[2]["preview_paths"] == [
+        f"mug/0.9_{small[2]['seed']}.step00{step}.webp" for step in (2, 4)
+    ]
+    assert set(keys(destination)) - OWN == {
+        path for line in lines for path in (line["path"], *line["preview_paths"])
+    }
     assert f"./mug/0.9_{small[2]['seed']}.png" in read(destination, INDEX).decode()
 
 
@@ -335,21 +417,32 @@ def test_some_renders_are_exported(farm, small, destination):
         ({"names": "{product:x}"}, "only names like"),
     ],
 )
-def test_what_cannot_be_exported_so_is_refused_before_anything_is_copied(farm, small, destination, changes, words):
+def test_what_cannot_be_exported_so_is_refused_before_anything_is_copied(
+    farm, small, destination, changes, words
+):
     with pytest.raises(RequestError, match=words):
         export(farm, "spring", destination, **changes)
     assert keys(destination) == []
 
 
-def test_places_whose_names_are_no_names_of_files_are_refused_or_made_some(farm, painted, destination):
+def test_places_whose_names_are_no_names_of_files_are_refused_or_made_some(
+    farm, painted, destination
+):
     with pytest.raises(RequestError, match=r"the place '../../etc' has '/'.* \{place:slug\}"):
         export(farm, "spring", destination, names="{place}_{number}")
     assert keys(destination) == []
     export(farm, "spring", destination, names="{place:slug}_{number}")
-    assert {key.partition("_")[0] for key in set(keys(destination)) - OWN} == {"at-sea", "zürich-am-see", "etc", "c-con"}
+    assert {key.partition("_")[0] for key in set(keys(destination)) - OWN} == {
+        "at-sea",
+        "zürich-am-see",
+        "etc",
+        "c-con",
+    }
 
 
-def test_what_an_update_retired_is_named_and_removed_when_asked_for(farm, settings, small, destination, tmp_path):
+def test_what_an_update_retired_is_named_and_removed_when_asked_for(
+    farm, settings, small, destination, tmp_path
+):
     export(farm, "spring", destination)
     farm.submit(
         campaign(
@@ -369,7 +462,9 @@ def test_what_an_update_retired_is_named_and_removed_when_asked_for(farm, settin
     left = keys(destination)
     assert set(before) - set(left) >= set(done.first_others)
     assert set(left) - OWN - {".hidden/notes.txt"} == {
-        path for line in manifest_of(destination) for path in (line["path"], *line["preview_paths"])
+        path
+        for line in manifest_of(destination)
+        for path in (line["path"], *line["preview_paths"])
     }
     assert read(destination, ".hidden/notes.txt") == b"mine"
     assert export(farm, "spring", destination, delete=True).others == 0
@@ -377,16 +472,22 @@ def test_what_an_update_retired_is_named_and_removed_when_asked_for(farm, settin
 
 def test_a_folder_of_somebody_else_is_not_emptied(farm, small, destination):
     destination.put("holiday.jpg", b"mine")
-    with pytest.raises(RequestError, match=r"files that no export has written, such as holiday.jpg"):
+    with pytest.raises(
+        RequestError, match=r"files that no export has written, such as holiday.jpg"
+    ):
         export(farm, "spring", destination, delete=True)
     assert keys(destination) == ["holiday.jpg"]
     done = export(farm, "spring", destination)
     assert (done.others, list(done.first_others)) == (1, ["holiday.jpg"])
-    assert export(farm, "spring", destination, delete=True).deleted == 1  # whoever was told, and asks for it
+    assert (
+        export(farm, "spring", destination, delete=True).deleted == 1
+    )  # whoever was told, and asks for it
 
 
 def test_an_export_with_other_names_that_breaks_off_goes_on(farm, small, destination, monkeypatch):
-    """Killed over the files of an older version, whose manifest is not true any more: the same command again ends well."""
+    """Killed over the files of an older version, whose manifest is not true any more: the same
+    command again ends well.
+    """
     export(farm, "spring", destination, names="{product}_{strength}_{seed}")
     output, calls = farm.output, count()
 
@@ -402,7 +503,11 @@ def test_an_export_with_other_names_that_breaks_off_goes_on(farm, small, destina
     monkeypatch.setattr(farm, "output", output)
     done = export(farm, "spring", destination, delete=True)
     assert (done.pictures, done.deleted) == (8, 16)
-    assert set(keys(destination)) - OWN == {path for line in manifest_of(destination) for path in (line["path"], *line["preview_paths"])}
+    assert set(keys(destination)) - OWN == {
+        path
+        for line in manifest_of(destination)
+        for path in (line["path"], *line["preview_paths"])
+    }
 
 
 def test_an_export_of_what_has_not_ended_says_so(farm, settings, destination):
@@ -424,7 +529,9 @@ def test_what_browsers_do_not_show_has_a_small_copy(farm, settings, destination)
     assert small == [key for key in keys(destination) if key.endswith(".small.webp")]
 
 
-def test_a_campaign_too_large_for_a_sheet_is_exported_without(farm, settings, destination, monkeypatch):
+def test_a_campaign_too_large_for_a_sheet_is_exported_without(
+    farm, settings, destination, monkeypatch
+):
     farm.submit(campaign(seeds={"count": 1}))
     paint(settings, "spring")
     monkeypatch.setattr("farm.results.sheet.MAX_CELLS", 5)
@@ -445,4 +552,7 @@ def test_the_command_says_what_else_lies_there(farm, small, settings, tmp_path, 
     told = run("--where", "product=mug", "--where", "strength=0.3").stdout
     assert "2 pictures in" in told
     assert "8 other files lie there, which --delete removes: lamp_0.3_" in told
-    assert "8 other files were removed: lamp_0.3_" in run("--where", "product=mug", "--where", "strength=0.3", "--delete").stdout
+    assert (
+        "8 other files were removed: lamp_0.3_"
+        in run("--where", "product=mug", "--where", "strength=0.3", "--delete").stdout
+    )

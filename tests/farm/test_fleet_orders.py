@@ -1,4 +1,6 @@
-"""The fleet as operators meet it: orders over the API, the token, and a dispatcher that does as it is told."""
+"""The fleet as operators meet it: orders over the API, the token, and a dispatcher that does as it
+is told.
+"""
 
 import httpx
 import pytest
@@ -32,8 +34,26 @@ def farm(settings):
 def seen(watching, queue):
     session = queue.lead(owner="o", host="h", pid=1)
     rows = [
-        WorkerRow(name="spot-1", state="painting", pool="spot", node="host-a", node_id="aa", device="cpu", numerics_class="c", warm=None),
-        WorkerRow(name="spot-2", state="idle", pool="spot", node="host-a", node_id="bb", device="cpu", numerics_class="c", warm=None),
+        WorkerRow(
+            name="spot-1",
+            state="painting",
+            pool="spot",
+            node="host-a",
+            node_id="aa",
+            device="cpu",
+            numerics_class="c",
+            warm=None,
+        ),
+        WorkerRow(
+            name="spot-2",
+            state="idle",
+            pool="spot",
+            node="host-a",
+            node_id="bb",
+            device="cpu",
+            numerics_class="c",
+            warm=None,
+        ),
     ]
     watching.save_workers(session, rows)
 
@@ -42,7 +62,14 @@ def seen(watching, queue):
 
 
 def test_orders_about_the_fleet_are_kept_and_told(farm, watching, queue):
-    assert farm.scaling() == {"floor": None, "ceiling": None, "frozen": False, "draining": [], "orders": [], "workers": {}}
+    assert farm.scaling() == {
+        "floor": None,
+        "ceiling": None,
+        "frozen": False,
+        "draining": [],
+        "orders": [],
+        "workers": {},
+    }
     seen(watching, queue)
     assert farm.scale(floor=1, ceiling=3)["workers"] == {"painting": 1, "idle": 1}
     assert farm.scale(frozen=True) == {**farm.scaling(), "floor": 1, "ceiling": 3, "frozen": True}
@@ -55,15 +82,26 @@ def test_orders_about_the_fleet_are_kept_and_told(farm, watching, queue):
     assert ceiling.startswith("The ceiling was set to 3 by ")
     assert frozen.startswith("The fleet was frozen by ")
     assert "UTC" in frozen
-    assert farm.scale(ceiling=2, default=True)["orders"] == [ceiling for ceiling in farm.scaling()["orders"] if "to 2" in ceiling]
+    assert farm.scale(ceiling=2, default=True)["orders"] == [
+        ceiling for ceiling in farm.scaling()["orders"] if "to 2" in ceiling
+    ]
     unset = farm.scale(default=True)
-    assert (unset["floor"], unset["ceiling"], unset["frozen"], unset["orders"]) == (None, None, False, [])
+    assert (unset["floor"], unset["ceiling"], unset["frozen"], unset["orders"]) == (
+        None,
+        None,
+        False,
+        [],
+    )
 
 
 def test_a_campaign_says_that_an_order_or_a_missing_farm_keeps_it_waiting(farm, watching, queue):
     farm.submit(parse_campaign(data(name="spring")))
     (row,) = farm.campaigns()
-    assert row["standstill"] == farm.status("spring")["standstill"] == "No farm is running: start one with `farm up`."
+    assert (
+        row["standstill"]
+        == farm.status("spring")["standstill"]
+        == "No farm is running: start one with `farm up`."
+    )
     seen(watching, queue)
     assert farm.status("spring")["standstill"] is None
     assert not any("ceiling" in reason for reason in farm.why("spring"))
@@ -72,7 +110,9 @@ def test_a_campaign_says_that_an_order_or_a_missing_farm_keeps_it_waiting(farm, 
     assert reason.startswith("The ceiling was set to 2 by ")
     assert "farm scale --default" in reason
     farm.scale(ceiling=3)
-    assert not any("ceiling" in reason for reason in farm.why("spring")), "there is room for another"
+    assert not any("ceiling" in reason for reason in farm.why("spring")), (
+        "there is room for another"
+    )
     farm.scale(frozen=True)
     assert any("The fleet was frozen by " in reason for reason in farm.why("spring"))
 
@@ -90,7 +130,11 @@ def test_what_is_drained_is_a_worker_or_a_node_that_is_there(farm, watching, que
 
 def test_a_farm_on_this_machine_alone_has_no_node_to_spare(settings, watching, queue):
     seen(watching, queue)
-    with open_app(settings.model_copy(update={"ray": "local"})) as app, serve(app, 0) as url, Client(url) as farm:
+    with (
+        open_app(settings.model_copy(update={"ray": "local"})) as app,
+        serve(app, 0) as url,
+        Client(url) as farm,
+    ):
         with pytest.raises(RequestError, match="nowhere else to go"):
             farm.drain("host-a")
         assert farm.drain("spot-1")["draining"] == ["spot-1"]
@@ -102,8 +146,20 @@ def test_a_farm_on_this_machine_alone_has_no_node_to_spare(settings, watching, q
 def test_with_a_token_nothing_but_that_a_farm_is_there_is_told_to_strangers(settings):
     closed = settings.model_copy(update={"token": read_settings(token=TOKEN).token})
     with open_app(closed) as app, serve(app, 0) as url:
-        for path in ("/api/v1/campaigns", "/metrics", "/api/docs", "/api/openapi.json", "/api/v1/health/..", "/"):
-            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}, {"Authorization": f"bearer {TOKEN}x"}):
+        for path in (
+            "/api/v1/campaigns",
+            "/metrics",
+            "/api/docs",
+            "/api/openapi.json",
+            "/api/v1/health/..",
+            "/",
+        ):
+            for headers in (
+                {},
+                {"Authorization": "Bearer wrong"},
+                {"Authorization": TOKEN},
+                {"Authorization": f"bearer {TOKEN}x"},
+            ):
                 assert httpx.get(url + path, headers=headers).status_code == 401, path
         assert httpx.post(f"{url}/api/v1/scaling", json={"floor": 1}).status_code == 401
         assert httpx.get(f"{url}/api/v1/health").status_code == 200
@@ -114,10 +170,16 @@ def test_with_a_token_nothing_but_that_a_farm_is_there_is_told_to_strangers(sett
 
 
 def test_a_farm_listens_to_strangers_only_with_a_token(settings):
-    with pytest.raises(RequestError, match="set FARM_TOKEN"), embedded_farm(settings, port=0, host="0.0.0.0"):
+    with (
+        pytest.raises(RequestError, match="set FARM_TOKEN"),
+        embedded_farm(settings, port=0, host="0.0.0.0"),
+    ):
         pass
     closed = settings.model_copy(update={"token": read_settings(token=TOKEN).token})
-    with embedded_farm(closed, port=0, host="0.0.0.0") as farm, Client(farm.url, token=TOKEN) as client:
+    with (
+        embedded_farm(closed, port=0, host="0.0.0.0") as farm,
+        Client(farm.url, token=TOKEN) as client,
+    ):
         assert client.campaigns() == []
 
 
@@ -146,7 +208,10 @@ def test_a_worker_that_is_drained_finishes_its_chunk_and_goes(start, campaign, e
     Orders(engine).drain("w0")
     now = rounds(dispatcher, since=now)
     assert fleet.stopped == [(second.chunk_id, second.lease)]
-    assert [held.chunk_id for held in fleet.workers["w0"].held] == [first.chunk_id, second.chunk_id], "it gets nothing more"
+    assert [held.chunk_id for held in fleet.workers["w0"].held] == [
+        first.chunk_id,
+        second.chunk_id,
+    ], "it gets nothing more"
     assert list(fleet.workers) == ["w0", "w1"], "another takes its place"
     fleet.results = [fleet_answer(first), fleet_answer(second, FailureKind.STOPPED)]
     fleet.workers["w0"].jobs.clear()
@@ -163,7 +228,9 @@ def fleet_answer(job, kind=None):
 
 
 @pytest.mark.parametrize(("left_s", "in_haste"), [(HASTE_S + 60, False), (HASTE_S - 1, True)])
-def test_a_worker_whose_time_is_short_hands_back_all_it_has(start, campaign, campaigns, left_s, in_haste):
+def test_a_worker_whose_time_is_short_hands_back_all_it_has(
+    start, campaign, campaigns, left_s, in_haste
+):
     fleet = FakeFleet(1)
     orders = []
     fleet.stop = lambda worker, key, at_step=False: orders.append((key, at_step))
@@ -172,8 +239,14 @@ def test_a_worker_whose_time_is_short_hands_back_all_it_has(start, campaign, cam
     first, second = fleet.jobs()
     fleet.notices = {"w0": left_s}
     now = rounds(dispatcher, since=now)
-    assert orders == [((second.chunk_id, second.lease), False), ((first.chunk_id, first.lease), in_haste)]
-    fleet.results = [fleet_answer(first, FailureKind.STOPPED), fleet_answer(second, FailureKind.STOPPED)]
+    assert orders == [
+        ((second.chunk_id, second.lease), False),
+        ((first.chunk_id, first.lease), in_haste),
+    ]
+    fleet.results = [
+        fleet_answer(first, FailureKind.STOPPED),
+        fleet_answer(second, FailureKind.STOPPED),
+    ]
     fleet.take()
     rounds(dispatcher, since=now)
     assert fleet.retired == ["w0"]
@@ -181,7 +254,9 @@ def test_a_worker_whose_time_is_short_hands_back_all_it_has(start, campaign, cam
     assert (row.failed, row.held) == (0, 0)
 
 
-def test_workers_beyond_a_lowered_ceiling_get_nothing_more_and_go_after_their_chunk(start, campaign, engine):
+def test_workers_beyond_a_lowered_ceiling_get_nothing_more_and_go_after_their_chunk(
+    start, campaign, engine
+):
     fleet = FakeFleet(2)
     dispatcher = start(fleet)
     now = rounds(dispatcher)
@@ -189,13 +264,17 @@ def test_workers_beyond_a_lowered_ceiling_get_nothing_more_and_go_after_their_ch
     Orders(engine).scale(ceiling=1, by="ann@studio")
     now = rounds(dispatcher, since=now)
     (surplus,) = dispatcher._autoscaler.leaving
-    assert fleet.stopped == [held.key for held in fleet.workers[surplus].held[1:]], "it hands back what it has not begun"
+    assert fleet.stopped == [held.key for held in fleet.workers[surplus].held[1:]], (
+        "it hands back what it has not begun"
+    )
     Orders(engine).scale(ceiling=None)
     rounds(dispatcher, since=now)
     assert dispatcher._autoscaler.leaving == frozenset(), "an order that is taken back keeps it"
 
 
-def test_an_idle_worker_goes_at_once_when_the_ceiling_is_0_and_takes_no_work(start, service, engine):
+def test_an_idle_worker_goes_at_once_when_the_ceiling_is_0_and_takes_no_work(
+    start, service, engine
+):
     fleet = FakeFleet(1)
     dispatcher = start(fleet)
     Orders(engine).scale(floor=1)

@@ -1,4 +1,6 @@
-"""Files that no render has any more: counted by `verify`, removed by `clean`, and nothing else is."""
+"""Files that no render has any more: counted by `verify`, removed by `clean`, and nothing else
+is.
+"""
 
 import json
 
@@ -17,13 +19,21 @@ from storage.errors import NotFound, RequestError
 from tests.campaigns import campaign
 from tests.farm.resting import paint
 
-OLD = {"settings": {"steps": 4}, "previews": {"every": 2}, "vary": {"product": ["mug", "lamp"], "color": ["red"]}}
+OLD = {
+    "settings": {"steps": 4},
+    "previews": {"every": 2},
+    "vary": {"product": ["mug", "lamp"], "color": ["red"]},
+}
 NEW = {**OLD, "vary": {"product": ["mug"], "color": ["red"]}}
 
 
 @pytest.fixture(params=["folder", "s3"])
 def settings(request, tmp_path):
-    outputs = f"{request.getfixturevalue('bucket')}/farm" if request.param == "s3" else str(tmp_path / "outputs")
+    outputs = (
+        f"{request.getfixturevalue('bucket')}/farm"
+        if request.param == "s3"
+        else str(tmp_path / "outputs")
+    )
     return read_settings(home=tmp_path / "home", outputs=outputs)
 
 
@@ -52,13 +62,20 @@ def retired(farm, settings):
     paint(settings, "spring")
     lines = list(farm.manifest("spring"))
     farm.submit(campaign(**NEW), update=True)
-    return sorted(key for line in lines if "lamp" in line["shot"] for key in (line["key"], *line["previews"]))
+    return sorted(
+        key for line in lines if "lamp" in line["shot"] for key in (line["key"], *line["previews"])
+    )
 
 
 def test_what_an_update_retired_is_a_count_and_no_fault(farm, settings, retired, command):
     assert command("verify", "spring") == {
-        "campaign": "spring", "files": 6, "painted_again": 0, "wrong": 0, "repaired": 0, "retired": 6
-    }  # fmt: skip
+        "campaign": "spring",
+        "files": 6,
+        "painted_again": 0,
+        "wrong": 0,
+        "repaired": 0,
+        "retired": 6,
+    }
     told = CliRunner().invoke(app, ["verify", "spring"])
     assert told.exit_code == 0
     assert "6 retired files lie beside them" in told.stdout
@@ -75,7 +92,12 @@ def test_clean_removes_them_and_nothing_else(farm, settings, retired, command):
     ):
         store.put(key, b"mine")
     before = sorted(store.keys("default"))
-    assert command("clean", "spring", "--dry-run") == {"campaign": "spring", "files": 6, "first": retired[:5], "removed": 0}
+    assert command("clean", "spring", "--dry-run") == {
+        "campaign": "spring",
+        "files": 6,
+        "first": retired[:5],
+        "removed": 0,
+    }
     assert sorted(store.keys("default")) == before
     assert command("clean", "spring", "--yes")["removed"] == 6
     assert sorted(store.keys("default")) == [key for key in before if key not in retired]
@@ -89,7 +111,9 @@ def test_clean_asks_first(farm, settings, retired, command, monkeypatch):
     store = settings.open_outputs()
     refused = CliRunner().invoke(app, ["clean", "spring"])
     assert isinstance(refused.exception, RequestError)
-    assert str(refused.exception).startswith("Remove 6 files of spring that no render has any more?")
+    assert str(refused.exception).startswith(
+        "Remove 6 files of spring that no render has any more?"
+    )
     assert "--yes" in str(refused.exception)
     monkeypatch.setattr("farm.commands.shared.is_interactive", lambda: True)
     assert CliRunner().invoke(app, ["clean", "spring"], input="n\n").exit_code == 1
@@ -99,7 +123,9 @@ def test_clean_asks_first(farm, settings, retired, command, monkeypatch):
 
 
 @pytest.mark.parametrize("settings", ["folder"], indirect=True)
-def test_while_a_campaign_is_under_way_the_places_of_its_renders_are_left_alone(farm, settings, retired, command):
+def test_while_a_campaign_is_under_way_the_places_of_its_renders_are_left_alone(
+    farm, settings, retired, command
+):
     """A worker may have written what no row says yet."""
     again = {**OLD, "vary": {"product": ["mug", "vase"], "color": ["red"]}}
     farm.submit(campaign(**again), update=True)
@@ -126,11 +152,15 @@ def test_files_of_another_format_are_retired_and_can_be_removed(farm, settings, 
     paint(settings, "spring")
     assert command("verify", "spring")["retired"] == 6 + 6
     assert command("clean", "spring", "--yes")["removed"] == 12
-    assert {key.rpartition(".")[2] for key in settings.open_outputs().keys("default/spring")} == {"webp"}
+    assert {key.rpartition(".")[2] for key in settings.open_outputs().keys("default/spring")} == {
+        "webp"
+    }
 
 
 @pytest.mark.parametrize("settings", ["folder"], indirect=True)
-def test_a_campaign_that_is_replaced_while_it_is_cleaned_keeps_its_files(farm, settings, retired, monkeypatch):
+def test_a_campaign_that_is_replaced_while_it_is_cleaned_keeps_its_files(
+    farm, settings, retired, monkeypatch
+):
     with closing_engine(settings.database_address) as engine:
         campaigns, store = Campaigns(engine), settings.open_outputs()
         leftovers, deleted = Leftovers(campaigns=campaigns, outputs=store), []
@@ -142,6 +172,9 @@ def test_a_campaign_that_is_replaced_while_it_is_cleaned_keeps_its_files(farm, s
                 farm.submit(campaign(**OLD), update=True)
 
         monkeypatch.setattr(store, "delete", delete)
-        with pytest.raises(RequestError, match=r"changed after 2 files were removed: run `farm clean spring` again"):
+        with pytest.raises(
+            RequestError,
+            match=r"changed after 2 files were removed: run `farm clean spring` again",
+        ):
             leftovers.clean("default", "spring")
     assert len(deleted) == 2

@@ -1,4 +1,6 @@
-"""Models that cannot be loaded: one more worker tries, then the campaign halts; a worker alone at fault is passed over."""
+"""Models that cannot be loaded: one more worker tries, then the campaign halts; a worker alone at
+fault is passed over.
+"""
 
 import pytest
 
@@ -9,7 +11,9 @@ from storage.states import CampaignState
 from tests.campaigns import data
 from tests.farm.fakes import NOW, FakeFleet, answer
 
-UNLOADABLE = Failure(kind=FailureKind.LOADING, detail="The model m cannot be loaded: no such layer.")
+UNLOADABLE = Failure(
+    kind=FailureKind.LOADING, detail="The model m cannot be loaded: no such layer."
+)
 
 
 def run(dispatcher, fleet, broken, rounds=30):
@@ -24,7 +28,9 @@ def run(dispatcher, fleet, broken, rounds=30):
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
-def test_a_model_that_cannot_be_loaded_stops_its_campaign_after_one_more_try(start, service, campaigns, size):
+def test_a_model_that_cannot_be_loaded_stops_its_campaign_after_one_more_try(
+    start, service, campaigns, size
+):
     campaign = service.submit("p", data(seeds={"count": 64}))[0]  # 384 renders in 128 chunks
     fleet = FakeFleet(size)
     tried = run(start(fleet), fleet, {f"w{k}" for k in range(size)})

@@ -24,11 +24,16 @@ class MixedFleet(FakeFleet):
             self.workers[worker.name] = worker
 
     def paint(self, failure=None, **changes):
-        self.results += [self.proven(answer(job, worker, failure, **changes), job) for job, worker in self.take()]
+        self.results += [
+            self.proven(answer(job, worker, failure, **changes), job)
+            for job, worker in self.take()
+        ]
 
     def proven(self, result, job):
         own = self.workers[result.worker].health.numerics_class
-        return replace(result, outcomes=tuple(replace(o, numerics_class=own) for o in result.outcomes))
+        return replace(
+            result, outcomes=tuple(replace(o, numerics_class=own) for o in result.outcomes)
+        )
 
 
 class ProvingFleet(MixedFleet):
@@ -41,7 +46,11 @@ class ProvingFleet(MixedFleet):
     def proven(self, result, job):
         digest = self.canaries[result.worker]
         if job.canaries.get("c", digest) != digest:
-            return replace(result, outcomes=(), failure=Failure(kind=FailureKind.NUMERICS, detail=f"{result.worker} is odd"))
+            return replace(
+                result,
+                outcomes=(),
+                failure=Failure(kind=FailureKind.NUMERICS, detail=f"{result.worker} is odd"),
+            )
         canary = Canary(subject=subject_of(job.group), numerics_class="c", digest=digest)
         return replace(super().proven(result, job), canary=canary)
 
@@ -70,7 +79,9 @@ def test_a_campaign_that_takes_any_class_is_painted_by_all(start, service, campa
     assert {o.numerics_class for o, _, _ in campaigns.outcomes(campaign.id)} == {"one", "two"}
 
 
-def test_a_campaign_without_workers_of_its_class_says_so_and_what_to_do(start, service, campaigns, queue):
+def test_a_campaign_without_workers_of_its_class_says_so_and_what_to_do(
+    start, service, campaigns, queue
+):
     campaign = service.submit("p", data())[0]
     first = MixedFleet("one")
     run(start(first), first, 2)
@@ -103,13 +114,15 @@ def test_the_first_canaries_are_recorded_and_sent_along(start, campaign, campaig
     fleet = ProvingFleet(w0="good")
     dispatcher = start(fleet)
     run(dispatcher, fleet, 2)
-    (job, *_) = fleet.jobs()
+    job, *_ = fleet.jobs()
     assert job.canaries == Canaries(engine).known(subject_of(job.group)) == {"c": "good"}
     run(dispatcher, fleet)
     assert campaigns.by_id(campaign.id).state is CampaignState.DONE
 
 
-def test_of_two_that_differ_the_second_counts_for_nothing_and_is_put_aside(start, campaign, campaigns, watching):
+def test_of_two_that_differ_the_second_counts_for_nothing_and_is_put_aside(
+    start, campaign, campaigns, watching
+):
     fleet = ProvingFleet(w0="good", w1="bad")
     dispatcher = start(fleet)
     run(dispatcher, fleet)
@@ -123,10 +136,15 @@ def test_of_two_that_differ_the_second_counts_for_nothing_and_is_put_aside(start
     # Whoever leads next knows it too.
     heir = start(fleet)
     heir.tick(NOW)
-    assert {row.name: row.quarantined_why is None for row in watching.workers()} == {"w0": True, "w1": False}
+    assert {row.name: row.quarantined_why is None for row in watching.workers()} == {
+        "w0": True,
+        "w1": False,
+    }
 
 
-def test_a_worker_that_is_alone_and_odd_stops_the_campaign_rather_than_going_round(start, campaign, campaigns, engine, watching):
+def test_a_worker_that_is_alone_and_odd_stops_the_campaign_rather_than_going_round(
+    start, campaign, campaigns, engine, watching
+):
     good = ProvingFleet(w0="good")
     run(start(good), good, 2)
     odd = ProvingFleet(x0="bad")
@@ -139,9 +157,13 @@ def test_a_worker_that_is_alone_and_odd_stops_the_campaign_rather_than_going_rou
     assert watching.last_attempt() == attempts
 
 
-def test_a_worker_in_such_quarantine_gets_nothing_although_it_is_alone(start, service, campaign, campaigns, watching, monkeypatch):
+def test_a_worker_in_such_quarantine_gets_nothing_although_it_is_alone(
+    start, service, campaign, campaigns, watching, monkeypatch
+):
     odd = ProvingFleet(w0="bad")
-    odd.proven = lambda result, job: replace(result, outcomes=(), failure=Failure(kind=FailureKind.NUMERICS, detail="it is unstable"))
+    odd.proven = lambda result, job: replace(
+        result, outcomes=(), failure=Failure(kind=FailureKind.NUMERICS, detail="it is unstable")
+    )
     dispatcher = start(odd)
     run(dispatcher, odd, 2)
     other = service.submit("p", data(name="other"))[0]
@@ -149,7 +171,9 @@ def test_a_worker_in_such_quarantine_gets_nothing_although_it_is_alone(start, se
     assert campaigns.by_id(other.id).started_at is None
     # It is asked again after a time.
     record = dispatcher._records["w0"]
-    dispatcher._records["w0"] = replace(record, quarantined_until=record.quarantined_until - FORGIVE_S - 1)
+    dispatcher._records["w0"] = replace(
+        record, quarantined_until=record.quarantined_until - FORGIVE_S - 1
+    )
     odd.proven = lambda result, job: result
     run(dispatcher, odd)
     assert campaigns.by_id(other.id).state is CampaignState.DONE
@@ -157,9 +181,18 @@ def test_a_worker_in_such_quarantine_gets_nothing_although_it_is_alone(start, se
 
 def test_weights_that_changed_stop_a_campaign_instead_of_failing_it(start, campaign, campaigns):
     fleet = FakeFleet(1)
-    run(start(fleet), fleet, 4, failure=Failure(kind=FailureKind.MODEL, detail="the weights in /m have changed"))
+    run(
+        start(fleet),
+        fleet,
+        4,
+        failure=Failure(kind=FailureKind.MODEL, detail="the weights in /m have changed"),
+    )
     stopped = campaigns.by_id(campaign.id)
-    assert (stopped.state, stopped.halted, stopped.failed) == (CampaignState.STOPPED, "the weights in /m have changed", 0)
+    assert (stopped.state, stopped.halted, stopped.failed) == (
+        CampaignState.STOPPED,
+        "the weights in /m have changed",
+        0,
+    )
 
 
 # --- twins ---
@@ -225,7 +258,11 @@ def test_what_a_running_campaign_has_done_is_offered_too(start, service, campaig
 
 def test_painting_afresh_keeps_and_copies_nothing(start, service, campaigns, painted):
     campaign, did = service.submit("p", data(name="before"), fresh=True)
-    assert did == {"created": False, "updated": {"kept": 0, "new": 18, "retired": 18}, "warnings": []}
+    assert did == {
+        "created": False,
+        "updated": {"kept": 0, "new": 18, "retired": 18},
+        "warnings": [],
+    }
     assert (campaign.done, campaign.is_fresh) == (0, True)
     fleet = MixedFleet("two")
     dispatcher = start(fleet)

@@ -1,4 +1,6 @@
-"""What the farm does with the place of its pictures besides writing them: proving it, tidying it, and choosing keys that fit it."""
+"""What the farm does with the place of its pictures besides writing them: proving it, tidying it,
+and choosing keys that fit it.
+"""
 
 import logging
 import os
@@ -51,10 +53,19 @@ def test_every_permission_that_is_missing_is_named(at, bucket, monkeypatch):
 
 @pytest.mark.parametrize(
     ("method", "words"),
-    [("GET", "s3:GetObject and s3:ListBucket"), ("DELETE", "s3:DeleteObject"), ("HEAD", "s3:GetObject, s3:PutObject and s3:ListBucket")],
+    [
+        ("GET", "s3:GetObject and s3:ListBucket"),
+        ("DELETE", "s3:DeleteObject"),
+        ("HEAD", "s3:GetObject, s3:PutObject and s3:ListBucket"),
+    ],
 )
-def test_one_permission_that_is_missing_is_named_alone(at, bucket, monkeypatch, faulty, method, words):
-    with faulty(os.environ["AWS_ENDPOINT_URL_S3"], answers(403, "AccessDenied", f"if {{ method {method} }}")) as address:
+def test_one_permission_that_is_missing_is_named_alone(
+    at, bucket, monkeypatch, faulty, method, words
+):
+    with faulty(
+        os.environ["AWS_ENDPOINT_URL_S3"],
+        answers(403, "AccessDenied", f"if {{ method {method} }}"),
+    ) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
         with pytest.raises(SeedbedError, match=words) as caught:
             look(at(bucket))
@@ -111,7 +122,9 @@ def test_a_store_that_forgets_or_changes_what_it_is_given_is_refused(at, tmp_pat
 # --- tidying up ---
 
 
-def test_a_dispatcher_that_begins_removes_what_the_killed_have_left(outputs, tmp_path, monkeypatch, caplog):
+def test_a_dispatcher_that_begins_removes_what_the_killed_have_left(
+    outputs, tmp_path, monkeypatch, caplog
+):
     outputs.put("p/1.png", b"x")
     part = tmp_path / "outputs" / "p" / f".{'a' * 32}.part"
     part.write_bytes(b"half")
@@ -134,7 +147,24 @@ def test_a_dispatcher_that_begins_removes_what_the_killed_have_left(outputs, tmp
 # Lone surrogates are refused with the campaign.
 scalars = st.one_of(
     st.text(max_size=200),
-    st.sampled_from(["..", ".", "../..", "/", "a/../b", "CON", "nul.txt", "con.", "x" * 10_000, "é" * 10_000, "\0", "a\\b", "~", "-rf"]),
+    st.sampled_from(
+        [
+            "..",
+            ".",
+            "../..",
+            "/",
+            "a/../b",
+            "CON",
+            "nul.txt",
+            "con.",
+            "x" * 10_000,
+            "é" * 10_000,
+            "\0",
+            "a\\b",
+            "~",
+            "-rf",
+        ]
+    ),
     st.integers(),
     st.floats(allow_nan=False, allow_infinity=False),
 )
@@ -143,12 +173,18 @@ names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,79}", fullmatch=True)
 
 def key_of(coordinates, project="p", name="c", seed=1):
     shot = Shot(coordinates=coordinates, told=coordinates, prompt="", negative="")
-    return picture_key_of(SimpleNamespace(project=project, name=name, version=1), Render(number=0, shot=shot, seed=seed), "png")
+    return picture_key_of(
+        SimpleNamespace(project=project, name=name, version=1),
+        Render(number=0, shot=shot, seed=seed),
+        "png",
+    )
 
 
 @given(
     coordinates=st.dictionaries(
-        st.text(min_size=1, max_size=40), scalars | st.dictionaries(st.text(max_size=5), scalars, max_size=3), max_size=20
+        st.text(min_size=1, max_size=40),
+        scalars | st.dictionaries(st.text(max_size=5), scalars, max_size=3),
+        max_size=20,
     ),
     project=names,
     name=names,
@@ -160,12 +196,23 @@ def test_any_values_make_a_key_that_any_store_takes(coordinates, project, name, 
     parts = key.split("/")
     assert len(parts) == 5
     assert len(key.encode()) <= 1024
-    assert all(0 < len(part.encode()) <= 255 and part.isascii() and part.isprintable() for part in parts)
-    assert not any(part.startswith(".") or part.endswith((".", " ")) or set(part) & set('<>:"\\|?* ') for part in parts)
+    assert all(
+        0 < len(part.encode()) <= 255 and part.isascii() and part.isprintable() for part in parts
+    )
+    assert not any(
+        part.startswith(".") or part.endswith((".", " ")) or set(part) & set('<>:"\\|?* ')
+        for part in parts
+    )
     assert not any(part.split(".")[0].upper() in RESERVED for part in parts[3:])
 
 
-RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
+RESERVED = {
+    "CON",
+    "PRN",
+    "AUX",
+    "NUL",
+    *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10)),
+}
 
 
 @given(
@@ -176,7 +223,9 @@ RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT"
 @example({"a": "x/y"}, {"a": "x y"})
 @example({"a": 1}, {"a": "1"})
 def test_two_shots_never_share_a_key_even_where_capitals_are_the_same(one, other):
-    assert (key_of(one).lower() == key_of(other).lower()) == (repr(dict(sorted(one.items()))) == repr(dict(sorted(other.items()))))
+    assert (key_of(one).lower() == key_of(other).lower()) == (
+        repr(dict(sorted(one.items()))) == repr(dict(sorted(other.items())))
+    )
 
 
 @pytest.fixture

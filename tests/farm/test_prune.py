@@ -1,4 +1,6 @@
-"""Forgetting campaigns, with their pictures or without: what goes, what stays, and what a kill in the middle leaves."""
+"""Forgetting campaigns, with their pictures or without: what goes, what stays, and what a kill in
+the middle leaves.
+"""
 
 import json
 
@@ -28,7 +30,11 @@ FOLDER = pytest.mark.parametrize("place", ["folder"], indirect=True)
 
 @pytest.fixture(params=["folder", "s3"])
 def place(request, tmp_path):
-    return f"{request.getfixturevalue('bucket')}/farm" if request.param == "s3" else str(tmp_path / "outputs")
+    return (
+        f"{request.getfixturevalue('bucket')}/farm"
+        if request.param == "s3"
+        else str(tmp_path / "outputs")
+    )
 
 
 @pytest.fixture
@@ -59,7 +65,9 @@ def change(engine):
 
 @pytest.fixture
 def painted(farm, settings):
-    """Submits a campaign and paints it; returns the keys of its files, which are pictures, previews and a manifest."""
+    """Submits a campaign and paints it; returns the keys of its files, which are pictures,
+    previews and a manifest.
+    """
 
     def run(name="spring", **changes):
         farm.submit(campaign(name=name, **{**SMALL, **changes}), update=True)
@@ -127,8 +135,12 @@ def test_named_campaigns_are_forgotten_and_no_others(farm, painted):
 def test_a_dry_run_says_what_would_go_and_changes_nothing(farm, painted, store):
     files = painted()
     answer = farm.prune(0, with_pictures=True, dry_run=True)
-    assert [(c["campaign"], c["renders"], c["pictures"]) for c in answer["campaigns"]] == [("spring", 3, 3)]
-    assert answer["campaigns"][0]["bytes"] == sum(line["bytes"] for line in farm.manifest("spring"))
+    assert [(c["campaign"], c["renders"], c["pictures"]) for c in answer["campaigns"]] == [
+        ("spring", 3, 3)
+    ]
+    assert answer["campaigns"][0]["bytes"] == sum(
+        line["bytes"] for line in farm.manifest("spring")
+    )
     assert (answer["pruned"], answer["files_removed"]) == (0, 0)
     assert "1 campaign would be forgotten" in command("spring", "--dry-run")
     assert names(farm) == ["spring"]
@@ -141,7 +153,10 @@ def test_a_campaign_with_held_renders_is_spared_and_the_answer_says_why(farm, pa
     painted("autumn")
     hold("autumn")
     answer = farm.prune(0)
-    assert (answer["pruned"], [(s["campaign"], s["why"][:18]) for s in answer["spared"]]) == (1, [("autumn", "1 render is held, ")])
+    assert (answer["pruned"], [(s["campaign"], s["why"][:18]) for s in answer["spared"]]) == (
+        1,
+        [("autumn", "1 render is held, ")],
+    )
     assert "default/autumn is spared. 1 render is held" in command("--older-than", "0s", "--yes")
     assert farm.prune(names=["autumn"])["pruned"] == 1
 
@@ -160,10 +175,14 @@ def test_a_named_campaign_that_is_not_over_is_spared_with_exit_code_1(farm):
 def test_prune_asks_and_without_a_terminal_wants_yes(farm, painted, monkeypatch):
     painted()
     error = command("--older-than", "0s", code=2)
-    assert error.startswith("Forget 1 campaign? Their pictures stay. Nobody is there to answer: say --yes")
+    assert error.startswith(
+        "Forget 1 campaign? Their pictures stay. Nobody is there to answer: say --yes"
+    )
     assert names(farm) == ["spring"]
     monkeypatch.setattr("farm.commands.shared.is_interactive", lambda: True)
-    assert "default/spring: done, 3 renders, 3 pictures" in command("--older-than", "0s", code=1, input="n\n")
+    assert "default/spring: done, 3 renders, 3 pictures" in command(
+        "--older-than", "0s", code=1, input="n\n"
+    )
     assert names(farm) == ["spring"]
     command("--older-than", "0s", input="y\n")
     assert names(farm) == []
@@ -171,7 +190,9 @@ def test_prune_asks_and_without_a_terminal_wants_yes(farm, painted, monkeypatch)
 
 
 @FOLDER
-def test_what_becomes_old_enough_while_a_person_is_asked_stays(farm, painted, settings, monkeypatch):
+def test_what_becomes_old_enough_while_a_person_is_asked_stays(
+    farm, painted, settings, monkeypatch
+):
     painted("spring")
     monkeypatch.setattr("farm.commands.prune.ask", lambda _question, yes: painted("autumn"))
     command("--older-than", "0s", "--yes")
@@ -204,8 +225,12 @@ def test_a_farm_that_has_lost_its_outputs_can_still_forget(farm, painted, monkey
     assert (answer["pruned"], answer["files_left"]) == (1, None)
 
 
-def test_with_pictures_every_file_that_the_farm_wrote_goes_and_what_people_put_there_stays(farm, painted, store, change):
-    files = painted() + [key for key in painted(prompt="a {color} {product} on white") if "/v2/" in key]
+def test_with_pictures_every_file_that_the_farm_wrote_goes_and_what_people_put_there_stays(
+    farm, painted, store, change
+):
+    files = painted() + [
+        key for key in painted(prompt="a {color} {product} on white") if "/v2/" in key
+    ]
     painted("spring-two")
     store.put("default/spring/notes.txt", b"mine")
     others = sorted(store.keys("default/spring-two"))
@@ -217,12 +242,15 @@ def test_with_pictures_every_file_that_the_farm_wrote_goes_and_what_people_put_t
     assert farm.submit(campaign(**SMALL))["created"]
 
 
-def test_what_renders_of_another_campaign_name_stays_with_its_previews(farm, painted, store, change):
+def test_what_renders_of_another_campaign_name_stays_with_its_previews(
+    farm, painted, store, change
+):
     files = painted("spring")
     painted("autumn", **LAMP)
     line = next(farm.manifest("spring"))
     change(
-        "UPDATE renders SET key = :key WHERE number = 0 AND campaign_id = (SELECT id FROM campaigns WHERE name = 'autumn')",
+        "UPDATE renders SET key = :key WHERE number = 0 AND campaign_id = (SELECT id FROM"
+        " campaigns WHERE name = 'autumn')",
         key=line["key"],
     )
     kept = sorted([line["key"], *line["previews"]])
@@ -247,7 +275,12 @@ def test_many_files_go_in_several_requests_and_pages(farm, painted, store, monke
     monkeypatch.setattr("farm.service.pruning._PAGE", 2)
     monkeypatch.setattr("farm.service.pruning._PER_REQUEST", 4)
     answer = farm.prune(names=["spring", "autumn"], with_pictures=True)
-    assert (answer["pruned"], answer["files_removed"], answer["files_left"], answer["more"]) == (2, len(files), 0, False)
+    assert (answer["pruned"], answer["files_removed"], answer["files_left"], answer["more"]) == (
+        2,
+        len(files),
+        0,
+        False,
+    )
     assert list(store.keys("default")) == []
 
 
@@ -280,7 +313,13 @@ def broken_off(farm, painted, settings, store, monkeypatch):
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("spring",), ("spring", "--with-pictures"), ("--older-than", "30d"), ("--older-than", "30d", "--with-pictures")],
+    [
+        (),
+        ("spring",),
+        ("spring", "--with-pictures"),
+        ("--older-than", "30d"),
+        ("--older-than", "30d", "--with-pictures"),
+    ],
     ids=" ".join,
 )
 @FOLDER
@@ -298,7 +337,9 @@ def test_a_removal_that_was_broken_off_is_finished_in_a_bucket_too(farm, broken_
 
 @FOLDER
 def test_while_it_is_removed_every_order_says_so_and_the_list_shows_it(farm, broken_off, tmp_path):
-    assert [(row["campaign"], row["state"]) for row in farm.campaigns()] == [("spring", "removing")]
+    assert [(row["campaign"], row["state"]) for row in farm.campaigns()] == [
+        ("spring", "removing")
+    ]
     orders = (
         lambda: farm.submit(campaign(**SMALL)),
         lambda: farm.submit(campaign(**LAMP), update=True),
@@ -315,14 +356,19 @@ def test_while_it_is_removed_every_order_says_so_and_the_list_shows_it(farm, bro
         lambda: farm.repaint("spring", [0]),
     )
     for order in orders:
-        with pytest.raises(RequestError, match=r"spring is being removed with its pictures. `farm prune spring` finishes"):
+        with pytest.raises(
+            RequestError,
+            match=r"spring is being removed with its pictures. `farm prune spring` finishes",
+        ):
             order()
     result = CliRunner().invoke(app, ["export", "spring", str(tmp_path / "there")])
     assert "is being removed" in str(result.exception)
 
 
 @FOLDER
-def test_a_campaign_that_goes_on_meanwhile_is_neither_marked_nor_forgotten(painted, farm, engine, change):
+def test_a_campaign_that_goes_on_meanwhile_is_neither_marked_nor_forgotten(
+    painted, farm, engine, change
+):
     painted()
     row = Campaigns(engine).get("default", "spring")
     change("UPDATE campaigns SET finished_at = NULL")  # somebody has asked for a retry

@@ -1,4 +1,6 @@
-"""What a farm gives away of its machine to those who reach it from elsewhere: nothing but what its operator names."""
+"""What a farm gives away of its machine to those who reach it from elsewhere: nothing but what its
+operator names.
+"""
 
 import shutil
 from pathlib import Path
@@ -28,13 +30,17 @@ LAYER = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
 
 @pytest.fixture
 def brand(tmp_path):
-    """A folder that the operator allows, with a picture, an adapter, a model, and links that lead out of it."""
+    """A folder that the operator allows, with a picture, an adapter, a model, and links that lead
+    out of it.
+    """
     folder, outside = tmp_path / "brand", tmp_path / "outside"
     for place in (folder, outside, tmp_path / "brand-of-others"):
         place.mkdir()
         Image.new("RGB", (40, 32), (90, 20, 20)).save(place / "a.png")
         down, up = np.full((2, 128), 0.5, np.float32), np.ones((128, 2), np.float32)
-        save_file({f"{LAYER}.lora_A.weight": down, f"{LAYER}.lora_B.weight": up}, place / "a.safetensors")
+        save_file(
+            {f"{LAYER}.lora_A.weight": down, f"{LAYER}.lora_B.weight": up}, place / "a.safetensors"
+        )
         shutil.copytree(SEEDLING, place / "model")
     (folder / "link.png").symlink_to(outside / "a.png")
     (folder / "link").symlink_to(outside)
@@ -49,7 +55,9 @@ def remote(tmp_path, brand):
     with (
         open_app(settings, "0.0.0.0") as app,
         serve(app, 0) as url,
-        httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as http,
+        httpx.Client(
+            base_url=f"{url}/api/v1/", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60
+        ) as http,
     ):
         yield http
 
@@ -59,16 +67,21 @@ def submit(http, *, dry_run=True, **changes):
 
 
 ELSEWHERE = (
-    "{outside}/a.png", "{outside}/nothing.png", "{outside}", "{outside}/model", "{outside}/a.safetensors", "/etc/passwd",
+    "{outside}/a.png", "{outside}/nothing.png", "{outside}", "{outside}/model",
+    "{outside}/a.safetensors", "/etc/passwd",
     "/root", "/no/such", "/",
-    "/proc/self/environ", "{brand}-of-others/a.png", "{brand}/../outside/a.png", "{brand}/link.png",
+    "/proc/self/environ", "{brand}-of-others/a.png", "{brand}/../outside/a.png",
+    "{brand}/link.png",
     "{brand}/link/a.png", "{brand}/link/nothing",
-    "{brand}/link/model", "{brand}/link/a.safetensors", "{brand}/circle", "~/a.png", "./a.png", "../a.png", "a/../../a.png", "file:///etc/passwd",
+    "{brand}/link/model", "{brand}/link/a.safetensors", "{brand}/circle", "~/a.png", "./a.png",
+    "../a.png", "a/../../a.png", "file:///etc/passwd",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("address", ELSEWHERE)
-def test_files_elsewhere_are_refused_in_one_sentence_whether_they_are_there_or_not(remote, brand, address):
+def test_files_elsewhere_are_refused_in_one_sentence_whether_they_are_there_or_not(
+    remote, brand, address
+):
     address = address.format(brand=brand, outside=brand.parent / "outside")
     for changes, place, prefix in (
         ({"reference": {"image": address}}, ["reference", "image"], f"reference {address}: "),
@@ -77,11 +90,17 @@ def test_files_elsewhere_are_refused_in_one_sentence_whether_they_are_there_or_n
     ):
         answer = submit(remote, **changes)
         assert answer.status_code == 422
-        assert answer.json()["problems"] == [{"path": place, "message": prefix + NOT_TAKEN}], changes
+        assert answer.json()["problems"] == [{"path": place, "message": prefix + NOT_TAKEN}], (
+            changes
+        )
 
 
 def test_what_the_operator_allows_works(remote, brand, tmp_path):
-    changes = {"reference": {"image": f"{brand}/a.png"}, "adapters": [{"lora": f"{brand}/a.safetensors"}], "model": f"{brand}/model"}
+    changes = {
+        "reference": {"image": f"{brand}/a.png"},
+        "adapters": [{"lora": f"{brand}/a.safetensors"}],
+        "model": f"{brand}/model",
+    }
     answer = submit(remote, dry_run=False, **changes)
     assert answer.status_code == 201, answer.text
     assert len(list((tmp_path / "home/outputs").rglob("references/*"))) == 1
@@ -99,10 +118,23 @@ def test_models_by_name_need_no_folder(remote, monkeypatch):
         assert NOT_TAKEN in submit(remote, model=model).json()["error"]
 
 
-def test_whoever_is_on_the_machine_names_what_he_likes_unless_the_operator_says_otherwise(tmp_path, brand):
-    for allowed, host, status in ((None, "127.0.0.1", 200), ([], "127.0.0.1", 422), (None, "0.0.0.0", 422), ([brand], "127.0.0.1", 200)):
-        with open_app(read_settings(home=tmp_path / "home", allowed_paths=allowed), host) as app, serve(app, 0) as url:
-            answer = httpx.post(f"{url}/api/v1/campaigns", json={"campaign": {**data(), "model": f"{brand}/model"}, "dry_run": True})
+def test_whoever_is_on_the_machine_names_what_he_likes_unless_the_operator_says_otherwise(
+    tmp_path, brand
+):
+    for allowed, host, status in (
+        (None, "127.0.0.1", 200),
+        ([], "127.0.0.1", 422),
+        (None, "0.0.0.0", 422),
+        ([brand], "127.0.0.1", 200),
+    ):
+        with (
+            open_app(read_settings(home=tmp_path / "home", allowed_paths=allowed), host) as app,
+            serve(app, 0) as url,
+        ):
+            answer = httpx.post(
+                f"{url}/api/v1/campaigns",
+                json={"campaign": {**data(), "model": f"{brand}/model"}, "dry_run": True},
+            )
             assert answer.status_code == status
 
 
@@ -113,9 +145,14 @@ def test_the_setting_is_a_list_and_its_folders_are_whole(monkeypatch):
 
 def fail(settings, detail):
     with closing_engine(settings.database_address) as engine:
-        row, session = Campaigns(engine).get("default", "spring"), Queue(engine).lead(owner="o", host="h", pid=1)
+        row, session = (
+            Campaigns(engine).get("default", "spring"),
+            Queue(engine).lead(owner="o", host="h", pid=1),
+        )
         (chunk,) = Queue(engine).claim(session, [(row.id, "w")])
-        outcome = RenderOutcome(number=0, digest="d", state=RenderState.FAILED, reason=Reason.UNKNOWN, detail=detail)
+        outcome = RenderOutcome(
+            number=0, digest="d", state=RenderState.FAILED, reason=Reason.UNKNOWN, detail=detail
+        )
         facts = {
             "load_s": 1.0,
             "loads": 1,
@@ -127,7 +164,8 @@ def fail(settings, detail):
             "slots": 4,
         }
         settlement = Settlement(
-            chunk_id=chunk.id, campaign_id=row.id, lease=chunk.lease, worker="w", outcome="failed", outcomes=(outcome,),
+            chunk_id=chunk.id, campaign_id=row.id, lease=chunk.lease, worker="w", outcome="failed",
+            outcomes=(outcome,),
             facts={**facts, "uploads": 0, "upload_bytes": 0},
         )  # fmt: skip
         assert Settling(engine).settle(session, [settlement])
@@ -138,7 +176,8 @@ def test_no_answer_has_a_path_of_the_server(remote, brand, tmp_path):
     submit(remote, dry_run=False)
     code = Path(package.__file__).parent
     detail = (
-        f"OSError: cannot read {tmp_path}/home/outputs/x/1.png, {code}/a.py; or {brand}/model/unet: do it again.\n"
+        f"OSError: cannot read {tmp_path}/home/outputs/x/1.png, {code}/a.py; or"
+        f" {brand}/model/unet: do it again.\n"
         f'  File "{code}/client.py", line 3, in f\n  File "/opt/venv/lib/x.py", line 5'
     )
     fail(settings, detail)
@@ -158,8 +197,9 @@ def test_no_answer_has_a_path_of_the_server(remote, brand, tmp_path):
         assert str(tmp_path / "home") not in answer.text
         assert str(code) not in answer.text
         assert "/opt/venv" not in answer.text
-    assert answers[0].json()["failures"][0]["detail"] == (
-        f"OSError: cannot read …/1.png, …/a.py; or {brand}/model/unet: do it again.\n"
+    assert (
+        answers[0].json()["failures"][0]["detail"]
+        == f"OSError: cannot read …/1.png, …/a.py; or {brand}/model/unet: do it again.\n"
         '  File "client.py", line 3, in f\n  File "x.py", line 5'
     )
     assert answers[3].json() == {"manifest": "…/manifest.jsonl"}

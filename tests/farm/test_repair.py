@@ -1,4 +1,6 @@
-"""Damaged and missing files: painted again by the same recipes and put in their places, and nothing else is touched."""
+"""Damaged and missing files: painted again by the same recipes and put in their places, and
+nothing else is touched.
+"""
 
 import hashlib
 import json
@@ -53,7 +55,10 @@ def files(settings):
     def look():
         root = settings.home / "outputs"
         return {
-            str(p.relative_to(root)): (p.stat().st_mtime_ns, hashlib.sha256(p.read_bytes()).hexdigest())
+            str(p.relative_to(root)): (
+                p.stat().st_mtime_ns,
+                hashlib.sha256(p.read_bytes()).hexdigest(),
+            )
             for p in root.rglob("*")
             if p.is_file()
         }
@@ -62,7 +67,9 @@ def files(settings):
 
 
 class Mending:
-    """Repairs what is damaged, by workers that rest; remembers what they painted and what was told."""
+    """Repairs what is damaged, by workers that rest; remembers what they painted and what was
+    told.
+    """
 
     def __init__(self, farm, settings, engine=None):
         self.farm, self.settings, self.engine = farm, settings, engine
@@ -90,7 +97,9 @@ def mending(farm, settings):
 
 
 def damage(settings, lines):
-    """Of four renders: a file cut off, one gone, one that another's was copied to, and one whose preview is gone."""
+    """Of four renders: a file cut off, one gone, one that another's was copied to, and one whose
+    preview is gone.
+    """
     root = settings.home / "outputs"
     cut, gone, other, without = lines[2], lines[5], lines[9], lines[12]
     (root / cut["key"]).write_bytes((root / cut["key"]).read_bytes()[:70])
@@ -100,8 +109,18 @@ def damage(settings, lines):
     return [2, 5, 9, 12]
 
 
-@pytest.mark.parametrize("output", [{}, {"output": {"format": "webp"}}, {"output": {"format": "jpg"}}, {"output": {"format": "jxl"}}])
-def test_exactly_what_is_damaged_or_missing_is_painted_again(farm, settings, submit, mending, files, output):
+@pytest.mark.parametrize(
+    "output",
+    [
+        {},
+        {"output": {"format": "webp"}},
+        {"output": {"format": "jpg"}},
+        {"output": {"format": "jxl"}},
+    ],
+)
+def test_exactly_what_is_damaged_or_missing_is_painted_again(
+    farm, settings, submit, mending, files, output
+):
     lines = submit(**output)
     farm.save_manifest("spring")
     before = files()
@@ -109,12 +128,20 @@ def test_exactly_what_is_damaged_or_missing_is_painted_again(farm, settings, sub
     assert mending.repair() == 0
     assert mending.painted == numbers
     after = files()
-    assert {name: content for name, (_, content) in after.items()} == {name: content for name, (_, content) in before.items()}
-    touched = {name for name in after if after[name] != before[name]} - {"default/spring/manifest.jsonl"}
+    assert {name: content for name, (_, content) in after.items()} == {
+        name: content for name, (_, content) in before.items()
+    }
+    touched = {name for name in after if after[name] != before[name]} - {
+        "default/spring/manifest.jsonl"
+    }
     assert touched == {name for n in numbers for name in (lines[n]["key"], *lines[n]["previews"])}
     assert list(farm.manifest("spring")) == lines
-    assert [row["campaign"] for row in farm.campaigns()] == ["spring"]  # the repair has gone with its files
-    assert sorted(path.name for path in (settings.home / "outputs" / "default").iterdir()) == ["spring"]
+    assert [row["campaign"] for row in farm.campaigns()] == [
+        "spring"
+    ]  # the repair has gone with its files
+    assert sorted(path.name for path in (settings.home / "outputs" / "default").iterdir()) == [
+        "spring"
+    ]
     mending.told.clear()
     assert (mending.inspect(), mending.told) == (0, [])
     assert export(farm, "spring", open_outputs(str(settings.home / "exported"))).pictures == 18
@@ -130,13 +157,21 @@ def test_a_preview_that_is_damaged_is_seen(farm, settings, submit, mending):
     assert mending.repair() == 0
 
 
-def test_a_picture_that_was_edited_and_keeps_its_record_is_painted_again(farm, settings, submit, mending):
-    """What a format that gives pixels up holds cannot be compared with the picture as it was painted, but its bytes are known."""
+def test_a_picture_that_was_edited_and_keeps_its_record_is_painted_again(
+    farm, settings, submit, mending
+):
+    """What a format that gives pixels up holds cannot be compared with the picture as it was
+    painted, but its bytes are known.
+    """
     line = submit(output={"format": "jpg"})[4]
     path = settings.home / "outputs" / line["key"]
     was = path.read_bytes()
     record = encode.read(was).record
-    path.write_bytes(encode.write(np.zeros((8, 8, 3), np.uint8), record, "", campaign(output={"format": "jpg"}).encoding))
+    path.write_bytes(
+        encode.write(
+            np.zeros((8, 8, 3), np.uint8), record, "", campaign(output={"format": "jpg"}).encoding
+        )
+    )
     assert mending.repair() == 0
     assert mending.painted == [4]
     assert path.read_bytes() == was
@@ -155,11 +190,16 @@ def test_what_comes_out_with_other_pixels_is_not_put_in_its_place(farm, settings
 
     mending = Mending(farm, settings, Other(0.0))
     assert mending.repair() == 1
-    assert mending.told[-1] == (line["key"], "painted again it has other pixels, in the same numerics class (resting).")
+    assert mending.told[-1] == (
+        line["key"],
+        "painted again it has other pixels, in the same numerics class (resting).",
+    )
     after = files()
     del after["default/spring/manifest.jsonl"]
     assert after == before
-    assert Mending(farm, settings).repair() == 0  # nothing of the attempt is in the way of the next
+    assert (
+        Mending(farm, settings).repair() == 0
+    )  # nothing of the attempt is in the way of the next
 
 
 def test_the_bytes_of_another_version_are_recorded(farm, settings, submit, mending, monkeypatch):
@@ -170,11 +210,18 @@ def test_the_bytes_of_another_version_are_recorded(farm, settings, submit, mendi
     now = farm.render("spring", 5)
     assert (now["pixels"], now["sha256"] == line["sha256"]) == (line["pixels"], False)
     assert mending.inspect() == 0
-    assert json.loads((settings.home / "outputs/default/spring/manifest.jsonl").read_text().splitlines()[5]) == now
+    assert (
+        json.loads(
+            (settings.home / "outputs/default/spring/manifest.jsonl").read_text().splitlines()[5]
+        )
+        == now
+    )
 
 
 def test_a_repair_that_was_broken_off_goes_on(farm, settings, submit, mending):
-    """First the client ends once it has ordered it, then while files take their places; each time the next one goes on."""
+    """First the client ends once it has ordered it, then while files take their places; each time
+    the next one goes on.
+    """
     lines = submit()
     numbers = damage(settings, lines)
 
@@ -193,7 +240,10 @@ def test_a_repair_that_was_broken_off_goes_on(farm, settings, submit, mending):
     begun = farm.repair("spring", list(seen.damaged))
     paint(settings, begun["campaign"])
     store = settings.open_outputs()
-    store.copy(f"default/{begun['campaign']}/{lines[5]['key'].removeprefix('default/spring/')}", lines[5]["key"])
+    store.copy(
+        f"default/{begun['campaign']}/{lines[5]['key'].removeprefix('default/spring/')}",
+        lines[5]["key"],
+    )
     mending.painted.clear()
     assert mending.repair() == 0
     assert mending.painted == []  # all of it was painted already
@@ -201,10 +251,14 @@ def test_a_repair_that_was_broken_off_goes_on(farm, settings, submit, mending):
     assert [row["campaign"] for row in farm.campaigns()] == ["spring"]
 
 
-def test_the_budget_that_a_campaign_has_spent_does_not_keep_its_files_from_being_repaired(farm, settings, submit, mending):
+def test_the_budget_that_a_campaign_has_spent_does_not_keep_its_files_from_being_repaired(
+    farm, settings, submit, mending
+):
     line = submit(budget={"gpu_hours": 1e-9})[0]
     with closing_engine(settings.database_address) as engine:
-        Campaigns(engine).halt(Campaigns(engine).get("default", "spring").id, "Its budget is spent.")
+        Campaigns(engine).halt(
+            Campaigns(engine).get("default", "spring").id, "Its budget is spent."
+        )
     (settings.home / "outputs" / line["key"]).unlink()
     assert mending.repair() == 0
     with closing_engine(settings.database_address) as engine:
@@ -215,7 +269,10 @@ def test_a_reference_is_read_from_the_outputs(farm, settings, submit, mending, t
     """Where it came from, it may be gone or another by now."""
     source = tmp_path / "teal.png"
     Image.new("RGB", (128, 128), "teal").save(source)
-    lines = submit(reference={"image": str(source), "strength": 0.6}, vary={"color": ["red"], "product": ["mug"]})
+    lines = submit(
+        reference={"image": str(source), "strength": 0.6},
+        vary={"color": ["red"], "product": ["mug"]},
+    )
     assert [len(line["previews"]) for line in lines] == [1] * 3
     Image.new("RGB", (128, 128), "red").save(source)
     (settings.home / "outputs" / lines[1]["key"]).unlink()
@@ -251,12 +308,16 @@ def test_a_repair_that_is_stopped_says_why_and_can_go_on(farm, settings, submit,
         return farm.status(name)
 
     seen = inspect(farm, "spring", mending.tell)
-    with pytest.raises(WorkError, match=r"The disk is full. `farm verify spring --repair` goes on"):
+    with pytest.raises(
+        WorkError, match=r"The disk is full. `farm verify spring --repair` goes on"
+    ):
         repair(farm, "spring", seen.damaged, stop, mending.tell)
     assert mending.repair() == 0
 
 
-def test_a_campaign_that_only_has_the_name_of_a_repair_is_left_alone(farm, settings, submit, mending):
+def test_a_campaign_that_only_has_the_name_of_a_repair_is_left_alone(
+    farm, settings, submit, mending
+):
     lines = submit()
     with closing_engine(settings.database_address) as engine:
         name = f"spring-repair-{Campaigns(engine).get('default', 'spring').id}"
@@ -268,7 +329,9 @@ def test_a_campaign_that_only_has_the_name_of_a_repair_is_left_alone(farm, setti
     assert farm.status(name)["renders"]["total"] == 18
 
 
-def test_a_version_that_took_its_place_meanwhile_keeps_its_files(farm, settings, submit, mending, files):
+def test_a_version_that_took_its_place_meanwhile_keeps_its_files(
+    farm, settings, submit, mending, files
+):
     """The repair of the version before must not lie over a picture of the new one."""
     lines = submit()
     (settings.home / "outputs" / lines[5]["key"]).unlink()
@@ -287,18 +350,33 @@ def test_the_command_repairs_and_counts(farm, settings, submit, monkeypatch):
     lines = submit()
     damage(settings, lines)
     monkeypatch.setenv("FARM_URL", farm.url)
-    monkeypatch.setattr("farm.commands.files.follow", lambda client, name, **_: paint(settings, name) and client.status(name))
+    monkeypatch.setattr(
+        "farm.commands.files.follow",
+        lambda client, name, **_: paint(settings, name) and client.status(name),
+    )
     result = CliRunner().invoke(app, ["verify", "spring", "--repair", "--json"])
     assert result.exit_code == 0, (result.output, result.exception)
     *problems, summary = map(json.loads, result.stdout.splitlines())
     assert len(problems) == 4
-    assert summary == {"campaign": "spring", "files": 54, "painted_again": 0, "wrong": 0, "repaired": 4, "retired": 0}
+    assert summary == {
+        "campaign": "spring",
+        "files": 54,
+        "painted_again": 0,
+        "wrong": 0,
+        "repaired": 4,
+        "retired": 0,
+    }
     result = CliRunner().invoke(app, ["verify", "spring", "--repair"])
-    assert "spring: 54 files looked at, 0 renders painted again, 0 wrong, 0 repaired." in result.stdout
+    assert (
+        "spring: 54 files looked at, 0 renders painted again, 0 wrong, 0 repaired."
+        in result.stdout
+    )
     damage(settings, lines)
     result = CliRunner().invoke(app, ["verify", "spring"])
     assert result.exit_code == 1
-    assert "`farm verify spring --repair` paints again what is damaged or missing." in result.stdout
+    assert (
+        "`farm verify spring --repair` paints again what is damaged or missing." in result.stdout
+    )
 
 
 # --- trying again what cannot be tried again ---
@@ -306,7 +384,9 @@ def test_the_command_repairs_and_counts(farm, settings, submit, monkeypatch):
 
 def test_a_retry_that_queues_nothing_says_why(farm, settings, submit):
     submit()
-    with pytest.raises(RequestError, match=r"render 4 of spring is done, .* `farm verify spring --repair`"):
+    with pytest.raises(
+        RequestError, match=r"render 4 of spring is done, .* `farm verify spring --repair`"
+    ):
         farm.retry("spring", render=4)
     answer = farm.retry("spring")
     assert answer["retried"] == 0
@@ -315,14 +395,23 @@ def test_a_retry_that_queues_nothing_says_why(farm, settings, submit):
     assert "`farm verify spring --repair`" in why
     farm.submit(campaign(name="autumn"))
     assert farm.retry("autumn")["why"] == ["No render of autumn failed or is held: 18 queued."]
-    assert farm.retry("autumn", render=2)["why"] == ["The render 2 of autumn has not ended: it waits or is being painted already."]
-    assert farm.retry("autumn", failed=False, held=False)["why"] == ["Neither failed nor held renders were asked for."]
+    assert farm.retry("autumn", render=2)["why"] == [
+        "The render 2 of autumn has not ended: it waits or is being painted already."
+    ]
+    assert farm.retry("autumn", failed=False, held=False)["why"] == [
+        "Neither failed nor held renders were asked for."
+    ]
 
 
 def test_a_retry_of_the_other_kind_names_it(farm, settings):
     farm.submit(campaign())
     with closing_engine(settings.database_address) as engine:
         paint_all(engine, settings, fail={3, 4})
-    assert farm.retry("spring", failed=False)["why"] == ["No render of spring is held, but 2 failed: `farm retry spring --failed`."]
-    with pytest.raises(RequestError, match="render 4 of spring failed: `farm retry spring/4 --failed` tries it again"):
+    assert farm.retry("spring", failed=False)["why"] == [
+        "No render of spring is held, but 2 failed: `farm retry spring --failed`."
+    ]
+    with pytest.raises(
+        RequestError,
+        match="render 4 of spring failed: `farm retry spring/4 --failed` tries it again",
+    ):
         farm.retry("spring", failed=False, render=4)

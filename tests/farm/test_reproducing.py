@@ -37,7 +37,9 @@ def engine(settings, farm):
 @pytest.fixture
 def verify(settings):
     def run(code):
-        result = CliRunner().invoke(app, ["verify", "spring", "--home", str(settings.home), "--json"])
+        result = CliRunner().invoke(
+            app, ["verify", "spring", "--home", str(settings.home), "--json"]
+        )
         assert result.exit_code == code, (result.output, result.exception)
         *problems, summary = map(json.loads, result.stdout.splitlines())
         assert summary.pop("campaign") == "spring"
@@ -46,22 +48,31 @@ def verify(settings):
     return run
 
 
-def test_verify_finds_what_was_damaged_what_is_missing_and_what_nobody_knows(farm, engine, settings, verify):
+def test_verify_finds_what_was_damaged_what_is_missing_and_what_nobody_knows(
+    farm, engine, settings, verify
+):
     farm.submit(campaign())
     paint_all(engine, settings)
     farm.save_manifest("spring")
-    assert verify(0) == ({}, {"files": 18, "painted_again": 0, "wrong": 0, "repaired": 0, "retired": 0})
+    assert verify(0) == (
+        {},
+        {"files": 18, "painted_again": 0, "wrong": 0, "repaired": 0, "retired": 0},
+    )
 
     outputs = settings.home / "outputs"
     damaged, cut, lost, *_ = (line["key"] for line in farm.manifest("spring"))
-    (outputs / damaged).write_bytes(write(np.zeros((128, 128, 3), np.uint8) + np.uint8(9), {}, "", Encoding()))
+    (outputs / damaged).write_bytes(
+        write(np.zeros((128, 128, 3), np.uint8) + np.uint8(9), {}, "", Encoding())
+    )
     (outputs / cut).write_bytes((outputs / cut).read_bytes()[:60])
     (outputs / lost).unlink()
     stranger = f"{lost.removesuffix('.png')}-copy.png"  # no name that the farm gives
     (outputs / stranger).write_bytes(b"x")
     problems, summary = verify(1)
     assert problems == {
-        damaged: "it was changed since it was painted: its bytes are not those that were recorded.",
+        damaged: (
+            "it was changed since it was painted: its bytes are not those that were recorded."
+        ),
         cut: "it is no picture any more, or not a whole one.",
         lost: "it is missing.",
         stranger: "no render has this file.",
@@ -69,7 +80,9 @@ def test_verify_finds_what_was_damaged_what_is_missing_and_what_nobody_knows(far
     assert summary["wrong"] == 4
 
 
-def test_a_campaign_under_way_is_not_blamed_for_what_its_workers_have_just_written(farm, engine, settings, verify):
+def test_a_campaign_under_way_is_not_blamed_for_what_its_workers_have_just_written(
+    farm, engine, settings, verify
+):
     farm.submit(campaign())
     paint_all(engine, settings, chunks=1)
     (settings.home / "outputs/default/spring/final/new.png").write_bytes(b"x")
@@ -95,7 +108,11 @@ def test_a_repaint_is_a_fresh_campaign_of_just_these_renders(farm, engine, setti
     answer = farm.repaint("spring", [3, 11, 17])
     assert answer["renders"]["total"] == 3
     row = Campaigns(engine).get(answer["project"], answer["campaign"])
-    assert (row.project, row.name.startswith("spring-verify-"), row.is_fresh) == ("reproduce", True, True)
+    assert (row.project, row.name.startswith("spring-verify-"), row.is_fresh) == (
+        "reproduce",
+        True,
+        True,
+    )
     plan = expansion_of(row.spec)
     assert plan.campaign.previews is None
     session = Queue(engine).lead(owner="test", host="h", pid=1)

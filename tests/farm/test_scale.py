@@ -23,19 +23,33 @@ with open_app(settings):
     pass
 engine = open_database(settings.database_address)
 outputs = settings.open_outputs()
-service = Service(campaigns=Campaigns(engine), control=Control(engine), watching=Watching(engine), outputs=outputs)
+service = Service(
+    campaigns=Campaigns(engine),
+    control=Control(engine),
+    watching=Watching(engine),
+    outputs=outputs,
+)
 idle = peak()
 vary = {"product": {"range": [1, 100, 1]}, "color": {"range": [1, 100, 1]}}
-data = {"name": "big", "model": "seedling", "prompt": "{product} {color}", "vary": vary, "seeds": {"count": 100}}
+data = {"name": "big", "model": "seedling", "prompt": "{product} {color}"}
+data |= {"vary": vary, "seeds": {"count": 100}}
 campaign, _ = service.submit("p", data)
 submitted = peak()
 count = sum(1 for _ in expansion_of(campaign.spec).all_renders())
-print(json.dumps({"total": campaign.total, "expanded": count, "submit_mb": submitted - idle, "expand_mb": peak() - idle}))
+told = {"total": campaign.total, "expanded": count}
+told |= {"submit_mb": submitted - idle, "expand_mb": peak() - idle}
+print(json.dumps(told))
 """
 
 
 def test_a_million_renders_never_stand_in_memory(tmp_path):
-    done = subprocess.run([sys.executable, "-c", CODE, str(tmp_path / "home")], capture_output=True, text=True, check=True, timeout=280)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, str(tmp_path / "home")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=280,
+    )
     figures = json.loads(done.stdout)
     assert figures["total"] == figures["expanded"] == 1_000_000
     assert figures["expand_mb"] < 300, figures

@@ -1,4 +1,6 @@
-"""Versions of a campaign: each update keeps what it replaces, with its pictures, and it can still be read."""
+"""Versions of a campaign: each update keeps what it replaces, with its pictures, and it can still
+be read.
+"""
 
 import io
 import json
@@ -55,15 +57,25 @@ def command(*arguments, code=0):
 
 
 def test_the_manifest_of_each_version_leads_to_its_own_pictures(farm, settings, update, tmp_path):
-    versions = [update(), update(**WHITE), update(**WHITE, vary={"product": ["mug"], "color": ["red", "blue", "green"]})]
+    versions = [
+        update(),
+        update(**WHITE),
+        update(**WHITE, vary={"product": ["mug"], "color": ["red", "blue", "green"]}),
+    ]
     for number, lines in enumerate(versions, start=1):
         assert list(farm.manifest(f"spring@{number}")) == lines
         assert farm.render(f"spring@{number}", lines[0]["number"]) == lines[0]
         folder = tmp_path / str(number)
-        assert json.loads(command("export", f"spring@{number}", str(folder), "--json"))["pictures"] == len(lines)
-        assert all((folder / "final" / line["shot"] / f"{line['seed']}.png").is_file() for line in lines)
+        assert json.loads(command("export", f"spring@{number}", str(folder), "--json"))[
+            "pictures"
+        ] == len(lines)
+        assert all(
+            (folder / "final" / line["shot"] / f"{line['seed']}.png").is_file() for line in lines
+        )
     assert not {line["key"] for line in versions[0]} & {line["key"] for line in versions[1]}
-    assert len({line["key"] for line in versions[1]} & {line["key"] for line in versions[2]}) == 6  # kept as they are
+    assert (
+        len({line["key"] for line in versions[1]} & {line["key"] for line in versions[2]}) == 6
+    )  # kept as they are
     assert [v["version"] for v in farm.versions("spring")] == [1, 2, 3]
     assert [v["renders"]["done"] for v in farm.versions("spring")] == [18, 18, 9]
     assert [v["replaced_at"] is None for v in farm.versions("spring")] == [False, False, True]
@@ -85,7 +97,9 @@ def test_what_a_version_never_painted_is_not_waited_for(farm, settings, engine):
     farm.submit(campaign())
     paint_all(engine, settings, chunks=1)
     farm.submit(campaign(**WHITE), update=True)
-    assert len(list(farm.manifest("spring@1"))) == farm.versions("spring")[0]["renders"]["done"] > 0
+    assert (
+        len(list(farm.manifest("spring@1"))) == farm.versions("spring")[0]["renders"]["done"] > 0
+    )
     Image.open(io.BytesIO(farm.sheet("spring@1"))).verify()
     assert farm.status("spring@1")["state"] == "cancelled"
     assert "of 18 renders" in command("status", "spring@1")
@@ -99,7 +113,9 @@ def test_painting_the_same_again_makes_no_version(farm, settings, engine, update
     assert [v["version"] for v in farm.versions("spring")] == [1]
 
 
-def test_clean_says_what_is_gone_of_versions_and_leaves_what_the_present_one_has(farm, update, tmp_path):
+def test_clean_says_what_is_gone_of_versions_and_leaves_what_the_present_one_has(
+    farm, update, tmp_path
+):
     update()
     update(vary={"product": ["mug"], "color": ["red", "blue"]})
     last = update(vary={"product": ["mug"], "color": ["red"]}, prompt="a {color} {product}, again")
@@ -115,7 +131,9 @@ def test_clean_while_an_update_is_under_way_leaves_what_it_keeps(farm, settings,
     farm.submit(campaign(vary={"product": ["mug", "vase"], "color": ["red", "blue"]}), update=True)
     store = settings.open_outputs()
     assert farm.clean("spring")["removed"] == 12
-    assert {line["key"] for line in lines if "mug" in line["shot"]} <= set(store.keys("default/spring"))
+    assert {line["key"] for line in lines if "mug" in line["shot"]} <= set(
+        store.keys("default/spring")
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +159,12 @@ def test_versions_that_there_are_not_are_named(farm, update, name, words):
 
 def test_only_the_present_version_takes_orders(farm, update):
     update()
-    for arguments in (("pause", "spring@1"), ("cancel", "spring@1"), ("verify", "spring@1"), ("clean", "spring@1")):
+    for arguments in (
+        ("pause", "spring@1"),
+        ("cancel", "spring@1"),
+        ("verify", "spring@1"),
+        ("clean", "spring@1"),
+    ):
         assert "for all else write spring." in command(*arguments, code=1)
 
 
@@ -152,17 +175,23 @@ def test_versions_go_with_their_campaign_or_once_they_are_old(farm, settings, en
     assert prune_old(engine, 60) == 0
     assert len(farm.versions("spring")) == 3
     with engine.begin() as connection:
-        connection.execute(text("UPDATE campaigns SET pruned_at = pruned_at - 100 WHERE version = 1"))
+        connection.execute(
+            text("UPDATE campaigns SET pruned_at = pruned_at - 100 WHERE version = 1")
+        )
     assert prune_old(engine, 60) == 0
     assert [v["version"] for v in farm.versions("spring")] == [2, 3]
     assert update(prompt="a {color} {product}, 4")
     assert [v["version"] for v in farm.versions("spring")] == [2, 3, 4]  # no number stands for two
     with engine.begin() as connection:
-        connection.execute(text("UPDATE campaigns SET finished_at = finished_at - 100 WHERE version = 4"))
+        connection.execute(
+            text("UPDATE campaigns SET finished_at = finished_at - 100 WHERE version = 4")
+        )
     assert prune_old(engine, 60) == 1
     with pytest.raises(NotFound):
         farm.versions("spring")
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM campaigns")).scalar_one() == 0
     update()
-    assert [(v.version, v.name) for v in campaigns.versions("default", "spring")] == [(1, "spring")]
+    assert [(v.version, v.name) for v in campaigns.versions("default", "spring")] == [
+        (1, "spring")
+    ]

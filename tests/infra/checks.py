@@ -1,4 +1,6 @@
-"""What is wrong with the manifests in infra/, as sentences: by the schemas of Kubernetes, KubeRay and Ray, and by rules of our own."""
+"""What is wrong with the manifests in infra/, as sentences: by the schemas of Kubernetes, KubeRay
+and Ray, and by rules of our own.
+"""
 
 import copy
 import os
@@ -14,15 +16,21 @@ import yaml
 
 INFRA = Path(__file__).parents[2] / "infra"
 KUBERNETES = "1.31"
-# What KubeRay's resources may have outside their pod templates: those of its keys that are used here. Its own schema is not ours to
-# keep; KUBERAY_CRD_DIR may name a checkout of it, and is then asked too.
+# What KubeRay's resources may have outside their pod templates: those of its keys that are used
+# here. Its own schema is not ours to keep; KUBERAY_CRD_DIR may name a checkout of it, and is then
+# asked too.
 RAY_SCHEMA = yaml.safe_load((Path(__file__).parent / "kuberay.yaml").read_text())
 Document = dict[str, Any]
 
 
 def build(folder: str) -> list[Document]:
     """What `kubectl apply -k` would send."""
-    done = subprocess.run(["kubectl", "kustomize", INFRA / "kubernetes" / folder], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["kubectl", "kustomize", INFRA / "kubernetes" / folder],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return list(yaml.safe_load_all(done.stdout))
 
 
@@ -30,7 +38,10 @@ def problems(documents: list[Document]) -> list[str]:
     found = []
     for document in documents:
         where = f"{document['kind']} {document['metadata']['name']}"
-        found += [f"{where}: {problem}" for problem in [*_schema_problems(document), *_rule_problems(document)]]
+        found += [
+            f"{where}: {problem}"
+            for problem in [*_schema_problems(document), *_rule_problems(document)]
+        ]
     return found
 
 
@@ -41,7 +52,14 @@ def _schema_problems(document: Document) -> Iterator[str]:
         if folder := os.environ.get("KUBERAY_CRD_DIR"):
             yield from _against(_crd(Path(folder), kind), document)
         for template in _templates(document):
-            yield from _core_problems({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": template["spec"]})
+            yield from _core_problems(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Pod",
+                    "metadata": {"name": "x"},
+                    "spec": template["spec"],
+                }
+            )
     elif group != "monitoring.coreos.com":
         yield from _core_problems(document)
     else:
@@ -64,7 +82,11 @@ def _crd(folder: Path, kind: str) -> Document:
     for path in folder.glob("*.yaml"):
         crd = yaml.safe_load(path.read_text())
         if crd["spec"]["names"]["kind"] == kind:
-            schema = next(version["schema"]["openAPIV3Schema"] for version in crd["spec"]["versions"] if version["name"] == "v1")
+            schema = next(
+                version["schema"]["openAPIV3Schema"]
+                for version in crd["spec"]["versions"]
+                if version["name"] == "v1"
+            )
             schema["properties"]["metadata"] = {"type": "object"}
             return _strict(schema)
     raise AssertionError(f"{folder} has no {kind}")
@@ -73,7 +95,11 @@ def _crd(folder: Path, kind: str) -> Document:
 def _strict(schema: Any) -> Any:
     """Without the keys that the server would drop in silence."""
     if isinstance(schema, dict):
-        if schema.get("type") == "object" and "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        if (
+            schema.get("type") == "object"
+            and "properties" in schema
+            and not schema.get("x-kubernetes-preserve-unknown-fields")
+        ):
             schema.setdefault("additionalProperties", False)
         if schema.get("x-kubernetes-int-or-string"):
             schema.pop("type", None)
@@ -131,15 +157,23 @@ def _pod_problems(pod: Document) -> Iterator[str]:
         if "memory" not in container.get("resources", {}).get("limits", {}):
             yield f"{name} has no memory limit"
         for variable in container.get("env", []):
-            if re.search("TOKEN$|PASSWORD|SECRET|DATABASE_URL", variable["name"]) and "value" in variable:
+            if (
+                re.search("TOKEN$|PASSWORD|SECRET|DATABASE_URL", variable["name"])
+                and "value" in variable
+            ):
                 yield f"{variable['name']} of {name} stands in the clear"
 
 
 def _drain_problems(group: Document) -> Iterator[str]:
     pod, name = group["template"]["spec"], group["groupName"]
-    seconds = {v["name"]: v.get("value") for v in pod["containers"][0].get("env", [])}.get("RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S")
+    seconds = {v["name"]: v.get("value") for v in pod["containers"][0].get("env", [])}.get(
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
+    )
     if seconds is None or int(seconds) >= pod.get("terminationGracePeriodSeconds", 30):
-        yield f"{name} is ended before it has drained: RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S must be below terminationGracePeriodSeconds"
+        yield (
+            f"{name} is ended before it has drained: RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S must be"
+            " below terminationGracePeriodSeconds"
+        )
     if group.get("minReplicas", 0) != 0:
         yield f"{name} never goes: minReplicas must be 0"
     if pod.get("automountServiceAccountToken") is not False:
@@ -147,10 +181,16 @@ def _drain_problems(group: Document) -> Iterator[str]:
 
 
 def fleet_problems(pools: list[Any], offered: dict[str, tuple[dict[str, str], int]]) -> list[str]:
-    """Pools of a fleet file that no kind of node gives: `offered` has labels and most nodes, by the name of the kind."""
+    """Pools of a fleet file that no kind of node gives: `offered` has labels and most nodes, by
+    the name of the kind.
+    """
     found = []
     for pool in pools:
-        rooms = [most for labels, most in offered.values() if dict(pool.labels).items() <= labels.items()]
+        rooms = [
+            most
+            for labels, most in offered.values()
+            if dict(pool.labels).items() <= labels.items()
+        ]
         if not rooms:
             found.append(f"no node has the labels of pool {pool.name}")
         elif sum(rooms) < pool.limit:

@@ -1,4 +1,6 @@
-"""The manifests say what the tools that read them expect, and mistakes are found: each check is tried with one."""
+"""The manifests say what the tools that read them expect, and mistakes are found: each check is
+tried with one.
+"""
 
 import copy
 import json
@@ -22,7 +24,9 @@ ROOT = INFRA.parent
 
 @pytest.fixture(scope="module")
 def manifests():
-    """Everything, by the folder that it is built from. Where kubectl is not installed: a skip on a laptop, a failure in CI."""
+    """Everything, by the folder that it is built from. Where kubectl is not installed: a skip on a
+    laptop, a failure in CI.
+    """
     if shutil.which("kubectl") is None:
         assert "CI" not in os.environ, "kubectl is missing"
         pytest.skip("kubectl is not installed.")
@@ -47,24 +51,55 @@ def _worker(documents):
 
 
 MISTAKES = {
-    "a slip in a key of Ray's": (lambda d: _ray(d).update(enableInTreeAutoscalling=True), "enableInTreeAutoscalling"),
-    "a number that is none": (lambda d: _ray(d)["workerGroupSpecs"][0].update(maxReplicas="16"), "maxReplicas"),
+    "a slip in a key of Ray's": (
+        lambda d: _ray(d).update(enableInTreeAutoscalling=True),
+        "enableInTreeAutoscalling",
+    ),
+    "a number that is none": (
+        lambda d: _ray(d)["workerGroupSpecs"][0].update(maxReplicas="16"),
+        "maxReplicas",
+    ),
     "a slip in a pod": (lambda d: _worker(d).update(tolerationz=[]), "tolerationz"),
     "a slip in a deployment": (lambda d: _deployment(d).update(replica=1), "replica"),
-    "a port that is none": (lambda d: _deployment(d)["template"]["spec"]["containers"][0]["ports"][0].update(containerPort="x"), "integer"),
+    "a port that is none": (
+        lambda d: _deployment(d)["template"]["spec"]["containers"][0]["ports"][0].update(
+            containerPort="x"
+        ),
+        "integer",
+    ),
     "Ray for everybody": (lambda d: _ray(d)["authOptions"].update(mode="disabled"), "mode: token"),
     "no token at all": (lambda d: _ray(d).pop("authOptions"), "mode: token"),
-    "the old autoscaler": (lambda d: _ray(d)["autoscalerOptions"].update(version="v1"), "must be v2"),
-    "workers on the head": (lambda d: _ray(d)["headGroupSpec"]["rayStartParams"].pop("num-cpus"), "num-cpus 0"),
-    "no time to drain": (lambda d: _worker(d).update(terminationGracePeriodSeconds=100), "before it has drained"),
-    "workers that stay": (lambda d: _ray(d)["workerGroupSpecs"][1].update(minReplicas=1), "never goes"),
+    "the old autoscaler": (
+        lambda d: _ray(d)["autoscalerOptions"].update(version="v1"),
+        "must be v2",
+    ),
+    "workers on the head": (
+        lambda d: _ray(d)["headGroupSpec"]["rayStartParams"].pop("num-cpus"),
+        "num-cpus 0",
+    ),
+    "no time to drain": (
+        lambda d: _worker(d).update(terminationGracePeriodSeconds=100),
+        "before it has drained",
+    ),
+    "workers that stay": (
+        lambda d: _ray(d)["workerGroupSpecs"][1].update(minReplicas=1),
+        "never goes",
+    ),
     "a secret in the clear": (
-        lambda d: _deployment(d)["template"]["spec"]["containers"][0]["env"].append({"name": "FARM_TOKEN", "value": "x"}),
+        lambda d: _deployment(d)["template"]["spec"]["containers"][0]["env"].append(
+            {"name": "FARM_TOKEN", "value": "x"}
+        ),
         "in the clear",
     ),
     "root": (lambda d: _worker(d)["securityContext"].pop("runAsNonRoot"), "runs as root"),
-    "privileges": (lambda d: _worker(d)["containers"][0].pop("securityContext"), "gain privileges"),
-    "no limit": (lambda d: _worker(d)["containers"][0]["resources"].pop("limits"), "no memory limit"),
+    "privileges": (
+        lambda d: _worker(d)["containers"][0].pop("securityContext"),
+        "gain privileges",
+    ),
+    "no limit": (
+        lambda d: _worker(d)["containers"][0]["resources"].pop("limits"),
+        "no memory limit",
+    ),
 }
 
 
@@ -86,7 +121,9 @@ def test_the_farm_has_the_settings_that_it_is_given(manifests):
         if variable["name"].startswith("FARM_")
     }
     compose = yaml.safe_load((INFRA / "compose.yaml").read_text())
-    given |= {name for name in compose["services"]["farm"]["environment"] if name.startswith("FARM_")}
+    given |= {
+        name for name in compose["services"]["farm"]["environment"] if name.startswith("FARM_")
+    }
     assert given <= known
     assert len(given) > 5
 
@@ -104,8 +141,19 @@ def _variables(part):
 def test_whoever_scrapes_or_probes_is_let_in(manifests):
     documents = manifests["base"]
     kinds = [document["kind"] for document in documents]
-    assert {"NetworkPolicy", "PodMonitor", "PodDisruptionBudget", "Service", "Deployment", "RayCluster"} <= set(kinds)
-    closed = next(d for d in documents if d["kind"] == "NetworkPolicy" and d["metadata"]["name"] == "farm-default")
+    assert {
+        "NetworkPolicy",
+        "PodMonitor",
+        "PodDisruptionBudget",
+        "Service",
+        "Deployment",
+        "RayCluster",
+    } <= set(kinds)
+    closed = next(
+        d
+        for d in documents
+        if d["kind"] == "NetworkPolicy" and d["metadata"]["name"] == "farm-default"
+    )
     assert closed["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
     service = next(d for d in documents if d["kind"] == "Service")
     assert service["spec"]["selector"] == _deployment(documents)["selector"]["matchLabels"]
@@ -113,10 +161,18 @@ def test_whoever_scrapes_or_probes_is_let_in(manifests):
 
 def test_the_pools_of_the_fleet_file_are_there(manifests):
     fleet = load_fleet(INFRA / "fleet.yaml")
-    assert (INFRA / "kubernetes" / "base" / "fleet.yaml").read_text() == (INFRA / "fleet.yaml").read_text()
+    assert (INFRA / "kubernetes" / "base" / "fleet.yaml").read_text() == (
+        INFRA / "fleet.yaml"
+    ).read_text()
     pools = [pool.pool() for pool in fleet.pools]
-    kubernetes = {g["groupName"]: (g["labels"], g["maxReplicas"]) for g in _ray(manifests["base"])["workerGroupSpecs"]}
-    aws = {name: (kind.get("labels", {}), kind["max_workers"]) for name, kind in _aws()["available_node_types"].items()}
+    kubernetes = {
+        g["groupName"]: (g["labels"], g["maxReplicas"])
+        for g in _ray(manifests["base"])["workerGroupSpecs"]
+    }
+    aws = {
+        name: (kind.get("labels", {}), kind["max_workers"])
+        for name, kind in _aws()["available_node_types"].items()
+    }
     for offered in (kubernetes, aws):
         assert fleet_problems(pools, offered) == []
         name = next(name for name, (labels, _) in offered.items() if labels)
@@ -143,7 +199,13 @@ def _aws():
 
 def _checked_by_ray(config):
     """What Ray makes of a cluster file; in a process of its own, as it may end that."""
-    return subprocess.run([sys.executable, "-c", _CHECK], input=json.dumps(config), capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", _CHECK],
+        input=json.dumps(config),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_ray_takes_the_cluster_file_and_no_other():
@@ -158,18 +220,37 @@ def test_ray_takes_the_cluster_file_and_no_other():
 
 def _aws_problems(config):
     starts = [*config["head_start_ray_commands"], *config["worker_start_ray_commands"]]
-    found = [command for command in starts if "ray start" in command and "RAY_AUTH_MODE=token" not in command]
-    found += [command for command in starts if "dashboard-host" in command and "dashboard-host=127.0.0.1" not in command]
+    found = [
+        command
+        for command in starts
+        if "ray start" in command and "RAY_AUTH_MODE=token" not in command
+    ]
+    found += [
+        command
+        for command in starts
+        if "dashboard-host" in command and "dashboard-host=127.0.0.1" not in command
+    ]
     kinds = config["available_node_types"].items()
-    found += [name for name, kind in kinds if kind["node_config"].get("MetadataOptions", {}).get("HttpTokens") != "required"]
-    found += [name for name, kind in kinds if not all(d["Ebs"].get("Encrypted") for d in kind["node_config"]["BlockDeviceMappings"])]
+    found += [
+        name
+        for name, kind in kinds
+        if kind["node_config"].get("MetadataOptions", {}).get("HttpTokens") != "required"
+    ]
+    found += [
+        name
+        for name, kind in kinds
+        if not all(d["Ebs"].get("Encrypted") for d in kind["node_config"]["BlockDeviceMappings"])
+    ]
     return found
 
 
 def test_the_cluster_on_aws_is_closed():
     assert _aws_problems(_aws()) == []
     open_ = json.loads(
-        json.dumps(_aws()).replace("RAY_AUTH_MODE=token ", "").replace("127.0.0.1", "0.0.0.0").replace("required", "optional")
+        json.dumps(_aws())
+        .replace("RAY_AUTH_MODE=token ", "")
+        .replace("127.0.0.1", "0.0.0.0")
+        .replace("required", "optional")
     )
     assert len(_aws_problems(open_)) == 6
 
@@ -178,14 +259,23 @@ def test_the_cluster_on_aws_is_closed():
 
 
 def _hadolint(path):
-    command = [str(Path(sys.executable).with_name("hadolint")), "--failure-threshold", "info", str(path)]
+    command = [
+        str(Path(sys.executable).with_name("hadolint")),
+        "--failure-threshold",
+        "info",
+        str(path),
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_hadolint_has_nothing_to_say(tmp_path):
     assert _hadolint(INFRA / "Dockerfile").stdout == ""
     planted = tmp_path / "Dockerfile"
-    planted.write_text((INFRA / "Dockerfile").read_text().replace("WORKDIR /opt/seedbed", "RUN cd /opt && sudo mkdir seedbed"))
+    planted.write_text(
+        (INFRA / "Dockerfile")
+        .read_text()
+        .replace("WORKDIR /opt/seedbed", "RUN cd /opt && sudo mkdir seedbed")
+    )
     assert _hadolint(planted).returncode != 0
 
 

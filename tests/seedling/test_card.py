@@ -15,7 +15,9 @@ def percent(share):
     return f"{100 * share:.1f} %"
 
 
-@pytest.mark.parametrize(("question", "least"), [("product", 0.85), ("color", 0.95), ("backdrop", 0.95)])
+@pytest.mark.parametrize(
+    ("question", "least"), [("product", 0.85), ("color", 0.95), ("backdrop", 0.95)]
+)
 def test_the_model_paints_what_is_asked_for(question, least):
     assert PROBE["painted"] >= 240
     assert PROBE["right"][question] >= least

@@ -3,11 +3,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from actors.seedling.captions import MAX_TOKENS, full_caption, make_tokenizer, random_caption, random_subject
+from actors.seedling.captions import (
+    MAX_TOKENS,
+    full_caption,
+    make_tokenizer,
+    random_caption,
+    random_subject,
+)
 from actors.seedling.data import drawn_picture, load_or_draw
-from actors.seedling.drawing import BACKDROPS, COLORS, FLAWS, PRODUCTS, SIZE, Scene, Subject, draw, random_scene
+from actors.seedling.drawing import (
+    BACKDROPS,
+    COLORS,
+    FLAWS,
+    PRODUCTS,
+    SIZE,
+    Scene,
+    Subject,
+    draw,
+    random_scene,
+)
 
-EVERY = [Subject(product=p, color=c, backdrop=b) for p in PRODUCTS for c in COLORS for b in BACKDROPS]
+EVERY = [
+    Subject(product=p, color=c, backdrop=b) for p in PRODUCTS for c in COLORS for b in BACKDROPS
+]
 
 
 @pytest.fixture
@@ -44,7 +62,9 @@ def test_a_picture_of_a_series_depends_on_its_place_alone(tmp_path):
         picture, subject = drawn_picture(index, seed=5)
         assert np.array_equal(pictures.pixels[index], picture)
         assert pictures.subjects[index] == subject
-    assert np.array_equal(load_or_draw(tmp_path, count=6, seed=5, workers=2).pixels, pictures.pixels)
+    assert np.array_equal(
+        load_or_draw(tmp_path, count=6, seed=5, workers=2).pixels, pictures.pixels
+    )
 
 
 def test_captions_fit_and_are_read_word_by_word(tmp_path):
@@ -53,12 +73,21 @@ def test_captions_fit_and_are_read_word_by_word(tmp_path):
     for _ in range(300):
         caption = random_caption(random_subject(rng), rng)
         words = caption.replace(",", " ,").split()
-        assert len(tokenizer(caption).input_ids) <= min(MAX_TOKENS, 2 + len(words) + words.count("an"))
+        assert len(tokenizer(caption).input_ids) <= min(
+            MAX_TOKENS, 2 + len(words) + words.count("an")
+        )
     assert len(tokenizer("日本 photorealistic €").input_ids) > 5
-    assert tokenizer.decode(tokenizer(full_caption(EVERY[0])).input_ids, skip_special_tokens=True).strip() == "a red mug in a studio"
+    assert (
+        tokenizer.decode(
+            tokenizer(full_caption(EVERY[0])).input_ids, skip_special_tokens=True
+        ).strip()
+        == "a red mug in a studio"
+    )
 
 
 def test_captions_never_tell_what_the_seed_decides():
     rng = np.random.default_rng(0)
     captions = " ".join(random_caption(random_subject(rng), rng) for _ in range(2000))
-    assert not {"left", "right", "light", "lit", "large", "small"} & set(captions.replace(",", " ").split())
+    assert not {"left", "right", "light", "lit", "large", "small"} & set(
+        captions.replace(",", " ").split()
+    )

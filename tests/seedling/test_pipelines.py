@@ -11,7 +11,11 @@ from actors.models.models import SEEDLING
 
 def load(kind):
     pipe = kind.from_pretrained(
-        SEEDLING, torch_dtype=torch.float32, use_safetensors=True, safety_checker=None, requires_safety_checker=False
+        SEEDLING,
+        torch_dtype=torch.float32,
+        use_safetensors=True,
+        safety_checker=None,
+        requires_safety_checker=False,
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe
@@ -20,11 +24,18 @@ def load(kind):
 @pytest.fixture
 def shot():
     pipe = load(StableDiffusionPipeline)
-    return pipe("a red mug in a studio", num_inference_steps=8, guidance_scale=4.0, generator=torch.Generator().manual_seed(3)).images[0]
+    return pipe(
+        "a red mug in a studio",
+        num_inference_steps=8,
+        guidance_scale=4.0,
+        generator=torch.Generator().manual_seed(3),
+    ).images[0]
 
 
 def redness(image):
-    red, green, blue = (np.asarray(image)[40:100, 40:90, channel].astype(float).mean() for channel in range(3))
+    red, green, blue = (
+        np.asarray(image)[40:100, 40:90, channel].astype(float).mean() for channel in range(3)
+    )
     return red - max(green, blue)
 
 

@@ -34,7 +34,10 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path):
 
 def test_no_checkpoint_is_a_pickle(tmp_path):
     train(tmp_path / "run")
-    assert {path.suffix for path in (tmp_path / "run" / "toy").iterdir()} == {".safetensors", ".json"}
+    assert {path.suffix for path in (tmp_path / "run" / "toy").iterdir()} == {
+        ".safetensors",
+        ".json",
+    }
 
 
 def test_the_rate_rises_stays_and_falls():

@@ -11,13 +11,23 @@ from storage.states import Reason, RenderState
 
 def new_campaign(name="spring", total=6, **changes):
     base = dict(
-        project="p", name=name, spec={"a": 1}, fingerprint="f", model="m", model_digest="d", priority=50, max_workers=None, total=total
+        project="p",
+        name=name,
+        spec={"a": 1},
+        fingerprint="f",
+        model="m",
+        model_digest="d",
+        priority=50,
+        max_workers=None,
+        total=total,
     )
     return NewCampaign(**{**base, **changes})
 
 
 def new_chunks(count=3, size=2):
-    return [NewChunk(group_no=0, start=k * size, stop=(k + 1) * size, total=size) for k in range(count)]
+    return [
+        NewChunk(group_no=0, start=k * size, stop=(k + 1) * size, total=size) for k in range(count)
+    ]
 
 
 def numbers_of(chunk):
@@ -27,14 +37,21 @@ def numbers_of(chunk):
 def outcomes(chunk, state=RenderState.DONE, numbers=None):
     reason = Reason.PAINTED if state is RenderState.DONE else Reason.UNKNOWN
     return tuple(
-        RenderOutcome(number=n, digest="d", state=state, reason=reason, key=f"k{n}", pixels="x", bytes=1)
+        RenderOutcome(
+            number=n, digest="d", state=state, reason=reason, key=f"k{n}", pixels="x", bytes=1
+        )
         for n in (numbers_of(chunk) if numbers is None else numbers)
     )
 
 
 def settlement(chunk, painted=(), **changes):
     base = dict(
-        chunk_id=chunk.id, campaign_id=chunk.campaign_id, lease=chunk.lease, worker=chunk.worker, outcome="painted", outcomes=painted
+        chunk_id=chunk.id,
+        campaign_id=chunk.campaign_id,
+        lease=chunk.lease,
+        worker=chunk.worker,
+        outcome="painted",
+        outcomes=painted,
     )
     return Settlement(**{**base, **changes})
 
@@ -45,11 +62,15 @@ def claim_one(queue, session, campaign, worker="w"):
 
 
 def prune_old(engine, older_than_s):
-    """Forget what has been over for so long, and versions that were replaced so long ago; returns how many campaigns that were."""
+    """Forget what has been over for so long, and versions that were replaced so long ago; returns
+    how many campaigns that were.
+    """
     removal = Removal(engine)
     before = removal.moment(older_than_s)
     removal.let_old_versions_go(None, before)
-    over = [c for c in Campaigns(engine).all() if c.finished_at is not None and c.finished_at < before]
+    over = [
+        c for c in Campaigns(engine).all() if c.finished_at is not None and c.finished_at < before
+    ]
     count = sum(removal.forget(c.id) for c in over)
     removal.sweep()
     return count
@@ -71,6 +92,11 @@ def fall_silent(engine):
 
     def fall_silent(session, seconds):
         with engine.begin() as connection:
-            connection.execute(text(f"UPDATE sessions SET heartbeat_at = heartbeat_at - {seconds} WHERE id = {session}"))
+            connection.execute(
+                text(
+                    f"UPDATE sessions SET heartbeat_at = heartbeat_at - {seconds} WHERE id ="
+                    f" {session}"
+                )
+            )
 
     return fall_silent

@@ -1,4 +1,6 @@
-"""What the benchmarks of the queue measure with; how fast anything is, is none of a test's business."""
+"""What the benchmarks of the queue measure with; how fast anything is, is none of a test's
+business.
+"""
 
 import json
 from itertools import count
@@ -8,7 +10,12 @@ from typer.testing import CliRunner
 
 from farm.bench import queue as bench
 from farm.cli import app
-from storage.bench.peers import has_procrastinate, orm_inserts_per_s, procrastinate_per_s, row_queue
+from storage.bench.peers import (
+    has_procrastinate,
+    orm_inserts_per_s,
+    procrastinate_per_s,
+    row_queue,
+)
 from storage.bench.queue import Pace, claim_and_settle, make_durable, pace
 from storage.states import CampaignState
 from tests.storage.conftest import new_campaign, new_chunks
@@ -28,7 +35,9 @@ def test_a_campaign_goes_through_the_queue_to_its_end(engine, campaigns):
 
 
 def test_flatness_is_told_from_laps_of_full_size(monkeypatch):
-    monkeypatch.setattr("storage.bench.queue.perf_counter", count().__next__)  # every lap takes a second
+    monkeypatch.setattr(
+        "storage.bench.queue.perf_counter", count().__next__
+    )  # every lap takes a second
     measured = pace([100] * 30 + [1] * 30)
     assert measured == Pace(renders=3030, per_s=50.5, flatness=1.0, largest_lap=100)
 
@@ -52,10 +61,16 @@ def test_procrastinate_goes_to_its_end(postgres):
 def test_a_result_has_a_spread_for_each_figure(monkeypatch, options):
     rounds = count(1)
     monkeypatch.setattr(
-        bench, "measure_queues", lambda *_: bench.Queues({"sqlite.flatness": next(rounds)}, {"row_queue.flatness": 1.0}, 180)
+        bench,
+        "measure_queues",
+        lambda *_: bench.Queues(
+            {"sqlite.flatness": next(rounds)}, {"row_queue.flatness": 1.0}, 180
+        ),
     )
     monkeypatch.setattr(bench, "farm_efficiencies", lambda *_: {"dispatch_eff_20ms": 0.9})
-    monkeypatch.setattr(bench, "ray_data_efficiencies", lambda *_: {"ray_data.dispatch_eff_20ms": 0.8})
+    monkeypatch.setattr(
+        bench, "ray_data_efficiencies", lambda *_: {"ray_data.dispatch_eff_20ms": 0.8}
+    )
     done = CliRunner().invoke(app, ["bench", "queue", "--rounds", "3", *options])
     assert done.exit_code == 0, done.output
     if options:

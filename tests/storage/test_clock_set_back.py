@@ -1,4 +1,6 @@
-"""The clock of the database's machine is set back by an hour: nothing waits for the hour to pass again."""
+"""The clock of the database's machine is set back by an hour: nothing waits for the hour to pass
+again.
+"""
 
 import pytest
 from sqlalchemy import text
@@ -44,18 +46,30 @@ def test_a_clock_that_is_a_little_off_unseats_nobody(queue, session, fall_silent
 
 def test_a_campaign_that_waited_goes_on(queue, settling, campaigns, campaign, session, set_back):
     chunk = claim_one(queue, session, campaign)
-    settling.settle(session, [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="the disk is away"))])
+    settling.settle(
+        session,
+        [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="the disk is away"))],
+    )
     assert not queue.snapshot(session).campaigns[0].waiting
     set_back(waits_until="campaigns")
     assert queue.snapshot(session).campaigns[0].waiting
     assert campaigns.by_id(campaign.id).waits_for is None
     chunk = claim_one(queue, session, campaign)
-    settling.settle(session, [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="away again"))])
+    settling.settle(
+        session, [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="away again"))]
+    )
     assert campaigns.by_id(campaign.id).waits_for == "away again"
 
 
 def test_workers_and_dispatchers_of_before_are_not_taken_for_living(watching, session, set_back):
-    watching.save_workers(session, [WorkerRow(name="w", state="idle", node=None, device=None, numerics_class=None, warm=None)])
+    watching.save_workers(
+        session,
+        [
+            WorkerRow(
+                name="w", state="idle", node=None, device=None, numerics_class=None, warm=None
+            )
+        ],
+    )
     assert (len(watching.workers()), watching.dispatcher()) == (1, "h")
     set_back(seen_at="workers", heartbeat_at="sessions")
     assert (watching.workers(), watching.dispatcher()) == ([], None)

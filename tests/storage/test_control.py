@@ -6,7 +6,14 @@ from sqlalchemy import text
 from storage.errors import NotFound, RequestError
 from storage.rows import NewChunk
 from storage.states import CampaignState, RenderState
-from tests.storage.conftest import claim_one, new_campaign, new_chunks, outcomes, prune_old, settlement
+from tests.storage.conftest import (
+    claim_one,
+    new_campaign,
+    new_chunks,
+    outcomes,
+    prune_old,
+    settlement,
+)
 
 
 def again(numbers, tries):
@@ -22,7 +29,9 @@ def ended(campaigns, queue, settling, campaign, session):
     return campaigns.by_id(campaign.id)
 
 
-def test_a_paused_campaign_finishes_what_is_under_way_and_starts_nothing(campaigns, queue, settling, control, campaign, session):
+def test_a_paused_campaign_finishes_what_is_under_way_and_starts_nothing(
+    campaigns, queue, settling, control, campaign, session
+):
     chunk = claim_one(queue, session, campaign)
     for _ in range(2):
         control.pause(campaign.id)
@@ -39,7 +48,9 @@ def test_priority_is_changed_while_it_runs(queue, control, campaign, session):
     assert queue.snapshot(session).campaigns[0].priority == 90
 
 
-def test_a_cancelled_campaign_is_over_once_its_workers_have_stopped(campaigns, queue, settling, control, campaign, session):
+def test_a_cancelled_campaign_is_over_once_its_workers_have_stopped(
+    campaigns, queue, settling, control, campaign, session
+):
     one = claim_one(queue, session, campaign)
     two = claim_one(queue, session, campaign)
     for _ in range(2):
@@ -53,11 +64,19 @@ def test_a_cancelled_campaign_is_over_once_its_workers_have_stopped(campaigns, q
     assert campaigns.by_id(campaign.id).cancelled == 3
     settling.settle(session, [settlement(two, outcome="worker_lost")])
     row = campaigns.by_id(campaign.id)
-    assert (row.done, row.cancelled, row.running, row.queued, row.state) == (1, 5, 0, 0, CampaignState.CANCELLED)
+    assert (row.done, row.cancelled, row.running, row.queued, row.state) == (
+        1,
+        5,
+        0,
+        0,
+        CampaignState.CANCELLED,
+    )
     assert row.finished_at is not None
 
 
-def test_a_cancelled_campaign_ends_when_a_dead_dispatchers_chunks_go_back(campaigns, queue, control, campaign, session):
+def test_a_cancelled_campaign_ends_when_a_dead_dispatchers_chunks_go_back(
+    campaigns, queue, control, campaign, session
+):
     claim_one(queue, session, campaign)
     control.cancel(campaign.id)
     heir = queue.lead(owner="one", host="h", pid=2)
@@ -81,7 +100,9 @@ def test_what_is_over_cannot_be_cancelled(campaigns, control, ended):
         ([RenderState.FAILED, RenderState.HELD], 0, ()),  # it is done
     ],
 )
-def test_retrying_queues_what_was_named_and_nothing_else(campaigns, queue, control, session, ended, states, only, expected):
+def test_retrying_queues_what_was_named_and_nothing_else(
+    campaigns, queue, control, session, ended, states, only, expected
+):
     assert control.retry(ended.id, states, again, only) == len(expected)
     assert control.retry(ended.id, states, again, only) == 0
     row = campaigns.by_id(ended.id)
@@ -107,19 +128,29 @@ def test_a_cancelled_campaign_is_not_tried_again(control, campaign, session):
         control.retry(campaign.id, [RenderState.FAILED], again)
 
 
-def test_another_version_keeps_what_is_the_same_and_drops_the_rest(campaigns, queue, settling, control, session, ended):
+def test_another_version_keeps_what_is_the_same_and_drops_the_rest(
+    campaigns, queue, settling, control, session, ended
+):
     kept = [(10, 0), (11, 2), (12, 4)]
-    assert control.replace(ended.id, new_campaign(total=5), kept, [NewChunk(group_no=0, numbers=(13, 14), total=2)])
+    assert control.replace(
+        ended.id, new_campaign(total=5), kept, [NewChunk(group_no=0, numbers=(13, 14), total=2)]
+    )
     row = campaigns.get("p", "spring")
     assert row.id != ended.id
     assert (row.total, row.done, row.failed, row.held, row.queued) == (5, 1, 1, 1, 2)
-    assert [(o.number, o.state) for o, _, _ in campaigns.outcomes(row.id)] == [(10, "done"), (11, "failed"), (12, "held")]
+    assert [(o.number, o.state) for o, _, _ in campaigns.outcomes(row.id)] == [
+        (10, "done"),
+        (11, "failed"),
+        (12, "held"),
+    ]
     assert [c.name for c in campaigns.all()] == ["spring"]
     with pytest.raises(NotFound):
         control.cancel(ended.id)
 
 
-def test_another_version_has_a_budget_of_its_own_and_what_was_spent_before(campaigns, queue, settling, control, session):
+def test_another_version_has_a_budget_of_its_own_and_what_was_spent_before(
+    campaigns, queue, settling, control, session
+):
     first = campaigns.add(new_campaign(budget_s=2.0), new_chunks())
     chunk = claim_one(queue, session, first)
     settling.settle(session, [settlement(chunk, outcomes(chunk), device_s=2.5)])
@@ -129,7 +160,9 @@ def test_another_version_has_a_budget_of_its_own_and_what_was_spent_before(campa
     assert (row.budget_s, row.device_s, row.halted, row.done) == (9.0, 2.5, None, 2)
 
 
-def test_what_a_replaced_version_still_costs_is_spent_by_the_new_one(campaigns, queue, settling, control, campaign, session):
+def test_what_a_replaced_version_still_costs_is_spent_by_the_new_one(
+    campaigns, queue, settling, control, campaign, session
+):
     chunk = claim_one(queue, session, campaign)
     control.replace(campaign.id, new_campaign(budget_s=1.0), [], new_chunks())
     control.replace(campaigns.get("p", "spring").id, new_campaign(budget_s=2.0), [], new_chunks())
@@ -138,8 +171,12 @@ def test_what_a_replaced_version_still_costs_is_spent_by_the_new_one(campaigns, 
     assert (row.budget_s, row.device_s, row.done) == (2.0, 2.5, 0)
 
 
-def test_another_version_begins_once_nothing_of_the_one_before_is_under_way(campaigns, queue, settling, control, campaign, session, engine):
-    """Both write to the same places: a late picture of the old recipe must not lie over one of the new."""
+def test_another_version_begins_once_nothing_of_the_one_before_is_under_way(
+    campaigns, queue, settling, control, campaign, session, engine
+):
+    """Both write to the same places: a late picture of the old recipe must not lie over one of the
+    new.
+    """
     chunk = claim_one(queue, session, campaign)
     assert control.replace(campaign.id, new_campaign(), [], new_chunks())
     snapshot = queue.snapshot(session)
@@ -161,7 +198,9 @@ def test_pruning_forgets_what_has_long_been_over(campaigns, control, ended, engi
     young = campaigns.add(new_campaign("young"), new_chunks())
     assert prune_old(engine, 60) == 0
     with engine.begin() as connection:
-        connection.execute(text(f"UPDATE campaigns SET finished_at = finished_at - 100 WHERE id = {ended.id}"))
+        connection.execute(
+            text(f"UPDATE campaigns SET finished_at = finished_at - 100 WHERE id = {ended.id}")
+        )
     assert prune_old(engine, 60) == 1
     assert [c.name for c in campaigns.all()] == ["young"]
     with engine.connect() as connection:
@@ -173,7 +212,9 @@ def test_pruning_forgets_what_has_long_been_over(campaigns, control, ended, engi
     assert fresh.id > young.id > ended.id
 
 
-def test_ids_of_removed_rows_are_not_given_again(campaigns, queue, control, settling, campaign, session, engine):
+def test_ids_of_removed_rows_are_not_given_again(
+    campaigns, queue, control, settling, campaign, session, engine
+):
     chunks = queue.claim(session, [(campaign.id, "w")] * 3)
     settling.settle(session, [settlement(c, outcomes(c)) for c in chunks])
     with engine.begin() as connection:
@@ -195,7 +236,9 @@ def test_a_file_of_the_same_pixels_is_recorded_and_no_other(campaigns, control, 
     assert [o.number for o, _, _ in campaigns.outcomes(ended.id, after=3)] == [4, 5]
 
 
-def test_a_campaign_that_is_forgotten_leaves_its_name_free_and_goes_with_the_next_pruning(campaigns, control, ended, engine):
+def test_a_campaign_that_is_forgotten_leaves_its_name_free_and_goes_with_the_next_pruning(
+    campaigns, control, ended, engine
+):
     control.forget(ended.id)
     assert campaigns.all() == []
     fresh = campaigns.add(new_campaign(), new_chunks())

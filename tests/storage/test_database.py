@@ -47,14 +47,20 @@ def test_a_database_of_a_newer_version_is_left_alone(engine):
         upgrade(engine)
 
 
-@pytest.mark.parametrize("url", ["not a url", "mysql://localhost/farm", "postgresql://localhost", "postgresql://h:port/farm"])
+@pytest.mark.parametrize(
+    "url",
+    ["not a url", "mysql://localhost/farm", "postgresql://localhost", "postgresql://h:port/farm"],
+)
 def test_an_address_that_cannot_be_is_refused(url):
     with pytest.raises(DatabaseError, match="postgresql://user"):
         open_database(url)
 
 
 def test_a_password_is_never_shown(engine):
-    for url in ("postgresql://farm:s3cret@db/farm", "postgresql://db/farm?user=farm&password=s3cret"):
+    for url in (
+        "postgresql://farm:s3cret@db/farm",
+        "postgresql://db/farm?user=farm&password=s3cret",
+    ):
         assert "s3cret" not in shown_address(url)
 
 
@@ -76,7 +82,9 @@ def test_a_database_that_may_not_be_written_says_so(postgres, postgres_template)
     url = postgres.new_database(postgres_template)
     admin = open_database(url)
     with admin.begin() as connection:
-        connection.execute(text(f'ALTER DATABASE "{admin.url.database}" SET default_transaction_read_only = on'))
+        connection.execute(
+            text(f'ALTER DATABASE "{admin.url.database}" SET default_transaction_read_only = on')
+        )
     admin.dispose()
     engine = open_database(url)
     with pytest.raises(DatabaseError, match="may not be written"):
@@ -106,9 +114,13 @@ def test_a_server_that_was_killed_is_away_and_then_back(postgres_of_ones_own):
 
 
 def test_homes_of_the_version_before_keep_their_work(tmp_path, database_url, request):
-    """A database with the tables of 0001 and a campaign half painted comes through the upgrade whole."""
+    """A database with the tables of 0001 and a campaign half painted comes through the upgrade
+    whole.
+    """
     url = (
-        request.getfixturevalue("postgres").new_database() if database_url.startswith("postgresql") else f"sqlite:///{tmp_path / 'old.db'}"
+        request.getfixturevalue("postgres").new_database()
+        if database_url.startswith("postgresql")
+        else f"sqlite:///{tmp_path / 'old.db'}"
     )
     engine = open_database(url)
     with engine.begin() as connection:
@@ -121,27 +133,39 @@ def test_homes_of_the_version_before_keep_their_work(tmp_path, database_url, req
     assert [o.key for o, _, _ in Campaigns(engine).outcomes(row.id)] == ["k0"]
     queue = Queue(engine)
     session = queue.lead(owner="o", host="h", pid=1)
-    assert [(c.start, c.lease) for c in queue.claim(session, [(row.id, "w")] * 5)] == [(1, 2), (2, 1)]
+    assert [(c.start, c.lease) for c in queue.claim(session, [(row.id, "w")] * 5)] == [
+        (1, 2),
+        (2, 1),
+    ]
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
 
 
 OLD_HOME = """
-INSERT INTO campaigns (project, name, spec, fingerprint, model, model_digest, priority, total, done, created_at, started_at)
+INSERT INTO campaigns (
+    project, name, spec, fingerprint, model, model_digest, priority, total, done,
+    created_at, started_at
+)
     VALUES ('p', 'spring', '{}', 'f', 'm', 'd', 50, 4, 1, 1.0, 2.0);
 INSERT INTO sessions (host, pid, started_at, heartbeat_at) VALUES ('h', 1, 1.0, 2.0);
 INSERT INTO chunks (campaign_id, group_no, start, stop, total, state, lease, session_id, worker)
-    VALUES (1, 0, 0, 1, 1, 'settled', 1, NULL, 'w'), (1, 0, 1, 2, 1, 'leased', 1, 1, 'w'), (1, 0, 2, 4, 2, 'queued', 0, NULL, NULL);
+    VALUES (1, 0, 0, 1, 1, 'settled', 1, NULL, 'w'),
+        (1, 0, 1, 2, 1, 'leased', 1, 1, 'w'),
+        (1, 0, 2, 4, 2, 'queued', 0, NULL, NULL);
 INSERT INTO renders (campaign_id, number, digest, state, reason, key, attempts, finished_at)
     VALUES (1, 0, 'd', 'done', 'painted', 'k0', 1, 3.0);
-INSERT INTO attempts (campaign_id, chunk_id, lease, worker, outcome, done, failed, held, facts, ended_at)
+INSERT INTO attempts (
+    campaign_id, chunk_id, lease, worker, outcome, done, failed, held, facts, ended_at
+)
     VALUES (1, 1, 1, 'w', 'painted', 1, 0, 0, '{}', 3.0)
 """
 
 
 def test_a_file_that_is_no_database_is_a_sentence(tmp_path):
-    (tmp_path / "farm.db").write_text("this is not a database, but long enough to be taken for one" * 10)
+    (tmp_path / "farm.db").write_text(
+        "this is not a database, but long enough to be taken for one" * 10
+    )
     with pytest.raises(DatabaseError, match="cannot be used"):
         upgrade(open_database(f"sqlite:///{tmp_path / 'farm.db'}"))
 
@@ -163,11 +187,28 @@ HOT = {
     "renew": (RENEW, {"session": 1}),
     "return": (
         RETURN,
-        {"chunk": 1, "token": 1, "session": 1, "next": "queued", "failed_times": 0, "lost_times": 0, "bad_times": 0},
+        {
+            "chunk": 1,
+            "token": 1,
+            "session": 1,
+            "next": "queued",
+            "failed_times": 0,
+            "lost_times": 0,
+            "bad_times": 0,
+        },
     ),
     "cancel": (CANCEL_QUEUED, {"campaign": 1}),
     "pin": (PIN, {"campaign": 1, "numerics": "c"}),
-    "siblings": (SIBLINGS, {"project": "p", "model_digest": "d", "encoding": "png", "campaign": 1, "with_retired": True}),
+    "siblings": (
+        SIBLINGS,
+        {
+            "project": "p",
+            "model_digest": "d",
+            "encoding": "png",
+            "campaign": 1,
+            "with_retired": True,
+        },
+    ),
     "digests": (DIGESTS, {"campaign": 1, "last": 0}),
     "found": (FOUND, {"campaign": 1, "numbers": [2, 3]}),
 }
@@ -175,19 +216,33 @@ HOT = {
 
 @pytest.mark.parametrize("name", HOT)
 def test_hot_queries_stay_on_an_index(engine, name):
-    """A query that reads a table from end to end gets slower with every picture that was ever painted."""
+    """A query that reads a table from end to end gets slower with every picture that was ever
+    painted.
+    """
     query, values = HOT[name]
     said = query.compile(engine).construct_expanded_state(values)
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said.statement}", said.positional_parameters).all()
+            rows = connection.exec_driver_sql(
+                f"EXPLAIN QUERY PLAN {said.statement}", said.positional_parameters
+            ).all()
             steps = [row[-1] for row in rows]
-            bad = [step for step in steps if (step.startswith("SCAN") and "USING" not in step) or "TEMP B-TREE" in step]
+            bad = [
+                step
+                for step in steps
+                if (step.startswith("SCAN") and "USING" not in step) or "TEMP B-TREE" in step
+            ]
         else:
-            # What an empty table costs says nothing: the planner may only choose a scan where there is no other way.
+            # What an empty table costs says nothing: the planner may only choose a scan where
+            # there is no other way.
             for setting in ("enable_seqscan", "enable_bitmapscan", "enable_sort"):
                 connection.execute(text(f"SET LOCAL {setting} = off"))
-            steps = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {said.statement}", said.parameters).all()]
+            steps = [
+                row[0]
+                for row in connection.exec_driver_sql(
+                    f"EXPLAIN {said.statement}", said.parameters
+                ).all()
+            ]
             bad = [step for step in steps if "Seq Scan" in step or "Sort" in step]
     assert steps
     # The roster has a row for each worker, and is looked at only for chunks that one has failed.

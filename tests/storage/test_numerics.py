@@ -12,7 +12,9 @@ CLASSES = {"a": "one", "b": "two", "c": "one"}
 
 
 def test_the_first_claim_pins_a_campaign_to_its_workers_class(queue, campaigns, campaign, session):
-    claimed = queue.claim(session, [(campaign.id, "a"), (campaign.id, "b"), (campaign.id, "c")], CLASSES)
+    claimed = queue.claim(
+        session, [(campaign.id, "a"), (campaign.id, "b"), (campaign.id, "c")], CLASSES
+    )
     assert [chunk.worker for chunk in claimed] == ["a", "c"]
     assert campaigns.by_id(campaign.id).numerics_class == "one"
     assert queue.claim(session, [(campaign.id, "b")], CLASSES) == []
@@ -35,15 +37,23 @@ def test_a_campaign_may_take_any_class(queue, campaigns, session):
 def test_two_classes_that_race_for_a_campaign_are_not_mixed(queue, campaigns, session):
     campaign = campaigns.add(new_campaign(total=80), new_chunks(40))
     with ThreadPoolExecutor(4) as pool:
-        tries = [pool.submit(queue.claim, session, [(campaign.id, worker)] * 5, CLASSES) for worker in "abab"]
+        tries = [
+            pool.submit(queue.claim, session, [(campaign.id, worker)] * 5, CLASSES)
+            for worker in "abab"
+        ]
     workers = {chunk.worker for done in tries for chunk in done.result()}
     assert workers in ({"a"}, {"b"})
     assert campaigns.by_id(campaign.id).numerics_class == CLASSES[workers.pop()]
 
 
 @pytest.mark.parametrize(("other", "gets"), [("one", False), ("two", True)])
-def test_what_a_worker_failed_is_left_only_to_others_of_its_class(queue, settling, watching, campaign, session, other, gets):
-    rows = [WorkerRow(name=n, state="idle", node=None, device=None, numerics_class=c, warm=None) for n, c in (("a", "one"), ("x", other))]
+def test_what_a_worker_failed_is_left_only_to_others_of_its_class(
+    queue, settling, watching, campaign, session, other, gets
+):
+    rows = [
+        WorkerRow(name=n, state="idle", node=None, device=None, numerics_class=c, warm=None)
+        for n, c in (("a", "one"), ("x", other))
+    ]
     watching.save_workers(session, rows)
     (chunk,) = queue.claim(session, [(campaign.id, "a")], CLASSES)
     settling.settle(session, [settlement(chunk, outcome="unknown", refused_by=frozenset({"a"}))])
@@ -51,11 +61,21 @@ def test_what_a_worker_failed_is_left_only_to_others_of_its_class(queue, settlin
     assert (again.id == chunk.id) == gets
 
 
-@pytest.mark.parametrize(("kept", "asked", "becomes"), [(True, None, "one"), (True, ANY_CLASS, ANY_CLASS), (False, None, None)])
-def test_another_version_keeps_the_class_of_what_it_keeps(queue, settling, control, campaigns, campaign, session, kept, asked, becomes):
+@pytest.mark.parametrize(
+    ("kept", "asked", "becomes"),
+    [(True, None, "one"), (True, ANY_CLASS, ANY_CLASS), (False, None, None)],
+)
+def test_another_version_keeps_the_class_of_what_it_keeps(
+    queue, settling, control, campaigns, campaign, session, kept, asked, becomes
+):
     (chunk,) = queue.claim(session, [(campaign.id, "a")], CLASSES)
     settling.settle(session, [settlement(chunk, outcomes(chunk))])
-    assert control.replace(campaign.id, new_campaign(total=6, numerics_class=asked), [(0, 0)] if kept else [], new_chunks())
+    assert control.replace(
+        campaign.id,
+        new_campaign(total=6, numerics_class=asked),
+        [(0, 0)] if kept else [],
+        new_chunks(),
+    )
     assert campaigns.get("p", "spring").numerics_class == becomes
 
 
@@ -63,7 +83,9 @@ def test_the_first_canaries_of_a_class_are_believed(engine):
     canaries = Canaries(engine)
 
     def say(digest, numerics_class="one", subject="s"):
-        return canaries.record(subject=subject, numerics_class=numerics_class, digest=digest, worker="w")
+        return canaries.record(
+            subject=subject, numerics_class=numerics_class, digest=digest, worker="w"
+        )
 
     assert [say("x"), say("y"), say("x")] == ["x", "x", "x"]
     assert say("y", "two") == say("y", subject="t") == "y"
@@ -74,7 +96,9 @@ def test_the_first_canaries_of_a_class_are_believed(engine):
 
 def test_of_workers_that_race_with_different_canaries_one_is_believed_by_all(engine):
     def say(k):
-        return Canaries(engine).record(subject="s", numerics_class="c", digest=f"d{k}", worker=f"w{k}")
+        return Canaries(engine).record(
+            subject="s", numerics_class="c", digest=f"d{k}", worker=f"w{k}"
+        )
 
     with ThreadPoolExecutor(6) as pool:
         assert len(set(pool.map(say, range(12)))) == 1

@@ -31,7 +31,11 @@ def test_an_order_says_whose_it_is_until_it_is_taken_back(orders):
     first = orders.get().given["ceiling"]
     orders.scale(by="bob@studio", is_frozen=True)
     given = orders.get().given
-    assert [given[name].by for name in ("floor", "ceiling", "is_frozen")] == ["ann@studio", "ann@studio", "bob@studio"]
+    assert [given[name].by for name in ("floor", "ceiling", "is_frozen")] == [
+        "ann@studio",
+        "ann@studio",
+        "bob@studio",
+    ]
     assert given["ceiling"] == first
     assert given["is_frozen"].at >= first.at > 1e9
     orders.scale(floor=None, ceiling=None, is_frozen=False)
@@ -42,6 +46,9 @@ def test_a_drain_is_ordered_once_and_taken_back(orders):
     orders.drain("worker-1", by="ann@studio")
     orders.drain("worker-1", by="bob@studio")
     orders.drain("node-a")
-    assert {target: given.by for target, given in orders.get().drains.items()} == {"worker-1": "ann@studio", "node-a": None}
+    assert {target: given.by for target, given in orders.get().drains.items()} == {
+        "worker-1": "ann@studio",
+        "node-a": None,
+    }
     assert (orders.undrain(["worker-1", "worker-2"]), orders.undrain(["worker-1"])) == (1, 0)
     assert orders.get().drains.keys() == {"node-a"}

@@ -13,8 +13,22 @@ from pathlib import Path
 import pytest
 from boto3.s3.transfer import TransferConfig
 
-from storage.bench.seaweed import ACCESS_KEY, DOMAIN, READER_KEY, READER_SECRET, SECRET_KEY, temporary_seaweed
-from storage.errors import BadKey, NotFound, OutputsAway, OutputsError, OutputsForbidden, RequestError
+from storage.bench.seaweed import (
+    ACCESS_KEY,
+    DOMAIN,
+    READER_KEY,
+    READER_SECRET,
+    SECRET_KEY,
+    temporary_seaweed,
+)
+from storage.errors import (
+    BadKey,
+    NotFound,
+    OutputsAway,
+    OutputsError,
+    OutputsForbidden,
+    RequestError,
+)
 from storage.outputs import LEFT_BEHIND_S, FolderOutputs
 from storage.s3 import S3Outputs
 
@@ -74,7 +88,9 @@ def test_what_is_large_is_put_whole(store):
     assert read(store, "large") == data[:-1]
 
 
-@pytest.mark.parametrize("key", ["p/a b+c%20&?#=.png", "p/\N{SNOWMAN}/é.png", "p/%2e%2e/x", "p/" + "long" * 50])
+@pytest.mark.parametrize(
+    "key", ["p/a b+c%20&?#=.png", "p/\N{SNOWMAN}/é.png", "p/%2e%2e/x", "p/" + "long" * 50]
+)
 def test_a_key_is_kept_as_it_is(store, key):
     store.put(key, b"x")
     assert read(store, key) == b"x"
@@ -98,7 +114,9 @@ def test_a_copy_is_whole_and_replaces(store):
     store.put("b/2.png", b"another")
     store.copy("a/1.png", "b/2.png")
     store.copy("a/1.png", "c/3 \N{SNOWMAN}.png")
-    assert [read(store, key) for key in ("a/1.png", "b/2.png", "c/3 \N{SNOWMAN}.png")] == [b"one"] * 3
+    assert [read(store, key) for key in ("a/1.png", "b/2.png", "c/3 \N{SNOWMAN}.png")] == [
+        b"one"
+    ] * 3
 
 
 def test_a_copy_of_what_is_not_there_says_so_and_leaves_nothing(store):
@@ -144,7 +162,9 @@ def test_folders_that_are_left_empty_go_with_their_last_file(tmp_path):
 
 
 def test_files_can_be_written_where_others_are_deleted(tmp_path):
-    """A folder that is empty for a moment may be removed between being made and being written to."""
+    """A folder that is empty for a moment may be removed between being made and being written
+    to.
+    """
     store = FolderOutputs(tmp_path)
 
     def put_and_delete(k):
@@ -176,7 +196,9 @@ def test_a_key_cannot_lead_out(store, key):
         store.open(key)
 
 
-@pytest.mark.parametrize("key", ["", ".", "a\0b", "a/\ud800", "x" * 300 + "/" + "y" * 900, "a", "a/", "a/1.png/b"])
+@pytest.mark.parametrize(
+    "key", ["", ".", "a\0b", "a/\ud800", "x" * 300 + "/" + "y" * 900, "a", "a/", "a/1.png/b"]
+)
 def test_a_key_that_is_no_file_is_no_trouble_of_the_storage(store, key):
     store.put("a/1.png", b"x")
     with pytest.raises((BadKey, NotFound)) as caught:
@@ -184,7 +206,9 @@ def test_a_key_that_is_no_file_is_no_trouble_of_the_storage(store, key):
     assert type(caught.value) in (BadKey, NotFound)
 
 
-def test_what_cannot_be_read_is_told_without_the_servers_paths_and_without_advice_about_space(tmp_path, monkeypatch):
+def test_what_cannot_be_read_is_told_without_the_servers_paths_and_without_advice_about_space(
+    tmp_path, monkeypatch
+):
     store = FolderOutputs(tmp_path)
     store.put("a/1.png", b"x")
     for number in (errno.EACCES, errno.EIO, errno.EMFILE):
@@ -194,7 +218,10 @@ def test_what_cannot_be_read_is_told_without_the_servers_paths_and_without_advic
 
         with monkeypatch.context() as patch:
             patch.setattr(Path, "open", refuse)
-            with pytest.raises(OutputsError, match=f"Cannot read a/1.png in the outputs folder .*{os.strerror(number)}") as caught:
+            with pytest.raises(
+                OutputsError,
+                match=f"Cannot read a/1.png in the outputs folder .*{os.strerror(number)}",
+            ) as caught:
                 store.open("a/1.png")
         assert "space" not in str(caught.value)
         assert str(tmp_path) not in str(caught.value)
@@ -233,7 +260,11 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
 
 
 def test_a_folder_without_permission_is_told_from_one_that_is_full(tmp_path, monkeypatch):
-    for number, kind in ((errno.EACCES, OutputsForbidden), (errno.ENOSPC, OutputsAway), (errno.ENAMETOOLONG, OutputsError)):
+    for number, kind in (
+        (errno.EACCES, OutputsForbidden),
+        (errno.ENOSPC, OutputsAway),
+        (errno.ENAMETOOLONG, OutputsError),
+    ):
 
         def refuse(*_args, number=number):
             raise OSError(number, os.strerror(number))
@@ -247,13 +278,17 @@ def test_a_folder_without_permission_is_told_from_one_that_is_full(tmp_path, mon
 def test_half_written_files_of_the_dead_are_swept_when_they_are_old(tmp_path):
     store = FolderOutputs(tmp_path)
     store.put("p/1.png", b"x")
-    old, new, foreign = (tmp_path / "p" / name for name in (f".{'a' * 32}.part", f".{'b' * 32}.part", ".mine.part"))
+    old, new, foreign = (
+        tmp_path / "p" / name for name in (f".{'a' * 32}.part", f".{'b' * 32}.part", ".mine.part")
+    )
     for path in (old, new, foreign):
         path.write_bytes(b"half")
     for path in (old, foreign, tmp_path / "p" / "1.png"):
         os.utime(path, (0, 0))
     assert store.sweep(LEFT_BEHIND_S) == 1
-    assert sorted(path.name for path in (tmp_path / "p").iterdir()) == sorted([new.name, foreign.name, "1.png"])
+    assert sorted(path.name for path in (tmp_path / "p").iterdir()) == sorted(
+        [new.name, foreign.name, "1.png"]
+    )
 
 
 # --- how a bucket is spoken to ---
@@ -272,21 +307,32 @@ def test_uploads_in_parts_that_nobody_finishes_are_swept_when_they_are_old(bucke
         client.create_multipart_upload(Bucket=name, Key=key)
     assert store.sweep(LEFT_BEHIND_S) == 0
     assert store.sweep(-LEFT_BEHIND_S) == 1
-    assert [upload["Key"] for upload in client.list_multipart_uploads(Bucket=name)["Uploads"]] == ["q/others.png"]
+    assert [upload["Key"] for upload in client.list_multipart_uploads(Bucket=name)["Uploads"]] == [
+        "q/others.png"
+    ]
 
 
 def test_what_is_very_large_is_copied_in_parts(bucket, client, monkeypatch):
-    monkeypatch.setattr("storage.s3._COPYING", TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20, use_threads=False))
+    monkeypatch.setattr(
+        "storage.s3._COPYING",
+        TransferConfig(
+            multipart_threshold=5 << 20, multipart_chunksize=5 << 20, use_threads=False
+        ),
+    )
     store, data = S3Outputs(f"{bucket}/p"), os.urandom(12 << 20)
     store.put("large", data)
     store.copy("large", "again")
     assert read(store, "again") == data
-    assert client.head_object(Bucket=bucket.removeprefix("s3://"), Key="p/again")["ETag"].endswith('-3"')
+    assert client.head_object(Bucket=bucket.removeprefix("s3://"), Key="p/again")["ETag"].endswith(
+        '-3"'
+    )
 
 
 @pytest.mark.parametrize(("style", "host"), [("path", DOMAIN), ("virtual", "BUCKET." + DOMAIN)])
 def test_a_bucket_is_named_in_the_path_or_in_the_host(bucket, monkeypatch, style, host):
-    """SeaweedFS answers to both; the name of its host is looked up here, as no name server knows it."""
+    """SeaweedFS answers to both; the name of its host is looked up here, as no name server knows
+    it.
+    """
     hosts, look_up = set(), socket.getaddrinfo
 
     def look_up_here(name, *rest, **more):
@@ -294,7 +340,9 @@ def test_a_bucket_is_named_in_the_path_or_in_the_host(bucket, monkeypatch, style
         return look_up("127.0.0.1" if name.endswith(DOMAIN) else name, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up_here)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", os.environ["AWS_ENDPOINT_URL_S3"].replace("127.0.0.1", DOMAIN))
+    monkeypatch.setenv(
+        "AWS_ENDPOINT_URL_S3", os.environ["AWS_ENDPOINT_URL_S3"].replace("127.0.0.1", DOMAIN)
+    )
     store = S3Outputs(f"{bucket}/p", style=style)
     store.put("k", b"x")
     store.copy("k", "again")
@@ -303,8 +351,13 @@ def test_a_bucket_is_named_in_the_path_or_in_the_host(bucket, monkeypatch, style
 
 
 def test_keys_region_and_endpoint_come_from_a_profile(bucket, monkeypatch, tmp_path):
-    (tmp_path / "config").write_text(f"[profile farm]\nregion = eu-north-1\nendpoint_url = {os.environ['AWS_ENDPOINT_URL_S3']}\n")
-    (tmp_path / "keys").write_text(f"[farm]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n")
+    (tmp_path / "config").write_text(
+        "[profile farm]\nregion = eu-north-1\nendpoint_url ="
+        f" {os.environ['AWS_ENDPOINT_URL_S3']}\n"
+    )
+    (tmp_path / "keys").write_text(
+        f"[farm]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
+    )
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -330,7 +383,9 @@ def test_what_is_sent_carries_a_checksum_and_what_comes_is_looked_at(bucket, mon
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
         store = S3Outputs(bucket)
         seen = []
-        store._client.meta.events.register("needs-retry.s3.PutObject", lambda response, **_: seen.append(response[0].headers))
+        store._client.meta.events.register(
+            "needs-retry.s3.PutObject", lambda response, **_: seen.append(response[0].headers)
+        )
         store.put("k", b"x")
         assert seen[0]["X-Sent"] == base64.b64encode(zlib.crc32(b"x").to_bytes(4, "big")).decode()
         with pytest.raises(OutputsAway, match="not what the server says it sent"):
@@ -350,7 +405,10 @@ def test_an_endpoint_that_is_no_address_is_a_sentence(bucket, monkeypatch, endpo
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"AWS_ACCESS_KEY_ID": READER_KEY, "AWS_SECRET_ACCESS_KEY": READER_SECRET}, "AccessDenied: give these keys s3:PutObject on"),
+        (
+            {"AWS_ACCESS_KEY_ID": READER_KEY, "AWS_SECRET_ACCESS_KEY": READER_SECRET},
+            "AccessDenied: give these keys s3:PutObject on",
+        ),
         ({"AWS_ACCESS_KEY_ID": "nobody"}, "InvalidAccessKeyId: check the AWS keys"),
         ({"AWS_SECRET_ACCESS_KEY": "wrong-secret"}, "SignatureDoesNotMatch: check the AWS keys"),
     ],
@@ -362,7 +420,10 @@ def test_a_refusal_names_operation_place_and_remedy_and_no_key(bucket, monkeypat
         S3Outputs(bucket).put("p/1.png", b"x")
     assert not isinstance(caught.value, OutputsAway)
     assert f"PutObject failed on {bucket}/p/1.png" in str(caught.value)
-    assert not any(secret in str(caught.value) for secret in ("devsecret123", READER_SECRET, "wrong-secret", "nobody"))
+    assert not any(
+        secret in str(caught.value)
+        for secret in ("devsecret123", READER_SECRET, "wrong-secret", "nobody")
+    )
 
 
 def test_a_bucket_that_is_not_there_is_a_sentence(bucket):
@@ -381,7 +442,9 @@ def test_a_copy_that_is_forbidden_says_what_it_needs(bucket, monkeypatch):
     S3Outputs(bucket).put("k", b"x")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", READER_KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", READER_SECRET)
-    with pytest.raises(OutputsForbidden, match=r"CopyObject failed .*s3:GetObject, s3:PutObject and s3:ListBucket"):
+    with pytest.raises(
+        OutputsForbidden, match=r"CopyObject failed .*s3:GetObject, s3:PutObject and s3:ListBucket"
+    ):
         S3Outputs(bucket).copy("k", "again")
 
 
@@ -409,7 +472,9 @@ def when_it_is_back(do):
     return do()
 
 
-def test_a_server_that_was_killed_is_away_and_has_what_it_took_when_it_is_back(seaweed, monkeypatch):
+def test_a_server_that_was_killed_is_away_and_has_what_it_took_when_it_is_back(
+    seaweed, monkeypatch
+):
     import boto3
 
     with temporary_seaweed() as server:

@@ -1,4 +1,6 @@
-"""That the measurement of outputs measures what it says; how fast anything is, is none of a test's business."""
+"""That the measurement of outputs measures what it says; how fast anything is, is none of a test's
+business.
+"""
 
 import json
 import os
@@ -15,7 +17,20 @@ from storage.s3 import S3Outputs
 def test_every_side_is_measured_and_nothing_is_left_behind(seaweed, tmp_path):
     before = dict(os.environ)
     done = CliRunner().invoke(
-        app, ["bench", "outputs", "--rounds", "2", "--pictures", "100", "--threads", "4", "--work", str(tmp_path), "--json"]
+        app,
+        [
+            "bench",
+            "outputs",
+            "--rounds",
+            "2",
+            "--pictures",
+            "100",
+            "--threads",
+            "4",
+            "--work",
+            str(tmp_path),
+            "--json",
+        ],
     )
     assert done.exit_code == 0, done.output
     result = json.loads(done.output)
@@ -28,6 +43,10 @@ def test_every_side_is_measured_and_nothing_is_left_behind(seaweed, tmp_path):
 
 def test_a_store_that_loses_a_picture_is_no_result(seaweed, monkeypatch):
     put = S3Outputs.put
-    monkeypatch.setattr(S3Outputs, "put", lambda self, key, data: None if key.endswith("/7.png") else put(self, key, data))
+    monkeypatch.setattr(
+        S3Outputs,
+        "put",
+        lambda self, key, data: None if key.endswith("/7.png") else put(self, key, data),
+    )
     with pytest.raises(WorkError, match="lists 98 pictures of the 100"):
         measure(rounds=2, pictures=100, threads=4, work=None)

@@ -1,4 +1,6 @@
-"""What an S3 server may do to the farm: errors, silence, closed connections, between them by HAProxy."""
+"""What an S3 server may do to the farm: errors, silence, closed connections, between them by
+HAProxy.
+"""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -24,10 +26,13 @@ OPERATIONS = {
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    """Between attempts boto3 waits for seconds; how long is none of a test's business. Where a fifth of all requests fail, it soon
-    tries none of them again (its retry quota), which is right: then the campaign waits.
+    """Between attempts boto3 waits for seconds; how long is none of a test's business. Where a
+    fifth of all requests fail, it soon tries none of them again (its retry quota), which is right:
+    then the campaign waits.
     """
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.0)
+    monkeypatch.setattr(
+        "botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.0
+    )
 
 
 @pytest.fixture
@@ -55,10 +60,14 @@ def test_what_fails_now_and_then_is_done_all_the_same(bucket, through, fault):
         store = S3Outputs(bucket, attempts=12)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda k: store.put(f"p/{k}", b"%d" % k), range(100)))
-            assert list(pool.map(lambda k: store.open(f"p/{k}").read(), range(100))) == [b"%d" % k for k in range(100)]
+            assert list(pool.map(lambda k: store.open(f"p/{k}").read(), range(100))) == [
+                b"%d" % k for k in range(100)
+            ]
             list(pool.map(lambda k: store.copy(f"p/{k}", f"q/{k}"), range(100)))
         assert len(list(store.keys("q"))) == 100
-    assert set(S3Outputs(bucket).keys("")) == {f"{folder}/{k}" for folder in "pq" for k in range(100)}
+    assert set(S3Outputs(bucket).keys("")) == {
+        f"{folder}/{k}" for folder in "pq" for k in range(100)
+    }
 
 
 def test_an_answer_that_is_too_slow_is_asked_for_again(bucket, through):
@@ -74,14 +83,20 @@ def test_an_answer_that_is_too_slow_is_asked_for_again(bucket, through):
     ("fault", "words"),
     [
         (busy(100), r"503: the server is busy or out of room"),
-        (answers(503, "SlowDown"), r"(SlowDown|503): the server is busy or out of room"),  # a HEAD has no words
+        (
+            answers(503, "SlowDown"),
+            r"(SlowDown|503): the server is busy or out of room",
+        ),  # a HEAD has no words
         (hangs_up(100), r"the server does not answer \(\w+\): check AWS_ENDPOINT_URL_S3"),
         (is_slow(100), r"the server does not answer \(ReadTimeoutError\)"),
     ],
     ids=["busy", "slow down", "hangs up", "slow"],
 )
 def test_what_may_pass_is_told_as_such(bucket, through, operation, fault, words):
-    with through(fault), pytest.raises(OutputsAway, match=rf"{operation} failed on {bucket}/.*: {words}") as caught:
+    with (
+        through(fault),
+        pytest.raises(OutputsAway, match=rf"{operation} failed on {bucket}/.*: {words}") as caught,
+    ):
         OPERATIONS[operation](S3Outputs(bucket, read_timeout_s=0.1, attempts=2))
     assert SECRET_KEY not in repr(caught.value)
 
@@ -100,7 +115,12 @@ def test_what_may_pass_is_told_as_such(bucket, through, operation, fault, words)
     ],
 )
 def test_what_will_not_pass_is_told_with_what_to_do(bucket, through, status, code, words):
-    with through(answers(status, code)), pytest.raises(OutputsError, match=f"PutObject failed on {bucket}/k: {code}: .*{words}") as caught:
+    with (
+        through(answers(status, code)),
+        pytest.raises(
+            OutputsError, match=f"PutObject failed on {bucket}/k: {code}: .*{words}"
+        ) as caught,
+    ):
         S3Outputs(bucket).put("k", b"x")
     assert not isinstance(caught.value, OutputsAway)
 
@@ -124,7 +144,9 @@ def test_an_upload_that_breaks_off_leaves_no_parts_and_nothing_to_be_seen(bucket
     with pytest.raises(NotFound):
         store.open("large")
     assert list(store.keys("")) == []
-    assert "Uploads" not in boto3.session.Session().client("s3").list_multipart_uploads(Bucket=bucket.removeprefix("s3://"))
+    assert "Uploads" not in boto3.session.Session().client("s3").list_multipart_uploads(
+        Bucket=bucket.removeprefix("s3://")
+    )
 
 
 def test_an_answer_that_breaks_off_in_the_middle_is_no_file(bucket, monkeypatch):

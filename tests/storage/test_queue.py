@@ -18,7 +18,11 @@ def test_a_campaign_goes_from_queued_to_done(campaigns, queue, settling, campaig
         chunk = claim_one(queue, session, campaign)
         assert (chunk.start, chunk.lease) == (2 * k, 1)
         running = campaigns.by_id(campaign.id)
-        assert (running.running, running.queued, running.state) == (2, 4 - 2 * k, CampaignState.RUNNING)
+        assert (running.running, running.queued, running.state) == (
+            2,
+            4 - 2 * k,
+            CampaignState.RUNNING,
+        )
         assert settling.settle(session, [settlement(chunk, outcomes(chunk))])
     ended = campaigns.by_id(campaign.id)
     assert (ended.done, ended.running, ended.queued, ended.state) == (6, 0, 0, CampaignState.DONE)
@@ -42,13 +46,16 @@ def test_what_workers_have_of_a_campaign_is_known(campaigns, queue, settling, ca
 # --- sessions ---
 
 
-def test_one_session_leads_and_another_waits_until_it_is_silent(queue, campaign, session, fall_silent):
+def test_one_session_leads_and_another_waits_until_it_is_silent(
+    queue, campaign, session, fall_silent
+):
     chunk = claim_one(queue, session, campaign)
     assert queue.lead(owner="two", host="h2", pid=2) is None
     fall_silent(session, LEASE_S + 1)
     heir = queue.lead(owner="two", host="h2", pid=2)
     assert heir is not None
-    # It has the leases of the one before it, and gives back those of workers that it does not find.
+    # It has the leases of the one before it, and gives back those of workers that it does not
+    # find.
     assert [(c.id, c.lease) for c in queue.leases(heir)] == [(chunk.id, chunk.lease)]
     assert queue.release(heir, keep=["another"]) == 1
     assert queue.leases(heir) == []
@@ -68,10 +75,19 @@ def test_leases_of_workers_that_live_on_are_kept(queue, settling, campaign, sess
     heir = queue.lead(owner="one", host="h", pid=2)
     assert queue.release(heir, keep=["alive"]) == 1
     assert [c.id for c in queue.leases(heir)] == [kept.id]
-    assert len(settling.settle(heir, [settlement(kept, outcomes(kept)), settlement(lost, outcomes(lost))])) == 1
+    assert (
+        len(
+            settling.settle(
+                heir, [settlement(kept, outcomes(kept)), settlement(lost, outcomes(lost))]
+            )
+        )
+        == 1
+    )
 
 
-def test_a_session_that_was_taken_over_can_neither_claim_nor_settle(campaigns, queue, settling, campaign, session, watching):
+def test_a_session_that_was_taken_over_can_neither_claim_nor_settle(
+    campaigns, queue, settling, campaign, session, watching
+):
     old = claim_one(queue, session, campaign)
     heir = queue.lead(owner="one", host="h", pid=2)
     with pytest.raises(SessionLost):
@@ -104,14 +120,20 @@ def test_many_that_want_to_lead_make_one_leader(queue):
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_taking_over_and_settling_wait_for_each_other_in_one_order(engine, queue, campaign, session, fall_silent):
+def test_taking_over_and_settling_wait_for_each_other_in_one_order(
+    engine, queue, campaign, session, fall_silent
+):
     chunks = queue.claim(session, [(campaign.id, "w")] * 2)
     fall_silent(session, LEASE_S + 1)
-    waits = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND"
+        " wait_event_type = 'Lock'"
+    )
     with ThreadPoolExecutor(1) as pool, engine.connect() as watcher:
         watcher.execution_options(isolation_level="AUTOCOMMIT")
         with engine.begin() as connection:
-            # As settling does: the campaign, then the chunks as they come, here the last one first.
+            # As settling does: the campaign, then the chunks as they come, here the last one
+            # first.
             connection.execute(text("SELECT id FROM campaigns FOR UPDATE"))
             connection.execute(text(f"UPDATE chunks SET failures = 1 WHERE id = {chunks[1].id}"))
             heir = pool.submit(queue.lead, owner="two", host="h", pid=2)
@@ -120,7 +142,9 @@ def test_taking_over_and_settling_wait_for_each_other_in_one_order(engine, queue
         assert heir.result(timeout=30) is not None
 
 
-def test_a_session_that_ends_gives_back_what_it_has_and_lets_another_lead(queue, campaign, session):
+def test_a_session_that_ends_gives_back_what_it_has_and_lets_another_lead(
+    queue, campaign, session
+):
     claim_one(queue, session, campaign)
     assert queue.end_session(session) == 1
     assert queue.end_session(session) == 0
@@ -148,32 +172,54 @@ def test_a_chunk_is_claimed_once_however_many_ask(queue, campaigns, session):
 
 
 def roster(queue, watching, session, *names, **changes):
-    rows = [WorkerRow(name=name, state="idle", node=None, device=None, numerics_class=None, warm=None, **changes) for name in names]
+    rows = [
+        WorkerRow(
+            name=name,
+            state="idle",
+            node=None,
+            device=None,
+            numerics_class=None,
+            warm=None,
+            **changes,
+        )
+        for name in names
+    ]
     watching.save_workers(session, rows)
 
 
-def test_a_failed_chunk_goes_to_another_worker_while_there_is_one(queue, settling, campaigns, session, watching):
+def test_a_failed_chunk_goes_to_another_worker_while_there_is_one(
+    queue, settling, campaigns, session, watching
+):
     campaign = campaigns.add(new_campaign(total=2), new_chunks(1))
     roster(queue, watching, session, "a", "b")
     for worker in ("a", "b"):
         chunk = claim_one(queue, session, campaign, worker)
-        settling.settle(session, [settlement(chunk, outcome="unknown", refused_by=frozenset({worker}))])
+        settling.settle(
+            session, [settlement(chunk, outcome="unknown", refused_by=frozenset({worker}))]
+        )
         if worker == "a":
             assert queue.claim(session, [(campaign.id, "a")]) == []
     # Both have failed it now: it is not left lying.
     assert claim_one(queue, session, campaign, "a").lease == 3
 
 
-def test_the_only_worker_gets_what_it_has_failed_again(queue, settling, campaign, session, watching):
+def test_the_only_worker_gets_what_it_has_failed_again(
+    queue, settling, campaign, session, watching
+):
     roster(queue, watching, session, "a")
     chunk = claim_one(queue, session, campaign, "a")
     settling.settle(session, [settlement(chunk, outcome="unknown", refused_by=frozenset({"a"}))])
     assert claim_one(queue, session, campaign, "a").id == chunk.id
 
 
-def test_a_campaign_that_waits_for_something_is_open_but_has_no_work(queue, settling, campaign, session, engine):
+def test_a_campaign_that_waits_for_something_is_open_but_has_no_work(
+    queue, settling, campaign, session, engine
+):
     chunk = claim_one(queue, session, campaign)
-    settling.settle(session, [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="the disk is away"))])
+    settling.settle(
+        session,
+        [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="the disk is away"))],
+    )
     (waiting,) = queue.snapshot(session).campaigns
     assert not waiting.waiting
     assert queue.waiting_chunks(9) == 0
@@ -183,11 +229,15 @@ def test_a_campaign_that_waits_for_something_is_open_but_has_no_work(queue, sett
     assert claim_one(queue, session, campaign).failures == 0
 
 
-def test_waits_are_counted_until_something_is_done(queue, settling, campaigns, campaign, session, engine):
+def test_waits_are_counted_until_something_is_done(
+    queue, settling, campaigns, campaign, session, engine
+):
     for k in range(3):
         one, two = queue.claim(session, [(campaign.id, "w")] * 2)
         for chunk in (one, two):  # both were under way when it went away: that is one wait
-            settling.settle(session, [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="away"))])
+            settling.settle(
+                session, [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="away"))]
+            )
         assert campaigns.by_id(campaign.id).waits == k + 1
         with engine.begin() as connection:
             connection.execute(text("UPDATE campaigns SET waits_until = waits_until - 100"))
@@ -217,19 +267,43 @@ def test_settling_twice_counts_once(campaigns, queue, settling, campaign, sessio
     assert (campaigns.by_id(campaign.id).done, campaigns.by_id(campaign.id).device_s) == (2, 2.5)
 
 
-def test_an_attempt_without_outcomes_goes_back_with_its_counts(queue, settling, campaign, session, watching):
+def test_an_attempt_without_outcomes_goes_back_with_its_counts(
+    queue, settling, campaign, session, watching
+):
     chunk = claim_one(queue, session, campaign)
-    settling.settle(session, [settlement(chunk, outcome="worker_lost", detail="gone", failures=1, losses=2, bad_outputs=3)])
+    settling.settle(
+        session,
+        [
+            settlement(
+                chunk, outcome="worker_lost", detail="gone", failures=1, losses=2, bad_outputs=3
+            )
+        ],
+    )
     again = claim_one(queue, session, campaign)
-    assert (again.id, again.lease, again.failures, again.losses, again.bad_outputs) == (chunk.id, 2, 1, 2, 3)
+    assert (again.id, again.lease, again.failures, again.losses, again.bad_outputs) == (
+        chunk.id,
+        2,
+        1,
+        2,
+        3,
+    )
     (attempt,) = watching.attempts_after(0)
     assert (attempt.outcome, attempt.done, attempt.failed) == ("worker_lost", 0, 0)
 
 
-def test_what_an_attempt_has_left_over_goes_on_in_new_chunks(queue, settling, campaigns, campaign, session, watching):
+def test_what_an_attempt_has_left_over_goes_on_in_new_chunks(
+    queue, settling, campaigns, campaign, session, watching
+):
     roster(queue, watching, session, "w", "other")
     chunk = claim_one(queue, session, campaign)
-    rest = NewChunk(group_no=0, numbers=(1,), total=1, lease=chunk.lease, bad_outputs=1, refused_by=frozenset({"w"}))
+    rest = NewChunk(
+        group_no=0,
+        numbers=(1,),
+        total=1,
+        lease=chunk.lease,
+        bad_outputs=1,
+        refused_by=frozenset({"w"}),
+    )
     settling.settle(session, [settlement(chunk, outcomes(chunk, numbers=[0]), again=(rest,))])
     assert (campaigns.by_id(campaign.id).done, campaigns.by_id(campaign.id).queued) == (1, 5)
     mine = queue.claim(session, [(campaign.id, "w")] * 3)
@@ -238,21 +312,34 @@ def test_what_an_attempt_has_left_over_goes_on_in_new_chunks(queue, settling, ca
     assert (again.numbers, again.total, again.lease, again.bad_outputs) == ((1,), 1, 2, 1)
 
 
-def test_what_was_measured_lately_is_told_with_its_model_the_oldest_first(queue, settling, campaign, session, watching):
+def test_what_was_measured_lately_is_told_with_its_model_the_oldest_first(
+    queue, settling, campaign, session, watching
+):
     for load_s in (1.0, 2.0, 3.0):
         chunk = claim_one(queue, session, campaign)
         settling.settle(session, [settlement(chunk, outcomes(chunk), facts={"load_s": load_s})])
-    assert watching.lately(2) == [(campaign.model_digest, {"load_s": 2.0}), (campaign.model_digest, {"load_s": 3.0})]
+    assert watching.lately(2) == [
+        (campaign.model_digest, {"load_s": 2.0}),
+        (campaign.model_digest, {"load_s": 3.0}),
+    ]
 
 
-def test_failed_and_held_renders_end_a_campaign_as_failed(campaigns, queue, settling, campaign, session, watching):
+def test_failed_and_held_renders_end_a_campaign_as_failed(
+    campaigns, queue, settling, campaign, session, watching
+):
     for state in (RenderState.DONE, RenderState.FAILED, RenderState.HELD):
         chunk = claim_one(queue, session, campaign)
         settling.settle(session, [settlement(chunk, outcomes(chunk, state))])
     ended = campaigns.by_id(campaign.id)
     assert (ended.done, ended.failed, ended.held, ended.state) == (2, 2, 2, CampaignState.FAILED)
-    assert [(a.done, a.failed, a.held) for a in watching.attempts_after(0)] == [(2, 0, 0), (0, 2, 0), (0, 0, 2)]
-    assert [o.state for o in campaigns.failures(campaign.id, 10)] == [RenderState.FAILED] * 2 + [RenderState.HELD] * 2
+    assert [(a.done, a.failed, a.held) for a in watching.attempts_after(0)] == [
+        (2, 0, 0),
+        (0, 2, 0),
+        (0, 0, 2),
+    ]
+    assert [o.state for o in campaigns.failures(campaign.id, 10)] == [RenderState.FAILED] * 2 + [
+        RenderState.HELD
+    ] * 2
 
 
 def test_hostile_text_is_kept_as_it_is(queue, settling, campaigns, campaign, session):
@@ -276,7 +363,12 @@ def test_a_halted_campaign_is_not_open(campaigns, queue, control, campaign, sess
 def test_open_campaigns_tell_who_holds_their_chunks(queue, campaign, session):
     queue.claim(session, [(campaign.id, "a"), (campaign.id, "b")])
     (seen,) = queue.snapshot(session).campaigns
-    assert (seen.workers, seen.waiting, seen.running, seen.left) == (frozenset({"a", "b"}), True, 4, 6)
+    assert (seen.workers, seen.waiting, seen.running, seen.left) == (
+        frozenset({"a", "b"}),
+        True,
+        4,
+        6,
+    )
     queue.claim(session, [(campaign.id, "a")])
     assert queue.snapshot(session).campaigns[0].waiting is False
 
@@ -298,7 +390,9 @@ def test_waiting_chunks_are_counted_up_to_a_limit(queue, campaign, session, camp
     assert queue.waiting_chunks(99) == 0
 
 
-def test_of_some_campaigns_no_more_waiting_chunks_count_than_they_have_room_for(queue, campaign, campaigns):
+def test_of_some_campaigns_no_more_waiting_chunks_count_than_they_have_room_for(
+    queue, campaign, campaigns
+):
     two, three = (campaigns.add(new_campaign(name), new_chunks(4)) for name in ("two", "three"))
     assert queue.waiting_chunks(99, [({campaign.id}, 0), ({two.id}, 2)]) == 2 + 4
     assert queue.waiting_chunks(99, [({campaign.id, two.id}, 5)]) == 5 + 4
@@ -306,11 +400,19 @@ def test_of_some_campaigns_no_more_waiting_chunks_count_than_they_have_room_for(
     assert queue.waiting_chunks(6, [({two.id}, 99)]) == 6
 
 
-def test_workers_of_campaigns_that_are_not_open_are_told_by_their_project(queue, campaign, session, campaigns, control, watching):
+def test_workers_of_campaigns_that_are_not_open_are_told_by_their_project(
+    queue, campaign, session, campaigns, control, watching
+):
     other = campaigns.add(new_campaign("autumn", project="q"), new_chunks())
-    queue.claim(session, [(campaign.id, "a"), (campaign.id, "b"), (other.id, "b"), (other.id, "b")])
+    queue.claim(
+        session, [(campaign.id, "a"), (campaign.id, "b"), (other.id, "b"), (other.id, "b")]
+    )
     assert queue.snapshot(session).closing == {}
-    assert (watching.workers_of("p"), watching.workers_of("q"), watching.workers_of("r")) == (2, 1, 0)
+    assert (watching.workers_of("p"), watching.workers_of("q"), watching.workers_of("r")) == (
+        2,
+        1,
+        0,
+    )
     control.pause(campaign.id)
     control.cancel(other.id)
     snapshot = queue.snapshot(session)
@@ -348,4 +450,7 @@ def test_the_backlog_counts_by_model(campaigns, queue, campaign, session, watchi
     campaigns.add(new_campaign("two", 4), new_chunks(2))
     campaigns.add(new_campaign("three", 4, model="other"), new_chunks(2))
     claim_one(queue, session, campaign)
-    assert [(b.model, b.queued, b.running) for b in watching.backlog()] == [("m", 8, 2), ("other", 4, 0)]
+    assert [(b.model, b.queued, b.running) for b in watching.backlog()] == [
+        ("m", 8, 2),
+        ("other", 4, 0),
+    ]

@@ -1,4 +1,6 @@
-"""Random sequences of calls on the queue, beside a model of it in plain Python: after each call both must say the same."""
+"""Random sequences of calls on the queue, beside a model of it in plain Python: after each call
+both must say the same.
+"""
 
 import json
 from collections import Counter
@@ -10,7 +12,14 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import Engine, func, select, text
 
 from farm.scheduling.retry import LONGEST_WAIT_S
@@ -24,7 +33,14 @@ from storage.settling import STALE, Settling
 from storage.states import ChunkState, RenderState
 from storage.tables import attempts, campaigns, chunks, refusals, renders, sessions, workers
 from storage.watching import Watching
-from tests.storage.conftest import claim_one, new_campaign, numbers_of, outcomes, prune_old, settlement
+from tests.storage.conftest import (
+    claim_one,
+    new_campaign,
+    numbers_of,
+    outcomes,
+    prune_old,
+    settlement,
+)
 
 OWNERS = ("one", "two")
 NAMES = ("spring", "summer", "autumn")
@@ -61,7 +77,9 @@ class ModelCampaign:
     name: str
     total: int
     chunks: list[ModelChunk] = field(default_factory=list)
-    renders: dict[int, tuple[RenderState, int, str]] = field(default_factory=dict)  # state, attempts, worker
+    renders: dict[int, tuple[RenderState, int, str]] = field(
+        default_factory=dict
+    )  # state, attempts, worker
     device_s: float = 0.0
     waits: int = 0
     is_away: bool = False  # what it waits for
@@ -74,7 +92,14 @@ class ModelCampaign:
 
     def queue(self, new: Iterable[NewChunk], refused: frozenset[str] = frozenset()) -> None:
         for n in new:
-            self.chunks.append(ModelChunk(numbers_of(n), n.refused_by | refused, n.lease, (n.failures, n.losses, n.bad_outputs)))
+            self.chunks.append(
+                ModelChunk(
+                    numbers_of(n),
+                    n.refused_by | refused,
+                    n.lease,
+                    (n.failures, n.losses, n.bad_outputs),
+                )
+            )
 
     def in_state(self, *states: ChunkState) -> list[ModelChunk]:
         return [chunk for chunk in self.chunks if chunk.state in states]
@@ -91,12 +116,16 @@ class ModelCampaign:
 
     @property
     def may_run(self) -> bool:
-        return not (self.is_over or self.is_paused or self.halted or self.is_cancelled or self.is_retired)
+        return not (
+            self.is_over or self.is_paused or self.halted or self.is_cancelled or self.is_retired
+        )
 
     @property
     def is_under_way(self) -> bool:
         """Whether any version up to this one is being painted."""
-        return bool(self.in_state(ChunkState.LEASED)) or (self.before is not None and self.before.is_under_way)
+        return bool(self.in_state(ChunkState.LEASED)) or (
+            self.before is not None and self.before.is_under_way
+        )
 
     @property
     def versions_before(self) -> "list[ModelCampaign]":
@@ -136,7 +165,9 @@ class ModelCampaign:
 
 
 class Model:
-    """What the database must hold. A leased chunk is always the live session's, so that no chunk here has one of its own."""
+    """What the database must hold. A leased chunk is always the live session's, so that no chunk
+    here has one of its own.
+    """
 
     def __init__(self) -> None:
         self.sessions: dict[int, str] = {}
@@ -154,20 +185,30 @@ class Model:
         return None if campaign is None or campaign.is_retired else campaign
 
     def leased(self) -> list[tuple[ModelCampaign, ModelChunk]]:
-        return [(campaign, chunk) for campaign in self.campaigns.values() for chunk in campaign.in_state(ChunkState.LEASED)]
+        return [
+            (campaign, chunk)
+            for campaign in self.campaigns.values()
+            for chunk in campaign.in_state(ChunkState.LEASED)
+        ]
 
     def can_lead(self, owner: str) -> bool:
         return self.live is None or self.is_silent or self.sessions[self.live] == owner
 
     def is_shunned(self, chunk: ModelChunk, worker: str) -> bool:
         """Whether a worker has failed a chunk, and one that has not is there."""
-        others = {name for name, state in self.roster.items() if state in ("idle", "painting")} - {worker}
+        others = {name for name, state in self.roster.items() if state in ("idle", "painting")} - {
+            worker
+        }
         return worker in chunk.refused and bool(others - chunk.refused)
 
     def may_claim(self, campaign_id: int) -> bool:
-        """A dispatcher claims no more of a version that was replaced, and nothing of the new one while that is under way."""
+        """A dispatcher claims no more of a version that was replaced, and nothing of the new one
+        while that is under way.
+        """
         campaign = self.campaigns.get(campaign_id)
-        return campaign is None or not (campaign.is_retired or (campaign.before is not None and campaign.before.is_under_way))
+        return campaign is None or not (
+            campaign.is_retired or (campaign.before is not None and campaign.before.is_under_way)
+        )
 
     def claim(self, campaign_id: int, worker: str) -> tuple[int, int] | None:
         if (campaign := self.campaigns.get(campaign_id)) is None:
@@ -192,34 +233,65 @@ class Model:
             if chunk is not None:
                 self.campaigns[s.campaign_id].end_attempt(chunk, s)
                 for heir in self.known():
-                    heir.device_s += s.device_s if self.campaigns[s.campaign_id] in heir.versions_before else 0.0
+                    heir.device_s += (
+                        s.device_s
+                        if self.campaigns[s.campaign_id] in heir.versions_before
+                        else 0.0
+                    )
                 counted.append(s)
             if s.campaign_id in self.campaigns:
                 self.attempts[s.campaign_id, STALE if chunk is None else s.outcome] += 1
         for campaign_id in {s.campaign_id for s in counted}:
-            self.campaigns[campaign_id].end_transaction([s for s in counted if s.campaign_id == campaign_id])
+            self.campaigns[campaign_id].end_transaction(
+                [s for s in counted if s.campaign_id == campaign_id]
+            )
         return counted
 
     def release(self, session: int, keep: Collection[str]) -> int:
-        back = [(campaign, chunk) for campaign, chunk in self.leased() if session == self.live and chunk.worker not in keep]
+        back = [
+            (campaign, chunk)
+            for campaign, chunk in self.leased()
+            if session == self.live and chunk.worker not in keep
+        ]
         for campaign, chunk in back:
             chunk.state = ChunkState.CANCELLED if campaign.is_cancelled else ChunkState.QUEUED
         return len(back)
 
-    def replace(self, old: ModelCampaign, new: ModelCampaign, kept: Iterable[tuple[int, int]], fresh: Iterable[NewChunk]) -> None:
+    def replace(
+        self,
+        old: ModelCampaign,
+        new: ModelCampaign,
+        kept: Iterable[tuple[int, int]],
+        fresh: Iterable[NewChunk],
+    ) -> None:
         old.is_retired = True
         old.drop(ChunkState.QUEUED)
-        new.before, new.device_s, new.is_started, new.is_paused = old, old.device_s, old.is_started, old.is_paused
+        new.before, new.device_s, new.is_started, new.is_paused = (
+            old,
+            old.device_s,
+            old.is_started,
+            old.is_paused,
+        )
         new.renders = {to: old.renders[number] for to, number in kept}
         new.queue(fresh)
         self.campaigns[new.id] = new
 
     def prune(self, names: Collection[str]) -> int:
-        over = [campaign for campaign in self.known() if campaign.name in names and campaign.is_over]
-        retired = {campaign for campaign in self.campaigns.values() if campaign.is_retired and not campaign.in_state(ChunkState.LEASED)}
+        over = [
+            campaign for campaign in self.known() if campaign.name in names and campaign.is_over
+        ]
+        retired = {
+            campaign
+            for campaign in self.campaigns.values()
+            if campaign.is_retired and not campaign.in_state(ChunkState.LEASED)
+        }
         gone = {campaign.id for campaign in retired.union(over)}
-        self.campaigns = {key: campaign for key, campaign in self.campaigns.items() if key not in gone}
-        self.attempts = Counter({key: count for key, count in self.attempts.items() if key[0] not in gone})
+        self.campaigns = {
+            key: campaign for key, campaign in self.campaigns.items() if key not in gone
+        }
+        self.attempts = Counter(
+            {key: count for key, count in self.attempts.items() if key[0] not in gone}
+        )
         return len(over)
 
 
@@ -243,7 +315,11 @@ class Seen:
         return frozenset(row.worker for row in self.refusals if row.chunk_id == chunk_id)
 
     def chunks_of(self, campaign_id: int, *states: ChunkState) -> list[Any]:
-        return [row for row in self.chunks if row.campaign_id == campaign_id and (not states or row.state in states)]
+        return [
+            row
+            for row in self.chunks
+            if row.campaign_id == campaign_id and (not states or row.state in states)
+        ]
 
     def renders_of(self, campaign_id: int) -> list[Any]:
         return [row for row in self.renders if row.campaign_id == campaign_id]
@@ -251,15 +327,28 @@ class Seen:
 
 def look(engine: Engine) -> Seen:
     tables = (campaigns, chunks, refusals, renders, sessions, workers)
-    noted = select(attempts.c.campaign_id, attempts.c.outcome, func.count()).group_by(attempts.c.campaign_id, attempts.c.outcome)
+    noted = select(attempts.c.campaign_id, attempts.c.outcome, func.count()).group_by(
+        attempts.c.campaign_id, attempts.c.outcome
+    )
     with engine.execution_options(readonly=True).connect() as connection:
-        rows: dict[str, Any] = {t.name: connection.execute(select(t).order_by(*t.primary_key)).all() for t in tables}
-        counts = Counter({(campaign_id, outcome): count for campaign_id, outcome, count in connection.execute(noted)})
+        rows: dict[str, Any] = {
+            t.name: connection.execute(select(t).order_by(*t.primary_key)).all() for t in tables
+        }
+        counts = Counter(
+            {
+                (campaign_id, outcome): count
+                for campaign_id, outcome, count in connection.execute(noted)
+            }
+        )
         return Seen(now=now(connection), attempts=counts, **rows)
 
 
 def numbers_in(row: Any) -> tuple[int, ...]:
-    return tuple(range(row.start, row.stop)) if row.numbers is None else tuple(json.loads(row.numbers))
+    return (
+        tuple(range(row.start, row.stop))
+        if row.numbers is None
+        else tuple(json.loads(row.numbers))
+    )
 
 
 def check_campaign(seen: Seen, row: Any) -> None:
@@ -267,11 +356,18 @@ def check_campaign(seen: Seen, row: Any) -> None:
     wanted = seen.chunks_of(row.id, *OPEN)
     unwanted = seen.chunks_of(row.id, ChunkState.CANCELLED)
     ended = seen.renders_of(row.id)
-    places = [render.number for render in ended] + [number for chunk in wanted + unwanted for number in numbers_in(chunk)]
+    places = [render.number for render in ended] + [
+        number for chunk in wanted + unwanted for number in numbers_in(chunk)
+    ]
     assert sorted(places) == list(range(row.total))
     states = Counter(render.state for render in ended)
     cancelled, left = sum(chunk.total for chunk in unwanted), sum(chunk.total for chunk in wanted)
-    assert (row.done, row.failed, row.held, row.cancelled) == (states[DONE], states[FAILED], states[HELD], cancelled)
+    assert (row.done, row.failed, row.held, row.cancelled) == (
+        states[DONE],
+        states[FAILED],
+        states[HELD],
+        cancelled,
+    )
     assert row.done + row.failed + row.held + row.cancelled + left == row.total
     assert (row.finished_at is not None) == (not wanted)
 
@@ -303,19 +399,45 @@ def compare_campaigns(seen: Seen, model: Model) -> None:
     for row in seen.campaigns:
         campaign = model.campaigns[row.id]
         compare_chunks(seen, campaign)
-        assert {r.number: (r.state, r.attempts, r.worker) for r in seen.renders_of(row.id)} == campaign.renders
+        assert {
+            r.number: (r.state, r.attempts, r.worker) for r in seen.renders_of(row.id)
+        } == campaign.renders
         assert (row.pruned_at is not None) == campaign.is_retired
         if not campaign.is_retired:
-            flags = (row.started_at is not None, row.paused_at is not None, row.cancelled_at is not None, row.halted)
-            assert flags == (campaign.is_started, campaign.is_paused, campaign.is_cancelled, campaign.halted)
-            assert (row.name, row.total, row.device_s, row.waits) == (campaign.name, campaign.total, campaign.device_s, campaign.waits)
+            flags = (
+                row.started_at is not None,
+                row.paused_at is not None,
+                row.cancelled_at is not None,
+                row.halted,
+            )
+            assert flags == (
+                campaign.is_started,
+                campaign.is_paused,
+                campaign.is_cancelled,
+                campaign.halted,
+            )
+            assert (row.name, row.total, row.device_s, row.waits) == (
+                campaign.name,
+                campaign.total,
+                campaign.device_s,
+                campaign.waits,
+            )
 
 
 def compare_chunks(seen: Seen, campaign: ModelCampaign) -> None:
     for row, chunk in zip(seen.chunks_of(campaign.id), campaign.chunks, strict=True):
         chunk.id = chunk.id or row.id
-        assert (row.id, numbers_in(row), row.total) == (chunk.id, chunk.numbers, len(chunk.numbers))
-        assert (row.state, row.lease, row.worker, seen.refused(row.id)) == (chunk.state, chunk.lease, chunk.worker, chunk.refused)
+        assert (row.id, numbers_in(row), row.total) == (
+            chunk.id,
+            chunk.numbers,
+            len(chunk.numbers),
+        )
+        assert (row.state, row.lease, row.worker, seen.refused(row.id)) == (
+            chunk.state,
+            chunk.lease,
+            chunk.worker,
+            chunk.refused,
+        )
         assert (row.failures, row.losses, row.bad_outputs) == chunk.counts
 
 
@@ -325,13 +447,25 @@ def compare_snapshot(queue: Queue, model: Model) -> None:
     assert [c.id for c in snapshot.campaigns] == [c.id for c in may_run]
     for seen, campaign in zip(snapshot.campaigns, may_run, strict=True):
         running = campaign.size(ChunkState.LEASED)
-        assert (seen.left, seen.running, seen.ended) == (campaign.size(ChunkState.QUEUED) + running, running, len(campaign.renders))
+        assert (seen.left, seen.running, seen.ended) == (
+            campaign.size(ChunkState.QUEUED) + running,
+            running,
+            len(campaign.renders),
+        )
         assert seen.workers == {chunk.worker for chunk in campaign.in_state(ChunkState.LEASED)}
-        assert (seen.waiting, seen.waits, seen.device_s) == (campaign.has_work, campaign.waits, campaign.device_s)
+        assert (seen.waiting, seen.waits, seen.device_s) == (
+            campaign.has_work,
+            campaign.waits,
+            campaign.device_s,
+        )
     assert snapshot.leases == {
-        (chunk.id, chunk.lease) for campaign, chunk in model.leased() if not (campaign.is_cancelled or campaign.is_retired)
+        (chunk.id, chunk.lease)
+        for campaign, chunk in model.leased()
+        if not (campaign.is_cancelled or campaign.is_retired)
     }
-    assert queue.waiting_chunks(99) == sum(len(c.in_state(ChunkState.QUEUED)) for c in may_run if c.has_work)
+    assert queue.waiting_chunks(99) == sum(
+        len(c.in_state(ChunkState.QUEUED)) for c in may_run if c.has_work
+    )
 
 
 # --- what is done to both ---
@@ -348,7 +482,9 @@ class Verdict:
     """Where no render has ended: the chunk itself is queued again."""
     counts: tuple[int, int, int]
     refused_by: tuple[frozenset[str], ...]
-    """Those who do not get the chunks that it goes on in; the first are for the chunk itself, where it goes back."""
+    """Those who do not get the chunks that it goes on in; the first are for the chunk itself,
+    where it goes back.
+    """
     wait: Wait | None
     halt: str | None
     device_s: float
@@ -360,7 +496,9 @@ def new_runs(shape: Iterable[tuple[int, bool]]) -> list[NewChunk]:
     start = 0
     for size, is_named in shape:
         stop = start + size
-        where: dict[str, Any] = {"numbers": tuple(range(start, stop))} if is_named else {"start": start, "stop": stop}
+        where: dict[str, Any] = (
+            {"numbers": tuple(range(start, stop))} if is_named else {"start": start, "stop": stop}
+        )
         new.append(NewChunk(group_no=0, total=size, **where))
         start = stop
     return new
@@ -373,14 +511,24 @@ def named(numbers: Sequence[int], size: int, **changes: Any) -> tuple[NewChunk, 
 
 def settled(chunk: Chunk, verdict: Verdict) -> Settlement:
     fates = dict(zip(numbers_of(chunk), verdict.fates, strict=False))
-    ended = [o for number, fate in fates.items() if fate is not None for o in outcomes(chunk, fate, [number])]
+    ended = [
+        o
+        for number, fate in fates.items()
+        if fate is not None
+        for o in outcomes(chunk, fate, [number])
+    ]
     left = [number for number, fate in fates.items() if fate is None]
     parts = named(left, verdict.size, lease=chunk.lease) if ended or not verdict.goes_back else ()
-    again = tuple(replace(part, refused_by=refused) for part, refused in zip(parts, verdict.refused_by, strict=False))
+    again = tuple(
+        replace(part, refused_by=refused)
+        for part, refused in zip(parts, verdict.refused_by, strict=False)
+    )
     failures, losses, bad_outputs = verdict.counts
     return settlement(
-        chunk, tuple(ended), again=again, failures=failures, losses=losses, bad_outputs=bad_outputs,
-        refused_by=verdict.refused_by[0], wait=verdict.wait, halt=verdict.halt, device_s=verdict.device_s,
+        chunk, tuple(ended), again=again, failures=failures, losses=losses,
+        bad_outputs=bad_outputs,
+        refused_by=verdict.refused_by[0], wait=verdict.wait, halt=verdict.halt,
+        device_s=verdict.device_s,
     )  # fmt: skip
 
 
@@ -391,7 +539,9 @@ def mostly(likely: Sequence[Any], possible: Sequence[Any]) -> list[Any]:
 
 
 def current_claims(machine: "QueueMachine") -> list[Chunk]:
-    """The claims of chunks that are leased now, among them those of earlier attempts at these: they weigh more, as they are few."""
+    """The claims of chunks that are leased now, among them those of earlier attempts at these:
+    they weigh more, as they are few.
+    """
     leases = {chunk.id: chunk.lease for _, chunk in machine.model.leased()}
     claims = [claim for claim in machine.claimed if claim.id in leases]
     return claims + 2 * [claim for claim in claims if claim.lease < leases[claim.id]]
@@ -403,11 +553,15 @@ def one_of(choose: Any) -> st.SearchStrategy[Any]:
 
 
 def campaign_with(is_likely: Any) -> st.SearchStrategy[int]:
-    """The id of a campaign, most often of one that is known and likely; some were removed long ago."""
+    """The id of a campaign, most often of one that is known and likely; some were removed long
+    ago.
+    """
     return one_of(lambda m: mostly([c.id for c in m.model.known() if is_likely(c)], m.ids))
 
 
-some_session = one_of(lambda m: mostly([m.model.live] if m.model.live else [], list(m.model.sessions)))
+some_session = one_of(
+    lambda m: mostly([m.model.live] if m.model.live else [], list(m.model.sessions))
+)
 any_session = one_of(lambda m: list(m.model.sessions)[-3:])
 some_claim = one_of(lambda m: mostly(current_claims(m), m.claimed))
 some_workers = st.frozensets(st.sampled_from(WORKERS), max_size=len(WORKERS))
@@ -424,13 +578,21 @@ verdicts = st.builds(
     goes_back=st.sampled_from([True, True, False]),
     counts=st.tuples(*[st.integers(0, 2)] * 3),
     refused_by=st.tuples(*[some_workers] * LARGEST),
-    wait=st.sampled_from([None, None, None, Wait(seconds=0, why="away"), Wait(seconds=LONGEST_WAIT_S, why="away")]),
+    wait=st.sampled_from(
+        [None, None, None, Wait(seconds=0, why="away"), Wait(seconds=LONGEST_WAIT_S, why="away")]
+    ),
     halt=st.sampled_from([None] * 6 + ["the disk is full"]),
     device_s=st.sampled_from([0.0, 0.25, 2.5]),  # whose sums are exact
 )
-some_seats = st.lists(st.tuples(campaign_with(lambda c: c.in_state(ChunkState.QUEUED)), st.sampled_from(WORKERS)), min_size=1, max_size=6)
+some_seats = st.lists(
+    st.tuples(campaign_with(lambda c: c.in_state(ChunkState.QUEUED)), st.sampled_from(WORKERS)),
+    min_size=1,
+    max_size=6,
+)
 some_ends = st.lists(st.tuples(some_claim, verdicts), min_size=1, max_size=4)
-rosters = st.fixed_dictionaries({}, optional={name: st.sampled_from(["idle", "painting", "quarantined"]) for name in WORKERS})
+rosters = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(["idle", "painting", "quarantined"]) for name in WORKERS}
+)
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -461,14 +623,23 @@ class QueueMachine(RuleBasedStateMachine):
 
     # --- sessions ---
 
-    @initialize(owner=st.sampled_from(OWNERS), roster=rosters, first=shapes, second=shapes, workers=st.lists(st.sampled_from(WORKERS)))
+    @initialize(
+        owner=st.sampled_from(OWNERS),
+        roster=rosters,
+        first=shapes,
+        second=shapes,
+        workers=st.lists(st.sampled_from(WORKERS)),
+    )
     def begin(self, owner, roster, first, second, workers):
         self.lead(owner)
         self.save_workers(self.model.live, roster)
         self.submit(NAMES[0], first)
         self.submit(NAMES[1], second)
         self.check()
-        self.claim(self.model.live, [(campaign_id, worker) for campaign_id in self.ids for worker in workers])
+        self.claim(
+            self.model.live,
+            [(campaign_id, worker) for campaign_id in self.ids for worker in workers],
+        )
 
     @rule(
         how=st.sampled_from(["renew", "fall_silent", "release", "end_session", None]),
@@ -522,7 +693,17 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(session=some_session, roster=rosters)
     def save_workers(self, session, roster):
-        rows = [WorkerRow(name=name, state=roster[name], node=None, device=None, numerics_class=None, warm=None) for name in roster]
+        rows = [
+            WorkerRow(
+                name=name,
+                state=roster[name],
+                node=None,
+                device=None,
+                numerics_class=None,
+                warm=None,
+            )
+            for name in roster
+        ]
         self.watching.save_workers(session, rows)
         if session == self.model.live:
             self.model.roster = roster
@@ -540,7 +721,9 @@ class QueueMachine(RuleBasedStateMachine):
         seats = [seat for seat in seats if self.model.may_claim(seat[0])]
         claimed = self.queue.claim(session, seats)
         expected = [self.model.claim(*seat) for seat in seats]
-        assert [(chunk.id, chunk.lease) for chunk in claimed] == [key for key in expected if key is not None]
+        assert [(chunk.id, chunk.lease) for chunk in claimed] == [
+            key for key in expected if key is not None
+        ]
         usable = {row.name for row in self.seen.workers if row.state in ("idle", "painting")}
         for chunk in claimed:
             refused = self.seen.refused(chunk.id)
@@ -558,7 +741,11 @@ class QueueMachine(RuleBasedStateMachine):
             self.assert_nothing_changed()
         if is_repeated:
             self.seen = look(self.engine)
-            assert self.settling.settle(session, settlements) == self.model.settle(session, settlements) == []
+            assert (
+                self.settling.settle(session, settlements)
+                == self.model.settle(session, settlements)
+                == []
+            )
             self.assert_nothing_changed()
 
     @precondition(lambda self: self.claimed)
@@ -653,7 +840,9 @@ class QueueMachine(RuleBasedStateMachine):
         is_early=st.sampled_from([False, False, True]),
     )
     def replace(self, campaign_id, keeps, shape, is_whole, is_early):
-        """Another version: first renders that are new, then those kept. One that is early keeps a render that has not ended."""
+        """Another version: first renders that are new, then those kept. One that is early keeps a
+        render that has not ended.
+        """
         campaign = self.model.find(campaign_id)
         known = campaign.ended(DONE, FAILED, HELD) if campaign else []
         old = [number for number in known if number in keeps]
@@ -682,7 +871,12 @@ class QueueMachine(RuleBasedStateMachine):
         """Those of these names that are over have long been so; the others are young."""
         with self.engine.begin() as connection:
             for name in names:
-                connection.execute(text(f"UPDATE campaigns SET finished_at = finished_at - 100 WHERE name = '{name}'"))
+                connection.execute(
+                    text(
+                        "UPDATE campaigns SET finished_at = finished_at - 100 WHERE name ="
+                        f" '{name}'"
+                    )
+                )
         assert prune_old(self.engine, 60) == self.model.prune(names)
 
     # --- what must always be so ---
@@ -707,23 +901,36 @@ def test_the_queue_does_what_a_model_of_it_does(engine, fall_silent, monkeypatch
     monkeypatch.setattr("storage.queue.LEASE_S", LEASE_S)
     run_state_machine_as_test(
         lambda: QueueMachine(engine, fall_silent),
-        settings=settings(max_examples=EXAMPLES[engine.dialect.name], stateful_step_count=40, deadline=None),
+        settings=settings(
+            max_examples=EXAMPLES[engine.dialect.name], stateful_step_count=40, deadline=None
+        ),
     )
 
 
 # --- what it has found, made small ---
 
 
-def test_a_third_version_waits_for_the_first_while_that_is_under_way(campaigns, queue, settling, control, campaign, session):
+def test_a_third_version_waits_for_the_first_while_that_is_under_way(
+    campaigns, queue, settling, control, campaign, session
+):
     chunk = claim_one(queue, session, campaign)
     for _ in range(2):
-        assert control.replace(campaigns.get("p", campaign.name).id, new_campaign(), [], new_runs([(6, False)]))
+        assert control.replace(
+            campaigns.get("p", campaign.name).id, new_campaign(), [], new_runs([(6, False)])
+        )
         assert [c.waiting for c in queue.snapshot(session).campaigns] == [False]
     settling.settle(session, [settlement(chunk, outcomes(chunk))])
     assert [c.waiting for c in queue.snapshot(session).campaigns] == [True]
 
 
 def test_chunks_are_queued_in_the_order_given_whoever_has_refused_some(campaigns, queue, session):
-    new = [replace(chunk, refused_by=refused) for chunk, refused in zip(named(range(3), 1), [{"x"}, set(), {"y"}], strict=True)]
+    new = [
+        replace(chunk, refused_by=refused)
+        for chunk, refused in zip(named(range(3), 1), [{"x"}, set(), {"y"}], strict=True)
+    ]
     campaign = campaigns.add(new_campaign(total=3), new)
-    assert [chunk.numbers for chunk in queue.claim(session, [(campaign.id, "a")] * 3)] == [(0,), (1,), (2,)]
+    assert [chunk.numbers for chunk in queue.claim(session, [(campaign.id, "a")] * 3)] == [
+        (0,),
+        (1,),
+        (2,),
+    ]

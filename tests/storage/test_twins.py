@@ -23,7 +23,15 @@ def paint(queue, settling, session, campaign, numerics_class="c", state=RenderSt
     while claimed := queue.claim(session, [(campaign.id, "w")]):
         (chunk,) = claimed
         ended = outcomes(chunk, state)
-        ended = tuple(replace(o, digest=digest(o.number), numerics_class=numerics_class, key=f"{campaign.name}/{o.number}") for o in ended)
+        ended = tuple(
+            replace(
+                o,
+                digest=digest(o.number),
+                numerics_class=numerics_class,
+                key=f"{campaign.name}/{o.number}",
+            )
+            for o in ended
+        )
         settling.settle(session, [settlement(chunk, ended)])
         settled += ended
     return settled
@@ -41,7 +49,9 @@ def done(queue, settling, session, campaign):
 
 def found(twins, campaign, numbers=range(9), numerics_class="c", with_retired=True):
     siblings = twins.siblings(campaign, with_retired=with_retired)
-    return {o.key for o in twins.find(siblings, {digest(n) for n in numbers}, numerics_class).values()}
+    return {
+        o.key for o in twins.find(siblings, {digest(n) for n in numbers}, numerics_class).values()
+    }
 
 
 def test_a_render_of_the_same_recipe_is_found_in_another_campaign(twins, campaigns, done):
@@ -52,7 +62,9 @@ def test_a_render_of_the_same_recipe_is_found_in_another_campaign(twins, campaig
 
 
 @pytest.mark.parametrize(
-    "changes", [{"project": "elsewhere"}, {"encoding": "webp"}, {"model_digest": "another"}], ids=["project", "encoding", "model"]
+    "changes",
+    [{"project": "elsewhere"}, {"encoding": "webp"}, {"model_digest": "another"}],
+    ids=["project", "encoding", "model"],
 )
 def test_those_of_another_project_encoding_or_model_are_not(twins, campaigns, done, changes):
     assert found(twins, campaigns.add(new_campaign("other", **changes), new_chunks())) == set()
@@ -64,7 +76,9 @@ def test_those_of_another_numerics_class_are_not(twins, campaigns, done):
 
 
 @pytest.mark.parametrize("state", [RenderState.FAILED, RenderState.HELD])
-def test_those_that_are_not_done_are_not(twins, queue, settling, session, campaigns, campaign, state):
+def test_those_that_are_not_done_are_not(
+    twins, queue, settling, session, campaigns, campaign, state
+):
     paint(queue, settling, session, campaign, state=state)
     assert found(twins, campaigns.add(new_campaign("other"), new_chunks())) == set()
 
@@ -75,7 +89,9 @@ def test_a_projects_only_campaign_has_no_siblings(twins, campaigns, campaign, do
     assert twins.siblings(campaign, with_retired=True) == []
 
 
-def test_a_version_that_was_replaced_counts_where_that_is_wanted(twins, campaigns, control, campaign, done):
+def test_a_version_that_was_replaced_counts_where_that_is_wanted(
+    twins, campaigns, control, campaign, done
+):
     control.replace(campaign.id, new_campaign(total=6), [], new_chunks())
     new = campaigns.get("p", "spring")
     assert found(twins, new) == {f"spring/{n}" for n in range(6)}
@@ -111,7 +127,9 @@ def test_rows_that_are_gone_are_not_found(twins, campaigns, done, engine):
     assert len(found(twins, other)) == 3
 
 
-def test_large_campaigns_are_read_in_pages_and_the_least_used_given_up(twins, queue, settling, session, campaigns, done, monkeypatch):
+def test_large_campaigns_are_read_in_pages_and_the_least_used_given_up(
+    twins, queue, settling, session, campaigns, done, monkeypatch
+):
     monkeypatch.setattr(module, "_MERGE_AT", 2)
     monkeypatch.setattr(module, "MOST_KEPT", 7)
     monkeypatch.setattr(module, "DIGESTS", module.DIGESTS.limit(2))
@@ -121,7 +139,15 @@ def test_large_campaigns_are_read_in_pages_and_the_least_used_given_up(twins, qu
     third = campaigns.add(new_campaign("third"), new_chunks())
     pages = []
     assert (
-        len(twins.find(twins.siblings(third, with_retired=True), {digest(n) for n in range(6)}, "c", on_page=lambda: pages.append(1))) == 6
+        len(
+            twins.find(
+                twins.siblings(third, with_retired=True),
+                {digest(n) for n in range(6)},
+                "c",
+                on_page=lambda: pages.append(1),
+            )
+        )
+        == 6
     )
     assert len(pages) == 6
     assert len(twins._known) == 1

@@ -1,4 +1,6 @@
-"""Addresses of files as people write them: what they mean on this machine, and what cannot be one."""
+"""Addresses of files as people write them: what they mean on this machine, and what cannot be
+one.
+"""
 
 from pathlib import Path
 
@@ -62,7 +64,12 @@ def test_paths_and_addresses_of_files_are_paths():
 
 
 def test_a_hint_is_given_for_patterns_alone():
-    assert hint("/x/*.png") == hint("/x/a?.png") == hint("/x/[ab].png") == " Patterns are not expanded: name each file."
+    assert (
+        hint("/x/*.png")
+        == hint("/x/a?.png")
+        == hint("/x/[ab].png")
+        == " Patterns are not expanded: name each file."
+    )
     assert hint("/x/a.png") == ""
 
 
@@ -70,4 +77,6 @@ def test_a_model_may_lie_in_the_home_of_whoever_submits(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "models" / "mine").mkdir(parents=True)
     (tmp_path / "campaign.yaml").write_text(yaml.safe_dump(data(model="~/models/mine")))
-    assert load_campaign(tmp_path / "campaign.yaml").campaign.model == str(tmp_path / "models" / "mine")
+    assert load_campaign(tmp_path / "campaign.yaml").campaign.model == str(
+        tmp_path / "models" / "mine"
+    )

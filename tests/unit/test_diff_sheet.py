@@ -10,7 +10,12 @@ from farm.results.sheet_cells import LOOKS, Cell, CellState
 from farm.results.sheet_layout import MAX_PIXELS, MAX_SIDE
 from storage.errors import NotFound
 
-LONG = ("guidance 5 -> 7", f'prompt: "{"a long text " * 5}" -> "{"another text " * 5}"', "steps 8 -> 12", "size 96x160 -> 512x512")
+LONG = (
+    "guidance 5 -> 7",
+    f'prompt: "{"a long text " * 5}" -> "{"another text " * 5}"',
+    "steps 8 -> 12",
+    "size 96x160 -> 512x512",
+)
 
 
 class Nothing:
@@ -19,7 +24,12 @@ class Nothing:
 
 
 def pair(changes=LONG, old=CellState.WAITING, new=CellState.FAILED):
-    return PairOfCells(old=Cell(state=old, key="k"), new=Cell(state=new, key="k"), label="#3 -> #5 · mug, red -> blue", changes=changes)
+    return PairOfCells(
+        old=Cell(state=old, key="k"),
+        new=Cell(state=new, key="k"),
+        label="#3 -> #5 · mug, red -> blue",
+        changes=changes,
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 100, MAX_PAIRS])
@@ -30,11 +40,16 @@ def test_a_picture_stays_within_bounds_and_no_two_pairs_lie_on_each_other(count,
     assert plan.size[0] * plan.size[1] <= MAX_PIXELS
     corners = [plan.corner(place) for place in range(count)]
     assert len(set(corners)) == count
-    assert all(x + 2 * plan.cell_width < plan.size[0] and y + plan.picture[1] < plan.size[1] for x, y in corners)
+    assert all(
+        x + 2 * plan.cell_width < plan.size[0] and y + plan.picture[1] < plan.size[1]
+        for x, y in corners
+    )
 
 
 def test_both_cells_of_a_pair_show_their_states():
-    drawn = Image.open(io.BytesIO(draw_pairs([pair(new=CellState.DONE)], ["a", "b"], (128, 128), Nothing())))
+    drawn = Image.open(
+        io.BytesIO(draw_pairs([pair(new=CellState.DONE)], ["a", "b"], (128, 128), Nothing()))
+    )
     colors = {color for _, color in drawn.getcolors(1 << 24)}
     assert {LOOKS[CellState.WAITING].fill, LOOKS[CellState.LOST].fill} <= colors
 

@@ -50,6 +50,8 @@ def test_nobody_joins_a_cluster_whose_head_is_away(monkeypatch, tmp_path):
         head.bind(("127.0.0.1", 0))  # and does not listen
         settings = read_settings(home=tmp_path, ray=f"127.0.0.1:{head.getsockname()[1]}")
         # Its parent is gone as soon as it has read them: so it stops, and does not wait for ever.
-        monkeypatch.setattr(sys, "stdin", io.StringIO(settings.model_dump_json(exclude={"token"}) + "\n"))
+        monkeypatch.setattr(
+            sys, "stdin", io.StringIO(settings.model_dump_json(exclude={"token"}) + "\n")
+        )
         dispatch(threading.Event())
     assert joined == []

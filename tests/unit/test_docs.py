@@ -21,7 +21,11 @@ LIFE = (ROOT / "docs" / "a-renders-life.md").read_text()
 def rows(text, section=""):
     """The first cells of the tables of a document, or of one section of it."""
     part = text.partition(f"## {section}\n")[2].partition("\n## ")[0] if section else text
-    return {name for cell in re.findall(r"^\| (`.*?`|\w+)[^|]* \|", part, re.MULTILINE) for name in re.findall(r"[\w-]+", cell)}
+    return {
+        name
+        for cell in re.findall(r"^\| (`.*?`|\w+)[^|]* \|", part, re.MULTILINE)
+        for name in re.findall(r"[\w-]+", cell)
+    }
 
 
 def commands(group=None, prefix="farm"):
@@ -50,7 +54,9 @@ def test_every_command_that_the_readme_names_is_there():
 
 def test_every_setting_is_documented():
     text = (ROOT / "docs" / "settings.md").read_text()
-    assert set(re.findall(r"^\| `(FARM_\w+)`", text, re.MULTILINE)) == {f"FARM_{name.upper()}" for name in FarmSettings.model_fields}
+    assert set(re.findall(r"^\| `(FARM_\w+)`", text, re.MULTILINE)) == {
+        f"FARM_{name.upper()}" for name in FarmSettings.model_fields
+    }
 
 
 def test_every_key_of_a_campaign_is_documented():
@@ -64,27 +70,40 @@ def test_every_family_is_documented_with_what_it_takes():
     text = (ROOT / "docs" / "models.md").read_text()
     lines = {
         row[1].strip("`"): row
-        for row in ([cell.strip() for cell in line.split("|")[1:]] for line in text.splitlines() if "Pipeline` |" in line)
+        for row in (
+            [cell.strip() for cell in line.split("|")[1:]]
+            for line in text.splitlines()
+            if "Pipeline` |" in line
+        )
     }
     assert list(lines) == [family.pipeline for family in FAMILIES]
     for family in FAMILIES:
-        name, _, negative, guidance, schedulers, multiple, reference, adapters, _ = lines[family.pipeline]
+        name, _, negative, guidance, schedulers, multiple, reference, adapters, _ = lines[
+            family.pipeline
+        ]
         assert (name, int(multiple)) == (family.name, family.multiple_of)
         assert [negative, reference, adapters] == [
-            "yes" if has else "no" for has in (family.has_negative, family.image_to_image, family.takes_adapters)
+            "yes" if has else "no"
+            for has in (family.has_negative, family.image_to_image, family.takes_adapters)
         ]
         assert f"`{family.guidance}`" in guidance
         assert "the same" in schedulers or schedulers.startswith(f"`{family.schedulers[0]}`")
 
 
 def test_the_campaign_in_the_readme_is_one(tmp_path):
-    (block,) = [block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "spring-launch" in block]
+    (block,) = [
+        block
+        for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+        if "spring-launch" in block
+    ]
     path = tmp_path / "c.yaml"
     path.write_text(block)
     assert load_campaign(path).campaign.name == "spring-launch"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name
+)
 def test_every_example_is_a_campaign(path):
     load_campaign(path)
 
@@ -120,7 +139,9 @@ def _split(name):
 
 
 def test_the_states_in_a_renders_life_are_the_states():
-    assert rows(LIFE, "Where a render can be") - {"state"} == {state.value for state in RenderState}
+    assert rows(LIFE, "Where a render can be") - {"state"} == {
+        state.value for state in RenderState
+    }
 
 
 def test_every_metric_is_documented(watching):

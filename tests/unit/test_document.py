@@ -98,17 +98,32 @@ def test_bad_json_names_the_character_and_its_place(text, line, words):
 def test_numbers_are_remembered_as_they_were_written():
     yaml = parse_document("a: [1.10, +45, 5., 2.5e+3, 7, '1.10']\nb: {c: .50}\n", "f.yaml")
     assert yaml.written == {
-        ("a", 0): "1.10", ("a", 1): "+45", ("a", 2): "5.", ("a", 3): "2.5e+3", ("a", 4): "7", ("b", "c"): ".50"
-    }  # fmt: skip
-    assert parse_document('{"a": [1.10, -0, 1E2, "1.10"]}', "f.json").written == {("a", 0): "1.10", ("a", 1): "-0", ("a", 2): "1E2"}
+        ("a", 0): "1.10",
+        ("a", 1): "+45",
+        ("a", 2): "5.",
+        ("a", 3): "2.5e+3",
+        ("a", 4): "7",
+        ("b", "c"): ".50",
+    }
+    assert parse_document('{"a": [1.10, -0, 1E2, "1.10"]}', "f.json").written == {
+        ("a", 0): "1.10",
+        ("a", 1): "-0",
+        ("a", 2): "1E2",
+    }
     assert parse_document('{"a": [1.10, 3]}', "f.json").data == {"a": [1.1, 3]}
 
 
 def test_a_comment_is_remembered_if_it_may_be_part_of_the_text():
-    text = "a: a mug, #1 bestseller\nb: red # or so\nc: red  # a comment\nd: 'x' #1\ne:\n  - red  #ff0000\n  - #00ff00\nf: | #1\n  x\n"
+    text = (
+        "a: a mug, #1 bestseller\nb: red # or so\nc: red  # a comment\nd: 'x' #1\ne:\n  - red "
+        " #ff0000\n  - #00ff00\nf: | #1\n  x\n"
+    )
     assert parse_document(text, "f.yaml").cuts == {
-        ("a",): "#1 bestseller", ("b",): "# or so", ("e", 0): "#ff0000", ("e", 1): "#00ff00"
-    }  # fmt: skip
+        ("a",): "#1 bestseller",
+        ("b",): "# or so",
+        ("e", 0): "#ff0000",
+        ("e", 1): "#00ff00",
+    }
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
@@ -126,7 +141,10 @@ def test_lines_are_remembered_for_nested_parts():
 
 
 def test_json_is_read_too():
-    assert parse_document('{"name": "x", "seeds": [1, 2]}', "f").data == {"name": "x", "seeds": [1, 2]}
+    assert parse_document('{"name": "x", "seeds": [1, 2]}', "f").data == {
+        "name": "x",
+        "seeds": [1, 2],
+    }
 
 
 @given(st.text(max_size=200))
@@ -154,7 +172,13 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("{", "not JSON"), ('{"a": 1, "a": 2}', "twice"), ('{"a": NaN}', "finite"), ("[1]", "an object"), ("[" * 100_000, "nested too deep")],
+    [
+        ("{", "not JSON"),
+        ('{"a": 1, "a": 2}', "twice"),
+        ('{"a": NaN}', "finite"),
+        ("[1]", "an object"),
+        ("[" * 100_000, "nested too deep"),
+    ],
 )
 def test_bad_json_is_a_sentence(text, words):
     with pytest.raises(RequestError, match=words):
@@ -166,15 +190,33 @@ def test_lines_of_json_are_remembered_too():
     document = parse_document(text, "f.json")
     assert document.data == json.loads(text)
     assert document.lines == {
-        (): 1, ("a,}",): 1, ("a,}", 0): 1, ("a,}", 1): 2, ("a,}", 1, "b"): 2, ("a,}", 1, "c"): 4, ("a,}", 1, "c", 0): 4,
-        ("a,}", 1, "c", 1): 4, ("a,}", 1, "c", 2): 4, ("a,}", 1, "c", 2, 0): 4, ("d",): 5, ("e",): 5
-    }  # fmt: skip
+        (): 1,
+        ("a,}",): 1,
+        ("a,}", 0): 1,
+        ("a,}", 1): 2,
+        ("a,}", 1, "b"): 2,
+        ("a,}", 1, "c"): 4,
+        ("a,}", 1, "c", 0): 4,
+        ("a,}", 1, "c", 1): 4,
+        ("a,}", 1, "c", 2): 4,
+        ("a,}", 1, "c", 2, 0): 4,
+        ("d",): 5,
+        ("e",): 5,
+    }
     assert document.written == {("a,}", 0): "1", ("e",): "1.50"}
 
 
 plain_json = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=4), inner, max_size=4)),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(max_size=8),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -183,7 +225,13 @@ plain_json = st.recursive(
 def test_every_part_of_json_has_its_line(data, indent):
     def paths(value, path):
         yield path
-        parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        parts = (
+            value.items()
+            if isinstance(value, dict)
+            else enumerate(value)
+            if isinstance(value, list)
+            else ()
+        )
         for key, inner in parts:
             yield from paths(inner, (*path, key))
 
@@ -192,4 +240,7 @@ def test_every_part_of_json_has_its_line(data, indent):
 
 
 def test_json_is_read_as_json():
-    assert parse_document('{"a": 1e1, "b": "\\ud83d\\ude00"}', "c.json").data == {"a": 10.0, "b": "\U0001f600"}
+    assert parse_document('{"a": 1e1, "b": "\\ud83d\\ude00"}', "c.json").data == {
+        "a": 10.0,
+        "b": "\U0001f600",
+    }

@@ -1,4 +1,6 @@
-"""Machines that are not as usual: long or closed folders for temporary files, users without a name, terminals without letters."""
+"""Machines that are not as usual: long or closed folders for temporary files, users without a
+name, terminals without letters.
+"""
 
 import os
 import subprocess
@@ -30,7 +32,14 @@ def test_rays_folder_is_short_wherever_temporary_files_go(temporary, tmp_path):
     long = temporary(tmp_path / ("long-" * 20))
     with ray_folder(tmp_path / "home") as folder:
         assert not folder.startswith(str(long))
-        assert len(os.fsencode(f"{folder}/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")) <= 107
+        assert (
+            len(
+                os.fsencode(
+                    f"{folder}/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+                )
+            )
+            <= 107
+        )
         Path(folder, "session").mkdir()
     assert not Path(folder).exists()
 
@@ -52,13 +61,18 @@ def test_no_folder_for_rays_sockets_is_a_sentence(tmp_path, monkeypatch):
 def farm(*arguments, **environment):
     """Run a command with an environment that has nothing but what is given."""
     done = subprocess.run(
-        [sys.executable, "-m", "farm.cli", *arguments], capture_output=True, env={"PATH": os.environ["PATH"], **environment}, check=False
+        [sys.executable, "-m", "farm.cli", *arguments],
+        capture_output=True,
+        env={"PATH": os.environ["PATH"], **environment},
+        check=False,
     )
     return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 
 def test_a_home_that_is_not_ascii_is_no_trouble_in_a_locale_that_is(tmp_path):
-    code, out, error = farm("sheet", "ö", FARM_HOME=str(tmp_path / "hömé-赤"), LC_ALL="C", PYTHONIOENCODING="ascii")
+    code, out, error = farm(
+        "sheet", "ö", FARM_HOME=str(tmp_path / "hömé-赤"), LC_ALL="C", PYTHONIOENCODING="ascii"
+    )
     assert (code, out) == (2, b"")
     assert r"\xf6" in error
     assert (tmp_path / "hömé-赤/farm.db").exists()
@@ -66,7 +80,10 @@ def test_a_home_that_is_not_ascii_is_no_trouble_in_a_locale_that_is(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "more"),
-    [("hömé", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}), (os.fsdecode(b"h\xff"), {"LC_ALL": "C.UTF-8"})],
+    [
+        ("hömé", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+        (os.fsdecode(b"h\xff"), {"LC_ALL": "C.UTF-8"}),
+    ],
 )
 def test_a_name_that_is_no_text_here_is_a_sentence(tmp_path, name, more):
     code, _, error = farm("list", FARM_HOME=f"{tmp_path}/{name}", **more)

@@ -19,8 +19,13 @@ def pages(lines, head=HEAD, links=("manifest.jsonl",)):
 
 def painted(number, coordinates, **more):
     return {
-        **line(number, coordinates), "prompt": "a mug", "negative": "", "detail": None, "path": f"final/s/{number}.png", **more
-    }  # fmt: skip
+        **line(number, coordinates),
+        "prompt": "a mug",
+        "negative": "",
+        "detail": None,
+        "path": f"final/s/{number}.png",
+        **more,
+    }
 
 
 class Parsed(HTMLParser):
@@ -46,25 +51,52 @@ class Parsed(HTMLParser):
 
 
 def test_every_render_is_shown_with_its_picture_coordinates_seed_and_state():
-    failed = painted(1, {"product": "lamp"}, path=None, state="failed", reason="unknown", detail="boom & bust")
-    (page,) = pages([painted(0, {"product": "mug", "style": {"look": "bright"}}), failed], {**HEAD, "left": 3}).values()
+    failed = painted(
+        1, {"product": "lamp"}, path=None, state="failed", reason="unknown", detail="boom & bust"
+    )
+    (page,) = pages(
+        [painted(0, {"product": "mug", "style": {"look": "bright"}}), failed], {**HEAD, "left": 3}
+    ).values()
     seen = Parsed(page)
     (image,) = seen.all("img")
     assert (image["src"], image["width"], image["loading"]) == ("./final/s/0.png", "64", "lazy")
     assert image["alt"] == "Render 0: product mug, look bright"
-    for words in ("product", "mug", "look", "bright", "seed", "done", "failed", "boom & bust", "3 renders of the campaign had not ended"):
+    for words in (
+        "product",
+        "mug",
+        "look",
+        "bright",
+        "seed",
+        "done",
+        "failed",
+        "boom & bust",
+        "3 renders of the campaign had not ended",
+    ):
         assert words in seen.text
     assert [a["href"] for a in seen.all("a")] == ["./manifest.jsonl", "./final/s/0.png"]
 
 
 def test_whatever_a_campaign_holds_is_text():
-    evil = painted(0, {EVIL: EVIL, "style": {"x": EVIL}}, prompt=EVIL, negative=EVIL, path="a b/#1?%41&'\".png")
+    evil = painted(
+        0,
+        {EVIL: EVIL, "style": {"x": EVIL}},
+        prompt=EVIL,
+        negative=EVIL,
+        path="a b/#1?%41&'\".png",
+    )
     evil |= {"state": EVIL}
     failed = painted(1, {"product": EVIL}, path=None, detail=EVIL)
     page = pages([evil, failed], {**HEAD, "campaign": EVIL, "project": EVIL})["index.html"]
-    plain = pages([painted(0, {"p": "x", "style": {"x": "x"}}, negative="x"), painted(1, {"product": "x"}, path=None, detail="x")])
+    plain = pages(
+        [
+            painted(0, {"p": "x", "style": {"x": "x"}}, negative="x"),
+            painted(1, {"product": "x"}, path=None, detail="x"),
+        ]
+    )
     # The same elements, whatever they say.
-    assert [tag for tag, _ in Parsed(page).tags] == [tag for tag, _ in Parsed(plain["index.html"]).tags]
+    assert [tag for tag, _ in Parsed(page).tags] == [
+        tag for tag, _ in Parsed(plain["index.html"]).tags
+    ]
     assert not Parsed(page).all("script")
     assert Parsed(page).all("img")[0]["src"] == "./a%20b/%231%3F%2541%26%27%22.png"
 
@@ -83,11 +115,16 @@ def test_very_many_renders_have_several_pages(monkeypatch):
     found = pages([painted(k, {"product": "mug"}) for k in range(5)])
     assert list(found) == ["index.html", "index-2.html", "index-3.html"]
     assert [len(Parsed(page).all("article")) for page in found.values()] == [2, 2, 1]
-    assert [a["href"] for a in Parsed(found["index-2.html"]).all("a")][1:3] == ["./index.html", "./index-3.html"]
+    assert [a["href"] for a in Parsed(found["index-2.html"]).all("a")][1:3] == [
+        "./index.html",
+        "./index-3.html",
+    ]
     assert len(pages([])) == 1
 
 
-@pytest.mark.parametrize(("path", "shown"), [("s/1.jxl", "./s/1.small.webp"), ("s/1.webp", "./s/1.webp")])
+@pytest.mark.parametrize(
+    ("path", "shown"), [("s/1.jxl", "./s/1.small.webp"), ("s/1.webp", "./s/1.webp")]
+)
 def test_a_format_that_browsers_do_not_show_is_shown_small(path, shown):
     seen = Parsed(pages([painted(0, {"product": "mug"}, path=path)])["index.html"])
     assert seen.all("img")[0]["src"] == shown

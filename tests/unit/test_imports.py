@@ -1,4 +1,6 @@
-"""Commands answer at once because they load neither torch nor Ray; import-linter checks the text, this the fact."""
+"""Commands answer at once because they load neither torch nor Ray; import-linter checks the text,
+this the fact.
+"""
 
 import subprocess
 import sys
@@ -8,25 +10,53 @@ import pytest
 
 @pytest.mark.parametrize("module", ["farm", "farm.cli", "farm.app"])
 def test_whoever_submits_loads_neither_torch_nor_ray(module):
-    code = f"import {module}, sys; print(sorted({{'torch', 'ray', 'diffusers', 'transformers'}} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    code = (
+        f"import {module}, sys; print(sorted({{'torch', 'ray', 'diffusers', 'transformers'}} &"
+        " set(sys.modules)))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 def test_the_dispatcher_loads_no_torch():
-    code = "import farm.dispatch.dispatcher, sys; print('torch' in sys.modules, 'diffusers' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False False"
+    code = (
+        "import farm.dispatch.dispatcher, sys; print('torch' in sys.modules, 'diffusers' in"
+        " sys.modules)"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "False False"
+    )
 
 
-# What no command needs that only asks a running farm: a database, a web server, buckets, the policy and the expansion.
+# What no command needs that only asks a running farm: a database, a web server, buckets, the
+# policy and the expansion.
 HEAVY = {
-    "sqlalchemy", "alembic", "psycopg", "fastapi", "uvicorn", "boto3", "prometheus_client", "imagecodecs", "farm.scheduling.assignment", "farm.campaign.expansion",
+    "sqlalchemy", "alembic", "psycopg", "fastapi", "uvicorn", "boto3", "prometheus_client",
+    "imagecodecs", "farm.scheduling.assignment", "farm.campaign.expansion",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["list", "status", "why", "pause", "cancel", "workers", "scale", "drain"])
+@pytest.mark.parametrize(
+    "command", ["list", "status", "why", "pause", "cancel", "workers", "scale", "drain"]
+)
 def test_a_command_that_asks_a_running_farm_loads_what_it_takes_to_ask(command):
-    code = f"import sys; from farm.cli import load; load({command!r}); print(sorted({HEAVY!r} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    code = (
+        f"import sys; from farm.cli import load; load({command!r}); print(sorted({HEAVY!r} &"
+        " set(sys.modules)))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
@@ -38,10 +68,22 @@ app(args={arguments!r}, standalone_mode=False)
 others = {{"farm.config", "farm.client.client", "pydantic", "httpx", "numpy"}} | {HEAVY!r}
 print(sorted(others & set(sys.modules)))
 """
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()[-1] == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.splitlines()[-1]
+        == "[]"
+    )
 
 
-@pytest.mark.parametrize("statement", ["import farm", "from farm import Client", "import farm.config"])
+@pytest.mark.parametrize(
+    "statement", ["import farm", "from farm import Client", "import farm.config"]
+)
 def test_what_a_notebook_imports_loads_no_database(statement):
     code = f"import sys; {statement}; print(sorted({HEAVY!r} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )

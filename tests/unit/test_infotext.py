@@ -1,4 +1,6 @@
-"""The text that other tools read, held against the rules by which three public readers take it apart."""
+"""The text that other tools read, held against the rules by which three public readers take it
+apart.
+"""
 
 import json
 import re
@@ -13,11 +15,20 @@ from actors.painting.infotext import infotext, model_label
 from actors.recipes.recipe import Recipe
 from tests.unit.test_recipe import GROUP, RECIPE
 
-VALUES = {"Steps": "20", "Sampler": "DDIM", "CFG scale": "4", "Seed": "7", "Size": "128x64", "Model hash": "aaaaaaaaaa"}
+VALUES = {
+    "Steps": "20",
+    "Sampler": "DDIM",
+    "CFG scale": "4",
+    "Seed": "7",
+    "Size": "128x64",
+    "Model hash": "aaaaaaaaaa",
+}
 
 
 def webui(text):
-    """AUTOMATIC1111's web UI: the last line has the settings, and a line that begins with the marker begins the negative."""
+    """AUTOMATIC1111's web UI: the last line has the settings, and a line that begins with the
+    marker begins the negative.
+    """
     *lines, last = text.strip().split("\n")
     found = re.findall(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)', last)
     if len(found) < 3:
@@ -25,8 +36,12 @@ def webui(text):
     prompts = [[], []]
     for line in map(str.strip, lines):
         is_marked = line.startswith("Negative prompt:")
-        prompts[1 if is_marked or prompts[1] else 0].append(line[16:].strip() if is_marked else line)
-    values = {key: json.loads(value) if value[:1] == '"' == value[-1:] else value for key, value in found}
+        prompts[1 if is_marked or prompts[1] else 0].append(
+            line[16:].strip() if is_marked else line
+        )
+    values = {
+        key: json.loads(value) if value[:1] == '"' == value[-1:] else value for key, value in found
+    }
     return "\n".join(prompts[0]), "\n".join(prompts[1]), values
 
 
@@ -34,13 +49,19 @@ def prompt_reader(text):
     """The desktop program SD Prompt Reader: searches the whole text, and knows no quotes."""
     settings, marker = text.find("\nSteps:"), text.find("\nNegative prompt:")
     if "Negative prompt:" not in text:
-        return text[:settings].strip(), "", dict(re.findall(r"\s*([^:,]+):\s*([^,]+)", text[settings:].strip()))
+        return (
+            text[:settings].strip(),
+            "",
+            dict(re.findall(r"\s*([^:,]+):\s*([^,]+)", text[settings:].strip())),
+        )
     found = dict(re.findall(r"\s*([^:,]+):\s*([^,]+)", text[settings:].strip()))
     return text[:marker].strip(), text[marker + 17 : settings].strip(), found
 
 
 def gallery(text):
-    """The site Civitai: the first line that begins with "Steps: " has the settings, and the marker counts wherever it stands."""
+    """The site Civitai: the first line that begins with "Steps: " has the settings, and the marker
+    counts wherever it stands.
+    """
     lines = [line for line in text.split("\n") if line.strip()]
     for key in ("Template: ", "Negative Template: "):
         lines = [line for line in lines if not line.startswith(key)]
@@ -85,17 +106,22 @@ def test_readers_find_prompts_and_settings_whatever_the_prompts_say(reader, prom
 
 
 @given(
-    prompt=st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])), negative=st.text(st.sampled_from('Negative prompt:,"\nSteps '))
+    prompt=st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])),
+    negative=st.text(st.sampled_from('Negative prompt:,"\nSteps ')),
 )
 def test_no_prompt_hides_the_settings(prompt, negative):
-    prompt_found, negative_found, values = webui(infotext(replace(RECIPE, prompt=prompt, negative=negative), "seedling"))
+    prompt_found, negative_found, values = webui(
+        infotext(replace(RECIPE, prompt=prompt, negative=negative), "seedling")
+    )
     assert (words(prompt_found), words(negative_found)) == (words(prompt), words(negative))
     assert values == {**VALUES, "Model": "seedling"}
 
 
 def test_a_prompt_without_markers_stands_as_it_is():
     recipe = replace(RECIPE, prompt='(a, "mug"): steps, negative prompt\n of 2', negative="a: b")
-    assert infotext(recipe, "seedling").startswith('(a, "mug"): steps, negative prompt\n of 2\nNegative prompt: a: b\nSteps: 20, ')
+    assert infotext(recipe, "seedling").startswith(
+        '(a, "mug"): steps, negative prompt\n of 2\nNegative prompt: a: b\nSteps: 20, '
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,7 +141,10 @@ def test_a_prompt_without_markers_stands_as_it_is():
         ("/m/v1.5.safetensors", "v1.5"),
         ("stabilityai/sdxl-base@462165984030d82259a11f4367a4eed129e94a7b", "sdxl-base"),
         ("stabilityai/sdxl-base@refs/pr/3", "sdxl-base"),
-        ("/root/.cache/huggingface/hub/models--stabilityai--sdxl-base/snapshots/4621659", "sdxl-base"),
+        (
+            "/root/.cache/huggingface/hub/models--stabilityai--sdxl-base/snapshots/4621659",
+            "sdxl-base",
+        ),
         ("..", "StableDiffusionPipeline"),
         ("/", "StableDiffusionPipeline"),
     ],
@@ -145,20 +174,31 @@ def test_a_label_is_empty_if_the_path_has_no_name():
     ],
 )
 def test_samplers_have_the_names_that_other_tools_know(scheduler, name, schedule):
-    group = replace(GROUP, scheduler=scheduler, scheduler_config=scheduler_config(scheduler, {"_class_name": "EulerDiscreteScheduler"}))
+    group = replace(
+        GROUP,
+        scheduler=scheduler,
+        scheduler_config=scheduler_config(scheduler, {"_class_name": "EulerDiscreteScheduler"}),
+    )
     values = webui(infotext(replace(RECIPE, group=group), "seedling"))[2]
     assert (values["Sampler"], values.get("Schedule type")) == (name, schedule)
 
 
 def test_a_scheduler_without_a_schedule_of_sigmas_has_none_told():
-    config = scheduler_config("ddim", {"_class_name": "EulerDiscreteScheduler", "use_karras_sigmas": True})
-    assert "Karras" not in infotext(replace(RECIPE, group=replace(GROUP, scheduler_config=config)), "seedling")
+    config = scheduler_config(
+        "ddim", {"_class_name": "EulerDiscreteScheduler", "use_karras_sigmas": True}
+    )
+    assert "Karras" not in infotext(
+        replace(RECIPE, group=replace(GROUP, scheduler_config=config)), "seedling"
+    )
 
 
 def test_a_models_own_scheduler_is_told_by_its_class():
     for config, name in [
         ({"_class_name": "EulerDiscreteScheduler", "use_karras_sigmas": True}, "Euler"),
-        ({"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"}, "DPM++ 2M SDE"),
+        (
+            {"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"},
+            "DPM++ 2M SDE",
+        ),
         ({"_class_name": "SomeNewScheduler"}, "own"),
     ]:
         group = replace(GROUP, scheduler="own", scheduler_config=config)
@@ -167,7 +207,9 @@ def test_a_models_own_scheduler_is_told_by_its_class():
 
 def test_every_scheduler_of_a_campaign_has_a_name_elsewhere():
     for scheduler in set(SCHEDULERS) - {"own"}:
-        group = replace(GROUP, scheduler=scheduler, scheduler_config=scheduler_config(scheduler, {}))
+        group = replace(
+            GROUP, scheduler=scheduler, scheduler_config=scheduler_config(scheduler, {})
+        )
         assert f"Sampler: {scheduler}," not in infotext(replace(RECIPE, group=group), "seedling")
 
 
@@ -175,8 +217,16 @@ def test_guidance_and_strength_are_what_other_tools_would_set():
     flux = replace(GROUP, pipeline="FluxPipeline", guidance=3.5)
     values = [
         webui(infotext(Recipe(group=group, prompt="a", negative="", seed=2**32 - 1), "m"))[2]
-        for group in (flux, replace(GROUP, guidance=None), replace(GROUP, guidance=7.5, strength=0.6))
+        for group in (
+            flux,
+            replace(GROUP, guidance=None),
+            replace(GROUP, guidance=7.5, strength=0.6),
+        )
     ]
     assert (values[0]["CFG scale"], values[0]["Distilled CFG Scale"]) == ("1", "3.5")
     assert "CFG scale" not in values[1]
-    assert (values[2]["CFG scale"], values[2]["Denoising strength"], values[2]["Seed"]) == ("7.5", "0.6", "4294967295")
+    assert (values[2]["CFG scale"], values[2]["Denoising strength"], values[2]["Seed"]) == (
+        "7.5",
+        "0.6",
+        "4294967295",
+    )

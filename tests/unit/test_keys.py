@@ -1,4 +1,6 @@
-"""The layout of the outputs: what a person finds where, and what only the farm can have put there."""
+"""The layout of the outputs: what a person finds where, and what only the farm can have put
+there.
+"""
 
 import pytest
 
@@ -16,7 +18,15 @@ from storage.keys import (
 )
 from storage.states import Stage
 
-FIRST = dict(project="p", name="spring", version=1, stage=Stage.FINAL, shot="mug_0123456789abcdef", seed=7, kind="png")
+FIRST = dict(
+    project="p",
+    name="spring",
+    version=1,
+    stage=Stage.FINAL,
+    shot="mug_0123456789abcdef",
+    seed=7,
+    kind="png",
+)
 
 
 def test_keys_are_what_they_always_were():
@@ -31,7 +41,10 @@ def test_keys_are_what_they_always_were():
 
 @pytest.mark.parametrize("version", [1, 2, 12])
 def test_a_place_is_the_same_in_every_version(version):
-    assert place_of(picture_key(**{**FIRST, "version": version})) == "final/mug_0123456789abcdef/7.png"
+    assert (
+        place_of(picture_key(**{**FIRST, "version": version}))
+        == "final/mug_0123456789abcdef/7.png"
+    )
 
 
 def test_a_picture_and_its_previews_are_the_same_up_to_the_ending():
@@ -60,11 +73,18 @@ def test_names_that_only_the_farm_gives(place, is_ours):
 
 @pytest.mark.parametrize(
     ("place", "ours"),
-    [("manifest.jsonl", True), ("v2/final/mug_0123456789abcdef/1.png", True), ("notes.txt", False), ("v2/manifest.jsonl", False)],
+    [
+        ("manifest.jsonl", True),
+        ("v2/final/mug_0123456789abcdef/1.png", True),
+        ("notes.txt", False),
+        ("v2/manifest.jsonl", False),
+    ],
 )
 def test_only_files_that_the_farm_writes_are_deleted(place, ours):
     assert is_ours(place, ["png"]) is ours
 
 
 def test_a_preview_belongs_to_the_picture_beside_it():
-    assert pictures_of("p/spring/final/mug/1.step010.webp", ["png", "webp"]) == [f"p/spring/final/mug/1.{kind}" for kind in ("png", "webp")]
+    assert pictures_of("p/spring/final/mug/1.step010.webp", ["png", "webp"]) == [
+        f"p/spring/final/mug/1.{kind}" for kind in ("png", "webp")
+    ]

@@ -1,4 +1,6 @@
-"""Text of any script: every letter has a shape, stands where its readers look for it, and no line is too wide."""
+"""Text of any script: every letter has a shape, stands where its readers look for it, and no line
+is too wide.
+"""
 
 import shutil
 import sys
@@ -47,13 +49,18 @@ def test_what_people_combine_is_one_sign():
 
 
 def test_what_the_fonts_lack_is_looked_for_on_the_machine(monkeypatch, tmp_path):
-    latin, hebrew = (Path(manimgx_fonts.__file__).parent / f"NotoSans{name}[wght].ttf" for name in ("", "Hebrew"))
+    latin, hebrew = (
+        Path(manimgx_fonts.__file__).parent / f"NotoSans{name}[wght].ttf"
+        for name in ("", "Hebrew")
+    )
     (tmp_path / "a.ttf").write_bytes(b"no font")
     (tmp_path / "b.otf").symlink_to(tmp_path / "nowhere")
     (tmp_path / "more").mkdir()
     shutil.copy(hebrew, tmp_path / "more" / "c.TTF")
     monkeypatch.setattr(fonts, "_faces", lambda: (fonts.Face(latin),))
-    monkeypatch.setattr(fonts, "_FOLDERS", {sys.platform: (str(tmp_path), str(tmp_path / "nowhere"))})
+    monkeypatch.setattr(
+        fonts, "_FOLDERS", {sys.platform: (str(tmp_path), str(tmp_path / "nowhere"))}
+    )
     monkeypatch.setattr(fonts, "_faces_of_the_machine", fonts._faces_of_the_machine.__wrapped__)
     find = fonts._face_of.__wrapped__
     assert find("\u05e9").has("\u05e9")
@@ -114,8 +121,15 @@ def test_lines_are_no_wider_than_asked_and_lose_nothing(script):
 
 def test_lines_break_between_words_and_after_hyphens():
     lettering = Lettering(13)
-    assert lettering.wrap("a red enamel mug", lettering.width("a red enam")) == ["a red", "enamel", "mug"]
-    assert lettering.wrap("file_name/with-parts", lettering.width("file_name/w")) == ["file_name/", "with-parts"]
+    assert lettering.wrap("a red enamel mug", lettering.width("a red enam")) == [
+        "a red",
+        "enamel",
+        "mug",
+    ]
+    assert lettering.wrap("file_name/with-parts", lettering.width("file_name/w")) == [
+        "file_name/",
+        "with-parts",
+    ]
     assert lettering.wrap("4294967295", lettering.width("42949")) == ["42949", "67295"]
     assert lettering.wrap("", 100) == []
 

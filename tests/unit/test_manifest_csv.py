@@ -7,8 +7,29 @@ from farm.results.manifest_csv import write_csv
 from tests.unit.test_where import line
 
 REST = dict.fromkeys(
-    ("detail", "path", "prompt", "negative", "model", "reference", "adapters", "digest", "pixels", "sha256", "bytes", "key"), None
-) | {"preview_paths": [], "attempts": 1, "worker": "w", "numerics_class": "n", "seconds": -0.5, "finished_at": 1.5}
+    (
+        "detail",
+        "path",
+        "prompt",
+        "negative",
+        "model",
+        "reference",
+        "adapters",
+        "digest",
+        "pixels",
+        "sha256",
+        "bytes",
+        "key",
+    ),
+    None,
+) | {
+    "preview_paths": [],
+    "attempts": 1,
+    "worker": "w",
+    "numerics_class": "n",
+    "seconds": -0.5,
+    "finished_at": 1.5,
+}
 
 
 def rows(*lines):
@@ -25,7 +46,10 @@ def test_a_row_for_each_render_and_a_column_for_each_axis():
             line(0, {"product": "mug", "style": {"look": "bright"}, "guidance": 3.0}),
             {"path": "a/1.png", "prompt": 'a "mug", red\nand blue'},
         ),
-        (line(1, {"product": "лампа", "style": {"look": "dark"}, "guidance": 5}), {"detail": "boom"}),
+        (
+            line(1, {"product": "лампа", "style": {"look": "dark"}, "guidance": 5}),
+            {"detail": "boom"},
+        ),
     )
     assert [row["product"] for row in found] == ["mug", "лампа"]
     assert [row["look"] for row in found] == ["bright", "dark"]
@@ -37,12 +61,29 @@ def test_a_row_for_each_render_and_a_column_for_each_axis():
 
 def test_an_axis_of_the_name_of_another_column_has_one_of_its_own():
     (row,) = rows((line(0, {"prompt": "a mug", "number": 5}), {"prompt": "a mug"}))
-    assert (row["number"], row["axis number"], row["axis prompt"], row["prompt"]) == ("0", "5", "a mug", "a mug")
+    assert (row["number"], row["axis number"], row["axis prompt"], row["prompt"]) == (
+        "0",
+        "5",
+        "a mug",
+        "a mug",
+    )
 
 
 @pytest.mark.parametrize(
     "text",
-    ["=cmd()", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", '=HYPERLINK("http://x")', "-"],
+    [
+        "=cmd()",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        " =1",
+        "＝1",
+        '=HYPERLINK("http://x")',
+        "-",
+    ],
 )
 def test_no_text_is_a_formula(text):
     (row,) = rows((line(0, {"product": text, "=key": {"=inner": "x"}}), {"prompt": text}))

@@ -1,4 +1,6 @@
-"""What a model makes of a campaign that may not be meant is told: negative prompts without effect, sizes it was not trained at."""
+"""What a model makes of a campaign that may not be meant is told: negative prompts without effect,
+sizes it was not trained at.
+"""
 
 from dataclasses import replace
 
@@ -39,13 +41,30 @@ def warnings(seedling):
         (dict(negative="grain"), []),
         (dict(settings={"guidance": 1.0}), []),
         (dict(negative="grain", vary={**VARY, "guidance": [1.0, 3.0]}), ["vary.guidance[0]"]),
-        (dict(negative="grain", vary={**VARY, "guidance": [3.0, 1.0]}, skip=[{"guidance": 1}]), []),
-        (dict(settings={"guidance": 1.0}, vary={**VARY, "negative": ["none", "grain"]}), ["settings.guidance"]),
-        (dict(settings={"guidance": 1.0}, vary={**VARY, "negative": ["none", "grain"]}, skip=[{"negative": "grain"}]), []),
+        (
+            dict(negative="grain", vary={**VARY, "guidance": [3.0, 1.0]}, skip=[{"guidance": 1}]),
+            [],
+        ),
+        (
+            dict(settings={"guidance": 1.0}, vary={**VARY, "negative": ["none", "grain"]}),
+            ["settings.guidance"],
+        ),
+        (
+            dict(
+                settings={"guidance": 1.0},
+                vary={**VARY, "negative": ["none", "grain"]},
+                skip=[{"negative": "grain"}],
+            ),
+            [],
+        ),
         (dict(vary={**VARY, "row": NONE}), []),
         (dict(vary={**VARY, "row": ONE}), ["vary.row[2].guidance"]),
         (
-            dict(negative="grain", settings={"guidance": 1.0}, vary={**VARY, "row": [{"guidance": ""}, {"guidance": 3.0}]}),
+            dict(
+                negative="grain",
+                settings={"guidance": 1.0},
+                vary={**VARY, "row": [{"guidance": ""}, {"guidance": 3.0}]},
+            ),
             ["settings.guidance"],
         ),
     ],
@@ -68,9 +87,15 @@ def test_the_models_own_guidance_may_be_none(warnings, seedling):
         (dict(settings={"size": "128x136"}), ["settings.size"]),
         (dict(settings={"size": "128x128"}), []),
         (dict(), []),
-        (dict(vary={**VARY, "size": ["128x128", "64x64", "256x128"]}), ["vary.size[1]", "vary.size[2]"]),
+        (
+            dict(vary={**VARY, "size": ["128x128", "64x64", "256x128"]}),
+            ["vary.size[1]", "vary.size[2]"],
+        ),
         (dict(vary={**VARY, "size": ["128x128", "64x64"]}, skip=[{"size": "64x64"}]), []),
-        (dict(vary={"row": [{"product": p, "color": "red", "size": "64x64"} for p in "abc"]}), ["vary.row[0].size"]),
+        (
+            dict(vary={"row": [{"product": p, "color": "red", "size": "64x64"} for p in "abc"]}),
+            ["vary.row[0].size"],
+        ),
     ],
 )
 def test_a_size_that_the_model_was_not_trained_at_is_told_with_its_own(warnings, changes, places):

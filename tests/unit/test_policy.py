@@ -24,7 +24,8 @@ from storage.rows import ANY_CLASS, OpenCampaign
 
 def open_campaign(number, **changes):
     base = dict(
-        id=number, project="p", name=f"c{number}", model_digest="d", priority=50, max_workers=None, deadline=None, left=100, ended=0,
+        id=number, project="p", name=f"c{number}", model_digest="d", priority=50, max_workers=None,
+        deadline=None, left=100, ended=0,
         running=0, device_s=0.0, megapixel_steps=1000.0, waiting=True, workers=frozenset(),
     )  # fmt: skip
     return OpenCampaign(**{**base, **changes})
@@ -42,7 +43,15 @@ AT_ONCE = History(loads={"d": 0.0})
 
 def deal(open_campaigns, free, shares=None, weights=None, now=0.0, size=8, **more):
     shares = welcome(Shares(), open_campaigns) if shares is None else shares
-    return assign(open_campaigns, free, shares, weights=weights or {}, now=now, size=size, **{"history": AT_ONCE, **more})
+    return assign(
+        open_campaigns,
+        free,
+        shares,
+        weights=weights or {},
+        now=now,
+        size=size,
+        **{"history": AT_ONCE, **more},
+    )
 
 
 campaigns = st.lists(
@@ -56,11 +65,17 @@ campaigns = st.lists(
     max_size=5,
     unique_by=lambda c: c.id,
 )
-workers = st.lists(st.builds(worker, st.integers(0, 9), holds=st.lists(st.just(99), max_size=2)), max_size=6, unique_by=lambda w: w.name)
+workers = st.lists(
+    st.builds(worker, st.integers(0, 9), holds=st.lists(st.just(99), max_size=2)),
+    max_size=6,
+    unique_by=lambda w: w.name,
+)
 
 
 @given(campaigns, workers)
-def test_no_worker_gets_more_than_it_has_room_for_and_no_campaign_more_workers_than_it_may(open_campaigns, free):
+def test_no_worker_gets_more_than_it_has_room_for_and_no_campaign_more_workers_than_it_may(
+    open_campaigns, free
+):
     seats = deal(open_campaigns, free)
     for w in free:
         mine = sum(seat.worker == w.name for seat in seats if seat.instead_of is None)
@@ -85,20 +100,28 @@ def test_every_worker_has_a_chunk_before_one_has_two():
 
 def test_a_higher_priority_goes_first_whatever_is_warm():
     seats = deal(
-        [open_campaign(1, priority=10, model_digest="one"), open_campaign(2, priority=90, model_digest="two")], [worker(1, warm="one")]
+        [
+            open_campaign(1, priority=10, model_digest="one"),
+            open_campaign(2, priority=90, model_digest="two"),
+        ],
+        [worker(1, warm="one")],
     )
     assert {seat.campaign_id for seat in seats} == {2}
 
 
 def test_a_warm_model_is_preferred_among_equals():
     seats = deal(
-        [open_campaign(1, model_digest="one"), open_campaign(2, model_digest="two")], [worker(1, warm="two"), worker(2, warm="one")]
+        [open_campaign(1, model_digest="one"), open_campaign(2, model_digest="two")],
+        [worker(1, warm="two"), worker(2, warm="one")],
     )
     assert {(seat.worker, seat.campaign_id) for seat in seats} == {("w1", 2), ("w2", 1)}
 
 
 def test_max_workers_counts_those_that_hold_chunks_already():
-    seats = deal([open_campaign(1, max_workers=1, workers=frozenset({"w2"}))], [worker(1), worker(2, holds=[1])])
+    seats = deal(
+        [open_campaign(1, max_workers=1, workers=frozenset({"w2"}))],
+        [worker(1), worker(2, holds=[1])],
+    )
     assert [seat.worker for seat in seats] == ["w2"]
 
 
@@ -110,7 +133,11 @@ def test_a_campaign_that_nobody_serves_comes_before_what_is_warm():
 
 def test_who_has_been_given_least_goes_first():
     both = [open_campaign(1, workers=frozenset({"x"})), open_campaign(2, workers=frozenset({"y"}))]
-    ahead = Shares(projects={"p": 0.0}, campaigns={1: AFFINITY_S + 1, 2: 0.0}, active_projects=frozenset({"p"}))
+    ahead = Shares(
+        projects={"p": 0.0},
+        campaigns={1: AFFINITY_S + 1, 2: 0.0},
+        active_projects=frozenset({"p"}),
+    )
     assert {seat.campaign_id for seat in deal(both, [worker(1)], ahead)} == {2}
 
 
@@ -120,13 +147,22 @@ def test_a_warm_model_is_worth_a_bounded_debt():
         open_campaign(2, model_digest="two", workers=frozenset({"y"})),
     ]
     for debt, first in ((AFFINITY_S - 1, 1), (AFFINITY_S + 1, 2)):
-        shares = Shares(projects={"p": 0.0}, campaigns={1: debt, 2: 0.0}, active_projects=frozenset({"p"}))
+        shares = Shares(
+            projects={"p": 0.0}, campaigns={1: debt, 2: 0.0}, active_projects=frozenset({"p"})
+        )
         assert deal(both, [worker(1, warm="one")], shares)[0].campaign_id == first
 
 
 def test_the_longer_a_model_takes_to_load_the_larger_that_debt_may_be():
-    both = [open_campaign(1, model_digest="one", ended=1), open_campaign(2, model_digest="two", ended=1)]
-    shares = Shares(projects={"p": 0.0}, campaigns={1: 2 * AFFINITY_S, 2: 0.0}, active_projects=frozenset({"p"}))
+    both = [
+        open_campaign(1, model_digest="one", ended=1),
+        open_campaign(2, model_digest="two", ended=1),
+    ]
+    shares = Shares(
+        projects={"p": 0.0},
+        campaigns={1: 2 * AFFINITY_S, 2: 0.0},
+        active_projects=frozenset({"p"}),
+    )
     for load_s, first in ((AFFINITY_S / AFFINITY_LOADS, 2), (3 * AFFINITY_S / AFFINITY_LOADS, 1)):
         seats = deal(both, [worker(1, warm="one")], shares, history=History(loads={"one": load_s}))
         assert seats[0].campaign_id == first
@@ -136,7 +172,9 @@ def test_a_campaign_that_would_be_late_goes_before_every_priority():
     late = open_campaign(1, priority=0, deadline=50.0, left=100, megapixel_steps=1000.0)
     assert would_be_late(late, now=0.0, size=8)
     assert not would_be_late(late, now=0.0, size=100)
-    assert {seat.campaign_id for seat in deal([late, open_campaign(2, priority=100)], [worker(1)])} == {1}
+    assert {
+        seat.campaign_id for seat in deal([late, open_campaign(2, priority=100)], [worker(1)])
+    } == {1}
 
 
 def test_what_waits_on_a_worker_gives_way_to_a_campaign_that_has_none():
@@ -152,7 +190,11 @@ def test_nothing_gives_way_to_a_lower_priority_or_to_one_over_its_share():
     large = open_campaign(1, workers=frozenset({"w1"}), running=2)
     assert deal([large, open_campaign(2, priority=49)], [worker(1, holds=[1, 1])]) == []
     other = open_campaign(2, project="greedy")
-    ahead = Shares(projects={"p": 0.0, "greedy": 10 * AFFINITY_S}, campaigns={1: 0.0, 2: 0.0}, active_projects=frozenset({"p", "greedy"}))
+    ahead = Shares(
+        projects={"p": 0.0, "greedy": 10 * AFFINITY_S},
+        campaigns={1: 0.0, 2: 0.0},
+        active_projects=frozenset({"p", "greedy"}),
+    )
     assert deal([large, other], [worker(1, holds=[1, 1])], ahead) == []
 
 
@@ -163,7 +205,10 @@ def test_whoever_comes_anew_starts_level_with_who_has_least():
     shares = welcome(Shares(), [open_campaign(1), open_campaign(2)])
     shares = charge(shares, project="p", campaign_id=1, seconds=1000, weight=1)
     shares = charge(shares, project="p", campaign_id=2, seconds=600, weight=1)
-    shares = welcome(shares, [open_campaign(1), open_campaign(2), open_campaign(3), open_campaign(4, project="q")])
+    shares = welcome(
+        shares,
+        [open_campaign(1), open_campaign(2), open_campaign(3), open_campaign(4, project="q")],
+    )
     assert shares.campaigns == {1: 1000, 2: 600, 3: 600, 4: 0}
     assert shares.projects == {"p": 1600, "q": 1600}
 
@@ -189,8 +234,12 @@ class Farm:
         self.idle_s, self.keys = 0.0, itertools.count()
 
     def submit(self, number, chunks, chunk_s, guess=1.0, **changes):
-        """`guess` is what a chunk is taken to cost beside what it does, until the first has ended."""
-        self.campaigns[number] = dict(left=chunks, chunk_s=chunk_s, guess=guess, ended=0, changes=changes)
+        """`guess` is what a chunk is taken to cost beside what it does, until the first has
+        ended.
+        """
+        self.campaigns[number] = dict(
+            left=chunks, chunk_s=chunk_s, guess=guess, ended=0, changes=changes
+        )
         self.given[number] = 0.0
 
     def look(self):
@@ -200,9 +249,13 @@ class Farm:
             if c["left"] or held:
                 rows.append(
                     open_campaign(
-                        number, left=c["left"] + len(held), ended=c["ended"], running=len(held), waiting=c["left"] > 0,
+                        number, left=c["left"] + len(held), ended=c["ended"], running=len(held),
+                        waiting=c["left"] > 0,
                         workers=frozenset(f"w{k}" for k in held), device_s=self.given[number],
-                        megapixel_steps=c["guess"] * c["chunk_s"] * (c["left"] + len(held) + c["ended"]), **c["changes"],
+                        megapixel_steps=c["guess"]
+                        * c["chunk_s"]
+                        * (c["left"] + len(held) + c["ended"]),
+                        **c["changes"],
                     )
                 )  # fmt: skip
         return rows
@@ -230,8 +283,20 @@ class Farm:
     def deal(self, barren):
         rows = self.look()
         self.shares = welcome(self.shares, rows)
-        free = [FreeWorker(name=f"w{k}", holds=tuple((h[0], (h[2], 1)) for h in holds)) for k, holds in self.holds.items()]
-        return deal(rows, free, self.shares, self.weights, self.now, self.size, barren=barren, quotas=self.quotas)
+        free = [
+            FreeWorker(name=f"w{k}", holds=tuple((h[0], (h[2], 1)) for h in holds))
+            for k, holds in self.holds.items()
+        ]
+        return deal(
+            rows,
+            free,
+            self.shares,
+            self.weights,
+            self.now,
+            self.size,
+            barren=barren,
+            quotas=self.quotas,
+        )
 
     def sit(self, seat, barren):
         c = self.campaigns[seat.campaign_id]
@@ -252,10 +317,15 @@ class Farm:
         c["ended"] += 1
         project = c["changes"].get("project", "p")
         weight = self.weights.get(project, 1.0)
-        self.shares = charge(self.shares, project=project, campaign_id=number, seconds=c["chunk_s"], weight=weight)
+        self.shares = charge(
+            self.shares, project=project, campaign_id=number, seconds=c["chunk_s"], weight=weight
+        )
 
 
-@given(st.integers(1, 4), st.lists(st.tuples(st.integers(1, 12), st.floats(1.0, 60.0)), min_size=1, max_size=5))
+@given(
+    st.integers(1, 4),
+    st.lists(st.tuples(st.integers(1, 12), st.floats(1.0, 60.0)), min_size=1, max_size=5),
+)
 def test_all_work_is_done_and_no_worker_idles_while_some_waits(size, loads):
     farm = Farm(size)
     for number, (chunks, chunk_s) in enumerate(loads, 1):
@@ -305,8 +375,16 @@ def test_a_long_campaign_is_not_starved_by_many_small_ones():
 # --- budgets ---
 
 
-@given(st.integers(1, 4), st.integers(1, 30), st.floats(1.0, 60.0), st.floats(0.1, 2000.0), st.floats(0.1, 10.0))
-def test_a_budget_is_overspent_by_no_more_than_what_is_under_way(size, chunks, chunk_s, budget_s, guess):
+@given(
+    st.integers(1, 4),
+    st.integers(1, 30),
+    st.floats(1.0, 60.0),
+    st.floats(0.1, 2000.0),
+    st.floats(0.1, 10.0),
+)
+def test_a_budget_is_overspent_by_no_more_than_what_is_under_way(
+    size, chunks, chunk_s, budget_s, guess
+):
     farm = Farm(size)
     farm.submit(1, chunks, chunk_s, guess, budget_s=budget_s)
     spent, left = 0.0, chunks
@@ -314,15 +392,24 @@ def test_a_budget_is_overspent_by_no_more_than_what_is_under_way(size, chunks, c
         assert spent < budget_s or farm.campaigns[1]["left"] == left
         spent, left = farm.given[1], farm.campaigns[1]["left"]
     dealt = chunks - left
-    assert spent >= min(budget_s, chunks * chunk_s) - 1e-6, "what the budget has room for is painted"
+    assert spent >= min(budget_s, chunks * chunk_s) - 1e-6, (
+        "what the budget has room for is painted"
+    )
     assert (dealt - CHUNKS_PER_WORKER * size) * chunk_s < budget_s
     if guess >= 1:
-        assert (dealt - 1) * chunk_s < budget_s + 1e-6, "less than a chunk too much, where none costs more than it was taken for"
+        assert (dealt - 1) * chunk_s < budget_s + 1e-6, (
+            "less than a chunk too much, where none costs more than it was taken for"
+        )
 
 
 def test_what_is_under_way_counts_for_a_budget():
     def dealt(**changes):
-        return len(deal([open_campaign(1, left=100, megapixel_steps=100.0, **changes)], [worker(1), worker(2)]))
+        return len(
+            deal(
+                [open_campaign(1, left=100, megapixel_steps=100.0, **changes)],
+                [worker(1), worker(2)],
+            )
+        )
 
     assert dealt(budget_s=1e6) == 2 * CHUNKS_PER_WORKER
     assert dealt(budget_s=1.0) == 1, "one smaller than a chunk is spent by the first"
@@ -342,13 +429,21 @@ def test_a_spent_budget_takes_no_place_from_others():
 
 
 def workers_of(farm, project):
-    numbers = {number for number, c in farm.campaigns.items() if c["changes"]["project"] == project}
+    numbers = {
+        number for number, c in farm.campaigns.items() if c["changes"]["project"] == project
+    }
     return sum(any(h[0] in numbers for h in holds) for holds in farm.holds.values())
 
 
 @given(
     st.integers(1, 5),
-    st.lists(st.tuples(st.sampled_from("pq"), st.integers(1, 12), st.floats(1.0, 60.0), st.integers(0, 1)), min_size=1, max_size=6),
+    st.lists(
+        st.tuples(
+            st.sampled_from("pq"), st.integers(1, 12), st.floats(1.0, 60.0), st.integers(0, 1)
+        ),
+        min_size=1,
+        max_size=6,
+    ),
     st.dictionaries(st.sampled_from("pq"), st.integers(1, 4), min_size=1),
 )
 def test_a_project_never_has_more_workers_than_its_quota_and_all_work_is_done(size, loads, quotas):
@@ -366,7 +461,12 @@ def test_a_project_never_has_more_workers_than_its_quota_and_all_work_is_done(si
 
 
 def quota(open_campaigns, free, **how):
-    return [seat.worker for seat in assign(open_campaigns, free, Shares(), weights={}, now=0.0, size=8, quotas={"p": 2}, **how)]
+    return [
+        seat.worker
+        for seat in assign(
+            open_campaigns, free, Shares(), weights={}, now=0.0, size=8, quotas={"p": 2}, **how
+        )
+    ]
 
 
 def test_a_quota_counts_every_worker_that_has_a_chunk_of_the_project():
@@ -380,10 +480,17 @@ def test_a_quota_counts_every_worker_that_has_a_chunk_of_the_project():
 
 
 def test_a_project_at_its_quota_takes_no_place_of_a_chunk_that_waits():
-    """Of two chunks that wait behind others, the campaign that has not begun may have the place on a worker of its project alone."""
-    both = [open_campaign(1), open_campaign(9, project="q", workers=frozenset({"w1", "w2", "w3"}), ended=1)]
+    """Of two chunks that wait behind others, the campaign that has not begun may have the place on
+    a worker of its project alone.
+    """
+    both = [
+        open_campaign(1),
+        open_campaign(9, project="q", workers=frozenset({"w1", "w2", "w3"}), ended=1),
+    ]
     full = [worker(k, holds=[9, 9]) for k in (1, 2, 3)]
-    (seat,) = assign(both, full, Shares(), weights={}, now=0.0, size=8, quotas={"p": 1}, closing={"p": {"w2"}})
+    (seat,) = assign(
+        both, full, Shares(), weights={}, now=0.0, size=8, quotas={"p": 1}, closing={"p": {"w2"}}
+    )
     assert (seat.campaign_id, seat.worker) == (1, "w2")
 
 
@@ -391,7 +498,9 @@ def test_what_a_quota_allows_decides_whether_a_deadline_is_missed():
     late = open_campaign(1, priority=0, deadline=60.0, left=100, megapixel_steps=100.0)
     others = open_campaign(2, project="q", priority=90)
     assert {seat.campaign_id for seat in deal([late, others], [worker(1)], size=8)} == {2}
-    seats = assign([late, others], [worker(1)], Shares(), weights={}, now=0.0, size=8, quotas={"p": 1})
+    seats = assign(
+        [late, others], [worker(1)], Shares(), weights={}, now=0.0, size=8, quotas={"p": 1}
+    )
     assert {seat.campaign_id for seat in seats} == {1}
 
 
@@ -416,12 +525,22 @@ def test_failures_of_three_campaigns_in_a_row_put_a_worker_into_quarantine_for_a
 # --- numerics classes ---
 
 pinned = st.lists(
-    st.builds(open_campaign, st.integers(1, 10), numerics_class=st.sampled_from([None, ANY_CLASS, "c", "d"]), waiting=st.booleans()),
+    st.builds(
+        open_campaign,
+        st.integers(1, 10),
+        numerics_class=st.sampled_from([None, ANY_CLASS, "c", "d"]),
+        waiting=st.booleans(),
+    ),
     max_size=5,
     unique_by=lambda c: c.id,
 )
 mixed = st.lists(
-    st.builds(worker, st.integers(0, 9), holds=st.lists(st.just(99), max_size=2), numerics_class=st.sampled_from(["c", "d"])),
+    st.builds(
+        worker,
+        st.integers(0, 9),
+        holds=st.lists(st.just(99), max_size=2),
+        numerics_class=st.sampled_from(["c", "d"]),
+    ),
     max_size=6,
     unique_by=lambda w: w.name,
 )
@@ -438,11 +557,15 @@ def test_a_campaign_has_seats_on_workers_of_one_class_unless_it_takes_any(open_c
 
 
 @given(pinned, mixed)
-def test_no_place_stays_empty_while_a_campaign_waits_that_its_worker_may_paint(open_campaigns, free):
+def test_no_place_stays_empty_while_a_campaign_waits_that_its_worker_may_paint(
+    open_campaigns, free
+):
     seats = deal(open_campaigns, free)
     for w in free:
         mine = sum(seat.worker == w.name and seat.instead_of is None for seat in seats)
-        if any(c.waiting and c.numerics_class in (ANY_CLASS, w.numerics_class) for c in open_campaigns):
+        if any(
+            c.waiting and c.numerics_class in (ANY_CLASS, w.numerics_class) for c in open_campaigns
+        ):
             assert len(w.holds) + mine >= CHUNKS_PER_WORKER
 
 
@@ -478,36 +601,73 @@ def test_what_a_distrusted_worker_had_can_go_to_another_of_its_class_only():
 
 
 def shares_of(**levels):
-    return Shares(projects={"p": 0.0}, campaigns={int(k[1:]): v for k, v in levels.items()}, active_projects=frozenset({"p"}))
+    return Shares(
+        projects={"p": 0.0},
+        campaigns={int(k[1:]): v for k, v in levels.items()},
+        active_projects=frozenset({"p"}),
+    )
 
 
-def test_a_new_campaign_whose_model_is_cold_comes_once_loading_it_is_little_beside_what_was_painted():
+def test_a_new_campaign_with_a_cold_model_comes_once_its_loading_is_little_beside_the_painted():
     large = open_campaign(1, model_digest="one", workers=frozenset({"w1"}), ended=1)
     new = open_campaign(2, model_digest="two")
     history = History(loads={"one": 10.0, "two": 10.0})
     for painted, first in ((AFFINITY_LOADS * 10 - 1, 1), (AFFINITY_LOADS * 10 + 1, 2)):
-        assert deal([large, new], [worker(1, warm="one")], shares_of(c1=painted, c2=0.0), history=history)[0].campaign_id == first
-        taken = deal([large, new], [worker(1, holds=[1, 1], warm="one")], shares_of(c1=painted, c2=0.0), history=history)
-        assert [seat.campaign_id for seat in taken] == [2] * (first == 2), "nor is anything taken back for it before"
+        assert (
+            deal(
+                [large, new],
+                [worker(1, warm="one")],
+                shares_of(c1=painted, c2=0.0),
+                history=history,
+            )[0].campaign_id
+            == first
+        )
+        taken = deal(
+            [large, new],
+            [worker(1, holds=[1, 1], warm="one")],
+            shares_of(c1=painted, c2=0.0),
+            history=history,
+        )
+        assert [seat.campaign_id for seat in taken] == [2] * (first == 2), (
+            "nor is anything taken back for it before"
+        )
     # Where some worker has it warm, it comes at once.
-    assert deal([large, new], [worker(1, warm="two")], shares_of(c1=1.0, c2=0.0), history=history)[0].campaign_id == 2
+    assert (
+        deal([large, new], [worker(1, warm="two")], shares_of(c1=1.0, c2=0.0), history=history)[
+            0
+        ].campaign_id
+        == 2
+    )
 
 
-def test_models_that_are_warm_together_take_turns_and_one_that_is_loaded_may_take_the_others_place():
-    both = [open_campaign(k, model_digest=name, workers=frozenset({"x"}), ended=9) for k, name in ((1, "one"), (2, "two"))]
+def test_models_that_are_warm_together_take_turns_and_a_loaded_one_may_take_the_others_place():
+    both = [
+        open_campaign(k, model_digest=name, workers=frozenset({"x"}), ended=9)
+        for k, name in ((1, "one"), (2, "two"))
+    ]
     levels = shares_of(c1=60.0, c2=0.0)
     free = lambda warm, holds=(): worker(1, holds=holds, warm=warm)  # noqa: E731
     assert deal(both, [free(["one", "two"])], levels)[0].campaign_id == 2
     assert deal(both, [free(["one"])], levels)[0].campaign_id == 1
     # It is about to load the third one: nobody knows what is left of the others then.
-    third = open_campaign(3, model_digest="three", workers=frozenset({"w1"}), waiting=False, ended=9)
-    assert deal([*both, third], [free(["one", "two"], [3])], shares_of(c1=0.0, c2=60.0, c3=0.0))[0].campaign_id == 1
+    third = open_campaign(
+        3, model_digest="three", workers=frozenset({"w1"}), waiting=False, ended=9
+    )
+    assert (
+        deal([*both, third], [free(["one", "two"], [3])], shares_of(c1=0.0, c2=60.0, c3=0.0))[
+            0
+        ].campaign_id
+        == 1
+    )
 
 
 def test_a_cold_worker_loads_what_no_other_has():
     served = open_campaign(1, model_digest="one", workers=frozenset({"x"}), ended=1)
     left = open_campaign(2, model_digest="two", ended=50)
-    assert deal([served, left], [worker(1, warm="old")], shares_of(c1=0.0, c2=60.0))[0].campaign_id == 2
+    assert (
+        deal([served, left], [worker(1, warm="old")], shares_of(c1=0.0, c2=60.0))[0].campaign_id
+        == 2
+    )
 
 
 PACES = {("one", "s"): {"fast": 1.0, "slow": 8.0}, ("two", "s"): {"fast": 1.0, "slow": 2.0}}
@@ -515,15 +675,25 @@ MIXED = History(loads={"one": 0.0, "two": 0.0}, paces=PACES)
 
 
 def test_each_worker_gets_what_it_is_better_at_than_others_are():
-    both = [open_campaign(k, model_digest=name, numerics_class=ANY_CLASS) for k, name in ((1, "one"), (2, "two"))]
-    seats = deal(both, [worker(1, numerics_class="slow"), worker(2, numerics_class="fast")], history=MIXED)
+    both = [
+        open_campaign(k, model_digest=name, numerics_class=ANY_CLASS)
+        for k, name in ((1, "one"), (2, "two"))
+    ]
+    seats = deal(
+        both, [worker(1, numerics_class="slow"), worker(2, numerics_class="fast")], history=MIXED
+    )
     assert {(seat.worker, seat.campaign_id) for seat in seats[:2]} == {("w1", 2), ("w2", 1)}
 
 
 def test_a_slow_worker_takes_nothing_that_faster_ones_would_be_done_with_before_it():
     for left, gets_some in ((1000, True), (1, False)):
         tail = open_campaign(
-            1, model_digest="one", numerics_class=ANY_CLASS, workers=frozenset({"w2"}), left=left, megapixel_steps=left * 10.0
+            1,
+            model_digest="one",
+            numerics_class=ANY_CLASS,
+            workers=frozenset({"w2"}),
+            left=left,
+            megapixel_steps=left * 10.0,
         )
         free = [worker(1, numerics_class="slow"), worker(2, holds=[1], numerics_class="fast")]
         assert any(seat.worker == "w1" for seat in deal([tail], free, history=MIXED)) == gets_some

@@ -1,4 +1,6 @@
-"""Prompts that a model would cut off are found at submission, each at the value that makes it too long."""
+"""Prompts that a model would cut off are found at submission, each at the value that makes it too
+long.
+"""
 
 import pytest
 
@@ -36,7 +38,10 @@ def test_the_row_is_named_whose_tokens_are_too_many_not_that_with_the_most_chara
     rows = [{"prompt": "advertising " * 20, "neg": "x"}, {"prompt": "a b " * 30, "neg": "y"}]
     found = problems(prompt="{prompt}", negative="{neg}", vary={"row": rows})
     assert list(found) == ["vary.row[1].prompt"]
-    assert "too long in the prompt: it grows to 62 tokens and the model reads 48" in found["vary.row[1].prompt"]
+    assert (
+        "too long in the prompt: it grows to 62 tokens and the model reads 48"
+        in found["vary.row[1].prompt"]
+    )
 
 
 def test_every_row_is_measured_in_prompts_and_negatives(problems):
@@ -78,7 +83,9 @@ def test_values_that_are_too_long_only_together_are_named_together(problems):
 
 
 def test_a_template_that_is_too_long_with_any_value_is_named_once(problems):
-    assert list(problems(prompt="a {color} mug " * 20, vary={"color": ["red", "blue"]})) == ["prompt"]
+    assert list(problems(prompt="a {color} mug " * 20, vary={"color": ["red", "blue"]})) == [
+        "prompt"
+    ]
     found = problems(prompt=LONG + "{color} {product}")
     assert list(found) == ["prompt"]
     assert problems(negative="grain, " * 40)["negative"].startswith("it grows to")
@@ -86,13 +93,18 @@ def test_a_template_that_is_too_long_with_any_value_is_named_once(problems):
 
 def test_of_very_many_texts_the_heaviest_are_measured(problems, monkeypatch):
     monkeypatch.setattr(prompts, "MAX_MEASURED", 10)
-    vary = {"product": [f"mug {k}" for k in range(40)], "color": [*(f"red {k}" for k in range(40)), LONG]}
+    vary = {
+        "product": [f"mug {k}" for k in range(40)],
+        "color": [*(f"red {k}" for k in range(40)), LONG],
+    }
     found = problems(vary={"product": vary["product"], "color": vary["color"]})
     assert list(found) == ["vary.color[40]"]
 
 
 def test_all_cells_come_once_the_heaviest_first(seedling):
-    texts = PromptTexts(Expansion(parse_campaign(data(prompt="{product} {color}")), seedling), "prompt")
+    texts = PromptTexts(
+        Expansion(parse_campaign(data(prompt="{product} {color}")), seedling), "prompt"
+    )
     weights = [[3, 9, 1], [2, 5]]
     cells = list(texts.heaviest(weights))
     sums = [weights[0][a] + weights[1][b] for a, b in cells]
@@ -103,9 +115,16 @@ def test_all_cells_come_once_the_heaviest_first(seedling):
 def test_an_empty_prompt_is_refused_at_its_row_if_it_is_painted(problems):
     rows = [{"prompt": "a mug"}, {"prompt": "none"}, {"prompt": "a box"}]
     assert list(problems(prompt="{prompt}", vary={"row": rows})) == ["vary.row[1]"]
-    assert list(problems(prompt="{prompt}", vary={"row": rows}, skip=[{"prompt": "a box"}])) == ["vary.row[1].prompt"]
+    assert list(problems(prompt="{prompt}", vary={"row": rows}, skip=[{"prompt": "a box"}])) == [
+        "vary.row[1].prompt"
+    ]
     assert problems(prompt="{prompt}", vary={"row": rows}, skip=[{"prompt": "none"}]) == {}
     assert problems(prompt="a {prompt}", vary={"row": rows}) == {}
     pairs = {"product": ["mug", "none"], "color": ["red", "none"]}
-    assert problems(prompt="{color} {product}", vary=pairs, skip=[{"product": "none", "color": "none"}]) == {}
+    assert (
+        problems(
+            prompt="{color} {product}", vary=pairs, skip=[{"product": "none", "color": "none"}]
+        )
+        == {}
+    )
     assert len(problems(prompt="{color} {product}", vary=pairs)) == 1

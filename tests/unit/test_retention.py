@@ -11,12 +11,25 @@ from storage.states import CampaignState
 
 def row(name="spring", **changes):
     base = dict.fromkeys(CampaignRow.__dataclass_fields__)
-    counts = dict(total=4, done=4, failed=0, held=0, cancelled=0, running=0, finished_at=100.0, id=1, version=1, now=1000.0)
+    counts = dict(
+        total=4,
+        done=4,
+        failed=0,
+        held=0,
+        cancelled=0,
+        running=0,
+        finished_at=100.0,
+        id=1,
+        version=1,
+        now=1000.0,
+    )
     return CampaignRow(**{**base, **counts, "name": name, "project": "p", **changes})
 
 
 def why(campaign, under_way=(), **order):
-    """Whether it is forgotten, or the sentence that says why not; None if the order is not about it."""
+    """Whether it is forgotten, or the sentence that says why not; None if the order is not about
+    it.
+    """
     order["names"] = frozenset(order.get("names", ()))
     chosen = choose([campaign], Order(**order), under_way)
     return bool(chosen.forgotten) or next((sentence for _, sentence in chosen.spared), None)
@@ -37,7 +50,9 @@ def test_a_campaign_with_held_renders_is_spared_unless_it_is_named():
 
 
 def test_a_named_campaign_that_is_not_over_or_too_young_says_so():
-    assert "not over, but queued: cancel it first" in why(row(done=1, finished_at=None), names=["spring"])
+    assert "not over, but queued: cancel it first" in why(
+        row(done=1, finished_at=None), names=["spring"]
+    )
     assert "not been over for that long" in why(row(), names=["spring"], before=50.0)
 
 
@@ -60,20 +75,43 @@ def test_a_removal_that_was_begun_is_finished_whatever_its_age():
 
 
 def test_an_age_is_a_number_and_a_unit():
-    assert [read_age(text) for text in ("5s", "1m", "2h", "3d", "1w")] == [5, 60, 7200, 259_200, 604_800]
+    assert [read_age(text) for text in ("5s", "1m", "2h", "3d", "1w")] == [
+        5,
+        60,
+        7200,
+        259_200,
+        604_800,
+    ]
     for text in ("", "d", "1", "1.5d", "-1d", "1y"):
         with pytest.raises(RequestError, match="30d"):
             read_age(text)
 
 
-ENTRY = {"project": "p", "campaign": "spring", "state": "done", "renders": 4, "pictures": 4, "bytes": None}
-ANSWER = {"dry_run": False, "with_pictures": False, "pruned": 1, "versions": 0, "files_removed": 0, "files_left": 9, "campaigns": [ENTRY]}
+ENTRY = {
+    "project": "p",
+    "campaign": "spring",
+    "state": "done",
+    "renders": 4,
+    "pictures": 4,
+    "bytes": None,
+}
+ANSWER = {
+    "dry_run": False,
+    "with_pictures": False,
+    "pruned": 1,
+    "versions": 0,
+    "files_removed": 0,
+    "files_left": 9,
+    "campaigns": [ENTRY],
+}
 
 
 def test_the_question_says_what_becomes_of_the_pictures():
     assert question(ANSWER) == "Forget 1 campaign? Their pictures stay."
     whole = {**ANSWER, "campaigns": [{**ENTRY, "bytes": 2_000_000}]}
-    assert question(whole) == "Forget 1 campaign, and delete 4 pictures (2.0 MB) with their previews?"
+    assert (
+        question(whole) == "Forget 1 campaign, and delete 4 pictures (2.0 MB) with their previews?"
+    )
     assert question({**ANSWER, "campaigns": [], "versions": 2}) == "Forget 2 replaced versions?"
 
 
@@ -81,7 +119,9 @@ def test_the_answer_says_how_many_files_stay_and_how_they_can_be_deleted():
     assert "9 files kept as they are" in result(ANSWER)[1]
     assert "--with-pictures" in result(ANSWER)[1]
     assert "not known" in result({**ANSWER, "files_left": None})[1]
-    assert result({**ANSWER, "with_pictures": True, "files_left": 1, "files_removed": 1_200})[1:] == [
+    assert result({**ANSWER, "with_pictures": True, "files_left": 1, "files_removed": 1_200})[
+        1:
+    ] == [
         "1,200 files deleted.",
         "1 file kept: other campaigns have them, or the farm did not write them.",
     ]

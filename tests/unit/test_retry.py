@@ -3,14 +3,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.recipes.jobs import ChunkResult, Facts, Failure, FailureKind
-from farm.scheduling.retry import MAX_FAILURES, MAX_LOSSES, MAX_WAITS, Again, GiveUp, Halt, Split, after_failure, settlement_of
+from farm.scheduling.retry import (
+    MAX_FAILURES,
+    MAX_LOSSES,
+    MAX_WAITS,
+    Again,
+    GiveUp,
+    Halt,
+    Split,
+    after_failure,
+    settlement_of,
+)
 from storage.rows import Chunk, RenderOutcome
 from storage.states import Reason, RenderState
 from tests.actors.test_painter import job
 
 
 def chunk(**changes):
-    base = dict(id=1, campaign_id=2, group_no=0, start=0, stop=6, total=6, lease=3, failures=0, losses=0, worker="w")
+    base = dict(
+        id=1,
+        campaign_id=2,
+        group_no=0,
+        start=0,
+        stop=6,
+        total=6,
+        lease=3,
+        failures=0,
+        losses=0,
+        worker="w",
+    )
     return Chunk(**{**base, **changes})
 
 
@@ -26,9 +47,19 @@ def chunk(**changes):
         (FailureKind.STOPPED, {"losses": 99, "failures": 2}, 4, Again(failures=2, losses=99)),
         (FailureKind.WORKER_LOST, {"failures": 2}, 4, Again(failures=2, losses=1)),
         (FailureKind.WORKER_LOST, {"losses": 1}, 4, Split(failures=0, losses=2)),
-        (FailureKind.WORKER_LOST, {"losses": MAX_LOSSES}, 4, Split(failures=0, losses=MAX_LOSSES + 1)),
+        (
+            FailureKind.WORKER_LOST,
+            {"losses": MAX_LOSSES},
+            4,
+            Split(failures=0, losses=MAX_LOSSES + 1),
+        ),
         (FailureKind.WORKER_LOST, {"losses": 1}, 1, Again(failures=0, losses=2)),
-        (FailureKind.WORKER_LOST, {"losses": MAX_LOSSES - 1}, 1, GiveUp(reason=Reason.WORKER_LOST)),
+        (
+            FailureKind.WORKER_LOST,
+            {"losses": MAX_LOSSES - 1},
+            1,
+            GiveUp(reason=Reason.WORKER_LOST),
+        ),
         (FailureKind.UNKNOWN, {}, 4, Again(failures=1, losses=0, elsewhere=True)),
         (FailureKind.UNKNOWN, {"failures": 1}, 4, Split(failures=2, losses=0, elsewhere=True)),
         (FailureKind.UNKNOWN, {"failures": 1}, 1, Again(failures=2, losses=0, elsewhere=True)),
@@ -37,7 +68,10 @@ def chunk(**changes):
     ],
 )
 def test_each_kind_of_failure_has_its_rule(kind, so_far, left, verdict):
-    assert after_failure(Failure(kind=kind, detail="x"), chunk(**so_far), left=left, waits=0) == verdict
+    assert (
+        after_failure(Failure(kind=kind, detail="x"), chunk(**so_far), left=left, waits=0)
+        == verdict
+    )
 
 
 def test_every_kind_of_failure_has_a_rule():
@@ -47,7 +81,10 @@ def test_every_kind_of_failure_has_a_rule():
 
 def test_what_is_away_is_waited_for_longer_and_longer_and_then_a_person_is_asked():
     waits = [
-        after_failure(Failure(kind=FailureKind.SHORTAGE, detail="x"), chunk(failures=2), left=4, waits=k) for k in range(MAX_WAITS + 1)
+        after_failure(
+            Failure(kind=FailureKind.SHORTAGE, detail="x"), chunk(failures=2), left=4, waits=k
+        )
+        for k in range(MAX_WAITS + 1)
     ]
     assert [w.seconds for w in waits[:-1]] == [5, 10, 20, 40, 80, 160, 300, 300]
     assert waits[-1] == Halt()
@@ -66,24 +103,31 @@ def outcome(number):
     st.integers(0, 1),
     st.integers(0, 9),
 )
-def test_no_render_of_a_chunk_is_lost_and_none_is_there_twice(kind, done, bad, failures, losses, bad_outputs, waits):
+def test_no_render_of_a_chunk_is_lost_and_none_is_there_twice(
+    kind, done, bad, failures, losses, bad_outputs, waits
+):
     """Every render has an outcome, or is in a chunk that goes on, or the whole chunk goes back."""
     bad -= done
     failure = None if kind is None else Failure(kind=kind, detail="x")
     if failure is None:
         done = set(range(6)) - bad
     result = ChunkResult(
-        chunk_id=1, campaign_id=2, lease=3, worker="w", outcomes=tuple(map(outcome, sorted(done))), bad_outputs=tuple(sorted(bad)),
+        chunk_id=1, campaign_id=2, lease=3, worker="w", outcomes=tuple(map(outcome, sorted(done))),
+        bad_outputs=tuple(sorted(bad)),
         failure=failure, facts=Facts(batch_s=(1.0, 2.0), load_s=0.5),
     )  # fmt: skip
     if kind is FailureKind.BAD_SPEC:
         result = ChunkResult(chunk_id=1, campaign_id=2, lease=3, worker="w", failure=failure)
-    settlement = settlement_of(result, chunk(failures=failures, losses=losses, bad_outputs=bad_outputs), job, waits=waits)
+    settlement = settlement_of(
+        result, chunk(failures=failures, losses=losses, bad_outputs=bad_outputs), job, waits=waits
+    )
     ended = [o.number for o in settlement.outcomes]
     going_on = [number for part in settlement.again for number in part.numbers]
     if ended or going_on:
         assert sorted(ended + going_on) == list(range(6))
-        assert all(part.total == len(part.numbers) > 0 and part.lease == 3 for part in settlement.again)
+        assert all(
+            part.total == len(part.numbers) > 0 and part.lease == 3 for part in settlement.again
+        )
     if kind is not FailureKind.BAD_SPEC:
         assert settlement.device_s == 3.5
 

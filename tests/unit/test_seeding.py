@@ -1,4 +1,6 @@
-"""Which seeds a shot has: a picture keeps its seed whatever is noted beside it, and a row may bring its own."""
+"""Which seeds a shot has: a picture keeps its seed whatever is noted beside it, and a row may
+bring its own.
+"""
 
 import itertools
 import json
@@ -28,7 +30,14 @@ def seeds(plan):
 
 
 def rows(*values, **changes):
-    return expansion(**{"prompt": "a {color} {product}", "vary": {"row": list(values)}, "seeds": {"count": 2, "per": ["row"]}, **changes})
+    return expansion(
+        **{
+            "prompt": "a {color} {product}",
+            "vary": {"row": list(values)},
+            "seeds": {"count": 2, "per": ["row"]},
+            **changes,
+        }
+    )
 
 
 RED, BLUE = {"color": "red", "product": "mug"}, {"color": "blue", "product": "box"}
@@ -42,18 +51,29 @@ def test_notes_change_no_seed():
 
 
 def test_the_same_words_have_the_same_seeds_as_a_list_and_as_a_table():
-    listed = expansion(prompt="{place}", vary={"place": ["on a beach", 3]}, seeds={"count": 2, "per": ["place"]})
+    listed = expansion(
+        prompt="{place}", vary={"place": ["on a beach", 3]}, seeds={"count": 2, "per": ["place"]}
+    )
     for axis, per in (("place", "place"), ("row", "row"), ("row", "place")):
-        table = expansion(prompt="{place}", vary={axis: [{"place": "on a beach"}, {"place": "3"}]}, seeds={"count": 2, "per": [per]})
+        table = expansion(
+            prompt="{place}",
+            vary={axis: [{"place": "on a beach"}, {"place": "3"}]},
+            seeds={"count": 2, "per": [per]},
+        )
         assert seeds(table) == seeds(listed)
-    both = expansion(vary={"color": ["red"], "product": ["mug"]}, seeds={"count": 2, "per": ["product", "color"]})
+    both = expansion(
+        vary={"color": ["red"], "product": ["mug"]},
+        seeds={"count": 2, "per": ["product", "color"]},
+    )
     assert seeds(both) == seeds(rows(RED))
 
 
 def test_seeds_may_be_derived_from_one_column_and_then_no_other_counts():
     def plan(finish):
         values = [{"color": "red", "finish": finish}, {"color": "blue", "finish": finish}]
-        return expansion(prompt="{color} {finish}", vary={"row": values}, seeds={"count": 1, "per": ["color"]})
+        return expansion(
+            prompt="{color} {finish}", vary={"row": values}, seeds={"count": 1, "per": ["color"]}
+        )
 
     matt, glossy = (list(seeds(plan(finish)).values()) for finish in ("matt", "glossy"))
     assert matt == glossy
@@ -81,21 +101,35 @@ def test_campaigns_of_before_keep_their_seeds_and_names():
     noted = [{**RED, "comment": "new", "seed": 5}, {**BLUE, "comment": "old", "seed": 6}]
     spec = make_spec(rows(*noted).campaign, MODEL, Sources())
     assert spec["derivation"] == 2
-    old = json.loads(json.dumps({key: value for key, value in spec.items() if key != "derivation"}))
+    old = json.loads(
+        json.dumps({key: value for key, value in spec.items() if key != "derivation"})
+    )
     assert seeds(expansion_of(old)) == {
-        f"a {row['color']} {row['product']}": [derived_seed(0, k, {"row": row}) for k in range(2)] for row in noted
+        f"a {row['color']} {row['product']}": [derived_seed(0, k, {"row": row}) for k in range(2)]
+        for row in noted
     }
     assert fingerprint(old) == fingerprint(spec)  # the same file is the same campaign still
 
 
 def test_rows_that_differ_in_notes_alone_are_told():
-    (warning,) = campaign_warnings(rows({**RED, "id": 1}, BLUE | {"id": 2}, {**RED, "id": 3}, {**RED, "id": 4}, notes=["id"]).campaign)
-    assert (warning.place, "differs from value 0 in notes alone" in warning.message) == ("vary.row[2]", True)
+    (warning,) = campaign_warnings(
+        rows(
+            {**RED, "id": 1}, BLUE | {"id": 2}, {**RED, "id": 3}, {**RED, "id": 4}, notes=["id"]
+        ).campaign
+    )
+    assert (warning.place, "differs from value 0 in notes alone" in warning.message) == (
+        "vary.row[2]",
+        True,
+    )
     assert "and 1 more" in warning.message
     assert "per: [id]" in warning.message
 
 
-OWN = ({**RED, "seed": 5}, {**BLUE, "seed": [7, 8, 9]}, {"color": "teal", "product": "lamp", "seed": "none"})
+OWN = (
+    {**RED, "seed": 5},
+    {**BLUE, "seed": [7, 8, 9]},
+    {"color": "teal", "product": "lamp", "seed": "none"},
+)
 
 
 def test_a_row_may_have_seeds_of_its_own():
@@ -108,16 +142,26 @@ def test_a_row_may_have_seeds_of_its_own():
     assert len(shots) == 3
 
 
-@pytest.mark.parametrize(("written", "meant"), [(5, (5,)), ("5", (5,)), ("[5, 6]", (5, 6)), ("5 6", (5, 6)), ("5;6", (5, 6)), ("", ())])
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [(5, (5,)), ("5", (5,)), ("[5, 6]", (5, 6)), ("5 6", (5, 6)), ("5;6", (5, 6)), ("", ())],
+)
 def test_own_seeds_are_read_as_they_are_written(written, meant):
     assert own_seeds(written) == meant
 
 
 @pytest.mark.parametrize(
     ("written", "words"),
-    [("five", "'five' is not a whole number"), ("1.5", "not a whole number"), ("-1", "not a whole number"), (2**32, "out of range"),
-     ("9" * 5000, "out of range"), ("4 4", "stands twice"), ([4, 4], "stands twice")],
-)  # fmt: skip
+    [
+        ("five", "'five' is not a whole number"),
+        ("1.5", "not a whole number"),
+        ("-1", "not a whole number"),
+        (2**32, "out of range"),
+        ("9" * 5000, "out of range"),
+        ("4 4", "stands twice"),
+        ([4, 4], "stands twice"),
+    ],
+)
 def test_bad_seeds_of_a_row_are_told_at_their_place(written, words):
     with pytest.raises(DocumentError, match=rf"vary\.row\[1\]: .*{words}"):
         rows(RED | {"seed": 1}, BLUE | {"seed": written})
@@ -135,7 +179,9 @@ def test_where_seeds_can_stand_is_told():
 def test_a_prompt_that_names_seed_means_a_word():
     plan = rows({"seed": "poppy"}, {"seed": "cress"}, prompt="a {seed} seed", seeds=[1])
     assert seeds(plan) == {"a poppy seed": [1], "a cress seed": [1]}
-    (warning,) = campaign_warnings(rows({"seed": 1}, {"seed": 2}, prompt="a {seed}", seeds=[1]).campaign)
+    (warning,) = campaign_warnings(
+        rows({"seed": 1}, {"seed": 2}, prompt="a {seed}", seeds=[1]).campaign
+    )
     assert "a word of the prompt" in warning.message
 
 
@@ -150,10 +196,19 @@ own = st.one_of(st.none(), st.lists(st.integers(0, 50), min_size=1, max_size=4, 
 @st.composite
 def uneven(draw):
     count = draw(st.integers(1, 3))
-    values = [{"color": f"c{k}", "steps": draw(st.integers(1, 2)), "seed": draw(own) or "none"} for k in range(draw(st.integers(1, 4)))]
-    product = draw(st.lists(st.sampled_from(["mug", "box", "lamp"]), min_size=1, max_size=3, unique=True))
+    values = [
+        {"color": f"c{k}", "steps": draw(st.integers(1, 2)), "seed": draw(own) or "none"}
+        for k in range(draw(st.integers(1, 4)))
+    ]
+    product = draw(
+        st.lists(st.sampled_from(["mug", "box", "lamp"]), min_size=1, max_size=3, unique=True)
+    )
     rules = [
-        {"product": draw(st.sampled_from(product)), "color": draw(st.sampled_from(values))["color"]} for _ in range(draw(st.integers(0, 3)))
+        {
+            "product": draw(st.sampled_from(product)),
+            "color": draw(st.sampled_from(values))["color"],
+        }
+        for _ in range(draw(st.integers(0, 3)))
     ]
     return expansion(vary={"product": product, "row": values}, skip=rules, seeds={"count": count})
 
@@ -166,17 +221,29 @@ def test_rows_with_more_or_fewer_seeds_are_counted_placed_and_cut_into_chunks(pl
         assert plan.has(render.number)
         assert plan.render(render.number) == (group_no, render)
         found_group, ordinal = plan.place(render.number)
-        assert [r.number for r in plan.renders(found_group, ordinal, ordinal + 1)] == [render.number]
+        assert [r.number for r in plan.renders(found_group, ordinal, ordinal + 1)] == [
+            render.number
+        ]
     last = max((render.number for _, render in renders), default=0) + plan.seeds_per_shot + 1
-    assert sorted(number for number in range(last) if plan.has(number)) == sorted(render.number for _, render in renders)
-    assert sorted(itertools.chain(*(plan.numbers(k) for k in range(plan.groups)))) == sorted(render.number for _, render in renders)
+    assert sorted(number for number in range(last) if plan.has(number)) == sorted(
+        render.number for _, render in renders
+    )
+    assert sorted(itertools.chain(*(plan.numbers(k) for k in range(plan.groups)))) == sorted(
+        render.number for _, render in renders
+    )
     numbers = []
     for chunk in plan_chunks(plan, lambda group_no, left: size):
         held = [render.number for render in plan.renders(chunk.group_no, chunk.start, chunk.stop)]
         assert len(held) == chunk.total <= size
         numbers += held
     assert sorted(numbers) == sorted(render.number for _, render in renders)
-    explicit = [n for chunk in chunks_of(plan, sorted(numbers), lambda group_no, left: size, total=len(numbers)) for n in chunk.numbers]
+    explicit = [
+        n
+        for chunk in chunks_of(
+            plan, sorted(numbers), lambda group_no, left: size, total=len(numbers)
+        )
+        for n in chunk.numbers
+    ]
     assert sorted(explicit) == sorted(numbers)
 
 

@@ -12,13 +12,23 @@ from actors.recipes.encoding import Encoding
 from farm.results.lettering import Lettering
 from farm.results.sheet import _dimensions, _plan, draw_sheet
 from farm.results.sheet_cells import LOOKS, Cell, CellState, cells_of, draw_cell
-from farm.results.sheet_layout import MAX_PIXELS, MAX_SIDE, Dimension, choose_grid, distinct_names, told_apart
+from farm.results.sheet_layout import (
+    MAX_PIXELS,
+    MAX_SIDE,
+    Dimension,
+    choose_grid,
+    distinct_names,
+    told_apart,
+)
 from storage.errors import NotFound
 from storage.rows import RenderOutcome
 from storage.states import Reason, RenderState
 from tests.campaigns import expansion
 
-LONG = "a product photo of a red enamel mug with a white rim, on a wooden table, in the light of the morning, seen from above"
+LONG = (
+    "a product photo of a red enamel mug with a white rim, on a wooden table, in the light of the"
+    " morning, seen from above"
+)
 
 
 class Pictures:
@@ -47,7 +57,11 @@ def drawn(cell_of=done, size=(64, 64), **changes):
 
 def planned(plan):
     dimensions, constants = _dimensions(plan)
-    return _plan(plan, dimensions, [f"{plan.campaign.name} · {plan.campaign.prompt}", *([constants] if constants else [])])[0]
+    return _plan(
+        plan,
+        dimensions,
+        [f"{plan.campaign.name} · {plan.campaign.prompt}", *([constants] if constants else [])],
+    )[0]
 
 
 def axis(*sizes):
@@ -77,7 +91,10 @@ def test_every_cell_of_a_grid_has_a_place_of_its_own(sizes):
     grid = choose_grid(axis(*sizes), 0.8)
     places = {grid.place(number) for number in range(grid.down * grid.across)}
     assert len(places) == grid.down * grid.across
-    assert all(line < grid.lines and row < grid.down and column < grid.columns_per_line for line, row, column in places)
+    assert all(
+        line < grid.lines and row < grid.down and column < grid.columns_per_line
+        for line, row, column in places
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,11 +102,24 @@ def test_every_cell_of_a_grid_has_a_place_of_its_own(sizes):
     [
         {"vary": {}, "prompt": "a mug", "seeds": [4294967295]},
         {"prompt": "{product}", "vary": {"product": ["mug", "lamp", "box"]}, "seeds": [7]},
-        {"prompt": "{product}", "vary": {"product": [f"{LONG} {k}" for k in range(50)]}, "seeds": [7, 8]},
+        {
+            "prompt": "{product}",
+            "vary": {"product": [f"{LONG} {k}" for k in range(50)]},
+            "seeds": [7, 8],
+        },
         {"vary": {"product": ["赤い", "עברית"], "color": ["красный", "😀"]}},
         {"seeds": {"count": 3, "per": ["product"]}},
         {"skip": [{"product": "mug"}]},
-        {"prompt": "{a}{b}{c}", "vary": {"a": ["x", "y"], "b": ["r", "s"], "c": ["m", "n"], "guidance": [2.0, 3.0], "steps": [10, 20]}},
+        {
+            "prompt": "{a}{b}{c}",
+            "vary": {
+                "a": ["x", "y"],
+                "b": ["r", "s"],
+                "c": ["m", "n"],
+                "guidance": [2.0, 3.0],
+                "steps": [10, 20],
+            },
+        },
     ],
 )
 def test_every_picture_is_in_its_place_and_no_two_lie_on_each_other(changes):
@@ -103,17 +133,36 @@ def test_every_picture_is_in_its_place_and_no_two_lie_on_each_other(changes):
 
 
 def test_one_axis_of_600_values_is_a_page():
-    plan = planned(expansion(prompt="{product}", vary={"product": [f"thing {k}" for k in range(600)]}, seeds=[7]))
+    plan = planned(
+        expansion(
+            prompt="{product}", vary={"product": [f"thing {k}" for k in range(600)]}, seeds=[7]
+        )
+    )
     assert 0.6 < plan.size[0] / plan.size[1] < 2
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"prompt": "{product}", "vary": {"product": [f"{LONG} {k}" for k in range(1500)]}, "seeds": [7]},
-        {"prompt": "{a} {b}", "vary": {"a": [f"{k} {LONG}" for k in range(60)], "b": [f"{LONG} {k}" for k in range(60)]}, "seeds": [7]},
+        {
+            "prompt": "{product}",
+            "vary": {"product": [f"{LONG} {k}" for k in range(1500)]},
+            "seeds": [7],
+        },
+        {
+            "prompt": "{a} {b}",
+            "vary": {
+                "a": [f"{k} {LONG}" for k in range(60)],
+                "b": [f"{LONG} {k}" for k in range(60)],
+            },
+            "seeds": [7],
+        },
         {"prompt": "a", "vary": {}, "seeds": {"count": 10_000}},
-        {"prompt": "{a}", "vary": {"a": ["x" * 3000 + str(k) for k in range(20)]}, "settings": {"size": "2048x64"}},
+        {
+            "prompt": "{a}",
+            "vary": {"a": ["x" * 3000 + str(k) for k in range(20)]},
+            "settings": {"size": "2048x64"},
+        },
     ],
 )
 def test_a_sheet_stays_within_bounds(changes):
@@ -132,7 +181,9 @@ def test_labels_that_are_cut_are_told_apart_by_what_differs():
     assert all(lines[0].startswith("…") and len(lines) <= 2 for lines in cut)
     # Those that fit stay whole, and those that differ early show their beginning.
     assert told_apart(["mug", LONG], 100, lettering, 1)[0] == ["mug"]
-    assert [lines[0][:3] for lines in told_apart([f"red {LONG}", f"blu {LONG}"], 100, lettering, 1)] == ["red", "blu"]
+    assert [
+        lines[0][:3] for lines in told_apart([f"red {LONG}", f"blu {LONG}"], 100, lettering, 1)
+    ] == ["red", "blu"]
     nested = [" ".join(LONG.split()[:count]) for count in range(1, 24)]
     assert len({tuple(lines) for lines in told_apart(nested, 60, lettering, 1)}) == len(nested)
     assert told_apart([LONG, LONG], 60, lettering, 1)[0] == told_apart([LONG], 60, lettering, 1)[0]
@@ -148,15 +199,20 @@ def test_seeds_are_whole_wherever_they_stand():
     for changes in ({"seeds": [5, 4294967295]}, {"seeds": [4294967295]}, {"seeds": {"count": 2}}):
         plan = expansion(**changes)
         dimensions, constants = _dimensions(plan)
-        shown = constants + " ".join("".join(lines) for labels in planned(plan).column_labels for lines in labels)
+        shown = constants + " ".join(
+            "".join(lines) for labels in planned(plan).column_labels for lines in labels
+        )
         assert all(str(seed) in shown for seed in plan.locked_seeds), dimensions
-    # Where they differ from shot to shot, they stand under each picture, whole in however small a cell.
+    # Where they differ from shot to shot, they stand under each picture, whole in however small a
+    # cell.
     small = planned(expansion(seeds={"count": 2, "per": ["product"]}, settings={"size": "16x16"}))
     assert "4294967295" in small.caption.wrap("#17 seed 4294967295", small.cell_width)
 
 
 def test_axes_of_one_value_are_said_once():
-    _, constants = _dimensions(expansion(vary={"product": ["mug"], "color": ["red"], "guidance": [3.0]}, seeds=[7]))
+    _, constants = _dimensions(
+        expansion(vary={"product": ["mug"], "color": ["red"], "guidance": [3.0]}, seeds=[7])
+    )
     assert constants == "product: mug · color: red · guidance: 3.0 · seed 7"
 
 
@@ -168,13 +224,17 @@ def test_every_state_looks_unlike_the_others_even_without_colour():
         looks[state] = np.asarray(image.convert("L")).astype(int)
     for state, look in looks.items():
         for other in set(looks) - {state}:
-            edges, others = (np.abs(np.diff(pixels, axis=1)) > 12 for pixels in (look, looks[other]))
+            edges, others = (
+                np.abs(np.diff(pixels, axis=1)) > 12 for pixels in (look, looks[other])
+            )
             assert (edges != others).sum() > 40, (state, other)
     assert len({look.fill for look in LOOKS.values()}) == len(LOOKS) - 1
 
 
 def test_pictures_that_cannot_be_read_are_shown_as_missing():
-    sheet, plan = drawn(lambda number: Cell(state=CellState.DONE, key=["gone", "damaged", "7"][number % 3]))
+    sheet, plan = drawn(
+        lambda number: Cell(state=CellState.DONE, key=["gone", "damaged", "7"][number % 3])
+    )
     x, y = plan.corner(0)
     assert sheet.getpixel((x + 2, y + 2)) == LOOKS[CellState.LOST].fill
     x, y = plan.corner(1)
@@ -190,7 +250,9 @@ def test_a_light_picture_has_an_edge():
 
 
 def test_pictures_of_several_sizes_all_fit_into_their_cells():
-    plan = planned(expansion(vary={"product": ["mug"], "color": ["red"], "size": ["64x128", "128x64"]}))
+    plan = planned(
+        expansion(vary={"product": ["mug"], "color": ["red"], "size": ["64x128", "128x64"]})
+    )
     assert plan.picture == (128, 128)
 
 
@@ -200,16 +262,35 @@ class Row:
 
 def test_a_render_is_where_its_outcome_says():
     plan = expansion(skip=[{"product": "mug", "color": "red"}])
-    outcome = RenderOutcome(number=3, digest="d", state=RenderState.HELD, reason=Reason.OUT_OF_MEMORY)
+    outcome = RenderOutcome(
+        number=3, digest="d", state=RenderState.HELD, reason=Reason.OUT_OF_MEMORY
+    )
     ended = [
         outcome,
-        replaced(outcome, number=4, state=RenderState.FAILED, reason=Reason.BAD_REQUEST, detail="Too long."),
+        replaced(
+            outcome,
+            number=4,
+            state=RenderState.FAILED,
+            reason=Reason.BAD_REQUEST,
+            detail="Too long.",
+        ),
         replaced(outcome, number=5, state=RenderState.DONE, key="k"),
         replaced(outcome, number=6, state=RenderState.CANCELLED),
     ]
     cell_of = cells_of(Row, plan, ended, [])
-    assert [cell_of(number).state.value for number in (0, 3, 4, 5, 6, 7)] == ["skipped", "held", "failed", "done", "cancelled", "waiting"]
-    assert (cell_of(3).why, cell_of(4).why, cell_of(5).key) == ("out of memory", "bad request: Too long.", "k")
+    assert [cell_of(number).state.value for number in (0, 3, 4, 5, 6, 7)] == [
+        "skipped",
+        "held",
+        "failed",
+        "done",
+        "cancelled",
+        "waiting",
+    ]
+    assert (cell_of(3).why, cell_of(4).why, cell_of(5).key) == (
+        "out of memory",
+        "bad request: Too long.",
+        "k",
+    )
     over = Row()
     over.cancelled_at = 1.0
     assert cells_of(over, plan, ended, [])(7).state is CellState.CANCELLED
@@ -219,9 +300,17 @@ def test_rows_with_fewer_seeds_leave_their_places_empty():
     rows = [{"product": "mug", "seed": "1, 2"}, {"product": "box", "seed": "3"}]
     plan = expansion(prompt="{product}", vary={"row": rows}, seeds=[1], skip=[{"seed": 2}])
     cell_of = cells_of(Row, plan, [], [])
-    assert [cell_of(number).state for number in range(4)] == [CellState.WAITING, CellState.SKIPPED, CellState.WAITING, CellState.NONE]
+    assert [cell_of(number).state for number in range(4)] == [
+        CellState.WAITING,
+        CellState.SKIPPED,
+        CellState.WAITING,
+        CellState.NONE,
+    ]
     dimensions, _ = _dimensions(plan)
-    assert [dimension.labels for dimension in dimensions] == [("mug", "box"), ("seed no. 1", "seed no. 2")]
+    assert [dimension.labels for dimension in dimensions] == [
+        ("mug", "box"),
+        ("seed no. 1", "seed no. 2"),
+    ]
     sheet = Image.open(io.BytesIO(draw_sheet(plan, cell_of, Pictures())))
     x, y = planned(plan).corner(3)
     assert sheet.getpixel((x + 5, y + 5)) == LOOKS[CellState.NONE].fill

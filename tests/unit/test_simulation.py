@@ -1,4 +1,6 @@
-"""The simulator: that it does all the work, that a trace is the same twice, and that its figures can be followed by hand."""
+"""The simulator: that it does all the work, that a trace is the same twice, and that its figures
+can be followed by hand.
+"""
 
 from dataclasses import replace
 
@@ -15,7 +17,9 @@ from farm.simulation.trace_file import load_trace
 
 
 def work(name="c", **changes):
-    return Work(**{**dict(name=name, model="m", renders=400, batch=4, batch_s=1.0, load_s=0.0), **changes})
+    return Work(
+        **{**dict(name=name, model="m", renders=400, batch=4, batch_s=1.0, load_s=0.0), **changes}
+    )
 
 
 def trace(*works, ceiling=4, pools=None, **changes):
@@ -26,26 +30,41 @@ def test_a_campaign_on_workers_that_come_at_once():
     report = simulate(trace(work()))
     assert report.bound == 25.0
     assert report.makespan <= 1.05 * report.bound + 0.25
-    assert (report.renders, report.failed, report.lost, report.most_workers, report.loads) == (400, 0, 0, 4, 4)
+    assert (report.renders, report.failed, report.lost, report.most_workers, report.loads) == (
+        400,
+        0,
+        0,
+        4,
+        4,
+    )
     assert report.finished == {"c": report.makespan}
 
 
 def test_a_worker_is_paid_for_and_loads_its_model():
-    report = simulate(trace(work(renders=40, load_s=5.0), ceiling=1, pools=[Pool(price=3600.0, start_s=10.0)]))
+    report = simulate(
+        trace(work(renders=40, load_s=5.0), ceiling=1, pools=[Pool(price=3600.0, start_s=10.0)])
+    )
     assert report.makespan == pytest.approx(10 + 5 + 10, abs=0.5)
     assert report.cost == pytest.approx(report.makespan, abs=0.5)
     assert report.busy == pytest.approx(10 / report.makespan, abs=0.01)
 
 
 def test_more_workers_are_faster_until_there_is_too_little_for_them():
-    reports = [report for _, report in what_if(trace(work(renders=4000), pools=[Pool(start_s=20)]), [1, 4, 16, 1000])]
+    reports = [
+        report
+        for _, report in what_if(
+            trace(work(renders=4000), pools=[Pool(start_s=20)]), [1, 4, 16, 1000]
+        )
+    ]
     times = [report.makespan for report in reports]
     assert times[0] > times[1] > times[2] >= times[3]
     assert reports[3].most_workers <= 1000 / 20
 
 
 def test_a_small_campaign_does_not_wait_for_a_large_one():
-    report = simulate(trace(work("large", renders=100_000), work("small", renders=12, arrives_s=100.0)))
+    report = simulate(
+        trace(work("large", renders=100_000), work("small", renders=12, arrives_s=100.0))
+    )
     assert report.finished["small"] < 100 + 2 * 64
     assert report.finished["large"] == pytest.approx(100_000 / 4 / 4, rel=0.01)
 
@@ -73,7 +92,10 @@ def test_workers_that_are_taken_away_cost_time_and_nothing_else():
 
 
 def test_where_a_pool_gives_nothing_the_next_one_is_asked():
-    pools = [Pool(name="spot", price=0.3, start_s=30.0, grace_s=60.0), Pool(name="demand", price=1.0, start_s=30.0)]
+    pools = [
+        Pool(name="spot", price=0.3, start_s=30.0, grace_s=60.0),
+        Pool(name="demand", price=1.0, start_s=30.0),
+    ]
     report = simulate(trace(work(renders=4000), pools=pools, missing=frozenset({"spot"})))
     assert report.makespan < 60 + 30 + 4000 / 4 / 4 + 60
     assert report.cost > 0
@@ -89,18 +111,33 @@ def test_work_that_nobody_will_paint_is_said():
 @given(
     st.lists(
         st.builds(
-            Work, name=st.uuids().map(str), model=st.sampled_from("abc"), renders=st.integers(1, 300), batch=st.integers(1, 8),
-            batch_s=st.floats(0.1, 10), load_s=st.floats(0, 30), project=st.sampled_from("xy"), priority=st.integers(0, 100),
-            max_workers=st.none() | st.integers(1, 5), arrives_s=st.floats(0, 500), deadline_s=st.none() | st.floats(1, 5000),
+            Work, name=st.uuids().map(str), model=st.sampled_from("abc"),
+            renders=st.integers(1, 300), batch=st.integers(1, 8),
+            batch_s=st.floats(0.1, 10), load_s=st.floats(0, 30), project=st.sampled_from("xy"),
+            priority=st.integers(0, 100),
+            max_workers=st.none() | st.integers(1, 5), arrives_s=st.floats(0, 500),
+            deadline_s=st.none() | st.floats(1, 5000),
         ),
         min_size=1, max_size=6,
     ),
     st.integers(1, 12), st.floats(0, 0.2), st.floats(0, 20), st.integers(0, 99),
     st.dictionaries(st.sampled_from("xy"), st.integers(1, 5)),
 )  # fmt: skip
-def test_every_trace_ends_and_is_the_same_again(works, ceiling, failure_rate, losses, seed, quotas):
-    pools = [Pool(name="spot", price=0.3, start_s=20.0), Pool(name="demand", price=1.0, speed=2.0, limit=2)]
-    given = trace(*works, ceiling=ceiling, pools=pools, failure_rate=failure_rate, losses_per_hour={"spot": losses}, seed=seed)
+def test_every_trace_ends_and_is_the_same_again(
+    works, ceiling, failure_rate, losses, seed, quotas
+):
+    pools = [
+        Pool(name="spot", price=0.3, start_s=20.0),
+        Pool(name="demand", price=1.0, speed=2.0, limit=2),
+    ]
+    given = trace(
+        *works,
+        ceiling=ceiling,
+        pools=pools,
+        failure_rate=failure_rate,
+        losses_per_hour={"spot": losses},
+        seed=seed,
+    )
     given = replace(given, quotas=quotas)
     report = simulate(given)
     assert report == simulate(given)
@@ -116,11 +153,14 @@ def test_every_trace_ends_and_is_the_same_again(works, ceiling, failure_rate, lo
 def test_a_trace_is_read_from_a_file_and_its_mistakes_are_named(tmp_path):
     path = tmp_path / "trace.yaml"
     path.write_text(
-        "workers: 4\nquotas: {default: 2}\npools: [{name: p, start: 1}]\n"
-        "campaigns: [{name: c, model: 'm{n}', renders: 8, batch_seconds: 1, count: 2, every: 5, arrives: 1}]\n"
+        "workers: 4\nquotas: {default: 2}\npools: [{name: p, start: 1}]\ncampaigns: [{name: c,"
+        " model: 'm{n}', renders: 8, batch_seconds: 1, count: 2, every: 5, arrives: 1}]\n"
     )
     read = load_trace(path)
-    assert [(one.name, one.model, one.arrives_s) for one in read.works] == [("c-0", "m0", 1.0), ("c-1", "m1", 6.0)]
+    assert [(one.name, one.model, one.arrives_s) for one in read.works] == [
+        ("c-0", "m0", 1.0),
+        ("c-1", "m1", 6.0),
+    ]
     assert (simulate(read).renders, read.quotas) == (16, {"default": 2})
     for change, words in (
         ("workers: 4", "workers: 0"),
@@ -142,7 +182,11 @@ APART = {"fast": "f", "slow": "s"}
 
 def test_workers_of_different_speed_finish_together():
     given = trace(
-        work(renders=20_000, any_class=True), ceiling=5, pools=[FAST, SLOW], classes=APART, speeds={"fast": {"m": 8.0}, "slow": {"m": 1.0}}
+        work(renders=20_000, any_class=True),
+        ceiling=5,
+        pools=[FAST, SLOW],
+        classes=APART,
+        speeds={"fast": {"m": 8.0}, "slow": {"m": 1.0}},
     )
     report = simulate(given)
     assert report.makespan <= 1.05 * report.bound
@@ -150,17 +194,31 @@ def test_workers_of_different_speed_finish_together():
 
 def test_a_campaign_that_is_pinned_stays_with_one_class():
     report = simulate(trace(work(renders=2000), ceiling=5, pools=[FAST, SLOW], classes=APART))
-    assert report.makespan == pytest.approx(2000 / 4, rel=0.1) or report.makespan == pytest.approx(2000 / 4 / 4, rel=0.1)
-    assert report.makespan > simulate(trace(work(renders=2000, any_class=True), ceiling=5, pools=[FAST, SLOW], classes=APART)).makespan
+    assert report.makespan == pytest.approx(2000 / 4, rel=0.1) or report.makespan == pytest.approx(
+        2000 / 4 / 4, rel=0.1
+    )
+    assert (
+        report.makespan
+        > simulate(
+            trace(work(renders=2000, any_class=True), ceiling=5, pools=[FAST, SLOW], classes=APART)
+        ).makespan
+    )
 
 
 def test_what_a_pool_shows_counts_more_than_what_its_file_says():
-    """The second pool is said to be the better bargain, and is not. Both paint the first campaign; the later ones find out."""
-    pools = [Pool(name="true", price=1.0, start_s=30.0), Pool(name="said", price=1.0, speed=2.0, start_s=30.0, limit=4)]
+    """The second pool is said to be the better bargain, and is not. Both paint the first campaign;
+    the later ones find out.
+    """
+    pools = [
+        Pool(name="true", price=1.0, start_s=30.0),
+        Pool(name="said", price=1.0, speed=2.0, start_s=30.0, limit=4),
+    ]
     works = [work(f"c{k}", renders=8000, any_class=True, arrives_s=3000.0 * k) for k in range(6)]
     apart, speeds = {"true": "t", "said": "s"}, {"said": {"m": 0.25}}
     seen = simulate(trace(*works, ceiling=8, pools=pools, classes=apart, speeds=speeds))
-    blind = simulate(trace(*works, ceiling=8, pools=pools, speeds=speeds))  # all are of one class: nothing can be compared
+    blind = simulate(
+        trace(*works, ceiling=8, pools=pools, speeds=speeds)
+    )  # all are of one class: nothing can be compared
     assert seen.cost < 0.9 * blind.cost
     assert seen.makespan < blind.makespan
 
@@ -180,12 +238,17 @@ def test_a_new_campaign_whose_model_is_cold_waits_no_longer_than_is_promised(siz
     small = work("small", renders=4, model="other", load_s=load_s, arrives_s=came)
     report = simulate(trace(large, small, ceiling=size, pools=[Pool(limit=size)]))
     chunk_s = 64.0
-    assert report.finished["small"] - came <= AFFINITY_LOADS * load_s / size + 2 * chunk_s + load_s + 1
+    assert (
+        report.finished["small"] - came
+        <= AFFINITY_LOADS * load_s / size + 2 * chunk_s + load_s + 1
+    )
 
 
 @pytest.mark.parametrize(("batches", "most"), [(200, 4), (600, 5)])
 def test_models_that_share_workers_are_loaded_seldom(batches, most):
-    """Three models on two workers, where loading takes as long as 20 batches: four loads share the work evenly."""
+    """Three models on two workers, where loading takes as long as 20 batches: four loads share the
+    work evenly.
+    """
     works = [work(f"c{k}", model=f"m{k}", renders=batches, batch=1, load_s=20.0) for k in range(3)]
     report = simulate(trace(*works, ceiling=2))
     assert report.loads <= most

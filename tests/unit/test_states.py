@@ -9,11 +9,18 @@ def test_every_state_is_in_the_table_and_can_be_reached():
 
 
 def test_an_attempt_ends_only_where_a_running_render_may_go():
-    assert TRANSITIONS[RenderState.RUNNING] >= {RenderState.DONE, RenderState.FAILED, RenderState.HELD}
+    assert TRANSITIONS[RenderState.RUNNING] >= {
+        RenderState.DONE,
+        RenderState.FAILED,
+        RenderState.HELD,
+    }
 
 
 def test_done_and_cancelled_are_final():
-    assert {state for state in RenderState if state.is_final} == {RenderState.DONE, RenderState.CANCELLED}
+    assert {state for state in RenderState if state.is_final} == {
+        RenderState.DONE,
+        RenderState.CANCELLED,
+    }
 
 
 @pytest.mark.parametrize(
@@ -35,4 +42,7 @@ def test_done_and_cancelled_are_final():
 def test_a_campaigns_state_follows_from_its_counts(counts, changes, state):
     done, failed, held, cancelled = counts
     given = {"started": True, "paused": False, "halted": None, **changes}
-    assert campaign_state(total=4, done=done, failed=failed, held=held, cancelled=cancelled, **given) is state
+    assert (
+        campaign_state(total=4, done=done, failed=failed, held=held, cancelled=cancelled, **given)
+        is state
+    )

@@ -26,7 +26,13 @@ def test_pauses_grow_to_a_limit():
 
 def test_a_child_that_ends_is_started_again_until_it_is_hopeless(settings, tmp_path):
     marks = tmp_path / "marks"
-    farm = Supervisor(settings, child(f"import sys; sys.stdin.readline(); open({str(marks)!r}, 'a').write('x'); print('the disk is full')"))
+    farm = Supervisor(
+        settings,
+        child(
+            f"import sys; sys.stdin.readline(); open({str(marks)!r}, 'a').write('x'); print('the"
+            " disk is full')"
+        ),
+    )
     farm.start()
     farm._thread.join(60)
     assert marks.read_text() == "x" * supervisor.QUICK_ENDS
@@ -36,7 +42,10 @@ def test_a_child_that_ends_is_started_again_until_it_is_hopeless(settings, tmp_p
 
 def test_the_child_gets_its_settings_and_ends_with_its_parents_end_of_the_pipe(settings, tmp_path):
     heard, done = tmp_path / "heard", threading.Event()
-    code = f"import sys; line = sys.stdin.readline(); open({str(heard)!r}, 'w').write(line); print('up', flush=True); sys.stdin.read()"
+    code = (
+        f"import sys; line = sys.stdin.readline(); open({str(heard)!r}, 'w').write(line);"
+        " print('up', flush=True); sys.stdin.read()"
+    )
     farm = Supervisor(settings, child(code))
     farm.start()
     while not (heard.exists() and heard.read_text()):
@@ -49,7 +58,10 @@ def test_the_child_gets_its_settings_and_ends_with_its_parents_end_of_the_pipe(s
 
 def test_a_child_that_will_not_go_is_killed(settings, tmp_path):
     ready = tmp_path / "ready"
-    code = f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open({str(ready)!r}, 'w').close(); time.sleep(600)"
+    code = (
+        f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open({str(ready)!r},"
+        " 'w').close(); time.sleep(600)"
+    )
     farm = Supervisor(settings, child(code))
     farm.start()
     while not ready.exists():

@@ -56,8 +56,10 @@ OTHERS = [
     ("COUPLE(0 0.5)", "leave it out"),
 ]
 PUNCTUATION = [
-    "(a red one)", "a mug (red)", "a mug (500 ml), x", "a (b (c))", "a (b), (c)", "()", "[]", "{ }",
-    ":)", "x[", "x]", "foo (bar: baz)", "日本語（赤）", "【赤】", "at 12:30", "(at 12:30)", "(scale 1:10)",
+    "(a red one)", "a mug (red)", "a mug (500 ml), x", "a (b (c))", "a (b), (c)", "()", "[]",
+    "{ }",
+    ":)", "x[", "x]",
+    "foo (bar: baz)", "日本語（赤）", "【赤】", "at 12:30", "(at 12:30)", "(scale 1:10)",
     "(50mm f/1:2.8)", "5:1.5 ratio", "16:9", "1:1", "f/1.8", "C++ book", "std::vector", "18+",
     "Disney+", "SALT AND PEPPER", 'a sign that says "BREAK"', "a sign that says SALT AND PEPPER",
     "TAKE A BREAK NOW", "HANDS", "AND-gate", "a sandy brand", "a mug -- red", "a mug — red",
@@ -67,11 +69,15 @@ PUNCTUATION = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "instead"), [*((text, "how strong it should be") for text in EMPHASIS), *OTHERS])
+@pytest.mark.parametrize(
+    ("text", "instead"), [*((text, "how strong it should be") for text in EMPHASIS), *OTHERS]
+)
 def test_syntax_is_found_and_told_with_what_to_write_instead(text, instead):
     found = find_syntax(text)
     assert found
-    assert any(instead in syntax.told(text) for syntax in found), [syntax.told(text) for syntax in found]
+    assert any(instead in syntax.told(text) for syntax in found), [
+        syntax.told(text) for syntax in found
+    ]
     assert may_hold_syntax(text)
 
 
@@ -82,12 +88,36 @@ def test_punctuation_is_not_syntax(text):
 
 def test_of_syntax_within_syntax_the_outer_is_told():
     text = "a [red|(blue:1.2)] mug, <lora:a__b__c:1>"
-    assert [text[syntax.start : syntax.stop] for syntax in find_syntax(text)] == ["[red|(blue:1.2)]", "<lora:a__b__c:1>"]
+    assert [text[syntax.start : syntax.stop] for syntax in find_syntax(text)] == [
+        "[red|(blue:1.2)]",
+        "<lora:a__b__c:1>",
+    ]
 
 
 @pytest.mark.timeout(60)  # a search that takes the square of the length takes minutes
 @pytest.mark.parametrize(
-    "piece", ["(", "[", "{", "()", "((a:1.1", "[a|", "<a:", "__a", "-", "--a", ":", "1", "a+", "AND ", "(a: ", ". ", "<|", "\\", "$"]
+    "piece",
+    [
+        "(",
+        "[",
+        "{",
+        "()",
+        "((a:1.1",
+        "[a|",
+        "<a:",
+        "__a",
+        "-",
+        "--a",
+        ":",
+        "1",
+        "a+",
+        "AND ",
+        "(a: ",
+        ". ",
+        "<|",
+        "\\",
+        "$",
+    ],
 )
 def test_no_text_takes_long_to_read(piece):
     closing = {"(": ")", "[": "]", "{": "}"}.get(piece, "")

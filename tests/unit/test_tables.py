@@ -27,16 +27,23 @@ def test_a_table_for_another_program_has_a_line_a_row(capsys):
 
 def test_on_a_narrow_terminal_names_are_folded_and_never_cut(monkeypatch):
     screen = StringIO()
-    monkeypatch.setattr(shared, "out", Console(file=screen, force_terminal=True, width=60, color_system=None))
+    monkeypatch.setattr(
+        shared, "out", Console(file=screen, force_terminal=True, width=60, color_system=None)
+    )
     shared.show_table(table())
-    folded = "".join(line[: line.find("  ", 2) if "  " in line[2:] else None].strip() for line in screen.getvalue().splitlines())
+    folded = "".join(
+        line[: line.find("  ", 2) if "  " in line[2:] else None].strip()
+        for line in screen.getvalue().splitlines()
+    )
     assert NAME in folded.replace("campaign", "", 1).replace("─", "")
     assert "…" not in screen.getvalue()
 
 
 def test_time_left_is_said_once_it_is_known_and_never_the_time_that_has_passed():
     clock = iter(float(second) for second in range(1000))
-    with Progress(_Left(), console=Console(file=StringIO()), get_time=lambda: next(clock), auto_refresh=False) as progress:
+    with Progress(
+        _Left(), console=Console(file=StringIO()), get_time=lambda: next(clock), auto_refresh=False
+    ) as progress:
         progress.add_task("c", total=1000)
         (task,) = progress.tasks
         assert _Left().render(task).plain == ""

@@ -5,7 +5,23 @@ from hypothesis import strategies as st
 from farm.campaign.template import Template, TemplateError
 
 
-@pytest.mark.parametrize("text", ["{x.__class__}", "{x[0]}", "{0}", "{}", "{x!r}", "{x:>9}", "{x y}", "{", "}", "a {b", "{{}", "{x:{y}}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{x.__class__}",
+        "{x[0]}",
+        "{0}",
+        "{}",
+        "{x!r}",
+        "{x:>9}",
+        "{x y}",
+        "{",
+        "}",
+        "a {b",
+        "{{}",
+        "{x:{y}}",
+    ],
+)
 def test_anything_but_plain_names_is_refused(text):
     with pytest.raises(TemplateError):
         Template(text)

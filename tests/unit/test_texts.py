@@ -1,4 +1,6 @@
-"""What a submission makes of a campaign's texts, and where it finds other tools' syntax in them."""
+"""What a submission makes of a campaign's texts, and where it finds other tools' syntax in
+them.
+"""
 
 import csv
 
@@ -39,22 +41,46 @@ def problems(**changes):
         (dict(prompt="a (({color})) {product}"), "prompt", "((red)) is an emphasis"),
         (dict(prompt="a {color} {product} --ar 16:9"), "prompt", "--ar 16:9 is a flag"),
         (dict(prompt="a __{color}__ {product}"), "prompt", "__red__ is a wildcard"),
-        (dict(prompt="a {color} {product}, {{color}}"), "prompt", "{{color}} is painted with its braces: write {color}"),
+        (
+            dict(prompt="a {color} {product}, {{color}}"),
+            "prompt",
+            "{{color}} is painted with its braces: write {color}",
+        ),
         (dict(prompt="a ${color} {product}"), "prompt", "${color} is a field in other tools"),
         (dict(prompt="a {red|blue} {color} {product}"), "prompt", "make an axis"),
         (dict(negative="(worst quality:1.4)"), "negative", "is an emphasis"),
-        (dict(vary={**VARY, "color": ["red", "[blue]"]}), "vary.color[1]", "[blue] is a weaker emphasis"),
-        (dict(vary={**VARY, "color": ["red", "{blue|green}"]}), "vary.color[1]", "a choice between words"),
-        (dict(vary={**VARY, "color": ["a cinematic {prompt}"]}), "vary.color[0]", "{prompt} is a field"),
+        (
+            dict(vary={**VARY, "color": ["red", "[blue]"]}),
+            "vary.color[1]",
+            "[blue] is a weaker emphasis",
+        ),
+        (
+            dict(vary={**VARY, "color": ["red", "{blue|green}"]}),
+            "vary.color[1]",
+            "a choice between words",
+        ),
+        (
+            dict(vary={**VARY, "color": ["a cinematic {prompt}"]}),
+            "vary.color[0]",
+            "{prompt} is a field",
+        ),
         (dict(vary={**VARY, "color": ["red BREAK"]}), "vary.color[0]", "BREAK is a break"),
         (dict(vary={**VARY, "color": ["red", "BREAK"]}), "vary.color[1]", "BREAK is a break"),
-        (dict(vary={**VARY, "row": [{"negative": "grain"}, {"negative": "(bad:2)"}]}), "vary.row[1].negative", "(bad:2)"),
-        (dict(prompt="({color}:{w}) {product}", vary={**VARY, "w": ["strong", 1.4]}), "prompt", "(red:1.4) is an emphasis"),
+        (
+            dict(vary={**VARY, "row": [{"negative": "grain"}, {"negative": "(bad:2)"}]}),
+            "vary.row[1].negative",
+            "(bad:2)",
+        ),
+        (
+            dict(prompt="({color}:{w}) {product}", vary={**VARY, "w": ["strong", 1.4]}),
+            "prompt",
+            "(red:1.4) is an emphasis",
+        ),
         (dict(vary={**VARY, "color": ["x" * 20_001]}), "vary.color[0]", "20,001 characters"),
         (dict(prompt=" \n ", vary={}), "prompt", "empty"),
         (dict(syntax="litteral"), "syntax", "'plain' or 'literal'"),
     ],
-)  # fmt: skip
+)
 def test_syntax_is_refused_at_the_template_or_the_value_that_has_it(changes, place, words):
     found = problems(**changes)
     assert set(found) == {place}
@@ -63,10 +89,22 @@ def test_syntax_is_refused_at_the_template_or_the_value_that_has_it(changes, pla
 
 def test_the_row_of_a_table_is_named_with_its_column(tmp_path):
     with (tmp_path / "rows.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["color", "style"], ["red", "plain"], ["blue", "in the style of [somebody]"]])
+        csv.writer(file).writerows(
+            [["color", "style"], ["red", "plain"], ["blue", "in the style of [somebody]"]]
+        )
     path = tmp_path / "c.yaml"
-    path.write_text(yaml.safe_dump(data(prompt="a {color} {product}, {style}", vary={"product": ["mug"], "row": {"csv": "rows.csv"}})))
-    with pytest.raises(DocumentError, match=r"vary\.row\[1\]\.style \(rows\.csv:3\): \[somebody\] is a weaker emphasis") as error:
+    path.write_text(
+        yaml.safe_dump(
+            data(
+                prompt="a {color} {product}, {style}",
+                vary={"product": ["mug"], "row": {"csv": "rows.csv"}},
+            )
+        )
+    )
+    with pytest.raises(
+        DocumentError,
+        match=r"vary\.row\[1\]\.style \(rows\.csv:3\): \[somebody\] is a weaker emphasis",
+    ) as error:
         load_campaign(path)
     assert len(error.value.problems) == 1
 
@@ -77,13 +115,24 @@ def test_what_no_prompt_has_may_look_as_it_likes():
 
 
 def test_doubled_braces_are_braces_if_they_name_no_variable():
-    assert texts(expansion(prompt="a {color} {product} {{of the}} {{day}}", vary=VARY))[0] == "a red mug {of the} {day}"
+    assert (
+        texts(expansion(prompt="a {color} {product} {{of the}} {{day}}", vary=VARY))[0]
+        == "a red mug {of the} {day}"
+    )
 
 
 def test_read_literally_every_character_is_painted_as_it_stands():
-    changes = dict(prompt=" ({color}:1.4) {product} BREAK ", vary={"product": ["none", "{a|b}"], "color": [" [red]"]}, syntax="literal")
+    changes = dict(
+        prompt=" ({color}:1.4) {product} BREAK ",
+        vary={"product": ["none", "{a|b}"], "color": [" [red]"]},
+        syntax="literal",
+    )
     assert texts(expansion(**changes)) == ["( [red]:1.4) none BREAK", "( [red]:1.4) {a|b} BREAK"]
-    fields = dict(prompt="{color}{product}", vary={"product": ["none "], "color": [" [red]"]}, syntax="literal")
+    fields = dict(
+        prompt="{color}{product}",
+        vary={"product": ["none "], "color": [" [red]"]},
+        syntax="literal",
+    )
     assert texts(expansion(**fields)) == [" [red]none "]
 
 
@@ -99,9 +148,14 @@ def test_very_many_values_are_looked_at_and_the_first_mistakes_told():
 def test_a_line_end_makes_no_other_picture():
     plans = [
         expansion(prompt=text, negative=other, vary=VARY)
-        for text, other in (("a {color} {product}", "grain"), ("\n a {color} {product}\n", "grain \n"))
+        for text, other in (
+            ("a {color} {product}", "grain"),
+            ("\n a {color} {product}\n", "grain \n"),
+        )
     ]
-    recipes = [[plan.recipe(g, render).digest for g, render in plan.all_renders()] for plan in plans]
+    recipes = [
+        [plan.recipe(g, render).digest for g, render in plan.all_renders()] for plan in plans
+    ]
     assert recipes[0] == recipes[1]
     specs = [make_spec(plan.campaign, MODEL, Sources()) for plan in plans]
     assert specs[0] == specs[1]
@@ -110,16 +164,23 @@ def test_a_line_end_makes_no_other_picture():
 
 def test_what_is_left_of_a_prompt_begins_and_ends_with_its_words():
     plan = expansion(
-        prompt="{color} {product}", vary={"product": ["mug\n", "none"], "color": [" red", ""]}, skip=[{"product": "none", "color": ""}]
+        prompt="{color} {product}",
+        vary={"product": ["mug\n", "none"], "color": [" red", ""]},
+        skip=[{"product": "none", "color": ""}],
     )
     assert texts(plan) == ["red mug", "mug", "red"]
 
 
 def test_a_campaign_of_before_is_read_as_it_was():
     stored = make_spec(campaign(), MODEL, Sources())
-    old = {key: value for key, value in stored["campaign"].items() if key not in ("syntax", "notes")}
+    old = {
+        key: value for key, value in stored["campaign"].items() if key not in ("syntax", "notes")
+    }
     rows = [{"color": " red", "negative": "unused then"}, {"color": "none", "negative": "none"}]
-    old |= {"prompt": "{color} (big:1.4) {product}\n", "vary": {"product": ["[mug]"], "look": rows}}
+    old |= {
+        "prompt": "{color} (big:1.4) {product}\n",
+        "vary": {"product": ["[mug]"], "look": rows},
+    }
     plan = expansion_of({**stored, "campaign": old})
     assert texts(plan) == [" red (big:1.4) [mug]\n", "none (big:1.4) [mug]\n"]
     assert texts(plan, "negative") == ["", ""]
@@ -127,13 +188,22 @@ def test_a_campaign_of_before_is_read_as_it_was():
 
 
 def test_a_file_that_was_submitted_before_is_the_same_campaign_still():
-    now = make_spec(campaign(prompt="a {color} {product}\n", vary={**VARY, "color": ["none", "red"]}), MODEL, Sources())
+    now = make_spec(
+        campaign(prompt="a {color} {product}\n", vary={**VARY, "color": ["none", "red"]}),
+        MODEL,
+        Sources(),
+    )
     old = {key: value for key, value in now["campaign"].items() if key not in ("syntax", "notes")}
-    assert fingerprint({**now, "campaign": {**old, "prompt": "a {color} {product}\n"}}) == fingerprint(now)
+    assert fingerprint(
+        {**now, "campaign": {**old, "prompt": "a {color} {product}\n"}}
+    ) == fingerprint(now)
 
 
 def test_to_submit_what_a_submission_made_changes_nothing():
-    once = campaign(prompt=" {color} {product} ", vary={**VARY, "negative": [{"negative": "grain"}, {"negative": "none"}]})
+    once = campaign(
+        prompt=" {color} {product} ",
+        vary={**VARY, "negative": [{"negative": "grain"}, {"negative": "none"}]},
+    )
     assert parse_campaign(once.model_dump(mode="json")) == once
     assert Campaign.model_validate(once.model_dump(mode="json")) == once
 
@@ -143,7 +213,10 @@ def test_to_submit_what_a_submission_made_changes_nothing():
 
 @pytest.mark.parametrize("nothing", ["", "none"])
 def test_a_value_may_be_nothing(nothing):
-    plan = expansion(prompt="a {color} {product}{style}", vary={"product": ["mug"], "color": ["red"], "style": [nothing, ", in oil"]})
+    plan = expansion(
+        prompt="a {color} {product}{style}",
+        vary={"product": ["mug"], "color": ["red"], "style": [nothing, ", in oil"]},
+    )
     assert texts(plan) == ["a red mug", "a red mug, in oil"]
     keys = [render.shot.key for _, render in plan.all_renders()][:: plan.seeds_per_shot]
     assert keys[0].startswith("red_mug_none_")
@@ -152,7 +225,9 @@ def test_a_value_may_be_nothing(nothing):
 
 @pytest.mark.parametrize("nothing", ["", "none"])
 def test_an_axis_may_set_the_negative_prompt(nothing):
-    plan = expansion(negative="watermark", vary={**VARY, "color": ["red"], "negative": [nothing, "film grain"]})
+    plan = expansion(
+        negative="watermark", vary={**VARY, "color": ["red"], "negative": [nothing, "film grain"]}
+    )
     assert texts(plan, "negative") == ["", "film grain"]
     assert texts(plan) == ["a red mug", "a red mug"]
 
@@ -165,10 +240,14 @@ def test_a_row_may_have_its_negative_prompt(tmp_path):
 
 
 def test_an_axis_called_negative_fills_the_field_of_its_name():
-    plan = expansion(negative="blurry, {negative}", vary={**VARY, "color": ["red"], "negative": ["grain"]})
+    plan = expansion(
+        negative="blurry, {negative}", vary={**VARY, "color": ["red"], "negative": ["grain"]}
+    )
     assert texts(plan, "negative") == ["blurry, grain"]
     plan = expansion(
-        prompt="a {negative} of a {color} {product}", negative="grain", vary={**VARY, "color": ["red"], "negative": ["photo negative"]}
+        prompt="a {negative} of a {color} {product}",
+        negative="grain",
+        vary={**VARY, "color": ["red"], "negative": ["photo negative"]},
     )
     assert (texts(plan), texts(plan, "negative")) == (["a photo negative of a red mug"], ["grain"])
 
@@ -197,7 +276,10 @@ def test_a_rule_may_skip_what_is_nothing():
 
 
 def test_a_missing_value_is_told_how_nothing_is_written():
-    assert "write none for nothing" in problems(vary={**VARY, "color": [None, "red"]})["vary.color[0]"]
+    assert (
+        "write none for nothing"
+        in problems(vary={**VARY, "color": [None, "red"]})["vary.color[0]"]
+    )
 
 
 # --- warnings ---
@@ -208,10 +290,19 @@ def warnings(**changes):
 
 
 def test_words_in_parentheses_that_stand_alone_are_told():
-    found = warnings(prompt="a {color} {product}, (masterpiece), (8k)", negative="(blurry)", vary={**VARY, "product": ["mug (a red one)"]})
+    found = warnings(
+        prompt="a {color} {product}, (masterpiece), (8k)",
+        negative="(blurry)",
+        vary={**VARY, "product": ["mug (a red one)"]},
+    )
     assert found["prompt"].startswith("(masterpiece) is an emphasis")
     assert set(found) == {"prompt", "negative"}
-    assert list(warnings(prompt="a mug, {color}{product}", vary={"product": [", box"], "color": ["red", "(red)"]})) == ["vary.color[1]"]
+    assert list(
+        warnings(
+            prompt="a mug, {color}{product}",
+            vary={"product": [", box"], "color": ["red", "(red)"]},
+        )
+    ) == ["vary.color[1]"]
     assert warnings(prompt="{color} {product}, (8k)", vary=VARY, syntax="literal") == {}
 
 
@@ -228,4 +319,6 @@ def test_a_negative_prompt_that_an_axis_overrules_is_told_once(tmp_path):
 
 def test_a_campaign_of_before_is_told_that_none_is_a_word_in_it():
     found = campaign_warnings(campaign(vary={**VARY, "color": ["red", "none"]}), derivation=1)
-    assert [(problem.place, "stays a word" in problem.message) for problem in found] == [("vary.color[1]", True)]
+    assert [(problem.place, "stays a word" in problem.message) for problem in found] == [
+        ("vary.color[1]", True)
+    ]

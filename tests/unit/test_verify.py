@@ -29,8 +29,16 @@ def test_a_sample_is_spread_evenly_and_never_names_a_place_twice(total, count):
     ("data", "with_bytes", "without"),
     [
         (FILE, None, None),
-        (write(GREY, {"a": 2}, "", Encoding()), "its pixels are the same, its bytes are not", None),
-        (write(GREY + np.uint8(1), {"a": 1}, "", Encoding()), "changed since it was painted", "changed since it was painted"),
+        (
+            write(GREY, {"a": 2}, "", Encoding()),
+            "its pixels are the same, its bytes are not",
+            None,
+        ),
+        (
+            write(GREY + np.uint8(1), {"a": 1}, "", Encoding()),
+            "changed since it was painted",
+            "changed since it was painted",
+        ),
         (FILE[:-50], "no picture any more", "no picture any more"),
         (b"", "no picture any more", "no picture any more"),
     ],

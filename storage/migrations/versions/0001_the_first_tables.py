@@ -54,8 +54,12 @@ def upgrade() -> None:
     op.create_table(
         "attempts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("chunk_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "chunk_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("lease", sa.Integer(), nullable=False),
         sa.Column("worker", sa.String(length=100), nullable=False),
         sa.Column("outcome", sa.String(length=20), nullable=False),
@@ -65,13 +69,17 @@ def upgrade() -> None:
         sa.Column("held", sa.Integer(), nullable=False),
         sa.Column("facts", sa.Text(), nullable=False),
         sa.Column("ended_at", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name="fk_attempts_campaign_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"], ["campaigns.id"], name="fk_attempts_campaign_id", ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_attempts"),
     )
     op.create_table(
         "chunks",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("group_no", sa.Integer(), nullable=False),
         sa.Column("start", sa.BigInteger(), nullable=False),
         sa.Column("stop", sa.BigInteger(), nullable=False),
@@ -80,9 +88,13 @@ def upgrade() -> None:
         sa.Column("lease", sa.Integer(), server_default="0", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("losses", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column(
+            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
         sa.Column("worker", sa.String(length=100), nullable=True),
-        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name="fk_chunks_campaign_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"], ["campaigns.id"], name="fk_chunks_campaign_id", ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name="fk_chunks_session_id"),
         sa.PrimaryKeyConstraint("id", name="pk_chunks"),
     )
@@ -98,7 +110,9 @@ def upgrade() -> None:
 
     op.create_table(
         "renders",
-        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
@@ -112,13 +126,17 @@ def upgrade() -> None:
         sa.Column("numerics_class", sa.String(length=200), nullable=True),
         sa.Column("seconds", sa.Float(), nullable=True),
         sa.Column("finished_at", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name="fk_renders_campaign_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"], ["campaigns.id"], name="fk_renders_campaign_id", ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("campaign_id", "number", name="pk_renders"),
     )
     op.create_table(
         "workers",
         sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("node", sa.String(length=255), nullable=True),
         sa.Column("device", sa.String(length=100), nullable=True),

@@ -10,8 +10,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("campaigns", sa.Column("encoding", sa.String(100), nullable=False, server_default="png"))
-    op.add_column("campaigns", sa.Column("is_fresh", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column(
+        "campaigns", sa.Column("encoding", sa.String(100), nullable=False, server_default="png")
+    )
+    op.add_column(
+        "campaigns", sa.Column("is_fresh", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
     op.add_column("campaigns", sa.Column("numerics_class", sa.String(200)))
     with op.batch_alter_table("renders") as table:
         table.add_column(sa.Column("sha256", sa.String(64)))

@@ -1,4 +1,6 @@
-"""orders that say whose they are: who set a limit of the fleet, or drains a part of it, and when"""
+"""orders that say whose they are: who set a limit of the fleet, or drains a part of it, and
+when
+"""
 
 import sqlalchemy as sa
 from alembic import op
