@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench chaos matrix dashboards constraints clean
+.PHONY: help demo test test-fast lint measures format bench chaos matrix dashboards constraints clean
 
 help:  ## Say what there is to do
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -20,6 +20,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## Paint the demo campaign and show where its contact sheet is
 	$(BIN)/farm demo --home .demo
 
+test-fast: $(READY)  ## Run the tests that start no server, no cluster and no torch, in under two minutes
+	$(BIN)/python -m pytest tests/unit tests/infra -n auto --maxprocesses 4
+
 test: $(READY)  ## Run every test: those that start no cluster side by side, then those that do
 	$(BIN)/python -m pytest -m "not cluster" -n auto --maxprocesses 4
 	$(BIN)/python -m pytest -m "cluster and not matrix"
@@ -29,6 +32,10 @@ lint: $(READY)  ## Check style, types and which floor imports which
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.measures --check
+
+measures: $(READY)  ## Say how large functions, classes and files are, and how plain the prose is
+	$(BIN)/python -m tests.measures
 
 format: $(READY)  ## Put the code into its one form
 	$(BIN)/ruff check --fix .

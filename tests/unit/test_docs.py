@@ -15,6 +15,8 @@ from storage.states import RenderState
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
+COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
 LIFE = (ROOT / "docs" / "a-renders-life.md").read_text()
 
 
@@ -36,8 +38,8 @@ def commands(group=None, prefix="farm"):
             yield f"{prefix} {name}"
 
 
-def test_every_command_is_in_the_readme():
-    missing = [command for command in commands() if f"`{command}" not in README]
+def test_every_command_is_documented():
+    missing = [command for command in commands() if f"`{command}" not in COMMANDS_PAGE]
     assert not missing
 
 
@@ -46,9 +48,9 @@ def test_the_list_of_commands_says_of_each_what_its_own_help_begins_with():
         assert command.help.replace("\n", " ").startswith(COMMANDS[name][1]), name
 
 
-def test_every_command_that_the_readme_names_is_there():
+def test_every_command_that_is_documented_is_there():
     known = set(commands()) | {"farm db", "farm bench"}
-    for words in re.findall(r"`farm ([a-z]+)", README):
+    for words in re.findall(r"`farm ([a-z]+)", README + COMMANDS_PAGE):
         assert f"farm {words}" in known
 
 
@@ -109,12 +111,29 @@ def test_every_example_is_a_campaign(path):
 
 
 def test_every_target_that_the_readme_names_is_in_the_makefile():
-    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"`?make ([a-z]+)", README)) <= targets
+    targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", README + GUIDE, re.MULTILINE))
+    assert {"demo", "test", "test-fast"} <= named <= targets
+
+
+def test_every_path_that_the_guide_for_contributors_names_is_there():
+    paths = re.findall(r"`((?:farm|actors|storage|tests|docs|dashboards)/[\w./-]*)`", GUIDE)
+    assert len(paths) >= 30
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_every_room_is_in_the_guide_for_contributors():
+    rooms = {
+        f"{path.parent.relative_to(ROOT).as_posix()}/"
+        for floor in ("farm", "actors")
+        for path in (ROOT / floor).glob("*/__init__.py")
+    }
+    told = set(re.findall(r"^\| `([\w/]+/)` \|", GUIDE, re.MULTILINE))
+    assert rooms - {"farm/bench/", "actors/bench/", "actors/seedling/"} <= told
 
 
 def test_every_link_leads_somewhere():
-    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
