@@ -26,7 +26,7 @@ from actors.painting.canaries import paint_canaries
 from actors.painting.embeddings import Embeddings
 from actors.painting.loading import load_pipeline, reasons
 from actors.painting.memory import bytes_in_files, bytes_of, memory_of
-from actors.painting.pipelines import Embedding, Hand, hand_of
+from actors.painting.pipelines import Embedding, LoadedPipeline, pipeline_class_of
 from actors.painting.previews import watch_steps
 from actors.painting.prompt_canary import prove_prompts
 from actors.pictures.files import Pixels
@@ -45,7 +45,7 @@ NO_REFERENCES: Mapping[str, Pixels] = MappingProxyType({})
 class Warm:
     """A pipeline in memory, its text encoders' answers so far, and its adapters."""
 
-    hand: Hand
+    pipeline: LoadedPipeline
     embeddings: Embeddings
     adapters: Adapters
     bytes: int
@@ -182,7 +182,7 @@ class Engine:
         elif subject not in warm.canaries:
             try:
                 with reasons(Path(folder)):
-                    self._prove_prompts(warm.hand, group)
+                    self._prove_prompts(warm.pipeline, group)
                     warm.canaries[subject] = paint_canaries(group, paint)
             except LoadFailed:
                 del self.warm[group.model, group.dtype]
@@ -230,8 +230,8 @@ class Engine:
         previews_every: int | None,
         on_step: Callable[[int], None],
     ) -> tuple[Tensor, dict[int, Tensor]]:
-        hand, group = warm.hand, recipes[0].group
-        hand.check(recipes, references)
+        pipeline, group = warm.pipeline, recipes[0].group
+        pipeline.check(recipes, references)
         scheduler = _new_scheduler(group)
         seen: dict[int, Tensor] = {}
         watch_steps(
@@ -244,16 +244,16 @@ class Engine:
 
         def embed(text: str, *, is_negative: bool) -> Embedding:
             def compute() -> Embedding:
-                hand.check_prompt(text)
-                return hand.embed(text, is_negative=is_negative)
+                pipeline.check_prompt(text)
+                return pipeline.embed(text, is_negative=is_negative)
 
             return warm.embeddings.get(
                 (text, is_negative, group.adapters), compute
             )  # an adapter may change what a text encoder says
 
-        images = hand.paint(group, recipes, embed, scheduler, references)
+        images = pipeline.paint(group, recipes, embed, scheduler, references)
         return images, {
-            step: hand.decode(x0, group.width, group.height) for step, x0 in seen.items()
+            step: pipeline.decode(x0, group.width, group.height) for step, x0 in seen.items()
         }
 
     def _warm(self, group: Group, folder: str) -> Warm:
@@ -299,16 +299,18 @@ class Engine:
         pipe.set_progress_bar_config(disable=True)
         adapters = Adapters(pipe, Weights(family.name, Path(folder)))
         return Warm(
-            hand=hand_of(family)(family, pipe),
+            pipeline=pipeline_class_of(family)(family, pipe),
             embeddings=Embeddings(),
             adapters=adapters,
             bytes=bytes_of(pipe),
         )
 
     @torch.inference_mode()
-    def _prove_prompts(self, hand: Hand, group: Group) -> None:
+    def _prove_prompts(self, pipeline: LoadedPipeline, group: Group) -> None:
         small = canary_group(group)
-        prove_prompts(hand.pipe, lambda text: hand.read(text, small, _new_scheduler(small)))
+        prove_prompts(
+            pipeline.pipe, lambda text: pipeline.read(text, small, _new_scheduler(small))
+        )
 
 
 def _require_weights(group: Group, folder: str) -> None:

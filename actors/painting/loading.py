@@ -15,7 +15,7 @@ import torch
 from actors.models.families import Family
 from actors.models.model_files import components_of, read_json
 from actors.models.weights import WeightsSet, set_of
-from actors.painting.pipelines import hand_of
+from actors.painting.pipelines import pipeline_class_of
 from actors.painting.shapes import lacking, lacks, model_class
 from actors.recipes.errors import LoadFailed
 from storage.errors import RequestError, SeedbedError
@@ -42,7 +42,7 @@ def load_pipeline(folder: Path, family: Family, dtype: torch.dtype, device: torc
         local_files_only=True,
         **dict.fromkeys(without),
         **{name: model for name, model in models.items() if model is not None},
-        **hand_of(family).load_options,
+        **pipeline_class_of(family).load_options,
     ).to(device)
 
 

@@ -35,9 +35,9 @@ class Embed(Protocol):
     def __call__(self, text: str, *, is_negative: bool) -> Embedding: ...
 
 
-class Hand:
-    """One loaded pipeline, and how a batch is painted with it. As it stands: where CLIP alone
-    reads prompts, as for Stable Diffusion.
+class LoadedPipeline:
+    """A diffusers pipeline in memory, and how a batch is painted with it. This class serves
+    families whose prompts CLIP alone reads, like Stable Diffusion.
     """
 
     load_options: Mapping[str, Any] = {}
@@ -93,7 +93,7 @@ class Hand:
         for recipe in recipes:
             picture = references.get(recipe.reference or "")
             if picture is None:
-                raise BadRequest(f"The reference {recipe.reference} of a picture is not at hand.")
+                raise BadRequest(f"The reference {recipe.reference} of a picture was not fetched.")
             if picture.shape != (group.height, group.width, 3):
                 raise BadRequest(
                     f"The reference {recipe.reference} has the shape {picture.shape}, not"
@@ -195,7 +195,7 @@ class Hand:
         }
 
 
-class Plain(Hand):
+class Plain(LoadedPipeline):
     """Any other text-to-image pipeline of diffusers, through its plain call: it reads the prompt
     and draws its noise itself.
     """
@@ -267,11 +267,11 @@ class Plain(Hand):
         }
 
 
-class StableDiffusion(Hand):
+class StableDiffusion(LoadedPipeline):
     load_options: Mapping[str, Any] = {"requires_safety_checker": False}
 
 
-class StableDiffusionXL(Hand):
+class StableDiffusionXL(LoadedPipeline):
     load_options: Mapping[str, Any] = {
         "add_watermarker": False
     }  # else it would depend on what else is installed whether pictures carry one
@@ -294,7 +294,7 @@ class StableDiffusionXL(Hand):
         return images
 
 
-class StableDiffusion3(Hand):
+class StableDiffusion3(LoadedPipeline):
     def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
         tokens = self.family.readers[0].tokens
         embeds, _, pooled, _ = self.pipe.encode_prompt(
@@ -308,7 +308,7 @@ class StableDiffusion3(Hand):
         return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}
 
 
-class Flux(Hand):
+class Flux(LoadedPipeline):
     """Its latents are packed: what is an image of 16 channels elsewhere is a row of patches
     here.
     """
@@ -333,7 +333,7 @@ class Flux(Hand):
         )
 
 
-class PixArtSigma(Hand):
+class PixArtSigma(LoadedPipeline):
     # The pipeline's own cleaning depends on what else is installed; its bins would paint another
     # size and scale it. Its negative prompt is an empty one by default, which it would not take
     # beside an embedding.
@@ -351,7 +351,7 @@ class PixArtSigma(Hand):
         return {"prompt_embeds": embeds, "prompt_attention_mask": mask}
 
 
-class Sana(Hand):
+class Sana(LoadedPipeline):
     call_options = PixArtSigma.call_options
     latents_dtype = torch.float32
 
@@ -368,7 +368,7 @@ class Sana(Hand):
         return {"prompt_embeds": embeds, "prompt_attention_mask": mask}
 
 
-HANDS: Mapping[str, type[Hand]] = {
+PIPELINES: Mapping[str, type[LoadedPipeline]] = {
     "StableDiffusionPipeline": StableDiffusion,
     "StableDiffusionXLPipeline": StableDiffusionXL,
     "StableDiffusion3Pipeline": StableDiffusion3,
@@ -378,8 +378,8 @@ HANDS: Mapping[str, type[Hand]] = {
 }
 
 
-def hand_of(family: Family) -> type[Hand]:
-    return HANDS.get(family.pipeline, Plain)
+def pipeline_class_of(family: Family) -> type[LoadedPipeline]:
+    return PIPELINES.get(family.pipeline, Plain)
 
 
 def _stacked(embeddings: Sequence[Embedding]) -> Embedding:

@@ -56,6 +56,10 @@ class ChunkJob:
     of.
     """
 
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.chunk_id, self.lease
+
     def recipe(self, picture: PictureJob) -> Recipe:
         return Recipe(
             group=self.group,

@@ -88,7 +88,7 @@ def test_few_adapters_are_kept_and_a_folder_with_one_file_is_an_adapter(engine, 
     assert painted[0] == painted[-1]
     (warm,) = engine.warm.values()
     assert len(warm.adapters._loaded) == _KEPT
-    assert set(warm.hand.pipe.unet.peft_config) == set(warm.adapters._loaded)
+    assert set(warm.pipeline.pipe.unet.peft_config) == set(warm.adapters._loaded)
 
 
 def broken(how, path, other, tmp_path):

@@ -148,13 +148,13 @@ def test_a_class_names_all_that_pixels_depend_on_beside_the_recipe(engine):
 def test_an_engine_whose_pixels_depend_on_their_place_paints_nothing(monkeypatch):
     broken = Engine(device="cpu", threads=1)
     warm = broken._warm(canary_group(group()), str(SEEDLING))
-    decode = warm.hand.pipe.vae.decode
+    decode = warm.pipeline.pipe.vae.decode
 
     def leaning(latents, *args, **kwargs):
         tilt = np.arange(len(latents), dtype=np.float32) / 10
         return decode(latents + latents.new_tensor(tilt)[:, None, None, None], *args, **kwargs)
 
-    monkeypatch.setattr(warm.hand.pipe.vae, "decode", leaning)
+    monkeypatch.setattr(warm.pipeline.pipe.vae, "decode", leaning)
     with pytest.raises(Unstable, match="in another place of its batch"):
         broken.paint(recipes(group(steps=1)), str(SEEDLING))
     # It is asked again each time: a driver may be mended.

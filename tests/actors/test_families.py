@@ -11,7 +11,7 @@ import pytest
 from actors.models.families import FAMILIES
 from actors.models.schedulers import SCHEDULERS
 from actors.painting.engine import Engine
-from actors.painting.pipelines import HANDS
+from actors.painting.pipelines import PIPELINES
 from actors.pictures.files import pixels_digest
 from actors.recipes.errors import BadRequest, PromptTooLong
 from tests.actors.tiny import SHADES, assert_pictures_stand_alone, group, hashes, recipes
@@ -26,7 +26,7 @@ def engine():
 
 
 def test_each_family_has_a_row_a_class_and_a_tiny_model():
-    assert list(HANDS) == list(BUILDERS) == NAMES
+    assert list(PIPELINES) == list(BUILDERS) == NAMES
 
 
 @pytest.mark.parametrize("pipeline", NAMES)
@@ -145,7 +145,7 @@ def test_a_picture_begins_from_its_reference(engine, folder, pipeline):
         for batch in (dark, light)
     )
     assert one.mean() != other.mean()
-    weights = next(reversed(engine.warm.values())).hand
+    weights = next(reversed(engine.warm.values())).pipeline
     assert weights._from_reference.vae is weights.pipe.vae  # in memory once
     steps = []
     painted = engine.paint(
@@ -165,7 +165,7 @@ def test_a_reference_that_cannot_be_begun_from_is_refused(engine, folder):
     path = folder("StableDiffusionPipeline")
     for batch, words in (
         (recipes(group(path, strength=0.1), reference="dark"), "leaves none"),
-        (recipes(group(path, strength=0.5), reference="gone"), "not at hand"),
+        (recipes(group(path, strength=0.5), reference="gone"), "was not fetched"),
         (recipes(group(path, strength=0.5, width=32), reference="dark"), "has the shape"),
     ):
         with pytest.raises(BadRequest, match=words):

@@ -159,8 +159,8 @@ def laid_over(path, file, scale=1.0):
     warm.adapters.use((adapter,), (str(file),))
     return {
         (part, name.removeprefix("text_model.")): module.get_delta_weight(adapter.digest)
-        for part in warm.hand.pipe._lora_loadable_modules
-        for name, module in getattr(warm.hand.pipe, part).named_modules()
+        for part in warm.pipeline.pipe._lora_loadable_modules
+        for name, module in getattr(warm.pipeline.pipe, part).named_modules()
         if isinstance(module, LoraLayer) and adapter.digest in module.lora_A
     }
 
@@ -536,7 +536,7 @@ def test_a_file_has_another_digest_exactly_if_diffusers_reads_it_wrong(
     pipe = (
         Engine(device="cpu", threads=1)
         ._warm(group(folder(pipeline)), str(folder(pipeline)))
-        .hand.pipe
+        .pipeline.pipe
     )
     pipe.load_lora_weights(
         str(tmp_path), weight_name="a.safetensors", adapter_name="x", local_files_only=True

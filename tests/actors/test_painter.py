@@ -13,12 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
-from actors.painting import painter as painter_file
-from actors.painting.engine import Painted
+from actors.painting import progress
+from actors.painting.engine import Engine, Painted
 from actors.painting.painter import Painter
 from actors.pictures.files import RECIPE_CHUNK, file_pixels_digest, pixels_digest, read, write
 from actors.recipes.encoding import Encoding, Format
-from actors.recipes.errors import BadRequest, PromptTooLong
+from actors.recipes.errors import BadRequest, LoadFailed, ModelMissing, PromptTooLong
 from actors.recipes.jobs import ChunkJob, FailureKind, PictureJob
 from actors.recipes.recipe import Adapter, Group, Recipe
 from storage.errors import OutputsAway, OutputsError
@@ -286,6 +286,8 @@ def test_a_prompt_that_is_too_long_fails_alone(outputs):
         (OutputsError("no such folder"), FailureKind.OUTPUTS),
         (OutputsAway("the disk is full"), FailureKind.SHORTAGE),
         (torch.OutOfMemoryError("2 GB"), FailureKind.OUT_OF_MEMORY),
+        (LoadFailed("its unet is not whole."), FailureKind.LOADING),
+        (ModelMissing("its folder is missing on this machine."), FailureKind.LOADING),
         (ZeroDivisionError("by zero"), FailureKind.UNKNOWN),
     ],
 )
@@ -294,6 +296,14 @@ def test_a_failure_is_an_answer_with_its_kind(outputs, trouble, kind):
     assert result.failure.kind is kind
     assert str(trouble) in result.failure.detail
     assert (result.chunk_id, result.campaign_id, result.lease, result.outcomes) == (1, 2, 3, ())
+
+
+def test_a_missing_model_folder_is_named_without_a_traceback(outputs, tmp_path):
+    wanted = job(model_folder=str(tmp_path / "gone"))
+    failure = Painter("w", Engine(device="cpu", threads=1), outputs).paint(wanted).failure
+    assert failure.kind is FailureKind.LOADING
+    assert failure.detail.startswith("The model m cannot be loaded: its folder gone is missing on")
+    assert "Traceback" not in failure.detail
 
 
 def test_outputs_that_cannot_be_written_fail_the_attempt(tmp_path):
@@ -527,7 +537,7 @@ def test_a_chunk_is_left_alone_after_its_batch_or_after_its_step(outputs, at_ste
 
 def test_only_a_step_that_is_late_beside_those_before_it_hangs(outputs, monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(painter_file.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock.now)
     seen = {}
 
     def at_step(left):

@@ -205,7 +205,7 @@ def test_what_comes_out_with_other_pixels_is_not_put_in_its_place(farm, settings
 def test_the_bytes_of_another_version_are_recorded(farm, settings, submit, mending, monkeypatch):
     line = submit()[5]
     (settings.home / "outputs" / line["key"]).unlink()
-    monkeypatch.setattr("actors.painting.painter._versions", lambda: {"torch": "another"})
+    monkeypatch.setattr("actors.painting.writing._versions", lambda: {"torch": "another"})
     assert mending.repair() == 0
     now = farm.render("spring", 5)
     assert (now["pixels"], now["sha256"] == line["sha256"]) == (line["pixels"], False)

@@ -1,0 +1,172 @@
+"""Writing the pictures of a chunk: threads encode them and put them into the outputs while the
+device paints the next batch.
+"""
+
+import hashlib
+import time
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+import diffusers
+import torch
+import transformers
+
+from actors.painting.engine import Painted
+from actors.painting.failures import failure_of
+from actors.painting.infotext import infotext
+from actors.pictures import files
+from actors.pictures.files import Pixels
+from actors.recipes.jobs import Canary, ChunkJob, Failure, PictureJob
+from actors.recipes.recipe import Json
+from storage.keys import preview_key
+from storage.rows import RenderOutcome
+from storage.states import Reason, RenderState
+from storage.store import Outputs
+
+# Pictures that wait for the threads: enough to hide a slow write, few enough to fit in memory.
+_WAITING_BATCHES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A picture in the outputs, and the cost of writing it."""
+
+    outcome: RenderOutcome
+    seconds: float
+    files: int
+    bytes: int
+
+
+class Writing:
+    """The writes of one chunk, under way and done."""
+
+    def __init__(
+        self, job: ChunkJob, outputs: Outputs, numerics_class: str, threads: Executor
+    ) -> None:
+        self._job = job
+        self._outputs = outputs
+        self._numerics_class = numerics_class
+        self._threads = threads
+        self._writes: list[Future[Written]] = []
+
+    def begin(self, batch: list[PictureJob], painted: Painted) -> None:
+        """Begin to write every picture of a batch. Waits if the threads are far behind, and then
+        raises the error of a write that failed.
+        """
+        seconds = painted.paint_s / len(batch)
+        for k, picture in enumerate(batch):
+            pixels = painted.pixels[k]
+            if pixels is not None:
+                previews = {step: pictures[k] for step, pictures in painted.previews.items()}
+                self._writes.append(
+                    self._threads.submit(
+                        self._write, picture, pixels, previews, painted.canary, seconds
+                    )
+                )
+        room = _WAITING_BATCHES * self._job.group.batch
+        if len(self._writes) > room:
+            self._writes[-room].result()
+
+    def finish(self) -> tuple[list[Written], Failure | None]:
+        """Wait for every write. One that fails keeps no other from its outcome; the first such
+        failure is returned.
+        """
+        written, failure = [], None
+        for write in self._writes:
+            try:
+                written.append(write.result())
+            except Exception as exc:  # noqa: BLE001
+                failure = failure or failure_of(exc, self._job)
+        return written, failure
+
+    def _write(
+        self,
+        picture: PictureJob,
+        pixels: Pixels,
+        previews: dict[int, Pixels],
+        canary: Canary | None,
+        seconds: float,
+    ) -> Written:
+        started = time.perf_counter()
+        record = self._record(picture, pixels, canary)
+        text = infotext(self._job.recipe(picture), self._job.model_name)
+        data = files.write(pixels, record, text, self._job.encoding)
+        total = len(data)
+        for step, preview in previews.items():
+            small = files.preview(preview)
+            self._outputs.put(preview_key(picture.key, step), small)
+            total += len(small)
+        # The picture comes last: a file under its key says that its previews are there too.
+        self._outputs.put(picture.key, data)
+        return Written(
+            outcome=outcome_of(picture, record, data, seconds),
+            seconds=time.perf_counter() - started,
+            files=1 + len(previews),
+            bytes=total,
+        )
+
+    def _record(self, picture: PictureJob, pixels: Pixels, canary: Canary | None) -> Json:
+        return {
+            **identity_of(self._job, picture, self._numerics_class),
+            "recipe": self._job.recipe(picture).to_json(),
+            "pixels": files.pixels_digest(pixels),
+            "model_name": self._job.model_name,
+            "versions": _versions(),
+            **_sources(self._job, picture),
+            **({"canary": canary.digest} if canary else {}),
+        }
+
+
+def identity_of(job: ChunkJob, picture: PictureJob, numerics_class: str) -> Json:
+    """The part of a file's record that two files share if either can stand for the other."""
+    return {
+        "digest": job.recipe(picture).digest,
+        "numerics_class": numerics_class,
+        "encoding": job.encoding.name,
+        "previews_every": job.previews_every,
+    }
+
+
+def outcome_of(
+    picture: PictureJob, record: Json, data: bytes, seconds: float | None
+) -> RenderOutcome:
+    """The outcome of a picture whose file is in the outputs."""
+    return RenderOutcome(
+        number=picture.number,
+        digest=record["digest"],
+        state=RenderState.DONE,
+        reason=Reason.PAINTED,
+        key=picture.key,
+        pixels=record["pixels"],
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        numerics_class=record["numerics_class"],
+        seconds=seconds,
+    )
+
+
+def _sources(job: ChunkJob, picture: PictureJob) -> Json:
+    """Where the files come from that the recipe knows by their digests, for whoever paints it
+    again.
+    """
+    sources: Json = {}
+    if picture.reference is not None:
+        sources["reference"] = {
+            "address": job.addresses.get(picture.reference),
+            "key": job.references[picture.reference],
+            "digest": picture.reference,
+        }
+    if job.adapter_paths:
+        sources["adapters"] = [
+            {"path": path, "digest": adapter.digest, "scale": adapter.scale}
+            for path, adapter in zip(job.adapter_paths, job.group.adapters, strict=True)
+        ]
+    return {"sources": sources} if sources else {}
+
+
+def _versions() -> Json:
+    return {
+        "torch": torch.__version__,
+        "diffusers": diffusers.__version__,
+        "transformers": transformers.__version__,
+    }
