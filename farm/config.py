@@ -21,7 +21,7 @@ from storage.outputs import open_outputs
 from storage.store import SCHEME, Outputs, is_text
 
 if TYPE_CHECKING:
-    from farm.scheduling.scaling import Limits, Pool
+    from farm.scheduling.values import Limits, Pool
 
 
 class Settings(BaseSettings):
@@ -271,7 +271,7 @@ class Settings(BaseSettings):
         from farm.fleet_file import (  # noqa: PLC0415
             load_fleet,
         )  # the policy: only who decides needs it
-        from farm.scheduling.scaling import Pool  # noqa: PLC0415  # likewise
+        from farm.scheduling.values import Pool  # noqa: PLC0415  # likewise
 
         return (
             [Pool()]
@@ -283,7 +283,7 @@ class Settings(BaseSettings):
         from farm.fleet_file import (  # noqa: PLC0415
             load_fleet,
         )  # the policy: only who decides needs it
-        from farm.scheduling.scaling import Limits  # noqa: PLC0415  # likewise
+        from farm.scheduling.values import Limits  # noqa: PLC0415  # likewise
 
         price = math.inf if self.fleet is None else load_fleet(self.fleet).price
         return Limits(

@@ -1,5 +1,5 @@
-"""What work costs: how much of it a chunk is, what a render takes, what a budget leaves. Seconds
-are those of one device.
+"""The device time that work takes: a render, a chunk, and the rest of a budget. All seconds are
+those of one device.
 """
 
 import math
@@ -17,12 +17,14 @@ SECONDS_PER_MEGAPIXEL_STEP = 1.0
 
 
 def batches_of_chunk(batch_s: float, left: int) -> int:
-    """How many batches of so many seconds a chunk has, when so many are left of the campaign."""
+    """How many batches a chunk has, when `left` batches of the campaign are left and each takes
+    `batch_s`.
+    """
     return int(max(1, min(CHUNK_S / batch_s, left / PARTS, MAX_BATCHES)))
 
 
 def seconds_per_render(campaign: OpenCampaign | CampaignRow) -> float:
-    """What a render of it costs a device: as it has shown, or as its size lets expect."""
+    """The device time of one render: measured, or estimated from its size."""
     if campaign.ended and campaign.device_s:
         return campaign.device_s / campaign.ended
     return (
@@ -33,19 +35,19 @@ def seconds_per_render(campaign: OpenCampaign | CampaignRow) -> float:
 
 
 def budget_left_s(campaign: OpenCampaign | CampaignRow) -> float:
-    """The device time that its budget leaves for what is not begun: what is under way counts as
-    what it will come to.
+    """The device time that its budget leaves for renders that are not begun. Those under way
+    count with the time that they are expected to take.
     """
     if campaign.budget_s is None:
         return math.inf
     return campaign.budget_s - campaign.device_s - campaign.running * seconds_per_render(campaign)
 
 
-def would_be_late(campaign: OpenCampaign, now: float, size: int) -> bool:
+def would_be_late(campaign: OpenCampaign, now: float, fleet_size: int) -> bool:
     """Whether it would miss its deadline even if every worker that it may have began on it now."""
     if campaign.deadline is None:
         return False
-    workers = min(size, campaign.max_workers or size)
+    workers = min(fleet_size, campaign.max_workers or fleet_size)
     return now + campaign.left * seconds_per_render(campaign) / max(1, workers) > campaign.deadline
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from farm.documents.document import Document, DocumentError, Problem, did_you_mean, read_document
 from farm.documents.parsed import Path_
-from farm.scheduling.scaling import Pool
+from farm.scheduling.values import Pool
 
 _LABEL = re.compile(r"!?[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?|!?in\([A-Za-z0-9._/, -]+\)")
 

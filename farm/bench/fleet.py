@@ -16,7 +16,7 @@ from farm.bench.dispatch import (
 )
 from farm.bench.figures import Json, machine, spreads
 from farm.bench.growing import IDLE_S, growing
-from farm.scheduling.scaling import Limits, Pool
+from farm.scheduling.values import Limits, Pool
 from farm.simulation.simulator import simulate
 from farm.simulation.trace import Trace, Work
 

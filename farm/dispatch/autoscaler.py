@@ -10,18 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from actors.fleet.fleet import Fleet, Worker
-from farm.scheduling.assignment import NO_QUOTAS
 from farm.scheduling.history import History
-from farm.scheduling.scaling import (
-    COOL_OFF_S,
-    Limits,
-    Member,
-    Pool,
-    classes_of,
-    next_change,
-    rooms_of,
-    surplus_of,
-)
+from farm.scheduling.needs import rooms_of
+from farm.scheduling.scaling import COOL_OFF_S, classes_of, next_change, surplus_of
+from farm.scheduling.values import NO_QUOTAS, Limits, Member, Pool
 from storage.campaigns import Campaigns
 from storage.orders import FleetOrders, Orders
 from storage.queue import Queue

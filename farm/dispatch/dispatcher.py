@@ -23,22 +23,20 @@ from farm.dispatch.chunk_job import chunk_job, with_twins
 from farm.dispatch.loading import Loading
 from farm.dispatch.numerics import Judge
 from farm.results.manifest import write_manifest
-from farm.scheduling.assignment import (
-    NO_QUOTAS,
-    FreeWorker,
+from farm.scheduling.assignment import assign
+from farm.scheduling.budget import is_spent, spent_sentence
+from farm.scheduling.history import History, learn, remembered
+from farm.scheduling.retry import BLAMED_ON_WORKER, settlement_of, unknown_chunk
+from farm.scheduling.share import Shares, charge, welcome
+from farm.scheduling.trust import (
     Record,
-    Seat,
     after_attempt,
-    assign,
     distrusted,
     has_others,
     record_of,
     usable,
 )
-from farm.scheduling.budget import is_spent, spent_sentence
-from farm.scheduling.history import History, learn, remembered
-from farm.scheduling.retry import BLAMED_ON_WORKER, settlement_of, unknown_chunk
-from farm.scheduling.share import Shares, charge, welcome
+from farm.scheduling.values import NO_QUOTAS, Assignment, FreeWorker
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.errors import DatabaseAway, NotFound, SeedbedError
@@ -216,7 +214,7 @@ class Dispatcher:
                 )
                 self._campaigns.halt(campaign.id, spent_sentence(campaign))
 
-    def _assign(self, snapshot: Snapshot, barren: Collection[tuple[int, str]]) -> list[Seat]:
+    def _assign(self, snapshot: Snapshot, barren: Collection[tuple[int, str]]) -> list[Assignment]:
         free = [_free(self._fleet.workers[name]) for name in self._ready(snapshot.now)]
         barred = {
             *barren,
@@ -226,13 +224,13 @@ class Dispatcher:
         }
         return assign(
             snapshot.campaigns, free, self._shares, weights=self._weights, now=snapshot.now,
-            size=self._fleet.size, barren=barred,
+            fleet_size=self._fleet.size, exhausted=barred,
             history=self._history, quotas=self._quotas, closing=snapshot.closing,
         )  # fmt: skip
 
     def _claim(
-        self, seats: Sequence[Seat], barren: set[tuple[int, str]]
-    ) -> list[tuple[Seat, Chunk]]:
+        self, seats: Sequence[Assignment], barren: set[tuple[int, str]]
+    ) -> list[tuple[Assignment, Chunk]]:
         """The chunks claimed, each with its seat. A campaign that had no chunk for a worker is
         noted as barren for it: its last ones are out, or others are to have them.
         """
@@ -327,7 +325,7 @@ class Dispatcher:
         job = replace(job, canaries=self._judge.known(subject_of(job.group)))
         return with_twins(job, campaign, self._twins, numerics_class, on_page=self._make_sure)
 
-    def _submit(self, seat: Seat, chunk: Chunk) -> bool:
+    def _submit(self, seat: Assignment, chunk: Chunk) -> bool:
         given = self._give(chunk)
         if given and seat.instead_of is not None:
             self._stop(seat.worker, seat.instead_of)
@@ -408,7 +406,7 @@ class Dispatcher:
         settlement = self._plain_settlement(result)
         workers = dict.fromkeys(self._fleet.workers) | self._classes()
         if settlement.outcome == FailureKind.NUMERICS and not has_others(
-            result.worker, workers, self._records, size=self._fleet.size, now=db_now
+            result.worker, workers, self._records, fleet_size=self._fleet.size, now=db_now
         ):
             return replace(settlement, halt=settlement.detail)
         campaign = self._open.get(result.campaign_id)

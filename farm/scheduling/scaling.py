@@ -1,103 +1,25 @@
-"""How many workers there are to be, of which kind, and which are to go: decided from values alone,
-with no clock and no I/O.
+"""How many workers there should be, from which pools, and which must go: decided from values
+alone, with no clock and no I/O.
 
-A worker is worth starting where it will paint for at least as long as it takes to come, which
-bounds what cold starts cost to half of what is paid. More are wanted only where a deadline would
-be missed; fewer where a limit says so, and limits have the last word.
+A worker is worth starting if it will paint for at least as long as it takes to come. So cold
+starts cost at most half of the money. More workers are wanted only if a deadline would be missed;
+fewer if a limit says so, and limits have the last word.
 """
 
 import math
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from dataclasses import dataclass, replace
 
-from farm.cost import CHUNK_S, budget_left_s, seconds_per_render
-from farm.scheduling.assignment import NO_QUOTAS
 from farm.scheduling.history import History
-from storage.rows import ANY_CLASS, OpenCampaign
+from farm.scheduling.needs import as_measured, needs_of
+from farm.scheduling.values import NO_CLASSES, Change, Limits, Member, Need, Pool
+from storage.rows import OpenCampaign
 
-# As many may be starting as are there, and a few where few are: what was asked of a cluster comes
-# even where it is wanted no more.
+# As many workers may be starting as are there, and at least these few: a worker that was requested
+# from a cluster comes even if it is wanted no more.
 FEWEST_STARTING = 4
 COOL_OFF_S = 600.0
-NO_CLASSES: Mapping[str, Collection[str]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pool:
-    """One kind of place for workers: nodes with an accelerator, of a market. `labels` choose them,
-    in Ray's syntax.
-
-    `price` is that of an hour of one worker, `speed` how much it paints beside a worker of speed
-    1, and `start_s` the seconds from when one is asked for until it paints. One that has not come
-    `grace_s` after it was asked for is asked for elsewhere.
-    """
-
-    name: str = "worker"
-    labels: Mapping[str, str] = field(default_factory=dict)
-    limit: int = 10_000
-    price: float = 0.0
-    speed: float = 1.0
-    start_s: float = 0.0
-    grace_s: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What an operator allows: of workers, `floor` to `ceiling`; of money, `price` an hour.
-    `idle_s` a worker may wait for work.
-    """
-
-    floor: int = 0
-    ceiling: int
-    price: float = math.inf
-    idle_s: float = 300.0
-    is_frozen: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Member:
-    """A worker as scaling sees it. `since` is when it was asked for, `idle_since` when it last had
-    work, by the same clock as `now`.
-    """
-
-    name: str
-    pool: str
-    since: float
-    is_ready: bool
-    idle_since: float | None = None
-    is_draining: bool = False
-    numerics_class: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Need:
-    """Work that wants workers, and how many could share it: seconds of a worker of its class, or
-    of speed 1 where it has none yet.
-    """
-
-    seconds: float
-    model: str = ""
-    most: int
-    due_in_s: float | None = None
-    numerics_class: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What to do about a fleet: a worker to be asked for in each pool named, and the workers that
-    are to go.
-    """
-
-    start: tuple[str, ...] = ()
-    withdraw: tuple[str, ...] = ()
-    """Asked for, and not come."""
-    end: tuple[str, ...] = ()
-    """Idle for long enough."""
-    cool: frozenset[str] = frozenset()
-    """Pools that have not given what was asked of them: not to be asked again for a while."""
 
 
 def next_change(
@@ -114,7 +36,7 @@ def next_change(
     now: float,
     db_now: float,
 ) -> Change:
-    """What to do now about a fleet. `now` is by the clock of its members, `db_now` by that of
+    """What to do now about a fleet. `now` is by the clock of its members, `db_now` by the clock of
     deadlines.
     """
     needs = needs_of(campaigns, waiting_chunks, db_now, quotas)
@@ -131,75 +53,6 @@ def next_change(
     return changes(desired, fleet, pools, limits, now)
 
 
-def needs_of(
-    campaigns: Sequence[OpenCampaign],
-    waiting_chunks: int,
-    now: float,
-    quotas: Mapping[str, int] = NO_QUOTAS,
-) -> list[Need]:
-    """What campaigns need, as far as their budgets and the quotas of their projects go.
-    `waiting_chunks` is how many wait in all of them: no more workers than these find anything to
-    do.
-    """
-    needs = []
-    unclaimed = dict(quotas)
-    for campaign in campaigns:
-        if not campaign.waiting:
-            continue
-        left = max(0, campaign.left - campaign.running)
-        affordable = _affordable_chunks(campaign)
-        if not affordable:
-            continue
-        most = min(waiting_chunks, affordable) + len(campaign.workers)
-        most = most if campaign.max_workers is None else min(most, campaign.max_workers)
-        if campaign.project in unclaimed:  # its campaigns share the quota, the first of them first
-            most = min(most, unclaimed[campaign.project])
-            unclaimed[campaign.project] -= most
-        needs.append(
-            Need(
-                seconds=min(left * seconds_per_render(campaign), budget_left_s(campaign)),
-                model=campaign.model_digest,
-                most=most,
-                due_in_s=None if campaign.deadline is None else campaign.deadline - now,
-                numerics_class=(
-                    None if campaign.numerics_class == ANY_CLASS else campaign.numerics_class
-                ),
-            )
-        )
-    return needs
-
-
-def rooms_of(
-    campaigns: Sequence[OpenCampaign], quotas: Mapping[str, int], ceiling: int
-) -> list[tuple[frozenset[int], int]]:
-    """Campaigns, by their ids, of which together no more than so many waiting chunks would find
-    one more worker, where that is less than `ceiling`: those of a project with a quota, and each
-    one with a budget.
-    """
-    affordable = {campaign.id: _affordable_chunks(campaign) for campaign in campaigns}
-    spent = frozenset(campaign_id for campaign_id, count in affordable.items() if not count)
-    rooms = [(spent, 0)] if spent else []
-    rooms += [
-        (frozenset({c.id}), affordable[c.id])
-        for c in campaigns
-        if c.project not in quotas and 0 < affordable[c.id] < ceiling
-    ]
-    for project, quota in quotas.items():
-        mine = [campaign for campaign in campaigns if campaign.project == project]
-        room = max(0, quota - len({worker for campaign in mine for worker in campaign.workers}))
-        if (ids := frozenset(campaign.id for campaign in mine) - spent) and room < ceiling:
-            rooms.append((ids, room))
-    return rooms
-
-
-def _affordable_chunks(campaign: OpenCampaign) -> int:
-    """How many more chunks of the usual length its budget has room for."""
-    if campaign.budget_s is None:
-        return sys.maxsize
-    chunk_s = min(CHUNK_S, campaign.left * seconds_per_render(campaign))
-    return max(0, math.ceil(budget_left_s(campaign) / max(1e-3, chunk_s)))
-
-
 def desired_fleet(
     needs: Sequence[Need],
     fleet: Sequence[Member],
@@ -210,11 +63,11 @@ def desired_fleet(
     cooling: Collection[str] = (),
     classes: Mapping[str, Collection[str]] = NO_CLASSES,
 ) -> dict[str, int]:
-    """How many workers each pool is to have, by its name.
+    """How many workers each pool should have, by its name.
 
-    What is there counts first, since it costs no start; more come from the cheapest pool for what
-    it paints that is not in `cooling`. `classes` are the numerics classes that each pool's workers
-    were of when there last were any.
+    Workers that are there count first, since they cost no start. More come from the pool with the
+    lowest price for its speed that is not in `cooling`. `classes` are the numerics classes that
+    each pool's last workers were of.
     """
     have = Counter(member.pool for member in fleet if not member.is_draining)
     if limits.is_frozen:
@@ -230,51 +83,8 @@ def desired_fleet(
     return plan.counts
 
 
-def as_measured(
-    pools: Sequence[Pool],
-    needs: Sequence[Need],
-    classes: Mapping[str, Collection[str]],
-    history: History,
-) -> list[Pool]:
-    """Pools with the speeds that their workers have shown at what is to be painted, in place of
-    those that the fleet file has.
-
-    What was shown is put on the file's scale by the fastest of those pools; with fewer than two
-    there is nothing to compare.
-    """
-    shown = {
-        pool.name: speed
-        for pool in pools
-        if (speed := _shown_speed(needs, classes.get(pool.name, ()), history))
-    }
-    if len(shown) < 2:
-        return list(pools)
-    fastest = max(pools, key=lambda pool: shown.get(pool.name, 0.0))
-    unit = fastest.speed / shown[fastest.name]
-    return [
-        replace(pool, speed=shown[pool.name] * unit) if pool.name in shown else pool
-        for pool in pools
-    ]
-
-
-def _shown_speed(
-    needs: Sequence[Need], classes: Collection[str], history: History
-) -> float | None:
-    """How fast workers of these classes paint, by the part that each model has in what is to be
-    painted.
-    """
-    told = [
-        (need.seconds, speed)
-        for need in needs
-        for name in classes
-        if (speed := history.speed(need.model, name))
-    ]
-    work = sum(seconds for seconds, _ in told)
-    return work / sum(seconds / speed for seconds, speed in told) if work else None
-
-
 class _Plan:
-    """The workers of each pool as planned so far, those that are there before any other."""
+    """The workers of each pool that are planned so far: first those that are there."""
 
     def __init__(
         self,
@@ -289,20 +99,19 @@ class _Plan:
         self.counts = {pool.name: 0 for pool in pools}
 
     def provide(self, parts: Sequence["_Part"]) -> None:
-        """Plan workers for campaigns of each numerics class: those that are there go first to who
-        would start them, then to who may have them; others are started beside them.
+        """Plan workers for the campaigns of each numerics class, in three rounds.
+
+        1. Workers that are there, for parts that would be worth starting them.
+        2. Workers that are there, for any part: they cost no start.
+        3. Workers that must be started.
         """
+        limits = {pool.name: pool.limit for pool in self._pools if pool.name not in self._cooling}
         for part in parts:
             self._add(part, self._have, _worth_starting)
         for part in parts:
-            # they cost no start
-            self._add(part, self._have, lambda pool, part: part.most)  # noqa: ARG005
+            self._add(part, self._have, _all_that_it_may_have)
         for part in parts:
-            self._add(
-                part,
-                {pool.name: pool.limit for pool in self._pools if pool.name not in self._cooling},
-                _worth_starting,
-            )
+            self._add(part, limits, _worth_starting)
 
     def _add(
         self, part: "_Part", room: Mapping[str, int], worth: Callable[[Pool, "_Part"], int]
@@ -318,17 +127,14 @@ class _Plan:
                 and self._is_allowed(pool)
             ):
                 self.counts[pool.name] += 1
-                part.planned, part.speed, more = (
-                    part.planned + 1,
-                    part.speed + pool.speed,
-                    more - 1,
-                )
+                part.planned += 1
+                part.speed += pool.speed
+                more -= 1
 
     def fill_up(self) -> None:
-        """Up to the floor, with those that are there and then the cheapest."""
-        for pool in sorted(
-            self._pools, key=lambda pool: self._have[pool.name] <= self.counts[pool.name]
-        ):
+        """Add workers up to the floor: those that are there, then the cheapest."""
+        is_used_up = {name: self._have[name] <= count for name, count in self.counts.items()}
+        for pool in sorted(self._pools, key=lambda pool: is_used_up[pool.name]):
             while (
                 sum(self.counts.values()) < self._limits.floor
                 and self.counts[pool.name] < pool.limit
@@ -348,8 +154,8 @@ class _Plan:
 
 @dataclass
 class _Part:
-    """What campaigns of one numerics class need together, in seconds at speed 1, and the workers
-    planned for them so far.
+    """The needs of all campaigns of one numerics class, in seconds at speed 1, and the workers
+    that are planned for them so far.
     """
 
     needs: Sequence[Need]
@@ -368,7 +174,8 @@ def _parts(
 ) -> list[_Part]:
     parts = []
     for numerics_class in sorted({need.numerics_class for need in needs if need.seconds}, key=str):
-        # The seconds of a class are those of its own workers.
+        # A need of a class counts the seconds of its own workers: here they become seconds at
+        # speed 1.
         unit = max(
             (pool.speed for pool in pools if numerics_class in classes.get(pool.name, ())),
             default=1.0,
@@ -388,11 +195,15 @@ def _parts(
     return parts
 
 
+def _all_that_it_may_have(_pool: Pool, part: _Part) -> int:
+    return part.most
+
+
 def _worth_starting(pool: Pool, part: _Part) -> int:
-    """How many workers of a pool to add to those planned: as many as paint for as long as they
-    take to come, or deadlines need.
+    """How many workers of a pool to add: as many as paint for at least as long as they take to
+    come, or as deadlines need.
     """
-    left = part.seconds - part.speed * pool.start_s  # when they have come
+    left = part.seconds - part.speed * pool.start_s  # once they have come
     worth = 0
     if left > 0:
         worth = (
@@ -411,8 +222,8 @@ def surplus_of(fleet: Sequence[Member], limits: Limits) -> frozenset[str]:
     """The workers beyond the ceiling: first those that have not come, then idle ones, then those
     that paint, the newest first.
 
-    A ceiling can be lowered while workers paint. Those beyond it get nothing more, and go after
-    their chunk. Workers that leave for another reason do not count.
+    A ceiling can be lowered while workers paint. Those beyond it get no more chunks, and go after
+    the one that they paint. Workers that leave for another reason do not count.
     """
     staying = [member for member in fleet if not member.is_draining]
     if limits.is_frozen or len(staying) <= limits.ceiling:
@@ -430,7 +241,7 @@ def surplus_of(fleet: Sequence[Member], limits: Limits) -> frozenset[str]:
 
 
 def classes_of(fleet: Sequence[Member]) -> dict[str, set[str]]:
-    """The numerics classes of the workers that there are, by pool."""
+    """The numerics classes of the present workers, by pool."""
     classes: dict[str, set[str]] = {}
     for member in fleet:
         if member.numerics_class is not None:
@@ -445,8 +256,8 @@ def changes(
     limits: Limits,
     now: float,
 ) -> Change:
-    """What to do now for a fleet to become what is desired: up fast, though few at a time, and
-    down only after a time of idleness.
+    """The next steps from a fleet to the desired one: up fast, though few at a time, and down only
+    after workers have been idle for a time.
     """
     if limits.is_frozen:
         return Change()

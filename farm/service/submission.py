@@ -22,8 +22,8 @@ from farm.results.manifest import manifest_line, manifest_lines, write_manifest
 from farm.results.sheet import sheet_of
 from farm.results.versions import version_json
 from farm.results.where import read_conditions, resolve
-from farm.scheduling.assignment import NO_QUOTAS
 from farm.scheduling.budget import is_spent, spent_sentence
+from farm.scheduling.values import NO_QUOTAS
 from farm.scheduling.why import (
     Farm,
     nothing_to_retry,

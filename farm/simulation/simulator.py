@@ -13,19 +13,14 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from actors.recipes.jobs import Failure, FailureKind
-from farm.scheduling.assignment import (
-    CHUNKS_PER_WORKER,
-    FreeWorker,
-    Record,
-    Seat,
-    after_attempt,
-    assign,
-    usable,
-)
+from farm.scheduling.assignment import CHUNKS_PER_WORKER, assign
 from farm.scheduling.history import History, learn
+from farm.scheduling.needs import rooms_of
 from farm.scheduling.retry import Again, Split, after_failure
-from farm.scheduling.scaling import COOL_OFF_S, Member, Pool, classes_of, next_change, rooms_of
+from farm.scheduling.scaling import COOL_OFF_S, classes_of, next_change
 from farm.scheduling.share import Shares, charge, welcome
+from farm.scheduling.trust import Record, after_attempt, usable
+from farm.scheduling.values import Assignment, FreeWorker, Member, Pool
 from farm.simulation.queue import CampaignQueue, Piece
 from farm.simulation.trace import Report, Trace, Work, lower_bound
 from storage.queue import HEARTBEAT_S
@@ -238,8 +233,8 @@ class Simulation:
             free = [_free(worker) for worker in ready]
             size = self._trace.limits.ceiling
             seats = assign(
-                rows, free, self._shares, weights=self._trace.weights, now=now, size=size,
-                barren=barren, history=self._history,
+                rows, free, self._shares, weights=self._trace.weights, now=now,
+                fleet_size=size, exhausted=barren, history=self._history,
                 quotas=self._trace.quotas,
             )  # fmt: skip
             before = len(barren)
@@ -256,7 +251,7 @@ class Simulation:
             return [ready[name] for name in sorted(usable(ready, self._records, now))]
         return list(ready.values())
 
-    def _claim(self, seat: Seat, now: float, barren: set[tuple[int, str]]) -> None:
+    def _claim(self, seat: Assignment, now: float, barren: set[tuple[int, str]]) -> None:
         campaign, worker = self._campaigns[seat.campaign_id], self._workers[seat.worker]
         piece = campaign.take(worker.name, alone=self._is_alone(worker, campaign))
         if piece is None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from farm.scheduling.scaling import Limits, Pool
+from farm.scheduling.values import Limits, Pool
 
 
 @dataclass(frozen=True, kw_only=True)

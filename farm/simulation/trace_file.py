@@ -9,7 +9,7 @@ from pydantic import Field
 
 from farm.documents.document import DocumentError, Problem, read_document
 from farm.fleet_file import FleetSpec, Strict, check
-from farm.scheduling.scaling import Limits
+from farm.scheduling.values import Limits
 from farm.simulation.trace import Trace, Work
 
 

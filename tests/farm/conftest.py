@@ -4,7 +4,7 @@ import pytest
 
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
-from farm.scheduling.scaling import Limits, Pool
+from farm.scheduling.values import Limits, Pool
 from farm.service.submission import Service
 from storage.canaries import Canaries
 from storage.orders import Orders

@@ -6,8 +6,9 @@ from sqlalchemy import text
 from actors.models.models import find_model
 from actors.recipes.jobs import Failure, FailureKind
 from farm.dispatch.autoscaler import STARTS_BEFORE_HALT
-from farm.scheduling.assignment import BLAMED_CAMPAIGNS, CHUNKS_PER_WORKER
+from farm.scheduling.assignment import CHUNKS_PER_WORKER
 from farm.scheduling.retry import MAX_FAILURES, MAX_LOSSES, MAX_WAITS
+from farm.scheduling.trust import BLAMED_CAMPAIGNS
 from storage.errors import DatabaseAway, SessionLost
 from storage.states import CampaignState, Reason, RenderState
 from tests.campaigns import data

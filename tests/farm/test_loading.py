@@ -6,7 +6,7 @@ import pytest
 
 from actors.recipes.jobs import Failure, FailureKind
 from farm.dispatch.loading import is_hopeless
-from farm.scheduling.assignment import BLAMED_CAMPAIGNS
+from farm.scheduling.trust import BLAMED_CAMPAIGNS
 from storage.states import CampaignState
 from tests.campaigns import data
 from tests.farm.fakes import NOW, FakeFleet, answer

@@ -6,7 +6,7 @@ import pytest
 
 from actors.recipes.canary import subject_of
 from actors.recipes.jobs import Canary, Failure, FailureKind
-from farm.scheduling.assignment import FORGIVE_S
+from farm.scheduling.trust import FORGIVE_S
 from storage.canaries import Canaries
 from storage.states import CampaignState
 from tests.campaigns import data

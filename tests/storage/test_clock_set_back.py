@@ -5,8 +5,8 @@ again.
 import pytest
 from sqlalchemy import text
 
-from farm.scheduling.assignment import FORGIVE_S, Record, has_others, usable
 from farm.scheduling.retry import LONGEST_WAIT_S
+from farm.scheduling.trust import FORGIVE_S, Record, has_others, usable
 from storage.moments import FARTHEST_S, is_to_come
 from storage.queue import LEASE_S
 from storage.rows import Wait, WorkerRow
@@ -80,8 +80,8 @@ def test_quarantine_ends():
     assert usable(["a", "b"], records, 1000.0) == {"b"}
     assert usable(["a", "b"], records, 1000.0 - HOUR_S) == {"a", "b"}
     classes = {"a": "c", "b": "c"}
-    assert not has_others("b", classes, records, size=2, now=1000.0)
-    assert has_others("b", classes, records, size=2, now=1000.0 - HOUR_S)
+    assert not has_others("b", classes, records, fleet_size=2, now=1000.0)
+    assert has_others("b", classes, records, fleet_size=2, now=1000.0 - HOUR_S)
 
 
 def test_the_farm_sets_no_moment_further_ahead_than_is_believed():

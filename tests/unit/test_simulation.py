@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farm.documents.document import DocumentError
-from farm.scheduling.assignment import AFFINITY_LOADS
-from farm.scheduling.scaling import Limits, Pool
+from farm.scheduling.head_start import AFFINITY_LOADS
+from farm.scheduling.values import Limits, Pool
 from farm.simulation.simulator import simulate, what_if
 from farm.simulation.trace import Trace, Work
 from farm.simulation.trace_file import load_trace

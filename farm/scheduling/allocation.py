@@ -1,0 +1,139 @@
+"""What every campaign and worker would have, once all chunks that are assigned are painted."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+
+from farm.cost import budget_left_s, chunk_s, seconds_per_render, would_be_late
+from farm.scheduling.history import History
+from farm.scheduling.share import Shares
+from farm.scheduling.values import FreeWorker
+from storage.rows import OpenCampaign
+
+LATE_TIER = 101  # above every priority: a campaign that would miss its deadline
+
+
+class Allocation:
+    """Who has what, and how much device time each has been given, as this round assigns chunks.
+    Campaigns are known by their ids, workers and projects by their names.
+    """
+
+    def __init__(
+        self,
+        campaigns: Sequence[OpenCampaign],
+        workers: Sequence[FreeWorker],
+        shares: Shares,
+        *,
+        weights: Mapping[str, float],
+        now: float,
+        fleet_size: int,
+        exhausted: Collection[tuple[int, str]],
+        history: History,
+        quotas: Mapping[str, int],
+        closing: Mapping[str, Collection[str]],
+    ) -> None:
+        self.campaigns = {campaign.id: campaign for campaign in campaigns}
+        self.exhausted, self.quotas = exhausted, quotas
+        self._weights, self._now, self._fleet_size = weights, now, fleet_size
+        self._history = history
+        self.load_s = {c.id: history.load_s(c.model_digest) for c in campaigns}
+        self._speeds: dict[tuple[str, str | None], float] = {}
+        self.class_of = {worker.name: worker.numerics_class for worker in workers}
+        self.pins = {campaign.id: campaign.numerics_class for campaign in campaigns}
+        self.affordable_s = {campaign.id: budget_left_s(campaign) for campaign in campaigns}
+        self.chunks = {worker.name: len(worker.holds) for worker in workers}
+        self.users = {campaign.id: set(campaign.workers) for campaign in campaigns}
+        self.warm = {worker.name: worker.warm for worker in workers}
+        """What each worker is sure to have warm once its chunks are painted: a model that it loads
+        may take the place of the others.
+        """
+        for worker in workers:
+            self._count_held(worker)
+        given_s = {c.id: c.running * seconds_per_render(c) for c in campaigns}
+        self._levels = {c.id: shares.campaigns.get(c.id, 0.0) + given_s[c.id] for c in campaigns}
+        self._project_levels = {c.project: shares.projects.get(c.project, 0.0) for c in campaigns}
+        self.served: Counter[str] = Counter()
+        self.users_of_project = defaultdict(set, {name: set(who) for name, who in closing.items()})
+        for campaign in campaigns:
+            self._raise_project(campaign.project, given_s[campaign.id])
+            self.served[campaign.project] += len(self.users[campaign.id])
+            self.users_of_project[campaign.project] |= self.users[campaign.id]
+        self._highest: dict[str, float] | None = None
+
+    def assign(self, campaign: OpenCampaign, worker: str) -> None:
+        """Count one more chunk of a campaign for a worker."""
+        cost_s = chunk_s(campaign)
+        self.served[campaign.project] += worker not in self.users[campaign.id]
+        self.users[campaign.id].add(worker)
+        self.users_of_project[campaign.project].add(worker)
+        self.pins[campaign.id] = self.pins[campaign.id] or self.class_of[worker]
+        self.chunks[worker] += 1
+        self._load(worker, campaign.model_digest)
+        self.affordable_s[campaign.id] -= cost_s
+        self._levels[campaign.id] += cost_s
+        self._raise_project(campaign.project, cost_s)
+        self._highest = None
+
+    def tier(self, campaign: OpenCampaign) -> int:
+        """Its priority, or above all priorities if it would miss its deadline."""
+        fleet_size = min(self._fleet_size, self.quotas.get(campaign.project, self._fleet_size))
+        is_late = would_be_late(campaign, self._now, fleet_size)
+        return LATE_TIER if is_late else campaign.priority
+
+    def levels(self, campaign: OpenCampaign) -> tuple[float, float]:
+        """The device time, in seconds, that its project and it have been given."""
+        return self.project_level(campaign), self.level(campaign)
+
+    def project_level(self, campaign: OpenCampaign) -> float:
+        return self._project_levels[campaign.project]
+
+    def level(self, campaign: OpenCampaign) -> float:
+        return self._levels[campaign.id]
+
+    def weight(self, project: str) -> float:
+        return self._weights.get(project, 1.0)
+
+    def speed(self, campaign: OpenCampaign, numerics_class: str | None) -> float:
+        """How fast a class of workers paints its model beside the fastest class, 0 to 1."""
+        key = campaign.model_digest, numerics_class
+        if key not in self._speeds:
+            self._speeds[key] = self._history.speed(*key) or 1.0
+        return self._speeds[key]
+
+    def furthest_ahead_s(self, campaign: OpenCampaign) -> float:
+        """How far ahead of it another one is that is served: a campaign of its own project, or
+        another project. Infinite if nobody is served.
+        """
+        ahead_s = [
+            (
+                level - self.level(campaign)
+                if name == campaign.project
+                else self._project_levels[name] - self.project_level(campaign)
+            )
+            for name, level in self._highest_served().items()
+        ]
+        return max(ahead_s, default=math.inf)
+
+    def _highest_served(self) -> dict[str, float]:
+        """By project, the highest level of its campaigns that are served."""
+        if self._highest is None:
+            served = [other for other in self.campaigns.values() if self.users[other.id]]
+            self._highest = {other.project: -math.inf for other in served}
+            for other in served:
+                highest = max(self.level(other), self._highest[other.project])
+                self._highest[other.project] = highest
+        return self._highest
+
+    def _count_held(self, worker: FreeWorker) -> None:
+        """Count a worker's chunks. Some were assigned after the campaigns were read."""
+        for campaign_id, _ in worker.holds:
+            if campaign_id in self.users:
+                self.users[campaign_id].add(worker.name)
+                self._load(worker.name, self.campaigns[campaign_id].model_digest)
+
+    def _load(self, worker: str, model: str) -> None:
+        if model not in self.warm[worker]:
+            self.warm[worker] = frozenset({model})
+
+    def _raise_project(self, name: str, seconds: float) -> None:
+        self._project_levels[name] += seconds / self.weight(name)
