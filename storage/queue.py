@@ -28,7 +28,7 @@ from storage.errors import SessionLost
 from storage.moments import FARTHEST_S
 from storage.rows import ANY_CLASS, Chunk, OpenCampaign, Snapshot
 from storage.settling import cancel_queued
-from storage.states import ChunkState
+from storage.states import ChunkState, WorkerState
 from storage.tables import campaigns, chunks, refusals, sessions, workers
 
 HEARTBEAT_S = 3.0
@@ -109,7 +109,7 @@ _is_of_class = exists().where(
 )
 _takes_any = exists().where(_its_campaign, _class == ANY_CLASS).correlate(_next)
 _another = exists().where(
-    or_(workers.c.state == "idle", workers.c.state == "painting"),
+    workers.c.state.in_([state for state in WorkerState if state.takes_work]),
     workers.c.name != bindparam("holder"),
     or_(workers.c.numerics_class.is_not_distinct_from(bindparam("numerics")), _takes_any),
     ~_by_other,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from storage.moments import FARTHEST_S, is_to_come
-from storage.states import CampaignState, Reason, RenderState, campaign_state
+from storage.states import CampaignState, Reason, RenderState, WorkerState, campaign_state
 
 Json = dict[str, Any]
 
@@ -285,7 +285,7 @@ class WorkerRow:
     """A worker as its dispatcher last saw it."""
 
     name: str
-    state: str
+    state: WorkerState
     pool: str | None = None
     node: str | None
     node_id: str | None = None

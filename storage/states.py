@@ -63,6 +63,23 @@ class Reason(StrEnum):
     UNKNOWN = "unknown"
 
 
+class WorkerState(StrEnum):
+    """What a worker does, as people and metrics see it; its dispatcher writes it down."""
+
+    STARTING = "starting"
+    """It was asked for or found, and has not answered yet."""
+    IDLE = "idle"
+    PAINTING = "painting"
+    DRAINING = "draining"
+    """It gets no more chunks, and is ended when it has none left."""
+    QUARANTINED = "quarantined"
+    """It gets no chunks for a time, because it failed."""
+
+    @property
+    def takes_work(self) -> bool:
+        return self in (WorkerState.IDLE, WorkerState.PAINTING)
+
+
 class ChunkState(StrEnum):
     """Where a chunk is: waiting, in the hands of a worker, settled, or wanted no more."""
 

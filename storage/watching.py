@@ -13,7 +13,7 @@ from storage.clock import db_time, now
 from storage.orders import FleetOrders, Orders
 from storage.queue import HEARTBEAT_S
 from storage.rows import AttemptRow, WorkerRow, dump
-from storage.states import ChunkState
+from storage.states import ChunkState, WorkerState
 from storage.tables import attempts, campaigns, chunks, sessions, workers
 
 ROSTER_FRESH_S = 5 * HEARTBEAT_S  # a dispatcher that has been silent for longer is taken for dead
@@ -189,4 +189,10 @@ class Watching:
 
 def _worker(row: Row[Any]) -> WorkerRow:
     fields = {name: row._mapping[name] for name in WorkerRow.__dataclass_fields__}
-    return WorkerRow(**{**fields, "blamed": tuple(json.loads(row.blamed))})
+    return WorkerRow(
+        **{
+            **fields,
+            "state": WorkerState(row.state),
+            "blamed": tuple(json.loads(row.blamed)),
+        }
+    )

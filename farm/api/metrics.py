@@ -12,10 +12,9 @@ from prometheus_client.registry import Collector
 from farm.api.connections import Connections
 from storage.rows import AttemptRow
 from storage.settling import STALE
-from storage.states import RenderState
+from storage.states import RenderState, WorkerState
 from storage.watching import Watching
 
-WORKER_STATES = ("starting", "idle", "painting", "draining", "quarantined")
 # From a small picture on a GPU to a large batch on a CPU.
 _PAINT_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 _LOAD_BUCKETS = (0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
@@ -149,7 +148,7 @@ class _DatabaseGauges(Collector):
         yield queue
         workers = GaugeMetricFamily("farm_workers", "Workers by state.", labels=["state"])
         seen = [worker.state for worker in self._watching.workers()]
-        for state in WORKER_STATES:
+        for state in WorkerState:
             workers.add_metric([state], seen.count(state))
         yield workers
 

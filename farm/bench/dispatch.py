@@ -22,6 +22,7 @@ from farm.config import read_settings
 from farm.connect import client_of
 from storage.database import sqlite_address
 from storage.errors import WorkError
+from storage.states import WorkerState
 
 Figures = dict[str, float]
 
@@ -126,7 +127,7 @@ def _warm_up(client: Client) -> None:
     """
     _paint(client, "warm-0", WARM_BATCHES)
     deadline = time.monotonic() + PATIENCE_S
-    while [row["state"] for row in client.workers()] != ["idle"] * WORKERS:
+    while [row["state"] for row in client.workers()] != [WorkerState.IDLE] * WORKERS:
         if time.monotonic() > deadline:
             raise WorkError(
                 f"The workers of the measurement were not ready after {PATIENCE_S:.0f} seconds."

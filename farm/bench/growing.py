@@ -19,6 +19,7 @@ from farm.config import read_settings
 from farm.connect import client_of
 from storage.database import sqlite_address
 from storage.errors import WorkError
+from storage.states import WorkerState
 
 Figures = dict[str, float]
 
@@ -80,7 +81,7 @@ def _measured(client: Client, cloud: _Cloud) -> Figures:
     client.submit(_campaign())
     node_at = _until(lambda: bool(cloud.nodes()))
     ready_at = _until(
-        lambda: any(row["state"] in ("idle", "painting") for row in client.workers())
+        lambda: any(WorkerState(row["state"]).takes_work for row in client.workers())
     )
     _until(lambda: client.status("grow")["state"] == "done")
     lines = list(client.manifest("grow"))

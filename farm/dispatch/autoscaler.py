@@ -9,7 +9,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from actors.fleet.fleet import Fleet, Worker
+from actors.fleet.fleet import Fleet
+from actors.fleet.worker import Worker
 from farm.scheduling.history import History
 from farm.scheduling.needs import rooms_of
 from farm.scheduling.scaling import COOL_OFF_S, classes_of, next_change, surplus_of
@@ -137,14 +138,14 @@ class Autoscaler:
     def _member(self, worker: Worker, now: float) -> Member:
         health = worker.health
         worker.idle_since = (
-            None if worker.held or not worker.is_ready else worker.idle_since or now
+            None if worker.assigned or not worker.is_ready else worker.idle_since or now
         )
         return Member(
             name=worker.name,
             pool=worker.pool if worker.pool in self._pools else next(iter(self._pools)),
             since=worker.since,
-            is_ready=worker.is_ready
-            or bool(worker.held),  # one that was taken over may paint, and not have answered yet
+            # one that was taken over may paint, and not have answered yet
+            is_ready=worker.is_ready or bool(worker.assigned),
             idle_since=worker.idle_since,
             is_draining=worker.name in self._leaving,
             numerics_class=None if health is None else health.numerics_class,
@@ -174,7 +175,7 @@ class Autoscaler:
 
     def _retire(self) -> None:
         """Let those go that have nothing left to hand back."""
-        gone = [name for name in self._leaving if not self._fleet.workers[name].held]
+        gone = [name for name in self._leaving if not self._fleet.workers[name].assigned]
         for name in gone:
             log.info("Worker %s has gone, as it was to. action=drained worker=%s", name, name)
             self._fleet.retire(name)
@@ -201,8 +202,8 @@ def _handed_back(worker: Worker, left_s: float | None) -> list[Stop]:
     """What a worker that is to go hands back: what it has not begun, and where its time is
     measured, what it paints.
     """
-    first, *others = worker.held
-    stops = [Stop(worker=worker.name, key=held.key) for held in others]
+    first, *others = worker.assigned
+    stops = [Stop(worker=worker.name, key=chunk.key) for chunk in others]
     if left_s is not None:
         stops.append(Stop(worker=worker.name, key=first.key, at_step=left_s < HASTE_S))
     return stops

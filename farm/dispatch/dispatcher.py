@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 
-from actors.fleet.fleet import Fleet, Worker
+from actors.fleet.fleet import Fleet
+from actors.fleet.worker import Worker
 from actors.recipes.canary import subject_of
 from actors.recipes.jobs import ChunkJob, ChunkResult, Failure, FailureKind
 from farm.campaign.expansion import Expansion
@@ -45,6 +46,7 @@ from storage.queue import HEARTBEAT_S, Queue
 from storage.reuse import Twins
 from storage.rows import CampaignRow, Chunk, OpenCampaign, Settlement, Snapshot, WorkerRow
 from storage.settling import Settling
+from storage.states import WorkerState
 from storage.store import Outputs
 from storage.watching import Watching
 
@@ -175,10 +177,10 @@ class Dispatcher:
         self._shares = welcome(self._shares, snapshot.campaigns)
         known = snapshot.leases | self._stopped.keys()
         unwanted = [
-            (worker.name, held.key)
+            (worker.name, chunk.key)
             for worker in self._fleet.workers.values()
-            for held in worker.held
-            if held.key not in known
+            for chunk in worker.assigned
+            if chunk.key not in known
         ]
         if unwanted:  # cancelled, or replaced by another version
             self._make_sure()
@@ -295,10 +297,10 @@ class Dispatcher:
     def _with_record(self, row: WorkerRow, db_now: float) -> WorkerRow:
         record = self._records.get(row.name, Record())
         quarantined = is_to_come(record.quarantined_until, db_now)
-        state = "draining" if row.name in self._autoscaler.leaving else row.state
+        state = WorkerState.DRAINING if row.name in self._autoscaler.leaving else row.state
         return replace(
             row,
-            state="quarantined" if quarantined else state,
+            state=WorkerState.QUARANTINED if quarantined else state,
             blamed=record.blamed,
             quarantined_until=record.quarantined_until,
             quarantined_why=record.why if quarantined else None,
@@ -494,7 +496,7 @@ class Dispatcher:
 
 def _free(worker: Worker) -> FreeWorker:
     assert worker.health is not None
-    holds = tuple((held.campaign_id, held.key) for held in worker.held)
+    holds = tuple((chunk.campaign_id, chunk.key) for chunk in worker.assigned)
     health = worker.health
     return FreeWorker(
         name=worker.name,

@@ -10,7 +10,7 @@ from farm.scheduling.budget import is_spent, nearly_spent_sentence, spent_senten
 from farm.scheduling.orders import order_sentence
 from storage.orders import FleetOrders
 from storage.rows import ANY_CLASS, CampaignRow, Chunk, RenderOutcome, WorkerRow
-from storage.states import CampaignState, ChunkState, Reason, RenderState
+from storage.states import CampaignState, ChunkState, Reason, RenderState, WorkerState
 
 _NAMED = 5
 
@@ -213,12 +213,12 @@ def _held_back(campaign: CampaignRow) -> Iterable[str]:
 
 def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
     states = Counter(worker.state for worker in farm.workers)
-    ready = states["idle"] + states["painting"]
-    yield from _ordered(campaign, farm.orders, ready + states["starting"])
-    if quarantined := states["quarantined"]:
+    ready = sum(states[state] for state in WorkerState if state.takes_work)
+    yield from _ordered(campaign, farm.orders, ready + states[WorkerState.STARTING])
+    if quarantined := states[WorkerState.QUARANTINED]:
         yield f"{quarantined} workers are in quarantine: `farm workers` says why."
     if not ready:
-        yield f"No worker is ready; {states['starting']} are starting."
+        yield f"No worker is ready; {states[WorkerState.STARTING]} are starting."
     if lack := without_its_class(campaign, farm.workers):
         yield lack
     if nearly_spent := nearly_spent_sentence(campaign):

@@ -1,5 +1,6 @@
 """What the fleet makes of a worker's answers, with handles that stand for Ray's."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -7,9 +8,11 @@ from ray.core.generated.common_pb2 import ActorDiedErrorContext
 from ray.exceptions import ActorDiedError
 
 from actors.fleet import fleet as fleet_file
+from actors.fleet import nodes as nodes_file
 from actors.fleet.actor import RenderActor
 from actors.fleet.fleet import Fleet
 from actors.fleet.settings import FleetSettings
+from actors.fleet.worker import Phase
 from actors.painting.painter import Painter
 from actors.painting.resting import RestingEngine
 from actors.recipes.jobs import ChunkJob, ChunkResult, FailureKind, Health
@@ -48,7 +51,7 @@ def fleet(monkeypatch):
         stuck_s=60.0,
     )
     fleet = Fleet(settings)
-    fleet._add("w", Handle(), 0.0)
+    fleet._add("w", Handle(), 0.0, Phase.STARTING)
     return fleet
 
 
@@ -64,13 +67,21 @@ def hear(fleet, **changes):
     return fleet._hear(fleet.workers["w"], health(**changes))
 
 
+def adopt(fleet):
+    """Make the worker one of an earlier dispatcher's, which gave it a chunk."""
+    fleet._add("w", fleet.workers["w"].handle, 0.0, Phase.ADOPTED)
+    fleet.inherit("w", 1, 2, 3)
+
+
 def give(fleet, *chunk_ids):
+    if not fleet.workers["w"].is_ready:
+        hear(fleet)
     for chunk_id in chunk_ids:
         fleet.submit("w", job(chunk_id=chunk_id))
 
 
 def test_what_an_earlier_dispatcher_gave_out_comes_through_the_mailbox_once(fleet):
-    fleet.inherit("w", 1, 2, 3)
+    adopt(fleet)
     assert hear(fleet, painting=True) == []
     # Its own results are not taken from there: they come by their references.
     assert [r.chunk_id for r in hear(fleet, mailbox=(result(1), result(9)))] == [1]
@@ -81,6 +92,7 @@ def test_a_worker_is_told_of_another_model_as_soon_as_a_chunk_of_it_waits_there(
     one, other = job(chunk_id=1), job(chunk_id=4)
     other = replace(other, group=replace(other.group, model="other"), model_folder="/models/other")
     expected = fleet.workers["w"].handle.expect.calls
+    hear(fleet)
     fleet.submit("w", one)
     fleet.submit("w", replace(one, chunk_id=2))
     assert expected == [], "nor is it where the chunk is the next to be painted"
@@ -90,7 +102,8 @@ def test_a_worker_is_told_of_another_model_as_soon_as_a_chunk_of_it_waits_there(
 
 
 def test_so_is_one_that_paints_for_an_earlier_dispatcher(fleet):
-    fleet.inherit("w", 1, 2, 3)
+    adopt(fleet)
+    hear(fleet, painting=True)
     one = job(chunk_id=2)
     fleet.submit("w", one)
     assert fleet.workers["w"].handle.expect.calls == [(one.group, one.model_folder)]
@@ -110,20 +123,21 @@ def test_what_a_worker_is_told_of_reaches_its_engine(outputs):
 
 
 def test_an_order_that_was_lost_with_its_dispatcher_goes_back_after_a_second_look(fleet):
-    fleet.inherit("w", 1, 2, 3)
+    adopt(fleet)
     assert hear(fleet) == []
     (lost,) = hear(fleet)
     assert (lost.chunk_id, lost.lease, lost.failure.kind) == (1, 3, FailureKind.PREEMPTED)
-    assert fleet.workers["w"].held == []
+    assert fleet.workers["w"].assigned == []
 
 
 def test_an_order_that_was_lost_is_noticed_on_a_worker_that_is_never_idle(fleet):
     """What it was given later has come back, and the order is neither painted nor in the
     mailbox.
     """
-    fleet.inherit("w", 1, 2, 3)
+    adopt(fleet)
     hear(fleet, painting=True)
-    fleet.workers["w"].has_returned = True
+    give(fleet, 9)
+    fleet.workers["w"].returned(*fleet.workers["w"].jobs)
     assert hear(fleet, painting=True) == []  # this answer may be older
     fleet.ask_health(1.0)
     (lost,) = hear(fleet, painting=True)
@@ -131,9 +145,7 @@ def test_an_order_that_was_lost_is_noticed_on_a_worker_that_is_never_idle(fleet)
 
 
 def test_an_adopted_worker_that_never_answers_is_given_up_and_is_no_failed_start(fleet):
-    worker = fleet.workers["w"]
-    worker.is_adopted = True
-    fleet.inherit("w", 1, 2, 3)
+    adopt(fleet)
     assert fleet.ask_health(10.0) == []
     (lost,) = fleet.ask_health(31.0)
     assert (lost.chunk_id, lost.failure.kind) == (1, FailureKind.WORKER_LOST)
@@ -186,14 +198,15 @@ def test_a_worker_that_went_with_its_node_before_it_was_ready_is_no_failed_start
 
 
 def test_orders_and_receipts_reach_the_worker(fleet):
+    assert [row.state for row in fleet.rows()] == ["starting"]
+    hear(fleet)
+    assert [row.state for row in fleet.rows()] == ["idle"]
     give(fleet, 1)
     handle = fleet.workers["w"].handle
     fleet.stop("w", (1, 3))
     fleet.acknowledge([result(1)])
     assert (handle.stop.calls, handle.acknowledge.calls) == ([(1, 3, False)], [(1, 3)])
     assert isinstance(handle.paint.calls[0][0], ChunkJob)
-    assert [row.state for row in fleet.rows()] == ["starting"]
-    hear(fleet, painting=True)
     assert [row.state for row in fleet.rows()] == ["painting"]
 
 
@@ -222,30 +235,30 @@ class Gcs:
 
 
 def test_a_node_that_is_to_go_takes_its_workers_along_by_its_first_deadline(fleet, monkeypatch):
-    monkeypatch.setattr(fleet_file.time, "time", lambda: 5000.0)
+    monkeypatch.setattr(nodes_file.time, "time", lambda: 5000.0)
     hear(fleet, node_id="a")
-    fleet._gcs = Gcs()
+    fleet._nodes._gcs = Gcs()
     assert fleet.leaving(100.0) == {}
-    fleet._gcs.deadlines = {"b": 5_030_000}
+    fleet._nodes._gcs.deadlines = {"b": 5_030_000}
     assert fleet.leaving(100.0) == {}
-    fleet._gcs.deadlines = {"a": 5_030_000}
+    fleet._nodes._gcs.deadlines = {"a": 5_030_000}
     assert fleet.leaving(100.0) == {"w": 30.0}
     # Its autoscaler may drain it as idle, and takes the deadline back with that.
-    fleet._gcs.deadlines = {"a": 0}
+    fleet._nodes._gcs.deadlines = {"a": 0}
     assert fleet.leaving(110.0) == {"w": 20.0}
 
 
 def test_what_an_operator_drains_has_time(fleet):
     hear(fleet, node_id="a")
-    fleet._gcs = Gcs()
+    fleet._nodes._gcs = Gcs()
     fleet.drain("a")
-    assert fleet._gcs.drained == ["a"]
-    fleet._gcs.deadlines = {"a": int((fleet_file.time.time() + 10 * fleet_file._FAR_OFF_S) * 1000)}
+    assert fleet._nodes._gcs.drained == ["a"]
+    fleet._nodes._gcs.deadlines = {"a": int((time.time() + 10 * nodes_file._FAR_OFF_S) * 1000)}
     assert fleet.leaving(100.0) == {"w": None}
 
 
 def test_a_cloud_tells_the_worker(fleet):
-    fleet._gcs = Gcs()
+    fleet._nodes._gcs = Gcs()
     fleet.workers["w"].asked_at = 95.0
     hear(fleet, node_id="a", leaves_in_s=120.0)
     assert fleet.leaving(100.0) == {"w": 115.0}
@@ -257,5 +270,5 @@ def test_a_head_that_does_not_answer_says_nothing_of_nodes(fleet):
             raise RuntimeError("unavailable")
 
     hear(fleet, node_id="a")
-    fleet._gcs = Away()
+    fleet._nodes._gcs = Away()
     assert fleet.leaving(100.0) == {}

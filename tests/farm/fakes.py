@@ -1,8 +1,8 @@
 """A fleet that does as it is told, for tests of the dispatcher: no Ray, no clock."""
 
-from actors.fleet.fleet import Held, Worker
+from actors.fleet.worker import AssignedChunk, Worker
 from actors.recipes.jobs import ChunkResult, Facts, Health
-from storage.rows import RenderOutcome, WorkerRow
+from storage.rows import RenderOutcome
 from storage.states import Reason, RenderState
 from tests.campaigns import data
 
@@ -12,14 +12,20 @@ NOW = 1000.0
 class FakeWorker(Worker):
     """A worker as the fleet has it, with no actor behind it."""
 
-    def __init__(self, name, ready=True):
+    def __init__(self, name, ready=True, pool="worker"):
         super().__init__(
-            name, None, None, 0.0, pool="worker", since=0.0, health=health(name) if ready else None
+            name=name, handle=None, pending_health=None, asked_at=0.0, pool=pool, since=0.0
         )
+        if ready:
+            self.answered(health(name))
 
 
-def health(name):
-    return Health(name=name, node="n", device="cpu", numerics_class="c")
+def health(name, **changes):
+    return Health(name=name, node="n", device="cpu", numerics_class="c", **changes)
+
+
+def _node_of(worker):
+    return worker.health.node_id if worker.health else None
 
 
 class Reference:
@@ -45,31 +51,36 @@ class FakeFleet:
 
     def start(self, now, pool="worker", labels=None):
         name = f"w{len(self.workers) + len(self.failed_starts)}"
-        self.workers[name] = FakeWorker(name, ready=False)
+        self.workers[name] = FakeWorker(name, ready=False, pool=pool)
         return name
 
     def submit(self, worker, job):
-        self.workers[worker].jobs[Reference(job)] = Held(job.chunk_id, job.campaign_id, job.lease)
+        self.workers[worker].assign(
+            Reference(job), AssignedChunk(job.chunk_id, job.campaign_id, job.lease)
+        )
 
     def inherit(self, worker, chunk_id, campaign_id, lease):
-        self.workers[worker].inherited[chunk_id, lease] = Held(chunk_id, campaign_id, lease)
+        self.workers[worker].inherit(AssignedChunk(chunk_id, campaign_id, lease))
 
     def stop(self, worker, key, *, at_step=False):
         self.stopped.append(key)
 
     def leaving(self, now):
-        return {name: left_s for name, left_s in self.notices.items() if name in self.workers}
+        drained = {w.name: None for w in self.workers.values() if _node_of(w) in self.drained}
+        return drained | {n: left_s for n, left_s in self.notices.items() if n in self.workers}
 
     def drain(self, node_id):
         self.drained.append(node_id)
 
     def retire(self, worker):
+        self.workers[worker].retire()
         self.retired.append(worker)
         del self.workers[worker]
 
     def collect(self, timeout_s):
         for worker in self.workers.values():
-            worker.health = worker.health or health(worker.name)
+            if not worker.is_ready:
+                worker.answered(health(worker.name))
         results, self.results = self.results, []
         return results
 
@@ -80,14 +91,11 @@ class FakeFleet:
         self.acknowledged += [result.key for result in results]
 
     def rows(self):
-        classes = {w.name: w.health and w.health.numerics_class for w in self.workers.values()}
-        return [
-            WorkerRow(name=n, state="idle", node=None, device=None, numerics_class=c, warm=None)
-            for n, c in classes.items()
-        ]
+        return [worker.row() for worker in self.workers.values()]
 
     def end(self):
         self.ended = True
+        self.workers.clear()
 
     def jobs(self):
         return [reference.job for worker in self.workers.values() for reference in worker.jobs]
@@ -100,7 +108,8 @@ class FakeFleet:
             for reference in worker.jobs
         ]
         for worker in self.workers.values():
-            worker.jobs.clear()
+            for reference in list(worker.jobs):
+                worker.returned(reference)
         return taken
 
     def paint(self, failure=None, **changes):

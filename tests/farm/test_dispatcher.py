@@ -12,7 +12,7 @@ from farm.scheduling.trust import BLAMED_CAMPAIGNS
 from storage.errors import DatabaseAway, SessionLost
 from storage.states import CampaignState, Reason, RenderState
 from tests.campaigns import data
-from tests.farm.fakes import NOW, FakeFleet, FakeWorker, answer, one_render, run
+from tests.farm.fakes import NOW, FakeFleet, FakeWorker, answer, health, one_render, run
 
 
 def test_a_campaign_is_painted_and_its_manifest_written(start, campaign, campaigns, outputs):
@@ -470,7 +470,7 @@ def test_a_new_dispatcher_waits_for_what_the_workers_of_the_old_one_paint(
         answer(one, "w0"),
         answer(two, "w0", Failure(kind=FailureKind.PREEMPTED, detail="lost")),
     ]
-    heir.workers["w0"].inherited.clear()
+    heir.workers["w0"].take_mail(health("w0", mailbox=tuple(heir.results)))
     second.tick(NOW)
     assert campaigns.by_id(campaign.id).done == 3
     # What the old one says later changes nothing, and it learns that it leads no more.

@@ -208,13 +208,13 @@ def test_a_worker_that_is_drained_finishes_its_chunk_and_goes(start, campaign, e
     Orders(engine).drain("w0")
     now = rounds(dispatcher, since=now)
     assert fleet.stopped == [(second.chunk_id, second.lease)]
-    assert [held.chunk_id for held in fleet.workers["w0"].held] == [
+    assert [chunk.chunk_id for chunk in fleet.workers["w0"].assigned] == [
         first.chunk_id,
         second.chunk_id,
     ], "it gets nothing more"
     assert list(fleet.workers) == ["w0", "w1"], "another takes its place"
     fleet.results = [fleet_answer(first), fleet_answer(second, FailureKind.STOPPED)]
-    fleet.workers["w0"].jobs.clear()
+    fleet.take()
     now = rounds(dispatcher, since=now)
     assert fleet.retired == ["w0"]
     assert Orders(engine).get().drains == {}
@@ -260,11 +260,11 @@ def test_workers_beyond_a_lowered_ceiling_get_nothing_more_and_go_after_their_ch
     fleet = FakeFleet(2)
     dispatcher = start(fleet)
     now = rounds(dispatcher)
-    assert all(worker.held for worker in fleet.workers.values())
+    assert all(worker.assigned for worker in fleet.workers.values())
     Orders(engine).scale(ceiling=1, by="ann@studio")
     now = rounds(dispatcher, since=now)
     (surplus,) = dispatcher._autoscaler.leaving
-    assert fleet.stopped == [held.key for held in fleet.workers[surplus].held[1:]], (
+    assert fleet.stopped == [chunk.key for chunk in fleet.workers[surplus].assigned[1:]], (
         "it hands back what it has not begun"
     )
     Orders(engine).scale(ceiling=None)
