@@ -52,7 +52,7 @@ def main() -> None:
     torch.set_num_threads(first["threads"])
     pipe = StableDiffusionPipeline.from_pretrained(
         first["model"],
-        torch_dtype=torch.float32,
+        dtype=torch.float32,
         use_safetensors=True,
         safety_checker=None,
         requires_safety_checker=False,
