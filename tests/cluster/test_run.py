@@ -15,6 +15,7 @@ from PIL import Image
 
 from actors.pictures.files import file_pixels_digest
 from tests.cluster.conftest import PATIENCE_S
+from tests.demo import NUMERICS_CLASS, recorded
 
 pytestmark = pytest.mark.cluster
 
@@ -30,6 +31,8 @@ def test_the_demo_is_painted_with_its_sheet_and_manifest(farm):
         assert min(sheet.size) > 500
     lines = farm.manifest("demo", "demo")
     assert len({line["digest"] for line in lines}) == len({line["pixels"] for line in lines}) == 96
+    if lines[0]["numerics_class"] == NUMERICS_CLASS:
+        assert [line["pixels"] for line in lines] == [line["pixels"] for line in recorded()]
     # Once more, there is nothing to paint.
     assert farm.json("demo")["renders"]["done"] == 96
     assert farm.manifest("demo", "demo") == lines
