@@ -4,20 +4,16 @@
 
 import math
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from farm.documents.document import Document, DocumentError, Problem, did_you_mean, read_document
-from farm.documents.parsed import Path_
+from farm.documents.document import read_document
+from farm.problems import check
 from farm.scheduling.values import Pool
 
 _LABEL = re.compile(r"!?[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?|!?in\([A-Za-z0-9._/, -]+\)")
-
-
-S = TypeVar("S", bound=BaseModel)
 
 
 class Strict(BaseModel):
@@ -80,39 +76,3 @@ def load_fleet(path: Path) -> FleetSpec:
     """Read and check a fleet file. Raises RequestError or DocumentError, naming file and line."""
     document = read_document(path)
     return check(FleetSpec, document.data, document)
-
-
-def check(kind: type[S], data: Mapping[str, Any], document: Document) -> S:
-    """A document as a model of pydantic. Raises DocumentError with every problem, each at its
-    place.
-    """
-    try:
-        return kind.model_validate(dict(data))
-    except ValidationError as exc:
-        raise DocumentError([_problem(kind, error) for error in exc.errors()], document) from None
-
-
-def _problem(kind: type[BaseModel], error: Any) -> Problem:
-    path: Path_ = tuple(error["loc"])
-    if error["type"] == "extra_forbidden":
-        return Problem(
-            path, f"unknown key {path[-1]!r}: {did_you_mean(str(path[-1]), _keys(kind))}"
-        )
-    if error["type"] == "missing":
-        return Problem(path[:-1], f"the key {path[-1]!r} is missing.")
-    if error["type"] == "value_error":
-        return Problem(path, str(error["ctx"]["error"]))
-    return Problem(
-        path,
-        f"{str(error['input'])[:60]!r} will not do: {error['msg'][0].lower()}{error['msg'][1:]}.",
-    )
-
-
-def _keys(kind: type[BaseModel]) -> set[str]:
-    """Every key that the file may have, at whatever place."""
-    keys = set(kind.model_fields)
-    for field in kind.model_fields.values():
-        for inner in getattr(field.annotation, "__args__", ()):
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                keys |= set(inner.model_fields)
-    return keys

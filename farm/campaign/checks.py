@@ -12,11 +12,8 @@ from farm.campaign.axes import Axis, AxisError, parse_axis
 from farm.campaign.schema import (
     LATER,
     SETTINGS,
-    Budget,
     Campaign,
     DerivedSeeds,
-    Output,
-    Previews,
     Settings,
     fields_of,
     settings_of,
@@ -27,8 +24,6 @@ from farm.campaign.skip_values import SkipValues
 from farm.campaign.skipping import Skipping, rule_seeds
 from farm.campaign.sources import (
     ONLY_VARIED,
-    Lora,
-    Reference,
     Sources,
     measure_problems,
     step_problems,
@@ -37,7 +32,7 @@ from farm.campaign.template import Template
 from farm.campaign.texts import said, settled, text_problems
 from farm.documents.document import Document, DocumentError, Problem, did_you_mean
 from farm.documents.foreign_words import foreign_hint
-from farm.problems import problem_of
+from farm.problems import keys_of, problem_of
 
 
 def parse_campaign(data: Mapping[str, Any], document: Document | None = None) -> Campaign:
@@ -207,10 +202,16 @@ def _setting_problems(campaign: Campaign) -> Iterable[Problem]:
                 continue
             first = seen.setdefault(settings, index)
             if first != index and axis.variables <= SETTINGS:
-                yield Problem(
-                    ("vary", axis.name, index),
-                    f"the value stands twice in the axis (first at {first}): remove one.",
-                )
+                yield Problem(("vary", axis.name, index), _twice(axis, first, index))
+
+
+def _twice(axis: Axis, first: int, index: int) -> str:
+    """Two values may be written in two ways, and set the same."""
+    earlier, later = axis.label(first), axis.label(index)
+    as_written = "" if earlier == later else f" as {earlier}"
+    return (
+        f"the value {later} stands twice in the axis (first at {first}{as_written}): remove one."
+    )
 
 
 def _source_problems(campaign: Campaign) -> Iterable[Problem]:
@@ -334,13 +335,4 @@ def _note_problems(campaign: Campaign) -> Iterable[Problem]:
             )
 
 
-_KEYS: dict[str, Iterable[str]] = {
-    "": Campaign.model_fields,
-    "settings": SETTINGS,
-    "seeds": DerivedSeeds.model_fields,
-    "previews": Previews.model_fields,
-    "reference": Reference.model_fields,
-    "adapters": Lora.model_fields,
-    "output": Output.model_fields,
-    "budget": Budget.model_fields,
-}
+_KEYS = keys_of(Campaign)

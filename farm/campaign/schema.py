@@ -25,9 +25,9 @@ from farm.campaign.seeds import SEED_LIMIT
 from farm.campaign.sources import FILES, MAX_ADAPTERS, FileName, Lora, Reference, Scale, Strength
 from farm.campaign.template import Template, TemplateError
 from farm.documents.characters import unprintable
-from farm.documents.document import DocumentError, did_you_mean
+from farm.documents.document import DocumentError, Problem, did_you_mean
 from farm.documents.foreign_words import scheduler_hint
-from farm.problems import problem_of
+from farm.problems import problem_of, shown_value
 
 MAX_SIDE = 4096
 MAX_RENDERS = 100_000_000
@@ -36,6 +36,7 @@ JPEG_QUALITY = 90  # where the file names none
 LATER = ("brand", "proof", "drift")
 
 _ORDER = re.compile(r"as-written|ends-first|every-([2-9]|[1-9][0-9]{1,6})")
+_SIDE = re.compile(r"(?<![\d.-])[1-9]\d{0,4}(?![\d.])")
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -50,7 +51,7 @@ def _size(value: object) -> object:
         or len(value) != 2
         or not all(type(side) is int for side in value)
     ):
-        raise ValueError("a size is written WIDTHxHEIGHT, like 128x128.")
+        raise ValueError(f"a size is written WIDTHxHEIGHT, like {_size_like(value)}.")
     for side in value:
         if side < 8 or side > MAX_SIDE:
             raise ValueError(f"a side must be from 8 to {MAX_SIDE} pixels, not {side}.")
@@ -62,10 +63,16 @@ def _size(value: object) -> object:
     return tuple(value)
 
 
+def _size_like(value: object) -> str:
+    """A size with the numbers that somebody wrote in another way, like 64×64."""
+    numbers = _SIDE.findall(str(value))
+    return "x".join((numbers * 2)[:2]) if len(numbers) in (1, 2) else "128x128"
+
+
 def _scheduler(value: object) -> object:
     if not isinstance(value, str) or value not in SCHEDULERS:
         raise ValueError(
-            f"there is no scheduler {value!r}: {scheduler_hint(str(value), SCHEDULERS)}"
+            f"there is no scheduler {shown_value(value)}: {scheduler_hint(str(value), SCHEDULERS)}"
         )
     return value
 
@@ -73,7 +80,9 @@ def _scheduler(value: object) -> object:
 def _format(value: object) -> object:
     known = {kind.value: kind for kind in Format}
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"there is no format {value!r}: {did_you_mean(str(value), known)}")
+        raise ValueError(
+            f"there is no format {shown_value(value)}: {did_you_mean(str(value), known)}"
+        )
     return known[value]
 
 
@@ -157,30 +166,44 @@ class Output(BaseModel):
 
 def _seeds(value: object) -> object:
     if isinstance(value, list):
-        if not value:
-            raise ValueError("the list of seeds is empty: give at least one, or {count: N}.")
-        for seed in value:
-            if type(seed) is not int:
-                raise ValueError(f"the seed {seed!r} is not a whole number.")
-            if not 0 <= seed < SEED_LIMIT:
-                raise ValueError(
-                    f"the seed {seed} is out of range: seeds go from 0 to {SEED_LIMIT - 1}."
-                )
-        if len(set(value)) < len(value):
-            raise ValueError("a seed stands twice in the list: remove one.")
-        return tuple(value)
+        return _listed_seeds(value)
     if isinstance(value, DerivedSeeds):
         return value
     if isinstance(value, Mapping):
-        try:
-            return DerivedSeeds.model_validate(value)
-        except ValidationError as exc:
-            problems = [
-                problem_of(error, {"seeds": DerivedSeeds.model_fields}, within="seeds")
-                for error in exc.errors()
-            ]
-            raise DocumentError(problems) from exc
+        return _derived_seeds(value)
     raise ValueError("seeds are a list like [11, 12], or {count: 4}.")
+
+
+def _listed_seeds(seeds: list[Any]) -> tuple[int, ...]:
+    if not seeds:
+        raise ValueError("the list of seeds is empty: give at least one, or {count: N}.")
+    for seed in seeds:
+        if type(seed) is not int:
+            raise ValueError(f"the seed {shown_value(seed)} is not a whole number.")
+        if not 0 <= seed < SEED_LIMIT:
+            raise ValueError(
+                f"the seed {shown_value(seed)} is out of range:"
+                f" seeds go from 0 to {SEED_LIMIT - 1}."
+            )
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed stands twice in the list: remove one.")
+    return tuple(seeds)
+
+
+def _derived_seeds(written: Mapping[str, Any]) -> DerivedSeeds:
+    if isinstance(listed := written.get("list"), list):
+        raise DocumentError([Problem(("seeds", "list"), _a_list_of(listed))])
+    try:
+        return DerivedSeeds.model_validate(written)
+    except ValidationError as exc:
+        keys = {"seeds": DerivedSeeds.model_fields}
+        problems = [problem_of(error, keys, within="seeds") for error in exc.errors()]
+        raise DocumentError(problems) from exc
+
+
+def _a_list_of(seeds: list[object]) -> str:
+    like = str(seeds) if 0 < len(seeds) <= 5 else "[1, 2]"
+    return f"a list of seeds is written without a key of its own: `seeds: {like}`."
 
 
 def _template(value: object) -> object:
@@ -212,8 +235,8 @@ def _deadline(value: object) -> object:
 def _order(value: object) -> object:
     if not isinstance(value, str) or not _ORDER.fullmatch(value):
         raise ValueError(
-            f"the order {value!r} is not known: as-written, ends-first, or every-N with N from 2"
-            " on, like every-10."
+            f"the order {shown_value(value)} is not known: as-written, ends-first, or every-N"
+            " with N from 2 on, like every-10."
         )
     return value
 

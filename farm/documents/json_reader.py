@@ -40,7 +40,7 @@ def read_json(text: str) -> Parsed:
             " long."
         ) from exc
     if not isinstance(data, dict):
-        raise Unreadable("a campaign is an object of keys and values.", line=1)
+        raise Unreadable("the file must be an object of keys and values.", line=1)
     lines, written = _places(text)
     return Parsed(data, lines, written)
 

@@ -47,7 +47,7 @@ def read_yaml(text: str) -> Parsed:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         if not isinstance(root, yaml.MappingNode):
             raise Unreadable(
-                "a campaign is a mapping of keys to values, like `name: spring-launch`.", line=1
+                "the file must be a mapping of keys to values, like `name: spring`.", line=1
             )
         reader = _Reader(text)
         data = reader.read(root, ())

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from farm.documents.document import DocumentError, Problem, read_document
-from farm.fleet_file import FleetSpec, Strict, check
+from farm.fleet_file import FleetSpec, Strict
+from farm.problems import check
 from farm.scheduling.values import Limits
 from farm.simulation.trace import Trace, Work
 

@@ -135,7 +135,7 @@ def test_a_bad_value_in_a_good_campaign_is_named_by_its_place(http, place):
         ('{"older_than_s": 1, "older_than_s": 0}', "'older_than_s' stands twice"),
         ('{"older_than_s": "1"}', "older_than_s"),
         ('{"older_than_s": true}', "older_than_s"),
-        ('{"older_than_s": -1}', "greater than or equal to 0"),
+        ('{"older_than_s": -1}', "-1 is too small: at least 0."),
         ('{"names": "spring"}', "names"),
         ('{"names": ["../x"]}', "names"),
         ('{"project": "a b"}', "project"),
