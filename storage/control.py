@@ -5,7 +5,7 @@ it twice does it once.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, select, update
 
 from storage.bulk import carry_over, insert_chunks
 from storage.campaigns import NAME_LEFT, insert_campaign
@@ -13,7 +13,7 @@ from storage.clock import db_time
 from storage.errors import NotFound, RequestError
 from storage.rows import ANY_CLASS, NewCampaign, NewChunk, RenderOutcome
 from storage.settling import cancel_queued
-from storage.states import ChunkState, RenderState
+from storage.states import ChunkState, RenderState, moved
 from storage.tables import campaigns, chunks, renders
 
 _AT_ONCE = 10_000
@@ -76,6 +76,8 @@ class Control:
                 .where(again)
                 .returning(renders.c.number, renders.c.state, renders.c.attempts)
             ).all()
+            for render in gone:
+                moved(RenderState(render.state), RenderState.QUEUED)
             if gone:
                 tries = max(render.attempts for render in gone)
                 insert_chunks(
@@ -108,45 +110,26 @@ class Control:
         """
         with self._engine.begin() as connection:
             old = _locked(connection, campaign_id)
-            # The same campaign painted again is the same version: nothing of the one before would
-            # differ.
             is_another = old.fingerprint != new.fingerprint
-            retired = {
-                "name": NAME_LEFT,
-                "pruned_at": db_time(),
-                "version_of": old.name if is_another else None,
-            }
-            connection.execute(update(campaigns).where(campaigns.c.id == old.id).values(retired))
-            # What is under way for it goes on until its workers have stopped, and counts for
-            # nobody: until then nothing of the new version is begun, since both write to the same
-            # places.
-            dropped = update(chunks).where(
-                chunks.c.campaign_id == old.id, chunks.c.state == ChunkState.QUEUED
-            )
-            connection.execute(dropped.values(state=ChunkState.CANCELLED))
+            _retire(connection, old, is_another=is_another)
             history = {
                 name: getattr(old, name)
                 for name in ("device_s", "created_at", "started_at", "paused_at")
             }
             history["version"] = old.version + is_another
             if kept and new.numerics_class is None and old.numerics_class != ANY_CLASS:
-                history["numerics_class"] = old.numerics_class  # what is kept is of that
+                history["numerics_class"] = old.numerics_class  # the kept renders are of that
             new_id = insert_campaign(
                 connection, new, replaces=_still_painted(connection, old), **history
             )
             for k in range(0, len(kept), _AT_ONCE):
                 carry_over(connection, old.id, new_id, kept[k : k + _AT_ONCE])
-            counts = {
-                row.state: row.number for row in connection.execute(_COUNTS, {"campaign": new_id})
-            }
+            counts = _counts(connection, new_id)
             if sum(counts.values()) != len(kept):
                 connection.rollback()
                 return False
             insert_chunks(connection, new_id, new_chunks)
-            values: dict[str, Any] = {
-                state: counts.get(state, 0)
-                for state in (RenderState.DONE, RenderState.FAILED, RenderState.HELD)
-            }
+            values: dict[str, Any] = {**counts}
             if len(kept) == new.total:
                 values["finished_at"] = db_time()
             connection.execute(update(campaigns).where(campaigns.c.id == new_id).values(**values))
@@ -175,11 +158,33 @@ class Control:
             )
 
 
-_COUNTS = (
-    select(renders.c.state, func.count().label("number"))
-    .where(renders.c.campaign_id == bindparam("campaign"))
-    .group_by(renders.c.state)
-)
+def _retire(connection: Connection, old: Row[Any], *, is_another: bool) -> None:
+    """Take a campaign out of its place. The same campaign painted again is the same version: it
+    differs in nothing, and the one before it is not kept as a version.
+
+    Its leased chunks go on until their workers have stopped, and count for nobody. Until then no
+    chunk of the new version is claimed, since both write to the same places.
+    """
+    retired = {
+        "name": NAME_LEFT,
+        "pruned_at": db_time(),
+        "version_of": old.name if is_another else None,
+    }
+    connection.execute(update(campaigns).where(campaigns.c.id == old.id).values(retired))
+    queued = (chunks.c.campaign_id == old.id) & (chunks.c.state == ChunkState.QUEUED)
+    connection.execute(update(chunks).where(queued).values(state=ChunkState.CANCELLED))
+
+
+def _counts(connection: Connection, campaign_id: int) -> dict[str, int]:
+    """How many renders of a campaign have ended, by state."""
+    query = (
+        select(renders.c.state, func.count().label("number"))
+        .where(renders.c.campaign_id == campaign_id)
+        .group_by(renders.c.state)
+    )
+    counts = {row.state: int(row.number) for row in connection.execute(query)}
+    ends = (RenderState.DONE, RenderState.FAILED, RenderState.HELD)
+    return {state.value: counts.get(state, 0) for state in ends}
 
 
 def _still_painted(connection: Connection, old: Row[Any]) -> int | None:

@@ -1,22 +1,23 @@
-"""Every error that a person may meet, and where each stands.
+"""The root of every error that is written for people, and the errors of requests, of the job
+database and of the outputs. Other parts derive theirs from these.
 
-SeedbedError                 the root; its text is a sentence for the person who meets it
+SeedbedError                 the root; its text is a sentence for the person who sees it
 ├── RequestError             what was asked for is wrong (exit code 2)
 │   ├── NotFound             a name that nothing has
 │   └── AlreadyThere         a name that something has
 ├── WorkError                the work failed (exit code 1)
 ├── DatabaseError            the job database cannot be used (exit code 2)
-│   ├── DatabaseAway         it does not answer; it may again
+│   ├── DatabaseAway         it does not answer; the same may work later
 │   └── SessionLost          another dispatcher leads now
-└── OutputsError             the outputs cannot be written or read
+└── OutputsError             the outputs cannot be written or read (exit code 1)
     ├── BadKey               a key that no file of them can have
-    ├── OutputsAway          they are full or do not answer; they may again
-    └── OutputsForbidden     the keys, or the user, may not do this; they may do other things
+    ├── OutputsAway          they are full or do not answer; the same may work later
+    └── OutputsForbidden     the keys, or the user, have no permission for this
 """
 
 
 class SeedbedError(Exception):
-    """Something that a person can mend."""
+    """Something went wrong, and the text says what a person can do."""
 
 
 class RequestError(SeedbedError):

@@ -6,8 +6,9 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -72,8 +73,9 @@ class FolderOutputs:
             _write(path, BytesIO(data) if isinstance(data, bytes) else data)
 
     def copy(self, source: str, key: str) -> None:
-        with self.open(source) as file:
-            self.put(key, file)
+        path = self._path(key)
+        with self.open(source) as file, self._telling("write", key):
+            _write(path, _Source(file, partial(self._telling, "read", source)))
 
     def open(self, key: str) -> IO[bytes]:
         path = self._path(key)
@@ -94,7 +96,7 @@ class FolderOutputs:
             raise NotFound(f"There is no {key or 'file without a name'} in {self._called}.")
 
     def read(self, key: str, limit: int) -> bytes:
-        with self.open(key) as file:
+        with self.open(key) as file, self._telling("read", key):
             refuse_larger(os.fstat(file.fileno()).st_size, limit)
             return file.read()
 
@@ -159,14 +161,31 @@ class FolderOutputs:
             return "raise the limit of open files (`ulimit -n`), then start the farm again."
         if verb == "read":
             return f"make {self._called} readable, and look at its disk or server."
+        if verb == "delete":
+            return f"make {self._called} writable, then run it again."
         return f"make {self._called} writable, free some space, then run it again."
+
+
+class _Source:
+    """The file that a copy is made of. What it cannot read is told as a read that failed: advice
+    about space would be wrong.
+    """
+
+    def __init__(
+        self, file: IO[bytes], telling: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._file, self._telling = file, telling
+
+    def read(self, size: int = -1) -> bytes:
+        with self._telling():
+            return self._file.read(size)
 
 
 def _short(key: str) -> str:
     return key if len(key) <= 80 else f"{key[:77]}..."
 
 
-def _write(path: Path, data: IO[bytes]) -> None:
+def _write(path: Path, data: IO[bytes] | _Source) -> None:
     """Write a hidden file beside a path and, once it is on the disk, give it its place."""
     part = path.with_name(f".{uuid4().hex}.part")
     try:

@@ -23,13 +23,14 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from storage.campaigns import chunk_row
+from storage.claiming import claim_next
 from storage.clock import db_time, now
 from storage.errors import SessionLost
 from storage.moments import FARTHEST_S
-from storage.rows import ANY_CLASS, Chunk, OpenCampaign, Snapshot
+from storage.rows import Chunk, OpenCampaign, Snapshot
 from storage.settling import cancel_queued
-from storage.states import ChunkState, WorkerState
-from storage.tables import campaigns, chunks, refusals, sessions, workers
+from storage.states import ChunkState
+from storage.tables import campaigns, chunks, sessions
 
 HEARTBEAT_S = 3.0
 LEASE_S = 2 * HEARTBEAT_S
@@ -89,65 +90,6 @@ RENEW_AND_LOOK = RENEW.returning(
     .label("has_new")
 )
 _LOST = "Another dispatcher leads now: this one's leases are its."
-
-_next = chunks.alias("next")
-_by_me = exists().where(
-    refusals.c.chunk_id == _next.c.id, refusals.c.worker == bindparam("holder")
-)
-_by_other = (
-    exists()
-    .where(refusals.c.chunk_id == _next.c.id, refusals.c.worker == workers.c.name)
-    .correlate(_next, workers)
-)
-
-# A worker of another class would paint other pixels. Looked at here too, not only by who assigns:
-# the pin may be a moment old.
-_class = campaigns.c.numerics_class
-_its_campaign = campaigns.c.id == _next.c.campaign_id
-_is_of_class = exists().where(
-    _its_campaign, or_(_class.is_(None), _class == ANY_CLASS, _class == bindparam("numerics"))
-)
-_takes_any = exists().where(_its_campaign, _class == ANY_CLASS).correlate(_next)
-_another = exists().where(
-    workers.c.state.in_([state for state in WorkerState if state.takes_work]),
-    workers.c.name != bindparam("holder"),
-    or_(workers.c.numerics_class.is_not_distinct_from(bindparam("numerics")), _takes_any),
-    ~_by_other,
-)
-
-CLAIM = (
-    update(chunks)
-    .where(
-        chunks.c.id
-        == select(_next.c.id)
-        .where(
-            _next.c.campaign_id == bindparam("campaign"),
-            _next.c.state == ChunkState.QUEUED,
-            # A chunk that the worker has failed before is left to the others, while there are any
-            # that have not.
-            or_(~_by_me, ~_another),
-            _is_of_class,
-        )
-        .order_by(_next.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=_next)
-        .scalar_subquery()
-    )
-    .values(
-        state=ChunkState.LEASED,
-        lease=chunks.c.lease + 1,
-        session_id=bindparam("session"),
-        worker=bindparam("holder"),
-    )
-    .returning(chunks)
-)
-
-
-PIN = (
-    update(campaigns)
-    .where(campaigns.c.id == bindparam("campaign"), campaigns.c.numerics_class.is_(None))
-    .values(numerics_class=bindparam("numerics"))
-)
 
 
 class Queue:
@@ -310,18 +252,9 @@ class Queue:
                     update(campaigns).where(first).values(started_at=renewed.heartbeat_at)
                 )
             for campaign_id, worker in seats:
-                numerics = classes.get(worker)
-                values = {
-                    "campaign": campaign_id,
-                    "session": session,
-                    "holder": worker,
-                    "numerics": numerics,
-                }
-                row = connection.execute(CLAIM, values).first()
-                if row is not None:
-                    if numerics is not None:
-                        connection.execute(PIN, {"campaign": campaign_id, "numerics": numerics})
-                    claimed.append(chunk_row(row))
+                chunk = claim_next(connection, session, campaign_id, worker, classes.get(worker))
+                if chunk is not None:
+                    claimed.append(chunk)
         return claimed
 
     def leases(self, session: int) -> list[Chunk]:

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from storage.moments import FARTHEST_S, is_to_come
-from storage.states import CampaignState, Reason, RenderState, WorkerState, campaign_state
+from storage.states import (
+    AttemptOutcome,
+    CampaignState,
+    Reason,
+    RenderState,
+    WorkerState,
+    campaign_state,
+)
 
 Json = dict[str, Any]
 
@@ -237,7 +244,7 @@ class Settlement:
     campaign_id: int
     lease: int
     worker: str
-    outcome: str
+    outcome: AttemptOutcome
     detail: str | None = None
     outcomes: tuple[RenderOutcome, ...] = ()
     again: tuple[NewChunk, ...] = ()
@@ -273,7 +280,7 @@ class AttemptRow:
 
     id: int
     model: str
-    outcome: str
+    outcome: AttemptOutcome
     done: int
     failed: int
     held: int

@@ -61,6 +61,7 @@ _PERMISSIONS = {
     "CopyObject": "s3:GetObject, s3:PutObject and s3:ListBucket",
     "HeadBucket": "s3:ListBucket",
 }
+_WRITES = frozenset({"PutObject", "CopyObject"})
 # What passes: the server is busy, restarting, or out of room.
 _PASSING = frozenset(
     {
@@ -278,8 +279,9 @@ class S3Outputs:
             return NotFound(f"There is no {name} in {SCHEME}{self._bucket}.")
         what = f"{self._what(operation, name)}: {code or status}"
         if code in _PASSING or status == 429 or (status >= 500 and status != 501):
+            trouble = "busy or out of room" if operation in _WRITES else "busy"
             return OutputsAway(
-                f"{what}: the server is busy or out of room; look at its own logs if that lasts."
+                f"{what}: the server is {trouble}; look at its own logs if that lasts."
             )
         if code == "AccessDenied":
             return OutputsForbidden(

@@ -14,10 +14,8 @@ from storage.bulk import insert_chunks, insert_renders
 from storage.clock import db_time
 from storage.moments import is_to_come
 from storage.rows import RenderOutcome, Settlement, dump
-from storage.states import TRANSITIONS, ChunkState, RenderState
+from storage.states import AttemptOutcome, ChunkState, RenderState, moved
 from storage.tables import attempts, campaigns, chunks, refusals
-
-STALE = "stale"
 
 LOCK = (
     select(*(column for column in campaigns.c if column.name != "spec"), db_time().label("now"))
@@ -205,14 +203,11 @@ def _count(
 
 
 def _render_row(settlement: Settlement, outcome: RenderOutcome, time: float) -> tuple[object, ...]:
-    assert outcome.state in TRANSITIONS[RenderState.RUNNING], (
-        f"{outcome.state} is not how an attempt ends"
-    )
     return (
         settlement.campaign_id,
         outcome.number,
         outcome.digest,
-        outcome.state.value,
+        moved(RenderState.RUNNING, outcome.state).value,
         outcome.reason.value,
         outcome.detail,
         outcome.key,
@@ -247,7 +242,7 @@ def _attempt_row(settlement: Settlement, time: float) -> dict[str, object]:
 def _stale_row(settlement: Settlement, time: float) -> dict[str, object]:
     return {
         **_attempt_row(settlement, time),
-        "outcome": STALE,
+        "outcome": AttemptOutcome.STALE,
         "done": 0,
         "failed": 0,
         "held": 0,

@@ -1,4 +1,6 @@
-"""Where a render is, why it ended, and which steps between states are legal."""
+"""Where a render is, why it ended, and which steps between states are legal; the states of chunks,
+attempts, campaigns and workers.
+"""
 
 from enum import StrEnum
 
@@ -20,10 +22,6 @@ class RenderState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-    @property
-    def is_final(self) -> bool:
-        return not TRANSITIONS[self]
 
 
 TRANSITIONS: dict[RenderState, frozenset[RenderState]] = {
@@ -50,6 +48,12 @@ TRANSITIONS: dict[RenderState, frozenset[RenderState]] = {
 }
 
 
+def moved(state: RenderState, to: RenderState) -> RenderState:
+    """The state of a render after a step, which must be a legal one."""
+    assert to in TRANSITIONS[state], f"a render that is {state} cannot become {to}"
+    return to
+
+
 class Reason(StrEnum):
     """Why a render ended as it did."""
 
@@ -60,6 +64,30 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     WORKER_LOST = "worker_lost"
     STUCK = "stuck"
+    UNKNOWN = "unknown"
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt at a chunk ended: it painted, its result came too late, or it failed in one
+    of the ways that `actors.recipes.jobs.FailureKind` describes.
+    """
+
+    PAINTED = "painted"
+    STALE = "stale"
+    """The lease was not the session's any more: nothing of the result counts."""
+    BAD_OUTPUT = "bad_output"
+    BAD_REQUEST = "bad_request"
+    BAD_SPEC = "bad_spec"
+    WORKER_LOST = "worker_lost"
+    PREEMPTED = "preempted"
+    OUT_OF_MEMORY = "out_of_memory"
+    OUTPUTS = "outputs"
+    MODEL = "model"
+    LOADING = "loading"
+    SHORTAGE = "shortage"
+    NUMERICS = "numerics"
+    STUCK = "stuck"
+    STOPPED = "stopped"
     UNKNOWN = "unknown"
 
 
@@ -81,7 +109,7 @@ class WorkerState(StrEnum):
 
 
 class ChunkState(StrEnum):
-    """Where a chunk is: waiting, in the hands of a worker, settled, or wanted no more."""
+    """Where a chunk is: waiting, leased to a worker, settled, or cancelled."""
 
     QUEUED = "queued"
     LEASED = "leased"
@@ -95,7 +123,7 @@ class CampaignState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     PAUSED = "paused"
-    STOPPED = "stopped"
+    HALTED = "stopped"  # people, the API and old databases know it by this word
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -122,7 +150,7 @@ def campaign_state(
     paused: bool,
     halted: str | None,
 ) -> CampaignState:
-    """A campaign has failed when it is over and not every render is done; paused and stopped ones
+    """A campaign has failed if it is over and not every render is done; paused and halted ones
     wait for a person.
     """
     if done + failed + held + cancelled >= total:
@@ -134,7 +162,7 @@ def campaign_state(
             else CampaignState.FAILED
         )
     if halted is not None:
-        return CampaignState.STOPPED
+        return CampaignState.HALTED
     if paused:
         return CampaignState.PAUSED
     return CampaignState.RUNNING if started else CampaignState.QUEUED

@@ -13,7 +13,7 @@ from storage.clock import db_time, now
 from storage.orders import FleetOrders, Orders
 from storage.queue import HEARTBEAT_S
 from storage.rows import AttemptRow, WorkerRow, dump
-from storage.states import ChunkState, WorkerState
+from storage.states import AttemptOutcome, ChunkState, WorkerState
 from storage.tables import attempts, campaigns, chunks, sessions, workers
 
 ROSTER_FRESH_S = 5 * HEARTBEAT_S  # a dispatcher that has been silent for longer is taken for dead
@@ -177,7 +177,7 @@ class Watching:
             AttemptRow(
                 id=row.id,
                 model=row.model,
-                outcome=row.outcome,
+                outcome=AttemptOutcome(row.outcome),
                 done=row.done,
                 failed=row.failed,
                 held=row.held,

@@ -11,8 +11,7 @@ from prometheus_client.registry import Collector
 
 from farm.api.connections import Connections
 from storage.rows import AttemptRow
-from storage.settling import STALE
-from storage.states import RenderState, WorkerState
+from storage.states import AttemptOutcome, RenderState, WorkerState
 from storage.watching import Watching
 
 # From a small picture on a GPU to a large batch on a CPU.
@@ -109,7 +108,7 @@ class Metrics:
     def _count(self, row: AttemptRow) -> None:
         model, facts = row.model, row.facts
         self._attempts.labels(model, row.outcome).inc()
-        if row.outcome == STALE:
+        if row.outcome is AttemptOutcome.STALE:
             return
         self._renders.labels(model, RenderState.DONE).inc(row.done)
         self._renders.labels(model, RenderState.FAILED).inc(row.failed)

@@ -46,7 +46,7 @@ from storage.queue import HEARTBEAT_S, Queue
 from storage.reuse import Twins
 from storage.rows import CampaignRow, Chunk, OpenCampaign, Settlement, Snapshot, WorkerRow
 from storage.settling import Settling
-from storage.states import WorkerState
+from storage.states import AttemptOutcome, WorkerState
 from storage.store import Outputs
 from storage.watching import Watching
 
@@ -407,7 +407,7 @@ class Dispatcher:
     def _settlement(self, result: ChunkResult, db_now: float) -> Settlement:
         settlement = self._plain_settlement(result)
         workers = dict.fromkeys(self._fleet.workers) | self._classes()
-        if settlement.outcome == FailureKind.NUMERICS and not has_others(
+        if settlement.outcome is AttemptOutcome.NUMERICS and not has_others(
             result.worker, workers, self._records, fleet_size=self._fleet.size, now=db_now
         ):
             return replace(settlement, halt=settlement.detail)

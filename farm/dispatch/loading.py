@@ -7,8 +7,8 @@ Kept in memory alone: a dispatcher that takes over lets each worker try again.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from actors.recipes.jobs import FailureKind
 from storage.rows import ANY_CLASS, OpenCampaign, Settlement
+from storage.states import AttemptOutcome
 
 
 class Loading:
@@ -51,7 +51,7 @@ class Loading:
 
         `pinned` is the numerics class that the campaign is painted in, if it has begun.
         """
-        if settlement.outcome != FailureKind.LOADING:
+        if settlement.outcome is not AttemptOutcome.LOADING:
             return settlement
         tries = self._tries.setdefault(settlement.campaign_id, {})
         tries.setdefault(settlement.worker, set()).add((settlement.chunk_id, settlement.lease))

@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass, replace
 
 from actors.recipes.jobs import ChunkJob, ChunkResult, Failure, FailureKind, PictureJob
 from storage.rows import Chunk, NewChunk, RenderOutcome, Settlement, Wait
-from storage.states import Reason, RenderState
+from storage.states import AttemptOutcome, Reason, RenderState
 
 MAX_FAILURES = 3
 MAX_LOSSES = 5
 LOSSES_BEFORE_SPLIT = 2
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 300.0
 MAX_WAITS = 8  # 5 s, 10 s … 300 s: a quarter of an hour, after which a person has to look
-BLAMED_ON_WORKER = frozenset({FailureKind.OUT_OF_MEMORY, FailureKind.STUCK, FailureKind.UNKNOWN})
+BLAMED_ON_WORKER = frozenset(
+    {AttemptOutcome.OUT_OF_MEMORY, AttemptOutcome.STUCK, AttemptOutcome.UNKNOWN}
+)
 _BAD_OUTPUT = (
     "The model's numbers are no picture, on two attempts: not finite, or one flat colour."
 )
@@ -168,13 +170,13 @@ def _with_bad_outputs(
             refused_by=refused,
         )
         return replace(
-            settlement, outcome=Reason.BAD_OUTPUT.value, again=(*settlement.again, again)
+            settlement, outcome=AttemptOutcome.BAD_OUTPUT, again=(*settlement.again, again)
         )
     held = tuple(
         _ended(job, picture, RenderState.HELD, Reason.BAD_OUTPUT, _BAD_OUTPUT) for picture in bad
     )
     return replace(
-        settlement, outcome=Reason.BAD_OUTPUT.value, outcomes=(*settlement.outcomes, *held)
+        settlement, outcome=AttemptOutcome.BAD_OUTPUT, outcomes=(*settlement.outcomes, *held)
     )
 
 
@@ -281,7 +283,7 @@ def _plain(result: ChunkResult) -> Settlement:
         campaign_id=result.campaign_id,
         lease=result.lease,
         worker=result.worker,
-        outcome="painted" if failure is None else failure.kind.value,
+        outcome=AttemptOutcome.PAINTED if failure is None else AttemptOutcome(failure.kind),
         detail=None if failure is None else failure.detail,
         outcomes=result.outcomes,
         device_s=sum(result.facts.batch_s) + result.facts.load_s,

@@ -199,7 +199,7 @@ def _held_back(campaign: CampaignRow) -> Iterable[str]:
         return
     if is_spent(campaign):
         yield f"It is over budget. {spent_sentence(campaign)}"
-    elif campaign.state is CampaignState.STOPPED:
+    elif campaign.state is CampaignState.HALTED:
         yield f"It was stopped: {campaign.halted} `farm resume {campaign.name}` lets it go on."
     if campaign.state is CampaignState.PAUSED:
         yield f"It is paused: `farm resume {campaign.name}` lets it go on."

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from storage.queue import Queue
 from storage.rows import Chunk, RenderOutcome, Settlement
 from storage.settling import Settling
-from storage.states import Reason, RenderState
+from storage.states import AttemptOutcome, Reason, RenderState
 
 _WORKER = "worker-0123abcd"
 
@@ -113,7 +113,7 @@ def _settlement(chunk: Chunk) -> Settlement:
         campaign_id=chunk.campaign_id,
         lease=chunk.lease,
         worker=chunk.worker,
-        outcome="painted",
+        outcome=AttemptOutcome.PAINTED,
         outcomes=tuple(painted(number) for number in range(chunk.start, chunk.stop)),
         device_s=0.2 * chunk.total,
         facts={

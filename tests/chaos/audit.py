@@ -11,18 +11,22 @@ from typing import Any
 from sqlalchemy import Engine, Row, Table, select
 
 from actors.pictures.files import file_pixels_digest
-from actors.recipes.jobs import FailureKind
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import expansion_of
-from storage.settling import STALE
-from storage.states import ChunkState, Reason, RenderState
+from storage.states import AttemptOutcome, ChunkState, Reason, RenderState
 from storage.tables import attempts, campaigns, chunks, renders, sessions
 from tests.chaos.cluster import Painted
 
 Pixels = dict[tuple[str, int], str]
 """The pixel hash of every render, by its campaign's name and its number."""
 _SHOWN = 5
-_FREE = ("painted", STALE, FailureKind.STOPPED, FailureKind.PREEMPTED, FailureKind.WORKER_LOST)
+_FREE = (
+    AttemptOutcome.PAINTED,
+    AttemptOutcome.STALE,
+    AttemptOutcome.STOPPED,
+    AttemptOutcome.PREEMPTED,
+    AttemptOutcome.WORKER_LOST,
+)
 
 
 @dataclass
@@ -150,7 +154,7 @@ def _check_tokens(
     """Each row was written by one attempt, whose lease was good; no chunk and no render was
     counted twice.
     """
-    good = [row for row in tries if row.outcome != STALE]
+    good = [row for row in tries if row.outcome != AttemptOutcome.STALE]
     found.stale += len(tries) - len(good)
     writers = [row for row in good if row.done + row.failed + row.held]
     chunks_twice = [
@@ -236,7 +240,7 @@ def _check_charges(
         [f"{row.id} ({row.outcome})" for row in tries if row.outcome not in _FREE],
         "attempts ended as none should",
     )
-    losses = [row for row in tries if row.outcome == FailureKind.WORKER_LOST]
+    losses = [row for row in tries if row.outcome == AttemptOutcome.WORKER_LOST]
     found.check(
         [row.worker for row in losses if row.worker in warned],
         "workers that had notice were lost with what they painted",

@@ -239,7 +239,7 @@ def test_outputs_that_stay_away_stop_the_campaign_until_somebody_resumes_it(
         pass_time(engine)
     stopped = campaigns.by_id(campaign.id)
     assert (stopped.state, stopped.halted, stopped.running) == (
-        CampaignState.STOPPED,
+        CampaignState.HALTED,
         "the disk is full",
         0,
     )
@@ -268,7 +268,7 @@ def test_a_campaign_stops_once_its_budget_is_spent_and_goes_on_with_a_larger_one
     fleet.paint(seconds=1.0)
     run(dispatcher, fleet, 3)
     stopped = campaigns.get("p", "spring")
-    assert (stopped.state, stopped.done, stopped.device_s) == (CampaignState.STOPPED, 9, 3.0)
+    assert (stopped.state, stopped.done, stopped.device_s) == (CampaignState.HALTED, 9, 3.0)
     assert stopped.halted.startswith(
         "It has spent 0.000833 of its budget of 0.000556 GPU hours with 9 of 18 renders left:"
         " raise `budget`"
@@ -278,7 +278,7 @@ def test_a_campaign_stops_once_its_budget_is_spent_and_goes_on_with_a_larger_one
     service.submit("p", data(budget={"gpu_hours": 2.5 / 3600}), update=True)
     dispatcher.tick(NOW)
     assert fleet.jobs() == []
-    assert campaigns.get("p", "spring").state is CampaignState.STOPPED
+    assert campaigns.get("p", "spring").state is CampaignState.HALTED
 
     assert (
         service.submit("p", data(budget={"gpu_hours": 1}), update=True)[1]["updated"]["kept"] == 9
@@ -302,7 +302,7 @@ def test_a_budget_smaller_than_a_chunk_is_spent_by_one_and_the_others_go_on(
     run(dispatcher, fleet)
     assert (campaigns.get("p", "spring").done, campaigns.get("p", "spring").state) == (
         3,
-        CampaignState.STOPPED,
+        CampaignState.HALTED,
     )
     assert campaigns.get("p", "other").state is CampaignState.DONE
 
@@ -316,7 +316,7 @@ def test_attempts_that_fail_cost_budget_too_and_what_was_all_painted_is_done(
     run(dispatcher, fleet, failure=Failure(kind=FailureKind.PREEMPTED, detail="gone"))
     assert (campaigns.get("p", "spring").done, campaigns.get("p", "spring").state) == (
         0,
-        CampaignState.STOPPED,
+        CampaignState.HALTED,
     )
     one = service.submit(
         "p",

@@ -36,7 +36,7 @@ def test_a_model_that_cannot_be_loaded_stops_its_campaign_after_one_more_try(
     tried = run(start(fleet), fleet, {f"w{k}" for k in range(size)})
     stopped = campaigns.by_id(campaign.id)
     names = "w0" if size == 1 else "w0 and w1"
-    assert (stopped.state, stopped.failed, stopped.held) == (CampaignState.STOPPED, 0, 0)
+    assert (stopped.state, stopped.failed, stopped.held) == (CampaignState.HALTED, 0, 0)
     assert stopped.halted.startswith(f"{UNLOADABLE.detail} Tried by {names}")
     assert len(tried) <= 4 * size  # of 128 chunks: what was given out before the answers had come
 
@@ -71,7 +71,7 @@ def test_a_worker_of_another_class_is_not_waited_for(start, service, campaigns):
     campaign = service.submit("p", data())[0]
     fleet = MixedFleet("one", "two")
     run(start(fleet), fleet, {"w0", "w1"})
-    assert campaigns.by_id(campaign.id).state is CampaignState.STOPPED
+    assert campaigns.by_id(campaign.id).state is CampaignState.HALTED
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_a_worker_that_is_alone_and_odd_stops_the_campaign_rather_than_going_rou
     dispatcher = start(odd)
     run(dispatcher, odd, 3)
     stopped = campaigns.by_id(campaign.id)
-    assert (stopped.state, stopped.halted) == (CampaignState.STOPPED, "x0 is odd")
+    assert (stopped.state, stopped.halted) == (CampaignState.HALTED, "x0 is odd")
     attempts = watching.last_attempt()
     run(dispatcher, odd, 3)
     assert watching.last_attempt() == attempts
@@ -189,7 +189,7 @@ def test_weights_that_changed_stop_a_campaign_instead_of_failing_it(start, campa
     )
     stopped = campaigns.by_id(campaign.id)
     assert (stopped.state, stopped.halted, stopped.failed) == (
-        CampaignState.STOPPED,
+        CampaignState.HALTED,
         "the weights in /m have changed",
         0,
     )

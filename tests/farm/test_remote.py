@@ -164,8 +164,8 @@ def fail(settings, detail):
             "slots": 4,
         }
         settlement = Settlement(
-            chunk_id=chunk.id, campaign_id=row.id, lease=chunk.lease, worker="w", outcome="failed",
-            outcomes=(outcome,),
+            chunk_id=chunk.id, campaign_id=row.id, lease=chunk.lease, worker="w",
+            outcome="unknown", outcomes=(outcome,),
             facts={**facts, "uploads": 0, "upload_bytes": 0},
         )  # fmt: skip
         assert Settling(engine).settle(session, [settlement])

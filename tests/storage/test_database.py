@@ -8,9 +8,10 @@ from sqlalchemy import text
 
 from storage.bench.postgres import free_port, temporary_postgres
 from storage.campaigns import Campaigns
+from storage.claiming import CLAIM, PIN
 from storage.database import migrate, open_database, prepare, shown_address, upgrade
 from storage.errors import DatabaseAway, DatabaseError
-from storage.queue import CLAIM, LEASES, OPEN_CAMPAIGNS, PIN, RENEW, Queue
+from storage.queue import LEASES, OPEN_CAMPAIGNS, RENEW, Queue
 from storage.reuse import DIGESTS, FOUND, SIBLINGS
 from storage.settling import CANCEL_QUEUED, RETURN
 from storage.tables import metadata

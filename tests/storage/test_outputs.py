@@ -227,6 +227,37 @@ def test_what_cannot_be_read_is_told_without_the_servers_paths_and_without_advic
         assert str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "use", [lambda store: store.read("a/1.png", 9), lambda store: store.copy("a/1.png", "b/2.png")]
+)
+def test_a_read_that_breaks_off_is_told_as_a_read_without_advice_about_space(
+    tmp_path, monkeypatch, use
+):
+    class Broken(io.FileIO):
+        def read(self, size=-1):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    store = FolderOutputs(tmp_path)
+    store.put("a/1.png", b"x")
+    monkeypatch.setattr(store, "open", lambda key: Broken(tmp_path / key))
+    with pytest.raises(OutputsAway, match=r"Cannot read a/1.png .*make .* readable") as caught:
+        use(store)
+    assert "space" not in str(caught.value)
+    assert list(store.keys("")) == ["a/1.png"]
+
+
+def test_a_removal_that_fails_gives_no_advice_about_space(tmp_path, monkeypatch):
+    def refuse(_path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    store = FolderOutputs(tmp_path)
+    store.put("a/1.png", b"x")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputsForbidden, match=r"Cannot delete .*writable") as caught:
+        store.delete("a/1.png")
+    assert "space" not in str(caught.value)
+
+
 def test_pipes_and_half_written_files_are_no_files(tmp_path):
     store, part = FolderOutputs(tmp_path), f".{'a' * 32}.part"
     os.mkfifo(tmp_path / "pipe")

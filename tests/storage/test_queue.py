@@ -355,7 +355,7 @@ def test_hostile_text_is_kept_as_it_is(queue, settling, campaigns, campaign, ses
 def test_a_halted_campaign_is_not_open(campaigns, queue, control, campaign, session):
     campaigns.halt(campaign.id, "the disk is full")
     assert queue.snapshot(session).campaigns == ()
-    assert campaigns.by_id(campaign.id).state is CampaignState.STOPPED
+    assert campaigns.by_id(campaign.id).state is CampaignState.HALTED
     control.resume(campaign.id)
     assert [c.id for c in queue.snapshot(session).campaigns] == [campaign.id]
 

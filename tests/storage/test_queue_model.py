@@ -29,8 +29,8 @@ from storage.control import Control
 from storage.errors import AlreadyThere, NotFound, RequestError, SessionLost
 from storage.queue import Queue
 from storage.rows import Chunk, NewChunk, Settlement, Wait, WorkerRow
-from storage.settling import STALE, Settling
-from storage.states import ChunkState, RenderState
+from storage.settling import Settling
+from storage.states import AttemptOutcome, ChunkState, RenderState
 from storage.tables import attempts, campaigns, chunks, refusals, renders, sessions, workers
 from storage.watching import Watching
 from tests.storage.conftest import (
@@ -240,7 +240,8 @@ class Model:
                     )
                 counted.append(s)
             if s.campaign_id in self.campaigns:
-                self.attempts[s.campaign_id, STALE if chunk is None else s.outcome] += 1
+                outcome = AttemptOutcome.STALE if chunk is None else s.outcome
+                self.attempts[s.campaign_id, outcome] += 1
         for campaign_id in {s.campaign_id for s in counted}:
             self.campaigns[campaign_id].end_transaction(
                 [s for s in counted if s.campaign_id == campaign_id]

@@ -1,6 +1,15 @@
 import pytest
 
-from storage.states import TRANSITIONS, CampaignState, RenderState, campaign_state
+from actors.recipes.jobs import FailureKind
+from storage.states import (
+    TRANSITIONS,
+    AttemptOutcome,
+    CampaignState,
+    Reason,
+    RenderState,
+    campaign_state,
+    moved,
+)
 
 
 def test_every_state_is_in_the_table_and_can_be_reached():
@@ -17,10 +26,26 @@ def test_an_attempt_ends_only_where_a_running_render_may_go():
 
 
 def test_done_and_cancelled_are_final():
-    assert {state for state in RenderState if state.is_final} == {
+    assert {state for state in RenderState if not TRANSITIONS[state]} == {
         RenderState.DONE,
         RenderState.CANCELLED,
     }
+
+
+def test_no_step_but_those_of_the_table_is_possible():
+    for state in RenderState:
+        for to in RenderState:
+            if to in TRANSITIONS[state]:
+                assert moved(state, to) is to
+            else:
+                with pytest.raises(AssertionError, match=f"is {state} cannot become {to}"):
+                    moved(state, to)
+
+
+def test_every_failure_is_the_outcome_of_an_attempt_and_there_are_three_others():
+    others = {AttemptOutcome.PAINTED, AttemptOutcome.STALE, AttemptOutcome.BAD_OUTPUT}
+    assert {AttemptOutcome(kind) for kind in FailureKind} == set(AttemptOutcome) - others
+    assert Reason.BAD_OUTPUT.value == AttemptOutcome.BAD_OUTPUT.value
 
 
 @pytest.mark.parametrize(
@@ -28,9 +53,9 @@ def test_done_and_cancelled_are_final():
     [
         ((0, 0, 0, 0), {"started": False}, CampaignState.QUEUED),
         ((1, 0, 0, 0), {}, CampaignState.RUNNING),
-        ((1, 0, 0, 0), {"halted": "disk full"}, CampaignState.STOPPED),
+        ((1, 0, 0, 0), {"halted": "disk full"}, CampaignState.HALTED),
         ((1, 0, 0, 0), {"paused": True}, CampaignState.PAUSED),
-        ((1, 0, 0, 0), {"paused": True, "halted": "disk full"}, CampaignState.STOPPED),
+        ((1, 0, 0, 0), {"paused": True, "halted": "disk full"}, CampaignState.HALTED),
         ((1, 0, 0, 2), {}, CampaignState.RUNNING),
         ((4, 0, 0, 0), {}, CampaignState.DONE),
         ((4, 0, 0, 0), {"halted": "disk full", "paused": True}, CampaignState.DONE),
