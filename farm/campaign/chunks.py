@@ -9,7 +9,7 @@ from farm.cost import SECONDS_PER_MEGAPIXEL_STEP, batches_of_chunk
 from storage.rows import NewChunk
 
 Size = Callable[[int, int], int]
-"""How many renders a chunk has, of a group, when so many renders of the campaign are left."""
+"""The number of renders in a chunk, from its group and the renders left of the campaign."""
 
 
 def chunk_size(
@@ -36,7 +36,7 @@ def chunk_size(
 
 
 def plan_chunks(expansion: Expansion, size: Size) -> Iterator[NewChunk]:
-    """The chunks of a campaign, lazily, in the order in which they are to be painted."""
+    """The chunks of a campaign, lazily, in the order in which they should be painted."""
     if expansion.campaign.order != "as-written":
         yield from chunks_of(expansion, _ordered(expansion), size)
         return
@@ -56,8 +56,8 @@ def chunks_of(
     lease: int = 0,
     total: int | None = None,
 ) -> Iterator[NewChunk]:
-    """Chunks of the renders with these numbers, in their order as far as groups allow; few of them
-    stand in memory at once.
+    """Chunks of the renders with these numbers, in their order as far as groups allow. Only a few
+    are in memory at once.
     """
     left = expansion.total if total is None else total
     waiting: dict[int, list[int]] = {}
@@ -116,8 +116,8 @@ def _without_gaps(
 
 
 def _with_gaps(expansion: Expansion, group_no: int, size: Size, left: int) -> Iterator[NewChunk]:
-    """Chunks over a group in which some places are empty: filled up across the gaps, so that no
-    batch is padded for them.
+    """Chunks over a group in which some places are empty. Each is filled up across the gaps, so
+    that no batch is padded for them.
     """
     per_shot = expansion.seeds_per_shot
     start = held = 0

@@ -1,4 +1,3 @@
-import itertools
 from dataclasses import replace
 
 import pytest
@@ -6,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.recipes.recipe import Adapter
-from farm.campaign.chunks import chunk_size, chunks_of, plan_chunks
 from farm.campaign.expansion import Expansion
 from farm.campaign.sources import Sources
 from tests.campaigns import MODEL, campaign, data, expansion
+from tests.plans import plans
 
 PLACES = ["on a beach", "at sunset", "in a forest"]
 
@@ -33,37 +32,6 @@ def cells(plan):
     return found
 
 
-axes = st.fixed_dictionaries(
-    {},
-    optional={
-        "product": st.lists(
-            st.sampled_from(["mug", "box", "lamp", "ball"]), min_size=1, max_size=4, unique=True
-        ),
-        "color": st.lists(
-            st.sampled_from(["red", "blue", "teal"]), min_size=1, max_size=3, unique=True
-        ),
-        "guidance": st.lists(
-            st.sampled_from([1.0, 3.0, 5.0]), min_size=1, max_size=3, unique=True
-        ),
-        "steps": st.lists(st.integers(1, 5), min_size=1, max_size=3, unique=True),
-    },
-)
-
-
-@st.composite
-def plans(draw):
-    vary = draw(axes)
-    prompt = "x " + " ".join(f"{{{name}}}" for name in vary if name in ("product", "color"))
-    rules = []
-    if vary:
-        for _ in range(draw(st.integers(0, 3))):
-            names = draw(st.lists(st.sampled_from(sorted(vary)), min_size=1, unique=True))
-            rules.append({name: draw(st.sampled_from(vary[name])) for name in names})
-    return expansion(
-        prompt=prompt, vary=vary, skip=rules, seeds={"count": draw(st.integers(1, 5))}
-    )
-
-
 @given(plans())
 def test_the_count_needs_no_expansion(plan):
     assert plan.total == sum(1 for _ in plan.all_renders())
@@ -73,25 +41,6 @@ def test_the_count_needs_no_expansion(plan):
 def test_a_render_can_be_had_from_its_number_alone(plan):
     for group_no, render in plan.all_renders():
         assert plan.render(render.number) == (group_no, render)
-
-
-@given(plans(), st.integers(1, 9))
-def test_chunks_hold_every_render_exactly_once(plan, size):
-    numbers = []
-    for chunk in plan_chunks(plan, fixed(size)):
-        renders = list(plan.renders(chunk.group_no, chunk.start, chunk.stop))
-        assert len(renders) == chunk.total <= size
-        numbers += [render.number for render in renders]
-    assert sorted(numbers) == sorted(render.number for _, render in plan.all_renders())
-    assert len(set(numbers)) == len(numbers) == plan.total
-
-
-@given(plans(), st.integers(1, 9))
-def test_only_the_last_chunk_of_a_group_is_short(plan, size):
-    for _, chunks in itertools.groupby(
-        plan_chunks(plan, fixed(size)), key=lambda chunk: chunk.group_no
-    ):
-        assert all(chunk.total == size for chunk in list(chunks)[:-1])
 
 
 def test_a_skipped_cell_is_not_rendered():
@@ -192,29 +141,6 @@ def test_a_trillion_renders_are_counted_at_once():
     assert expansion(vary=vary, seeds={"count": 10**7}).total == 10**12
 
 
-@pytest.mark.parametrize("size", ["8x8", "128x128", "4096x4096"])
-def test_a_chunk_is_whole_batches(size):
-    plan = expansion(settings={"size": size, "steps": 50}, seeds={"count": 5000})
-    assert chunk_size(plan)(0, plan.total) % plan.group(0).batch == 0
-
-
-def test_a_small_campaign_is_cut_for_several_workers():
-    plan = expansion(seeds={"count": 16})
-    assert len(list(plan_chunks(plan, chunk_size(plan)))) >= 16
-
-
-def test_chunks_grow_smaller_towards_the_end_so_that_all_workers_finish_together():
-    plan = expansion(seeds={"count": 5000})
-    sizes = [chunk.total for chunk in plan_chunks(plan, chunk_size(plan))]
-    assert sizes == sorted(sizes, reverse=True)
-    assert (sizes[0], sizes[-1]) == (180, plan.group(0).batch)
-    assert sum(sizes) == plan.total
-
-
-def fixed(size):
-    return lambda group_no, left: size
-
-
 @given(plans(), st.integers(1, 9))
 def test_a_render_is_found_at_its_place(plan, size):
     for group_no in range(plan.groups):
@@ -236,30 +162,6 @@ def test_a_render_is_found_at_its_place(plan, size):
     assert not plan.has(10**9)
 
 
-@given(plans(), st.integers(1, 9))
-def test_chunks_of_some_renders_hold_just_those(plan, size):
-    wanted = [render.number for _, render in plan.all_renders()][::2]
-    chunks = list(chunks_of(plan, wanted, fixed(size)))
-    assert sorted(n for chunk in chunks for n in chunk.numbers) == sorted(wanted)
-    assert all(chunk.total == len(chunk.numbers) <= size for chunk in chunks)
-    assert all(plan.group_of(n) == chunk.group_no for chunk in chunks for n in chunk.numbers)
-
-
-@pytest.mark.parametrize(
-    ("order", "first"),
-    [("as-written", [0, 1, 2, 3]), ("every-5", [0, 5, 10, 15]), ("ends-first", [0, 17, 1, 2])],
-)
-def test_a_campaign_is_painted_in_the_order_that_it_asks_for(order, first):
-    plan = expansion(order=order)
-    numbers = []
-    for chunk in plan_chunks(plan, fixed(2)):
-        numbers += chunk.numbers or [
-            r.number for r in plan.renders(chunk.group_no, chunk.start, chunk.stop)
-        ]
-    assert numbers[:4] == first
-    assert sorted(numbers) == list(range(18))
-
-
 def test_campaigns_without_axes_are_one_shot():
     assert expansion(prompt="a mug", vary=None, seeds=[5]).total == 1
     assert campaign(prompt="a mug", vary=None).axes == ()
@@ -270,12 +172,6 @@ def test_rows_that_set_the_same_setting_share_a_group_and_its_batches():
     plan = expansion(vary={"product": ["mug"], "row": rows}, seeds={"count": 1})
     assert (plan.groups, plan.total) == (2, 10)
     assert [sum(1 for _ in plan.renders(k, 0, 5)) for k in range(2)] == [5, 5]
-
-
-def test_a_model_with_a_history_gets_chunks_of_about_a_minute():
-    plan = expansion(settings={"size": "1024x1024", "steps": 30}, seeds={"count": 5000})
-    seconds = chunk_size(plan, 0.02)(0, plan.total) * plan.group(0).megapixel_steps * 0.02
-    assert 45 < seconds <= 60
 
 
 SOURCES = Sources(references={"/a.png": "aa", "/b.png": "bb"}, adapters={"/x": "xx", "/y": "yy"})
