@@ -14,7 +14,8 @@ from diffusers.utils import set_adapter_layers
 from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError
 
-from actors.models.lora import Lora, adapter_file, digest_of_file, is_of_file, read_lora
+from actors.models.adapter_files import adapter_file
+from actors.models.lora import Lora, read_lora
 from actors.models.lora_names import Weights
 from actors.painting.lora_tensors import Laid, laid_layers
 from actors.recipes.errors import BadRequest
@@ -97,12 +98,12 @@ class Adapters:
                 f" {exc}"
             ) from exc
         try:
-            if not is_of_file(adapter.digest, digest_of_file(file)):
+            if not file.has_digest(adapter.digest):
                 raise BadRequest(
                     f"The adapter {path} has changed since the campaign was submitted: submit it"
                     " under a new name."
                 )
-            lora = read_lora(path, self._weights)
+            lora = read_lora(file, self._weights)
         except (RequestError, OSError) as exc:
             raise BadRequest(
                 f"The adapter {path} does not fit a {type(self._pipe).__name__}: {exc}"

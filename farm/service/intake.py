@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
 
-from actors.models.lora import adapter_file, read_lora
+from actors.models.adapter_files import adapter_file
+from actors.models.lora import read_lora
 from actors.models.lora_names import Weights
 from actors.models.lora_strengths import CONFIG
 from actors.models.models import Model, find_model, is_hub_name
@@ -136,9 +137,9 @@ class Intake:
             if not path.exists():
                 raise RequestError(f"there is no file or folder {path}.{hint(address)}")
             file = adapter_file(path)
-            for read in (file, file.with_name(CONFIG)):  # links may lead elsewhere
+            for read in (file.path, file.path.with_name(CONFIG)):  # links may lead elsewhere
                 self._files.check(read)
-            return read_lora(path, weights).digest
+            return read_lora(file, weights).digest
         except OSError as exc:
             raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
 

@@ -2,13 +2,13 @@
 them; others are refused by name.
 """
 
-from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from actors.models.lora import adapter_file, check_adapter
+from actors.models.adapter_files import AdapterFile, adapter_file
+from actors.models.lora import read_lora
 from actors.models.lora_names import Weights
 from actors.models.models import SEEDLING
 from storage.errors import RequestError
@@ -33,7 +33,7 @@ def pair(down, up, rank=4, inside=128, outside=128):
 
 def check(tmp_path, tensors):
     save_file(tensors, tmp_path / "a.safetensors")
-    check_adapter(tmp_path / "a.safetensors", WEIGHTS)
+    read_lora(AdapterFile(tmp_path / "a.safetensors"), WEIGHTS)
 
 
 GOOD = {
@@ -249,7 +249,7 @@ def test_half_a_file_is_no_adapter(tmp_path):
     save_file(GOOD["peft"], tmp_path / "a.safetensors")
     (tmp_path / "a.safetensors").write_bytes((tmp_path / "a.safetensors").read_bytes()[:300])
     with pytest.raises(RequestError, match="no whole safetensors file"):
-        check_adapter(tmp_path / "a.safetensors", WEIGHTS)
+        read_lora(AdapterFile(tmp_path / "a.safetensors"), WEIGHTS)
 
 
 def test_an_adapter_is_a_file_or_a_folder_with_one(tmp_path):
@@ -265,11 +265,11 @@ def test_an_adapter_is_a_file_or_a_folder_with_one(tmp_path):
     assert (
         adapter_file(tmp_path)
         == adapter_file(tmp_path / "a.safetensors")
-        == tmp_path / "a.safetensors"
+        == AdapterFile(tmp_path / "a.safetensors")
     )
     (tmp_path / "b.safetensors").touch()
     refused(tmp_path, "has 2 .safetensors files")
-    assert isinstance(adapter_file(tmp_path / "b.safetensors"), Path)
+    assert adapter_file(tmp_path / "b.safetensors").path == tmp_path / "b.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -309,7 +309,7 @@ def test_a_projection_that_diffusers_would_not_load_is_refused(tmp_path, xl, bes
         RequestError,
         match="of the text_encoder_2 it has only text_projection, which diffusers loads beside",
     ):
-        check_adapter(tmp_path / "a.safetensors", Weights("xl", xl))
+        read_lora(AdapterFile(tmp_path / "a.safetensors"), Weights("xl", xl))
 
 
 def test_a_projection_beside_layers_of_its_encoder_is_let_through(tmp_path, xl):
@@ -317,4 +317,4 @@ def test_a_projection_beside_layers_of_its_encoder_is_let_through(tmp_path, xl):
         f"text_encoder_2.{TEXT}.lora_A.weight", f"text_encoder_2.{TEXT}.lora_B.weight", 4, 32, 32
     )
     save_file({**PROJECTION, **own}, tmp_path / "a.safetensors")
-    check_adapter(tmp_path / "a.safetensors", Weights("xl", xl))
+    read_lora(AdapterFile(tmp_path / "a.safetensors"), Weights("xl", xl))

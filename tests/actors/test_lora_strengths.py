@@ -13,9 +13,10 @@ import torch
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 
+from actors.models.adapter_files import adapter_file
 from actors.models.families import FAMILIES
 from actors.models.heads import read_head
-from actors.models.lora import check_adapter, read_lora
+from actors.models.lora import read_lora
 from actors.models.lora_names import Weights
 from actors.painting.engine import Engine
 from actors.recipes.errors import BadRequest
@@ -314,7 +315,7 @@ def test_a_config_that_asks_for_more_or_for_nonsense_is_refused(folder, tmp_path
     config, words = CONFIGS[kind]
     peft_folder(folder(SD), lora_for(folder(SD), ("unet",)), tmp_path, **config)
     with pytest.raises(RequestError, match=words):
-        check_adapter(tmp_path, Weights("tiny", folder(SD)))
+        read_lora(adapter_file(tmp_path), Weights("tiny", folder(SD)))
 
 
 def test_a_config_that_is_not_json_is_refused_and_one_of_another_file_is_not_read(
@@ -324,23 +325,23 @@ def test_a_config_that_is_not_json_is_refused_and_one_of_another_file_is_not_rea
     file = peft_folder(folder(SD), lora_for(folder(SD), ("unet",)), tmp_path)
     (tmp_path / "adapter_config.json").write_text("{")
     with pytest.raises(RequestError, match=r"adapter_config.json beside it cannot be read"):
-        check_adapter(file, weights)
+        read_lora(adapter_file(file), weights)
     file.rename(tmp_path / "other.safetensors")
     (tmp_path / "another.safetensors").touch()
-    check_adapter(tmp_path / "other.safetensors", weights)
+    read_lora(adapter_file(tmp_path / "other.safetensors"), weights)
 
 
 def test_a_config_and_alphas_that_differ_are_refused(folder, tmp_path):
     layers = lora_for(folder(SD), ("unet",), ranks=(4,), alphas=(2.0,))
     save_file(with_prefix(layers), tmp_path / "adapter_model.safetensors")
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 2}))
-    check_adapter(tmp_path, Weights("tiny", folder(SD)))
+    read_lora(adapter_file(tmp_path), Weights("tiny", folder(SD)))
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 4}))
     with pytest.raises(
         RequestError,
         match=r"its layer unet\..* has two strengths: 1 by its config, and 0.5 by its alpha",
     ):
-        check_adapter(tmp_path, Weights("tiny", folder(SD)))
+        read_lora(adapter_file(tmp_path), Weights("tiny", folder(SD)))
 
 
 # --- Flux in its makers' names ---
@@ -483,7 +484,7 @@ def test_layers_of_t5_are_refused_unless_they_do_nothing(folder, tmp_path, prefi
         tmp_path / "b.safetensors",
     )
     with pytest.raises(RequestError, match=r"takes adapters for transformer, text_encoder alone"):
-        check_adapter(tmp_path / "b.safetensors", Weights("tiny", folder(FLUX)))
+        read_lora(adapter_file(tmp_path / "b.safetensors"), Weights("tiny", folder(FLUX)))
 
 
 # --- names without a part ---
@@ -512,7 +513,7 @@ def test_a_file_whose_names_say_no_part_is_for_the_one_that_has_its_layers(folde
 def digest_of(path, tensors, file):
     save_file(tensors, file)
     return (
-        read_lora(file, Weights("tiny", path)).digest,
+        read_lora(adapter_file(file), Weights("tiny", path)).digest,
         hashlib.sha256(file.read_bytes()).hexdigest(),
     )
 
@@ -559,7 +560,7 @@ def test_a_digest_follows_the_config_beside_the_file(folder, tmp_path):
     digests = set()
     for alpha in (4, 2, 1):
         file = peft_folder(folder(SD), layers, tmp_path, lora_alpha=alpha)
-        digests.add(digest := read_lora(tmp_path, weights).digest)
+        digests.add(digest := read_lora(adapter_file(tmp_path), weights).digest)
         assert ("-" in digest) == (alpha != 4)
     assert len(digests) == 3
     warm = Engine(device="cpu", threads=1)._warm(group(folder(SD)), str(folder(SD)))
