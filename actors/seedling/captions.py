@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
-from actors.seedling.drawing import BACKDROPS, COLORS, FLAWS, PRODUCTS, Subject
+from actors.seedling.scenes import BACKDROPS, COLORS, FLAWS, PRODUCTS, Subject
 
 MAX_TOKENS = 48
 ENDINGS = ("", ", product photo", ", studio quality photo", ", photograph", ", advertising shot")

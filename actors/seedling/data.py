@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from actors.seedling.captions import random_subject
-from actors.seedling.drawing import SIZE, Picture, Subject, draw, random_scene
+from actors.seedling.drawing import draw
+from actors.seedling.planes import SIZE, Picture
+from actors.seedling.scenes import Subject, random_scene
 
 
 @dataclass(frozen=True)

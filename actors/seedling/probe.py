@@ -23,16 +23,9 @@ from actors.models.schedulers import scheduler_config
 from actors.painting.engine import Engine
 from actors.recipes.recipe import Group, Recipe
 from actors.seedling.captions import full_caption, random_subject
-from actors.seedling.drawing import (
-    BACKDROPS,
-    COLORS,
-    FLAWS,
-    PRODUCTS,
-    Picture,
-    Subject,
-    draw,
-    random_scene,
-)
+from actors.seedling.drawing import draw
+from actors.seedling.planes import Picture
+from actors.seedling.scenes import BACKDROPS, COLORS, FLAWS, PRODUCTS, Subject, random_scene
 
 STEPS, GUIDANCE, BATCH = 20, 4.0, 8
 JUDGED = 240

@@ -27,7 +27,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from actors.seedling.captions import MAX_TOKENS, make_tokenizer, random_caption
 from actors.seedling.checkpoint import load_checkpoint, save_checkpoint
 from actors.seedling.data import Pictures, load_or_draw
-from actors.seedling.drawing import SIZE
+from actors.seedling.planes import SIZE
 
 LATENT_CHANNELS = 4
 # a crop costs a quarter of a picture; the last third of the autoencoder's steps sees whole
@@ -95,8 +95,7 @@ def new_scheduler() -> DDIMScheduler:
     )
 
 
-# --- the loop that both phases share
-# ------------------------------------------------------------
+# --- the loop that both phases share ---
 
 
 def learning_rate(step: int, *, peak: float, total: int) -> float:
@@ -156,8 +155,7 @@ def _generators(seed: int, step: int) -> tuple[np.random.Generator, torch.Genera
     return rng, torch.Generator().manual_seed(int(rng.integers(2**63)))
 
 
-# --- phase one: the autoencoder
-# ------------------------------------------------------------
+# --- phase one: the autoencoder ---
 
 
 def train_autoencoder(
@@ -241,8 +239,7 @@ def _encode_all(
     return torch.cat(parts).half()
 
 
-# --- phase two: the UNet and its text encoder
-# ------------------------------------------------------------
+# --- phase two: the UNet and its text encoder ---
 
 
 def train_diffusion(
@@ -295,8 +292,7 @@ def train_diffusion(
     return unet, text_encoder
 
 
-# --- the whole of it
-# ------------------------------------------------------------
+# --- the whole of it ---
 
 
 @app.command()

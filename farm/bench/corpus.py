@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from actors.pictures.files import Pixels
-from actors.seedling.drawing import Subject, draw, random_scene
+from actors.seedling.drawing import draw
+from actors.seedling.scenes import Subject, random_scene
 
 SIDE = 1024
 _LEAVES = 500

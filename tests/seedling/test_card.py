@@ -5,7 +5,7 @@ import json
 import pytest
 
 from actors.models.models import SEEDLING
-from actors.seedling.drawing import FLAWS
+from actors.seedling.scenes import FLAWS
 
 CARD = (SEEDLING / "README.md").read_text()
 PROBE = json.loads((SEEDLING / "probe.json").read_text())

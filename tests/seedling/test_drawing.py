@@ -11,17 +11,9 @@ from actors.seedling.captions import (
     random_subject,
 )
 from actors.seedling.data import drawn_picture, load_or_draw
-from actors.seedling.drawing import (
-    BACKDROPS,
-    COLORS,
-    FLAWS,
-    PRODUCTS,
-    SIZE,
-    Scene,
-    Subject,
-    draw,
-    random_scene,
-)
+from actors.seedling.drawing import draw
+from actors.seedling.planes import SIZE
+from actors.seedling.scenes import BACKDROPS, COLORS, FLAWS, PRODUCTS, Scene, Subject, random_scene
 
 EVERY = [
     Subject(product=p, color=c, backdrop=b) for p in PRODUCTS for c in COLORS for b in BACKDROPS
