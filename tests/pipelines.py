@@ -50,6 +50,16 @@ def save(pipeline: str, folder: Path, *, dtype: torch.dtype | None = None, **opt
     return folder
 
 
+def built_once(root: Path, build: Callable[..., Path] = save) -> Callable[..., Path]:
+    """A function from a pipeline's name to a folder in `root`, built when first asked for."""
+
+    def folder(name: str, **options) -> Path:
+        path = root / "-".join([name, *options])
+        return path if path.is_dir() else build(name, path, **options)
+
+    return folder
+
+
 def stable_diffusion() -> diffusers.DiffusionPipeline:
     return diffusers.StableDiffusionPipeline(
         vae=_vae(), text_encoder=_clip(), tokenizer=_clip_tokenizer(),

@@ -2,13 +2,10 @@
 
 import pytest
 
-from tests.pipelines import save
+from tests.pipelines import built_once
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """The folder of a family's tiny model, built when it is first asked for."""
-    root = tmp_path_factory.mktemp("models")
-    return lambda pipeline: (
-        root / pipeline if (root / pipeline).is_dir() else save(pipeline, root / pipeline)
-    )
+    return built_once(tmp_path_factory.mktemp("models"))

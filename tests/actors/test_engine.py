@@ -16,15 +16,15 @@ from PIL import Image
 
 from actors.models import models
 from actors.models.families import family_of
-from actors.models.models import SEEDLING, find_model, weights_digest
-from actors.models.schedulers import scheduler_config
+from actors.models.models import SEEDLING, weights_digest
 from actors.painting.engine import Engine
 from actors.painting.infotext import infotext
 from actors.painting.memory import DeviceTaken, bytes_in_files, memory_of, require_free
 from actors.pictures.files import RECIPE_CHUNK, file_pixels_digest, pixels_digest, write
 from actors.recipes.encoding import Encoding
 from actors.recipes.errors import BadRequest, ModelMissing, WeightsChanged
-from actors.recipes.recipe import Group, Recipe
+from actors.recipes.recipe import Recipe
+from tests.actors import tiny
 
 COLORS = ["red", "blue", "green", "white"]
 
@@ -35,21 +35,8 @@ def engine():
 
 
 def group(**changes):
-    model = find_model("seedling")
-    scheduler = changes.get("scheduler", "ddim")
-    base = dict(
-        model=model.digest,
-        pipeline=model.pipeline,
-        steps=3,
-        guidance=4.0,
-        scheduler=scheduler,
-        scheduler_config=scheduler_config(scheduler, model.scheduler_config),
-        width=128,
-        height=128,
-        dtype="float32",
-        batch=4,
-    )
-    return Group(**{**base, **changes})
+    own = dict(steps=3, guidance=4.0, width=128, height=128, batch=4)
+    return tiny.group("seedling", **{**own, **changes})
 
 
 def recipes(in_group, seeds=(1, 2, 3, 4)):
@@ -60,9 +47,7 @@ def recipes(in_group, seeds=(1, 2, 3, 4)):
 
 
 def hashes(engine, batch):
-    pixels = engine.paint(batch, str(SEEDLING)).pixels
-    assert all(picture is not None for picture in pixels)
-    return [pixels_digest(picture) for picture in pixels]
+    return tiny.hashes(engine, batch, SEEDLING)
 
 
 @pytest.mark.parametrize("scheduler", family_of("StableDiffusionPipeline").schedulers)

@@ -2,7 +2,6 @@
 them; others are refused by name.
 """
 
-
 import numpy as np
 import pytest
 from safetensors.numpy import save_file

@@ -4,18 +4,18 @@ without a word.
 
 import pytest
 
-from actors.models.models import find_model
 from actors.painting.engine import Engine
 from actors.pictures.files import pixels_digest
 from actors.recipes.errors import BadRequest, PromptTooLong
-from actors.recipes.recipe import Group, Recipe
+from actors.recipes.recipe import Recipe
+from tests.actors.tiny import group
+from tests.pipelines import built_once
 from tests.plain_pipelines import PLAIN, save_plain
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("models")
-    return lambda name: root / name if (root / name).is_dir() else save_plain(name, root / name)
+    return built_once(tmp_path_factory.mktemp("models"), save_plain)
 
 
 @pytest.fixture(scope="module")
@@ -24,25 +24,8 @@ def engine():
 
 
 def recipe(folder, prompt="a red mug", **changes):
-    model = find_model(str(folder))
-    own = {
-        key: value
-        for key, value in model.scheduler_config.items()
-        if key == "_class_name" or not key.startswith("_")
-    }
-    base = dict(
-        model=model.digest,
-        pipeline=model.pipeline,
-        steps=2,
-        guidance=model.guidance,
-        scheduler="own",
-        scheduler_config=own,
-        width=64,
-        height=32,
-        dtype="float32",
-        batch=1,
-    )
-    return Recipe(group=Group(**{**base, **changes}), prompt=prompt, negative="", seed=1)
+    own = {"scheduler": "own", "steps": 2, "batch": 1, **changes}
+    return Recipe(group=group(folder, **own), prompt=prompt, negative="", seed=1)
 
 
 def pixels(engine, folder, **changes):

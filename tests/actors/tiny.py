@@ -1,4 +1,4 @@
-"""Groups, recipes and hashes of the tiny models, one of each family."""
+"""Groups, recipes and hashes of small pictures, of any model."""
 
 from dataclasses import replace
 

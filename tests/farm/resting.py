@@ -17,21 +17,24 @@ def paint(settings, name, engine=None):
     """Paint what is queued of a campaign into the outputs that the settings name; returns the
     numbers of the renders painted.
     """
-    painter, numbers = Painter("w", engine or RestingEngine(0.0), settings.open_outputs()), []
+    painter = Painter("w", engine or RestingEngine(0.0), settings.open_outputs())
     with closing_engine(settings.database_address) as database:
-        queue, settling, campaign = (
-            Queue(database),
-            Settling(database),
-            Campaigns(database).get("default", name),
-        )
-        expansion = expansion_of(campaign.spec)
-        session = queue.lead(owner="test", host="h", pid=1)
-        while claimed := queue.claim(session, [(campaign.id, "w")]):
-            (chunk,) = claimed
-            result = painter.paint(chunk_job(campaign, expansion, chunk))
-            assert result.failure is None
-            settling.settle(session, [settlement_of(result, chunk, None, waits=0)])
-            painter.acknowledge(*result.key)
-            numbers += [outcome.number for outcome in result.outcomes]
-        queue.end_session(session)
+        campaign = Campaigns(database).get("default", name)
+        return paint_queued(Queue(database), Settling(database), campaign, painter)
+
+
+def paint_queued(queue, settling, campaign, painter):
+    """Do what a dispatcher and a worker do with a campaign; returns the numbers of the renders
+    painted.
+    """
+    expansion, numbers = expansion_of(campaign.spec), []
+    session = queue.lead(owner="test", host="h", pid=1)
+    while claimed := queue.claim(session, [(campaign.id, "w")]):
+        (chunk,) = claimed
+        result = painter.paint(chunk_job(campaign, expansion, chunk))
+        assert result.failure is None
+        settling.settle(session, [settlement_of(result, chunk, None, waits=0)])
+        painter.acknowledge(*result.key)
+        numbers += [outcome.number for outcome in result.outcomes]
+    queue.end_session(session)
     return sorted(numbers)

@@ -10,14 +10,12 @@ from PIL import Image
 from actors.models.families import FAMILIES
 from actors.painting.engine import Engine
 from actors.painting.painter import Painter
-from farm.campaign.specs import expansion_of
-from farm.dispatch.chunk_job import chunk_job
 from farm.documents.document import DocumentError
-from farm.scheduling.retry import settlement_of
 from farm.service.submission import Service
 from storage.states import CampaignState
 from tests.adapters import save_adapter
-from tests.pipelines import PLAIN, save
+from tests.farm.resting import paint_queued
+from tests.pipelines import PLAIN, built_once, save
 
 NAMES = [family.pipeline for family in FAMILIES]
 (LCM,) = PLAIN
@@ -25,10 +23,7 @@ NAMES = [family.pipeline for family in FAMILIES]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("models")
-    return lambda pipeline: (
-        root / pipeline if (root / pipeline).is_dir() else save(pipeline, root / pipeline)
-    )
+    return built_once(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
@@ -49,18 +44,8 @@ def campaign(folder, **changes):
 
 
 def paint(service, queue, settling, outputs, data):
-    """What a dispatcher and a worker do with a campaign."""
     row, _ = service.submit("p", data)
-    painter, session = (
-        Painter("w", Engine(device="cpu", threads=1), outputs),
-        queue.lead(owner="one", host="h", pid=1),
-    )
-    while chunks := queue.claim(session, [(row.id, "w")]):
-        for chunk in chunks:
-            job = chunk_job(row, expansion_of(row.spec), chunk)
-            settling.settle(
-                session, [settlement_of(painter.paint(job), chunk, lambda job=job: job, waits=0)]
-            )
+    paint_queued(queue, settling, row, Painter("w", Engine(device="cpu", threads=1), outputs))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -12,21 +12,16 @@ from farm.documents.document import DocumentError
 from farm.service.submission import Service
 from storage.states import CampaignState
 from tests.farm.test_every_family import paint
-from tests.pipelines import save
+from tests.pipelines import built_once, save
 from tests.plain_pipelines import PLAIN, save_plain
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("models")
-
-    def build(name, **how):
-        path = root / "-".join([name, *how])
-        if path.is_dir():
-            return path
+    def build(name, path, **how):
         return save_plain(name, path, **how) if name in PLAIN else save(name, path)
 
-    return build
+    return built_once(tmp_path_factory.mktemp("models"), build)
 
 
 @pytest.fixture
