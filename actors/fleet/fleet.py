@@ -66,7 +66,7 @@ class Fleet:
         self.workers: dict[str, Worker] = {}
         self.size = settings.size
         self.failed_starts: list[str] = []
-        """Why workers ended before they were ready; whoever reads it empties it."""
+        """Why workers ended before they were ready, since `take_failed_starts`."""
 
     # --- workers that come and go ---
 
@@ -165,6 +165,11 @@ class Fleet:
         next step.
         """
         self.workers[worker].handle.stop.remote(*key, at_step)
+
+    def take_failed_starts(self) -> list[str]:
+        """Why workers ended before they were ready, since this was asked last."""
+        failed, self.failed_starts = self.failed_starts, []
+        return failed
 
     def acknowledge(self, results: Iterable[ChunkResult]) -> None:
         for result in results:

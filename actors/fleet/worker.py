@@ -101,8 +101,6 @@ class Worker:
     idle_answers: int = 0
     next_model: str | None = None
     """The digest of the model that the last chunk assigned to it needs."""
-    idle_since: float | None = None
-    """When it was first seen without work, since it last had some."""
 
     @property
     def is_ready(self) -> bool:
@@ -117,7 +115,6 @@ class Worker:
 
     def assign(self, ref: Any, chunk: AssignedChunk) -> None:
         assert self.is_ready, f"{self.name} has not answered yet"
-        self.idle_since = None
         self.jobs[ref] = chunk
         self._paint_or_idle()
 

@@ -1,12 +1,12 @@
 """Keeps the fleet as `farm.scheduling.scaling` wants it: asks for workers, lets idle ones go, and
-empties those whose node is to go.
+empties those whose node will be taken away.
 
-It looks, decides and acts, like the dispatcher whose part it is; what it keeps, another could find
-out anew.
+It looks, decides and acts, like the dispatcher that it is a part of. The next dispatcher finds out
+anew whatever this one keeps in memory.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from actors.fleet.fleet import Fleet
@@ -14,7 +14,7 @@ from actors.fleet.worker import Worker
 from farm.scheduling.history import History
 from farm.scheduling.needs import rooms_of
 from farm.scheduling.scaling import COOL_OFF_S, classes_of, next_change, surplus_of
-from farm.scheduling.values import NO_QUOTAS, Limits, Member, Pool
+from farm.scheduling.values import NO_QUOTAS, Change, Limits, Member, Pool
 from storage.campaigns import Campaigns
 from storage.orders import FleetOrders, Orders
 from storage.queue import Queue
@@ -23,15 +23,15 @@ from storage.rows import OpenCampaign
 SCALING_S = 1.0
 STARTS_BEFORE_HALT = 3
 HASTE_S = 15.0
-"""With less time than that, a worker that is to go leaves the batch that it paints, too."""
+"""A worker with less time than that leaves its batch after the step under way."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """A chunk (id, lease) that a worker is to hand back: after its batch, or with `at_step` after
-    its step.
+    """A chunk (id, lease) that a worker must return: after its batch, or with `at_step` after its
+    step.
     """
 
     worker: str
@@ -40,7 +40,7 @@ class Stop:
 
 
 class Autoscaler:
-    """The hands on one fleet."""
+    """Starts, drains and retires the workers of one fleet."""
 
     def __init__(
         self,
@@ -64,34 +64,50 @@ class Autoscaler:
         self._classes: dict[str, set[str]] = {}
         self._drained_nodes: set[str] = set()
         self._leaving: dict[str, float | None] = {}
+        self._idle_since: dict[str, float] = {}
         self._failed_starts = 0
         self._next = 0.0
 
     @property
     def leaving(self) -> frozenset[str]:
-        """The workers that are to get nothing more."""
+        """The workers that get no more work."""
         return frozenset(self._leaving)
+
+    def note_work(self, worker: str) -> None:
+        """A chunk was sent to a worker: it has not been idle since. It may have finished the chunk
+        before the next look.
+        """
+        self._idle_since.pop(worker, None)
 
     def tick(
         self, campaigns: Sequence[OpenCampaign], history: History, now: float, db_now: float
     ) -> list[Stop]:
-        """One round; returns what workers that are to go should hand back."""
+        """One round; returns the chunks that leaving workers must return."""
         self._watch_starts(campaigns)
         if now < self._next:
             return []
         self._next = now + SCALING_S
+        self._watch_idle(now)
         orders = self._orders.get()
         limits = self._ordered(orders)
         self._leaving = self._who_leaves(orders, limits, now)
+        self._drain_nodes(orders)
         self._retire()
-        self._scale(campaigns, history, limits, now, db_now)
+        self._act(self._decide(campaigns, history, limits, now, db_now), now)
         return [
             stop
             for name, left_s in self._leaving.items()
-            for stop in _handed_back(self._fleet.workers[name], left_s)
+            for stop in _returned(self._fleet.workers[name], left_s)
         ]
 
     # --- growing and shrinking ---
+
+    def _watch_idle(self, now: float) -> None:
+        self._idle_since = {
+            worker.name: self._idle_since.get(worker.name, now)
+            for worker in self._fleet.workers.values()
+            if worker.is_ready and not worker.assigned
+        }
 
     def _ordered(self, orders: FleetOrders) -> Limits:
         floor = self._limits.floor if orders.floor is None else orders.floor
@@ -100,30 +116,32 @@ class Autoscaler:
             self._limits, floor=min(floor, ceiling), ceiling=ceiling, is_frozen=orders.is_frozen
         )
 
-    def _scale(
+    def _decide(
         self,
         campaigns: Sequence[OpenCampaign],
         history: History,
         limits: Limits,
         now: float,
         db_now: float,
-    ) -> None:
+    ) -> Change:
         self._cooling = {name: until for name, until in self._cooling.items() if until > now}
-        fleet = [self._member(worker, now) for worker in self._fleet.workers.values()]
+        fleet = [self._member(worker) for worker in self._fleet.workers.values()]
         waiting = 0
         if any(campaign.waiting for campaign in campaigns):
             waiting = self._queue.waiting_chunks(
                 limits.ceiling, rooms_of(campaigns, self._quotas, limits.ceiling)
             )
         self._classes |= classes_of(fleet)
-        change = next_change(
+        return next_change(
             campaigns, fleet, list(self._pools.values()), limits, waiting_chunks=waiting,
             history=history, quotas=self._quotas,
             classes=self._classes, cooling=self._cooling, now=now, db_now=db_now,
         )  # fmt: skip
+
+    def _act(self, change: Change, now: float) -> None:
         for name in change.cool:
             log.warning(
-                "No worker has come from pool %s in %.0f s: others are asked. action=cool",
+                "No worker has come from pool %s in %.0f s: other pools are asked. action=cool",
                 name,
                 self._pools[name].grace_s or 0,
             )
@@ -135,18 +153,15 @@ class Autoscaler:
             name = self._fleet.start(now, pool, self._pools[pool].labels)
             log.info("Asked for worker %s. action=start worker=%s", name, name)
 
-    def _member(self, worker: Worker, now: float) -> Member:
+    def _member(self, worker: Worker) -> Member:
         health = worker.health
-        worker.idle_since = (
-            None if worker.assigned or not worker.is_ready else worker.idle_since or now
-        )
         return Member(
             name=worker.name,
             pool=worker.pool if worker.pool in self._pools else next(iter(self._pools)),
             since=worker.since,
-            # one that was taken over may paint, and not have answered yet
+            # One that was taken over may paint before it has answered.
             is_ready=worker.is_ready or bool(worker.assigned),
-            idle_since=worker.idle_since,
+            idle_since=self._idle_since.get(worker.name),
             is_draining=worker.name in self._leaving,
             numerics_class=None if health is None else health.numerics_class,
         )
@@ -156,38 +171,50 @@ class Autoscaler:
     def _who_leaves(
         self, orders: FleetOrders, limits: Limits, now: float
     ) -> dict[str, float | None]:
-        leaving = self._fleet.leaving(now)
-        for worker in self._fleet.workers.values():
-            health = worker.health
-            place = (
-                set() if health is None else {health.node, health.node_id} & orders.drains.keys()
-            )
-            if place or worker.name in orders.drains:
-                leaving.setdefault(worker.name, None)
-            if health is not None and place and health.node_id not in self._drained_nodes:
-                self._drained_nodes.add(health.node_id)
-                self._fleet.drain(health.node_id)
+        """The workers that leave, with the seconds they have left, None if nobody measures
+        them.
+        """
+        ordered = [
+            worker.name
+            for worker in self._fleet.workers.values()
+            if worker.name in orders.drains or _is_on(worker, orders.drains.keys())
+        ]
+        leaving = {**dict.fromkeys(ordered), **self._fleet.leaving(now)}
         members = [
-            replace(self._member(worker, now), is_draining=name in leaving)
+            replace(self._member(worker), is_draining=name in leaving)
             for name, worker in self._fleet.workers.items()
         ]
         return {**dict.fromkeys(surplus_of(members, limits)), **leaving}
 
+    def _drain_nodes(self, orders: FleetOrders) -> None:
+        """Have each node that was ordered to drain end after its last worker; it is asked once."""
+        for worker in self._fleet.workers.values():
+            health = worker.health
+            if (
+                health is not None
+                and _is_on(worker, orders.drains.keys())
+                and health.node_id not in self._drained_nodes
+            ):
+                self._drained_nodes.add(health.node_id)
+                self._fleet.drain(health.node_id)
+
     def _retire(self) -> None:
-        """Let those go that have nothing left to hand back."""
-        gone = [name for name in self._leaving if not self._fleet.workers[name].assigned]
-        for name in gone:
-            log.info("Worker %s has gone, as it was to. action=drained worker=%s", name, name)
+        """Retire the leaving workers that have no chunk."""
+        empty = [name for name in self._leaving if not self._fleet.workers[name].assigned]
+        for name in empty:
+            log.info("Worker %s was drained. action=drained worker=%s", name, name)
             self._fleet.retire(name)
             del self._leaving[name]
-        if gone:
-            self._orders.undrain(gone)
+        if empty:
+            self._orders.undrain(empty)
 
     # --- workers that cannot start ---
 
     def _watch_starts(self, campaigns: Sequence[OpenCampaign]) -> None:
-        """Where no worker can start, say so on every open campaign rather than try for ever."""
-        failed, self._fleet.failed_starts = self._fleet.failed_starts, []
+        """If no worker can start, halt every open campaign with the reason instead of trying for
+        ever.
+        """
+        failed = self._fleet.take_failed_starts()
         if any(worker.is_ready for worker in self._fleet.workers.values()):
             self._failed_starts = 0
             return
@@ -198,9 +225,15 @@ class Autoscaler:
             self._failed_starts = 0
 
 
-def _handed_back(worker: Worker, left_s: float | None) -> list[Stop]:
-    """What a worker that is to go hands back: what it has not begun, and where its time is
-    measured, what it paints.
+def _is_on(worker: Worker, nodes: Collection[str]) -> bool:
+    """Whether a worker is on one of these nodes, by their names or Ray's."""
+    health = worker.health
+    return health is not None and not {health.node, health.node_id}.isdisjoint(nodes)
+
+
+def _returned(worker: Worker, left_s: float | None) -> list[Stop]:
+    """The chunks that a leaving worker returns: those it has not begun, and if its time is
+    measured, also the one that it paints.
     """
     first, *others = worker.assigned
     stops = [Stop(worker=worker.name, key=chunk.key) for chunk in others]

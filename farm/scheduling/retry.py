@@ -12,19 +12,19 @@ from storage.states import AttemptOutcome, Reason, RenderState
 MAX_FAILURES = 3
 MAX_LOSSES = 5
 LOSSES_BEFORE_SPLIT = 2
-FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 300.0
-MAX_WAITS = 8  # 5 s, 10 s … 300 s: a quarter of an hour, after which a person has to look
+FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 5.0, 300.0
+MAX_BACKOFFS = 8  # 5 s, 10 s … 300 s: a quarter of an hour, after which a person must look
 BLAMED_ON_WORKER = frozenset(
     {AttemptOutcome.OUT_OF_MEMORY, AttemptOutcome.STUCK, AttemptOutcome.UNKNOWN}
 )
 _BAD_OUTPUT = (
-    "The model's numbers are no picture, on two attempts: not finite, or one flat colour."
+    "The model's numbers are not a picture, on two attempts: not finite, or one flat colour."
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Again:
-    """Back into the queue with these counts; `elsewhere`: not on the same worker while there are
+    """Back into the queue with these counts; `elsewhere`: not on the same worker, if there are
     others.
     """
 
@@ -35,34 +35,34 @@ class Again:
 
 @dataclass(frozen=True, kw_only=True)
 class Split(Again):
-    """Back into the queue as two halves, until the one render that is to blame is alone."""
+    """Back into the queue as two halves, until the render that makes attempts fail is alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GiveUp:
-    """The renders that are left have failed, for this reason."""
+    """The renders that have not ended fail, for this reason."""
 
     reason: Reason
 
 
 @dataclass(frozen=True, kw_only=True)
-class WaitFor:
-    """Back into the queue, and nothing more of the campaign for so many seconds."""
+class Backoff:
+    """Back into the queue, and nothing of the campaign is painted for these seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Halt:
-    """Back into the queue, and nothing more of the campaign until a person has acted."""
+    """Back into the queue, and nothing of the campaign is painted until a person has acted."""
 
 
-Verdict = Again | GiveUp | WaitFor | Halt
+Verdict = Again | GiveUp | Backoff | Halt
 
 
-def after_failure(failure: Failure, chunk: Chunk, *, left: int, waits: int) -> Verdict:
-    """What becomes of the `left` renders of a chunk that an attempt did not paint; `waits` counts
-    how often in a row its campaign has waited for something that was away.
+def after_failure(failure: Failure, chunk: Chunk, *, left: int, backoffs: int) -> Verdict:
+    """What becomes of the `left` renders of a chunk that an attempt did not paint. `backoffs`
+    counts how often in a row its campaign was backed off.
     """
     match failure.kind:
         case FailureKind.BAD_REQUEST:
@@ -71,8 +71,8 @@ def after_failure(failure: Failure, chunk: Chunk, *, left: int, waits: int) -> V
             return Halt()
         case FailureKind.SHORTAGE:
             return (
-                WaitFor(seconds=min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**waits))
-                if waits < MAX_WAITS
+                Backoff(seconds=min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2**backoffs))
+                if backoffs < MAX_BACKOFFS
                 else Halt()
             )
         case (
@@ -87,8 +87,8 @@ def after_failure(failure: Failure, chunk: Chunk, *, left: int, waits: int) -> V
                 elsewhere=failure.kind is FailureKind.NUMERICS,
             )
         case FailureKind.OUT_OF_MEMORY:
-            # The batch shape is part of the recipe: a smaller one would be another picture. A
-            # device that had room for nothing else may have it now, so it is tried once more.
+            # The batch shape is part of the recipe, so a smaller batch would be another picture.
+            # Another device may have more memory free, so the chunk is tried a second time.
             return (
                 Again(failures=1, losses=chunk.losses, elsewhere=True)
                 if chunk.failures == 0
@@ -126,145 +126,150 @@ def _after_blame(chunk: Chunk, left: int, reason: Reason) -> Verdict:
 
 
 def settlement_of(
-    result: ChunkResult, chunk: Chunk, job: Callable[[], ChunkJob], *, waits: int
+    result: ChunkResult, chunk: Chunk, job: Callable[[], ChunkJob], *, backoffs: int
 ) -> Settlement:
-    """What to write down of a result. `job` computes the chunk's renders, where some of them have
-    not ended.
+    """What to write down of a result. `job` computes the chunk's renders; it is called only if
+    some of them have not ended.
     """
     result = _printable(result)
     plain = _plain(result)
-    if result.failure is None and not result.bad_outputs:
+    failure = result.failure
+    if failure is None and not result.bad_outputs:
         return plain
-    if result.failure is not None and result.failure.kind is FailureKind.BAD_SPEC:
-        return replace(
-            plain,
-            failures=chunk.failures,
-            losses=chunk.losses,
-            bad_outputs=chunk.bad_outputs,
-            halt=result.failure.detail,
-        )
+    if failure is not None and failure.kind is FailureKind.BAD_SPEC:
+        return _whole(replace(plain, halt=failure.detail), chunk, _as_before(chunk))
     whole = job()
     ended = {outcome.number for outcome in result.outcomes}.union(result.bad_outputs)
     left = [picture for picture in whole.pictures if picture.number not in ended]
     bad = [picture for picture in whole.pictures if picture.number in set(result.bad_outputs)]
     done = _with_bad_outputs(plain, chunk, whole, bad)
-    if result.failure is None or not left:
+    if failure is None or not left:
         return done
-    return _with_failure(done, result.failure, chunk, whole, left, waits=waits)
+    verdict = after_failure(failure, chunk, left=len(left), backoffs=backoffs)
+    return _with_failure(done, failure, verdict, chunk, whole, left)
+
+
+def unknown_chunk(result: ChunkResult) -> Chunk:
+    """Stands for the chunk of a result that was settled already: whatever is written of it is
+    stale.
+    """
+    return Chunk(
+        id=result.chunk_id, campaign_id=result.campaign_id, group_no=0, start=0, stop=0, total=0,
+        lease=result.lease, failures=0, losses=0,
+        worker=result.worker,
+    )  # fmt: skip
 
 
 def _with_bad_outputs(
     settlement: Settlement, chunk: Chunk, job: ChunkJob, bad: Sequence[PictureJob]
 ) -> Settlement:
-    """The same seed on another worker, once; then a person has to look."""
+    """The same seed on another worker, once; then a person must look."""
     if not bad:
         return settlement
+    settlement = replace(settlement, outcome=AttemptOutcome.BAD_OUTPUT)
     if chunk.bad_outputs == 0:
-        refused = frozenset({settlement.worker})
-        again = _again(
-            chunk,
-            bad,
-            failures=chunk.failures,
-            losses=chunk.losses,
-            bad_outputs=1,
-            refused_by=refused,
-        )
-        return replace(
-            settlement, outcome=AttemptOutcome.BAD_OUTPUT, again=(*settlement.again, again)
-        )
-    held = tuple(
-        _ended(job, picture, RenderState.HELD, Reason.BAD_OUTPUT, _BAD_OUTPUT) for picture in bad
-    )
-    return replace(
-        settlement, outcome=AttemptOutcome.BAD_OUTPUT, outcomes=(*settlement.outcomes, *held)
-    )
+        elsewhere = replace(_as_before(chunk), elsewhere=True)
+        again = replace(_part(settlement, chunk, bad, elsewhere), bad_outputs=1)
+        return replace(settlement, again=(*settlement.again, again))
+    return _with_ended(settlement, job, bad, RenderState.HELD, Reason.BAD_OUTPUT, _BAD_OUTPUT)
 
 
 def _with_failure(
     settlement: Settlement,
     failure: Failure,
+    verdict: Verdict,
     chunk: Chunk,
     job: ChunkJob,
     left: Sequence[PictureJob],
-    *,
-    waits: int,
 ) -> Settlement:
-    verdict = after_failure(failure, chunk, left=len(left), waits=waits)
-    if isinstance(verdict, GiveUp):
-        failed = tuple(
-            _ended(job, picture, RenderState.FAILED, verdict.reason, failure.detail)
-            for picture in left
-        )
-        return replace(settlement, outcomes=(*settlement.outcomes, *failed))
-    if isinstance(verdict, WaitFor):
-        settlement = replace(settlement, wait=Wait(seconds=verdict.seconds, why=failure.detail))
-    if isinstance(verdict, Halt):
-        settlement = replace(settlement, halt=failure.detail)
-    failures, losses = (
-        (verdict.failures, verdict.losses)
-        if isinstance(verdict, Again)
-        else (chunk.failures, chunk.losses)
+    match verdict:
+        case GiveUp(reason=reason):
+            return _with_ended(settlement, job, left, RenderState.FAILED, reason, failure.detail)
+        case Backoff(seconds=seconds):
+            settlement = replace(settlement, wait=Wait(seconds=seconds, why=failure.detail))
+        case Halt():
+            settlement = replace(settlement, halt=failure.detail)
+    again = verdict if isinstance(verdict, Again) else _as_before(chunk)
+    if isinstance(again, Split):
+        parts = _halves(left, job.group.batch)
+    elif settlement.outcomes or settlement.again:
+        parts = [left]
+    else:
+        return _whole(settlement, chunk, again)
+    back = [_part(settlement, chunk, part, again) for part in parts]
+    return replace(settlement, again=(*settlement.again, *back))
+
+
+def _as_before(chunk: Chunk) -> Again:
+    """The chunk's own counts: the attempt costs nothing."""
+    return Again(failures=chunk.failures, losses=chunk.losses)
+
+
+def _refused_by(settlement: Settlement, again: Again) -> frozenset[str]:
+    return frozenset({settlement.worker}) if again.elsewhere else frozenset()
+
+
+def _whole(settlement: Settlement, chunk: Chunk, again: Again) -> Settlement:
+    """The settlement by which the chunk itself goes back into the queue, as none of its renders
+    has ended.
+    """
+    return replace(
+        settlement,
+        failures=again.failures,
+        losses=again.losses,
+        bad_outputs=chunk.bad_outputs,
+        refused_by=_refused_by(settlement, again),
     )
-    refused = (
-        frozenset({settlement.worker})
-        if isinstance(verdict, Again) and verdict.elsewhere
-        else frozenset()
+
+
+def _part(
+    settlement: Settlement, chunk: Chunk, pictures: Sequence[PictureJob], again: Again
+) -> NewChunk:
+    """A new chunk of the renders of another that have not ended."""
+    return NewChunk(
+        group_no=chunk.group_no,
+        numbers=tuple(picture.number for picture in pictures),
+        total=len(pictures),
+        lease=chunk.lease,
+        failures=again.failures,
+        losses=again.losses,
+        bad_outputs=chunk.bad_outputs,
+        refused_by=_refused_by(settlement, again),
     )
-    if not settlement.outcomes and not settlement.again and not isinstance(verdict, Split):
-        return replace(
-            settlement,
-            failures=failures,
-            losses=losses,
-            bad_outputs=chunk.bad_outputs,
-            refused_by=refused,
+
+
+def _with_ended(
+    settlement: Settlement,
+    job: ChunkJob,
+    pictures: Sequence[PictureJob],
+    state: RenderState,
+    reason: Reason,
+    detail: str,
+) -> Settlement:
+    ended = tuple(
+        RenderOutcome(
+            number=picture.number,
+            digest=job.recipe(picture).digest,
+            state=state,
+            reason=reason,
+            detail=detail,
         )
-    parts = _halves(left, job.group.batch) if isinstance(verdict, Split) else [left]
-    again = [
-        _again(
-            chunk,
-            part,
-            failures=failures,
-            losses=losses,
-            bad_outputs=chunk.bad_outputs,
-            refused_by=refused,
-        )
-        for part in parts
-    ]
-    return replace(settlement, again=(*settlement.again, *again))
+        for picture in pictures
+    )
+    return replace(settlement, outcomes=(*settlement.outcomes, *ended))
 
 
 def _halves(pictures: Sequence[PictureJob], batch: int) -> list[Sequence[PictureJob]]:
-    """Two parts, the first of whole batches where there is more than one."""
+    """Two parts, the first of whole batches if there is more than one batch."""
     middle = (len(pictures) + 1) // 2
     if len(pictures) > batch:
         middle = -(-middle // batch) * batch
     return [pictures[:middle], pictures[middle:]]
 
 
-def _again(
-    chunk: Chunk,
-    pictures: Sequence[PictureJob],
-    *,
-    failures: int,
-    losses: int,
-    bad_outputs: int,
-    refused_by: frozenset[str],
-) -> NewChunk:
-    return NewChunk(
-        group_no=chunk.group_no,
-        numbers=tuple(picture.number for picture in pictures),
-        total=len(pictures),
-        lease=chunk.lease,
-        failures=failures,
-        losses=losses,
-        bad_outputs=bad_outputs,
-        refused_by=refused_by,
-    )
-
-
 def _printable(result: ChunkResult) -> ChunkResult:
-    """With a failure's text as any database takes it: what a model throws may have anything in
-    it.
+    """The result with a failure's text that every database accepts: a model's error may contain
+    any bytes.
     """
     if result.failure is None:
         return result
@@ -289,26 +294,3 @@ def _plain(result: ChunkResult) -> Settlement:
         device_s=sum(result.facts.batch_s) + result.facts.load_s,
         facts=asdict(result.facts),
     )
-
-
-def _ended(
-    job: ChunkJob, picture: PictureJob, state: RenderState, reason: Reason, detail: str
-) -> RenderOutcome:
-    return RenderOutcome(
-        number=picture.number,
-        digest=job.recipe(picture).digest,
-        state=state,
-        reason=reason,
-        detail=detail,
-    )
-
-
-def unknown_chunk(result: ChunkResult) -> Chunk:
-    """Stands for the chunk of a result that was settled already: whatever is written of it is
-    stale.
-    """
-    return Chunk(
-        id=result.chunk_id, campaign_id=result.campaign_id, group_no=0, start=0, stop=0, total=0,
-        lease=result.lease, failures=0, losses=0,
-        worker=result.worker,
-    )  # fmt: skip

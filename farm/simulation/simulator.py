@@ -184,7 +184,9 @@ class Simulation:
             total=piece.renders, lease=piece.lease,
             failures=piece.failures, losses=piece.losses, worker="",
         )  # fmt: skip
-        verdict = after_failure(Failure(kind=kind, detail=""), chunk, left=piece.renders, waits=0)
+        verdict = after_failure(
+            Failure(kind=kind, detail=""), chunk, left=piece.renders, backoffs=0
+        )
         if not isinstance(verdict, Again):
             self._counts["failed"] += piece.renders
             self._end(campaign, piece.renders, now)

@@ -87,6 +87,10 @@ class FakeFleet:
     def ask_health(self, now):
         return []
 
+    def take_failed_starts(self):
+        failed, self.failed_starts = self.failed_starts, []
+        return failed
+
     def acknowledge(self, results):
         self.acknowledged += [result.key for result in results]
 

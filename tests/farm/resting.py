@@ -33,7 +33,7 @@ def paint_queued(queue, settling, campaign, painter):
         (chunk,) = claimed
         result = painter.paint(chunk_job(campaign, expansion, chunk))
         assert result.failure is None
-        settling.settle(session, [settlement_of(result, chunk, None, waits=0)])
+        settling.settle(session, [settlement_of(result, chunk, None, backoffs=0)])
         painter.acknowledge(*result.key)
         numbers += [outcome.number for outcome in result.outcomes]
     queue.end_session(session)

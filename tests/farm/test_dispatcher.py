@@ -7,7 +7,7 @@ from actors.models.models import find_model
 from actors.recipes.jobs import Failure, FailureKind
 from farm.dispatch.autoscaler import STARTS_BEFORE_HALT
 from farm.scheduling.assignment import CHUNKS_PER_WORKER
-from farm.scheduling.retry import MAX_FAILURES, MAX_LOSSES, MAX_WAITS
+from farm.scheduling.retry import MAX_BACKOFFS, MAX_FAILURES, MAX_LOSSES
 from farm.scheduling.trust import BLAMED_CAMPAIGNS
 from storage.errors import DatabaseAway, SessionLost
 from storage.states import CampaignState, Reason, RenderState
@@ -53,7 +53,7 @@ def test_a_manifest_is_written_although_the_database_went_away_or_the_dispatcher
     heir.close()
     assert list(outputs.keys("p")) == ["p/spring/manifest.jsonl"]
     outputs.put("p/spring/manifest.jsonl", b"old")
-    dispatcher._finish()
+    dispatcher._finishing.finish()
     dispatcher.close()
     with outputs.open("p/spring/manifest.jsonl") as file:
         assert b"mug" in file.read()
@@ -229,7 +229,7 @@ def test_outputs_that_stay_away_stop_the_campaign_until_somebody_resumes_it(
 ):
     fleet = FakeFleet(1)
     dispatcher = start(fleet)
-    for _ in range(MAX_WAITS + 1):
+    for _ in range(MAX_BACKOFFS + 1):
         run(
             dispatcher,
             fleet,
@@ -495,7 +495,7 @@ def test_a_dispatcher_that_was_taken_over_from_leaves_the_workers_alone(
             NOW
         )  # what it gave out is leased to the other now, which is no reason to stop it
     fleet.paint()
-    first._unsettled = fleet.collect(0)
+    first._receiving.take(fleet.collect(0))
     with pytest.raises(SessionLost):
         first._settle(NOW)  # the other reads these from the mailbox
     with pytest.raises(SessionLost):
@@ -514,7 +514,9 @@ def test_what_workers_that_are_gone_had_goes_back(start, campaign, campaigns):
     assert campaigns.by_id(campaign.id).running == 0
 
 
-def test_results_are_kept_while_the_database_is_away(start, campaign, campaigns, monkeypatch):
+def test_results_are_kept_while_the_database_is_away(
+    start, campaign, campaigns, settling, monkeypatch
+):
     fleet = FakeFleet(1)
     dispatcher = start(fleet)
     dispatcher.tick(NOW)
@@ -526,7 +528,7 @@ def test_results_are_kept_while_the_database_is_away(start, campaign, campaigns,
     with monkeypatch.context() as cut:
         for name in ("snapshot", "claim", "renew", "leases"):
             cut.setattr(dispatcher._queue, name, away)
-        cut.setattr(dispatcher._settling, "settle", away)
+        cut.setattr(settling, "settle", away)
         fleet.paint()
         for _ in range(3):
             dispatcher.tick(NOW)

@@ -5,7 +5,7 @@ again.
 import pytest
 from sqlalchemy import text
 
-from farm.scheduling.retry import LONGEST_WAIT_S
+from farm.scheduling.retry import LONGEST_BACKOFF_S
 from farm.scheduling.trust import FORGIVE_S, Record, has_others, usable
 from storage.moments import FARTHEST_S, is_to_come
 from storage.queue import LEASE_S
@@ -85,7 +85,7 @@ def test_quarantine_ends():
 
 
 def test_the_farm_sets_no_moment_further_ahead_than_is_believed():
-    assert max(FORGIVE_S, LONGEST_WAIT_S) <= FARTHEST_S
+    assert max(FORGIVE_S, LONGEST_BACKOFF_S) <= FARTHEST_S
     with pytest.raises(AssertionError, match="set back"):
         Wait(seconds=FARTHEST_S + 1, why="away")
     assert is_to_come(10.0, 5.0)

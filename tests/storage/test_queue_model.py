@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine, func, select, text
 
-from farm.scheduling.retry import LONGEST_WAIT_S
+from farm.scheduling.retry import LONGEST_BACKOFF_S
 from storage.campaigns import Campaigns
 from storage.clock import now
 from storage.control import Control
@@ -580,7 +580,13 @@ verdicts = st.builds(
     counts=st.tuples(*[st.integers(0, 2)] * 3),
     refused_by=st.tuples(*[some_workers] * LARGEST),
     wait=st.sampled_from(
-        [None, None, None, Wait(seconds=0, why="away"), Wait(seconds=LONGEST_WAIT_S, why="away")]
+        [
+            None,
+            None,
+            None,
+            Wait(seconds=0, why="away"),
+            Wait(seconds=LONGEST_BACKOFF_S, why="away"),
+        ]
     ),
     halt=st.sampled_from([None] * 6 + ["the disk is full"]),
     device_s=st.sampled_from([0.0, 0.25, 2.5]),  # whose sums are exact

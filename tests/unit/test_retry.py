@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from actors.recipes.jobs import ChunkResult, Facts, Failure, FailureKind
 from farm.scheduling.retry import (
+    MAX_BACKOFFS,
     MAX_FAILURES,
     MAX_LOSSES,
-    MAX_WAITS,
     Again,
     GiveUp,
     Halt,
@@ -69,25 +69,27 @@ def chunk(**changes):
 )
 def test_each_kind_of_failure_has_its_rule(kind, so_far, left, verdict):
     assert (
-        after_failure(Failure(kind=kind, detail="x"), chunk(**so_far), left=left, waits=0)
+        after_failure(Failure(kind=kind, detail="x"), chunk(**so_far), left=left, backoffs=0)
         == verdict
     )
 
 
 def test_every_kind_of_failure_has_a_rule():
     for kind in FailureKind:
-        assert after_failure(Failure(kind=kind, detail="x"), chunk(), left=4, waits=0) is not None
+        assert (
+            after_failure(Failure(kind=kind, detail="x"), chunk(), left=4, backoffs=0) is not None
+        )
 
 
 def test_what_is_away_is_waited_for_longer_and_longer_and_then_a_person_is_asked():
-    waits = [
+    verdicts = [
         after_failure(
-            Failure(kind=FailureKind.SHORTAGE, detail="x"), chunk(failures=2), left=4, waits=k
+            Failure(kind=FailureKind.SHORTAGE, detail="x"), chunk(failures=2), left=4, backoffs=k
         )
-        for k in range(MAX_WAITS + 1)
+        for k in range(MAX_BACKOFFS + 1)
     ]
-    assert [w.seconds for w in waits[:-1]] == [5, 10, 20, 40, 80, 160, 300, 300]
-    assert waits[-1] == Halt()
+    assert [verdict.seconds for verdict in verdicts[:-1]] == [5, 10, 20, 40, 80, 160, 300, 300]
+    assert verdicts[-1] == Halt()
 
 
 def outcome(number):
@@ -104,7 +106,7 @@ def outcome(number):
     st.integers(0, 9),
 )
 def test_no_render_of_a_chunk_is_lost_and_none_is_there_twice(
-    kind, done, bad, failures, losses, bad_outputs, waits
+    kind, done, bad, failures, losses, bad_outputs, backoffs
 ):
     """Every render has an outcome, or is in a chunk that goes on, or the whole chunk goes back."""
     bad -= done
@@ -119,7 +121,10 @@ def test_no_render_of_a_chunk_is_lost_and_none_is_there_twice(
     if kind is FailureKind.BAD_SPEC:
         result = ChunkResult(chunk_id=1, campaign_id=2, lease=3, worker="w", failure=failure)
     settlement = settlement_of(
-        result, chunk(failures=failures, losses=losses, bad_outputs=bad_outputs), job, waits=waits
+        result,
+        chunk(failures=failures, losses=losses, bad_outputs=bad_outputs),
+        job,
+        backoffs=backoffs,
     )
     ended = [o.number for o in settlement.outcomes]
     going_on = [number for part in settlement.again for number in part.numbers]
@@ -135,13 +140,13 @@ def test_no_render_of_a_chunk_is_lost_and_none_is_there_twice(
 def test_a_failures_text_is_one_that_a_database_takes():
     failure = Failure(kind=FailureKind.UNKNOWN, detail="in \udcff\0 the middle")
     result = ChunkResult(chunk_id=1, campaign_id=2, lease=3, worker="w", failure=failure)
-    settlement_of(result, chunk(), job, waits=0).detail.encode()
-    assert "\0" not in settlement_of(result, chunk(), job, waits=0).detail
+    settlement_of(result, chunk(), job, backoffs=0).detail.encode()
+    assert "\0" not in settlement_of(result, chunk(), job, backoffs=0).detail
 
 
 def test_halves_are_of_whole_batches_where_there_is_more_than_one():
     failure = Failure(kind=FailureKind.UNKNOWN, detail="x")
     result = ChunkResult(chunk_id=1, campaign_id=2, lease=3, worker="w", failure=failure)
-    parts = settlement_of(result, chunk(failures=1), job, waits=0).again
+    parts = settlement_of(result, chunk(failures=1), job, backoffs=0).again
     assert [part.numbers for part in parts] == [(0, 1, 2, 3), (4, 5)]
     assert all(part.refused_by == {"w"} for part in parts)

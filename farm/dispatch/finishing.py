@@ -1,0 +1,77 @@
+"""How campaigns end: those that are over get a manifest, those that have spent their budget are
+halted.
+"""
+
+import logging
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from farm.results.manifest import write_manifest
+from farm.scheduling.budget import is_spent, spent_sentence
+from storage.campaigns import Campaigns
+from storage.errors import DatabaseAway, NotFound, SeedbedError
+from storage.rows import CampaignRow, OpenCampaign
+from storage.store import Outputs
+
+log = logging.getLogger(__name__)
+
+
+class Finishing:
+    """The campaigns that may be over since they were last looked at.
+
+    Manifests are written beside the loop: that of a million renders takes half a minute.
+    """
+
+    def __init__(self, *, campaigns: Campaigns, outputs: Outputs) -> None:
+        self._campaigns = campaigns
+        self._outputs = outputs
+        self._touched: set[int] = set()
+        self._clerk = ThreadPoolExecutor(1, thread_name_prefix="clerk")
+
+    def touch(self, campaign_ids: Iterable[int]) -> None:
+        """Look at these campaigns in the next round."""
+        self._touched.update(campaign_ids)
+
+    def finish(self) -> None:
+        """Have the manifests written of those that are over."""
+        for campaign_id in sorted(self._touched):
+            try:
+                campaign = self._campaigns.by_id(campaign_id)
+            except NotFound:
+                campaign = None  # removed meanwhile
+            self._touched.discard(campaign_id)
+            if campaign is not None and campaign.state.is_final:
+                log.info(
+                    "Campaign %s is %s. action=finish campaign=%d",
+                    campaign.name,
+                    campaign.state,
+                    campaign_id,
+                )
+                self._clerk.submit(self._write_manifest, campaign)
+
+    def halt_spent(self, campaigns: Iterable[OpenCampaign]) -> None:
+        """Halt campaigns whose budget is spent, once none of their chunks is under way: whoever
+        waits for them learns of it.
+        """
+        for campaign in campaigns:
+            if is_spent(campaign) and not campaign.running:
+                log.info(
+                    "Campaign %s has spent its budget. action=halt campaign=%d",
+                    campaign.name,
+                    campaign.id,
+                )
+                self._campaigns.halt(campaign.id, spent_sentence(campaign))
+
+    def close(self) -> None:
+        """Wait until the manifests that were begun are written."""
+        self._clerk.shutdown()
+
+    def _write_manifest(self, campaign: CampaignRow) -> None:
+        try:
+            write_manifest(self._campaigns, campaign, self._outputs)
+        except DatabaseAway:
+            self._touched.add(campaign.id)  # it is tried again once the database is back
+        except SeedbedError as exc:
+            log.warning(
+                "The manifest of %s was not written: %s action=manifest", campaign.name, exc
+            )
