@@ -30,10 +30,10 @@ from storage.tables import campaigns, chunks, renders, sessions
 
 _READ_AT_ONCE = 5_000
 
-# What is replaced or forgotten gives its name free; no campaign can be called so.
+# A campaign that is replaced or forgotten frees its name; no campaign can have such a name.
 NAME_LEFT = campaigns.c.name + "~" + cast(campaigns.c.id, String)
 HAS_LEFT = campaigns.c.pruned_at.is_not(None) & campaigns.c.name.like("%~%")
-# What is being removed with its pictures keeps its name until they are deleted.
+# A campaign that is removed with its pictures keeps its name until they are deleted.
 IS_LEAVING = campaigns.c.pruned_at.is_not(None) & campaigns.c.name.not_like("%~%")
 
 
@@ -45,8 +45,8 @@ class Campaigns:
         self._reader = engine.execution_options(readonly=True)
 
     def add(self, new: NewCampaign, new_chunks: Iterable[NewChunk]) -> CampaignRow:
-        """Write a campaign with all its chunks, or nothing. Raises AlreadyThere where its project
-        has one of that name.
+        """Write a campaign with all its chunks, or nothing. Raises AlreadyThere if its project has
+        one of that name.
         """
         try:
             with self._engine.begin() as connection:
@@ -103,7 +103,7 @@ class Campaigns:
         return [_to_be_read(row, name) for row in found]
 
     def by_id(self, campaign_id: int) -> CampaignRow:
-        """Raises NotFound where the campaign was removed."""
+        """Raises NotFound if the campaign was removed."""
         with self._reader.connect() as connection:
             row = connection.execute(_campaigns().where(campaigns.c.id == campaign_id)).first()
         if row is None:
@@ -121,8 +121,8 @@ class Campaigns:
             return [_campaign(row) for row in connection.execute(query)]
 
     def ended_unheard(self, session: int, margin_s: float) -> list[int]:
-        """The ids of campaigns that ended since the session before was last heard, or so many
-        seconds earlier: what was to follow may not have been done.
+        """The ids of campaigns that ended since `margin_s` seconds before the last heartbeat of
+        the session before: their manifests may not have been written.
         """
         last_heard = (
             select(func.max(sessions.c.heartbeat_at))
@@ -279,7 +279,7 @@ def _campaigns(*, with_spec: bool = True) -> Select[Any]:
 
 
 def _stored(*, with_spec: bool = True) -> Select[Any]:
-    """What is read of campaigns, those that nobody sees any more too."""
+    """The query for all campaigns, including those that nobody sees any more."""
     running = (
         select(func.coalesce(func.sum(chunks.c.total), 0))
         .where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED)

@@ -1,5 +1,5 @@
-"""What people do to campaigns that are there already. Each is safe while the farm runs, and doing
-it twice does it once.
+"""Changes that people make to existing campaigns. Each is safe while the farm runs, and has the
+same effect when it is made twice.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -27,11 +27,11 @@ class Control:
         self._reader = engine.execution_options(readonly=True)
 
     def pause(self, campaign_id: int) -> None:
-        """Claim none of its chunks any more; what is under way is finished."""
+        """Claim none of its chunks any more; leased chunks are finished."""
         self._set(campaign_id, paused_at=func.coalesce(campaigns.c.paused_at, db_time()))
 
     def resume(self, campaign_id: int) -> None:
-        """Let a campaign go on, whatever stopped it."""
+        """Let a campaign go on, whether it was paused, halted or waits."""
         self._set(
             campaign_id, paused_at=None, halted=None, waits=0, waits_until=None, waits_why=None
         )
@@ -40,7 +40,7 @@ class Control:
         self._set(campaign_id, priority=priority)
 
     def cancel(self, campaign_id: int) -> None:
-        """Want nothing of it any more. What is under way ends with its batch; what is done stays
+        """Paint nothing more of it. Leased chunks end with their batch; renders that are done stay
         done.
         """
         with self._engine.begin() as connection:
@@ -105,8 +105,8 @@ class Control:
         """Put another version in a campaign's place: `kept` names, as (new number, old number),
         the renders that stay as they are.
 
-        False, and nothing changed, where some of those are not there any more: they were asked to
-        be tried again meanwhile.
+        False, and nothing is changed, if some of those are not there any more: somebody has asked
+        for another try of them.
         """
         with self._engine.begin() as connection:
             old = _locked(connection, campaign_id)

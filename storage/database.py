@@ -30,9 +30,8 @@ _POSTGRESQL_CONNECT: dict[str, Any] = {
     "keepalives_interval": 3,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
-    "prepare_threshold": (
-        None
-    ),  # a pooler in transaction mode hands statements to other connections
+    # a pooler in transaction mode gives statements to other connections
+    "prepare_threshold": None,
     "application_name": "seedbed",
 }
 
@@ -52,9 +51,9 @@ def open_database(url: str, *, looks_first: bool = True) -> Engine:
     looked at before each use, so that one that a restart has cut is replaced unseen; without,
     whoever uses it hears of it once as DatabaseAway.
 
-    Raises DatabaseError where the address is wrong or the folder of a SQLite file cannot be made.
-    What the driver says later comes as DatabaseError too, and as DatabaseAway where the same may
-    work later.
+    Raises DatabaseError if the address is wrong or the folder of a SQLite file cannot be made.
+    Later errors of the driver come as DatabaseError too, and as DatabaseAway if the same may work
+    later.
     """
     parsed = _parse(url)
     engine = (
@@ -239,10 +238,10 @@ def prepare(engine: Engine) -> None:
 
 
 def upgrade(engine: Engine) -> str:
-    """Bring the tables to the newest revision and return its name; does nothing where they are
+    """Bring the tables to the newest revision and return its name; does nothing if they are
     there already.
 
-    Raises DatabaseError where the database cannot be used, or was made by a newer version.
+    Raises DatabaseError if the database cannot be used, or was made by a newer version.
     """
     with engine.connect() as connection:
         sqlite = (

@@ -1,5 +1,5 @@
-"""What an operator has ordered of the fleet: its floor and ceiling, whether it is frozen, and what
-is to be drained.
+"""The orders of an operator to the fleet: its floor and ceiling, whether it is frozen, and which
+workers and nodes must be drained.
 """
 
 import json
@@ -76,7 +76,7 @@ class Orders:
         )
 
     def scale(self, *, by: str | None = None, **changes: Any) -> None:
-        """Set `floor`, `ceiling` or `is_frozen`; what is not named stays as it is. None, or False,
+        """Set `floor`, `ceiling` or `is_frozen`; those not named stay as they are. None, or False,
         takes an order back.
         """
         with self._engine.begin() as connection:

@@ -18,10 +18,10 @@ from storage.errors import BadKey, NotFound, OutputsAway, OutputsError, OutputsF
 from storage.store import SCHEME, Outputs, is_text, refuse_larger
 
 OUTPUTS_FOLDER = "the outputs folder"
-LEFT_BEHIND_S = 86_400.0  # nothing takes a day to be written: whoever began it is no more
+LEFT_BEHIND_S = 86_400.0  # nothing takes a day to be written: its writer has died
 
-# What may be otherwise in a while, without anybody changing a setting: a full disk, a network
-# folder that does not answer.
+# Errors that may pass without anybody changing a setting: a full disk, a network folder that does
+# not answer.
 _PASSING = frozenset(
     {
         errno.ENOSPC,
@@ -38,7 +38,7 @@ _PASSING = frozenset(
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _UNFIT = frozenset(
     {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
-)  # what the system says of names that no file can have
+)  # errors for names that no file can have
 _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _PART = re.compile(r"\.[0-9a-f]{32}\.part")
 
@@ -81,8 +81,8 @@ class FolderOutputs:
         path = self._path(key)
         with self._telling("read", key):
             try:
-                # A folder is no file, a pipe would never end, and what is still being written is
-                # not there yet.
+                # A folder is not a file, a pipe would never end, and a file that is still being
+                # written is not there yet.
                 if stat.S_ISREG(path.stat().st_mode) and not _PART.fullmatch(path.name):
                     return path.open("rb")
             except OSError as exc:
@@ -140,7 +140,7 @@ class FolderOutputs:
 
     @contextmanager
     def _telling(self, verb: str, key: str) -> Iterator[None]:
-        """Turn what the system says into a sentence with the deed, the key and what to do."""
+        """Turn an error of the system into a sentence with the operation, the key and a remedy."""
         try:
             yield
         except OSError as exc:
@@ -167,8 +167,8 @@ class FolderOutputs:
 
 
 class _Source:
-    """The file that a copy is made of. What it cannot read is told as a read that failed: advice
-    about space would be wrong.
+    """The file that a copy is made of. Its errors are reported as failed reads: advice about space
+    would be wrong.
     """
 
     def __init__(

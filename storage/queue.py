@@ -1,5 +1,5 @@
-"""The queue: the session that leads, and its claims of chunks. `storage.settling` has what becomes
-of them.
+"""The queue: the session that leads, and its claims of chunks. `storage.settling` records how they
+ended.
 """
 
 from collections import defaultdict
@@ -34,7 +34,7 @@ from storage.tables import campaigns, chunks, sessions
 
 HEARTBEAT_S = 3.0
 LEASE_S = 2 * HEARTBEAT_S
-"""A session that has been silent for so long has lost its leases, as soon as another dispatcher
+"""A session that has been silent for longer has lost its leases, as soon as another dispatcher
 sees it.
 """
 
@@ -115,8 +115,8 @@ class Queue:
                 ).first()
                 time = now(connection)
                 if before is not None:
-                    # One from the future was said before the clock was set back: who lives says
-                    # another soon.
+                    # A heartbeat from the future is from before the clock was set back: a session
+                    # that lives sends another soon.
                     if before.owner != owner and abs(time - before.heartbeat_at) < LEASE_S:
                         return None
                     connection.execute(
@@ -145,15 +145,15 @@ class Queue:
             return None  # another was quicker: one session alone can be live
 
     def renew(self, session: int) -> float:
-        """Say that a session lives; returns the time. Raises SessionLost where another has taken
+        """Say that a session lives; returns the time. Raises SessionLost if another has taken
         over.
         """
         with self._engine.begin() as connection:
             return _renew(connection, session)
 
     def release(self, session: int, *, keep: Iterable[str] = ()) -> int:
-        """Put a session's chunks back, but for those that the workers to keep have; returns how
-        many.
+        """Put a session's chunks back, except those of the workers to keep; returns how many were
+        put back.
         """
         with self._engine.begin() as connection:
             mine = (chunks.c.state == ChunkState.LEASED) & (chunks.c.session_id == session)
@@ -210,7 +210,7 @@ class Queue:
 
     def waiting_chunks(self, limit: int, rooms: Sequence[tuple[Collection[int], int]] = ()) -> int:
         """How many chunks wait in campaigns that may be painted now, counted up to a limit.
-        `rooms` has campaigns of which together no more than so many count.
+        `rooms` has groups of campaigns, each with the most chunks of it that count.
         """
         bounded = [campaign_id for ids, _ in rooms for campaign_id in ids]
         with self._reader.connect() as connection:
@@ -225,22 +225,23 @@ class Queue:
     def claim(
         self,
         session: int,
-        seats: Iterable[tuple[int, str]],
+        assignments: Iterable[tuple[int, str]],
         classes: Mapping[str, str] | None = None,
     ) -> list[Chunk]:
-        """Lease the next chunk of a campaign to a worker, for each (campaign id, worker name)
-        given; where a campaign has no chunk left, or is of another numerics class than the worker,
-        its seat stays empty. `classes` has those of the workers: a campaign is pinned to that of
-        the first. Raises SessionLost where another session leads.
+        """Lease the next chunk of a campaign to a worker, for each assignment (campaign id, worker
+        name). Some may get none: the campaign has no chunk left, or is of another numerics class.
+
+        `classes` has those of the workers: a campaign is pinned to that of its first worker.
+        Raises SessionLost if another session leads.
         """
         classes = classes or {}
-        seats = list(seats)
-        if not seats:
+        assignments = list(assignments)
+        if not assignments:
             return []
         claimed: list[Chunk] = []
         with self._engine.begin() as connection:
-            # And so no lease outlives its session: whoever ends that waits for this transaction.
-            wanted = sorted({campaign_id for campaign_id, _ in seats})
+            # No lease outlives its session: whoever ends the session waits for this transaction.
+            wanted = sorted({campaign_id for campaign_id, _ in assignments})
             renewed = connection.execute(
                 RENEW_AND_LOOK, {"session": session, "wanted": wanted}
             ).first()
@@ -251,14 +252,14 @@ class Queue:
                 connection.execute(
                     update(campaigns).where(first).values(started_at=renewed.heartbeat_at)
                 )
-            for campaign_id, worker in seats:
+            for campaign_id, worker in assignments:
                 chunk = claim_next(connection, session, campaign_id, worker, classes.get(worker))
                 if chunk is not None:
                     claimed.append(chunk)
         return claimed
 
     def leases(self, session: int) -> list[Chunk]:
-        """What a session has leased."""
+        """The chunks that a session has leased."""
         query = (
             select(chunks)
             .where(chunks.c.state == ChunkState.LEASED, chunks.c.session_id == session)

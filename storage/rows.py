@@ -1,4 +1,4 @@
-"""What the job database gives out and takes in: frozen values, never rows of SQLAlchemy."""
+"""The values that the job database gives and takes: frozen, never rows of SQLAlchemy."""
 
 import json
 from collections import Counter
@@ -19,12 +19,12 @@ from storage.states import (
 Json = dict[str, Any]
 
 ANY_CLASS = "any"
-"""Stands for every numerics class, where a campaign allows them all."""
+"""Stands for every numerics class, if a campaign allows them all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewCampaign:
-    """What submitting writes; its chunks follow it in the same transaction."""
+    """A campaign to be written; its chunks follow it in the same transaction."""
 
     project: str
     name: str
@@ -41,10 +41,10 @@ class NewCampaign:
     """How much device time it may have."""
     encoding: str = "png"
     """How its files are written, previews included: those of another campaign can take their place
-    only where that is equal.
+    only if that is equal.
     """
     is_fresh: bool = False
-    """Whether it is painted even where the project has its pictures already."""
+    """Whether it is painted even if the project has its pictures already."""
     numerics_class: str | None = None
     """The class that its pixels are of: that of the first worker to get a chunk of it, or
     ANY_CLASS.
@@ -82,8 +82,8 @@ class CampaignRow(NewCampaign):
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it is being removed with its pictures. No row is given out of what was
-        forgotten, but for versions.
+        """Whether it is being removed with its pictures. Forgotten campaigns have no row,
+        except versions.
         """
         return self.pruned_at is not None and self.version_of is None
 
@@ -116,7 +116,7 @@ class CampaignRow(NewCampaign):
 
     @property
     def waits_for(self) -> str | None:
-        """What it needs that was away, while it waits for it."""
+        """Why it waits now, if it needs something that cannot be reached."""
         return self.waits_why if is_to_come(self.waits_until, self.now) else None
 
 
@@ -161,7 +161,7 @@ class Chunk:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenCampaign:
-    """What the dispatcher needs to know of a campaign that may be painted now."""
+    """A campaign that may be painted now, as the dispatcher sees it."""
 
     id: int
     project: str
@@ -190,7 +190,7 @@ class Snapshot:
     now: float
     campaigns: tuple[OpenCampaign, ...]
     leases: frozenset[tuple[int, int]] = frozenset()
-    """(chunk id, lease) of what is under way, but for campaigns that were cancelled or
+    """(chunk id, lease) of the leased chunks, except of campaigns that were cancelled or
     replaced.
     """
     closing: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -225,17 +225,17 @@ class RenderOutcome:
     pixels: str | None = None
     bytes: int | None = None
     sha256: str | None = None
-    """Of the file, where `pixels` is that of the picture as it was painted."""
+    """Of the file; `pixels` is the hash of the picture as it was painted."""
     numerics_class: str | None = None
     seconds: float | None = None
     finished_at: float | None = None
-    """By the database's clock: only what was read from it has one."""
+    """By the database's clock: only an outcome that was read from it has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """What became of one attempt at a chunk: the renders that ended, and the chunks that the
-    others go on in.
+    """The end of one attempt at a chunk: the renders that ended, and the new chunks that have the
+    others.
 
     With neither, the chunk itself goes back into the queue, with these counts.
     """
@@ -254,7 +254,7 @@ class Settlement:
     refused_by: frozenset[str] = frozenset()
     wait: "Wait | None" = None
     halt: str | None = None
-    """Why nothing more of the campaign is to be painted until a person has acted."""
+    """Why nothing more of the campaign is painted until a person has acted."""
     device_s: float = 0.0
     facts: Json = field(default_factory=dict)
 
@@ -262,7 +262,7 @@ class Settlement:
 @dataclass(frozen=True, kw_only=True)
 class Wait:
     """A campaign is left alone for some seconds, at most FARTHEST_S, because something that it
-    needs is away.
+    needs cannot be reached.
     """
 
     seconds: float
@@ -303,7 +303,7 @@ class WorkerRow:
     """Campaigns whose renders it failed, one after the other."""
     quarantined_until: float | None = None
     quarantined_why: str | None = None
-    """Why it gets nothing at all meanwhile; None where it failed renders of several campaigns."""
+    """Why it gets nothing at all until then; None if it failed renders of several campaigns."""
 
 
 def dump(value: Any) -> str:

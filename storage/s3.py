@@ -54,15 +54,15 @@ _REMEDIES = {
     "AuthorizationHeaderMalformed": "set AWS_REGION to the bucket's own region.",
 }
 _STATUS = {301: "PermanentRedirect", 403: "AccessDenied", 501: "NotImplemented"}
-# What each operation needs. A key that is not there is told from one that is forbidden only to
-# those who may list.
+# The permissions that each operation needs. Only who may list is told a missing key from a
+# forbidden one.
 _PERMISSIONS = {
     "GetObject": "s3:GetObject and s3:ListBucket",
     "CopyObject": "s3:GetObject, s3:PutObject and s3:ListBucket",
     "HeadBucket": "s3:ListBucket",
 }
 _WRITES = frozenset({"PutObject", "CopyObject"})
-# What passes: the server is busy, restarting, or out of room.
+# Errors that pass: the server is busy, restarting, or out of room.
 _PASSING = frozenset(
     {
         "SlowDown",
@@ -73,7 +73,6 @@ _PASSING = frozenset(
         "ThrottlingException",
     }
 )
-# What of a conditional write says that somebody was faster, or is writing now.
 
 
 class S3Outputs:
@@ -88,7 +87,7 @@ class S3Outputs:
         path or virtual. A request that is not answered in `read_timeout_s`, or with a fault of the
         server, is made again, up to `attempts` times in all.
 
-        Raises OutputsError where the address names no bucket, or the settings of AWS' tools cannot
+        Raises OutputsError if the address names no bucket, or the settings of AWS' tools cannot
         be read.
         """
         self._bucket, _, prefix = address.removeprefix(SCHEME).partition("/")
@@ -260,7 +259,8 @@ class S3Outputs:
             ) from exc
         except FlexibleChecksumError as exc:
             raise OutputsAway(
-                f"{self._what(operation, name)}: what came is not what the server says it sent."
+                f"{self._what(operation, name)}: the bytes that came are not those that the server"
+                " says it sent."
             ) from exc
         except ParamValidationError as exc:
             raise OutputsError(

@@ -1,6 +1,4 @@
-"""What became of leased chunks, written down: many in one transaction, each guarded by its
-lease.
-"""
+"""Records how leased chunks ended: many in one transaction, each guarded by its lease."""
 
 import json
 from collections import Counter, defaultdict
@@ -56,10 +54,10 @@ class Settling:
         self._engine = engine
 
     def settle(self, session: int, settlements: Sequence[Settlement]) -> list[Settlement]:
-        """Record what came of attempts, in one transaction, and return those that counted.
+        """Record how attempts ended, in one transaction, and return those that counted.
 
-        One whose lease is not the session's any more changes nothing but a count. Doing it twice
-        does it once.
+        A settlement whose lease is not the session's any more changes only a count. Recording the
+        same twice has no further effect.
         """
         if not settlements:
             return []
@@ -94,8 +92,8 @@ class Settling:
 
 
 def cancel_queued(connection: Connection, campaign_ids: Iterable[int]) -> None:
-    """Nobody wants what waits in these campaigns, as far as they were cancelled; those of which
-    nothing is left are over.
+    """Cancel the queued chunks of those of the campaigns that were cancelled, and finish those
+    that have nothing left.
     """
     c = campaigns.c
     query = (
@@ -163,8 +161,8 @@ def _go_on(connection: Connection, campaign: Row[Any], settlements: Sequence[Set
 def _count(
     connection: Connection, campaign: Row[Any], settlements: Sequence[Settlement], time: float
 ) -> None:
-    """Bring a campaign's counts up to date; its row is locked, so that what was read of it still
-    stands.
+    """Bring a campaign's counts up to date; its row is locked, so the values read of it still
+    hold.
     """
     states = Counter(o.state for s in settlements for o in s.outcomes)
     device_s = sum(s.device_s for s in settlements)
@@ -175,9 +173,8 @@ def _count(
         "device_s": campaigns.c.device_s + device_s,
     }
     waits = [s.wait for s in settlements if s.wait is not None]
-    if waits and not is_to_come(
-        campaign.waits_until, time
-    ):  # what was under way meanwhile is no wait of its own
+    # A chunk that was under way when the backoff began does not lengthen it.
+    if waits and not is_to_come(campaign.waits_until, time):
         values |= {
             "waits": campaign.waits + 1,
             "waits_until": time + waits[-1].seconds,
@@ -191,9 +188,8 @@ def _count(
     if values["done"] + values["failed"] + values["held"] + campaign.cancelled >= campaign.total:
         values["finished_at"] = time
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**values))
-    if (
-        campaign.pruned_at is not None
-    ):  # what a version costs after it was replaced is spent of the same budget
+    # Device time of a version that was replaced is spent of the same budget.
+    if campaign.pruned_at is not None:
         heir = update(campaigns).where(
             campaigns.c.replaces == campaign.id, campaigns.c.pruned_at.is_(None)
         )

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """What a picture is painted for. It is a part of the picture's key."""
+    """The purpose of a picture. It is a part of the picture's key."""
 
     FINAL = "final"
 
@@ -43,7 +43,7 @@ TRANSITIONS: dict[RenderState, frozenset[RenderState]] = {
     RenderState.DONE: frozenset(),
     # It will not be tried again unless somebody asks.
     RenderState.FAILED: frozenset({RenderState.QUEUED}),
-    # Nobody wants it any more.
+    # Its campaign was cancelled.
     RenderState.CANCELLED: frozenset(),
 }
 
@@ -92,7 +92,7 @@ class AttemptOutcome(StrEnum):
 
 
 class WorkerState(StrEnum):
-    """What a worker does, as people and metrics see it; its dispatcher writes it down."""
+    """The activity of a worker, as people and metrics see it; its dispatcher records it."""
 
     STARTING = "starting"
     """It was asked for or found, and has not answered yet."""

@@ -13,8 +13,8 @@ class Outputs(Protocol):
 
     A key can be read only once all its bytes are there. Writing the same bytes again is harmless,
     and so is deleting what is not there. A key that no file can have raises BadKey, one that has
-    no file NotFound. What cannot be written or read raises OutputsError, with a sentence that says
-    which key and why; it reaches clients, so it has no path of this machine.
+    no file NotFound. A failed write or read raises OutputsError, with a sentence that says which
+    key and why; it reaches clients, so it has no path of this machine.
     """
 
     address: str
@@ -22,7 +22,7 @@ class Outputs(Protocol):
     def put(self, key: str, data: bytes | IO[bytes]) -> None: ...
 
     def copy(self, source: str, key: str) -> None:
-        """Put what another key holds; a server does it by itself. Raises NotFound where there is
+        """Put the bytes of another key; a server does it by itself. Raises NotFound if there is
         no such key.
         """
         ...
@@ -31,7 +31,7 @@ class Outputs(Protocol):
 
     def read(self, key: str, limit: int) -> bytes:
         """The bytes of a file that may be a stranger's. Raises RequestError, before reading them,
-        where there are more than `limit`.
+        if there are more than `limit`.
         """
         ...
 
@@ -40,8 +40,8 @@ class Outputs(Protocol):
     def keys(self, prefix: str) -> Iterator[str]: ...
 
     def sweep(self, older_than_s: float) -> int:
-        """Remove what writers that were killed have left half-written for so long; returns how
-        many there were.
+        """Remove files that killed writers left half-written more than `older_than_s` seconds ago;
+        returns how many there were.
         """
         ...
 

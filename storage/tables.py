@@ -120,7 +120,7 @@ chunks = Table(
         "start", BigInteger, nullable=False
     ),  # ordinals within the group, from `start` up to but not including `stop`
     Column("stop", BigInteger, nullable=False),
-    Column("numbers", Text),  # JSON: the renders themselves, where they are no run of ordinals
+    Column("numbers", Text),  # JSON: the renders themselves, if they are not a run of ordinals
     Column("total", Integer, nullable=False),  # renders in it: skipped cells are not counted
     Column("state", String(10), nullable=False),
     Column(
@@ -149,8 +149,8 @@ refusals = Table(
     Column("worker", String(100), primary_key=True),
 )
 
-# No foreign key: rows are written with their campaign's row locked, and looking it up once more
-# for each takes PostgreSQL a third of the time that writing them does. `storage.control` removes
+# No foreign key: rows are written with their campaign's row locked, and looking it up again for
+# each takes PostgreSQL a third of the time that writing them does. `storage.control` removes
 # them before their campaign.
 renders = Table(
     "renders",
@@ -191,8 +191,8 @@ canaries = Table(
     Column("seen_at", Float, nullable=False),
 )
 
-# One row for each time that a worker gave a chunk back, whatever came of it; `farm.api.metrics`
-# reads what is new here.
+# One row for each time that a worker gave a chunk back, however it ended; `farm.api.metrics`
+# reads the new ones.
 attempts = Table(
     "attempts",
     metadata,
@@ -232,7 +232,7 @@ workers = Table(
     Column("seen_at", Float, nullable=False),
 )
 
-# What an operator has ordered of the fleet: one row at most. What is NULL is as the settings say.
+# The orders of an operator to the fleet: one row at most. The settings stand for a NULL.
 scaling = Table(
     "scaling",
     metadata,

@@ -1,4 +1,4 @@
-"""What operators look at: workers as last seen, how much waits, and the attempts that metrics have
+"""Views for operators: workers as last seen, how much waits, and the attempts that metrics have
 not counted yet.
 """
 
@@ -36,8 +36,8 @@ class Watching:
         self._reader = engine.execution_options(readonly=True)
 
     def save_workers(self, session: int, seen: Sequence[WorkerRow]) -> None:
-        """Replace the roster: one dispatcher leads, and what it sees is what there is. One that
-        leads no more changes nothing.
+        """Replace the roster with the workers that the leading dispatcher sees. A session that
+        leads no longer changes nothing.
         """
         with self._engine.begin() as connection:
             if (
@@ -64,8 +64,8 @@ class Watching:
                 connection.execute(insert(workers), rows)
 
     def workers(self, *, fresh_s: float | None = ROSTER_FRESH_S) -> list[WorkerRow]:
-        """The workers that a dispatcher has seen lately, those of one that was killed fall silent;
-        with None, all it saw last.
+        """The workers that a dispatcher has seen in the last `fresh_s` seconds: a dispatcher that
+        was killed sees none. With None, all that it saw last.
         """
         query = select(workers).order_by(workers.c.name)
         if fresh_s is not None:
@@ -74,7 +74,7 @@ class Watching:
             return [_worker(row) for row in connection.execute(query)]
 
     def orders(self) -> FleetOrders:
-        """What an operator has ordered of the fleet."""
+        """The orders of an operator to the fleet."""
         return Orders(self._engine).get()
 
     def workers_of(self, project: str) -> int:
@@ -97,8 +97,8 @@ class Watching:
             return connection.execute(query).scalar()
 
     def backlog(self) -> list[Backlog]:
-        """Renders that wait or are being painted, by model; models of which nothing waits are told
-        as 0, so that no series ends.
+        """Renders that wait or are being painted, by model; models of which nothing waits have
+        0, so that no series ends.
         """
         leased = select(func.coalesce(func.sum(chunks.c.total), 0)).where(
             chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED
@@ -123,8 +123,8 @@ class Watching:
     def seconds_per_megapixel_step(
         self, model_digest: str, attempts_looked_at: int = 50
     ) -> float | None:
-        """What a megapixel-step of a model has cost a worker lately; None where it has no
-        history.
+        """The seconds that a megapixel-step of a model has taken a worker lately; None if it has
+        no history.
         """
         lately = (
             select(campaigns.c.id)

@@ -2,8 +2,8 @@
 for nodes. Only its own are ever ended.
 
 For tests, and for `farm bench fleet` as a program: `python -m actors.bench.fake_cloud FOLDER`
-prints its address, and for each line that it is sent the kinds of its nodes; it ends with its
-standard input. Ray's own helper for this (`AutoscalingCluster`) is broken in the wheel, and would
+prints its address, and the kinds of its nodes for each line on its standard input. It ends with
+that input. Ray's own helper for this (`AutoscalingCluster`) is broken in the wheel, and would
 end every Ray of the machine.
 """
 
@@ -128,7 +128,7 @@ class FakeCloud:
             "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
             "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
             "PYTHONPATH": str(Path(__file__).parents[2]),
-            # a node that is gone is missed after 4 s, not 12; one that is frozen after 55 s
+            # Ray misses a dead node after 4 s, not 12 s, and a frozen one after 55 s
             "RAY_health_check_period_ms": "1000",
         }  # fmt: skip
         self._process = _started(
@@ -198,7 +198,7 @@ class FakeCloud:
         return sorted(node.ray_node_type_name for node in there if node.node_id != _HEAD_ID)
 
     def drain(self, node_id: str, seconds: float) -> None:
-        """What a cloud's notice becomes: so long, and the node is gone."""
+        """Drain a node as a cloud's notice does: it ends after that many seconds."""
         reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
         deadline_ms = int((time.time() + seconds) * 1000)
         accepted, why = GcsClient(address=self.address).drain_node(
@@ -216,7 +216,7 @@ class FakeCloud:
 
     def _all(self) -> list[psutil.Process]:
         """Those that know its folder or its address, with what they have started: nobody else ends
-        a node of a head that is gone.
+        a node of a dead head.
         """
         roots = [
             p

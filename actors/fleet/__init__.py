@@ -1,1 +1,1 @@
-"""Workers on a Ray cluster. Ray is called from here alone."""
+"""Workers on a Ray cluster. Only this room calls Ray."""

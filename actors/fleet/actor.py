@@ -1,4 +1,4 @@
-"""The Ray actor: a painter in a process of its own, with one thread that paints and others that
+"""The Ray actor: a painter in a process of its own, with one thread that paints and two that
 answer.
 """
 
@@ -18,13 +18,13 @@ PAINT, CONTROL = "paint", "control"
 
 
 class RenderActor:
-    """One worker. Wrapped by `render_actor`; its methods are called from afar."""
+    """One worker. `render_actor` wraps it; the dispatcher calls its methods through Ray."""
 
     def __init__(self, name: str, settings: FleetSettings) -> None:
-        """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that no
-        device is held for nobody.
+        """An actor that hears from no dispatcher for `orphan_s` seconds ends itself, so that it
+        does not keep a device that nobody uses.
 
-        Raises DeviceTaken where another process has the GPU.
+        Raises DeviceTaken if another process has the GPU.
         """
         # Imported here: the dispatcher imports this file too, and torch and diffusers would cost
         # it 12 seconds and 300 MB.
@@ -39,9 +39,8 @@ class RenderActor:
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
             force=True,
         )
-        logging.getLogger("httpx").setLevel(
-            logging.WARNING
-        )  # else every look at the cloud's notices is told
+        # httpx would log each request for the cloud's notices
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         s = settings
         engine: Engine | RestingEngine
         if s.rest_s is None:
@@ -55,7 +54,7 @@ class RenderActor:
         self._watch = Watch(open_notice(s.notices)) if s.notices else None
         self._node_id = ray.get_runtime_context().get_node_id()
         self._heard = threading.Event()
-        threading.Thread(target=self._end_when_forgotten, args=(s.orphan_s,), daemon=True).start()
+        threading.Thread(target=self._end_if_orphaned, args=(s.orphan_s,), daemon=True).start()
 
     # Ray's types are not followed
     @ray.method(concurrency_group=PAINT)  # type: ignore[untyped-decorator]
@@ -84,7 +83,7 @@ class RenderActor:
     def stop(self, chunk_id: int, lease: int, at_step: bool) -> None:
         self._painter.stop(chunk_id, lease, at_step=at_step)
 
-    def _end_when_forgotten(self, orphan_s: float) -> None:
+    def _end_if_orphaned(self, orphan_s: float) -> None:
         while self._heard.wait(orphan_s):
             self._heard.clear()
         os._exit(0)

@@ -128,7 +128,7 @@ class Fleet:
         """The workers whose node is about to end, with the seconds that are left; None if the node
         waits for them.
 
-        Ray says so of the node, or the cloud has told the worker.
+        Ray says so of the node, or the worker has a notice from its cloud.
         """
         healths = {worker.name: worker.health for worker in self.workers.values() if worker.health}
         nodes = self._nodes.leaving({health.node_id for health in healths.values()}, now)

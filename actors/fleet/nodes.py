@@ -13,7 +13,7 @@ from ray.core.generated import autoscaler_pb2
 _GCS_PORT = 6379
 _GCS_TIMEOUT_S = 2
 _FAR_OFF_S = 7 * 86_400.0
-"""A drain with a later deadline is no machine's end: the worker may finish its chunk."""
+"""A drain with a later deadline does not end a machine: the worker may finish its chunk."""
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Nodes:
         """Those of the nodes that are about to end, with the seconds that are left; None if the
         node waits for its workers.
 
-        It does not matter who told Ray: its autoscaler, SIGTERM to a node, or `drain`.
+        It does not matter who drains a node: Ray's autoscaler, SIGTERM to the node, or `drain`.
         """
         leaving: dict[str, float | None] = {}
         for node_id, left_s in self._draining().items():

@@ -1,5 +1,5 @@
-"""What a cloud says before it takes a machine away. A provider is a function that answers with the
-seconds that are left, or None.
+"""The notices that a cloud gives before it takes a machine away. A provider is a function that
+answers with the seconds that are left, or None.
 
 `aws`: the instance metadata service, version 2 (EC2 user guide, "Spot Instance interruption
 notices"): two minutes ahead.
@@ -32,7 +32,7 @@ class AwsNotice:
         self._token: str | None = None
 
     def __call__(self) -> float | None:
-        """Raises httpx.HTTPError where the service does not answer."""
+        """Raises httpx.HTTPError if the service does not answer."""
         answer = self._ask()
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             self._token = None
@@ -67,7 +67,7 @@ def open_notice(text: str) -> Notice:
 
 
 class Watch:
-    """Looks out for a notice in a thread of its own, from its start on."""
+    """Asks for a notice every `poll_s` seconds, in a thread of its own."""
 
     def __init__(self, notice: Notice, *, poll_s: float = _POLL_S) -> None:
         self._notice, self._poll_s = notice, poll_s
@@ -76,7 +76,7 @@ class Watch:
         threading.Thread(target=self._run, name="notices", daemon=True).start()
 
     def left_s(self) -> float | None:
-        """Seconds until the machine is taken away; None while nobody has said so."""
+        """Seconds until the machine is taken away; None if there is no notice."""
         ends_at = self._ends_at
         return None if ends_at is None else max(0.0, ends_at - time.monotonic())
 

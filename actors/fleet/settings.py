@@ -1,19 +1,19 @@
-"""What a fleet needs to know; apart from `actors.fleet.fleet`, so that reading it loads no Ray."""
+"""The settings of a fleet; apart from `actors.fleet.fleet`, so that reading them loads no Ray."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class FleetSettings:
-    """`address` is `local`, for a cluster of one's own, or that of a running cluster; `gpus` is
+    """`address` is `local`, for a new cluster, or that of a running cluster; `gpus` is
     each worker's share of one.
 
     Workers that hear from nobody for `orphan_s` end themselves; those that make no step for
     `stuck_s` are ended, and one that does not answer for `unanswered_s` is lost. With `rest_s`,
-    they rest for about so long instead of painting a batch, the longest rest `rest_spread` times
-    the shortest (`actors.painting.resting`). `notices` names the cloud whose notices workers look
-    out for; `gcs` is the address of the cluster's head where it does not follow from `address`;
-    `memory` the bytes that a worker's pipelines may take.
+    they rest for about `rest_s` seconds instead of painting a batch. The longest rest is
+    `rest_spread` times the shortest (`actors.painting.resting`). `notices` names the cloud whose
+    notices workers ask for. `gcs` is the address of the cluster's head if it does not follow from
+    `address`. `memory` is the number of bytes that a worker's pipelines may take.
     """
 
     address: str

@@ -1,4 +1,4 @@
-"""What a worker is to its dispatcher: which phase it is in, and which chunks it is assigned. Pure:
+"""A worker as its dispatcher knows it: its phase, and the chunks that it is assigned. Pure:
 `actors.fleet.fleet` makes the calls to its actor.
 """
 
@@ -62,7 +62,7 @@ class Proof(Enum):
     that it received before.
     """
     ASKED_SINCE = auto()
-    """Its health was asked for after that: the answer has every result of what came before."""
+    """Its health was asked for after that: the answer has every result from before."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Worker:
             self._paint_or_idle()
 
     def drop(self, ref: Any) -> AssignedChunk:
-        """Take a chunk away that it could not be sent, or that Ray lost the result of."""
+        """Take a chunk away that has ended for this worker, with a result or without."""
         chunk = self.jobs.pop(ref)
         self._paint_or_idle()
         return chunk
@@ -174,7 +174,7 @@ class Worker:
         return chunks
 
     def leaves_in_s(self, now: float) -> float | None:
-        """Seconds until its machine is taken away, if its cloud has told it so."""
+        """Seconds until its machine is taken away, if its cloud has given notice."""
         if self.health is None or self.health.leaves_in_s is None:
             return None
         return self.health.leaves_in_s - (now - self.asked_at)
@@ -188,7 +188,7 @@ class Worker:
         self.phase = moved(self.phase, Phase.LOST)
 
     def row(self) -> WorkerRow:
-        """What the job database shows of it."""
+        """The worker as the job database shows it."""
         health = self.health
         if health is None:
             return WorkerRow(

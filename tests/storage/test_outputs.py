@@ -419,7 +419,7 @@ def test_what_is_sent_carries_a_checksum_and_what_comes_is_looked_at(bucket, mon
         )
         store.put("k", b"x")
         assert seen[0]["X-Sent"] == base64.b64encode(zlib.crc32(b"x").to_bytes(4, "big")).decode()
-        with pytest.raises(OutputsAway, match="not what the server says it sent"):
+        with pytest.raises(OutputsAway, match="not those that the server says it sent"):
             store.open("k")
 
 
