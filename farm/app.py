@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from filelock import FileLock, Timeout
 
+from farm.api.campaigns import campaign_routes, control_routes, submission_routes
 from farm.api.connections import Connections
 from farm.api.diff import diff_routes
-from farm.api.files import file_routes
+from farm.api.files import file_routes, prune_routes, repair_routes
+from farm.api.fleet import farm_routes, fleet_routes
 from farm.api.hidden_paths import own_folders
 from farm.api.metrics import Metrics
 from farm.api.routes import make_api
@@ -21,20 +23,25 @@ from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
 from farm.home import make_home, published, published_url
 from farm.logs import log_to_file
+from farm.service.control import CampaignControl
 from farm.service.diff import Diffs
+from farm.service.estimate import Estimates
 from farm.service.fleet import FleetService
 from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
 from farm.service.local_files import LocalFiles
 from farm.service.pruning import Pruner
+from farm.service.reading import Reading
+from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
-from farm.service.submission import Service
+from farm.service.submission import Submissions
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.database import closing_engine, prepare
 from storage.errors import RequestError
 from storage.orders import Orders
 from storage.removal import Removal
+from storage.store import Outputs
 from storage.watching import Watching
 
 LOOPBACK = (HOST, "localhost", "::1")
@@ -50,68 +57,32 @@ class RunningFarm:
 
 @contextmanager
 def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
-    """The API over a home's database and outputs, for those who reach it on `host`; the tables of
+    """The API over a home's database and outputs, for those who reach it on `host`. The tables of
     a SQLite database are brought up to date.
     """
     make_home(settings)
     with closing_engine(settings.database_address) as engine:
         prepare(engine)
-        campaigns, control, watching, outputs = (
-            Campaigns(engine),
-            Control(engine),
-            Watching(engine),
-            settings.open_outputs(),
+        stores = _Stores(
+            campaigns=Campaigns(engine),
+            control=Control(engine),
+            orders=Orders(engine),
+            removal=Removal(engine),
+            watching=Watching(engine),
+            outputs=settings.open_outputs(),
         )
         allowed = _allowed_paths(settings, host)
-        intake = Intake(
-            outputs,
-            buckets=settings.reference_buckets,
-            s3_style=settings.s3_style,
-            files=LocalFiles(allowed),
-        )
-        service = Service(
-            campaigns=campaigns, control=control, watching=watching, outputs=outputs,
-            intake=intake, chunk=settings.chunk,
-            quotas=settings.quotas,
-        )  # fmt: skip
-        repairs = Repairs(
-            campaigns=campaigns,
-            control=control,
-            watching=watching,
-            outputs=outputs,
-            intake=intake,
-            chunk=settings.chunk,
-        )
-        leftovers = Leftovers(campaigns=campaigns, outputs=outputs)
-        pruner = Pruner(campaigns=campaigns, removal=Removal(engine), outputs=outputs)
-        fleet = FleetService(
-            orders=Orders(engine), watching=watching, is_alone=settings.ray == "local"
-        )
+        own = own_folders(settings.home, Path(settings.outputs_address))
         connections = Connections()
         app = make_api(
-            service,
-            fleet,
-            Metrics(watching, connections),
-            files=file_routes(service, repairs, leftovers, pruner),
-            diffs=diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
-            home=settings.home_digest,
+            _routers(settings, stores, LocalFiles(allowed)),
+            Metrics(stores.watching, connections),
             token=settings.secret,
-            hidden=(
-                ()
-                if allowed is None
-                else own_folders(settings.home, Path(settings.outputs_address))
-            ),
+            hidden=() if allowed is None else own,
             shown=allowed or (),
         )
         app.state.connections = connections
         yield app
-
-
-def _allowed_paths(settings: Settings, host: str) -> tuple[Path, ...] | None:
-    """Whoever is on this machine may name any of its files: None. Others, those in the folders
-    that the operator names.
-    """
-    return settings.allowed_paths if host in LOOPBACK else settings.allowed_paths or ()
 
 
 @contextmanager
@@ -159,3 +130,63 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
                 supervisor.stop()
     finally:
         lock.release()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stores:
+    """The job database and the outputs of a home."""
+
+    campaigns: Campaigns
+    control: Control
+    orders: Orders
+    removal: Removal
+    watching: Watching
+    outputs: Outputs
+
+
+def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[APIRouter]:
+    """The services over the stores, and the API's routes to them. `files` are those of this
+    machine that a submission may name.
+    """
+    campaigns, control, watching = stores.campaigns, stores.control, stores.watching
+    outputs, chunk = stores.outputs, settings.chunk
+    buckets, style = settings.reference_buckets, settings.s3_style
+    intake = Intake(outputs, buckets=buckets, s3_style=style, files=files)
+    reading = Reading(
+        campaigns=campaigns, watching=watching, outputs=outputs, quotas=settings.quotas
+    )
+    submissions = Submissions(
+        campaigns=campaigns, control=control, watching=watching, outputs=outputs,
+        intake=intake, chunk=chunk,
+    )  # fmt: skip
+    estimates = Estimates(
+        campaigns=campaigns, watching=watching, outputs=outputs, intake=intake, chunk=chunk
+    )
+    repaints = Repaints(
+        campaigns=campaigns, watching=watching, outputs=outputs, intake=intake, chunk=chunk
+    )
+    repairs = Repairs(campaigns=campaigns, control=control, outputs=outputs, repaints=repaints)
+    controls = CampaignControl(
+        campaigns=campaigns, control=control, watching=watching, chunk=chunk
+    )
+    pruner = Pruner(campaigns=campaigns, removal=stores.removal, outputs=outputs)
+    is_alone = settings.ray == "local"
+    fleet = FleetService(orders=stores.orders, watching=watching, is_alone=is_alone)
+    return [
+        submission_routes(submissions, estimates, reading),
+        campaign_routes(reading),
+        diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
+        file_routes(reading, Leftovers(campaigns=campaigns, outputs=outputs)),
+        repair_routes(repaints, repairs, reading),
+        prune_routes(pruner),
+        control_routes(controls, reading),
+        farm_routes(reading, settings.home_digest),
+        fleet_routes(reading, fleet),
+    ]
+
+
+def _allowed_paths(settings: Settings, host: str) -> tuple[Path, ...] | None:
+    """Whoever is on this machine may name any of its files: None. Others, those in the folders
+    that the operator names.
+    """
+    return settings.allowed_paths if host in LOOPBACK else settings.allowed_paths or ()

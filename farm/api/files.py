@@ -1,5 +1,5 @@
-"""The API's routes about files: what is there of a campaign, painting it again, mending it, and
-removing what is left over.
+"""The API's routes about files: the files of a campaign, painting and repairing them, and removing
+what is left over.
 """
 
 from typing import Annotated, Any
@@ -11,17 +11,16 @@ from farm.api.bodies import Cleaning, Name, Project, Pruning, PutBack, Repaint, 
 from farm.api.routing import LINES, StrictRoute, answers_with
 from farm.service.leftovers import Leftovers
 from farm.service.pruning import Pruner
+from farm.service.reading import Reading
+from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
 from farm.service.retention import Order
-from farm.service.submission import Service
 
 Json = dict[str, Any]
 _NAMED_FIRST = 5
 
 
-def file_routes(
-    service: Service, repairs: Repairs, leftovers: Leftovers, pruner: Pruner
-) -> APIRouter:
+def file_routes(reading: Reading, leftovers: Leftovers) -> APIRouter:
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/renders/{number}")
@@ -31,28 +30,11 @@ def file_routes(
         project: Project = "default",
         version: Version = None,
     ) -> Json:
-        return service.render(project, name, number, version)
+        return reading.render(project, name, number, version)
 
     @routes.get("/campaigns/{name}/files", **answers_with(LINES))
     def files(name: Name, project: Project = "default") -> StreamingResponse:
-        return StreamingResponse(service.files(project, name), media_type=LINES)
-
-    @routes.post("/campaigns/{name}/repaint", status_code=201)
-    def repaint(name: Name, body: Repaint, project: Project = "default") -> Json:
-        campaign = repairs.repaint(project, name, body.numbers)
-        return service.status(campaign.project, campaign.name)
-
-    @routes.post("/campaigns/{name}/repair")
-    def repair(
-        name: Name, body: Repaint, response: Response, project: Project = "default"
-    ) -> Json:
-        campaign, is_new = repairs.begin(project, name, body.numbers)
-        response.status_code = 201 if is_new else 200
-        return {**service.status(campaign.project, campaign.name), "created": is_new}
-
-    @routes.post("/campaigns/{name}/repair/put-back")
-    def put_back(name: Name, body: PutBack, project: Project = "default") -> Json:
-        return repairs.put_back(project, name, body.after)
+        return StreamingResponse(reading.files(project, name), media_type=LINES)
 
     @routes.post("/campaigns/{name}/clean")
     def clean(name: Name, body: Cleaning, project: Project = "default") -> Json:
@@ -65,6 +47,35 @@ def file_routes(
                 "removed": 0,
             }
         return {"campaign": name, "removed": leftovers.clean(project, name)}
+
+    return routes
+
+
+def repair_routes(repaints: Repaints, repairs: Repairs, reading: Reading) -> APIRouter:
+    routes = APIRouter(tags=["files"], route_class=StrictRoute)
+
+    @routes.post("/campaigns/{name}/repaint", status_code=201)
+    def repaint(name: Name, body: Repaint, project: Project = "default") -> Json:
+        campaign = repaints.repaint(project, name, body.numbers)
+        return reading.status(campaign.project, campaign.name)
+
+    @routes.post("/campaigns/{name}/repair")
+    def repair(
+        name: Name, body: Repaint, response: Response, project: Project = "default"
+    ) -> Json:
+        campaign, is_new = repairs.begin(project, name, body.numbers)
+        response.status_code = 201 if is_new else 200
+        return {**reading.status(campaign.project, campaign.name), "created": is_new}
+
+    @routes.post("/campaigns/{name}/repair/put-back")
+    def put_back(name: Name, body: PutBack, project: Project = "default") -> Json:
+        return repairs.put_back(project, name, body.after)
+
+    return routes
+
+
+def prune_routes(pruner: Pruner) -> APIRouter:
+    routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
     @routes.post("/prune")
     def prune(body: Pruning) -> Json:

@@ -3,7 +3,9 @@ job database records; gauges are read from it when somebody asks. No label is ev
 """
 
 from collections.abc import Iterator
+from functools import partial
 from threading import Lock
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,6 +16,7 @@ from storage.rows import AttemptRow
 from storage.states import AttemptOutcome, RenderState, WorkerState
 from storage.watching import Watching
 
+Json = dict[str, Any]
 # From a small picture on a GPU to a large batch on a CPU.
 _PAINT_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 _LOAD_BUCKETS = (0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
@@ -27,74 +30,57 @@ class Metrics:
         self._watching = watching
         self._seen = watching.last_attempt()
         self._lock = Lock()
-        r = self.registry
-        self._renders = Counter(
-            "farm_renders", "Renders that ended.", ["model", "outcome"], registry=r
-        )
-        self._attempts = Counter(
-            "farm_attempts", "Attempts at chunks.", ["model", "outcome"], registry=r
-        )
+        self._count_renders()
+        self._time_work()
+        self._count_pictures()
+        self.registry.register(_DatabaseGauges(watching))
+        self.registry.register(_ConnectionCounts(connections or Connections()))
+
+    def _count_renders(self) -> None:
+        counter = partial(Counter, labelnames=["model", "outcome"], registry=self.registry)
+        self._renders = counter("farm_renders", "Renders that ended.")
+        self._attempts = counter("farm_attempts", "Attempts at chunks.")
+
+    def _time_work(self) -> None:
+        by_model: Json = {"labelnames": ["model"], "registry": self.registry}
         self._paint = Histogram(
             "farm_paint_seconds",
             "Time of one batch on the device.",
-            ["model"],
             buckets=_PAINT_BUCKETS,
-            registry=r,
+            **by_model,
         )
         self._load = Histogram(
-            "farm_load_seconds",
-            "Time to load a pipeline.",
-            ["model"],
-            buckets=_LOAD_BUCKETS,
-            registry=r,
+            "farm_load_seconds", "Time to load a pipeline.", buckets=_LOAD_BUCKETS, **by_model
         )
         self._swaps = Counter(
-            "farm_swaps", "Pipelines that gave way to one that was loaded.", ["model"], registry=r
+            "farm_swaps", "Pipelines that gave way to one that was loaded.", **by_model
         )
         self._encode = Counter(
             "farm_encode_seconds",
             "Time spent encoding and writing pictures, over all threads.",
-            ["model"],
-            registry=r,
+            **by_model,
         )
-        self._slots = Counter(
-            "farm_batch_slots",
-            "Places in painted batches, filled or padded.",
-            ["model"],
-            registry=r,
-        )
-        self._filled = Counter(
-            "farm_batch_pictures",
-            "Places in painted batches that held a picture.",
-            ["model"],
-            registry=r,
+
+    def _count_pictures(self) -> None:
+        counter = partial(Counter, labelnames=["model"], registry=self.registry)
+        self._slots = counter("farm_batch_slots", "Places in painted batches, filled or padded.")
+        self._filled = counter(
+            "farm_batch_pictures", "Places in painted batches that held a picture."
         )
         self._fill = Gauge(
             "farm_batch_fill_ratio",
             "Filled places of all places, over the last chunk.",
             ["model"],
-            registry=r,
+            registry=self.registry,
         )
-        self._adopted = Counter(
-            "farm_adopted",
-            "Pictures found whole in the outputs, and not painted again.",
-            ["model"],
-            registry=r,
+        self._adopted = counter(
+            "farm_adopted", "Pictures found whole in the outputs, and not painted again."
         )
-        self._copied = Counter(
-            "farm_copied",
-            "Pictures copied from renders of the same recipe, and not painted.",
-            ["model"],
-            registry=r,
+        self._copied = counter(
+            "farm_copied", "Pictures copied from renders of the same recipe, and not painted."
         )
-        self._uploads = Counter(
-            "farm_uploads", "Files written to the outputs.", ["model"], registry=r
-        )
-        self._upload_bytes = Counter(
-            "farm_upload_bytes", "Bytes written to the outputs.", ["model"], registry=r
-        )
-        r.register(_DatabaseGauges(watching))
-        r.register(_ConnectionCounts(connections or Connections()))
+        self._uploads = counter("farm_uploads", "Files written to the outputs.")
+        self._upload_bytes = counter("farm_upload_bytes", "Bytes written to the outputs.")
 
     def text(self) -> bytes:
         """The exposition text, brought up to date first."""

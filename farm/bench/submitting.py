@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 from farm.bench.figures import Json
-from farm.service.submission import Service
+from farm.service.submission import Submissions
 from storage.bench.queue import make_durable
 from storage.campaigns import Campaigns
 from storage.control import Control
@@ -42,7 +42,7 @@ def submit_apart(address: str, folder: Path, sizes: Sequence[int]) -> list[Submi
 
 def _submit(address: str, folder: Path, sizes: Sequence[int]) -> list[Submission]:
     engine = open_database(address)
-    service = Service(
+    service = Submissions(
         campaigns=Campaigns(engine),
         control=Control(engine),
         watching=Watching(engine),

@@ -3,41 +3,30 @@ and to nothing else.
 """
 
 import getpass
-import json
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote as quote_text
 
-import httpx
-
 from farm.campaign.loading import CampaignFile, load_campaign
 from farm.campaign.schema import Campaign
-from farm.documents.document import DocumentError, problem_from_json, problem_json
+from farm.client.transport import Transport
+from farm.documents.document import DocumentError, problem_json
 from farm.results.versions import only_present, split_version
-from storage.errors import NotFound, RequestError, WorkError
 
 Json = dict[str, Any]
 quote = partial(quote_text, errors="surrogatepass")  # what is no text is the farm's to refuse
-
-
-def _who() -> str:
-    """Whoever gives an order, as operators know people: user@host."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a user that the machine has no name for, as in many containers
-        user = "someone"
-    return "".join(c if c.isprintable() else "?" for c in f"{user}@{platform.node()}")[:120]
 
 
 class Client:
     """A farm, from afar.
 
         with Client("http://127.0.0.1:8600") as farm:
-            farm.submit("campaign.yaml") print(farm.status("spring-launch")["renders"])
+            farm.submit("campaign.yaml")
+            print(farm.status("spring-launch")["renders"])
 
     Every call raises RequestError for what the farm refuses, NotFound for names it does not know,
     and WorkError where it cannot be reached.
@@ -55,15 +44,7 @@ class Client:
         self.url = url.rstrip("/")
         self.project = project
         self._token = token
-        # Never through a proxy of the environment: a farm is on this machine or on one's own
-        # network.
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = httpx.Client(
-            base_url=self.url,
-            headers=headers,
-            timeout=httpx.Timeout(timeout_s, connect=5.0),
-            trust_env=False,
-        )
+        self._http = Transport(self.url, token=token, timeout_s=timeout_s)
 
     def of(self, project: str) -> "Client":
         """A client of the same farm for another project."""
@@ -84,7 +65,7 @@ class Client:
         self._http.close()
 
     def health(self) -> Json:
-        return self._json("GET", "health")
+        return self._http.json("GET", "health")
 
     def submit(
         self,
@@ -118,19 +99,19 @@ class Client:
             "fresh": fresh,
         }
         try:
-            answer = self._json("POST", "campaigns", body=body)
+            answer = self._http.json("POST", "campaigns", body=body)
         except DocumentError as exc:
             raise DocumentError(exc.problems, document) from None
         return {**answer, "warnings": [*map(problem_json, found), *answer["warnings"]]}
 
     def campaigns(self) -> list[Json]:
         """Every campaign of the project, the newest first."""
-        answer = self._request("GET", "campaigns", params={"project": self.project}).json()
+        answer = self._http.request("GET", "campaigns", params={"project": self.project}).json()
         return list(answer)
 
     def status(self, name: str) -> Json:
         name, params = self._version(name)
-        return self._json("GET", _path(name), params=params)
+        return self._http.json("GET", _path(name), params=params)
 
     def pause(self, name: str) -> Json:
         """Start nothing more of it; what is under way is finished."""
@@ -158,7 +139,7 @@ class Client:
     def why(self, name: str, render: int | None = None) -> list[str]:
         """Why a campaign, or one of its renders, is where it is: sentences."""
         params = {"project": self.project} | ({} if render is None else {"render": str(render)})
-        return list(self._json("GET", _path(name, "why"), params=params)["why"])
+        return list(self._http.json("GET", _path(name, "why"), params=params)["why"])
 
     def prune(
         self,
@@ -179,27 +160,29 @@ class Client:
         project = None if all_projects else self.project
         rest: Json = {"project": project, "dry_run": dry_run, "with_pictures": with_pictures}
         asked = {"names": list(names), "older_than_s": older_than_s, "over_before": over_before}
-        answer = self._json("POST", "prune", body=rest | asked)
+        answer = self._http.json("POST", "prune", body=rest | asked)
         while answer["more"]:
-            answer = _added(answer, self._json("POST", "prune", body=rest))
+            answer = _added(answer, self._http.json("POST", "prune", body=rest))
         return answer
 
     def _order(self, name: str, verb: str, body: Json | None = None) -> Json:
-        return self._json("POST", _path(name, verb), params={"project": self.project}, body=body)
+        return self._http.json(
+            "POST", _path(name, verb), params={"project": self.project}, body=body
+        )
 
     def manifest(self, name: str) -> Iterator[Json]:
         """A mapping for each render that has ended, in the order of the expansion."""
         name, params = self._version(name)
-        return self._lines(_path(name, "manifest"), params)
+        return self._http.lines(_path(name, "manifest"), params)
 
     def render(self, name: str, number: int) -> Json:
         """The manifest's line of one render."""
         name, params = self._version(name)
-        return self._json("GET", _path(name, f"renders/{number}"), params=params)
+        return self._http.json("GET", _path(name, f"renders/{number}"), params=params)
 
     def files(self, name: str) -> Iterator[str]:
         """The key of every file that the outputs have of a campaign, of all its versions."""
-        return self._lines(_path(name, "files"), {"project": self.project})
+        return self._http.lines(_path(name, "files"), {"project": self.project})
 
     def repaint(self, name: str, numbers: Sequence[int]) -> Json:
         """Have some renders painted once more, in a campaign of their own: the answer names it and
@@ -237,20 +220,6 @@ class Client:
         """
         return self._order(name, "clean", {"dry_run": dry_run})
 
-    def _lines(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
-        try:
-            with self._http.stream("GET", f"/api/v1/{path}", params=params) as response:
-                if response.is_error:
-                    response.read()
-                    _raise(response)
-                for line in response.iter_lines():
-                    yield json.loads(line)
-        except httpx.TransportError as exc:
-            raise WorkError(
-                f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"
-                f" ({exc}): try again."
-            ) from exc
-
     def save_manifest(self, name: str) -> str:
         """Have the farm write the manifest beside the pictures; returns where."""
         return str(self._order(name, "manifest")["manifest"])
@@ -260,7 +229,7 @@ class Client:
         choose.
         """
         name, params = self._version(name)
-        return self._request(
+        return self._http.request(
             "GET",
             _path(name, "sheet"),
             params=params | ({"where": "\n".join(where)} if where else {}),
@@ -271,7 +240,9 @@ class Client:
         and `diff` take NAME@NUMBER.
         """
         return list(
-            self._request("GET", _path(name, "versions"), params={"project": self.project}).json()
+            self._http.request(
+                "GET", _path(name, "versions"), params={"project": self.project}
+            ).json()
         )
 
     def diff(
@@ -282,7 +253,7 @@ class Client:
         `kind`), at most `limit` of them, and a last one that counts them all.
         """
         name, params = self._compared(name, against)
-        return self._lines(
+        return self._http.lines(
             _path(name, "diff"), params | ({} if limit is None else {"limit": str(limit)})
         )
 
@@ -291,7 +262,7 @@ class Client:
     ) -> bytes:
         """The changed cells as PNG, at most `limit` of them, the old ones on the left."""
         name, params = self._compared(name, against)
-        return self._request(
+        return self._http.request(
             "GET",
             _path(name, "diff/sheet"),
             params=params | ({} if limit is None else {"limit": str(limit)}),
@@ -310,14 +281,14 @@ class Client:
 
     def output(self, key: str) -> bytes:
         """The bytes of one file of the outputs."""
-        return self._request("GET", f"outputs/{quote(key)}").content
+        return self._http.request("GET", f"outputs/{quote(key)}").content
 
     def workers(self) -> list[Json]:
-        return list(self._request("GET", "workers").json())
+        return list(self._http.request("GET", "workers").json())
 
     def scaling(self) -> Json:
         """What is ordered of the fleet, and how many workers there are in each state."""
-        return self._json("GET", "scaling")
+        return self._http.json("GET", "scaling")
 
     def scale(
         self,
@@ -330,7 +301,7 @@ class Client:
         """Order how many workers there are at least and at most, and whether their number is to
         stay; None changes nothing.
         """
-        return self._json(
+        return self._http.json(
             "POST",
             "scaling",
             body={
@@ -346,46 +317,9 @@ class Client:
         """Give a worker, or all of a node, nothing more and let it go; with `undo`, take that
         back.
         """
-        return self._json("POST", "drains", body={"target": target, "undo": undo, "by": _who()})
-
-    def _json(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: Json | None = None,
-    ) -> Json:
-        try:
-            return dict(self._request(method, path, params=params, body=body).json())
-        except (ValueError, TypeError) as exc:
-            raise WorkError(f"What answers at {self.url} is no farm: check FARM_URL.") from exc
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: Json | None = None,
-    ) -> httpx.Response:
-        try:
-            request = self._http.build_request(method, f"/api/v1/{path}", params=params, json=body)
-        except ValueError as exc:
-            raise RequestError(
-                "This cannot be sent, as it has half a character or a number that is not finite:"
-                f" {exc}."
-            ) from exc
-        try:
-            response = self._http.send(request)
-        except httpx.TransportError as exc:
-            raise WorkError(
-                f"No farm answers at {self.url} ({exc}): start one with `farm up`, or run one"
-                " campaign with `farm run FILE`."
-            ) from exc
-        if response.is_error:
-            _raise(response)
-        return response
+        return self._http.json(
+            "POST", "drains", body={"target": target, "undo": undo, "by": _who()}
+        )
 
 
 def _added(answer: Json, later: Json) -> Json:
@@ -405,16 +339,10 @@ def _path(name: str, what: str = "") -> str:
     return f"{path}/{what}" if what else path
 
 
-def _raise(response: httpx.Response) -> None:
+def _who() -> str:
+    """Whoever gives an order, as operators know people: user@host."""
     try:
-        answer = response.json()
-        message = str(answer["error"])
-        if answer["problems"]:
-            raise DocumentError(map(problem_from_json, answer["problems"]))
-    except (ValueError, KeyError, TypeError):
-        message = f"The farm answered {response.status_code}: {response.text[:300]}"
-    if response.status_code == 404:
-        raise NotFound(message)
-    if response.status_code < 500:
-        raise RequestError(message)
-    raise WorkError(message)
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user that the machine has no name for, as in many containers
+        user = "someone"
+    return "".join(c if c.isprintable() else "?" for c in f"{user}@{platform.node()}")[:120]

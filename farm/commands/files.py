@@ -132,40 +132,46 @@ def verify(
     repaired; 1 something differs; 2 the request was wrong.
     """
     settings = settings_for(home, project)
-
-    def tell(key: str, problem: str) -> None:
-        print_json({"key": key, "problem": problem}) if as_json else say(f"{key}: {problem}")
-
+    tell = _print_problem if as_json else _say_problem
     with _open_farm(settings, works=mend or sample is not None) as farm:
         seen = inspect(farm.client, campaign, tell, sample=sample or 0)
-        left = (
-            _repair(farm, campaign, seen, tell, quiet=as_json)
-            if mend and seen.damaged
-            else seen.wrong
-        )
+        left = seen.wrong
+        if mend and seen.damaged:
+            left = _repair(farm, campaign, seen, tell, quiet=as_json)
         chosen = {
             number: line for number, line in seen.chosen.items() if number not in seen.damaged
         }
         others = _check_repaints(farm, campaign, chosen, tell, quiet=as_json) if chosen else 0
-    wrong, repaired = seen.strangers + left + others, seen.wrong - left
+    counts = {
+        "files": seen.files,
+        "painted_again": len(chosen),
+        "wrong": seen.strangers + left + others,
+        "repaired": seen.wrong - left,
+        "retired": seen.retired,
+    }
     if as_json:
-        counts = {
-            "files": seen.files,
-            "painted_again": len(chosen),
-            "wrong": wrong,
-            "repaired": repaired,
-            "retired": seen.retired,
-        }
         print_json({"campaign": campaign, **counts})
     else:
-        said = [
-            f"{seen.files:,} files looked at",
-            f"{len(chosen):,} renders painted again",
-            f"{wrong:,} wrong",
-        ]
-        say(f"{campaign}: {', '.join(said + ([f'{repaired:,} repaired'] if mend else []))}.")
+        say(f"{campaign}: {_said(counts, mend=mend)}.")
         say_more(campaign, seen, left)
-    raise typer.Exit(min(wrong, 1))
+    raise typer.Exit(min(counts["wrong"], 1))
+
+
+def _print_problem(key: str, problem: str) -> None:
+    print_json({"key": key, "problem": problem})
+
+
+def _say_problem(key: str, problem: str) -> None:
+    say(f"{key}: {problem}")
+
+
+def _said(counts: Mapping[str, int], *, mend: bool) -> str:
+    said = [
+        f"{counts['files']:,} files looked at",
+        f"{counts['painted_again']:,} renders painted again",
+        f"{counts['wrong']:,} wrong",
+    ]
+    return ", ".join([*said, *([f"{counts['repaired']:,} repaired"] if mend else [])])
 
 
 def say_more(campaign: str, seen: Inspection, left: int) -> None:

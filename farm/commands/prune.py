@@ -1,6 +1,8 @@
 """The command `prune`: what would be forgotten is listed, and a person is asked."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -49,37 +51,39 @@ def prune(
         )
     age_s = None if older_than is None else read_age(older_than)
     with open_client(settings_for(home, project)) as client:
-        found = client.prune(
-            age_s,
+        order = partial(
+            client.prune,
             names=names or (),
             all_projects=all_projects,
             with_pictures=with_pictures,
-            dry_run=True,
         )
-        if not (names or older_than or found["campaigns"]):
+        answer = order(age_s, dry_run=True)
+        if not (names or older_than or answer["campaigns"]):
             raise RequestError(
                 "Say which campaigns to forget: name them, or give an age like --older-than 30d."
             )
         if not as_json:
-            for line in listing(found):
+            for line in listing(answer):
                 say(line)
-        if not dry_run and (found["campaigns"] or found["versions"]):
-            ask(question(found), yes=yes)
-        # Of the same moment: nobody was asked about what has become old enough since.
-        answer = found
         if not dry_run:
-            answer = client.prune(
-                names=names or (),
-                all_projects=all_projects,
-                over_before=found["over_before"],
-                with_pictures=with_pictures,
-            )
+            answer = _forget(order, answer, yes=yes)
+    _report(answer, as_json=as_json)
+    if names and answer["spared"] and not dry_run:
+        raise typer.Exit(1)
+
+
+def _forget(order: Callable[..., Json], found: Json, *, yes: bool) -> Json:
+    if found["campaigns"] or found["versions"]:
+        ask(question(found), yes=yes)
+    # The same moment: nobody was asked about campaigns that have become old enough since.
+    return order(over_before=found["over_before"])
+
+
+def _report(answer: Json, *, as_json: bool) -> None:
     if as_json:
         print_json({key: value for key, value in answer.items() if key != "more"})
     else:
         say("\n".join(result(answer)))
-    if names and answer["spared"] and not dry_run:
-        raise typer.Exit(1)
 
 
 def read_age(text: str) -> int:

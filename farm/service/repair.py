@@ -1,81 +1,43 @@
-"""Renders painted again: to compare them with what was recorded, or to put a damaged or missing
-file in its place again.
+"""Repairs: damaged or missing files are painted again, and put in their places.
 
-Both are campaigns of their own, and paint by the spec that is stored: so they have the recipes
-that the campaign was painted with. A repair's files take their places only if their pixels are
-those that were recorded, and the repair is removed with its last file.
+A repair is a campaign of its own, which is removed with its last file. A file takes its place only
+if its pixels are those that were recorded.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import islice
 from typing import Any
-from uuid import uuid4
 
-from actors.models.models import find_model
 from actors.recipes.jobs import preview_steps
-from farm.campaign.chunks import chunk_size, chunks_of
 from farm.campaign.expansion import Expansion
-from farm.campaign.sources import Sources
 from farm.campaign.specs import expansion_of
-from farm.results.reproduce import PROJECT
 from farm.results.verify import repaint_problem
-from farm.service.intake import Intake
-from farm.service.submission import megapixel_steps, new_campaign
+from farm.service.repainting import NAME_KEPT, Repaints
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, NotFound, RequestError
-from storage.keys import campaign_folder, preview_key, reference_key
+from storage.keys import campaign_folder, preview_key
 from storage.rows import CampaignRow, RenderOutcome
 from storage.states import RenderState
 from storage.store import Outputs
-from storage.watching import Watching
 
 Json = dict[str, Any]
 _AT_ONCE = 1_000  # renders that one request puts in their places: half a minute on a slow bucket
 _WRITERS = 8
-_NAME = 60  # of 80 letters, what is left of a campaign's name before what a repaint adds
 
 
 class Repairs:
-    """Campaigns that paint some renders of another one again."""
+    """Repairs the files of campaigns."""
 
     def __init__(
-        self,
-        *,
-        campaigns: Campaigns,
-        control: Control,
-        watching: Watching,
-        outputs: Outputs,
-        intake: Intake | None = None,
-        chunk: int | None = None,
+        self, *, campaigns: Campaigns, control: Control, outputs: Outputs, repaints: Repaints
     ) -> None:
         self._campaigns = campaigns
         self._control = control
-        self._watching = watching
         self._outputs = outputs
-        self._intake = intake or Intake(outputs)
-        self._chunk = chunk
-
-    def repaint(self, project: str, name: str, numbers: Sequence[int]) -> CampaignRow:
-        """Store a campaign that paints some of another's renders again, without previews, so that
-        they can be compared with what was recorded. They keep their numbers.
-
-        Raises RequestError if the model's weights have changed since, NotFound for a number that
-        the campaign does not have.
-        """
-        campaign = self._campaigns.get(project, name)
-        again = f"{name[:_NAME]}-verify-{uuid4().hex[:8]}"
-        return self._paint(
-            campaign,
-            numbers,
-            PROJECT,
-            again,
-            numerics_class=campaign.numerics_class,
-            changes={"previews": None},
-        )
+        self._repaints = repaints
 
     def begin(self, project: str, name: str, numbers: Sequence[int]) -> tuple[CampaignRow, bool]:
         """Store a campaign beside this one that paints renders again whose files are damaged or
@@ -93,24 +55,18 @@ class Repairs:
                     " done can be repaired."
                 )
         first = outcomes[numbers[0]]
+        numerics_class = first.numerics_class if first else None
+        own = _repair_name(campaign)
         try:
-            numerics_class = first.numerics_class if first else None
-            return (
-                self._paint(
-                    campaign,
-                    numbers,
-                    project,
-                    _repair_name(campaign),
-                    numerics_class=numerics_class,
-                    changes={},
-                ),
-                True,
+            new = self._repaints.paint(
+                campaign, numbers, project, own, numerics_class=numerics_class, changes={}
             )
         except AlreadyThere:
             known = self._repair_of(campaign)
             if known.halted is not None:
                 self._control.resume(known.id)
             return self._campaigns.get(project, known.name), False
+        return new, True
 
     def put_back(self, project: str, name: str, after: int = -1) -> Json:
         """Put files that a repair has painted in the places of those that are damaged or missing,
@@ -164,85 +120,6 @@ class Repairs:
             )
         return repair
 
-    def _paint(
-        self,
-        campaign: CampaignRow,
-        numbers: Sequence[int],
-        project: str,
-        name: str,
-        *,
-        numerics_class: str | None,
-        changes: Json,
-    ) -> CampaignRow:
-        model = find_model(campaign.model)
-        if model.digest != campaign.model_digest:
-            raise RequestError(
-                f"The model {campaign.model} has other weights than when {campaign.name} was"
-                " painted: it cannot paint the same pixels."
-            )
-        spec = {
-            **campaign.spec,
-            "campaign": {**campaign.spec["campaign"], "budget": None, "deadline": None, **changes},
-            "model": {**campaign.spec["model"], "folder": model.folder},
-            "repaints": campaign.id,
-        }
-        expansion = expansion_of(spec)
-        missing = next((number for number in numbers if not expansion.has(number)), None)
-        if missing is not None:
-            raise NotFound(
-                f"The campaign {campaign.name} has no render {missing}: its manifest has their"
-                " numbers."
-            )
-        self._lend_references(campaign, project, expansion, numbers)
-        at_hand = {worker.numerics_class for worker in self._watching.workers()}
-        total = len(numbers)
-        new = replace(
-            new_campaign(project, expansion, spec),
-            name=name,
-            total=total,
-            megapixel_steps=megapixel_steps(expansion) * total / expansion.total,
-            is_fresh=True,  # what another campaign has of the same recipe may be damaged too
-            numerics_class=numerics_class if numerics_class in at_hand else None,
-        )
-        size = chunk_size(
-            expansion,
-            self._watching.seconds_per_megapixel_step(expansion.model.digest),
-            self._chunk,
-        )
-        return self._campaigns.add(new, chunks_of(expansion, numbers, size, total=total))
-
-    def _lend_references(
-        self, campaign: CampaignRow, project: str, expansion: Expansion, numbers: Iterable[int]
-    ) -> None:
-        """See to it that the references that renders begin from are where a campaign of the
-        project finds them.
-        """
-        shots = {
-            render.shot.reference for render in (expansion.render(number)[1] for number in numbers)
-        }
-        for address in sorted(address for address in shots if address is not None):
-            digest = expansion.sources.references[address]
-            key = reference_key(campaign.project, digest)
-            if not self._holds(key, digest):
-                self._take_in_again(campaign.project, address, digest)
-            if project != campaign.project:
-                self._outputs.copy(key, reference_key(project, digest))
-
-    def _take_in_again(self, project: str, address: str, digest: str) -> None:
-        try:
-            self._intake.keep(project, Sources(references={address: digest}))
-        except RequestError as exc:
-            raise RequestError(
-                f"The reference {address} is not in the outputs any more, nor is it as it was"
-                " where it came from."
-            ) from exc
-
-    def _holds(self, key: str, sha256: str | None) -> bool:
-        try:
-            return hashlib.sha256(self._read(key)).hexdigest() == sha256
-        except NotFound:
-            return False
-
     def _read(self, key: str) -> bytes:
         with self._outputs.open(key) as file:
             return file.read()
@@ -295,7 +172,7 @@ class Repairs:
 
 def _repair_name(campaign: CampaignRow) -> str:
     """The same for each repair of a campaign, so that one that was broken off is found again."""
-    return f"{campaign.name[:_NAME]}-repair-{campaign.id}"
+    return f"{campaign.name[:NAME_KEPT]}-repair-{campaign.id}"
 
 
 def _facts(outcome: RenderOutcome) -> Json:

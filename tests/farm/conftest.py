@@ -5,7 +5,9 @@ import pytest
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
 from farm.scheduling.values import Limits, Pool
-from farm.service.submission import Service
+from farm.service.estimate import Estimates
+from farm.service.reading import Reading
+from farm.service.submission import Submissions
 from storage.canaries import Canaries
 from storage.orders import Orders
 from storage.reuse import Twins
@@ -14,9 +16,19 @@ from tests.campaigns import data
 
 @pytest.fixture
 def service(campaigns, control, watching, outputs):
-    return Service(
+    return Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs, chunk=3
     )
+
+
+@pytest.fixture
+def estimates(campaigns, watching, outputs):
+    return Estimates(campaigns=campaigns, watching=watching, outputs=outputs)
+
+
+@pytest.fixture
+def reading(campaigns, watching, outputs):
+    return Reading(campaigns=campaigns, watching=watching, outputs=outputs)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from actors.models.families import FAMILIES
 from actors.painting.engine import Engine
 from actors.painting.painter import Painter
 from farm.documents.document import DocumentError
-from farm.service.submission import Service
+from farm.service.submission import Submissions
 from storage.states import CampaignState
 from tests.adapters import save_adapter
 from tests.farm.resting import paint_queued
@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def service(campaigns, control, watching, outputs):
-    return Service(campaigns=campaigns, control=control, watching=watching, outputs=outputs)
+    return Submissions(campaigns=campaigns, control=control, watching=watching, outputs=outputs)
 
 
 def campaign(folder, **changes):
@@ -50,15 +50,17 @@ def paint(service, queue, settling, outputs, data):
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("pipeline", [*NAMES, LCM])
-def test_a_campaign_is_painted(service, queue, settling, campaigns, outputs, folder, pipeline):
+def test_a_campaign_is_painted(
+    service, queue, settling, campaigns, outputs, folder, pipeline, reading
+):
     paint(service, queue, settling, outputs, campaign(folder(pipeline)))
     done = campaigns.get("p", "tiny")
-    assert (done.state, done.done, done.total) == (CampaignState.DONE, 4, 4), service.status(
+    assert (done.state, done.done, done.total) == (CampaignState.DONE, 4, 4), reading.status(
         "p", "tiny"
     )["failures"]
-    lines = [json.loads(line) for line in service.manifest("p", "tiny")]
+    lines = [json.loads(line) for line in reading.manifest("p", "tiny")]
     assert len({line["pixels"] for line in lines}) == 4
-    assert all(len(service.picture(line["key"])) == line["bytes"] for line in lines)
+    assert all(len(reading.picture(line["key"])) == line["bytes"] for line in lines)
 
 
 REFUSED = [
@@ -169,20 +171,20 @@ def test_what_a_family_does_not_have_is_refused_at_submission(
     [dict(settings={"guidance": 3.0}), dict(vary={"color": ["red"], "guidance": [2.0, 3.0]})],
 )
 def test_guidance_is_refused_where_the_model_was_distilled_without(
-    service, folder, tmp_path, changes
+    service, folder, tmp_path, changes, estimates
 ):
     path = save("FluxPipeline", tmp_path / "schnell")
     config = path / "transformer" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"guidance_embeds": False}))
     with pytest.raises(DocumentError, match="has no guidance: remove it"):
         service.submit("p", campaign(path, **changes))
-    plan = service.plan(campaign(path))
+    plan = estimates.plan(campaign(path))
     assert plan["renders"] == 4
 
 
-def test_a_long_prompt_that_only_the_short_sighted_encoder_cuts_off_is_taken(service, folder):
+def test_a_long_prompt_that_only_the_short_sighted_encoder_cuts_off_is_taken(estimates, folder):
     assert (
-        service.plan(campaign(folder("FluxPipeline"), prompt="a {color} mug " * 30))["renders"]
+        estimates.plan(campaign(folder("FluxPipeline"), prompt="a {color} mug " * 30))["renders"]
         == 4
     )
 
@@ -190,7 +192,7 @@ def test_a_long_prompt_that_only_the_short_sighted_encoder_cuts_off_is_taken(ser
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_a_campaign_begins_from_references_and_has_adapters(
-    service, queue, settling, campaigns, outputs, folder, family, tmp_path
+    service, queue, settling, campaigns, outputs, folder, family, tmp_path, reading
 ):
     path, vary = folder(family.pipeline), {"color": ["red"]}
     if family.image_to_image:
@@ -204,7 +206,7 @@ def test_a_campaign_begins_from_references_and_has_adapters(
     done = campaigns.get("p", "tiny")
     assert (
         done.done == done.total == len(vary.get("reference", [0])) * len(vary.get("lora", [0]))
-    ), service.status("p", "tiny")["failures"]
+    ), reading.status("p", "tiny")["failures"]
     pixels = [outcome.pixels for outcome, _, _ in campaigns.outcomes(done.id)]
     assert len(set(pixels)) == len(pixels)  # each reference and adapter counts
 
@@ -216,7 +218,7 @@ def test_a_campaign_begins_from_references_and_has_adapters(
     ids=lambda family: family.name,
 )
 def test_the_manifest_names_the_previews_that_were_written(
-    service, queue, settling, outputs, folder, family, tmp_path
+    service, queue, settling, outputs, folder, family, tmp_path, reading
 ):
     """A low strength leaves few steps: of 8 steps, 0.3 makes two and 0.9 makes seven."""
     Image.new("RGB", (64, 40), "teal").save(tmp_path / "teal.png")
@@ -228,7 +230,7 @@ def test_the_manifest_names_the_previews_that_were_written(
         "previews": {"every": 2},
     }
     paint(service, queue, settling, outputs, campaign(folder(family.pipeline), **changes))
-    low, high = (json.loads(line) for line in service.manifest("p", "tiny"))
+    low, high = (json.loads(line) for line in reading.manifest("p", "tiny"))
     assert [[name[-12:] for name in line["previews"]] for line in (low, high)] == [
         [],
         [f"step00{step}.webp" for step in (2, 4, 6)],
@@ -254,20 +256,20 @@ PREVIEWS = [
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("changes", "words"), PREVIEWS)
-def test_previews_beyond_the_last_step_are_refused(service, folder, changes, words):
+def test_previews_beyond_the_last_step_are_refused(estimates, folder, changes, words):
     data = campaign(folder("StableDiffusionPipeline"), **changes)
     if words is None:
-        service.plan(data)
+        estimates.plan(data)
         return
     with pytest.raises(DocumentError) as error:
-        service.plan(data)
+        estimates.plan(data)
     (problem,) = error.value.problems
     assert problem.place == "previews.every"
     assert words in problem.message
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_of_a_strength_so_low_that_no_preview_is_left_it_is_said(service, folder, tmp_path):
+def test_of_a_strength_so_low_that_no_preview_is_left_it_is_said(estimates, folder, tmp_path):
     Image.new("RGB", (64, 40), "teal").save(tmp_path / "teal.png")
     reference = {"image": str(tmp_path / "teal.png"), "strength": 0.3}
     data = campaign(
@@ -277,7 +279,7 @@ def test_of_a_strength_so_low_that_no_preview_is_left_it_is_said(service, folder
         previews={"every": 2},
     )
     with pytest.raises(DocumentError, match=r"previews.every: no picture makes more than 2 steps"):
-        service.plan(data)
+        estimates.plan(data)
 
 
 def test_adapters_for_a_family_that_takes_none_are_refused(service, folder):

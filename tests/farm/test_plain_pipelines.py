@@ -9,7 +9,7 @@ import pytest
 
 from actors.models import whole
 from farm.documents.document import DocumentError
-from farm.service.submission import Service
+from farm.service.submission import Submissions
 from storage.states import CampaignState
 from tests.farm.test_every_family import paint
 from tests.pipelines import built_once, save
@@ -47,7 +47,7 @@ def of_other_weights(monkeypatch):
 
 @pytest.fixture
 def service(campaigns, control, watching, outputs):
-    return Service(campaigns=campaigns, control=control, watching=watching, outputs=outputs)
+    return Submissions(campaigns=campaigns, control=control, watching=watching, outputs=outputs)
 
 
 def campaign(path, **changes):
@@ -88,12 +88,12 @@ FOUR_LEVELS = {"block_out_channels": [8, 8, 8, 16]}  # a latent pixel covers eig
     ],
 )
 def test_sides_that_a_pipeline_cannot_paint_are_refused(
-    service, broken, of_other_weights, pipeline
+    service, broken, of_other_weights, pipeline, estimates
 ):
     path = broken(pipeline, "vae/config.json", **FOUR_LEVELS)
     ((place, message),) = refused(service, campaign(path, settings={"steps": 2, "size": "64x72"}))
     assert (place, "must be multiples of 16" in message) == ("settings.size", True), message
-    assert service.plan(campaign(path, settings={"steps": 2, "size": "64x80"}))["renders"] == 2
+    assert estimates.plan(campaign(path, settings={"steps": 2, "size": "64x80"}))["renders"] == 2
 
 
 READ = [
@@ -163,23 +163,25 @@ def test_what_would_change_nothing_is_refused_and_what_is_needed_is_asked_for(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_guidance_is_taken_by_those_that_have_it(service, folder):
+def test_guidance_is_taken_by_those_that_have_it(estimates, folder):
     for name, how in (
         ("Flux2KleinPipeline", {"is_distilled": False}),
         ("FluxKontextPipeline", {}),
         ("QwenImagePipeline", {"guidance_embeds": True}),
     ):
-        assert service.plan(campaign(folder(name, **how), vary=SWEEP))["renders"] == 3
+        assert estimates.plan(campaign(folder(name, **how), vary=SWEEP))["renders"] == 3
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_unet_that_was_distilled_without_negatives_takes_none(service, broken, of_other_weights):
+def test_a_unet_that_was_distilled_without_negatives_takes_none(
+    service, broken, of_other_weights, estimates
+):
     path = broken("StableDiffusionPipeline", "unet/config.json", time_cond_proj_dim=8)
     assert (
         "takes no negative prompt, which would change nothing"
         in refused(service, campaign(path, negative="grain"))[0][1]
     )
-    assert service.plan(campaign(path, vary=SWEEP))["renders"] == 3
+    assert estimates.plan(campaign(path, vary=SWEEP))["renders"] == 3
 
 
 FAULTS = [
@@ -264,9 +266,9 @@ def test_what_a_folder_tells_at_once_is_told_at_submission(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_list_in_an_index_is_no_component(service, broken):
+def test_a_list_in_an_index_is_no_component(estimates, broken):
     path = broken("ZImagePipeline", "model_index.json", text_encoder_select_layers=[2, 5, 8])
-    assert service.plan(campaign(path))["renders"] == 2
+    assert estimates.plan(campaign(path))["renders"] == 2
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -286,10 +288,10 @@ def test_a_campaign_that_names_no_size_is_told_when_the_familys_own_is_none(serv
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("pipeline", ["FluxKontextPipeline", "HunyuanDiTPipeline"])
 def test_a_campaign_is_painted_at_its_own_size(
-    service, queue, settling, campaigns, outputs, folder, pipeline
+    service, queue, settling, campaigns, outputs, folder, pipeline, reading
 ):
     paint(service, queue, settling, outputs, campaign(folder(pipeline)))
     done = campaigns.get("p", "tiny")
-    assert (done.state, done.done) == (CampaignState.DONE, 2), service.status("p", "tiny")[
+    assert (done.state, done.done) == (CampaignState.DONE, 2), reading.status("p", "tiny")[
         "failures"
     ]

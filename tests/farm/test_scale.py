@@ -8,7 +8,7 @@ CODE = """
 import json, resource, sys
 from farm.app import open_app
 from farm.config import read_settings
-from farm.service.submission import Service
+from farm.service.submission import Submissions
 from farm.campaign.specs import expansion_of
 from storage.campaigns import Campaigns
 from storage.control import Control
@@ -23,7 +23,7 @@ with open_app(settings):
     pass
 engine = open_database(settings.database_address)
 outputs = settings.open_outputs()
-service = Service(
+service = Submissions(
     campaigns=Campaigns(engine),
     control=Control(engine),
     watching=Watching(engine),

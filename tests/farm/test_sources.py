@@ -24,8 +24,9 @@ from farm.campaign.specs import expansion_of
 from farm.dispatch.chunk_job import chunk_job
 from farm.documents.document import DocumentError
 from farm.results.manifest import manifest_lines
+from farm.service.checking import CampaignChecks
 from farm.service.intake import Intake
-from farm.service.submission import Service
+from farm.service.submission import Submissions
 from storage.errors import OutputsAway, RequestError
 from storage.outputs import FolderOutputs, open_outputs
 from storage.rows import RenderOutcome, Settlement
@@ -55,7 +56,7 @@ def digest(path):
 
 @pytest.fixture
 def service(campaigns, control, watching, outputs):
-    return Service(
+    return Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs, chunk=100
     )
 
@@ -159,7 +160,7 @@ def test_paths_in_a_csv_file_and_in_rules_are_those_of_the_campaign(service, loa
     assert {expansion_of(row.spec).group(k).strength for k in range(2)} == {0.4, 0.8}
 
 
-def test_a_campaign_is_the_same_wherever_its_files_lie(service, load, tmp_path):
+def test_a_campaign_is_the_same_wherever_its_files_lie(service, outputs, load, tmp_path):
     for folder in ("shop", "elsewhere"):
         for name in "ab":
             picture(tmp_path / folder / f"{name}.png", ord(name))
@@ -173,12 +174,12 @@ def test_a_campaign_is_the_same_wherever_its_files_lie(service, load, tmp_path):
     again, did_again = service.submit("p", load("elsewhere", **changes))
     assert (did["created"], did_again["created"], again.id) == (True, False, first.id)
     here = expansion_of(first.spec)
-    there = expansion_of({**first.spec, **service_spec(service, load("elsewhere", **changes))})
+    there = expansion_of({**first.spec, **spec_of(outputs, load("elsewhere", **changes))})
     assert names(here) == names(there)
 
 
-def service_spec(service, campaign):
-    return service._check(campaign)[1]
+def spec_of(outputs, campaign):
+    return CampaignChecks(Intake(outputs)).check(campaign)[1]
 
 
 def names(expansion):
@@ -266,9 +267,9 @@ def test_the_manifest_names_what_pictures_were_made_from(
     json.dumps(lines)
 
 
-def test_a_dry_run_tells_and_writes_nothing(service, load, outputs, tmp_path):
+def test_a_dry_run_tells_and_writes_nothing(estimates, load, outputs, tmp_path):
     image = picture(tmp_path / "shop/ref.png")
-    plan = service.plan(load(reference={"image": "ref.png"}))
+    plan = estimates.plan(load(reference={"image": "ref.png"}))
     assert plan["references"] == {str(image): digest(image)}
     assert plan["first"][0]["reference"] == str(image)
     assert list(outputs.keys("")) == []
@@ -527,7 +528,7 @@ def test_a_reference_may_come_from_an_allowed_bucket_and_is_kept_in_the_outputs(
     client = boto3.session.Session().client("s3")
     client.put_object(Bucket=name, Key="brand/hero.webp", Body=file.getvalue())
     outputs = open_outputs(f"{bucket}/below")
-    service = Service(campaigns=campaigns, control=control, watching=watching, outputs=outputs)
+    service = Submissions(campaigns=campaigns, control=control, watching=watching, outputs=outputs)
     row, _ = service.submit("p", load(reference={"image": f"{bucket}/brand/hero.webp"}))
     job = jobs(row)[0]
     (key,) = job.references.values()
@@ -573,17 +574,17 @@ def test_outputs_that_are_away_are_no_fault_of_the_campaign(
             raise OutputsAway("the disk is full")
 
     picture(tmp_path / "shop/a.png")
-    service = Service(
+    service = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=Away(tmp_path / "o")
     )
     with pytest.raises(OutputsAway):
         service.submit("p", load(reference={"image": "a.png"}))
-    assert service.all("p") == []
+    assert campaigns.all("p") == []
 
 
-def test_a_file_that_changes_while_it_is_submitted_is_told(service, outputs, load, tmp_path):
+def test_a_file_that_changes_while_it_is_submitted_is_told(outputs, load, tmp_path):
     image = picture(tmp_path / "shop/a.png", 10)
-    _, spec = service._check(load(reference={"image": "a.png"}))
+    spec = spec_of(outputs, load(reference={"image": "a.png"}))
     picture(image, 99)
     with pytest.raises(RequestError, match="was changed while the campaign was submitted"):
         Intake(outputs).keep("p", expansion_of(spec).sources)

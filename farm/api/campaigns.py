@@ -1,0 +1,129 @@
+"""The API's routes about campaigns: submitting, reading, and controlling them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+
+from farm.api.bodies import Name, Priority, Project, Retry, Submission, Version
+from farm.api.routing import LINES, StrictRoute, answers_with
+from farm.service.control import CampaignControl
+from farm.service.estimate import Estimates
+from farm.service.reading import Reading
+from farm.service.submission import Submissions
+from storage.states import RenderState
+
+Json = dict[str, Any]
+
+
+def submission_routes(
+    submissions: Submissions, estimates: Estimates, reading: Reading
+) -> APIRouter:
+    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+
+    @routes.post(
+        "/campaigns", responses={201: {"description": "The campaign was not there before."}}
+    )
+    def submit(submission: Submission, response: Response) -> Json:
+        if submission.dry_run:
+            return estimates.plan(
+                submission.campaign,
+                submission.project,
+                update=submission.update,
+                fresh=submission.fresh,
+            )
+        campaign, did = submissions.submit(
+            submission.project,
+            submission.campaign,
+            update=submission.update,
+            fresh=submission.fresh,
+        )
+        response.status_code = 201 if did["created"] else 200
+        return {**reading.status(campaign.project, campaign.name), **did}
+
+    return routes
+
+
+def campaign_routes(reading: Reading) -> APIRouter:
+    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+
+    @routes.get("/campaigns")
+    def campaigns(project: Project | None = None) -> list[Json]:
+        return reading.all(project)
+
+    @routes.get("/campaigns/{name}")
+    def status(name: Name, project: Project = "default", version: Version = None) -> Json:
+        return reading.status(project, name, version)
+
+    @routes.get("/campaigns/{name}/manifest", **answers_with(LINES))
+    def manifest(
+        name: Name, project: Project = "default", version: Version = None
+    ) -> StreamingResponse:
+        return StreamingResponse(reading.manifest(project, name, version), media_type=LINES)
+
+    @routes.post("/campaigns/{name}/manifest")
+    def save_manifest(name: Name, project: Project = "default") -> Json:
+        return {"manifest": reading.save_manifest(project, name)}
+
+    @routes.get("/campaigns/{name}/sheet", **answers_with("image/png"))
+    def sheet(
+        name: Name,
+        project: Project = "default",
+        where: Annotated[str, Query(max_length=10_000)] = "",
+        version: Version = None,
+    ) -> Response:
+        """`where` has conditions like `product=mug`, one a line."""
+        return Response(
+            reading.sheet(project, name, where.splitlines(), version), media_type="image/png"
+        )
+
+    @routes.get("/campaigns/{name}/versions")
+    def versions(name: Name, project: Project = "default") -> list[Json]:
+        return reading.versions(project, name)
+
+    return routes
+
+
+def control_routes(control: CampaignControl, reading: Reading) -> APIRouter:
+    routes = APIRouter(tags=["control"], route_class=StrictRoute)
+
+    @routes.post("/campaigns/{name}/pause")
+    def pause(name: Name, project: Project = "default") -> Json:
+        control.pause(project, name)
+        return reading.status(project, name)
+
+    @routes.post("/campaigns/{name}/resume")
+    def resume(name: Name, project: Project = "default") -> Json:
+        control.resume(project, name)
+        return reading.status(project, name)
+
+    @routes.post("/campaigns/{name}/cancel")
+    def cancel(name: Name, project: Project = "default") -> Json:
+        control.cancel(project, name)
+        return reading.status(project, name)
+
+    @routes.post("/campaigns/{name}/priority")
+    def priority(name: Name, body: Priority, project: Project = "default") -> Json:
+        control.set_priority(project, name, body.priority)
+        return reading.status(project, name)
+
+    @routes.post("/campaigns/{name}/retry")
+    def retry(name: Name, body: Retry, project: Project = "default") -> Json:
+        states = [
+            state
+            for state, wanted in ((RenderState.FAILED, body.failed), (RenderState.HELD, body.held))
+            if wanted
+        ]
+        count = control.retry(project, name, states, body.render)
+        why = [] if count else control.why_not_retried(project, name, states, body.render)
+        return {**reading.status(project, name), "retried": count, "why": why}
+
+    @routes.get("/campaigns/{name}/why")
+    def why(
+        name: Name,
+        project: Project = "default",
+        render: Annotated[int | None, Query(ge=0, lt=2**53)] = None,
+    ) -> Json:
+        return {"campaign": name, "render": render, "why": reading.why(project, name, render)}
+
+    return routes

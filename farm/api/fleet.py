@@ -1,0 +1,58 @@
+"""The API's routes about the farm itself: its health, its outputs, its workers and orders to
+them.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from farm.api.bodies import Drain, Scaling
+from farm.api.routing import StrictRoute, answers_with
+from farm.service.fleet import FleetService
+from farm.service.reading import Reading
+
+Json = dict[str, Any]
+
+
+def farm_routes(reading: Reading, home: str) -> APIRouter:
+    """`home` says to a client which farm it has reached."""
+    routes = APIRouter(tags=["farm"], route_class=StrictRoute)
+
+    @routes.get("/health")
+    def health() -> Json:
+        return {"farm": "seedbed", "home": home}
+
+    @routes.get("/outputs/{key:path}", **answers_with("application/octet-stream"))
+    def output(key: str) -> Response:
+        return Response(reading.picture(key), media_type="application/octet-stream")
+
+    return routes
+
+
+def fleet_routes(reading: Reading, fleet: FleetService) -> APIRouter:
+    routes = APIRouter(tags=["fleet"], route_class=StrictRoute)
+
+    @routes.get("/workers")
+    def workers() -> list[Json]:
+        return [asdict(worker) for worker in reading.workers()]
+
+    @routes.get("/scaling")
+    def scaling() -> Json:
+        return fleet.scaling()
+
+    @routes.post("/scaling")
+    def scale(body: Scaling) -> Json:
+        return fleet.scale(
+            floor=body.floor,
+            ceiling=body.ceiling,
+            is_frozen=body.frozen,
+            default=body.default,
+            by=body.by,
+        )
+
+    @routes.post("/drains")
+    def drain(body: Drain) -> Json:
+        return fleet.drain(body.target, undo=body.undo, by=body.by)
+
+    return routes

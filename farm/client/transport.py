@@ -1,0 +1,99 @@
+"""HTTP to a farm: requests that it refuses are raised as the errors that they stand for."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+
+from farm.documents.document import DocumentError, problem_from_json
+from storage.errors import NotFound, RequestError, WorkError
+
+Json = dict[str, Any]
+CONNECT_S = 5.0
+
+
+class Transport:
+    """Requests to the API at one address."""
+
+    def __init__(self, url: str, *, token: str | None, timeout_s: float) -> None:
+        self.url = url
+        # Never through a proxy of the environment: a farm is on this machine or on one's own
+        # network.
+        self._http = httpx.Client(
+            base_url=url,
+            headers={} if token is None else {"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json | None = None,
+    ) -> Json:
+        try:
+            return dict(self.request(method, path, params=params, body=body).json())
+        except (ValueError, TypeError) as exc:
+            raise WorkError(f"What answers at {self.url} is no farm: check FARM_URL.") from exc
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json | None = None,
+    ) -> httpx.Response:
+        try:
+            request = self._http.build_request(method, f"/api/v1/{path}", params=params, json=body)
+        except ValueError as exc:
+            raise RequestError(
+                "This cannot be sent, as it has half a character or a number that is not finite:"
+                f" {exc}."
+            ) from exc
+        try:
+            response = self._http.send(request)
+        except httpx.TransportError as exc:
+            raise WorkError(
+                f"No farm answers at {self.url} ({exc}): start one with `farm up`, or run one"
+                " campaign with `farm run FILE`."
+            ) from exc
+        if response.is_error:
+            _raise(response)
+        return response
+
+    def lines(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
+        try:
+            with self._http.stream("GET", f"/api/v1/{path}", params=params) as response:
+                if response.is_error:
+                    response.read()
+                    _raise(response)
+                for line in response.iter_lines():
+                    yield json.loads(line)
+        except httpx.TransportError as exc:
+            raise WorkError(
+                f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"
+                f" ({exc}): try again."
+            ) from exc
+
+
+def _raise(response: httpx.Response) -> None:
+    try:
+        answer = response.json()
+        message = str(answer["error"])
+        if answer["problems"]:
+            raise DocumentError(map(problem_from_json, answer["problems"]))
+    except (ValueError, KeyError, TypeError):
+        message = f"The farm answered {response.status_code}: {response.text[:300]}"
+    if response.status_code == 404:
+        raise NotFound(message)
+    if response.status_code < 500:
+        raise RequestError(message)
+    raise WorkError(message)

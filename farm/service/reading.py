@@ -1,0 +1,169 @@
+"""Reading: a campaign's status, its explanation, its renders and its files."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from farm.campaign.specs import expansion_of
+from farm.results.manifest import manifest_line, manifest_lines, write_manifest
+from farm.results.sheet import sheet_of
+from farm.results.versions import version_json
+from farm.results.where import read_conditions, resolve
+from farm.scheduling.values import NO_QUOTAS
+from farm.scheduling.why import Farm, standstill, why_campaign, why_render, without_its_class
+from farm.service.control import check_number
+from storage.campaigns import Campaigns
+from storage.keys import campaign_folder
+from storage.rows import CampaignRow, WorkerRow
+from storage.store import Outputs
+from storage.watching import Watching
+
+Json = dict[str, Any]
+
+
+class Reading:
+    """Reads what the job database and the outputs have; changes nothing but a saved manifest."""
+
+    def __init__(
+        self,
+        *,
+        campaigns: Campaigns,
+        watching: Watching,
+        outputs: Outputs,
+        quotas: Mapping[str, int] = NO_QUOTAS,
+    ) -> None:
+        """`quotas` are the most workers that each project may have."""
+        self._campaigns = campaigns
+        self._watching = watching
+        self._outputs = outputs
+        self._quotas = quotas
+
+    def all(self, project: str | None) -> list[Json]:
+        is_led = self._watching.dispatcher() is not None
+        return [status_of(campaign, is_led=is_led) for campaign in self._campaigns.all(project)]
+
+    def status(self, project: str, name: str, version: int | None = None) -> Json:
+        campaign = self.version(project, name, version)
+        some = self._campaigns.failures(campaign.id, 5) if campaign.failed + campaign.held else []
+        failures = [
+            {"number": o.number, "state": o.state, "reason": o.reason, "detail": o.detail}
+            for o in some
+        ]
+        waits_for = campaign.waits_for or without_its_class(campaign, self._watching.workers())
+        status = status_of(campaign, is_led=self._watching.dispatcher() is not None)
+        return {**status, "waits_for": waits_for, "failures": failures}
+
+    def versions(self, project: str, name: str) -> list[Json]:
+        """The versions of a campaign that can be read, the oldest first."""
+        self._campaigns.get(project, name)
+        return [version_json(row) for row in self._campaigns.versions(project, name)]
+
+    def version(self, project: str, name: str, number: int | None) -> CampaignRow:
+        """A version of a campaign to be read; without a number the present one."""
+        return (
+            self._campaigns.get(project, name)
+            if number is None
+            else self._campaigns.version(project, name, number)
+        )
+
+    def manifest(self, project: str, name: str, version: int | None = None) -> Iterator[bytes]:
+        campaign = self.version(project, name, version)
+        return (
+            json.dumps(line, ensure_ascii=False).encode() + b"\n"
+            for line in manifest_lines(self._campaigns, campaign)
+        )
+
+    def render(self, project: str, name: str, number: int, version: int | None = None) -> Json:
+        """The manifest's line of one render."""
+        return manifest_line(self._campaigns, self.version(project, name, version), number)
+
+    def files(self, project: str, name: str) -> Iterator[bytes]:
+        """The key of every file that the outputs have of a campaign, a line of JSON each."""
+        campaign = self._campaigns.get(project, name)
+        return (
+            json.dumps(key).encode() + b"\n"
+            for key in self._outputs.keys(campaign_folder(campaign.project, campaign.name))
+        )
+
+    def save_manifest(self, project: str, name: str) -> str:
+        """Write the manifest beside the pictures and say where it is."""
+        key = write_manifest(self._campaigns, self._campaigns.get(project, name), self._outputs)
+        return f"{self._outputs.address}/{key}"
+
+    def sheet(
+        self, project: str, name: str, where: Sequence[str] = (), version: int | None = None
+    ) -> bytes:
+        """The contact sheet of what is done so far, as PNG; with conditions like `product=mug`, of
+        the renders that they choose.
+        """
+        campaign = self.version(project, name, version)
+        if not where:
+            return sheet_of(self._campaigns, campaign, self._outputs)
+        lines = partial(manifest_lines, self._campaigns, campaign)
+        chosen = resolve(read_conditions(where), lines())
+        numbers = {line["number"] for line in lines() if chosen.chooses(line)}
+        return sheet_of(self._campaigns, campaign, self._outputs, numbers)
+
+    def workers(self) -> list[WorkerRow]:
+        return self._watching.workers()
+
+    def picture(self, key: str) -> bytes:
+        with self._outputs.open(key) as file:
+            return file.read()
+
+    def why(self, project: str, name: str, number: int | None = None) -> list[str]:
+        """Why a campaign, or one render of it, is where it is."""
+        campaign = self._campaigns.get(project, name)
+        farm = Farm(
+            dispatcher=self._watching.dispatcher(),
+            workers=self._watching.workers(),
+            project_workers=self._watching.workers_of(project),
+            quota=self._quotas.get(project),
+            orders=self._watching.orders(),
+            others=self._campaigns.others(campaign.id),
+        )
+        if number is None:
+            return why_campaign(campaign, farm)
+        expansion = expansion_of(campaign.spec)
+        check_number(expansion, campaign, number)
+        outcome = self._campaigns.outcome(campaign.id, number)
+        chunk = (
+            None
+            if outcome
+            else self._campaigns.chunk_of(campaign.id, *expansion.place(number), number)
+        )
+        return why_render(number, campaign, farm, outcome=outcome, chunk=chunk)
+
+
+def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:
+    """A campaign as the API shows it. `is_led`: whether a dispatcher is at work."""
+    return {
+        "campaign": campaign.name,
+        "project": campaign.project,
+        "state": campaign.state,
+        "halted": campaign.halted,
+        "waits_for": campaign.waits_for,
+        "standstill": standstill(campaign, is_led=is_led),
+        "model": campaign.model,
+        "priority": campaign.priority,
+        "numerics_class": campaign.numerics_class,
+        "renders": {
+            "total": campaign.total,
+            "queued": campaign.queued,
+            "running": campaign.running,
+            "held": campaign.held,
+            "done": campaign.done,
+            "failed": campaign.failed,
+            "cancelled": campaign.cancelled,
+        },
+        "deadline": campaign.deadline,
+        "device_s": round(campaign.device_s, 3),
+        "budget_s": campaign.budget_s,
+        "version": campaign.version,
+        # A clock that was set back, or an update by a version before, may have made it the later
+        # of the two.
+        "created_at": min(campaign.created_at, campaign.started_at or campaign.created_at),
+        "started_at": campaign.started_at,
+        "finished_at": campaign.finished_at,
+    }
