@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from actors.recipes.jobs import preview_steps
-from actors.recipes.recipe import Json
+from actors.recipes.recipe import Group, Json
 from farm.campaign.expansion import Expansion, Render
 from farm.campaign.specs import expansion_of
 from storage.campaigns import Campaigns
@@ -62,7 +62,6 @@ def _line(
 ) -> dict[str, Any]:
     group_no, render = expansion.render(outcome.number)
     group = expansion.group(group_no)
-    every = expansion.campaign.previews.every if expansion.campaign.previews else None
     return {
         "campaign": campaign.name,
         "stage": Stage.FINAL,
@@ -72,33 +71,16 @@ def _line(
         "seed": render.seed,
         "prompt": render.shot.prompt,
         "negative": render.shot.negative,
-        "settings": {
-            "steps": group.steps,
-            "guidance": group.guidance,
-            "scheduler": group.scheduler,
-            "size": f"{group.width}x{group.height}",
-            "batch": group.batch,
-            "dtype": group.dtype,
-            "strength": group.strength,
-        },
+        "settings": _settings(group),
         "reference": _reference(expansion, render),
-        "adapters": [
-            {"path": path, **asdict(adapter)}
-            for path, adapter in zip(
-                expansion.adapter_paths(group_no), group.adapters, strict=True
-            )
-        ],
+        "adapters": _adapters(expansion, group_no),
         "model": campaign.model,
         "digest": outcome.digest,
         "pixels": outcome.pixels,
         "key": outcome.key,
         "bytes": outcome.bytes,
         "sha256": outcome.sha256,
-        "previews": (
-            [preview_key(outcome.key, step) for step in preview_steps(group, every)]
-            if outcome.key
-            else []
-        ),
+        "previews": _previews(expansion, group, outcome.key),
         "state": outcome.state,
         "reason": outcome.reason,
         "detail": outcome.detail,
@@ -108,6 +90,30 @@ def _line(
         "seconds": outcome.seconds,
         "finished_at": outcome.finished_at,
     }
+
+
+def _settings(group: Group) -> Json:
+    return {
+        "steps": group.steps,
+        "guidance": group.guidance,
+        "scheduler": group.scheduler,
+        "size": f"{group.width}x{group.height}",
+        "batch": group.batch,
+        "dtype": group.dtype,
+        "strength": group.strength,
+    }
+
+
+def _adapters(expansion: Expansion, group_no: int) -> list[Json]:
+    adapters = zip(
+        expansion.adapter_paths(group_no), expansion.group(group_no).adapters, strict=True
+    )
+    return [{"path": path, **asdict(adapter)} for path, adapter in adapters]
+
+
+def _previews(expansion: Expansion, group: Group, key: str | None) -> list[str]:
+    every = expansion.campaign.previews.every if expansion.campaign.previews else None
+    return [preview_key(key, step) for step in preview_steps(group, every)] if key else []
 
 
 def _reference(expansion: Expansion, render: Render) -> Json | None:
