@@ -1,14 +1,14 @@
 """Copies the pictures of an export, many at a time, each compared with its hash."""
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Any
 
 from actors.pictures import files as encode
 from actors.recipes.encoding import Format
+from farm.client.ahead import worked_ahead
 from farm.client.client import Client
 from storage.errors import NotFound, WorkError
 from storage.store import Outputs
@@ -42,25 +42,20 @@ def copy_all(
     what is wrong with those that could not be.
     """
     copied, wrong = 0, []
+
+    def copy(line: Json) -> bool:
+        return _copy(client, line, destination)
+
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export") as pool:
-        copying = (pool.submit(_copy, client, line, destination) for line in lines if line["path"])
-        for done, future in enumerate(ahead(copying), start=1):
+        pictures = (line for line in lines if line["path"])
+        copying = worked_ahead(pool, copy, pictures, AHEAD)
+        for done, (_, future) in enumerate(copying, start=1):
             try:
                 copied += future.result()
             except (NotFound, _Changed) as exc:
                 wrong.append(str(exc))
             on_progress(done)
     return copied, wrong
-
-
-def ahead(futures: Iterable[Future[bool]]) -> Iterator[Future[bool]]:
-    """The same futures in the same order, each once some more have been submitted."""
-    waiting: deque[Future[bool]] = deque()
-    for future in futures:
-        waiting.append(future)
-        if len(waiting) == AHEAD:
-            yield waiting.popleft()
-    yield from waiting
 
 
 def _copy(client: Client, line: Json, destination: Outputs) -> bool:

@@ -2,15 +2,15 @@
 damaged or missing.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from actors.recipes.encoding import Format
+from farm.client.ahead import worked_ahead
 from farm.client.client import Client
 from farm.results.verify import line_problems, sampled
 from farm.results.versions import only_present
@@ -53,9 +53,15 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
     seen = Inspection()
     folder = f"{status['project']}/{campaign}/"
     known = {f"{folder}manifest.jsonl"}
+
+    def look(line: Json) -> list[tuple[str, str]]:
+        return line_problems(line, client.output)
+
     with ThreadPoolExecutor(_READERS) as pool:
         lines = (line for line in client.manifest(campaign) if line["key"])
-        for place, (line, problems) in enumerate(_looked_at(pool, client, lines)):
+        looking = worked_ahead(pool, look, lines, _AHEAD)
+        for place, (line, future) in enumerate(looking):
+            problems = future.result()
             files = [line["key"], *line["previews"]]
             seen.files += len(files)
             known.update(files)
@@ -80,20 +86,6 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
                 seen.strangers += 1
                 tell(key, "no render has this file.")
     return seen
-
-
-def _looked_at(
-    pool: ThreadPoolExecutor, client: Client, lines: Iterable[Json]
-) -> Iterator[tuple[Json, list[tuple[str, str]]]]:
-    """Each line with what is wrong with its files, in their order; a few are fetched ahead."""
-    waiting: deque[tuple[Json, Future[list[tuple[str, str]]]]] = deque()
-    for line in lines:
-        waiting.append((line, pool.submit(line_problems, line, client.output)))
-        if len(waiting) >= _AHEAD:
-            first, problems = waiting.popleft()
-            yield first, problems.result()
-    for first, problems in waiting:
-        yield first, problems.result()
 
 
 def repair(

@@ -5,7 +5,6 @@ beside them.
 import hashlib
 import json
 import sys
-from concurrent.futures import Future
 from itertools import count
 
 import pandas
@@ -18,7 +17,6 @@ from farm.api.serving import serve
 from farm.app import open_app
 from farm.cli import app
 from farm.client.client import Client
-from farm.client.copying import AHEAD, ahead
 from farm.client.export import CSV, INDEX, MANIFEST, PARQUET, SHEET, export
 from farm.client.parquet import write_parquet
 from farm.config import read_settings
@@ -223,19 +221,6 @@ def test_a_file_whose_hash_is_kept_is_judged_by_it(farm, painted, destination, m
     destination.delete(place(kept["key"]))
     with pytest.raises(WorkError, match="changed since"):
         export(farm, "spring", destination)
-
-
-def test_few_pictures_are_in_memory_however_many_there_are():
-    submitted = []
-
-    def endless():
-        while True:
-            submitted.append(Future())
-            yield submitted[-1]
-
-    futures = ahead(endless())
-    assert [next(futures) for _ in range(1000)] == submitted[:1000]
-    assert len(submitted) == 1000 + AHEAD - 1
 
 
 # --- the table ---
