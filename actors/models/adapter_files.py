@@ -39,7 +39,7 @@ def adapter_file(path: Path) -> AdapterFile:
         )
     if files[0].suffix != ".safetensors" or not files[0].is_file():
         raise RequestError(
-            f"{files[0]} is no .safetensors file: other kinds are not read, because a pickle can"
-            " run code when it is."
+            f"{files[0]} is not a .safetensors file: other kinds are not read, because a pickle"
+            " can run code when it is."
         )
     return AdapterFile(files[0])

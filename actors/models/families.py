@@ -42,10 +42,10 @@ class Family:
     pipeline: str
     """Its text-to-image class in diffusers."""
     image_to_image: str | None = None
-    """Its class that begins from a picture, where there is one."""
+    """Its class that begins from a picture, if there is one."""
     denoiser: str = "transformer"
     weights: tuple[str, ...] = ()
-    """The folders without whose weights there is no painting."""
+    """The folders whose weights are needed for painting."""
     has_negative: bool = True
     has_guidance: bool = True
     guidance: float | None
@@ -69,7 +69,7 @@ class Family:
     that the denoiser takes at once.
     """
     sample_size: int = 64
-    """Latent pixels a side that it was trained at, where the denoiser's config does not say."""
+    """Latent pixels a side that it was trained at, if the denoiser's config does not say."""
     left_out: tuple[str, ...] = ("safety_checker", "feature_extractor", "image_encoder")
     """Components that a model may come with and that are never loaded: none has a part in a
     picture made from a prompt.

@@ -78,7 +78,7 @@ def read_head(file: Path) -> Head:
             (size,) = struct.unpack("<Q", opened.read(8))
             entries = json.loads(opened.read(size))
     except (SafetensorError, OSError) as exc:
-        raise RequestError(f"{file} is no whole safetensors file ({exc}).") from exc
+        raise RequestError(f"{file} is not a whole safetensors file ({exc}).") from exc
     metadata = entries.pop("__metadata__", {})
     return Head(
         file=file,

@@ -91,7 +91,7 @@ def _fetch(name: str, repo: str, revision: str, names: Collection[str]) -> Path:
 
     if _INDEX not in names:
         raise RequestError(
-            f"The model {name} is no diffusers folder: it has no {_INDEX} on the hub."
+            f"The model {name} is not a diffusers folder: it has no {_INDEX} on the hub."
         )
     folder = take([_INDEX])
     family = family_of(str(read_json(folder / _INDEX, name).get("_class_name")))

@@ -133,9 +133,9 @@ def _without_parts(
         if all(_misfit(halves[name], place) is None for name, place in places.items())
     ] or list(whole)[:1]
     if len(fitting) > 1:
-        told = " or ".join(fitting)
+        parts = " or ".join(fitting)
         raise RequestError(
-            f"its layers could be those of {told}: put the part's name before theirs, like"
+            f"its layers could be those of {parts}: put the part's name before theirs, like"
             f" {fitting[0]}.{names[0]}."
         )
     if not fitting:
@@ -261,11 +261,11 @@ def _was_misread(layers: Sequence[Layer], alphas: Mapping[str, str], *, has_conf
         return True
     for part in {layer.place.part for layer in layers}:
         of_part = [layer for layer in layers if layer.place.part == part and not layer.is_folded]
-        told = Counter(
+        most_frequent = Counter(
             layer.strength.alpha for layer in of_part if layer.name in alphas
         ).most_common(1)
-        for layer in of_part if told else ():
+        for layer in of_part if most_frequent else ():
             is_reached = layer.name in alphas and not _UNREACHED.search(layer.name)
-            if layer.strength.alpha != told[0][0] and not is_reached:
+            if layer.strength.alpha != most_frequent[0][0] and not is_reached:
                 return True
     return False

@@ -53,8 +53,8 @@ class Halves:
 
 
 def halves_of(head: Head) -> tuple[dict[str, Halves], dict[str, str]]:
-    """The two halves of every layer, and the tensors with alphas. Raises RequestError for what is
-    no LoRA, or only half of one.
+    """The two halves of every layer, and the tensors with alphas. Raises RequestError for a file
+    that is not a LoRA, or only half of one.
     """
     downs: dict[str, str] = {}
     ups: dict[str, str] = {}
@@ -71,7 +71,7 @@ def halves_of(head: Head) -> tuple[dict[str, Halves], dict[str, str]]:
     if odd := sorted(downs.keys() ^ ups.keys()):
         raise RequestError(f"it is not whole: its layer {odd[0]} has only one of its two halves.")
     if not downs:
-        raise RequestError("it is no LoRA: it has no layers.")
+        raise RequestError("it is not a LoRA: it has no layers.")
     if lost := sorted(alphas.keys() - downs.keys()):
         raise RequestError(f"it is not whole: it has {alphas[lost[0]]}, and no such layer.")
     return {
@@ -89,7 +89,7 @@ def _check_kind(strange: Sequence[str]) -> None:
                 f"it is {_a(kind)} ({found}), which is not supported: only plain LoRA is."
             )
     if strange:
-        raise RequestError(f"it is no LoRA: {strange[0]} is no part of one.")
+        raise RequestError(f"it is not a LoRA: {strange[0]} is not part of one.")
 
 
 def _fitting(name: str, down: str, up: str, shapes: Mapping[str, Shape]) -> Halves:

@@ -118,21 +118,21 @@ def strength_of(
 
     Raises RequestError if they do not agree, or an alpha cannot be used.
     """
-    told = [config.strength(module, rank) for config in configs if config is not None]
+    strengths = [config.strength(module, rank) for config in configs if config is not None]
     if alpha is not None:
-        told.append(Strength(alpha=alpha, rank=rank))
-    for strength in told:
+        strengths.append(Strength(alpha=alpha, rank=rank))
+    for strength in strengths:
         if not (math.isfinite(strength.alpha) and strength.alpha >= 0):
             raise RequestError(
                 f"the alpha of its layer {name} is {strength.alpha}: it must be a finite number of"
                 " at least 0."
             )
-        if not math.isclose(strength.factor, told[0].factor, rel_tol=1e-6):
+        if not math.isclose(strength.factor, strengths[0].factor, rel_tol=1e-6):
             raise RequestError(
-                f"its layer {name} has two strengths: {told[0].factor:g} by its config, and"
+                f"its layer {name} has two strengths: {strengths[0].factor:g} by its config, and"
                 f" {strength.factor:g} by its alpha."
             )
-    return told[0] if told else Strength(alpha=rank, rank=rank)
+    return strengths[0] if strengths else Strength(alpha=rank, rank=rank)
 
 
 def _config(fields: Any, source: str) -> PeftConfig:
@@ -159,7 +159,9 @@ def _config(fields: Any, source: str) -> PeftConfig:
         )
     for pattern in {**(config.rank_pattern or {}), **(config.alpha_pattern or {})}:
         if not _PATTERN.fullmatch(pattern):
-            raise RequestError(f"{source}: the pattern {pattern[:80]!r} is no name of a layer.")
+            raise RequestError(
+                f"{source}: the pattern {pattern[:80]!r} is not the name of a layer."
+            )
     return config
 
 

@@ -20,7 +20,7 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as exc:
         reason = f"{type(exc).__name__}" if isinstance(exc, RecursionError) else _reason(exc)
         raise RequestError(
-            f"The model {name} cannot be read: {shown(path)} is no JSON file ({reason})."
+            f"The model {name} cannot be read: {shown(path)} is not a JSON file ({reason})."
         ) from exc
     if not isinstance(value, dict):
         raise RequestError(f"The model {name} cannot be read: {shown(path)} is not a JSON object.")
@@ -57,7 +57,7 @@ def require_file(path: Path, name: str) -> None:
             ) from exc
         if path.name == "model_index.json":
             raise RequestError(
-                f"The model {name} is no diffusers folder: model_index.json is missing."
+                f"The model {name} is not a diffusers folder: model_index.json is missing."
             ) from exc
         raise RequestError(f"The model {name} cannot be used: {shown(path)} is missing.") from exc
     except OSError as exc:

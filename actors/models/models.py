@@ -45,9 +45,9 @@ class Model:
     size: tuple[int, int]
     scheduler_config: dict[str, Any] = field(repr=False)
     guidance: float | None = 5.0
-    """What a campaign gets that names none; None where the model has no guidance."""
+    """The guidance of a campaign that names none; None if the model has no guidance."""
     image_to_image: str | None = None
-    """The class that begins from a picture, where the model has one."""
+    """The class that begins from a picture, if the model has one."""
     assumed: dict[str, Any] | None = field(default=None, repr=False)
     """What holds for its noise beside its scheduler config. None in campaigns of versions that did
     not know of it.
@@ -62,11 +62,11 @@ def find_model(name: str, *, takes_folders: bool = True) -> Model:
     """The model that a campaign names: `seedling`, a diffusers folder if those are taken, or a hub
     id with its revision.
 
-    Raises RequestError, with what is missing, where it cannot be painted with.
+    Raises RequestError, naming the fault, if the model cannot be used.
     """
     if name == "seedling":
         return inspect_model(name, SEEDLING)
-    # says no to impossible names, where Path raises
+    # isdir says no to impossible names, while Path raises
     if takes_folders and os.path.isdir(name):  # noqa: PTH112
         return inspect_model(name, Path(name).absolute())
     hub = _HUB_ID.fullmatch(name)
@@ -74,7 +74,7 @@ def find_model(name: str, *, takes_folders: bool = True) -> Model:
         return inspect_model(name, fetch_model(hub["repo"], hub["revision"]))
     if hub:
         raise RequestError(
-            f"The model {name} is no folder here; if it is a hub id, name its revision too:"
+            f"The model {name} is not a folder here; if it is a hub id, name its revision too:"
             f" {name}@REVISION."
         )
     raise RequestError(
@@ -96,9 +96,9 @@ def inspect_model(name: str, folder: Path) -> Model:
     if family is None:
         known = ", ".join(row.pipeline for row in FAMILIES)
         raise RequestError(
-            f"The model {name} is a {pipeline}, which is no text-to-image pipeline of diffusers:"
-            f" those that can be painted with are {known}, and others that need nothing but a"
-            " prompt."
+            f"The model {name} is a {pipeline}, which is not a text-to-image pipeline of"
+            f" diffusers: those that can be painted with are {known}, and others that need nothing"
+            " but a prompt."
         )
     check_components(name, folder, family)
     facts = check_folder(name, folder, family)
@@ -130,8 +130,8 @@ def inspect_model(name: str, folder: Path) -> Model:
 
 
 def _scheduler_config(name: str, folder: Path) -> dict[str, Any]:
-    """The scheduler's config as JSON can hold it: diffusers writes -Infinity where a clip is off,
-    which is what it assumes anyway.
+    """The scheduler's config as JSON can hold it: diffusers writes -Infinity if a clip is off,
+    which it assumes anyway.
     """
     config = read_json(folder / "scheduler" / "scheduler_config.json", name)
     if config.get("lambda_min_clipped") == -math.inf:
@@ -143,7 +143,7 @@ def _scheduler_config(name: str, folder: Path) -> dict[str, Any]:
     ]:
         raise RequestError(
             f"The model {name} cannot be used: {endless[0]} in scheduler/scheduler_config.json is"
-            " no finite number."
+            " not a finite number."
         )
     return config
 

@@ -94,7 +94,7 @@ def shards(name: str, component: Path, found: WeightsSet) -> Mapping[str, str]:
         or not isinstance(index.get("metadata"), dict)
     ):
         raise RequestError(
-            f"The model {name} cannot be used: {shown(path)} is no index of shards: it needs"
+            f"The model {name} cannot be used: {shown(path)} is not an index of shards: it needs"
             " `metadata` and `weight_map`."
         )
     for file in weight_map.values():
@@ -178,7 +178,7 @@ def _tensors(name: str, path: Path) -> set[str]:
             return set(file.keys())
     except (SafetensorError, OSError) as exc:
         raise RequestError(
-            f"The model {name} has weights that cannot be read: {shown(path)} is no whole"
+            f"The model {name} has weights that cannot be read: {shown(path)} is not a whole"
             f" safetensors file ({exc})."
         ) from exc
 

@@ -37,8 +37,8 @@ class Adapters:
         self._used: tuple[Adapter, ...] | None = ()
 
     def use(self, adapters: Sequence[Adapter], paths: Sequence[str]) -> None:
-        """Lay exactly these over the weights. Raises BadRequest, naming the file, where one is not
-        what it is said to be.
+        """Lay exactly these over the weights. Raises BadRequest, naming the file, if one does
+        not match its digest.
         """
         if tuple(adapters) == self._used:
             return

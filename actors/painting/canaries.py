@@ -11,7 +11,7 @@ from actors.recipes.recipe import Group, Recipe
 from storage.errors import SeedbedError
 
 Paint = Callable[[Sequence[Recipe]], Sequence[Pixels | None]]
-"""Paints up to a batch of recipes; None where the numbers were no picture."""
+"""Paints up to a batch of recipes; None if the numbers were not a picture."""
 
 
 class Unstable(SeedbedError):
@@ -19,8 +19,8 @@ class Unstable(SeedbedError):
 
 
 def paint_canaries(group: Group, paint: Paint) -> str:
-    """The hash over a batch of canaries. Raises Unstable where one is not the same in another
-    place or company.
+    """The hash over a batch of canaries. Raises Unstable if one is not the same in another
+    place or beside others.
     """
     own = canary_group(group)
     birds = [canary_recipe(own, k) for k in range(max(2, own.batch))]
@@ -44,15 +44,15 @@ def paint_canaries(group: Group, paint: Paint) -> str:
 
 
 def _hashes(paint: Paint, recipes: Sequence[Recipe]) -> list[str]:
-    # Numbers that are no picture are compared too: two steps of some models end in them, always
-    # the same ones.
+    # Numbers that are not a picture are compared too: two steps of some models end in them,
+    # always the same ones.
     return ["none" if pixels is None else pixels_digest(pixels) for pixels in paint(recipes)]
 
 
-def _compare(first: Sequence[str], second: Sequence[str], where: str) -> None:
+def _compare(first: Sequence[str], second: Sequence[str], how: str) -> None:
     if list(first) != list(second):
         raise Unstable(
-            f"This worker does not paint one recipe the same {where}: nothing that it paints can"
+            f"This worker does not paint one recipe the same {how}: nothing that it paints can"
             " be promised to repeat. Look for a driver, a library or a setting that differs from"
             " those of other workers, and start it again."
         )

@@ -56,7 +56,7 @@ class Warm:
 
 @dataclass(frozen=True)
 class Painted:
-    """A batch as it left the device: one uint8 [h, w, 3] array a recipe, or None where the numbers
+    """A batch as it left the device: one uint8 [h, w, 3] array a recipe, or None if the numbers
     were not a picture.
 
     `loads` counts the pipelines that were loaded for it, `swaps` those that gave way to them.
@@ -81,7 +81,7 @@ class Engine:
         self, *, device: str | None = None, threads: int = 1, memory: int | None = None
     ) -> None:
         """`threads` counts CPU threads; it decides pixels on a CPU, since kernels split their sums
-        by it. `memory` is the room, in bytes: that of the device where it is not given.
+        by it. `memory` is the room, in bytes: that of the device if it is not given.
         """
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.threads = threads
@@ -113,10 +113,10 @@ class Engine:
         return f"{self.device.type}:{hardware}:{libraries}"
 
     def expect(self, group: Group, folder: str) -> None:
-        """Have the files of a pipeline that is needed soon read and checked, in a thread beside
-        what is painted: they are in main memory then. They are not loaded there: loading sets
-        torch's default dtype for all threads, and would change the pixels of what is painted
-        meanwhile.
+        """Read and check the files of a pipeline that is needed soon, in a thread beside the
+        painting, so that they are in main memory. The thread does not load them: loading sets
+        torch's default dtype for all threads, and would change the pixels of the batch under
+        way.
         """
         if (group.model, group.dtype) not in self.warm and folder not in self._read:
             self._read[folder] = self._reader.submit(weights_digest, Path(folder))
@@ -136,9 +136,9 @@ class Engine:
         batch.
 
         `references` are, by digest, the pictures that recipes begin from, of the group's size;
-        `adapter_paths` the files of its adapters, in the same order. Raises BadRequest where the
-        model, a prompt or an adapter cannot be used, Unstable where its pixels would not repeat,
-        and torch.OutOfMemoryError where the device is too small.
+        `adapter_paths` the files of its adapters, in the same order. Raises BadRequest if the
+        model, a prompt or an adapter cannot be used, Unstable if its pixels would not repeat,
+        and torch.OutOfMemoryError if the device is too small.
         """
         torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
         group = recipes[0].group
@@ -153,7 +153,7 @@ class Engine:
         paint_s = time.perf_counter() - loaded
         if self.device.type == "cuda":
             self._working = max(
-                self._working, torch.cuda.max_memory_allocated(self.device) - self._held()
+                self._working, torch.cuda.max_memory_allocated(self.device) - self._bytes_loaded()
             )
         return Painted(
             pixels=pixels,
@@ -264,15 +264,15 @@ class Engine:
         self.warm.move_to_end(key)
         return self.warm[key]
 
-    def _held(self) -> int:
+    def _bytes_loaded(self) -> int:
         return sum(warm.bytes for warm in self.warm.values())
 
     def _make_room(self, coming: int) -> None:
-        """Let pipelines go, those not used for longest first, until one of so many bytes has room
-        beside what painting takes.
+        """Let pipelines go, those not used for longest first, until one of `coming` bytes has
+        room beside the memory that painting takes.
         """
         before = len(self.warm)
-        while self.warm and self._held() + coming + self._working > self._memory:
+        while self.warm and self._bytes_loaded() + coming + self._working > self._memory:
             self.warm.popitem(last=False)
         if self.device.type == "cuda" and len(self.warm) < before:
             torch.cuda.empty_cache()
@@ -285,7 +285,7 @@ class Engine:
         if not path.is_dir():
             raise ModelMissing(f"its folder {path.name} is missing on {platform.node()}.")
         if (reading := self._read.pop(folder, None)) is not None:
-            wait([reading])  # what it has read is remembered, what went wrong with it comes again
+            wait([reading])  # its digests are remembered, and an error in it comes again
         _require_weights(group, folder)
         family = family_of(group.pipeline)
         if family is None:
@@ -317,7 +317,7 @@ def _require_weights(group: Group, folder: str) -> None:
     if weights_digest(Path(folder)) != group.model:
         raise WeightsChanged(
             f"The weights in {folder} have changed since the campaign was submitted. Put the old"
-            " ones back and let it go on (`farm resume`), or submit it anew: under another name,"
+            " ones back and let it go on (`farm resume`), or submit it again: under another name,"
             " or in its own place with `farm submit --update`."
         )
 

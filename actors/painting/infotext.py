@@ -46,7 +46,7 @@ _SCHEDULES = {
 
 def infotext(recipe: Recipe, model_name: str) -> str:
     """The text of a picture. `model_name` is what the campaign calls the model; of a path, only
-    its last name is told.
+    its last name is written.
     """
     group = recipe.group
     values = {

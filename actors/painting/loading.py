@@ -24,8 +24,8 @@ _REASON_KEPT = 300
 
 
 def load_pipeline(folder: Path, family: Family, dtype: torch.dtype, device: torch.device) -> Any:
-    """The pipeline in a folder, on a device. Raises LoadFailed where weights are not whole, and
-    whatever the libraries do.
+    """The pipeline in a folder, on a device. Raises LoadFailed if weights are not whole, and
+    whatever the libraries raise.
     """
     kind = getattr(diffusers, family.pipeline)
     parts = components_of(folder.name, folder)
@@ -67,7 +67,7 @@ def reasons(folder: Path) -> Iterator[None]:
 
 
 def _left_out(folder: Path, family: Family) -> set[str]:
-    """The components that a pipeline is not to have: those that its family never needs, and those
+    """The components that a pipeline must not have: those that its family never needs, and those
     that a model is without.
     """
     index = read_json(folder / "model_index.json", folder.name)
@@ -100,8 +100,8 @@ def _load_model(component: Path, library: str, kind: str, dtype: torch.dtype) ->
 
 @contextmanager
 def _as_named_now(component: Path, weights: WeightsSet) -> Iterator[Path]:
-    """The component's folder; one whose index has an older name, in a folder of links where it has
-    the name that is read.
+    """The component's folder; if its index has an older name, a folder of links in which it
+    has the name that is read.
     """
     if weights.index in (None, weights.index_read):
         yield component

@@ -29,9 +29,8 @@ def memory_of(device: torch.device, threads: int) -> int:
 
 
 def require_free(device: torch.device, share: float) -> None:
-    """Raise DeviceTaken where less of a GPU's memory is free than a worker with such a share of it
-    needs: the process of a worker that was killed may still hold it, or somebody's who is no
-    worker at all.
+    """Raise DeviceTaken if less of a GPU's memory is free than a worker with that share needs.
+    The process of a killed worker may still have it, or a process that is not a worker.
     """
     if device.type != "cuda":
         return
@@ -45,8 +44,8 @@ def require_free(device: torch.device, share: float) -> None:
 
 
 def bytes_in_files(folder: Path, dtype: torch.dtype) -> int:
-    """About what a pipeline's weights will take once they are loaded as `dtype`, whatever they are
-    stored as.
+    """About how many bytes a pipeline's weights will take once they are loaded as `dtype`,
+    whichever dtype they are stored as.
     """
     parts = components_of(folder.name, folder)
     files = [
@@ -59,7 +58,7 @@ def bytes_in_files(folder: Path, dtype: torch.dtype) -> int:
 
 def _numbers(path: Path) -> int:
     with safe_open(path, framework="pt") as file:
-        # it is no mapping
+        # it is not a mapping
         names = file.keys()  # the file itself cannot be iterated over
         return sum(math.prod(file.get_slice(name).get_shape()) for name in names)
 

@@ -1,5 +1,5 @@
-"""How the pipelines of each family are called, a class each; what they take stands in
-`actors.models.families`.
+"""How the pipelines of each family are called, a class each. `actors.models.families` says what
+they take.
 
 All noise comes from a CPU generator of each picture's own. Where a picture begins from noise alone
 it is drawn here, in float32; one that begins from a reference has its noise drawn inside the
@@ -50,8 +50,8 @@ class LoadedPipeline:
         self.pipe = pipe
 
     def check(self, recipes: Sequence[Recipe], references: Mapping[str, Pixels]) -> None:
-        """Raise BadRequest where it can be told before the device has done anything that a recipe
-        cannot be painted.
+        """Raise BadRequest if a recipe cannot be painted and that shows before the device has done
+        anything.
         """
         group, family = recipes[0].group, self.family
         if not family.has_negative and any(recipe.negative for recipe in recipes):
@@ -66,7 +66,7 @@ class LoadedPipeline:
             self._check_references(recipes, group.strength, references)
 
     def check_prompt(self, text: str) -> None:
-        """Raise PromptTooLong where a text encoder would cut it off."""
+        """Raise PromptTooLong if a text encoder would cut it off."""
         for reader in self.family.readers:
             if (tokenizer := getattr(self.pipe, reader.tokenizer, None)) is not None:
                 tokens, room = (
@@ -178,7 +178,7 @@ class LoadedPipeline:
         return pipe
 
     def _options(self, pipe: Any, group: Group) -> dict[str, Any]:
-        """What a call is told beside prompts, noise and references."""
+        """The arguments of a call beside prompts, noise and references."""
         takes = inspect.signature(pipe.__call__).parameters
         size = {
             name: side
@@ -274,7 +274,7 @@ class StableDiffusion(LoadedPipeline):
 class StableDiffusionXL(LoadedPipeline):
     load_options: Mapping[str, Any] = {
         "add_watermarker": False
-    }  # else it would depend on what else is installed whether pictures carry one
+    }  # else pictures would carry one only if another library is installed
 
     def embed(self, text: str, *, is_negative: bool) -> Embedding:
         embeds, _, pooled, _ = self.pipe.encode_prompt(
@@ -309,9 +309,7 @@ class StableDiffusion3(LoadedPipeline):
 
 
 class Flux(LoadedPipeline):
-    """Its latents are packed: what is an image of 16 channels elsewhere is a row of patches
-    here.
-    """
+    """Its latents are packed: instead of an image of 16 channels they are a row of patches."""
 
     def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
         tokens = self.family.readers[0].tokens

@@ -22,8 +22,7 @@ def prove_prompts(pipe: Any, read: Callable[[str], Mapping[str, Tensor]]) -> Non
     """Have two texts read, and raise LoadFailed, naming the part, unless each text encoder tells
     them apart.
 
-    `read` has the pipeline read one, and answers with what came of it: the parts of an embedding,
-    or a picture.
+    `read` has the pipeline read one, and returns the parts of its embedding, or a picture.
     """
     said = []
     for text in TEXTS:

@@ -38,8 +38,8 @@ class References:
     def get(self, job: ChunkJob, pictures: Sequence[PictureJob]) -> dict[str, Pixels]:
         """By digest, what pictures begin from.
 
-        Raises BadRequest where one is not what it was when the campaign was submitted,
-        OutputsError where it cannot be had now.
+        Raises BadRequest if one has changed since the campaign was submitted, OutputsError if it
+        cannot be read now.
         """
         self.ask(job, pictures)
         found = {key[0]: self._coming[key].result() for key in _keys(job, pictures)}

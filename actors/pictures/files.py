@@ -28,7 +28,7 @@ _WEBP_LOSSLESS_METHOD, _WEBP_LOSSY_METHOD = 0, 2
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """What a file holds: its pixels, and the record of how they were made, where it carries
+    """What a file holds: its pixels, and the record of how they were made, if it carries
     one.
     """
 
@@ -46,7 +46,7 @@ def pixels_digest(pixels: Pixels) -> str:
 
 
 def file_pixels_digest(data: bytes) -> str | None:
-    """The pixel hash of an encoded picture, or None where it is none."""
+    """The pixel hash of an encoded picture, or None if it is not a picture."""
     picture = read(data)
     return None if picture is None else picture.digest
 
@@ -90,14 +90,14 @@ def write(pixels: Pixels, record: Json, parameters: str, encoding: Encoding) -> 
 
 
 def read(data: bytes) -> Picture | None:
-    """What a file holds, or None where it is no whole picture of a format of ours, or too large a
-    one to look at.
+    """The picture in a file, or None if it is not a whole one of a format of ours, or is too large
+    to read.
     """
     if len(data) > MAX_FILE:
         return None
     try:
         pixels, text = _read_jxl(data) if is_jxl(data) else _read_with_pillow(data)
-    # decoders raise whatever their parsers stumble over: a damaged or hostile file is no picture
+    # decoders raise whatever their parsers stumble over: a damaged or hostile file is not one
     except Exception:  # noqa: BLE001
         return None
     return Picture(pixels=pixels, record=parse_record(text))

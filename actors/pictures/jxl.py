@@ -40,8 +40,8 @@ def write_jxl(pixels: NDArray[np.uint8], exif: bytes, xmp: bytes, quality: int |
 
 
 def read_jxl(data: bytes, most_pixels: int) -> tuple[NDArray[np.uint8], bytes]:
-    """Its RGB pixels and its XMP, empty where it has none. Raises ValueError, or what libjxl
-    raises, where it is no such picture.
+    """Its RGB pixels and its XMP, empty if it has none. Raises ValueError, or what libjxl
+    raises, if it is not such a picture.
     """
     boxes: dict[bytes, bytes] = {}
     for kind, content in [(b"jxlc", data)] if data.startswith(_CODESTREAM) else _boxes(data):

@@ -35,7 +35,7 @@ _FOUND = re.compile(rb"<seedbed:record>([^<]*)</seedbed:record>")
 
 def exif(parameters: str) -> Image.Exif:
     """The `parameters` text as EXIF's UserComment, which is where picture browsers look for it in
-    files that are no PNG.
+    files that are not PNG.
     """
     block = Image.Exif()
     block.endian = ">"  # readers take the comment for UTF-16 of the block's own order
@@ -75,7 +75,7 @@ def record_in(packet: bytes) -> str | None:
 
 
 def parse_record(text: str | None) -> Json | None:
-    """A record from its JSON; None where there is none that could be one."""
+    """A record from its JSON; None if the text is not one."""
     if text is None or len(text) > MAX_RECORD:
         return None
     try:
@@ -86,7 +86,7 @@ def parse_record(text: str | None) -> Json | None:
 
 
 def jpeg_segments(packet: bytes) -> bytes:
-    """An XMP packet as segments of a JPEG: one, or where it is too long, a stub that names those
+    """An XMP packet as segments of a JPEG: one, or if it is too long, a stub that names those
     it is spread over.
     """
     if len(packet) <= _SEGMENT:

@@ -158,7 +158,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         meant = ImageCms.profileToProfile(
             image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
         )
-        assert meant is not None  # which it is only where a picture is changed in its place
+        assert meant is not None  # which it is only if a picture is changed in its place
         return meant
     if image.mode.startswith("I"):
         return _from_16_bits(image).convert("RGB")
@@ -184,7 +184,7 @@ def _over_white(image: Image.Image) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image | None:
-    """The picture as its profile means it, or None where it has none for its kind of colours."""
+    """The picture as its profile means it, or None if it has none for its kind of colours."""
     if not profile:
         return None
     try:

@@ -1,1 +1,1 @@
-"""What is painted and what came of it, as plain values. No torch and no Ray here."""
+"""Recipes, jobs and their results, as plain values. No torch and no Ray here."""

@@ -1,5 +1,5 @@
-"""What goes to a worker and what comes back: plain values, small enough to send, with no picture
-in them.
+"""The job that goes to a worker and the result that comes back: plain values, small enough to
+send, without pictures.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from storage.rows import RenderOutcome
 
 @dataclass(frozen=True, kw_only=True)
 class PictureJob:
-    """One picture to paint: where it goes, and what of its recipe is its own."""
+    """One picture to paint: its place in the outputs, and its own part of its recipe."""
 
     number: int
     prompt: str
@@ -21,11 +21,11 @@ class PictureJob:
     seed: int
     key: str
     reference: str | None = None
-    """The digest of the file that the picture begins from; `ChunkJob.references` says where that
-    is.
+    """The digest of the file that the picture begins from; `ChunkJob.references` has its
+    key.
     """
     twin: RenderOutcome | None = None
-    """A render of the same recipe that is done: its file is copied, where that is still there and
+    """A render of the same recipe that is done: its file is copied, if it is still there and
     of the worker's class.
     """
 
@@ -76,13 +76,13 @@ class FailureKind(StrEnum):
     """
 
     BAD_REQUEST = "bad_request"
-    """The recipe asks for what cannot be: no worker could paint it."""
+    """No worker could ever paint the recipe."""
     BAD_SPEC = "bad_spec"
     """The stored campaign cannot be read by this version."""
     WORKER_LOST = "worker_lost"
     """The worker's process ended while it painted this."""
     PREEMPTED = "preempted"
-    """The worker went away for reasons that have nothing to do with this."""
+    """The worker was taken away, for reasons that have nothing to do with this."""
     OUT_OF_MEMORY = "out_of_memory"
     OUTPUTS = "outputs"
     """The place where pictures go cannot be written, and only a person can change that."""
@@ -93,9 +93,10 @@ class FailureKind(StrEnum):
     LOADING = "loading"
     """The model could not be loaded: its files may be at fault, or the worker."""
     SHORTAGE = "shortage"
-    """Something that painting needs, like the place where pictures go, is away or full."""
+    """The place where pictures go, or another thing that painting needs, is full or cannot be
+    reached."""
     NUMERICS = "numerics"
-    """The worker's canaries are not those of its class: what it paints cannot be trusted to
+    """The worker's canaries are not those of its class: its pictures cannot be trusted to
     repeat.
     """
     STUCK = "stuck"
@@ -148,7 +149,7 @@ class ChunkResult:
     worker: str
     outcomes: tuple[RenderOutcome, ...] = ()
     bad_outputs: tuple[int, ...] = ()
-    """Renders whose numbers came out as no picture."""
+    """Renders whose numbers were not a picture."""
     failure: Failure | None = None
     facts: Facts = field(default_factory=Facts)
     canary: "Canary | None" = None
@@ -188,17 +189,17 @@ class Health:
     quiet_s: float = 0.0
     """Seconds since it last loaded something or made a step, while it paints."""
     hung_after_s: float | None = None
-    """How long it may be quiet before it is taken for hung; None where no step is under way that
+    """How long it may be quiet before it is taken for hung; None if no step is under way that
     shows how long one takes.
     """
     leaves_in_s: float | None = None
-    """Seconds until the machine is taken away, where its provider has said so."""
+    """Seconds until the machine is taken away, if its provider has said so."""
     mailbox: tuple[ChunkResult, ...] = ()
     """Results that no dispatcher has acknowledged."""
 
 
 def preview_steps(group: Group, every: int | None) -> range:
-    """The steps of which previews are kept: every so many, without the last one that a picture
-    makes, which is the picture.
+    """The steps of which previews are kept: each `every`th one but the last, which is
+    the picture.
     """
     return range(every, group.steps_made, every) if every else range(0)

@@ -41,7 +41,7 @@ class Group:
     pipeline: str
     steps: int
     guidance: float | None = None
-    """None where the model has none."""
+    """None if the model has none."""
     scheduler: str
     scheduler_config: Json
     width: int
@@ -49,7 +49,7 @@ class Group:
     dtype: str
     batch: int
     strength: float | None = None
-    """How far a picture may leave its reference, 0 to 1; None where it begins from noise alone."""
+    """How far a picture may leave its reference, 0 to 1; None if it begins from noise alone."""
     adapters: tuple[Adapter, ...] = ()
 
     @property

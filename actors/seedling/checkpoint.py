@@ -46,7 +46,7 @@ def save_checkpoint(
 def load_checkpoint(
     folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, ema: EMAModel
 ) -> int:
-    """Restore a checkpoint in place and return the step to go on from: 0 where there is none."""
+    """Restore a checkpoint in place and return the step to go on from: 0 if there is none."""
     if not (folder / _STATE).exists():
         return 0
     state = json.loads((folder / _STATE).read_text())

@@ -149,7 +149,7 @@ def test_a_missing_shard_is_named(sharded, part):
     last.unlink()
     assert f"{part}/{last.name} is missing, which" in refusal(sharded)
     last.write_bytes(kept[:-100])
-    assert f"{part}/{last.name} is no whole safetensors file" in refusal(sharded)
+    assert f"{part}/{last.name} is not a whole safetensors file" in refusal(sharded)
     last.unlink()
     last.symlink_to("gone")
     assert f"{part}/{last.name} is a link that leads nowhere" in refusal(sharded)
@@ -166,7 +166,7 @@ def test_an_index_that_is_not_true_is_refused(sharded):
             "no .safetensors file beside it",
         ),
         ({**index["weight_map"], tensor: 3}, "no .safetensors file beside it"),
-        ({}, "is no index of shards"),
+        ({}, "is not an index of shards"),
     ):
         path.write_text(json.dumps({**index, "weight_map": weight_map}))
         assert words in refusal(sharded)
@@ -196,11 +196,11 @@ def test_weights_under_names_that_nothing_reads_are_refused(folder):
 def test_a_config_that_is_missing_leads_nowhere_or_is_no_json_is_named(folder, file):
     path = folder / file
     path.write_text("{")
-    assert f"{file} is no JSON file" in refusal(folder)
+    assert f"{file} is not a JSON file" in refusal(folder)
     path.write_bytes(b"\xff\xfe{}")
-    assert f"{file} is no JSON file" in refusal(folder)
+    assert f"{file} is not a JSON file" in refusal(folder)
     path.write_text("[" * 100_000)
-    assert f"{file} is no JSON file" in refusal(folder)
+    assert f"{file} is not a JSON file" in refusal(folder)
     path.write_text("[]")
     assert f"{file} is not a JSON object" in refusal(folder)
     path.unlink()

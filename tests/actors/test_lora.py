@@ -100,7 +100,7 @@ def test_a_whole_adapter_for_the_model_is_let_through(tmp_path, kind):
 TO_Q = f"unet.{ATTENTION}.to_q"
 BAD = {
     "no layers": ({"alpha.alpha": half()}, "no layers"),
-    "a model": ({"unet.conv_in.weight": half(4, 4)}, "it is no LoRA: unet.conv_in.weight"),
+    "a model": ({"unet.conv_in.weight": half(4, 4)}, "it is not a LoRA: unet.conv_in.weight"),
     "a LoHa": (
         {"lora_unet_x.hada_w1_a": half(4, 4), "lora_unet_x.alpha": half()},
         r"it is a LoHa \(lora_unet_x.hada_w1_a\)",
@@ -247,7 +247,7 @@ def test_what_cannot_be_laid_over_the_model_is_refused_by_name(tmp_path, kind):
 def test_half_a_file_is_no_adapter(tmp_path):
     save_file(GOOD["peft"], tmp_path / "a.safetensors")
     (tmp_path / "a.safetensors").write_bytes((tmp_path / "a.safetensors").read_bytes()[:300])
-    with pytest.raises(RequestError, match="no whole safetensors file"):
+    with pytest.raises(RequestError, match="not a whole safetensors file"):
         read_lora(AdapterFile(tmp_path / "a.safetensors"), WEIGHTS)
 
 

@@ -305,7 +305,7 @@ CONFIGS = {
         dict(lora_alpha="many"),
         "adapter_config.json: lora_alpha: Input should be a valid number",
     ),
-    "no pattern": (dict(alpha_pattern={"(a+)+$": 3}), "is no name of a layer"),
+    "no pattern": (dict(alpha_pattern={"(a+)+$": 3}), "is not the name of a layer"),
     "endless": (dict(lora_alpha=float("inf")), "must be a finite number"),
 }
 

@@ -70,10 +70,10 @@ def broken(folder, how):
         ("no index", "model_index.json is missing"),
         ("no weights", "no weights in unet"),
         ("pickles", "only pickled weights in unet"),
-        ("half weights", "no whole safetensors file"),
+        ("half weights", "not a whole safetensors file"),
         ("no folder", "no weights in vae"),
         ("other pipeline", "is a AudioPipeline"),
-        ("no json", "no JSON file"),
+        ("no json", "not a JSON file"),
     ],
 )
 def test_a_folder_that_cannot_be_painted_with_is_refused(folder, how, words):

@@ -118,7 +118,7 @@ def test_a_tokenizer_without_a_vocabulary_is_refused(tmp_path, kind, form):
         (
             "CLIPTokenizer",
             {**files("json"), "tokenizer_config.json": b"["},
-            r"tokenizer_config\.json is no JSON file",
+            r"tokenizer_config\.json is not a JSON file",
         ),
         (
             "CLIPTokenizer",
