@@ -82,6 +82,8 @@ def test_the_pixels_are_the_same_in_every_cell(cell, tmp_path, request, pixels):
             "files": 48,
             "painted_again": 0,
             "wrong": 0,
+            "repaired": 0,
+            "retired": 0,
         }
         painted = {outcome.digest: outcome.pixels for outcome in farm.outcomes()}
     finally:
