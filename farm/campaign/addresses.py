@@ -19,14 +19,14 @@ def whole_address(written: str, folder: Path) -> str:
     """An address as it means the same from everywhere on this machine: `~` and `file://` written
     out, paths absolute.
 
-    What is no address of a file is left for `path_of` to refuse.
+    What is not an address of a file is left for `path_of` to refuse.
     """
     scheme = _scheme(written)
     if scheme == "file":
         return _path_in(written) or written
     if scheme is not None:
         return written
-    # where there is no such user, the name of a file
+    # `~NAME` is the name of a file if there is no such user
     return os.path.normpath(folder / os.path.expanduser(written))  # noqa: PTH111
 
 

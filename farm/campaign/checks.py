@@ -272,7 +272,9 @@ def _rule_problems(
             )
         elif not values.meant(variable, value):
             hint = did_you_mean(str(value), values.texts(variable))
-            yield Problem(("skip", k, variable), f"{value!r} is no value of {variable!r}: {hint}")
+            yield Problem(
+                ("skip", k, variable), f"{value!r} is not a value of {variable!r}: {hint}"
+            )
 
 
 def _seed_problems(campaign: Campaign) -> Iterable[Problem]:
@@ -330,7 +332,7 @@ def _note_problems(campaign: Campaign) -> Iterable[Problem]:
         elif name in used:
             yield Problem(
                 ("notes", k),
-                f"{name!r} is no note, it decides what is painted: take it out of `notes`, or"
+                f"{name!r} is not a note, it decides what is painted: take it out of `notes`, or"
                 " rename the column.",
             )
 

@@ -58,7 +58,7 @@ def load_campaign(path: Path) -> CampaignFile:
         }
     model = data.get("model")
     if isinstance(model, str) and model != "seedling":
-        # leaves what is no home as it is
+        # leaves what is not a home as it is
         path = folder / os.path.expanduser(model)  # noqa: PTH111
         if os.path.isdir(path):  # noqa: PTH112  # says no to impossible names
             data["model"] = str(path)

@@ -32,7 +32,7 @@ from farm.problems import problem_of, shown_value
 MAX_SIDE = 4096
 MAX_RENDERS = 100_000_000
 MAX_PROMPT = 20_000
-JPEG_QUALITY = 90  # where the file names none
+JPEG_QUALITY = 90  # if the file names none
 LATER = ("brand", "proof", "drift")
 
 _ORDER = re.compile(r"as-written|ends-first|every-([2-9]|[1-9][0-9]{1,6})")
@@ -130,7 +130,7 @@ class DerivedSeeds(BaseModel):
 
 
 class Previews(BaseModel):
-    """Keep a small picture of the predicted x0 every so many steps."""
+    """Keep a small picture of the predicted x0 at every step that `every` divides."""
 
     model_config = _STRICT
 

@@ -224,7 +224,7 @@ class Skipping:
 
 
 def rule_seeds(campaign: Campaign, axes: Sequence[Axis], derivation: int) -> dict[int, object]:
-    """By the places of the rules that have one, the seeds that they name; what is no number is
+    """By the places of the rules that have one, the seeds that they name; what is not a number is
     left as it is, to be told.
     """
     is_column = any(OWN in axis.variables for axis in axes)

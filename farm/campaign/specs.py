@@ -69,7 +69,7 @@ def difference(old: Json, new: Json) -> str:
 
 def _identity(spec: Json) -> Json:
     """The campaign with digests where it names files, without those settings that only axes have,
-    and without what an older version did not know where it is not used: what that version stored
+    and without what an older version did not know if it is not used: what that version stored
     is the same campaign still.
     """
     sources = _sources(spec)

@@ -39,13 +39,13 @@ def unprintable(text: str) -> str | None:
 
 
 def is_odd_space(char: str) -> bool:
-    """Whether a character looks like a space or like nothing, and is no plain space."""
+    """Whether a character looks like a space or like nothing, and is not a plain space."""
     return char != " " and (char.isspace() or unicodedata.category(char) in ("Cf", "Zs"))
 
 
 def odd_indentation(line: str) -> str | None:
     """The character that stands for a plain space at the beginning of a YAML line, or behind its
-    key or hyphen, and is none.
+    key or hyphen, and is not one.
     """
     found = _BEGINNING.match(line)
     assert found is not None

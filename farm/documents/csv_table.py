@@ -1,5 +1,5 @@
-"""Reading a CSV file as spreadsheets and people write them: what is no clean table is refused with
-its line.
+"""Reading a CSV file as spreadsheets and people write them. A file that is not a clean table is
+refused, with the line.
 """
 
 import csv
@@ -78,11 +78,11 @@ def _rows(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[str
             line = reader.line_num + 1
     except csv.Error as exc:
         raise ValueError(
-            f"{path}:{line}: the file is no CSV table: {_told(exc, delimiter)}."
+            f"{path}:{line}: the file is not a CSV table: {_sentence(exc, delimiter)}."
         ) from exc
 
 
-def _told(exc: csv.Error, delimiter: str) -> str:
+def _sentence(exc: csv.Error, delimiter: str) -> str:
     if "unexpected end of data" in str(exc):
         return "a quote that opens in this row is never closed"
     if "expected after" in str(exc):
@@ -125,7 +125,7 @@ def _row(cells: list[str], heading: list[str], place: str, delimiter: str) -> di
             else ""
         )
         raise ValueError(
-            f"{place}: the row has {len(cells)} cells where the heading has {len(heading)}{hint}."
+            f"{place}: the row has {len(cells)} cells, and the heading has {len(heading)}{hint}."
         )
     return dict(zip(heading, cells, strict=False))
 

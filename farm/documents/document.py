@@ -39,7 +39,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
 
 
 def problem_from_json(told: Mapping[str, Any]) -> Problem:
-    """A problem that the API told. Raises KeyError or TypeError for what is none."""
+    """A problem that the API told. Raises KeyError or TypeError for what is not one."""
     return Problem(tuple(told["path"]), told["message"])
 
 
@@ -109,7 +109,7 @@ def _sentence(problem: Problem, document: Document | None, kind: str | None) -> 
 
 
 def read_document(path: Path) -> Document:
-    """Parse a file. Raises DocumentError, naming file and line, for what is no plain mapping."""
+    """Parse a file. Raises DocumentError, naming file and line, if it is not a plain mapping."""
     try:
         return parse_document(read_text(path), str(path))
     except ValueError as exc:
@@ -129,7 +129,7 @@ def parse_document(text: str, source: str) -> Document:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`Did you mean 'x'?` where something known is near, else a list of what is."""
+    """`Did you mean 'x'?` if something known is near, else a list of what is."""
     known = sorted(known)
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."

@@ -18,7 +18,7 @@ def parse_strictly(data: bytes) -> Any:
 
     Raises DocumentError, with the place of each, for numbers that are not finite, for halves of
     characters (lone surrogates), for keys that stand twice and for what is nested more than 50
-    deep; and for what is no JSON at all.
+    deep; and for what is not JSON at all.
     """
     try:
         value = json.loads(data.decode(), object_pairs_hook=_mapping)

@@ -152,7 +152,7 @@ class _Reader:
         try:
             value = self._scalars.construct_object(node)
         except (ValueError, yaml.YAMLError) as exc:
-            message = f"{_short(repr(node.value))} is no value that can be read: put it in quotes."
+            message = f"{_short(repr(node.value))} cannot be read as a value: put it in quotes."
             raise Unreadable(message, line=self.lines[path], path=path) from exc
         if isinstance(value, float) and not math.isfinite(value):
             message = (

@@ -28,7 +28,7 @@ def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Json
 
 
 def manifest_line(campaigns: Campaigns, campaign: CampaignRow, number: int) -> Json:
-    """The line of one render. Raises NotFound where it has not ended, or there is none of that
+    """The line of one render. Raises NotFound if it has not ended, or there is none of that
     number.
     """
     found = campaigns.outcome(campaign.id, number)

@@ -54,7 +54,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How a picture and its repaint compare, in levels of 255; no differences where their sizes
+    """How a picture and its repaint compare, in levels of 255; no differences if their sizes
     differ.
     """
 
@@ -65,7 +65,7 @@ class Comparison:
 
 
 def read_picture(data: bytes) -> Picture:
-    """What a file carries. Raises RequestError, naming what is missing, where that is too little
+    """What a file carries. Raises RequestError, naming what is missing, if that is too little
     to paint it again.
     """
     pixels, record = _open(data)
@@ -100,7 +100,7 @@ def _open(data: bytes) -> tuple[Pixels, Json | None]:
     """The pixels of a file and the farm's record in it."""
     found = read(data)
     if found is None:
-        raise RequestError("The file is no picture that the farm writes, or not a whole one.")
+        raise RequestError("The file is not a picture that the farm writes, or not a whole one.")
     return found.pixels, found.record
 
 
@@ -181,13 +181,13 @@ def _sources(picture: Picture) -> Json:
 
 def compare(was: Picture, now: Picture, *, recorded: str | None = None) -> Comparison:
     """Hold a picture against its repaint. `recorded` is the hash of its pixels that the job
-    database has, where one was asked.
+    database has, if one was asked.
     """
     reasons = tuple(_reasons(was, now, recorded))
     if was.pixels.shape != now.pixels.shape:
         return Comparison(
             verdict=Verdict.DIFFERENT,
-            reasons=(f"The file is {was.size} where its recipe paints {now.size}.", *reasons),
+            reasons=(f"The file is {was.size}, and its recipe paints {now.size}.", *reasons),
         )
     apart = _apart(was.pixels, now.pixels)
     largest, mean = int(apart.max()), float(apart.mean())
@@ -203,7 +203,7 @@ def compare(was: Picture, now: Picture, *, recorded: str | None = None) -> Compa
 
 
 def _painted(was: Picture, recorded: str | None) -> str | None:
-    """The hash that the file's pixels had when it was written, where anybody knows; what is
+    """The hash that the file's pixels had when it was written, if anybody knows; what is
     recorded is from before they were given up.
     """
     is_lossy = "-q" in str(was.record.get("encoding", ""))

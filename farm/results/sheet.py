@@ -128,7 +128,7 @@ def _dimensions(expansion: Expansion) -> tuple[list[Dimension], str]:
 
 
 def _labels(axis: Axis, *, has_seeds: bool) -> list[str]:
-    """The values, of files the names that tell them apart, with the name of the axis where a
+    """The values, of files the names that tell them apart, with the name of the axis if a
     number would say nothing alone.
 
     Seeds in a column are left out: they stand under the pictures.

@@ -28,7 +28,7 @@ _SHRINK = 0.85
 # as it should be stays in one line.
 _FOLDED, _WASTE = 1.2, 0.3
 _FILLED = 0.8  # of the lines of a label, where words that do not fit go on to the next line
-_WORD = 12  # letters: a word that is no longer is not cut at its beginning
+_WORD = 12  # letters: a word of at most this length is not cut at its beginning
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """Whether a campaign's files are what was recorded: a verdict on each file, and on renders that
-were painted once more.
+were painted again.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def _judged(
 
 
 def file_problem(line: Json, data: bytes) -> str | None:
-    """What is wrong with the file of a line of the manifest; None where it is as it was
+    """What is wrong with the file of a line of the manifest; None if it is as it was
     written.
     """
     sha256 = line.get("sha256")
@@ -45,7 +45,7 @@ def file_problem(line: Json, data: bytes) -> str | None:
         return None
     pixels = encode.file_pixels_digest(data)
     if pixels is None:
-        return "it is no picture any more, or not a whole one."
+        return "it is not a picture any more, or not a whole one."
     if pixels != line["pixels"]:
         return "it was changed since it was painted: its bytes are not those that were recorded."
     return (
@@ -60,7 +60,9 @@ def preview_problem(data: bytes) -> str | None:
     be whole pictures.
     """
     return (
-        None if encode.read(data) is not None else "it is no picture any more, or not a whole one."
+        None
+        if encode.read(data) is not None
+        else "it is not a picture any more, or not a whole one."
     )
 
 
@@ -87,7 +89,7 @@ def repaint_problem(was: Json, now: Json | None) -> str | None:
 
 
 def sampled(total: int, count: int) -> Iterator[int]:
-    """`count` places spread evenly over `total`, always the same ones; all of them where there are
+    """`count` places spread evenly over `total`, always the same ones; all of them if there are
     no more.
     """
     count = min(count, total)

@@ -153,7 +153,7 @@ def test_a_preview_that_is_damaged_is_seen(farm, settings, submit, mending):
     path = settings.home / "outputs" / key
     path.write_bytes(path.read_bytes()[:40])
     assert mending.inspect() == 1
-    assert mending.told == [(key, "it is no picture any more, or not a whole one.")]
+    assert mending.told == [(key, "it is not a picture any more, or not a whole one.")]
     assert mending.repair() == 0
 
 

@@ -73,7 +73,7 @@ def test_verify_finds_what_was_damaged_what_is_missing_and_what_nobody_knows(
         damaged: (
             "it was changed since it was painted: its bytes are not those that were recorded."
         ),
-        cut: "it is no picture any more, or not a whole one.",
+        cut: "it is not a picture any more, or not a whole one.",
         lost: "it is missing.",
         stranger: "no render has this file.",
     }

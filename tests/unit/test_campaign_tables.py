@@ -25,18 +25,18 @@ from tests.campaigns import MODEL, data
             b"place,place\na,b\n",
             ":1: two columns are called 'place': every column needs a heading of its own",
         ),
-        (b'place\n"open\n', "no CSV table"),
+        (b'place\n"open\n', "not a CSV table"),
         (
             b'place\nok\n"open\n\nx\n',
-            ":3: the file is no CSV table: a quote that opens in this row is never closed",
+            ":3: the file is not a CSV table: a quote that opens in this row is never closed",
         ),
         (
             b'place,mood\n"on" a beach,x\n',
-            ":2: the file is no CSV table: a cell is over with its closing quote",
+            ":2: the file is not a CSV table: a cell is over with its closing quote",
         ),
         (
             b"place,mood\n\n\non a beach, calm, wide\n",
-            ":4: the row has 3 cells where the heading has 2: put a text that holds a comma in",
+            ":4: the row has 3 cells, and the heading has 2: put a text that holds a comma in",
         ),
         (b"place,mood,\na,b,\nc,d,e\n", ":3: the row has 3 cells"),
         (b"place,,mood\na,b,c\n", ":1: column 2 has no heading"),

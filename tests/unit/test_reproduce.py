@@ -254,7 +254,7 @@ def test_the_bound_between_close_and_different(levels, count, verdict):
 def test_a_picture_of_another_size_is_different():
     found = compare(picture(np.zeros((8, 16, 3), np.uint8)), picture())
     assert (found.verdict, found.largest) == (Verdict.DIFFERENT, None)
-    assert "16x8 where its recipe paints 16x16" in found.reasons[0]
+    assert "16x8, and its recipe paints 16x16" in found.reasons[0]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_column_that_only_seeds_are_derived_from_is_no_note():
     plan = expansion(vary={"row": values}, seeds={"count": 1, "per": ["id"]})
     assert len({render.seed for _, render in plan.all_renders()}) == 2
     assert campaign_warnings(plan.campaign) == []
-    with pytest.raises(DocumentError, match=r"notes\[0\]: 'id' is no note"):
+    with pytest.raises(DocumentError, match=r"notes\[0\]: 'id' is not a note"):
         expansion(vary={"row": values}, seeds={"count": 1, "per": ["id"]}, notes=["id"])
 
 

@@ -261,7 +261,10 @@ def test_a_word_called_seed_is_no_seed():
     ((where, message),) = problem(
         prompt="a {seed} seed", vary={"seed": ["poppy", "cress"]}, seeds=[1, 2], skip=[{"seed": 1}]
     )
-    assert (where, message) == ("skip[0].seed", "1 is no value of 'seed': known are cress, poppy.")
+    assert (where, message) == (
+        "skip[0].seed",
+        "1 is not a value of 'seed': known are cress, poppy.",
+    )
 
 
 def test_campaigns_of_before_mean_what_they_meant():

@@ -39,8 +39,8 @@ def test_a_sample_is_spread_evenly_and_never_names_a_place_twice(total, count):
             "changed since it was painted",
             "changed since it was painted",
         ),
-        (FILE[:-50], "no picture any more", "no picture any more"),
-        (b"", "no picture any more", "no picture any more"),
+        (FILE[:-50], "not a picture any more", "not a picture any more"),
+        (b"", "not a picture any more", "not a picture any more"),
     ],
 )
 def test_a_file_is_held_against_what_was_recorded_of_it(data, with_bytes, without):
