@@ -285,7 +285,7 @@ class Settings(BaseSettings):
         )  # the policy: only who decides needs it
         from farm.scheduling.values import Limits  # noqa: PLC0415  # likewise
 
-        price = math.inf if self.fleet is None else load_fleet(self.fleet).price
+        price = math.inf if self.fleet is None else load_fleet(self.fleet).price_per_hour
         return Limits(
             floor=self.floor, ceiling=self.fleet_settings().size, price=price, idle_s=self.idle
         )

@@ -2,18 +2,28 @@
 `docs/fleet.md` explains it.
 """
 
+import logging
 import math
 import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from farm.documents.document import read_document
 from farm.problems import check
 from farm.scheduling.values import Pool
 
+log = logging.getLogger(__name__)
+
 _LABEL = re.compile(r"!?[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?|!?in\([A-Za-z0-9._/, -]+\)")
+
+
+def also(new: str, old: str) -> AliasChoices:
+    """The names of a key: the documented one, and the one without a unit that it had before."""
+    return AliasChoices(new, old)
 
 
 class Strict(BaseModel):
@@ -28,10 +38,10 @@ class PoolSpec(Strict):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
     labels: dict[str, str] = Field(default_factory=dict)
     limit: Annotated[int, Field(ge=0, le=100_000)] = 10_000
-    price: Annotated[float, Field(ge=0)] = 0.0
+    price_per_hour: float = Field(0.0, ge=0, validation_alias=also("price_per_hour", "price"))
     speed: Annotated[float, Field(gt=0)] = 1.0
-    start: Annotated[float, Field(ge=0)] = 0.0
-    grace: Annotated[float, Field(gt=0)] | None = None
+    start_s: float = Field(0.0, ge=0, validation_alias=also("start_s", "start"))
+    grace_s: float | None = Field(None, gt=0, validation_alias=also("grace_s", "grace"))
 
     @field_validator("labels")
     @classmethod
@@ -49,10 +59,10 @@ class PoolSpec(Strict):
             name=self.name,
             labels=self.labels,
             limit=self.limit,
-            price=self.price,
+            price=self.price_per_hour,
             speed=self.speed,
-            start_s=self.start,
-            grace_s=self.grace,
+            start_s=self.start_s,
+            grace_s=self.grace_s,
         )
 
 
@@ -60,7 +70,7 @@ class FleetSpec(Strict):
     """The file: pools, and the most money that all workers together may cost in an hour."""
 
     pools: Annotated[tuple[PoolSpec, ...], Field(min_length=1, max_length=100)]
-    price: Annotated[float, Field(ge=0)] = math.inf
+    price_per_hour: float = Field(math.inf, ge=0, validation_alias=also("price_per_hour", "price"))
 
     @field_validator("pools")
     @classmethod
@@ -75,4 +85,34 @@ class FleetSpec(Strict):
 def load_fleet(path: Path) -> FleetSpec:
     """Read and check a fleet file. Raises RequestError or DocumentError, naming file and line."""
     document = read_document(path)
-    return check(FleetSpec, document.data, document)
+    spec = check(FleetSpec, document.data, document)
+    warn_of_old_names(path, document.data, FleetSpec, pools=PoolSpec)
+    return spec
+
+
+def warn_of_old_names(
+    path: Path, data: Mapping[str, Any], kind: type[Strict], **sections: type[Strict]
+) -> None:
+    """Log one line if a file has names of keys without a unit. `sections` are its lists."""
+    found = dict(_old_names(kind, data))
+    for section, of_row in sections.items():
+        for row in data[section]:
+            found |= _old_names(of_row, row)
+    if found:
+        _warn_once(path, ", ".join(f"{old} (now {new})" for old, new in sorted(found.items())))
+
+
+def _old_names(kind: type[Strict], data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, field in kind.model_fields.items():
+        if isinstance(field.validation_alias, AliasChoices):
+            yield from (
+                (str(old), name) for old in field.validation_alias.choices[1:] if old in data
+            )
+
+
+@lru_cache(maxsize=64)
+def _warn_once(path: Path, names: str) -> None:
+    """A command may read the same file several times."""
+    log.warning(
+        "%s has keys with old names, which are still read: write %s. action=rename", path, names
+    )

@@ -8,30 +8,30 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from farm.documents.document import DocumentError, Problem, read_document
-from farm.fleet_file import FleetSpec, Strict
+from farm.fleet_file import FleetSpec, PoolSpec, Strict, also, warn_of_old_names
 from farm.problems import check
 from farm.scheduling.values import Limits
 from farm.simulation.trace import Trace, Work
 
 
 class WorkSpec(Strict):
-    """Campaigns as they are written: `count` of them, alike but for their names, every `every`
-    seconds from `arrives` on.
+    """Campaigns as they are written: `count` of them that differ in their names alone, one every
+    `every_s` seconds from `arrives_s` on.
     """
 
     name: str
     model: str
     renders: Annotated[int, Field(ge=1)]
     batch: Annotated[int, Field(ge=1)] = 4
-    batch_seconds: Annotated[float, Field(gt=0)]
-    load: Annotated[float, Field(ge=0)] = 30.0
+    batch_s: float = Field(gt=0, validation_alias=also("batch_s", "batch_seconds"))
+    load_s: float = Field(30.0, ge=0, validation_alias=also("load_s", "load"))
     project: str = "default"
     priority: Annotated[int, Field(ge=0, le=100)] = 50
     max_workers: Annotated[int, Field(ge=1)] | None = None
-    deadline: Annotated[float, Field(gt=0)] | None = None
-    arrives: Annotated[float, Field(ge=0)] = 0.0
+    deadline_s: float | None = Field(None, gt=0, validation_alias=also("deadline_s", "deadline"))
+    arrives_s: float = Field(0.0, ge=0, validation_alias=also("arrives_s", "arrives"))
     count: Annotated[int, Field(ge=1, le=100_000)] = 1
-    every: Annotated[float, Field(ge=0)] = 0.0
+    every_s: float = Field(0.0, ge=0, validation_alias=also("every_s", "every"))
     numerics: Literal["pinned", "any"] = "pinned"
 
     def works(self) -> list[Work]:
@@ -43,13 +43,13 @@ class WorkSpec(Strict):
             model=self.model.replace("{n}", str(number)),
             renders=self.renders,
             batch=self.batch,
-            batch_s=self.batch_seconds,
-            load_s=self.load,
+            batch_s=self.batch_s,
+            load_s=self.load_s,
             project=self.project.replace("{n}", str(number)),
             priority=self.priority,
             max_workers=self.max_workers,
-            deadline_s=self.deadline,
-            arrives_s=self.arrives + number * self.every,
+            deadline_s=self.deadline_s,
+            arrives_s=self.arrives_s + number * self.every_s,
             any_class=self.numerics == "any",
         )
 
@@ -60,7 +60,7 @@ class TraceSpec(FleetSpec):
     campaigns: Annotated[tuple[WorkSpec, ...], Field(min_length=1)]
     workers: Annotated[int, Field(ge=1, le=1_000_000)]
     floor: Annotated[int, Field(ge=0)] = 0
-    idle: Annotated[float, Field(ge=0)] = 300.0
+    idle_s: float = Field(300.0, ge=0, validation_alias=also("idle_s", "idle"))
     shares: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     quotas: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     losses_per_hour: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
@@ -77,6 +77,7 @@ def load_trace(path: Path) -> Trace:
     """Read and check a trace. Raises RequestError or DocumentError, naming file and line."""
     document = read_document(path)
     spec = check(TraceSpec, document.data, document)
+    warn_of_old_names(path, document.data, TraceSpec, pools=PoolSpec, campaigns=WorkSpec)
     names = {pool.name for pool in spec.pools}
     by_pool = ("losses_per_hour", "faulty", "classes", "speeds", "warm", "missing")
     unknown = [(key, name) for key in by_pool for name in getattr(spec, key)]
@@ -95,7 +96,9 @@ def load_trace(path: Path) -> Trace:
     return Trace(
         works=works,
         pools=[pool.pool() for pool in spec.pools],
-        limits=Limits(floor=spec.floor, ceiling=spec.workers, price=spec.price, idle_s=spec.idle),
+        limits=Limits(
+            floor=spec.floor, ceiling=spec.workers, price=spec.price_per_hour, idle_s=spec.idle_s
+        ),
         weights=spec.shares,
         quotas=spec.quotas,
         losses_per_hour=spec.losses_per_hour,

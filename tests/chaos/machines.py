@@ -27,16 +27,16 @@ _POOLS = [
         "name": "spot",
         "labels": {"farm-market": "spot"},
         "limit": 3,
-        "price": 0.3,
-        "start": 1,
-        "grace": 20,
+        "price_per_hour": 0.3,
+        "start_s": 1,
+        "grace_s": 20,
     },
     {
         "name": "demand",
         "labels": {"farm-market": "on-demand"},
         "limit": 3,
-        "price": 1.0,
-        "start": 1,
+        "price_per_hour": 1.0,
+        "start_s": 1,
     },
 ]
 _KIND, _ID = "RAY_NODE_TYPE_NAME", "RAY_OVERRIDE_NODE_ID_FOR_TESTING"

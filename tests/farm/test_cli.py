@@ -233,7 +233,7 @@ def test_simulating_campaigns_and_traces(farm, file, tmp_path):
     trace = tmp_path / "trace.yaml"
     trace.write_text(
         "workers: 2\npools: [{name: p}]\ncampaigns: [{name: c, model: m, renders: 100,"
-        " batch_seconds: 1, load: 0}]\n"
+        " batch_s: 1, load_s: 0}]\n"
     )
     assert re.search(r"2 +1[34]\.\d s", farm("simulate", "--trace", str(trace)))
     assert "one of the two" in farm("simulate", code=2)
@@ -241,8 +241,8 @@ def test_simulating_campaigns_and_traces(farm, file, tmp_path):
         "simulate", "--trace", str(trace), "--workers", "few", code=2
     )
     trace.write_text(
-        "workers: 2\npools: [{name: p, grace: 10}]\nmissing: [p]\ncampaigns: [{name: c, model: m,"
-        " renders: 1, batch_seconds: 1}]\n"
+        "workers: 2\npools: [{name: p, grace_s: 10}]\nmissing: [p]\n"
+        "campaigns: [{name: c, model: m, renders: 1, batch_s: 1}]\n"
     )
     assert "No pool gives a worker" in farm("simulate", "--trace", str(trace), code=2)
 

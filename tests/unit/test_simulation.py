@@ -153,8 +153,8 @@ def test_every_trace_ends_and_is_the_same_again(
 def test_a_trace_is_read_from_a_file_and_its_mistakes_are_named(tmp_path):
     path = tmp_path / "trace.yaml"
     path.write_text(
-        "workers: 4\nquotas: {default: 2}\npools: [{name: p, start: 1}]\ncampaigns: [{name: c,"
-        " model: 'm{n}', renders: 8, batch_seconds: 1, count: 2, every: 5, arrives: 1}]\n"
+        "workers: 4\nquotas: {default: 2}\npools: [{name: p, start_s: 1}]\ncampaigns: [{name: c,"
+        " model: 'm{n}', renders: 8, batch_s: 1, count: 2, every_s: 5, arrives_s: 1}]\n"
     )
     read = load_trace(path)
     assert [(one.name, one.model, one.arrives_s) for one in read.works] == [
@@ -165,7 +165,7 @@ def test_a_trace_is_read_from_a_file_and_its_mistakes_are_named(tmp_path):
     for change, words in (
         ("workers: 4", "workers: 0"),
         ("default: 2", "default: 0"),
-        ("start: 1", "strat: 1"),
+        ("start_s: 1", "strat_s: 1"),
         ("renders: 8", "renders: many"),
         ("pools:", "missing: [q]\npools:"),
         ("name: p,", "name: P,"),
@@ -174,6 +174,26 @@ def test_a_trace_is_read_from_a_file_and_its_mistakes_are_named(tmp_path):
         wrong.write_text(path.read_text().replace(change, words))
         with pytest.raises(DocumentError, match=r"wrong.yaml:\d+"):
             load_trace(wrong)
+
+
+def test_keys_without_a_unit_are_still_read_with_one_warning(tmp_path, caplog):
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(
+        "workers: 4\nidle: 9\nprice: 8\npools: [{name: p, start: 1, grace: 60, price: 0.5}]\n"
+        "campaigns: [{name: c, model: m, renders: 8, batch_seconds: 2, load: 3, deadline: 50,"
+        " count: 2, every: 5, arrives: 1}]\n"
+    )
+    new.write_text(
+        "workers: 4\nidle_s: 9\nprice_per_hour: 8\n"
+        "pools: [{name: p, start_s: 1, grace_s: 60, price_per_hour: 0.5}]\n"
+        "campaigns: [{name: c, model: m, renders: 8, batch_s: 2, load_s: 3, deadline_s: 50,"
+        " count: 2, every_s: 5, arrives_s: 1}]\n"
+    )
+    assert load_trace(old) == load_trace(old) == load_trace(new)
+    (warning,) = caplog.messages
+    assert "old.yaml has keys with old names" in warning
+    assert "batch_seconds (now batch_s)" in warning
+    assert "price (now price_per_hour)" in warning
 
 
 FAST, SLOW = Pool(name="fast", limit=1), Pool(name="slow", limit=4)
