@@ -21,7 +21,7 @@ from farm.api.serving import HOST, serve
 from farm.config import Settings
 from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
-from farm.home import make_home, published, published_url
+from farm.home import Home
 from farm.logs import log_to_file
 from farm.service.control import CampaignControl
 from farm.service.diff import Diffs
@@ -60,7 +60,7 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
     """The API over a home's database and outputs, for those who reach it on `host`. The tables of
     a SQLite database are brought up to date.
     """
-    make_home(settings)
+    Home(settings.home).make()
     with closing_engine(settings.database_address) as engine:
         prepare(engine)
         stores = _Stores(
@@ -98,13 +98,13 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
             " FARM_TOKEN to 16 or more random characters (`openssl rand -hex 32`), or leave"
             " FARM_HOST as 127.0.0.1."
         )
-    make_home(settings)
+    Home(settings.home).make()
     lock = FileLock(settings.home / "farm.lock")
     try:
         lock.acquire(timeout=0)
-        log_to_file(settings.log_folder / "api.log")
+        log_to_file(Home(settings.home).logs / "api.log")
     except Timeout as exc:
-        at = published_url(settings) or "another address"
+        at = Home(settings.home).published_url() or "another address"
         raise RequestError(
             f"A farm runs on {settings.home} already (at {at}): use `farm submit --wait FILE`, or"
             " another --home."
@@ -119,7 +119,7 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
             ray_folder(settings.home) as folder,
             open_app(settings, host) as app,
             serve(app, port, host) as url,
-            published(settings, url),
+            Home(settings.home).published(url),
         ):
             supervisor = Supervisor(
                 settings, (sys.executable, "-m", "farm.dispatch.process", folder)
@@ -180,7 +180,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         repair_routes(repaints, repairs, reading),
         prune_routes(pruner),
         control_routes(controls, reading),
-        farm_routes(reading, settings.home_digest),
+        farm_routes(reading, Home(settings.home).digest),
         fleet_routes(reading, fleet),
     ]
 

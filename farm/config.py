@@ -2,11 +2,8 @@
 file reads settings from it.
 """
 
-import hashlib
 import math
 import os
-import platform
-import secrets
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from actors.fleet.settings import FleetSettings
+from farm.home import Home, short_digest
 from storage.errors import RequestError
 from storage.outputs import open_outputs
 from storage.store import SCHEME, Outputs, is_text
@@ -220,47 +218,22 @@ class Settings(BaseSettings):
 
     @property
     def database_address(self) -> str:
-        from storage.database import (  # noqa: PLC0415
-            sqlite_address,
-        )  # SQLAlchemy: commands beside a running farm need none
-
-        return self.database_url or sqlite_address(self.home / "farm.db")
-
-    def owner(self) -> str:
-        """Whose dispatcher it is: a home has one at a time, as its lock sees to. Hosts may have
-        the same name and homes the same path, so a home is known by a number of its own.
-        """
-        path = self.home / "farm.id"
-        if not path.exists():
-            path.write_text(secrets.token_hex(16))
-        return f"{platform.node()[:100]}:{path.read_text().strip()[:100]}"
+        return self.database_url or Home(self.home).database_address
 
     @property
     def outputs_address(self) -> str:
-        return self.outputs or str(self.home / "outputs")
+        return self.outputs or str(Home(self.home).outputs)
 
     def open_outputs(self) -> Outputs:
         return open_outputs(self.outputs_address, s3_style=self.s3_style)
 
-    @property
-    def log_folder(self) -> Path:
-        return self.home / "logs"
-
-    @property
-    def home_digest(self) -> str:
-        return _digest(str(self.home))
-
     def dispatcher_environment(self) -> dict[str, str]:
-        """The environment of the dispatcher, complete. Ray reads how to authenticate when it is
-        imported, so it must be told here.
-
-        A cluster of one's own answers only to those who can read the token in the home.
+        """The environment of the dispatcher, complete: Ray reads how to authenticate from it when
+        it is imported. A cluster that the farm starts itself gets a new token.
         """
         environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
         if self.ray == "local":
-            token = self.home / "ray.token"
-            token.touch(mode=0o600)
-            token.write_text(secrets.token_hex(32))
+            token = Home(self.home).new_cluster_token()
             environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
         return environment
 
@@ -268,44 +241,26 @@ class Settings(BaseSettings):
         """The pools that workers are asked from. Raises RequestError for a fleet file that cannot
         be used.
         """
-        from farm.fleet_file import (  # noqa: PLC0415
-            load_fleet,
-        )  # the policy: only who decides needs it
+        from farm.fleet_file import load_fleet  # noqa: PLC0415  # the policy: for who decides alone
         from farm.scheduling.values import Pool  # noqa: PLC0415  # likewise
 
-        return (
-            [Pool()]
-            if self.fleet is None
-            else [pool.pool() for pool in load_fleet(self.fleet).pools]
-        )
+        if self.fleet is None:
+            return [Pool()]
+        return [pool.pool() for pool in load_fleet(self.fleet).pools]
 
     def limits(self) -> "Limits":
-        from farm.fleet_file import (  # noqa: PLC0415
-            load_fleet,
-        )  # the policy: only who decides needs it
-        from farm.scheduling.values import Limits  # noqa: PLC0415  # likewise
+        from farm.fleet_file import load_fleet  # noqa: PLC0415  # as above
+        from farm.scheduling.values import Limits  # noqa: PLC0415  # as above
 
         price = math.inf if self.fleet is None else load_fleet(self.fleet).price_per_hour
-        return Limits(
-            floor=self.floor, ceiling=self.fleet_settings().size, price=price, idle_s=self.idle
-        )
+        size = self.fleet_settings().size
+        return Limits(floor=self.floor, ceiling=size, price=price, idle_s=self.idle)
 
     def fleet_settings(self) -> FleetSettings:
-        from storage.database import (  # noqa: PLC0415
-            shown_address,
-        )  # SQLAlchemy: commands beside a running farm need none
-
         gpus = cuda_devices() if self.device != "cpu" else 0
         return FleetSettings(
             address=self.ray,
-            # Workers are found again by name, by whoever leads with the same database: only those
-            # that write to the same place, on the same kind of device, are ours, and only those of
-            # this version know what they are asked.
-            namespace=f"farm-{_digest(shown_address(self.database_address))}-"
-            + _digest(
-                f"{self.outputs_address} {self.device} {self.threads} {self.rest}"
-                f" {version('seedbed')}"
-            ),
+            namespace=_namespace(self),
             outputs=self.outputs_address,
             s3_style=self.s3_style,
             device=self.device,
@@ -317,20 +272,32 @@ class Settings(BaseSettings):
             notices=self.notices,
             gcs=self.gcs,
             memory=None if self.memory is None else int(self.memory * 2**30),
-            size=self.workers or self._default_size(gpus),
+            size=self.workers or _default_size(self, gpus),
         )
 
-    def _default_size(self, gpus: int) -> int:
-        """All that the pools allow, on a cluster that has some; else what this machine has room
-        for.
-        """
-        if self.fleet is not None and self.ray != "local":
-            return max(1, sum(pool.limit for pool in self.pools()))
-        return gpus or max(1, (os.cpu_count() or 1) // self.threads)
+
+def _default_size(settings: Settings, gpus: int) -> int:
+    """All that the pools allow, on a cluster that has some; else what this machine has room for."""
+    if settings.fleet is not None and settings.ray != "local":
+        return max(1, sum(pool.limit for pool in settings.pools()))
+    return gpus or max(1, (os.cpu_count() or 1) // settings.threads)
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+def _namespace(settings: Settings) -> str:
+    """The Ray namespace of the workers. A dispatcher that takes over the database finds them by
+    it, so it differs for workers that write to another place, are of another kind of device, or
+    are of another version.
+    """
+    from storage.database import (  # noqa: PLC0415
+        shown_address,
+    )  # SQLAlchemy: commands beside a running farm need none
+
+    workers = (
+        f"{settings.outputs_address} {settings.device} {settings.threads} {settings.rest}"
+        f" {version('seedbed')}"
+    )
+    database = short_digest(shown_address(settings.database_address))
+    return f"farm-{database}-{short_digest(workers)}"
 
 
 def cuda_devices() -> int:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from farm.client.client import Client
 from farm.config import Settings
-from farm.home import published_url
+from farm.home import Home
 from storage.errors import SeedbedError, WorkError
 
 
@@ -41,10 +41,11 @@ def open_client(settings: Settings) -> Iterator[Client]:
 def running_farm(settings: Settings) -> str | None:
     """Where a farm answers: the one that FARM_URL names, else the one that serves this home."""
     named = "url" in settings.model_fields_set
-    for url in [settings.url] if named else filter(None, [published_url(settings), settings.url]):
+    home = Home(settings.home)
+    for url in [settings.url] if named else filter(None, [home.published_url(), settings.url]):
         with client_of(settings, url) as client:
             try:
-                if client.health().get("home") == settings.home_digest or named:
+                if client.health().get("home") == home.digest or named:
                     return url
             except SeedbedError:
                 continue

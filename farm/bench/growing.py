@@ -17,6 +17,7 @@ from farm.campaign.checks import parse_campaign
 from farm.client.client import Client
 from farm.config import read_settings
 from farm.connect import client_of
+from farm.home import Home
 from storage.database import sqlite_address
 from storage.errors import WorkError
 from storage.states import WorkerState
@@ -71,7 +72,7 @@ def growing(work: Path | None) -> Figures:
         )
         with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
             farm.supervisor.start()
-            log = settings.log_folder / "dispatcher.log"
+            log = Home(settings.home).logs / "dispatcher.log"
             _until(lambda: log.exists() and "action=lead" in log.read_text())
             return _measured(client, cloud)
 

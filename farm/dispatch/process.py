@@ -21,6 +21,7 @@ from actors.fleet.fleet import Fleet, connect, disconnect
 from farm.config import Settings
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
+from farm.home import Home
 from farm.logs import log_to_file
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 def dispatch(stop: threading.Event) -> None:
     """Dispatch until `stop` is set."""
     settings = Settings.model_validate_json(sys.stdin.readline())
-    log_to_file(settings.log_folder / "dispatcher.log")
+    log_to_file(Home(settings.home).logs / "dispatcher.log")
     threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
     folder = Path(sys.argv[1])
     if not wait_for_cluster(settings.ray, stop):
@@ -57,7 +58,7 @@ def dispatch(stop: threading.Event) -> None:
         # questions less for each chunk.
         with closing_engine(settings.database_address, looks_first=False) as engine:
             queue = Queue(engine)
-            session = wait_to_lead(queue, settings.owner(), stop)
+            session = wait_to_lead(queue, Home(settings.home).owner(), stop)
             if session is None:
                 break
             fleet, outputs = Fleet(fleet_settings), settings.open_outputs()

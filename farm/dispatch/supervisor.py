@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from farm.config import Settings
+from farm.home import Home
 
 STABLE_S = 60.0
 LONGEST_PAUSE_S = 30.0
@@ -89,14 +90,14 @@ class Supervisor:
 
     def _last_words(self) -> str:
         """The last line that the child printed, and where the others are."""
-        path = self._settings.log_folder / "dispatcher.out"
+        path = Home(self._settings.home).logs / "dispatcher.out"
         lines = path.read_text(errors="replace").strip().splitlines()
         return f"{lines[-1][:500] if lines else 'it said nothing.'} (All it said is in {path}.)"
 
     def _live_once(self) -> float:
-        self._settings.log_folder.mkdir(parents=True, exist_ok=True)
+        Home(self._settings.home).logs.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
-        with (self._settings.log_folder / "dispatcher.out").open("a") as output:
+        with (Home(self._settings.home).logs / "dispatcher.out").open("a") as output:
             # Its own session: a Ctrl-C at the terminal is the parent's to answer.
             self._child = subprocess.Popen(
                 self._command,

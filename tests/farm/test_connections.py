@@ -32,11 +32,12 @@ import resource, subprocess, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
 from farm.app import open_app, serve
 from farm.config import read_settings
+from farm.home import Home
 from farm.logs import log_to_file
 from pathlib import Path
 settings = read_settings(home=Path(sys.argv[1]))
 with open_app(settings) as app, serve(app, 0) as url:
-    log_to_file(settings.log_folder / "api.log")
+    log_to_file(Home(settings.home).logs / "api.log")
     print(url, flush=True)
     for line in sys.stdin:
         child = [sys.executable, "-c", "print('started')"]
