@@ -191,7 +191,7 @@ def test_a_file_without_its_metadata_says_what_is_missing():
 
 @pytest.mark.parametrize("data", [b"", b"no picture", write(GREY, record(), "", Encoding())[:-40]])
 def test_what_is_no_whole_picture_is_refused(data):
-    with pytest.raises(RequestError, match="no picture"):
+    with pytest.raises(RequestError, match="not a picture"):
         read_picture(data)
 
 
