@@ -176,11 +176,9 @@ class Settings(BaseSettings):
     @field_validator("outputs")
     @classmethod
     def _place(cls, value: str | None) -> str | None:
-        return (
-            value
-            if value is None or value.startswith(SCHEME)
-            else str(Path(value).expanduser().absolute())
-        )
+        if value is None or value.startswith(SCHEME):
+            return value
+        return str(Path(value).expanduser().absolute())
 
     @field_validator("home", "fleet", "outputs", "database_url", "allowed_paths")
     @classmethod
@@ -277,7 +275,7 @@ class Settings(BaseSettings):
 
 
 def _default_size(settings: Settings, gpus: int) -> int:
-    """All that the pools allow, on a cluster that has some; else what this machine has room for."""
+    """All that the pools of a cluster allow, or as many as this machine has room for."""
     if settings.fleet is not None and settings.ray != "local":
         return max(1, sum(pool.limit for pool in settings.pools()))
     return gpus or max(1, (os.cpu_count() or 1) // settings.threads)
