@@ -1,4 +1,4 @@
-"""A leased chunk with its renders written out, as a worker gets it."""
+"""A leased chunk with its renders written out, as a worker receives it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -55,9 +55,10 @@ def with_twins(
     *,
     on_page: Callable[[], object],
 ) -> ChunkJob:
-    """The job with, for each picture, the render of the same recipe that its project has already.
-    Those of a version that was replaced count too, but not where previews are kept: only pictures
-    say whose they are, once another is painted in their place.
+    """The job with, for each picture, the render of the same recipe that its project already has.
+
+    Renders of a replaced version count too, unless previews are kept: only pictures say whose they
+    are, once another is painted in their place.
     """
     if campaign.is_fresh or not (
         siblings := twins.siblings(campaign, with_retired=job.previews_every is None)

@@ -1,7 +1,7 @@
-"""Models that a worker could not load: one more worker tries, and then the campaign halts, instead
-of every chunk trying in vain.
+"""Models that a worker could not load: a second worker tries, and then the campaign halts. So not
+every chunk tries in vain.
 
-Kept in memory alone: a dispatcher that takes over lets each worker try again.
+This is kept in memory alone: a dispatcher that takes over lets each worker try again.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,20 +16,20 @@ class Loading:
 
     def __init__(self) -> None:
         self._tries: dict[int, dict[str, set[tuple[int, int]]]] = {}
-        """Each attempt by chunk and lease: one that could not be written down is judged again."""
+        """Each attempt by chunk and lease: if it could not be written down, it is judged again."""
         self._loaded: set[int] = set()
-        """Those of the campaigns whose model has been loaded elsewhere: the worker is at fault,
-        not the model.
+        """The campaigns whose model another worker has loaded: the worker is at fault, not the
+        model.
         """
 
     def barred(
         self, campaigns: Iterable[OpenCampaign], ready: Mapping[str, str | None]
     ) -> set[tuple[int, str]]:
         """The workers that get nothing of a campaign (campaign id, worker), because others are
-        ready who may be able to load it.
+        ready that may be able to load its model.
 
-        `ready` has the numerics classes of the workers that may have work. What is known of
-        campaigns that are not open is forgotten: whoever lets one go on has mended something.
+        `ready` has the numerics classes of the workers that may have work. Tries of campaigns that
+        are not open are forgotten: whoever resumes one has mended something.
         """
         pins = {campaign.id: campaign.numerics_class for campaign in campaigns}
         self._tries = {
@@ -65,8 +65,8 @@ class Loading:
         )
 
     def to_blame(self, settlement: Settlement) -> list[str]:
-        """The workers whose own fault it was, as an attempt has shown that painted something; each
-        is named once.
+        """The workers that were at fault: this attempt painted something, so the model can be
+        loaded. Each is named once.
         """
         tries = self._tries.get(settlement.campaign_id)
         if not tries or not settlement.outcomes or settlement.campaign_id in self._loaded:
@@ -87,9 +87,10 @@ def untried(
 
 
 def is_hopeless(tries: Mapping[str, int], others: Collection[str], *, was_loaded: bool) -> bool:
-    """Whether a model that workers could not load is not tried any more: two workers have tried,
-    or the only ones twice. Where it was loaded by another before, those who could not are at
-    fault, as long as there are others.
+    """Whether a model that workers could not load is not tried any more.
+
+    Two workers must have tried; if there are no others, two tries are enough. If another worker
+    has loaded the model, the workers that could not are at fault, as long as there are others.
     """
     if not others:
         return sum(tries.values()) > 1

@@ -1,4 +1,4 @@
-"""Whether what a worker paints can be trusted to repeat: its canaries beside those that are known
+"""Whether a worker's pictures can be trusted to repeat: its canaries are compared with those known
 of its numerics class.
 """
 
@@ -10,19 +10,19 @@ from storage.canaries import Canaries
 
 
 class Judge:
-    """Holds results against the canaries of one job database, and remembers which it has seen."""
+    """Compares results with the canaries of one job database, and remembers those it has seen."""
 
     def __init__(self, canaries: Canaries) -> None:
         self._canaries = canaries
         self._seen: dict[tuple[str, str], str] = {}
 
     def known(self, subject: str) -> dict[str, str]:
-        """What a worker is to compare its own with before it paints."""
+        """The canaries that a worker compares with its own before it paints, by class."""
         return self._canaries.known(subject)
 
     def judged(self, result: ChunkResult) -> ChunkResult:
-        """The result; one whose worker's canaries are not those of its class counts for nothing.
-        The first of a class are believed.
+        """The result; it becomes a failure if its worker's canaries differ from those of its
+        class. The first canaries of a class are believed.
         """
         canary = result.canary
         if (

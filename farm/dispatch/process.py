@@ -1,5 +1,5 @@
-"""The dispatcher's process: waits until it may lead, leads, and waits again when another has taken
-over.
+"""The dispatcher's process: it waits until it may lead, leads, and waits again once another has
+taken over.
 
 It is a process of its own, because Ray may end a process that talks to it without an exception;
 its parent (`farm.dispatch.supervisor`) starts it again. Settings come as the first line of
@@ -54,8 +54,8 @@ def dispatch(stop: threading.Event) -> None:
     connect(fleet_settings, folder)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())  # after Ray has put its own in place
     while not stop.is_set():
-        # It outlives a database that is away, so it need not look at a connection first: two
-        # questions less for each chunk.
+        # The dispatcher survives a database that cannot be reached, so it need not test a
+        # connection before it uses it: that saves two queries for each chunk.
         with closing_engine(settings.database_address, looks_first=False) as engine:
             queue = Queue(engine)
             session = wait_to_lead(queue, Home(settings.home).owner(), stop)
@@ -95,7 +95,7 @@ def dispatch(stop: threading.Event) -> None:
 
 def wait_for_cluster(address: str, stop: threading.Event) -> bool:
     """Wait until something listens where the head of a Ray cluster should be: Ray itself would
-    block for minutes, or end this process. False where it was to stop first.
+    block for minutes, or end this process. False if `stop` is set first.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     said = False
@@ -107,7 +107,7 @@ def wait_for_cluster(address: str, stop: threading.Event) -> bool:
         except OSError as exc:
             if not said:
                 log.warning(
-                    "The Ray cluster at %s does not answer (%s): it is waited for. action=wait",
+                    "The Ray cluster at %s does not answer (%s): it is tried again. action=wait",
                     address,
                     exc,
                 )
@@ -119,7 +119,7 @@ def wait_for_cluster(address: str, stop: threading.Event) -> bool:
 def _lead(
     dispatcher: Dispatcher, fleet: Fleet, stop: threading.Event, *, keeps_workers: bool
 ) -> None:
-    """Dispatch until this process is to stop, or another has taken over."""
+    """Dispatch until `stop` is set, or another has taken over."""
     try:
         fleet.adopt(time.monotonic())
         dispatcher.adopt()
@@ -133,31 +133,29 @@ def _lead(
         stop.wait(STANDBY_S)
     except SessionLost as exc:
         log.warning("%s action=standby", exc)
-        # On a cluster that others reach too, the workers are the new leader's now; on one's own
-        # they paint for nobody.
+        # On a cluster that others can reach, the workers now belong to the new leader. On a
+        # cluster that this process started, they paint for nobody.
         fleet.forget() if keeps_workers else fleet.end()
     finally:
         dispatcher.close()
 
 
 def sweep(outputs: Outputs) -> None:
-    """Remove what workers that were killed have left half-written, if that was more than a day
-    ago.
-    """
+    """Remove the files that killed workers left half-written more than a day ago."""
     try:
         if swept := outputs.sweep(LEFT_BEHIND_S):
             log.info(
                 "Removed %d half-written files of workers that were killed. action=sweep", swept
             )
     except SeedbedError as exc:
-        log.warning("What killed workers have left half-written stays there: %s action=sweep", exc)
+        log.warning("The half-written files of killed workers stay there: %s action=sweep", exc)
 
 
 def wait_to_lead(queue: Queue, owner: str, stop: threading.Event) -> int | None:
-    """The session that this process leads in; None where it was to stop first.
+    """The session in which this process leads; None if `stop` is set first.
 
-    A database that comes back gives the leader before a lease's time to be heard again, before
-    another takes over from it.
+    While the database cannot be reached, this waits for LEASE_S: the earlier leader gets that time
+    to renew its leases once the database is back.
     """
     waits = False
     while not stop.is_set():
@@ -177,9 +175,7 @@ def wait_to_lead(queue: Queue, owner: str, stop: threading.Event) -> int | None:
 
 
 def main() -> None:
-    """Dispatch, and leave the sentence of what ended it as the last line for the parent to
-    quote.
-    """
+    """Dispatch. If an error ends it, its sentence is the last line, which the parent quotes."""
     try:
         dispatch(threading.Event())
     except SeedbedError as exc:
@@ -189,9 +185,7 @@ def main() -> None:
 
 
 def _stop_with_parent(stop: threading.Event) -> None:
-    """The parent holds the other end of standard input: when it closes, nobody is left to dispatch
-    for.
-    """
+    """Set `stop` when standard input closes: the parent, which has its other end, has ended."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdin.read()
     stop.set()

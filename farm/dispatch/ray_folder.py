@@ -1,5 +1,5 @@
-"""A folder for the files of a Ray cluster of one's own. Ray puts sockets into it, and the path of
-a socket has 107 bytes at most.
+"""A folder for the files of a Ray cluster that the farm starts. Ray puts sockets into it, and the
+path of a socket has at most 107 bytes.
 """
 
 import os
@@ -51,5 +51,5 @@ def _places(home: Path) -> list[str]:
     ]  # a folder of random name is made there
     try:
         return [tempfile.gettempdir(), *usual]
-    except OSError:  # of those for temporary files none can be written
+    except OSError:  # no folder for temporary files can be written
         return usual

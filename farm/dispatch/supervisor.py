@@ -1,4 +1,4 @@
-"""Keeps the dispatcher alive: starts it as a child process, and starts it again when it ends."""
+"""Keeps the dispatcher alive: starts it as a child process, and starts it again if it ends."""
 
 import contextlib
 import errno
@@ -12,25 +12,25 @@ from farm.config import Settings
 from farm.home import Home
 
 STABLE_S = 60.0
-LONGEST_PAUSE_S = 30.0
+LONGEST_BACKOFF_S = 30.0
 QUICK_ENDS = 4
 
-# What keeps a process from being started now, and may not in a while.
+# Errors that keep a process from being started now, and may pass.
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 
 log = logging.getLogger(__name__)
 
 
-def pauses() -> Iterator[float]:
-    """Seconds to wait before each restart in a row: 0.5, 1, 2 … 30."""
-    pause = 0.5
+def backoffs() -> Iterator[float]:
+    """Seconds before each restart in a row: 0.5, 1, 2 … 30."""
+    backoff_s = 0.5
     while True:
-        yield min(pause, LONGEST_PAUSE_S)
-        pause *= 2
+        yield min(backoff_s, LONGEST_BACKOFF_S)
+        backoff_s *= 2
 
 
 class Supervisor:
-    """One child process, restarted with growing pauses until `stop`."""
+    """One child process, restarted with growing backoffs until `stop`."""
 
     def __init__(self, settings: Settings, command: Sequence[str]) -> None:
         self._settings = settings
@@ -60,7 +60,7 @@ class Supervisor:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        quick_ends, waits = 0, pauses()
+        quick_ends, pending = 0, backoffs()
         while not self._stopping.is_set():
             try:
                 lived_s = self._live_once()
@@ -71,14 +71,14 @@ class Supervisor:
                         " action=restart",
                         exc.strerror,
                     )
-                    self._stopping.wait(next(waits))
+                    self._stopping.wait(next(pending))
                     continue
                 self.gave_up = f"The dispatcher cannot be started: {exc}."
                 return
             if self._stopping.is_set():
                 return
             if lived_s >= STABLE_S:
-                quick_ends, waits = 0, pauses()
+                quick_ends, pending = 0, backoffs()
             quick_ends += 1
             log.warning("The dispatcher ended after %.0f s. action=restart", lived_s)
             if quick_ends >= QUICK_ENDS:
@@ -86,10 +86,10 @@ class Supervisor:
                     f"The dispatcher ended {QUICK_ENDS} times in a row: {self._last_words()}"
                 )
                 return
-            self._stopping.wait(next(waits))
+            self._stopping.wait(next(pending))
 
     def _last_words(self) -> str:
-        """The last line that the child printed, and where the others are."""
+        """The last line that the child printed, and the path of the others."""
         path = Home(self._settings.home).logs / "dispatcher.out"
         lines = path.read_text(errors="replace").strip().splitlines()
         return f"{lines[-1][:500] if lines else 'it said nothing.'} (All it said is in {path}.)"
@@ -98,7 +98,7 @@ class Supervisor:
         Home(self._settings.home).logs.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         with (Home(self._settings.home).logs / "dispatcher.out").open("a") as output:
-            # Its own session: a Ctrl-C at the terminal is the parent's to answer.
+            # A session of its own, so that a Ctrl-C at the terminal reaches only the parent.
             self._child = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,

@@ -196,7 +196,7 @@ def test_a_dispatcher_that_cannot_be_started_for_want_of_descriptors_is_tried_ag
 ):
     settings = read_settings(home=tmp_path)
     farm = Supervisor(settings, (sys.executable, "-c", f"open({str(tmp_path / 'mark')!r}, 'w')"))
-    monkeypatch.setattr(supervisor, "pauses", lambda: iter([0.0] * 10))
+    monkeypatch.setattr(supervisor, "backoffs", lambda: iter([0.0] * 10))
     start, failed = subprocess.Popen, []
 
     def without_descriptors(*arguments, **options):

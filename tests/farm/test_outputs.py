@@ -139,7 +139,7 @@ def test_a_dispatcher_that_begins_removes_what_the_killed_have_left(
 
     monkeypatch.setattr(outputs, "sweep", away)
     sweep(outputs)
-    assert "stays there: The store is away." in caplog.text
+    assert "stay there: The store is away." in caplog.text
 
 
 # --- keys ---

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from farm.dispatch import supervisor
-from farm.dispatch.supervisor import Supervisor, pauses
+from farm.dispatch.supervisor import Supervisor, backoffs
 
 
 def child(code):
@@ -14,14 +14,14 @@ def child(code):
 
 
 @pytest.fixture(autouse=True)
-def no_pauses(monkeypatch, settings):
+def no_backoff(monkeypatch, settings):
     settings.home.mkdir()
-    monkeypatch.setattr(supervisor, "pauses", lambda: iter([0.0] * 10))
+    monkeypatch.setattr(supervisor, "backoffs", lambda: iter([0.0] * 10))
 
 
-def test_pauses_grow_to_a_limit():
-    waits = pauses()
-    assert [next(waits) for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+def test_backoffs_grow_to_a_limit():
+    pending = backoffs()
+    assert [next(pending) for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
 def test_a_child_that_ends_is_started_again_until_it_is_hopeless(settings, tmp_path):
