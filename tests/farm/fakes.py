@@ -163,6 +163,3 @@ def run(dispatcher, fleet, times=12, **how):
         dispatcher.tick(NOW)
         fleet.paint(**how)
     dispatcher.tick(NOW)
-
-
-# --- failures ---

@@ -11,6 +11,7 @@ from farm.campaign.checks import parse_campaign
 from farm.client.client import Client
 from farm.config import read_settings
 from farm.dispatch.autoscaler import HASTE_S, SCALING_S
+from farm.scheduling.values import Limits
 from storage.errors import NotFound, RequestError
 from storage.orders import Orders
 from storage.rows import WorkerRow
@@ -313,3 +314,25 @@ def test_workers_go_when_they_have_been_idle_and_a_floor_keeps_some(start, servi
     Orders(engine).scale(is_frozen=False)
     dispatcher.tick(now + 5000)
     assert len(fleet.retired) == 2
+
+
+def test_work_that_came_and_went_between_two_looks_counts_as_work(start, service, campaigns):
+    """The fleet is looked at once a second, and a chunk may take less than that."""
+    fleet = FakeFleet(1)
+    dispatcher = start(fleet)
+    service.submit("p", data())
+    now = rounds(dispatcher)
+    while campaigns.get("p", "spring").done < 18:
+        fleet.paint()
+        dispatcher.tick(now)
+    now = rounds(dispatcher, since=now)
+    service.submit("p", data(name="later"))
+    idle_s = Limits(ceiling=1).idle_s
+    dispatcher.tick(now + idle_s - SCALING_S)
+    while campaigns.get("p", "later").done < 18:
+        fleet.paint()
+        dispatcher.tick(now + idle_s - SCALING_S)
+    rounds(dispatcher, since=now + idle_s)
+    assert fleet.retired == []
+    rounds(dispatcher, since=now + 2 * idle_s)
+    assert fleet.retired == ["w0"]
