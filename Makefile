@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint measures format bench chaos matrix dashboards constraints clean
+.PHONY: help demo test test-fast lint measures format bench chaos matrix dashboards openapi constraints clean
 
 help:  ## Say what there is to do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ matrix: $(READY)  ## Paint one campaign with 1 to 3 workers, on folder and S3, S
 
 dashboards: $(READY)  ## Build the Grafana dashboard's JSON again
 	$(BIN)/python -m dashboards.build
+
+openapi: $(READY)  ## Write the description of the API again, docs/openapi.json
+	$(BIN)/python -m farm.schema docs/openapi.json
 
 constraints: $(READY)  ## Write down the versions that are installed now
 	$(BIN)/pip freeze --exclude-editable | grep -v ' @ ' | sed 's|+cpu||' > constraints.txt

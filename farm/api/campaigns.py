@@ -6,11 +6,21 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from farm.api.bodies import Name, Priority, Project, Retry, Submission, Version
-from farm.api.routing import LINES, StrictRoute, answers_with
+from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.service.control import CampaignControl
 from farm.service.estimate import Estimates
 from farm.service.reading import Reading
 from farm.service.submission import Submissions
+from farm.service.views import (
+    CampaignRowView,
+    CampaignStatus,
+    CampaignVersion,
+    Explanation,
+    Plan,
+    Retried,
+    SavedManifest,
+    Submitted,
+)
 from storage.states import RenderState
 
 Json = dict[str, Any]
@@ -22,7 +32,9 @@ def submission_routes(
     routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
 
     @routes.post(
-        "/campaigns", responses={201: {"description": "The campaign was not there before."}}
+        "/campaigns",
+        responses={201: {"description": "The campaign was not there before."}},
+        **shows(Submitted | Plan),
     )
     def submit(submission: Submission, response: Response) -> Json:
         if submission.dry_run:
@@ -47,11 +59,11 @@ def submission_routes(
 def campaign_routes(reading: Reading) -> APIRouter:
     routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
 
-    @routes.get("/campaigns")
+    @routes.get("/campaigns", **shows(list[CampaignRowView]))
     def campaigns(project: Project | None = None) -> list[Json]:
         return reading.all(project)
 
-    @routes.get("/campaigns/{name}")
+    @routes.get("/campaigns/{name}", **shows(CampaignStatus))
     def status(name: Name, project: Project = "default", version: Version = None) -> Json:
         return reading.status(project, name, version)
 
@@ -61,7 +73,7 @@ def campaign_routes(reading: Reading) -> APIRouter:
     ) -> StreamingResponse:
         return StreamingResponse(reading.manifest(project, name, version), media_type=LINES)
 
-    @routes.post("/campaigns/{name}/manifest")
+    @routes.post("/campaigns/{name}/manifest", **shows(SavedManifest))
     def save_manifest(name: Name, project: Project = "default") -> Json:
         return {"manifest": reading.save_manifest(project, name)}
 
@@ -77,7 +89,7 @@ def campaign_routes(reading: Reading) -> APIRouter:
             reading.sheet(project, name, where.splitlines(), version), media_type="image/png"
         )
 
-    @routes.get("/campaigns/{name}/versions")
+    @routes.get("/campaigns/{name}/versions", **shows(list[CampaignVersion]))
     def versions(name: Name, project: Project = "default") -> list[Json]:
         return reading.versions(project, name)
 
@@ -87,27 +99,27 @@ def campaign_routes(reading: Reading) -> APIRouter:
 def control_routes(control: CampaignControl, reading: Reading) -> APIRouter:
     routes = APIRouter(tags=["control"], route_class=StrictRoute)
 
-    @routes.post("/campaigns/{name}/pause")
+    @routes.post("/campaigns/{name}/pause", **shows(CampaignStatus))
     def pause(name: Name, project: Project = "default") -> Json:
         control.pause(project, name)
         return reading.status(project, name)
 
-    @routes.post("/campaigns/{name}/resume")
+    @routes.post("/campaigns/{name}/resume", **shows(CampaignStatus))
     def resume(name: Name, project: Project = "default") -> Json:
         control.resume(project, name)
         return reading.status(project, name)
 
-    @routes.post("/campaigns/{name}/cancel")
+    @routes.post("/campaigns/{name}/cancel", **shows(CampaignStatus))
     def cancel(name: Name, project: Project = "default") -> Json:
         control.cancel(project, name)
         return reading.status(project, name)
 
-    @routes.post("/campaigns/{name}/priority")
+    @routes.post("/campaigns/{name}/priority", **shows(CampaignStatus))
     def priority(name: Name, body: Priority, project: Project = "default") -> Json:
         control.set_priority(project, name, body.priority)
         return reading.status(project, name)
 
-    @routes.post("/campaigns/{name}/retry")
+    @routes.post("/campaigns/{name}/retry", **shows(Retried))
     def retry(name: Name, body: Retry, project: Project = "default") -> Json:
         states = [
             state
@@ -118,7 +130,7 @@ def control_routes(control: CampaignControl, reading: Reading) -> APIRouter:
         why = [] if count else control.why_not_retried(project, name, states, body.render)
         return {**reading.status(project, name), "retried": count, "why": why}
 
-    @routes.get("/campaigns/{name}/why")
+    @routes.get("/campaigns/{name}/why", **shows(Explanation))
     def why(
         name: Name,
         project: Project = "default",

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Path, Response
 from fastapi.responses import StreamingResponse
 
 from farm.api.bodies import Cleaning, Name, Project, Pruning, PutBack, Repaint, Version
-from farm.api.routing import LINES, StrictRoute, answers_with
+from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.service.leftovers import Leftovers
 from farm.service.pruning import Pruner
 from farm.service.reading import Reading
 from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
 from farm.service.retention import Order
+from farm.service.views import CampaignStatus, Cleaned, Pruned, PutBackPage, RepairStarted
 
 Json = dict[str, Any]
 _NAMED_FIRST = 5
@@ -36,7 +37,7 @@ def file_routes(reading: Reading, leftovers: Leftovers) -> APIRouter:
     def files(name: Name, project: Project = "default") -> StreamingResponse:
         return StreamingResponse(reading.files(project, name), media_type=LINES)
 
-    @routes.post("/campaigns/{name}/clean")
+    @routes.post("/campaigns/{name}/clean", **shows(Cleaned))
     def clean(name: Name, body: Cleaning, project: Project = "default") -> Json:
         if body.dry_run:
             keys = leftovers.find(project, name)
@@ -54,12 +55,12 @@ def file_routes(reading: Reading, leftovers: Leftovers) -> APIRouter:
 def repair_routes(repaints: Repaints, repairs: Repairs, reading: Reading) -> APIRouter:
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
-    @routes.post("/campaigns/{name}/repaint", status_code=201)
+    @routes.post("/campaigns/{name}/repaint", status_code=201, **shows(CampaignStatus))
     def repaint(name: Name, body: Repaint, project: Project = "default") -> Json:
         campaign = repaints.repaint(project, name, body.numbers)
         return reading.status(campaign.project, campaign.name)
 
-    @routes.post("/campaigns/{name}/repair")
+    @routes.post("/campaigns/{name}/repair", **shows(RepairStarted))
     def repair(
         name: Name, body: Repaint, response: Response, project: Project = "default"
     ) -> Json:
@@ -67,7 +68,7 @@ def repair_routes(repaints: Repaints, repairs: Repairs, reading: Reading) -> API
         response.status_code = 201 if is_new else 200
         return {**reading.status(campaign.project, campaign.name), "created": is_new}
 
-    @routes.post("/campaigns/{name}/repair/put-back")
+    @routes.post("/campaigns/{name}/repair/put-back", **shows(PutBackPage))
     def put_back(name: Name, body: PutBack, project: Project = "default") -> Json:
         return repairs.put_back(project, name, body.after)
 
@@ -77,7 +78,7 @@ def repair_routes(repaints: Repaints, repairs: Repairs, reading: Reading) -> API
 def prune_routes(pruner: Pruner) -> APIRouter:
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
-    @routes.post("/prune")
+    @routes.post("/prune", **shows(Pruned))
     def prune(body: Pruning) -> Json:
         """Deletes some thousand files a request: ask again, with neither names nor an age, until
         `more` is false.

@@ -8,9 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from farm.api.bodies import Drain, Scaling
-from farm.api.routing import StrictRoute, answers_with
+from farm.api.routing import StrictRoute, answers_with, shows
 from farm.service.fleet import FleetService
 from farm.service.reading import Reading
+from farm.service.views import Fleet, Health, Worker
 
 Json = dict[str, Any]
 
@@ -19,7 +20,7 @@ def farm_routes(reading: Reading, home: str) -> APIRouter:
     """`home` says to a client which farm it has reached."""
     routes = APIRouter(tags=["farm"], route_class=StrictRoute)
 
-    @routes.get("/health")
+    @routes.get("/health", **shows(Health))
     def health() -> Json:
         return {"farm": "seedbed", "home": home}
 
@@ -33,15 +34,15 @@ def farm_routes(reading: Reading, home: str) -> APIRouter:
 def fleet_routes(reading: Reading, fleet: FleetService) -> APIRouter:
     routes = APIRouter(tags=["fleet"], route_class=StrictRoute)
 
-    @routes.get("/workers")
+    @routes.get("/workers", **shows(list[Worker]))
     def workers() -> list[Json]:
         return [asdict(worker) for worker in reading.workers()]
 
-    @routes.get("/scaling")
+    @routes.get("/scaling", **shows(Fleet))
     def scaling() -> Json:
         return fleet.scaling()
 
-    @routes.post("/scaling")
+    @routes.post("/scaling", **shows(Fleet))
     def scale(body: Scaling) -> Json:
         return fleet.scale(
             floor=body.floor,
@@ -51,7 +52,7 @@ def fleet_routes(reading: Reading, fleet: FleetService) -> APIRouter:
             by=body.by,
         )
 
-    @routes.post("/drains")
+    @routes.post("/drains", **shows(Fleet))
     def drain(body: Drain) -> Json:
         return fleet.drain(body.target, undo=body.undo, by=body.by)
 

@@ -21,6 +21,11 @@ def answers_with(kind: str) -> dict[str, Any]:
     return {"response_class": Response, "responses": {200: {"content": {kind: {}}}}}
 
 
+def shows(view: Any) -> dict[str, Any]:
+    """The arguments of a route that answers with a view, or a list of one."""
+    return {"response_model": view, "response_model_exclude_unset": True}
+
+
 class StrictRoute(APIRoute):
     """A route that refuses parameters that it does not know, or gets twice, and bodies that are no
     strict JSON.

@@ -5,6 +5,7 @@ is a fault of the farm.
 import contextlib
 import json
 import socket
+from pathlib import Path
 
 import httpx
 import hypothesis
@@ -311,3 +312,8 @@ def ask(operation, mode, url):
         assert answer.status_code < 500
 
     answered()
+
+
+def test_the_committed_description_is_the_one_that_is_served(app):
+    committed = Path(__file__).parents[2] / "docs/openapi.json"
+    assert json.loads(committed.read_text()) == app.openapi(), "run `make openapi`"

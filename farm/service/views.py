@@ -1,0 +1,270 @@
+"""Views: the answers of the API, as frozen values. A field with a default is left out of an answer
+that does not set it.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class View(BaseModel):
+    """A part of an answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Warned(View):
+    """Something in a campaign that may not be meant: its place, as keys and indices."""
+
+    path: list[str | int]
+    message: str
+
+
+class RenderCounts(View):
+    """A campaign's renders by state."""
+
+    total: int
+    queued: int
+    running: int
+    held: int
+    done: int
+    failed: int
+    cancelled: int
+
+
+class CampaignRowView(View):
+    """A campaign in the list of all. Times are seconds since 1970."""
+
+    campaign: str
+    project: str
+    state: str
+    halted: str | None
+    waits_for: str | None
+    standstill: str | None
+    model: str
+    priority: int
+    numerics_class: str | None
+    renders: RenderCounts
+    deadline: float | None
+    device_s: float
+    budget_s: float | None
+    version: int
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+class Failure(View):
+    """A render that failed or is held."""
+
+    number: int
+    state: str
+    reason: str
+    detail: str | None
+
+
+class CampaignStatus(CampaignRowView):
+    """A campaign with its first failures."""
+
+    failures: list[Failure]
+
+
+class UpdateCounts(View):
+    """An update in renders."""
+
+    kept: int
+    new: int
+    retired: int
+
+
+class Submitted(CampaignStatus):
+    """A campaign that was submitted. `updated` is set for updates."""
+
+    created: bool
+    updated: UpdateCounts | None = None
+    warnings: list[Warned]
+
+
+class Example(View):
+    """One of the first renders of a campaign."""
+
+    shot: str
+    seed: int
+    prompt: str
+    negative: str
+    reference: str | None
+
+
+class Changes(View):
+    """The first renders that an update keeps, paints and retires, as SHOT/SEED."""
+
+    kept: list[str]
+    new: list[str]
+    retired: list[str]
+    megapixel_steps: float
+    estimate_s: float
+
+
+class Plan(View):
+    """The outcome of a submission that was not made. `updated` and `changes` are set for updates
+    of a campaign that was submitted before. `estimate_s` is device time in seconds.
+    """
+
+    campaign: str
+    renders: int
+    axes: dict[str, int]
+    seeds: int
+    groups: int
+    batch: list[int]
+    chunk: int
+    megapixel_steps: float
+    seconds_per_megapixel_step: float | None
+    estimate_s: float
+    budget_s: float | None
+    model: str
+    priority: int
+    max_workers: int | None
+    references: dict[str, str]
+    adapters: dict[str, str]
+    first: list[Example]
+    warnings: list[Warned]
+    updated: UpdateCounts | None = None
+    changes: Changes | None = None
+
+
+class VersionCounts(View):
+    """A version's renders by state."""
+
+    total: int
+    done: int
+    failed: int
+    held: int
+
+
+class CampaignVersion(View):
+    """A version of a campaign that can be read."""
+
+    version: int
+    renders: VersionCounts
+    replaced_at: float | None
+
+
+class SavedManifest(View):
+    """The address of a manifest in the outputs."""
+
+    manifest: str
+
+
+class Retried(CampaignStatus):
+    """A campaign of which renders were queued again, or the reasons why none was."""
+
+    retried: int
+    why: list[str]
+
+
+class Explanation(View):
+    """Sentences that explain the state of a campaign, or of one render."""
+
+    campaign: str
+    render: int | None
+    why: list[str]
+
+
+class RepairStarted(CampaignStatus):
+    """The campaign of a repair. `created` is false for an earlier repair that goes on."""
+
+    created: bool
+
+
+class WrongRepaint(View):
+    """A render whose repaint has other pixels than were recorded."""
+
+    number: int
+    problem: str
+
+
+class PutBackPage(View):
+    """Some renders whose files are in their places again. `last` is the number to go on after."""
+
+    repaired: list[int]
+    wrong: list[WrongRepaint]
+    last: int | None
+
+
+class Cleaned(View):
+    """Files that no render has. `files` and `first` are set if they are only counted."""
+
+    campaign: str
+    files: int = 0
+    first: list[str] = []
+    removed: int
+
+
+class ForgottenCampaign(View):
+    """A campaign that is forgotten. `bytes` is set if its pictures are deleted."""
+
+    project: str
+    campaign: str
+    state: str
+    renders: int
+    pictures: int
+    bytes: int | None
+    finished_at: float | None
+
+
+class SparedCampaign(View):
+    """A campaign that is not forgotten, and the reason."""
+
+    project: str
+    campaign: str
+    why: str
+
+
+class Pruned(View):
+    """The campaigns, versions and files that a pruning is about. If there are `more` files,
+    another request goes on.
+    """
+
+    project: str | None
+    dry_run: bool
+    with_pictures: bool
+    over_before: float | None
+    campaigns: list[ForgottenCampaign]
+    spared: list[SparedCampaign]
+    versions: int
+    pruned: int
+    files_removed: int
+    files_left: int | None
+    more: bool
+
+
+class Health(View):
+    """The farm that answers: `home` tells one farm from another."""
+
+    farm: str
+    home: str
+
+
+class Worker(View):
+    """A worker as the dispatcher last saw it."""
+
+    name: str
+    state: str
+    pool: str | None
+    node: str | None
+    node_id: str | None
+    device: str | None
+    numerics_class: str | None
+    warm: str | None
+    blamed: list[int]
+    quarantined_until: float | None
+    quarantined_why: str | None
+
+
+class Fleet(View):
+    """The orders about the fleet, and the number of workers in each state."""
+
+    floor: int | None
+    ceiling: int | None
+    frozen: bool
+    draining: list[str]
+    orders: list[str]
+    workers: dict[str, int]
