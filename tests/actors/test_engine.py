@@ -185,7 +185,7 @@ def test_the_least_recently_used_pipeline_gives_way():
         assert [one.loads for one in painted] == [1, 1, 1, 0]
         assert sum(one.swaps for one in painted) == 3 - len(kept)
         assert [dtype for _, dtype in own.warm] == kept
-        assert own._held() == pytest.approx(
+        assert own._bytes_loaded() == pytest.approx(
             sum(0.5 if dtype != "float32" else 1.0 for dtype in kept) * one, rel=0.05
         )
 
