@@ -96,7 +96,7 @@ class _Known:
         return found
 
 
-class Twins:
+class Reuse:
     """The renders of one job database by their digests, as one dispatcher has read and settled
     them.
     """

@@ -39,7 +39,7 @@ class Adopting:
         return outcome_of(picture, found.record, data, seconds=None)
 
     def _copied(self, picture: PictureJob) -> RenderOutcome | None:
-        reuse = picture.twin
+        reuse = picture.reuse
         if reuse is None or reuse.key is None or reuse.numerics_class != self._numerics_class:
             return None
         try:

@@ -24,7 +24,7 @@ class PictureJob:
     """The digest of the file that the picture begins from; `ChunkJob.references` has its
     key.
     """
-    twin: RenderOutcome | None = None
+    reuse: RenderOutcome | None = None
     """A render of the same recipe that is done: its file is copied, if it is still there and
     of the worker's class.
     """

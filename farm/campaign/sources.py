@@ -182,7 +182,7 @@ def _least(axes: Iterable[Axis], name: str, constant: float) -> Scalar:
     return min((float(value) if value != "" else constant for value in values), default=constant)
 
 
-def twin_problems(
+def repeated_adapter_problems(
     sources: Sources, adapters: Sequence[Lora], axes: Iterable[Axis]
 ) -> Iterator[Problem]:
     """Files that are there twice under two names: two pictures of one would be the same, and two

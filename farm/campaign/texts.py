@@ -67,7 +67,7 @@ def text_problems(campaign: Campaign) -> Iterator[Problem]:
         yield Problem(("prompt",), "the prompt is empty: write what should be painted.")
     if campaign.syntax == LITERAL:
         return
-    if problems := [*_length_problems(campaign), *_twin_problems(campaign)]:
+    if problems := [*_length_problems(campaign), *_repeated_value_problems(campaign)]:
         yield from problems
         return
     told: set[tuple[Path_, str]] = set()
@@ -140,7 +140,7 @@ def _length_problems(campaign: Campaign) -> Iterator[Problem]:
                     )
 
 
-def _twin_problems(campaign: Campaign) -> Iterator[Problem]:
+def _repeated_value_problems(campaign: Campaign) -> Iterator[Problem]:
     """Values that are nothing, written in two ways: both would paint the same."""
     for axis, names in _text_axes(campaign):
         seen: dict[tuple[Any, ...], int] = {}

@@ -7,7 +7,7 @@ from actors.recipes.jobs import ChunkJob, PictureJob
 from farm.campaign.expansion import Expansion, Render
 from farm.campaign.specs import picture_key_of
 from storage.keys import reference_key
-from storage.reuse import Twins
+from storage.reuse import Reuse
 from storage.rows import CampaignRow, Chunk
 
 
@@ -47,10 +47,10 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
     )
 
 
-def with_twins(
+def with_reuse(
     job: ChunkJob,
     campaign: CampaignRow,
-    twins: Twins,
+    reuse: Reuse,
     numerics_class: str,
     *,
     on_page: Callable[[], object],
@@ -61,13 +61,13 @@ def with_twins(
     are, once another is painted in their place.
     """
     if campaign.is_fresh or not (
-        siblings := twins.siblings(campaign, with_retired=job.previews_every is None)
+        siblings := reuse.siblings(campaign, with_retired=job.previews_every is None)
     ):
         return job
     digests = {picture.number: job.recipe(picture).digest for picture in job.pictures}
-    found = twins.find(siblings, set(digests.values()), numerics_class, on_page=on_page)
+    found = reuse.find(siblings, set(digests.values()), numerics_class, on_page=on_page)
     pictures = (
-        replace(picture, twin=found.get(digests[picture.number])) for picture in job.pictures
+        replace(picture, reuse=found.get(digests[picture.number])) for picture in job.pictures
     )
     return replace(job, pictures=tuple(pictures)) if found else job
 

@@ -32,7 +32,7 @@ from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.errors import DatabaseAway
 from storage.queue import HEARTBEAT_S, Queue
-from storage.reuse import Twins
+from storage.reuse import Reuse
 from storage.rows import Chunk, OpenCampaign, Settlement, Snapshot
 from storage.settling import Settling
 from storage.store import Outputs
@@ -60,7 +60,7 @@ class Dispatcher:
         campaigns: Campaigns,
         watching: Watching,
         canaries: Canaries,
-        twins: Twins,
+        reuse: Reuse,
         outputs: Outputs,
         fleet: Fleet,
         autoscaler: Autoscaler,
@@ -71,13 +71,13 @@ class Dispatcher:
         self._queue = queue
         self._campaigns = campaigns
         self._watching = watching
-        self._twins = twins
+        self._reuse = reuse
         self._fleet = fleet
         self._autoscaler = autoscaler
         self._weights = weights
         self._quotas = quotas
         judge, self._loading = Judge(canaries), Loading()
-        self._sending = Sending(fleet=fleet, campaigns=campaigns, judge=judge, twins=twins)
+        self._sending = Sending(fleet=fleet, campaigns=campaigns, judge=judge, reuse=reuse)
         self._receiving = Receiving(
             session=session,
             settling=settling,
@@ -282,7 +282,7 @@ class Dispatcher:
             at_fault=self._loading.to_blame(settlement),
             now=db_now,
         )
-        self._twins.learn(settlement.campaign_id, settlement.outcomes)
+        self._reuse.learn(settlement.campaign_id, settlement.outcomes)
 
     def _ask(self, now: float) -> None:
         """Ask the workers for their health: those that no dispatcher asks end themselves."""

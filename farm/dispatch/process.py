@@ -30,7 +30,7 @@ from storage.errors import DatabaseAway, SeedbedError, SessionLost
 from storage.orders import Orders
 from storage.outputs import LEFT_BEHIND_S
 from storage.queue import LEASE_S, Queue
-from storage.reuse import Twins
+from storage.reuse import Reuse
 from storage.settling import Settling
 from storage.store import Outputs
 from storage.watching import Watching
@@ -73,7 +73,7 @@ def dispatch(stop: threading.Event) -> None:
                 campaigns=campaigns,
                 watching=Watching(engine),
                 canaries=Canaries(engine),
-                twins=Twins(engine),
+                reuse=Reuse(engine),
                 outputs=outputs,
                 fleet=fleet,
                 autoscaler=Autoscaler(

@@ -17,7 +17,7 @@ from actors.models.models import Model, find_model, is_hub_name
 from actors.pictures.reference import MAX_BYTES, read_reference
 from farm.campaign.addresses import has_scheme, hint, path_of
 from farm.campaign.schema import Campaign
-from farm.campaign.sources import Named, Sources, named_files, twin_problems
+from farm.campaign.sources import Named, Sources, named_files, repeated_adapter_problems
 from farm.documents.document import DocumentError, Problem
 from farm.service.local_files import LocalFiles
 from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
@@ -102,7 +102,9 @@ class Intake:
                 adapters.values(), partial(self._adapter_digest, weights=weights), problems
             ),
         )
-        problems = problems or list(twin_problems(sources, campaign.adapters, campaign.axes))
+        problems = problems or list(
+            repeated_adapter_problems(sources, campaign.adapters, campaign.axes)
+        )
         if problems:
             raise DocumentError(
                 sorted(problems, key=lambda problem: [str(part) for part in problem.path])

@@ -10,7 +10,7 @@ from farm.service.reading import Reading
 from farm.service.submission import Submissions
 from storage.canaries import Canaries
 from storage.orders import Orders
-from storage.reuse import Twins
+from storage.reuse import Reuse
 from tests.campaigns import data
 
 
@@ -44,7 +44,7 @@ def start(engine, queue, settling, campaigns, watching, outputs):
             campaigns=campaigns,
             watching=watching,
             canaries=Canaries(engine),
-            twins=Twins(engine),
+            reuse=Reuse(engine),
             outputs=outputs,
             fleet=fleet,
             autoscaler=Autoscaler(

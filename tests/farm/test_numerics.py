@@ -1,4 +1,4 @@
-"""The dispatcher with twins, numerics classes and canaries."""
+"""The dispatcher with reuse, numerics classes and canaries."""
 
 from dataclasses import replace
 
@@ -194,11 +194,11 @@ def test_weights_that_changed_stop_a_campaign_instead_of_failing_it(start, campa
     )
 
 
-# --- twins ---
+# --- reuse ---
 
 
-def twins_in(fleet):
-    return {p.number: p.twin and p.twin.key for job in fleet.jobs() for p in job.pictures}
+def reused_in(fleet):
+    return {p.number: p.reuse and p.reuse.key for job in fleet.jobs() for p in job.pictures}
 
 
 @pytest.fixture
@@ -214,18 +214,18 @@ def offered(start, numerics_class="one"):
     """What the next worker is given to copy."""
     fleet = MixedFleet(numerics_class)
     start(fleet).tick(NOW)
-    twins = twins_in(fleet)
-    assert twins
-    return {number: key for number, key in twins.items() if key}
+    reuse = reused_in(fleet)
+    assert reuse
+    return {number: key for number, key in reuse.items() if key}
 
 
-def test_recipes_that_the_project_has_are_offered_as_twins(start, service, painted):
+def test_recipes_that_the_project_has_are_offered_for_reuse(start, service, painted):
     # Axes in another order, so that numbers differ and recipes do not.
     vary = data()["vary"]
     service.submit("p", data(name="after", vary=dict(reversed(vary.items()))))
-    twins = offered(start)
-    assert len(twins) == 6
-    assert all(key.startswith("p/before/final/") for key in twins.values())
+    reuse = offered(start)
+    assert len(reuse) == 6
+    assert all(key.startswith("p/before/final/") for key in reuse.values())
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_recipes_that_the_project_has_are_offered_as_twins(start, service, paint
     ],
     ids=["another project", "other recipes", "fresh", "another class"],
 )
-def test_what_is_no_twin_is_not_offered(start, service, painted, project, changes, how):
+def test_what_is_not_the_same_is_not_offered(start, service, painted, project, changes, how):
     service.submit(project, data(name="after", **changes), fresh=how.get("fresh", False))
     assert offered(start, how.get("numerics_class", "one")) == {}
 
@@ -252,7 +252,7 @@ def test_what_a_running_campaign_has_done_is_offered_too(start, service, campaig
     service.submit("p", data(name="after", priority=90))
     fleet.paint()
     dispatcher.tick(NOW)
-    assert any(twins_in(fleet).values())
+    assert any(reused_in(fleet).values())
 
 
 def test_painting_afresh_keeps_and_copies_nothing(start, service, campaigns, painted):
@@ -266,7 +266,7 @@ def test_painting_afresh_keeps_and_copies_nothing(start, service, campaigns, pai
     fleet = MixedFleet("two")
     dispatcher = start(fleet)
     dispatcher.tick(NOW)
-    assert not any(twins_in(fleet).values())
+    assert not any(reused_in(fleet).values())
     # Nor is what lies there adopted, when a chunk is given out again.
     fleet.paint(Failure(kind=FailureKind.PREEMPTED, detail="spot"))
     dispatcher.tick(NOW)

@@ -262,7 +262,7 @@ def test_what_renders_of_another_campaign_name_stays_with_its_previews(
 
 
 @FOLDER
-def test_a_copy_of_a_twins_picture_outlives_it(farm, painted, store):
+def test_a_copy_of_a_known_picture_outlives_it(farm, painted, store):
     painted("spring")
     painted("autumn")  # the same recipes
     farm.prune(names=["spring"], with_pictures=True)

@@ -23,12 +23,12 @@ def painted(outputs):
     return Painter("w", FakeEngine(), outputs).paint(elsewhere).outcomes
 
 
-def with_twins(twins, **changes):
-    plain = job(len(twins), **changes)
+def with_reuse(reuse, **changes):
+    plain = job(len(reuse), **changes)
     return replace(
         plain,
         pictures=tuple(
-            replace(p, twin=twin) for p, twin in zip(plain.pictures, twins, strict=True)
+            replace(p, reuse=known) for p, known in zip(plain.pictures, reuse, strict=True)
         ),
     )
 
@@ -38,32 +38,32 @@ def read(outputs, key):
         return file.read()
 
 
-def test_a_twin_is_copied_with_its_previews_and_not_painted(outputs, painted):
+def test_a_known_picture_is_copied_with_its_previews_and_not_painted(outputs, painted):
     engine = FakeEngine()
-    result = Painter("x", engine, outputs).paint(with_twins(painted, previews_every=2))
+    result = Painter("x", engine, outputs).paint(with_reuse(painted, previews_every=2))
     assert (engine.shapes, result.failure) == ([], None)
     assert (result.facts.copied, result.facts.adopted, result.facts.pictures) == (4, 0, 0)
-    for outcome, twin in zip(result.outcomes, painted, strict=True):
+    for outcome, known in zip(result.outcomes, painted, strict=True):
         assert outcome.reason is Reason.COPIED
         assert (outcome.pixels, outcome.bytes, outcome.sha256, outcome.digest) == (
-            twin.pixels,
-            twin.bytes,
-            twin.sha256,
-            twin.digest,
+            known.pixels,
+            known.bytes,
+            known.sha256,
+            known.digest,
         )
-        assert outcome.numerics_class == twin.numerics_class
-        assert read(outputs, outcome.key) == read(outputs, twin.key)
+        assert outcome.numerics_class == known.numerics_class
+        assert read(outputs, outcome.key) == read(outputs, known.key)
         assert read(outputs, preview_key(outcome.key, 2)) == read(
-            outputs, preview_key(twin.key, 2)
+            outputs, preview_key(known.key, 2)
         )
 
 
-def test_a_twin_whose_file_is_gone_or_another_by_now_is_painted(outputs, painted):
+def test_a_known_picture_whose_file_is_gone_or_another_by_now_is_painted(outputs, painted):
     outputs.delete(painted[0].key)
     outputs.put(painted[1].key, read(outputs, painted[2].key))
     outputs.put(painted[3].key, b"half a file")
     engine = FakeEngine()
-    result = Painter("x", engine, outputs).paint(with_twins(painted, previews_every=2))
+    result = Painter("x", engine, outputs).paint(with_reuse(painted, previews_every=2))
     assert engine.shapes == [3]
     assert {o.number: o.reason for o in result.outcomes} == {
         0: "painted",
@@ -74,24 +74,24 @@ def test_a_twin_whose_file_is_gone_or_another_by_now_is_painted(outputs, painted
     assert {o.number: o.pixels for o in result.outcomes} == {o.number: o.pixels for o in painted}
 
 
-def test_a_twin_without_the_previews_that_are_wanted_is_painted(outputs, painted):
+def test_a_known_picture_without_the_previews_that_are_wanted_is_painted(outputs, painted):
     outputs.delete(preview_key(painted[0].key, 2))
-    result = Painter("x", FakeEngine(), outputs).paint(with_twins(painted, previews_every=2))
+    result = Painter("x", FakeEngine(), outputs).paint(with_reuse(painted, previews_every=2))
     assert sorted(o.reason for o in result.outcomes) == ["copied"] * 3 + ["painted"]
 
 
-def test_a_twin_of_another_class_is_painted(outputs, painted):
+def test_a_known_picture_of_another_class_is_painted(outputs, painted):
     engine = FakeEngine()
     Painter("x", engine, outputs).paint(
-        with_twins([replace(twin, numerics_class="another") for twin in painted])
+        with_reuse([replace(known, numerics_class="another") for known in painted])
     )
     assert engine.shapes == [4]
 
 
-def test_a_twin_at_the_very_same_place_is_looked_at_and_not_copied(outputs, monkeypatch):
+def test_a_known_picture_at_the_very_same_place_is_looked_at_and_not_copied(outputs, monkeypatch):
     done = Painter("w", FakeEngine(), outputs).paint(job(4)).outcomes
     monkeypatch.setattr(outputs, "copy", None)
-    result = Painter("x", FakeEngine(), outputs).paint(with_twins(done))
+    result = Painter("x", FakeEngine(), outputs).paint(with_reuse(done))
     assert [o.reason for o in result.outcomes] == ["copied"] * 4
 
 
