@@ -2,8 +2,6 @@
 and to nothing else.
 """
 
-import getpass
-import platform
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,15 +11,16 @@ from urllib.parse import quote as quote_text
 
 from farm.campaign.loading import CampaignFile, load_campaign
 from farm.campaign.schema import Campaign
+from farm.client.fleet_calls import FleetCalls
 from farm.client.transport import Transport
-from farm.documents.document import DocumentError, problem_json
+from farm.documents.document import Document, DocumentError, Problem, problem_json
 from farm.results.versions import only_present, split_version
 
 Json = dict[str, Any]
 quote = partial(quote_text, errors="surrogatepass")  # what is no text is the farm's to refuse
 
 
-class Client:
+class Client(FleetCalls):
     """A farm, from afar.
 
         with Client("http://127.0.0.1:8600") as farm:
@@ -85,19 +84,9 @@ class Client:
         """
         if isinstance(campaign, str | Path):
             campaign = load_campaign(Path(campaign))
-        checked, document, found = (
-            (campaign, None, ())
-            if isinstance(campaign, Campaign)
-            else (campaign.campaign, campaign.document, campaign.warnings)
-        )
-        data = checked.model_dump(mode="json")
-        body = {
-            "project": self.project,
-            "campaign": data,
-            "dry_run": dry_run,
-            "update": update,
-            "fresh": fresh,
-        }
+        checked, document, found = _parts(campaign)
+        how = {"dry_run": dry_run, "update": update, "fresh": fresh}
+        body = {"project": self.project, "campaign": checked.model_dump(mode="json"), **how}
         try:
             answer = self._http.json("POST", "campaigns", body=body)
         except DocumentError as exc:
@@ -106,8 +95,7 @@ class Client:
 
     def campaigns(self) -> list[Json]:
         """Every campaign of the project, the newest first."""
-        answer = self._http.request("GET", "campaigns", params={"project": self.project}).json()
-        return list(answer)
+        return self._http.items("campaigns", {"project": self.project})
 
     def status(self, name: str) -> Json:
         name, params = self._version(name)
@@ -239,11 +227,7 @@ class Client:
         """The versions that can be read, the oldest first; `status`, `manifest`, `render`, `sheet`
         and `diff` take NAME@NUMBER.
         """
-        return list(
-            self._http.request(
-                "GET", _path(name, "versions"), params={"project": self.project}
-            ).json()
-        )
+        return self._http.items(_path(name, "versions"), {"project": self.project})
 
     def diff(
         self, name: str, against: str | None = None, *, limit: int | None = None
@@ -283,43 +267,14 @@ class Client:
         """The bytes of one file of the outputs."""
         return self._http.request("GET", f"outputs/{quote(key)}").content
 
-    def workers(self) -> list[Json]:
-        return list(self._http.request("GET", "workers").json())
 
-    def scaling(self) -> Json:
-        """What is ordered of the fleet, and how many workers there are in each state."""
-        return self._http.json("GET", "scaling")
-
-    def scale(
-        self,
-        *,
-        floor: int | None = None,
-        ceiling: int | None = None,
-        frozen: bool | None = None,
-        default: bool = False,
-    ) -> Json:
-        """Order how many workers there are at least and at most, and whether their number is to
-        stay; None changes nothing.
-        """
-        return self._http.json(
-            "POST",
-            "scaling",
-            body={
-                "floor": floor,
-                "ceiling": ceiling,
-                "frozen": frozen,
-                "default": default,
-                "by": _who(),
-            },
-        )
-
-    def drain(self, target: str, *, undo: bool = False) -> Json:
-        """Give a worker, or all of a node, nothing more and let it go; with `undo`, take that
-        back.
-        """
-        return self._http.json(
-            "POST", "drains", body={"target": target, "undo": undo, "by": _who()}
-        )
+def _parts(
+    campaign: Campaign | CampaignFile,
+) -> tuple[Campaign, Document | None, Sequence[Problem]]:
+    """A campaign, its document if it was read from one, and the warnings of its reading."""
+    if isinstance(campaign, Campaign):
+        return campaign, None, ()
+    return campaign.campaign, campaign.document, campaign.warnings
 
 
 def _added(answer: Json, later: Json) -> Json:
@@ -337,12 +292,3 @@ def _path(name: str, what: str = "") -> str:
     """Of something about a campaign. Raises RequestError if a version of it is named."""
     path = f"campaigns/{quote(only_present(name), safe='')}"
     return f"{path}/{what}" if what else path
-
-
-def _who() -> str:
-    """Whoever gives an order, as operators know people: user@host."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a user that the machine has no name for, as in many containers
-        user = "someone"
-    return "".join(c if c.isprintable() else "?" for c in f"{user}@{platform.node()}")[:120]

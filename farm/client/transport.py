@@ -41,7 +41,14 @@ class Transport:
         try:
             return dict(self.request(method, path, params=params, body=body).json())
         except (ValueError, TypeError) as exc:
-            raise WorkError(f"What answers at {self.url} is no farm: check FARM_URL.") from exc
+            raise self._not_a_farm() from exc
+
+    def items(self, path: str, params: Mapping[str, str] | None = None) -> list[Json]:
+        """The answer to a request that is answered by a list."""
+        try:
+            return list(self.request("GET", path, params=params).json())
+        except (ValueError, TypeError) as exc:
+            raise self._not_a_farm() from exc
 
     def request(
         self,
@@ -82,6 +89,9 @@ class Transport:
                 f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"
                 f" ({exc}): try again."
             ) from exc
+
+    def _not_a_farm(self) -> WorkError:
+        return WorkError(f"The server at {self.url} is not a farm: check FARM_URL.")
 
 
 def _raise(response: httpx.Response) -> None:

@@ -1,0 +1,63 @@
+"""The part of the client that is about the fleet: its workers, and orders to it."""
+
+import getpass
+import platform
+from typing import Any
+
+from farm.client.transport import Transport
+
+Json = dict[str, Any]
+
+
+class FleetCalls:
+    """Calls about the fleet, for a class that has the transport."""
+
+    _http: Transport
+
+    def workers(self) -> list[Json]:
+        """Each worker as the dispatcher last saw it."""
+        return self._http.items("workers")
+
+    def scaling(self) -> Json:
+        """The orders to the fleet, and the number of workers in each state."""
+        return self._http.json("GET", "scaling")
+
+    def scale(
+        self,
+        *,
+        floor: int | None = None,
+        ceiling: int | None = None,
+        frozen: bool | None = None,
+        default: bool = False,
+    ) -> Json:
+        """Order how many workers there are at least and at most, and whether their number is to
+        stay; None changes nothing.
+        """
+        return self._http.json(
+            "POST",
+            "scaling",
+            body={
+                "floor": floor,
+                "ceiling": ceiling,
+                "frozen": frozen,
+                "default": default,
+                "by": _who(),
+            },
+        )
+
+    def drain(self, target: str, *, undo: bool = False) -> Json:
+        """Give a worker, or all of a node, nothing more and let it go; with `undo`, take that
+        back.
+        """
+        return self._http.json(
+            "POST", "drains", body={"target": target, "undo": undo, "by": _who()}
+        )
+
+
+def _who() -> str:
+    """Whoever gives an order, as operators know people: user@host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user that the machine has no name for, as in many containers
+        user = "someone"
+    return "".join(c if c.isprintable() else "?" for c in f"{user}@{platform.node()}")[:120]
