@@ -177,7 +177,7 @@ class Watching:
             AttemptRow(
                 id=row.id,
                 model=row.model,
-                outcome=AttemptOutcome(row.outcome),
+                outcome=_outcome(row.outcome),
                 done=row.done,
                 failed=row.failed,
                 held=row.held,
@@ -185,6 +185,16 @@ class Watching:
             )
             for row in rows
         ]
+
+
+def _outcome(text: str) -> AttemptOutcome:
+    """An outcome as it is stored. A later version of the farm on the same database may write
+    outcomes that this one does not know.
+    """
+    try:
+        return AttemptOutcome(text)
+    except ValueError:
+        return AttemptOutcome.UNKNOWN
 
 
 def _worker(row: Row[Any]) -> WorkerRow:

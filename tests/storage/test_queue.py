@@ -259,6 +259,16 @@ def test_a_stale_lease_changes_nothing(campaigns, queue, settling, campaign, ses
     assert len(settling.settle(session, [settlement(fresh, outcomes(fresh))])) == 1
 
 
+def test_an_outcome_of_a_later_version_is_read_as_unknown(
+    queue, settling, campaign, session, watching, engine
+):
+    """Two versions may share a database while a farm is brought up to date."""
+    settling.settle(session, [settlement(claim_one(queue, session, campaign))])
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE attempts SET outcome = 'of tomorrow'"))
+    assert [attempt.outcome for attempt in watching.attempts_after(0)] == ["unknown"]
+
+
 def test_settling_twice_counts_once(campaigns, queue, settling, campaign, session):
     chunk = claim_one(queue, session, campaign)
     first = settlement(chunk, outcomes(chunk), device_s=2.5)
