@@ -32,7 +32,7 @@ COMMANDS = {
     "status": ("listing:status", "Where a campaign is."),
     "watch": ("campaigns:watch", "Follow a campaign until it is over."),
     "why": ("control:why", "Why a campaign or a render is waiting, or how it ended."),
-    "pause": ("control:pause", "Start nothing more of a campaign; what is under way is finished."),
+    "pause": ("control:pause", "Start nothing more of a campaign; chunks under way are finished."),
     "resume": (
         "control:resume",
         "Let a campaign go on that was paused, or was stopped by the farm.",

@@ -323,5 +323,5 @@ def read_settings(**given: Any) -> Settings:
         first = exc.errors()[0]
         name = str(first["loc"][0])
         raise RequestError(
-            f"The setting {name} (FARM_{name.upper()}) will not do: {first['msg']}."
+            f"The setting {name} (FARM_{name.upper()}) cannot be used: {first['msg']}."
         ) from exc

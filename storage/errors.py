@@ -21,7 +21,7 @@ class SeedbedError(Exception):
 
 
 class RequestError(SeedbedError):
-    """What was asked for is wrong; nothing was changed."""
+    """The request is wrong; nothing was changed."""
 
 
 class NotFound(RequestError):

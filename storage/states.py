@@ -1,5 +1,5 @@
-"""Where a render is, why it ended, and which steps between states are legal; the states of chunks,
-attempts, campaigns and workers.
+"""The states of renders, the reasons for their ends, and the legal steps between states; the
+states of chunks, attempts, campaigns and workers.
 """
 
 from enum import StrEnum

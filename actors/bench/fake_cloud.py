@@ -146,7 +146,7 @@ class FakeCloud:
 
     @property
     def session_folder(self) -> Path:
-        """Where Ray keeps its sessions, with the logs of all nodes."""
+        """The folder of Ray's sessions, with the logs of all nodes."""
         return self._folder / "r"
 
     def _config(self, kinds: dict[str, str], most: int, idle_s: float) -> dict[str, Any]:

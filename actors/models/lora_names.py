@@ -43,7 +43,7 @@ _NO_LAYERS = (
     "relative_attention_bias",
 )  # two-sided weights, but tables to look up, not layers
 
-# Flux as its makers name it. Where one layer there is several here, its rows are theirs, one after
+# Flux as its makers name it. If one layer there is several here, its rows are theirs, one after
 # the other.
 _FLUX_BLOCKS = {
     "double_blocks_{n}_img_attn_qkv": ("attn_to_q", "attn_to_k", "attn_to_v"),

@@ -125,7 +125,7 @@ def class_defaults(class_name: str) -> dict[str, Any]:
     """What a scheduler's class in diffusers assumes for each key that it takes, read from its
     source; empty for an unknown class.
 
-    What is no plain value (a list, an infinity) is left out.
+    A default that is not a plain value (a list, an infinity) is left out.
     """
     spec = importlib.util.find_spec("diffusers")
     assert spec is not None  # diffusers is one of the farm's own requirements

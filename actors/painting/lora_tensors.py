@@ -14,7 +14,7 @@ from actors.models.lora import Layer, Lora
 
 @dataclass(frozen=True)
 class Laid:
-    """What is laid over one layer of a model: strength * up @ down."""
+    """The change that an adapter lays over one layer of a model: strength * up @ down."""
 
     part: str
     module: str

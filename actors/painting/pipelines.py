@@ -1,9 +1,9 @@
 """How the pipelines of each family are called, a class each. `actors.models.families` says what
 they take.
 
-All noise comes from a CPU generator of each picture's own. Where a picture begins from noise alone
-it is drawn here, in float32; one that begins from a reference has its noise drawn inside the
-pipeline, by the same generators, one at a time.
+All noise comes from a CPU generator of each picture's own. If a picture begins from noise alone,
+that noise is drawn here, in float32. If it begins from a reference, the pipeline draws the noise
+by the same generators, one at a time.
 """
 
 import inspect

@@ -33,8 +33,8 @@ def watch_steps(
             and getattr(scheduler, "begin_index", 0) is None
             and scheduler.step_index is None
         ):
-            # Else it looks its place up by timestep. Where noise has no bound, Karras' first two
-            # steps round to one timestep, and it takes the second for its place and falls off the
+            # Else it looks its place up by timestep. If noise has no bound, Karras' first two
+            # steps round to one timestep; then it takes the second for its place and falls off the
             # end. A pipeline that begins later has said so.
             scheduler.set_begin_index(0)
         done += 1

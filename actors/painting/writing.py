@@ -146,7 +146,7 @@ def outcome_of(
 
 
 def _sources(job: ChunkJob, picture: PictureJob) -> Json:
-    """Where the files come from that the recipe knows by their digests, for whoever paints it
+    """The addresses of the files that the recipe knows by their digests, for whoever paints it
     again.
     """
     sources: Json = {}

@@ -73,7 +73,7 @@ def fitted(pixels: Pixels, width: int, height: int) -> Pixels:
     scale = min(columns / width, rows / height)
     across, down = max(1, round(width * scale)), max(1, round(height * scale))
     left, top = (columns - across) // 2, (rows - down) // 2
-    # Cut first: what is outside must not shine into the edges.
+    # Cut first: pixels outside must not shine into the edges.
     cut = Image.fromarray(pixels[top : top + down, left : left + across])
     return np.array(
         cut.resize((width, height), Image.Resampling.LANCZOS)

@@ -93,8 +93,8 @@ class Priority(BaseModel):
 
 
 class Scaling(BaseModel):
-    """How many workers there are at least and at most, and whether their number is to stay. What
-    is null stays as it is; `default` takes every order back first.
+    """How many workers there are at least and at most, and whether their number is to stay. A
+    field that is null stays as it is; `default` takes every order back first.
     """
 
     model_config = _STRICT

@@ -18,8 +18,8 @@ MOST = 1000
 LEAST = 16
 RESERVE = 128
 """Descriptors that are no client's: about 40 of the API itself, those that starting a dispatcher
-takes, and the files of logs, database and outputs. What is left is halved, because a request may
-open a file for its connection.
+takes, and the files of logs, database and outputs. The rest is halved, because a request may open
+a file for its connection.
 """
 ACCEPTED = 64  # at a time, before any of them can be refused
 # connections that wait in the kernel, which are no descriptors of the farm; beyond it, clients try

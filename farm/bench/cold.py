@@ -1,8 +1,8 @@
 """What the first picture takes: `farm run` of one picture in a home that is new, beside a bare
 diffusers script, in turn.
 
-Each side is a process of its own, timed from its start until it has ended: what is imported,
-started and stopped counts.
+Each side is a process of its own, timed from its start until it has ended. Imports, starts and
+stops count.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""How a measurement is told: what was measured, on what, and each figure's median between its
+"""The report of a measurement: its subject, its machine, and each figure's median between its
 extremes.
 """
 

@@ -1,8 +1,8 @@
 """What the farm costs: pictures a second with everything on, against a bare diffusers loop with
 the same processes and threads.
 
-The sides take turns in one run, so that a machine whose speed drifts favours neither; what is
-quoted is the median of the ratios.
+The sides take turns in one run, so that a machine whose speed drifts favours neither. The figure
+is the median of the ratios.
 """
 
 import json

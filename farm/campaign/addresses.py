@@ -19,7 +19,7 @@ def whole_address(written: str, folder: Path) -> str:
     """An address as it means the same from everywhere on this machine: `~` and `file://` written
     out, paths absolute.
 
-    What is not an address of a file is left for `path_of` to refuse.
+    Text that is not the address of a file is left for `path_of` to refuse.
     """
     scheme = _scheme(written)
     if scheme == "file":

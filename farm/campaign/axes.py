@@ -43,7 +43,7 @@ class Axis:
 
 
 class AxisError(ValueError):
-    """What is wrong with an axis, and at which of its values."""
+    """A mistake in an axis, and the value that has it."""
 
     def __init__(self, message: str, index: int | None = None) -> None:
         super().__init__(message)

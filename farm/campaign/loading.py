@@ -38,8 +38,8 @@ class CampaignFile:
     campaign: Campaign
     document: Document
     warnings: tuple[Problem, ...] = ()
-    """What was read, and may not be what was meant. The farm adds its own when it answers a
-    submission.
+    """Parts of the file that may not mean what their writer meant. The farm adds its own when it
+    answers a submission.
     """
 
 
@@ -69,8 +69,8 @@ def load_campaign(path: Path) -> CampaignFile:
 
 
 def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """With the paths of references and adapters made absolute, wherever they stand. What is no
-    such file is left for the check.
+    """With the paths of references and adapters made absolute, wherever they stand. Other values
+    are left for the check.
     """
 
     def whole(name: str, value: Any, files: Collection[str] = FILES) -> Any:

@@ -96,7 +96,9 @@ Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
 
 
 class Settings(BaseModel):
-    """What a campaign may set for all its renders, or vary. What is None is the model's own."""
+    """What a campaign may set for all its renders, or vary. A setting that is None is the model's
+    own.
+    """
 
     model_config = _STRICT
 
@@ -317,7 +319,7 @@ def used_variables(campaign: Campaign) -> frozenset[str]:
 
 
 def settings_of(axis: Axis, index: int) -> dict[str, Scalar]:
-    """The settings that a value chooses. What is empty in it is left to the campaign."""
+    """The settings that a value chooses. The campaign decides those that are empty in it."""
     return {
         name: value
         for name, value in axis.assignments(index).items()

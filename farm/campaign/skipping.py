@@ -97,9 +97,7 @@ class Skipping:
         return [set(masks) for masks in self._masks]
 
     def problems(self) -> Iterator[Problem]:
-        """What is wrong with the seeds that rules name: no shot with the rule's values has
-        them.
-        """
+        """The mistakes in the seeds that rules name: no shot with the rule's values has them."""
         derived_by = [self._axes[a] for a in self._seeding.derived_by]
         if self._named and any(axis.variables & FILES for axis in derived_by):
             for k in self._named:
@@ -224,8 +222,8 @@ class Skipping:
 
 
 def rule_seeds(campaign: Campaign, axes: Sequence[Axis], derivation: int) -> dict[int, object]:
-    """By the places of the rules that have one, the seeds that they name; what is not a number is
-    left as it is, to be told.
+    """The seeds that rules name, by the places of those rules. A seed that is not a number is left
+    as it is, so that a message can quote it.
     """
     is_column = any(OWN in axis.variables for axis in axes)
     if is_column and (

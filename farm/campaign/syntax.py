@@ -108,8 +108,8 @@ def _in_pairs(text: str) -> Iterator[Syntax]:
 
 
 def _pairs(text: str) -> Iterator[tuple[int, int]]:
-    """Where brackets of each kind open, and where the text goes on after they close; in one pass,
-    however deep they are nested.
+    """The places at which brackets of each kind open, and at which the text goes on after they
+    close. One pass finds them, however deep they are nested.
     """
     opened: dict[str, list[int]] = {"(": [], "[": [], "{": []}
     for match in re.finditer(r"[()\[\]{}]", text):

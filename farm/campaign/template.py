@@ -8,7 +8,7 @@ from string import Formatter
 
 
 class TemplateError(ValueError):
-    """What is wrong with a template, as a sentence."""
+    """A mistake in a template, as a sentence."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def said(value: object, campaign: Campaign) -> str:
 
 
 def text_problems(campaign: Campaign) -> Iterator[Problem]:
-    """What is wrong with the prompts and negatives of a campaign, syntax of other tools above all:
+    """The mistakes in a campaign's prompts and negatives, above all syntax of other tools. Each is
     at the value that has it, or at the template.
     """
     if not campaign.prompt:

@@ -92,8 +92,8 @@ def _as_written(value: Any, path: Path_, written: Mapping[Path_, str]) -> Any:
 
 
 def _range_as_written(raw: Mapping[str, Any], path: Path_, written: Mapping[Path_, str]) -> Any:
-    """A range with the digits of its numbers, if some would be lost: 0.50, 0.75, 1.00. What is
-    wrong with it is left for the check.
+    """A range with the digits of its numbers, if some would be lost: 0.50, 0.75, 1.00. Mistakes in
+    it are left for the check.
     """
     texts = [written.get((*path, k)) for k in range(3)]
     numbers = raw["range"] if isinstance(raw["range"], list) else []

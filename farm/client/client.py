@@ -17,7 +17,7 @@ from farm.documents.document import Document, DocumentError, Problem, problem_js
 from farm.results.versions import only_present, split_version
 
 Json = dict[str, Any]
-quote = partial(quote_text, errors="surrogatepass")  # what is no text is the farm's to refuse
+quote = partial(quote_text, errors="surrogatepass")  # the farm refuses a name that is not text
 
 
 class Client(FleetCalls):
@@ -102,7 +102,7 @@ class Client(FleetCalls):
         return self._http.json("GET", _path(name), params=params)
 
     def pause(self, name: str) -> Json:
-        """Start nothing more of it; what is under way is finished."""
+        """Start nothing more of it; chunks under way are finished."""
         return self._order(name, "pause")
 
     def resume(self, name: str) -> Json:
@@ -110,7 +110,7 @@ class Client(FleetCalls):
         return self._order(name, "resume")
 
     def cancel(self, name: str) -> Json:
-        """Want nothing of it any more; what is done stays done."""
+        """Want nothing of it any more; renders that are done stay done."""
         return self._order(name, "cancel")
 
     def set_priority(self, name: str, priority: int) -> Json:

@@ -25,8 +25,8 @@ class _Changed(WorkError):
 
 
 def thumbnail_of(path: str) -> str | None:
-    """Where the small copy of a picture is that browsers can show, if most cannot show its own
-    format.
+    """The path of a picture's small copy, which browsers can show; None if most of them can show
+    the picture's own format.
     """
     return (
         f"{PurePosixPath(path).with_suffix('')}.small.webp"

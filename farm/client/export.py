@@ -34,7 +34,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What is at the destination now, and how many pictures of it are new there."""
+    """The pictures at the destination, and how many of them are new there."""
 
     pictures: int
     copied: int
@@ -64,8 +64,8 @@ def export(
     delete: bool = False,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Exported:
-    """Copy what is done of a campaign. What is there already, whole, is not copied again, so that
-    an export that broke off goes on.
+    """Copy the renders of a campaign that are done. Files that are there already, and whole, are
+    not copied again, so that an export that broke off goes on.
 
     `where` has conditions like `product=mug`, `names` a template for the names of pictures. With
     `delete`, what else lies at the destination is removed. Raises RequestError, before anything is
@@ -166,7 +166,7 @@ def _choose(
 
 
 def _paths(line: Json, naming: Naming | None, *, previews: bool) -> Json:
-    """Where the files of a render go, from the manifest beside them."""
+    """The paths of a render's files, relative to the manifest beside them."""
     if not line["key"]:
         return {"path": None, "preview_paths": []}
     path = (

@@ -31,7 +31,7 @@ _REPAIRED_AT_ONCE = (
 
 @dataclass(kw_only=True)
 class Inspection:
-    """What was seen of a campaign's files."""
+    """The findings about a campaign's files."""
 
     files: int = 0
     retired: int = 0

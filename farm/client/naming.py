@@ -61,8 +61,8 @@ class Naming:
                 )
 
     def path(self, line: Json, ending: str) -> str:
-        """Where a line's picture goes, with its ending. Raises RequestError for values that cannot
-        be part of a file's name.
+        """The path of a line's picture, with its ending. Raises RequestError for values that
+        cannot be part of a file's name.
         """
         fields = fields_of(line)
         filled = "".join(

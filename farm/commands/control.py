@@ -23,7 +23,7 @@ Target = Annotated[
 def pause(
     campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False
 ) -> None:
-    """Start nothing more of a campaign; what is under way is finished."""
+    """Start nothing more of a campaign; chunks under way are finished."""
     with open_client(settings_for(home, project)) as client:
         _tell(client.pause(campaign), as_json=as_json)
 
@@ -39,7 +39,7 @@ def resume(
 def cancel(
     campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False
 ) -> None:
-    """Want nothing of a campaign any more. Workers stop within a batch; what is done stays
+    """Want nothing of a campaign any more. Workers stop within a batch; renders that are done stay
     done.
     """
     with open_client(settings_for(home, project)) as client:

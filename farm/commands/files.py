@@ -71,7 +71,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Copy a campaign's pictures and manifest to a folder or bucket, with a page, a table and the
-    contact sheet. What is there already, whole, is not copied again.
+    contact sheet. Files that are there already, and whole, are not copied again.
     """
     settings = settings_for(home, project)
     destination = open_outputs(dest, s3_style=settings.s3_style, called=dest)

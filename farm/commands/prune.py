@@ -128,7 +128,7 @@ def question(found: Json) -> str:
 
 
 def result(answer: Json) -> list[str]:
-    """What was done, or would be, and what stays."""
+    """Lines that say what was forgotten and deleted, or would be, and which files stay."""
     if answer["dry_run"]:
         count, verb = len(answer["campaigns"]), "would be forgotten."
     else:

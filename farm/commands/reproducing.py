@@ -165,7 +165,7 @@ def _paint(
     # A name of its own each time: a campaign that was painted before would not be painted again.
     name = f"reproduce-{was.recipe.digest[:12]}-{uuid4().hex[:8]}"
     client.submit(parse_campaign(campaign_of(was, name=name, model=model)), fresh=True)
-    start()  # not before: what is wrong with the recipe should be said at once
+    start()  # not before: a mistake in the recipe should be said at once
     status = follow(client, name, quiet=quiet, check=check)
     if status["state"] != "done":
         why = (
@@ -179,7 +179,9 @@ def _paint(
 
 
 def _write_picture(target: Path, data: bytes) -> str | None:
-    """Where it could not be written, that is said, and the verdict stands."""
+    """The path of the picture that was written. If it cannot be written, an error says so, and the
+    verdict stays.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)

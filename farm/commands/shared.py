@@ -72,7 +72,7 @@ def say(text: str) -> None:
 
 
 def say_aside(text: str) -> None:
-    """To a person, on standard error: what is not the answer itself."""
+    """Tell a person, on standard error, something beside the answer itself."""
     err.print(escape(_printable(text)))
 
 

@@ -1,4 +1,4 @@
-"""Reading JSON that a stranger wrote: what is silently dropped or changed elsewhere is refused."""
+"""Reading a stranger's JSON. Text that other readers silently drop or change is refused."""
 
 import json
 import re
@@ -90,7 +90,7 @@ def _places(text: str) -> tuple[dict[Path_, int], dict[Path_, str]]:
 
 
 def _sentence(exc: json.JSONDecodeError) -> str:
-    """What is wrong, at which column, and the character that stands there."""
+    """The mistake, its column, and the character that stands there."""
     if not exc.doc.strip():
         return "the file is empty."
     if exc.pos >= len(exc.doc):

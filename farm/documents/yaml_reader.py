@@ -1,5 +1,5 @@
-"""Reading YAML that a stranger wrote: what is silently dropped or changed elsewhere is refused,
-and nothing is built from tags.
+"""Reading a stranger's YAML. Text that other readers silently drop or change is refused, and
+nothing is built from tags.
 """
 
 import datetime

@@ -1,1 +1,1 @@
-"""What is said of renders that have ended: manifest, contact sheet, verdicts."""
+"""Reports of renders that have ended: manifest, contact sheet, verdicts."""

@@ -55,7 +55,7 @@ class PairOfCells:
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """Where everything stands, in pixels."""
+    """The place and size of each part, in pixels."""
 
     title: Sequence[str]
     texts: Sequence[tuple[list[str], list[str]]]

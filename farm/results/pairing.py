@@ -207,8 +207,8 @@ class _Side:
 
 
 class _Held:
-    """What is held of the renders of one key. A recipe counts by the first 64 bits of its
-    digest.
+    """The numbers, seeds and recipes of the renders of one key. Recipes are compared by the first
+    64 bits of their digests.
     """
 
     def __init__(self, renders: Iterator[tuple[Render, str]]) -> None:

@@ -18,8 +18,8 @@ from storage.errors import RequestError
 Json = dict[str, Any]
 
 PROJECT = "reproduce"
-"""What is painted to compare goes to a project of its own, where no picture of another can take
-its place.
+"""Pictures painted for comparison go to a project of their own, so that no picture of another
+project can take their place.
 """
 
 # Other kernels, devices and library versions round otherwise in the last bit of a float. Twenty
@@ -203,8 +203,8 @@ def compare(was: Picture, now: Picture, *, recorded: str | None = None) -> Compa
 
 
 def _painted(was: Picture, recorded: str | None) -> str | None:
-    """The hash that the file's pixels had when it was written, if anybody knows; what is
-    recorded is from before they were given up.
+    """The hash that the file's pixels had when it was written, if it is known. A lossy file's
+    recorded hash is that of its pixels before encoding, so it does not count.
     """
     is_lossy = "-q" in str(was.record.get("encoding", ""))
     return None if is_lossy else was.record.get("pixels") or recorded
@@ -223,7 +223,7 @@ def _no_reason(painted: str | None) -> str:
 
 
 def _reasons(was: Picture, now: Picture, recorded: str | None) -> Iterator[str]:
-    """What is not as it was when the picture was painted."""
+    """The differences from the time when the picture was painted."""
     painted = _painted(was, recorded)
     if painted is not None and painted != pixels_digest(was.pixels):
         still = (

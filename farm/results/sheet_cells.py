@@ -22,8 +22,8 @@ FAINT: Color = (108, 108, 114)
 
 
 class CellState(StrEnum):
-    """Where a render is, in the order of the legend; LOST is done, but its file is not there or
-    cannot be read.
+    """The state of a cell's render, in the order of the legend. A LOST render is done, but its
+    file is missing or cannot be read.
     """
 
     DONE = "done"
@@ -43,7 +43,7 @@ class CellState(StrEnum):
 class Cell:
     state: CellState
     key: str | None = None
-    """Where the picture is, if it is done."""
+    """The key of the picture, if the render is done."""
     why: str = ""
     """Why it failed or is held, for a person."""
 

@@ -102,7 +102,7 @@ def _grids(dimensions: Sequence[Dimension]) -> Iterator[Grid]:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Where everything of a sheet stands, in pixels. A label is a list of lines of text."""
+    """The place and size of each part of a sheet, in pixels. A label is a list of its lines."""
 
     grid: Grid
     picture: tuple[int, int]
@@ -111,7 +111,7 @@ class Plan:
     label: Lettering
     caption: Lettering
     top: int
-    """Where the first line of columns begins, under title and legend."""
+    """The top of the first line of columns, under title and legend."""
     column_labels: tuple[tuple[list[str], ...], ...]
     row_labels: tuple[tuple[list[str], ...], ...]
     row_widths: tuple[int, ...]
@@ -146,7 +146,7 @@ class Plan:
 
     @cached_property
     def line_tops(self) -> list[int]:
-        """Where the labels of each line of columns begin, and where the last line ends."""
+        """The tops of the labels of each line of columns, and the end of the last line."""
         tops = [self.top]
         for line in range(self.grid.lines):
             tops.append(
@@ -268,8 +268,8 @@ def _columns(grid: Grid, cell_width: int, most: int) -> Iterator[tuple[Dimension
 def told_apart(
     labels: Sequence[str], width: float, label: Lettering, most: int
 ) -> list[list[str]]:
-    """Labels in lines. Where cutting some to `most` lines makes them alike, what they begin with
-    alike is left out instead.
+    """Labels in lines. If cutting some to `most` lines makes them alike, their common beginning is
+    left out instead.
     """
     wrapped = _without_beginnings(labels, width, label, most)
     for alike in _groups(wrapped):

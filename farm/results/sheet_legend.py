@@ -32,7 +32,7 @@ def draw_legend(
 def _places(
     states: Mapping[CellState, int], lettering: Lettering, width: int
 ) -> list[tuple[int, int, CellState]]:
-    """Where each state's entry stands, from the legend's upper left corner."""
+    """The place of each state's entry, from the legend's upper left corner."""
     places, x, y = [], 0, 0
     for state in CellState:
         if count := states.get(state, 0):

@@ -13,8 +13,8 @@ Json = dict[str, Any]
 
 
 def line_problems(line: Json, read: Callable[[str], bytes]) -> list[tuple[str, str]]:
-    """What is wrong with the picture of a line of the manifest and with its previews: (key,
-    sentence) for each file.
+    """The faults of the picture of a line of the manifest and of its previews: (key, sentence) for
+    each file.
 
     `read` gives the bytes of a key, and raises NotFound for one that is not there.
     """
@@ -37,9 +37,7 @@ def _judged(
 
 
 def file_problem(line: Json, data: bytes) -> str | None:
-    """What is wrong with the file of a line of the manifest; None if it is as it was
-    written.
-    """
+    """The fault of the file of a line of the manifest; None if the file is as it was written."""
     sha256 = line.get("sha256")
     if sha256 is not None and hashlib.sha256(data).hexdigest() == sha256:
         return None
@@ -56,8 +54,8 @@ def file_problem(line: Json, data: bytes) -> str | None:
 
 
 def preview_problem(data: bytes) -> str | None:
-    """What is wrong with the file of a preview. No hash of previews is recorded: they are held to
-    be whole pictures.
+    """The fault of the file of a preview. No hash of previews is recorded, so a whole picture
+    counts as right.
     """
     return (
         None
@@ -67,8 +65,8 @@ def preview_problem(data: bytes) -> str | None:
 
 
 def repaint_problem(was: Json, now: Json | None) -> str | None:
-    """What is wrong with a render, of which `was` is the line of the manifest and `now` that of
-    the campaign that painted it again.
+    """The fault of a render, whose line of the manifest is `was`. Its line in the campaign that
+    painted it again is `now`.
     """
     if now is None or now["pixels"] is None:
         return f"it could not be painted again: {now['detail'] if now else 'nothing came of it.'}"

@@ -28,7 +28,9 @@ class Where:
 
 
 def read_conditions(conditions: Sequence[str]) -> dict[str, list[str]]:
-    """What is asked of each name. Raises RequestError for what is not a condition."""
+    """The values that conditions ask of each name. Raises RequestError for text that is not a
+    condition.
+    """
     asked: dict[str, list[str]] = {}
     for condition in conditions:
         name, equals, value = condition.partition("=")

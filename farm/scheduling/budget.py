@@ -1,5 +1,5 @@
-"""What is said of a campaign's budget. `farm.scheduling.assignment` decides what is begun under
-it.
+"""Sentences about a campaign's budget. `farm.scheduling.assignment` decides which chunks may begin
+under it.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _REMEDY = "raise `budget` in the file, or take it out, and submit the file with 
 
 
 def is_spent(campaign: OpenCampaign | CampaignRow) -> bool:
-    """Whether it has been given all that it may have: what is under way does not count."""
+    """Whether its device time has reached its budget; chunks under way do not count."""
     return campaign.budget_s is not None and campaign.device_s >= campaign.budget_s
 
 
@@ -25,8 +25,8 @@ def spent_sentence(campaign: OpenCampaign | CampaignRow) -> str:
 
 
 def nearly_spent_sentence(campaign: CampaignRow) -> str | None:
-    """Why nothing more is begun while what is under way may take the rest; None where the budget
-    has room, or is spent.
+    """Why nothing more is begun while chunks under way may take the rest; None if the budget has
+    room, or is spent.
     """
     if is_spent(campaign) or budget_left_s(campaign) > 0:
         return None
@@ -37,7 +37,7 @@ def nearly_spent_sentence(campaign: CampaignRow) -> str | None:
 
 
 def estimate_sentence(plan: Mapping[str, Any]) -> str | None:
-    """What a plan would take of its budget; None where it has none."""
+    """How much of its budget a plan would take; None if it has no budget."""
     estimate_s, budget_s = plan["estimate_s"], plan["budget_s"]
     if budget_s is None:
         return None

@@ -1,5 +1,5 @@
-"""Checks of a campaign before it is stored: what is wrong is refused, what may not be meant is
-said.
+"""Checks of a campaign before it is stored. Mistakes are refused; parts that may not be meant are
+warned about.
 """
 
 from typing import Any

@@ -75,7 +75,7 @@ def _step_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem]:
 
 
 def _place_of(expansion: Expansion, group_no: int) -> Path_:
-    """Where the file says how many steps a group has, or else which scheduler."""
+    """The place in the file that sets a group's number of steps, or else its scheduler."""
     for name in ("steps", "scheduler"):
         for axis, index in zip(expansion.axes, expansion.first_cell(group_no), strict=True):
             if name in axis.variables:

@@ -24,9 +24,7 @@ class FleetService:
         self._is_alone = is_alone
 
     def scaling(self) -> Json:
-        """What is ordered, None where the settings stand, and how many workers there are in each
-        state.
-        """
+        """The orders, None if the settings stay, and the number of workers in each state."""
         orders = self._orders.get()
         return {
             "floor": orders.floor,

@@ -146,8 +146,8 @@ class Intake:
             raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
 
     def _path(self, address: str) -> Path:
-        """The path of a file that may be named. What is wrong with other paths is nobody's
-        business, not even that they are not whole.
+        """The path of a file that may be named. Errors say nothing about other paths, not even
+        that they are not absolute.
         """
         if not has_scheme(address):
             self._files.check(address)

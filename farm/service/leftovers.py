@@ -70,7 +70,9 @@ class Leftovers:
                 yield from line["previews"]
 
     def _places(self, campaign: CampaignRow) -> Iterator[str]:
-        """Where the pictures of all renders are or will be, without the endings of their names."""
+        """The keys of the pictures of all renders, painted or not, without the endings of their
+        names.
+        """
         expansion = expansion_of(campaign.spec)
         for _, render in expansion.all_renders():
             yield without_ending(

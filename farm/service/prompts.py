@@ -1,5 +1,5 @@
-"""Whether a model can read a campaign's prompts to their end: what is too long would be cut off
-without a word.
+"""Whether a model can read a campaign's prompts to their end. It would silently cut off the end of
+a prompt that is too long.
 """
 
 from collections.abc import Iterator

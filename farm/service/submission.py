@@ -51,9 +51,9 @@ class Submissions:
     ) -> tuple[CampaignRow, Json]:
         """Store a campaign, and say what that did and what may not be meant. The same campaign
         again changes nothing, but lets a halted one go on, if that is not for its budget, which is
-        as spent as before; another under its name is refused, or with `update` takes its place:
-        what is the same is kept, what is gone is retired. With `fresh`, nothing is kept or copied:
-        all of it is painted, again where it was painted before.
+        as spent as before; another under its name is refused, or with `update` takes its place.
+        Renders in both versions are kept; those only in the old one are retired. With `fresh`,
+        nothing is kept or copied: all renders are painted, even those that were painted before.
 
         Raises DocumentError for a campaign that is wrong, RequestError where another stands under
         its name.

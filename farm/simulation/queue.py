@@ -30,7 +30,7 @@ class Piece:
 
 @dataclass
 class CampaignQueue:
-    """What is left of a campaign, cut into chunks as workers ask for them."""
+    """The rest of a campaign, cut into chunks as workers ask for them."""
 
     id: int
     work: Work
