@@ -1,4 +1,4 @@
-"""The fleet file (FARM_FLEET): the pools that workers are asked from, and what they may cost.
+"""The fleet file (FARM_FLEET): the pools that give workers, and what they may cost.
 `docs/fleet.md` explains it.
 """
 
@@ -6,13 +6,15 @@ import logging
 import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
-from farm.documents.document import read_document
+from farm.documents.document import Document, DocumentError, Problem, read_document
+from farm.documents.parsed import Path_
 from farm.problems import check
 from farm.scheduling.values import Pool
 
@@ -32,6 +34,9 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+F = TypeVar("F", bound=Strict)
+
+
 class PoolSpec(Strict):
     """One pool as it is written."""
 
@@ -49,7 +54,7 @@ class PoolSpec(Strict):
         for key, value in labels.items():
             if not _LABEL.fullmatch(value):
                 raise ValueError(
-                    f"{key}: {value!r} is no selector: write a value, !value, in(a, b) or"
+                    f"{key}: {value!r} is not a selector: write a value, !value, in(a, b) or"
                     " !in(a, b)."
                 )
         return labels
@@ -84,35 +89,67 @@ class FleetSpec(Strict):
 
 def load_fleet(path: Path) -> FleetSpec:
     """Read and check a fleet file. Raises RequestError or DocumentError, naming file and line."""
-    document = read_document(path)
-    spec = check(FleetSpec, document.data, document)
-    warn_of_old_names(path, document.data, FleetSpec, pools=PoolSpec)
+    return checked(FleetSpec, read_document(path), pools=PoolSpec)
+
+
+def checked(kind: type[F], document: Document, **sections: type[Strict]) -> F:
+    """A fleet or trace file as its model; `sections` are the models of its lists. One line is
+    logged if keys have their old names. Raises DocumentError with every problem.
+    """
+    renamed = list(_renamed(document.data, kind, sections))
+    if both := [key for key in renamed if key.is_doubled]:
+        raise DocumentError([key.problem() for key in both], document)
+    spec = check(kind, document.data, document)
+    if renamed:
+        names = sorted({(key.old, key.new) for key in renamed})
+        _warn_once(document.source, ", ".join(f"{old} (now {new})" for old, new in names))
     return spec
 
 
-def warn_of_old_names(
-    path: Path, data: Mapping[str, Any], kind: type[Strict], **sections: type[Strict]
-) -> None:
-    """Log one line if a file has names of keys without a unit. `sections` are its lists."""
-    found = dict(_old_names(kind, data))
+@dataclass(frozen=True, kw_only=True)
+class _RenamedKey:
+    """A key that a file has with its old name."""
+
+    path: Path_
+    new: str
+    is_doubled: bool
+    """Whether the file has it with its new name too."""
+
+    @property
+    def old(self) -> str:
+        return str(self.path[-1])
+
+    def problem(self) -> Problem:
+        return Problem(
+            self.path,
+            f"{self.old!r} is the old name of {self.new!r}, which is written here too: keep"
+            f" {self.new!r} and remove {self.old!r}.",
+        )
+
+
+def _renamed(
+    data: Mapping[str, Any], kind: type[Strict], sections: Mapping[str, type[Strict]]
+) -> Iterator[_RenamedKey]:
+    """The keys with old names in a file that is not checked yet, so anything may stand in it."""
+    yield from _renamed_in(data, kind, ())
     for section, of_row in sections.items():
-        for row in data[section]:
-            found |= _old_names(of_row, row)
-    if found:
-        _warn_once(path, ", ".join(f"{old} (now {new})" for old, new in sorted(found.items())))
+        rows = data.get(section)
+        for number, row in enumerate(rows if isinstance(rows, list) else ()):
+            if isinstance(row, Mapping):
+                yield from _renamed_in(row, of_row, (section, number))
 
 
-def _old_names(kind: type[Strict], data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, field in kind.model_fields.items():
+def _renamed_in(data: Mapping[str, Any], kind: type[Strict], path: Path_) -> Iterator[_RenamedKey]:
+    for new, field in kind.model_fields.items():
         if isinstance(field.validation_alias, AliasChoices):
-            yield from (
-                (str(old), name) for old in field.validation_alias.choices[1:] if old in data
-            )
+            for old in map(str, field.validation_alias.choices[1:]):
+                if old in data:
+                    yield _RenamedKey(path=(*path, old), new=new, is_doubled=new in data)
 
 
 @lru_cache(maxsize=64)
-def _warn_once(path: Path, names: str) -> None:
+def _warn_once(source: str, names: str) -> None:
     """A command may read the same file several times."""
     log.warning(
-        "%s has keys with old names, which are still read: write %s. action=rename", path, names
+        "%s has keys with old names, which are still read: write %s. action=rename", source, names
     )

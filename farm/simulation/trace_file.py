@@ -1,4 +1,4 @@
-"""A trace for `farm simulate`: a fleet file with the campaigns that come, and how often things go
+"""The trace file of `farm simulate`: a fleet file with campaigns, and with how often things go
 wrong.
 """
 
@@ -8,15 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from farm.documents.document import DocumentError, Problem, read_document
-from farm.fleet_file import FleetSpec, PoolSpec, Strict, also, warn_of_old_names
-from farm.problems import check
+from farm.fleet_file import FleetSpec, PoolSpec, Strict, also, checked
 from farm.scheduling.values import Limits
 from farm.simulation.trace import Trace, Work
 
 
 class WorkSpec(Strict):
-    """Campaigns as they are written: `count` of them that differ in their names alone, one every
-    `every_s` seconds from `arrives_s` on.
+    """One entry of the file. It stands for `count` campaigns that differ only in their names. One
+    arrives every `every_s` seconds, the first at `arrives_s`.
     """
 
     name: str
@@ -55,7 +54,7 @@ class WorkSpec(Strict):
 
 
 class TraceSpec(FleetSpec):
-    """The file."""
+    """The whole file."""
 
     campaigns: Annotated[tuple[WorkSpec, ...], Field(min_length=1)]
     workers: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -76,8 +75,7 @@ class TraceSpec(FleetSpec):
 def load_trace(path: Path) -> Trace:
     """Read and check a trace. Raises RequestError or DocumentError, naming file and line."""
     document = read_document(path)
-    spec = check(TraceSpec, document.data, document)
-    warn_of_old_names(path, document.data, TraceSpec, pools=PoolSpec, campaigns=WorkSpec)
+    spec = checked(TraceSpec, document, pools=PoolSpec, campaigns=WorkSpec)
     names = {pool.name for pool in spec.pools}
     by_pool = ("losses_per_hour", "faulty", "classes", "speeds", "warm", "missing")
     unknown = [(key, name) for key in by_pool for name in getattr(spec, key)]

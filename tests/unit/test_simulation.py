@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farm.documents.document import DocumentError
+from farm.fleet_file import load_fleet
 from farm.scheduling.head_start import AFFINITY_LOADS
 from farm.scheduling.values import Limits, Pool
 from farm.simulation.simulator import simulate, what_if
@@ -194,6 +195,40 @@ def test_keys_without_a_unit_are_still_read_with_one_warning(tmp_path, caplog):
     assert "old.yaml has keys with old names" in warning
     assert "batch_seconds (now batch_s)" in warning
     assert "price (now price_per_hour)" in warning
+
+
+def test_a_key_with_both_its_names_is_an_error_at_its_place(tmp_path):
+    path = tmp_path / "both.yaml"
+    path.write_text(
+        "workers: 4\nprice: 1\nprice_per_hour: 2\npools:\n"
+        "  - name: p\n    start_s: 1\n    start: 1\n"
+    )
+    with pytest.raises(DocumentError) as error:
+        load_fleet(path)
+    path.write_text(
+        f"{path.read_text()}campaigns:\n"
+        "  - {name: c, model: m, renders: 8, batch_s: 2}\n"
+        "  - {name: d, model: m, renders: 8, batch_s: 2,\n     batch_seconds: 2}\n"
+    )
+    with pytest.raises(DocumentError) as error_of_trace:
+        load_trace(path)
+    first, second = str(error.value).splitlines()
+    assert first == (
+        f"{path}:2: price: 'price' is the old name of 'price_per_hour', which is written here too:"
+        " keep 'price_per_hour' and remove 'price'."
+    )
+    assert second.startswith(f"{path}:7: pools[0].start: 'start' is the old name of 'start_s'")
+    *others, third = str(error_of_trace.value).splitlines()
+    assert others == [first, second]
+    assert third.startswith(f"{path}:11: campaigns[1].batch_seconds: ")
+
+
+@pytest.mark.parametrize("rows", ["x", "{p: {start: 1, start_s: 1}}", "[x, null]"])
+def test_names_are_compared_only_in_lists_of_mappings(tmp_path, rows):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(f"pools: {rows}\n")
+    with pytest.raises(DocumentError, match=r"wrong.yaml:1: pools.* is not a "):
+        load_fleet(path)
 
 
 FAST, SLOW = Pool(name="fast", limit=1), Pool(name="slow", limit=4)
