@@ -1,1 +1,1 @@
-"""The same decisions on a virtual clock."""
+"""The farm's own decisions on a virtual clock."""

@@ -1,5 +1,5 @@
-"""What `farm simulate` is asked, and what it answers: a trace of campaigns and workers, and a
-report beside the least that was possible.
+"""The question and the answer of `farm simulate`: a trace of campaigns and workers, and a report
+with the least time that any schedule could take.
 """
 
 import math
@@ -11,9 +11,9 @@ from farm.scheduling.values import Limits, Pool
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """A campaign: so many renders in batches that take `batch_s` seconds on a worker of speed 1,
-    `load_s` to load its model. Its pixels are of one numerics class, or with `any_class` of
-    whatever class a worker is.
+    """A campaign. On a worker of speed 1, a batch of `batch` renders takes `batch_s` seconds.
+    Loading the model takes `load_s` seconds on any worker. All pixels come from one numerics
+    class, unless `any_class` allows workers of all classes.
     """
 
     name: str
@@ -31,21 +31,25 @@ class Work:
 
     @property
     def seconds(self) -> float:
-        """Of a worker of speed 1, padding included."""
-        return -(-self.renders // self.batch) * self.batch_s
+        """Those of a worker of speed 1 for the whole campaign."""
+        return self.seconds_of(self.renders)
+
+    def seconds_of(self, renders: int) -> float:
+        """Those of a worker of speed 1, padding of the last batch included."""
+        return -(-renders // self.batch) * self.batch_s
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """What happens: campaigns, pools of workers, what an operator allows, and how often things go
-    wrong.
+    """Campaigns, pools of workers, the operator's limits, and how often things go wrong.
 
-    `losses_per_hour` are those of one worker, by pool; `failure_rate` is the part of attempts at a
-    chunk that fail on their worker; `faulty` the part of the workers, by pool, on which every
-    attempt fails; `missing` names pools that never give a worker. `classes` are the pools'
-    numerics classes, one for all that are not named; `speeds` what a pool's workers really do by
-    model, where that is not the pool's speed; `warm` how many models a pool's workers have room
-    for at a time, one where it is not said.
+    - `losses_per_hour` are the losses of one worker, by pool.
+    - `failure_rate` is the part of attempts at a chunk that fail.
+    - `faulty` is the part of the workers, by pool, on which every attempt fails.
+    - `missing` names the pools that never give a worker.
+    - `classes` are the numerics classes of pools. Pools that it does not name share one class.
+    - `speeds` are the real speeds of a pool's workers by model, if they are not the pool's speed.
+    - `warm` is the number of models that a worker keeps loaded at a time, by pool; by default 1.
     """
 
     works: Sequence[Work]
@@ -72,12 +76,11 @@ class Trace:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What came of it. Times in seconds, `cost` in the pools' money.
+    """What came of a trace. Times are in seconds, `cost` in the pools' money.
 
-    `bound` is the least that any schedule could take: the whole ceiling of workers from its first
-    start on, each of the fastest pool, every model loaded once. `busy` is the part of the paid
-    time that was painted in; `fairness` Jain's index of the projects' device time by weight, when
-    the first of them had all of its work done: 1 where all were given the same.
+    `bound` is a time that no schedule can beat, see `lower_bound`. `busy` is the part of the paid
+    time in which workers painted. `fairness` is Jain's index of the projects' device time by
+    weight, when the first of them had all of its work done. It is 1 if all were given the same.
     """
 
     makespan: float
@@ -96,8 +99,8 @@ class Report:
 
 
 def lower_bound(trace: Trace) -> float:
-    """Seconds that no schedule can beat: the fastest workers that the limits allow, all there as
-    soon as one can be, never idle.
+    """Seconds that no schedule can beat: those of the fastest workers that the limits allow, if
+    all of them come as soon as one can, load each model once and are never idle.
     """
     pools = sorted(
         (pool for pool in trace.pools if pool.name not in trace.missing),
@@ -131,13 +134,10 @@ def _alone(
     fastest: float,
     speed: float,
 ) -> float:
-    """When a campaign could be done that had the whole fleet, or as much of it as it may have, for
-    itself.
-    """
+    """When a campaign could be done if no other one used the workers that it may have."""
     mine = speed if work.max_workers is None else min(speed, work.max_workers * fastest)
-    load_s = (
-        loads[work.model] if work.arrives_s <= first[work.model] else 0.0
-    )  # later, others may have loaded it
+    # A campaign that arrives later may find its model loaded by others.
+    load_s = loads[work.model] if work.arrives_s <= first[work.model] else 0.0
     return (
         max(work.arrives_s, earliest) + load_s + max(work.seconds / mine, work.batch_s / fastest)
     )
