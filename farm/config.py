@@ -92,7 +92,7 @@ class Settings(BaseSettings):
         le=100_000,
     )
     floor: int = Field(
-        0, description="How many workers to keep even where nothing waits.", ge=0, le=100_000
+        0, description="How many workers to keep even if nothing waits.", ge=0, le=100_000
     )
     idle: float = Field(300.0, description="Seconds without work after which a worker goes.", ge=0)
     fleet: Path | None = Field(
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         pattern=r"^aws(=https?://[A-Za-z0-9.:\[\]-]+)?$",
     )
     gcs: str | None = Field(
-        None, description="The address of Ray's head where FARM_RAY is another, as host:port."
+        None, description="The address of Ray's head if FARM_RAY is another, as host:port."
     )
     threads: int = Field(
         1, description="CPU threads of each worker. It decides pixels on a CPU.", ge=1, le=256
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     gpu: float | None = Field(
         None,
         description=(
-            "The share of a GPU that each worker takes: 1 where there are any, when not given."
+            "The share of a GPU that each worker takes: 1 if there are any, when not given."
         ),
         gt=0,
         le=8,
@@ -236,9 +236,7 @@ class Settings(BaseSettings):
         return environment
 
     def pools(self) -> "list[Pool]":
-        """The pools that workers are asked from. Raises RequestError for a fleet file that cannot
-        be used.
-        """
+        """The pools that supply workers. Raises RequestError if the fleet file cannot be used."""
         from farm.fleet_file import load_fleet  # noqa: PLC0415  # the policy: for who decides alone
         from farm.scheduling.values import Pool  # noqa: PLC0415  # likewise
 

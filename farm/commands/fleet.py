@@ -50,7 +50,7 @@ def workers(home: Home = None, as_json: AsJson = False) -> None:
 def scale(
     floor: Annotated[
         int | None,
-        typer.Option("--floor", help="Keep so many workers even where nothing waits.", min=0),
+        typer.Option("--floor", help="Keep this many workers even if nothing waits.", min=0),
     ] = None,
     ceiling: Annotated[
         int | None, typer.Option("--ceiling", help="Have so many workers at most.", min=0)

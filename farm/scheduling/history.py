@@ -1,8 +1,8 @@
-"""What painting and loading have taken lately: by model, by the shape of a batch, and by the class
-of worker. Values alone.
+"""The recent durations of painting and loading: by model, by the shape of a batch, and by the
+class of worker. Values alone.
 
-Speeds are compared only where two classes have painted batches of one model and one shape: what a
-larger picture costs says nothing of the worker that painted it.
+Speeds are compared only if two classes have painted batches of one model and one shape: the cost
+of a larger picture says nothing about the worker that painted it.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 UNKNOWN_LOAD_S = 30.0  # until any model has been loaded
-_NEWEST = 0.3  # the part that the newest measurement has in what is remembered
+_NEWEST = 0.3  # the weight of the newest measurement in the remembered mean
 
 Shape = tuple[str, str]
 """A model's digest, and the shape of a batch."""
@@ -28,17 +28,17 @@ class History:
     paces: Mapping[Shape, Mapping[str, float]] = field(default_factory=dict)
 
     def load_s(self, model: str) -> float:
-        """What loading a model takes, for one that was never loaded here as much as the others
-        take.
+        """The seconds that loading a model takes. A model that was never loaded here counts as the
+        mean of the others.
         """
         if model in self.loads:
             return self.loads[model]
         return sum(self.loads.values()) / len(self.loads) if self.loads else UNKNOWN_LOAD_S
 
     def speed(self, model: str, numerics_class: str | None) -> float | None:
-        """How fast a class of workers paints a model beside the fastest class that has been seen
-        to, 0 to 1; for one that it never painted beside another, how fast it paints other models.
-        None where nothing has been seen that could be compared.
+        """The speed of a class of workers at a model, 0 to 1: its share of the speed of the
+        fastest class known. If it never painted that model beside another class, its speed at
+        other models. None if there is nothing to compare.
         """
         known = self._speeds.get(str(numerics_class), {})
         if model in known:
@@ -61,7 +61,9 @@ class History:
 
 
 def learn(history: History, model: str, facts: Mapping[str, Any]) -> History:
-    """With what a worker has measured over one chunk (`actors.recipes.jobs.Facts`, as stored)."""
+    """The history with a worker's measurements of one chunk added (`actors.recipes.jobs.Facts`, as
+    stored).
+    """
     loads, paces = dict(history.loads), dict(history.paces)
     if facts.get("loads"):
         loads[model] = _blend(loads.get(model), facts["load_s"] / facts["loads"])
@@ -77,7 +79,7 @@ def learn(history: History, model: str, facts: Mapping[str, Any]) -> History:
 
 
 def remembered(attempts: Iterable[tuple[str, Mapping[str, Any]]]) -> History:
-    """What so many attempts have shown, each a model's digest and facts, the oldest first."""
+    """The history that attempts give, each a model's digest and facts, the oldest first."""
     history = History()
     for model, facts in attempts:
         history = learn(history, model, facts)

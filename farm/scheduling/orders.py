@@ -1,4 +1,4 @@
-"""What an operator has ordered of the fleet, in sentences: what, by whom and when."""
+"""An operator's orders to the fleet, in sentences: what, by whom and when."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from storage.orders import LIMITS, FleetOrders, Given, is_standing
 
 
 def ordered_sentences(orders: FleetOrders) -> list[str]:
-    """The orders that stand, a sentence each."""
+    """The orders that are in force, a sentence each."""
     limits = [
         order_sentence(orders, name) for name in LIMITS if is_standing(getattr(orders, name))
     ]
@@ -17,7 +17,7 @@ def ordered_sentences(orders: FleetOrders) -> list[str]:
 
 
 def order_sentence(orders: FleetOrders, limit: str) -> str:
-    """One limit that is ordered: `floor`, `ceiling` or `is_frozen`."""
+    """The order about one limit: `floor`, `ceiling` or `is_frozen`."""
     what = (
         "The fleet was frozen"
         if limit == "is_frozen"

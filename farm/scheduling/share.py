@@ -1,8 +1,8 @@
-"""Who has been given how much: device time by project and campaign, in the manner of start-time
-fair queueing (Goyal et al., 1996).
+"""The device time that each project and campaign has had, as in start-time fair queueing (Goyal et
+al., 1996).
 
-Whoever comes anew starts level with the one that has been given least, neither with a debt to the
-past nor with a claim on it.
+A newcomer starts level with the one that has had least: with neither a debt to the past nor a
+claim on it.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -16,8 +16,8 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, kw_only=True)
 class Shares:
-    """Levels in seconds of device time, a project's divided by its weight, and who was active when
-    they were last looked at.
+    """Levels in seconds of device time, a project's divided by its weight, and the projects that
+    were active at the last look.
     """
 
     projects: Mapping[str, float] = field(default_factory=dict)
@@ -26,8 +26,8 @@ class Shares:
 
 
 def welcome(shares: Shares, campaigns: Iterable[OpenCampaign]) -> Shares:
-    """Bring in who is new and let go who is not there any more. Projects keep their level while
-    they are away.
+    """Add new campaigns and projects, and forget campaigns that have nothing to paint. Projects
+    keep their level while they have nothing.
     """
     active = [campaign for campaign in campaigns if campaign.waiting or campaign.workers]
     names = frozenset(campaign.project for campaign in active)

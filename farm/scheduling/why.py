@@ -1,5 +1,5 @@
-"""Why a campaign or a render is where it is, in sentences. Pure: all that is known is handed
-in.
+"""Why a campaign or a render is in its state, in sentences. Pure: callers pass in all that is
+known.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ _NAMED = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Farm:
-    """What a campaign's waiting depends on besides itself."""
+    """The farm's part in why a campaign waits."""
 
     dispatcher: str | None
     """The host of the dispatcher that leads."""
@@ -29,7 +29,7 @@ class Farm:
     others: Sequence[CampaignRow]
     """The other campaigns that are not over."""
     orders: FleetOrders = field(default_factory=FleetOrders)
-    """What an operator has ordered of the fleet."""
+    """An operator's orders to the fleet."""
 
 
 NO_FARM = "No farm is running: start one with `farm up`."
@@ -37,7 +37,7 @@ NO_FARM = "No farm is running: start one with `farm up`."
 
 def standstill(campaign: CampaignRow, *, is_led: bool) -> str | None:
     """Why nothing of a campaign is painted although its state says that it runs or waits; None if
-    that is not so.
+    nothing stands in the way.
     """
     if campaign.state not in (CampaignState.QUEUED, CampaignState.RUNNING):
         return None
@@ -46,7 +46,7 @@ def standstill(campaign: CampaignRow, *, is_led: bool) -> str | None:
     return (
         None
         if campaign.waits_for is None
-        else f"Something that it needs is away: {campaign.waits_for}"
+        else f"Something that it needs cannot be used now: {campaign.waits_for}"
     )
 
 
@@ -74,8 +74,8 @@ def why_render(
     outcome: tuple[RenderOutcome, int, str | None] | None,
     chunk: tuple[ChunkState, Chunk, int] | None,
 ) -> list[str]:
-    """The same for one render: how it ended, or the chunk that it is in and how many chunks are
-    before that.
+    """The same for one render: how it ended, or the chunk that it is in and the number of chunks
+    ahead of that.
     """
     if outcome is not None:
         ended, attempts, worker = outcome
@@ -156,8 +156,8 @@ def render_not_retried(campaign: CampaignRow, outcome: RenderOutcome) -> str:
 
 
 def without_its_class(campaign: CampaignRow, workers: Sequence[WorkerRow]) -> str | None:
-    """What a campaign lacks whose pixels are of a numerics class that none of the workers has;
-    None where that is not so.
+    """A sentence for a campaign whose pixels are of a numerics class that no worker has; else
+    None.
     """
     if campaign.state.is_final or campaign.numerics_class in (None, ANY_CLASS):
         return None
@@ -206,7 +206,7 @@ def _held_back(campaign: CampaignRow) -> Iterable[str]:
     elif campaign.waits_for is not None and campaign.waits_until is not None:
         left = campaign.waits_until - campaign.now
         yield (
-            f"Something that it needs is away, it is tried again in {left:.0f} s (time"
+            f"Something that it needs cannot be used now; it is tried again in {left:.0f} s (time"
             f" {campaign.waits} in a row): {campaign.waits_for}"
         )
 
