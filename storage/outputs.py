@@ -201,10 +201,10 @@ def _write(path: Path, data: IO[bytes] | _Source) -> None:
 
 def _opened(part: Path) -> IO[bytes]:
     """A new file, in a folder that is made for it, and again if it was empty and somebody has
-    removed it meanwhile.
+    removed it meanwhile. If that happens while the folder is made, Python says that it exists.
     """
     for _ in range(10):
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, FileExistsError):
             part.parent.mkdir(parents=True, exist_ok=True)
             return part.open("xb")
     part.parent.mkdir(parents=True, exist_ok=True)

@@ -78,7 +78,7 @@ def problems(**changes):
         ),
         (dict(vary={**VARY, "color": ["x" * 20_001]}), "vary.color[0]", "20,001 characters"),
         (dict(prompt=" \n ", vary={}), "prompt", "empty"),
-        (dict(syntax="litteral"), "syntax", "'plain' or 'literal'"),
+        (dict(syntax="litteral"), "syntax", "did you mean 'literal'?"),
     ],
 )
 def test_syntax_is_refused_at_the_template_or_the_value_that_has_it(changes, place, words):
