@@ -80,7 +80,7 @@ class AssignedChunk:
 
 @dataclass
 class Worker:
-    """One actor and what is under way with it."""
+    """One actor, its phase, and its chunks."""
 
     name: str
     handle: Any

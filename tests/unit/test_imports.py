@@ -8,18 +8,19 @@ import sys
 import pytest
 
 
+def last_line(code):
+    """The last line that a Python process of its own prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
 @pytest.mark.parametrize("module", ["farm", "farm.cli", "farm.app"])
 def test_whoever_submits_loads_neither_torch_nor_ray(module):
     code = (
         f"import {module}, sys; print(sorted({{'torch', 'ray', 'diffusers', 'transformers'}} &"
         " set(sys.modules)))"
     )
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        == "[]"
-    )
+    assert last_line(code) == "[]"
 
 
 def test_the_dispatcher_loads_no_torch():
@@ -27,12 +28,7 @@ def test_the_dispatcher_loads_no_torch():
         "import farm.dispatch.dispatcher, sys; print('torch' in sys.modules, 'diffusers' in"
         " sys.modules)"
     )
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        == "False False"
-    )
+    assert last_line(code) == "False False"
 
 
 # What no command needs that only asks a running farm: a database, a web server, buckets, the
@@ -51,12 +47,7 @@ def test_a_command_that_asks_a_running_farm_loads_what_it_takes_to_ask(command):
         f"import sys; from farm.cli import load; load({command!r}); print(sorted({HEAVY!r} &"
         " set(sys.modules)))"
     )
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        == "[]"
-    )
+    assert last_line(code) == "[]"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
@@ -68,12 +59,7 @@ app(args={arguments!r}, standalone_mode=False)
 others = {{"farm.config", "farm.client.client", "pydantic", "httpx", "numpy"}} | {HEAVY!r}
 print(sorted(others & set(sys.modules)))
 """
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.splitlines()[-1]
-        == "[]"
-    )
+    assert last_line(code) == "[]"
 
 
 @pytest.mark.parametrize(
@@ -81,9 +67,4 @@ print(sorted(others & set(sys.modules)))
 )
 def test_what_a_notebook_imports_loads_no_database(statement):
     code = f"import sys; {statement}; print(sorted({HEAVY!r} & set(sys.modules)))"
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        == "[]"
-    )
+    assert last_line(code) == "[]"

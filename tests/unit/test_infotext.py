@@ -142,7 +142,7 @@ def test_a_prompt_without_markers_stands_as_it_is():
         ("stabilityai/sdxl-base@462165984030d82259a11f4367a4eed129e94a7b", "sdxl-base"),
         ("stabilityai/sdxl-base@refs/pr/3", "sdxl-base"),
         (
-            "/root/.cache/huggingface/hub/models--stabilityai--sdxl-base/snapshots/4621659",
+            "/home/ann/.cache/huggingface/hub/models--stabilityai--sdxl-base/snapshots/4621659",
             "sdxl-base",
         ),
         ("..", "StableDiffusionPipeline"),
