@@ -72,7 +72,7 @@ def status(
     if answer["budget_s"] is not None:
         say(f"It has spent {spent_of(answer['device_s'], answer['budget_s'])}.")
     if answer["waits_for"]:
-        say(f"It waits for something that is away: {answer['waits_for']}")
+        say(f"It waits for something that cannot be used now: {answer['waits_for']}")
     elif answer["standstill"]:
         say(f"It stands still: {answer['standstill']}")
     if answer["halted"]:

@@ -139,4 +139,8 @@ def _with_lines(states: Iterator[Json], name: str) -> Json:
 def _words(status: Json) -> str:
     if status["state"] == "queued":
         return "starting workers"
-    return "waits for what is away" if status["waits_for"] else str(status["state"])
+    return (
+        "waits for something that cannot be used now"
+        if status["waits_for"]
+        else str(status["state"])
+    )

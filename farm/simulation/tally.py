@@ -50,6 +50,9 @@ class Tally:
         )
 
     def _fairness_of(self, projects: Collection[str]) -> float:
-        """Jain's index of the device time that projects were given, by their weights."""
-        given = [self._device_s[name] / self._trace.weights.get(name, 1.0) for name in projects]
+        """Jain's index of the device time that projects were given, by their weights. They are
+        added up in one order, so that every process reports the same last digit.
+        """
+        weights = self._trace.weights
+        given = [self._device_s[name] / weights.get(name, 1.0) for name in sorted(projects)]
         return sum(given) ** 2 / (len(given) * sum(value**2 for value in given))
