@@ -152,9 +152,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     outputs, chunk = stores.outputs, settings.chunk
     buckets, style = settings.reference_buckets, settings.s3_style
     intake = Intake(outputs, buckets=buckets, s3_style=style, files=files)
-    reading = Reading(
-        campaigns=campaigns, watching=watching, outputs=outputs, quotas=settings.quotas
-    )
+    reading = Reading(campaigns=campaigns, watching=watching, outputs=outputs)
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
         intake=intake, chunk=chunk,

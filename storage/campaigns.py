@@ -1,7 +1,7 @@
 """Campaigns and their renders in the job database: writing them down, and reading them back."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Row,
     Select,
     String,
+    bindparam,
     cast,
     func,
     insert,
@@ -142,6 +143,18 @@ class Campaigns:
                 update(campaigns).where(campaigns.c.id == campaign_id).values(halted=sentence)
             )
 
+    def note_refusals(self, refusals: Mapping[int, str | None]) -> None:
+        """Write down the rules that keep campaigns waiting, by their ids; None if nothing does."""
+        note = (
+            update(campaigns)
+            .where(campaigns.c.id == bindparam("campaign"))
+            .values(refusal=bindparam("rule"))
+        )
+        with self._engine.begin() as connection:
+            connection.execute(
+                note, [{"campaign": number, "rule": rule} for number, rule in refusals.items()]
+            )
+
     def outcomes(
         self, campaign_id: int, *, after: int = -1
     ) -> Iterator[tuple[RenderOutcome, int, str | None]]:
@@ -209,21 +222,6 @@ class Campaigns:
         )
         with self._reader.connect() as connection:
             return {row.number: row.digest for row in connection.execute(query)}
-
-    def others(self, campaign_id: int) -> list[CampaignRow]:
-        """The other campaigns that are not over, those of the highest priority first, without
-        their specs.
-        """
-        query = _campaigns(with_spec=False).where(
-            campaigns.c.finished_at.is_(None), campaigns.c.id != campaign_id
-        )
-        with self._reader.connect() as connection:
-            return [
-                _campaign(row)
-                for row in connection.execute(
-                    query.order_by(campaigns.c.priority.desc(), campaigns.c.id)
-                )
-            ]
 
     def chunk_of(
         self, campaign_id: int, group_no: int, ordinal: int, number: int

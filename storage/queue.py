@@ -336,4 +336,5 @@ def _open_campaign(row: Any, running: int, holders: frozenset[str]) -> OpenCampa
         waiting=bool(row.waiting),
         workers=holders,
         numerics_class=row.numerics_class,
+        refusal=row.refusal,
     )

@@ -1,9 +1,8 @@
 """The values that the job database gives and takes: frozen, never rows of SQLAlchemy."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from storage.moments import FARTHEST_S, is_to_come
@@ -71,6 +70,8 @@ class CampaignRow(NewCampaign):
     waits: int
     waits_until: float | None
     waits_why: str | None
+    refusal: str | None = None
+    """The rule that keeps it waiting, as `farm.scheduling.refusal` writes it."""
     created_at: float
     started_at: float | None
     finished_at: float | None
@@ -181,6 +182,7 @@ class OpenCampaign:
     waiting: bool
     workers: frozenset[str]
     numerics_class: str | None = None
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,19 +199,6 @@ class Snapshot:
     """By project, the workers that still have chunks of campaigns that are not open: paused,
     stopped, cancelled or replaced.
     """
-
-    def with_claimed(self, claimed: Iterable[Chunk]) -> "Snapshot":
-        """The same, where chunks that were claimed since are under way too."""
-        more: Counter[int] = Counter()
-        for chunk in claimed:
-            more[chunk.campaign_id] += chunk.total
-        return replace(
-            self,
-            campaigns=tuple(
-                replace(c, running=c.running + more[c.id]) if c.id in more else c
-                for c in self.campaigns
-            ),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

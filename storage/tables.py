@@ -66,6 +66,7 @@ campaigns = Table(
     ),  # how often in a row something that it needs was away
     Column("waits_until", Float),
     Column("waits_why", Text),
+    Column("refusal", String(300)),  # JSON: the rule that keeps it waiting, with its figures
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),

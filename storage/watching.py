@@ -77,17 +77,6 @@ class Watching:
         """The orders of an operator to the fleet."""
         return Orders(self._engine).get()
 
-    def workers_of(self, project: str) -> int:
-        """How many workers have chunks of a project's campaigns."""
-        leased = (campaigns.c.project == project) & (chunks.c.state == ChunkState.LEASED)
-        query = (
-            select(func.count(chunks.c.worker.distinct()))
-            .join(campaigns, campaigns.c.id == chunks.c.campaign_id)
-            .where(leased)
-        )
-        with self._reader.connect() as connection:
-            return int(connection.execute(query).scalar_one())
-
     def dispatcher(self) -> str | None:
         """The host of the dispatcher that leads, if it has been heard lately."""
         query = select(sessions.c.host).where(

@@ -4,7 +4,9 @@ import itertools
 
 from farm.scheduling.assignment import assign
 from farm.scheduling.history import History
+from farm.scheduling.ledger import Ledger
 from farm.scheduling.share import Shares, charge, welcome
+from farm.scheduling.situation import Situation
 from farm.scheduling.values import FreeWorker
 from storage.rows import OpenCampaign
 
@@ -29,15 +31,26 @@ AT_ONCE = History(loads={"d": 0.0})
 
 
 def deal(open_campaigns, free, shares=None, weights=None, now=0.0, fleet_size=8, **more):
-    shares = welcome(Shares(), open_campaigns) if shares is None else shares
+    return list(decide(open_campaigns, free, shares, weights, now, fleet_size, **more).assignments)
+
+
+def decide(
+    open_campaigns, free, shares=None, weights=None, now=0.0, fleet_size=8, history=None, **more
+):
+    """A round on these campaigns and free workers."""
     return assign(
-        open_campaigns,
-        free,
-        shares,
-        weights=weights or {},
-        now=now,
-        fleet_size=fleet_size,
-        **{"history": AT_ONCE, **more},
+        Situation(
+            campaigns=open_campaigns,
+            workers=free,
+            ledger=Ledger(
+                shares=welcome(Shares(), open_campaigns) if shares is None else shares,
+                history=AT_ONCE if history is None else history,
+            ),
+            weights=weights or {},
+            now=now,
+            fleet_size=fleet_size,
+            **more,
+        )
     )
 
 

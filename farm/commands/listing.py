@@ -51,6 +51,9 @@ def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson =
     show_table(table)
     for sentence in dict.fromkeys(row["standstill"] for row in rows if row["standstill"]):
         say(f"Standing still: {sentence}")
+    for row in rows:
+        if row["refusal"] and not row["standstill"] and not row["renders"]["running"]:
+            say(f"{row['campaign']} waits: {row['refusal']['sentence']}")
 
 
 def status(
@@ -75,6 +78,8 @@ def status(
         say(f"It waits for something that cannot be used now: {answer['waits_for']}")
     elif answer["standstill"]:
         say(f"It stands still: {answer['standstill']}")
+    elif answer["refusal"]:
+        say(f"The rest of it waits: {answer['refusal']['sentence']}")
     if answer["halted"]:
         say(f"It was stopped: {answer['halted']}")
     for failure in answer["failures"]:

@@ -11,21 +11,23 @@ While the database cannot be reached, results are kept in memory until it is bac
 """
 
 import logging
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from actors.fleet.fleet import Fleet
 from farm.dispatch.autoscaler import Autoscaler
+from farm.dispatch.explaining import Explaining
 from farm.dispatch.finishing import Finishing
 from farm.dispatch.loading import Loading
 from farm.dispatch.numerics import Judge
 from farm.dispatch.receiving import Receiving
 from farm.dispatch.roster import Roster, free_worker, published, roster_of
 from farm.dispatch.sending import Sending
-from farm.scheduling.assignment import assign
+from farm.scheduling.assignment import fill
 from farm.scheduling.history import remembered
 from farm.scheduling.ledger import Ledger, with_attempt, with_distrust, with_open, with_workers
+from farm.scheduling.situation import Claimed, Situation
 from farm.scheduling.trust import Record, record_of
 from farm.scheduling.values import NO_QUOTAS, Assignment
 from storage.campaigns import Campaigns
@@ -41,9 +43,6 @@ from storage.watching import Watching
 COLLECT_S = 0.25
 MANIFEST_S = 120.0  # that of a million renders takes half a minute
 
-Claimed = tuple[Assignment, Chunk]
-Pair = tuple[int, str]
-"""A campaign's id and a worker's name."""
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +84,7 @@ class Dispatcher:
             loading=self._loading,
             sending=self._sending,
         )
+        self._explaining = Explaining(campaigns)
         self._finishing = Finishing(campaigns=campaigns, outputs=outputs)
         self._open: dict[int, OpenCampaign] = {}
         self._ledger = Ledger()
@@ -121,12 +121,10 @@ class Dispatcher:
             snapshot = self._look()
             self._finishing.halt_spent(snapshot.campaigns)
             self._scale(snapshot, now)
-            roster, exhausted = self._roster(snapshot.now), set[Pair]()
-            while assignments := self._assign(snapshot, roster, exhausted):
-                claimed = self._claim(assignments, roster)
-                served = self._send(claimed)
-                exhausted |= _unserved(assignments, served)
-                snapshot = snapshot.with_claimed(chunk for _, chunk in claimed)
+            roster = self._roster(snapshot.now)
+            situation = self._situation(snapshot, roster)
+            _, decision = fill(situation, partial(self._serve, roster))
+            self._explaining.note(snapshot.campaigns, decision, now)
             self._collect()
             self._settle(snapshot.now)
             self._finishing.finish()
@@ -169,39 +167,34 @@ class Dispatcher:
         for stop in stops:
             self._sending.stop(stop.worker, stop.key, at_step=stop.at_step)
 
-    def _assign(
-        self, snapshot: Snapshot, roster: Roster, exhausted: Collection[Pair]
-    ) -> list[Assignment]:
-        """`exhausted` are the pairs for which the queue had no chunk."""
-        barred = self._loading.barred(snapshot.campaigns, roster.ready_classes)
-        return assign(
-            snapshot.campaigns,
-            [free_worker(self._fleet.workers[name]) for name in roster.ready],
-            self._ledger.shares,
-            weights=self._weights,
+    def _situation(self, snapshot: Snapshot, roster: Roster) -> Situation:
+        workers = [self._fleet.workers[name] for name in sorted(roster.ready)]
+        return Situation(
             now=snapshot.now,
+            campaigns=snapshot.campaigns,
+            workers=[free_worker(worker, self._sending.is_stopped) for worker in workers],
             fleet_size=self._fleet.size,
-            exhausted={*exhausted, *barred},
-            history=self._ledger.history,
+            ledger=self._ledger,
+            weights=self._weights,
             quotas=self._quotas,
             closing=snapshot.closing,
+            unable=self._loading.barred(snapshot.campaigns, roster.ready_classes),
         )
 
-    def _claim(self, assignments: Sequence[Assignment], roster: Roster) -> list[Claimed]:
-        """The chunks claimed, each with its assignment. A campaign may have fewer than were asked
-        for.
+    def _serve(self, roster: Roster, assignments: Sequence[Assignment]) -> list[Claimed]:
+        """Claim chunks for assignments and send them to the workers. Some may get none: their
+        campaign's last chunks are out, or other workers must have them.
         """
-        pairs = [_pair(assignment) for assignment in assignments]
-        return _matched(assignments, self._queue.claim(self._session, pairs, roster.answered))
-
-    def _send(self, claimed: Iterable[Claimed]) -> list[Assignment]:
-        """Send claimed chunks to their workers; returns the assignments that were served."""
+        pairs = [(one.campaign_id, one.worker) for one in assignments]
+        chunks = self._queue.claim(self._session, pairs, roster.answered)
         served = []
-        for assignment, chunk in claimed:
-            if self._send_one(chunk):
-                served.append(assignment)
-                if assignment.instead_of is not None:
-                    self._sending.stop(assignment.worker, assignment.instead_of)
+        for assignment, chunk in _matched(assignments, chunks):
+            if not self._send_one(chunk):
+                continue
+            if assignment.instead_of is not None:
+                self._sending.stop(assignment.worker, assignment.instead_of)
+            key = chunk.id, chunk.lease
+            served.append(Claimed(assignment=assignment, key=key, renders=chunk.total))
         return served
 
     def _collect(self) -> None:
@@ -300,25 +293,16 @@ class Dispatcher:
         return roster_of(self._fleet, self._ledger.records, self._autoscaler.leaving, db_now)
 
 
-def _pair(assignment: Assignment) -> Pair:
-    return assignment.campaign_id, assignment.worker
-
-
-def _matched(assignments: Iterable[Assignment], chunks: Iterable[Chunk]) -> list[Claimed]:
-    left, matched = list(assignments), []
+def _matched(
+    assignments: Iterable[Assignment], chunks: Iterable[Chunk]
+) -> Iterator[tuple[Assignment, Chunk]]:
+    """Each chunk with the assignment that it was claimed for."""
+    left = list(assignments)
     for chunk in chunks:
-        place = (chunk.campaign_id, chunk.worker)
-        assignment = next(one for one in left if _pair(one) == place)
+        place = chunk.campaign_id, chunk.worker
+        assignment = next(one for one in left if (one.campaign_id, one.worker) == place)
         left.remove(assignment)
-        matched.append((assignment, chunk))
-    return matched
-
-
-def _unserved(asked: Iterable[Assignment], served: Iterable[Assignment]) -> set[Pair]:
-    """The pairs for which fewer chunks were sent than were asked for: the campaign's last chunks
-    are out, or other workers must have them.
-    """
-    return set(Counter(map(_pair, asked)) - Counter(map(_pair, served)))
+        yield assignment, chunk
 
 
 def _log_quarantines(before: Ledger, after: Ledger) -> None:

@@ -2,13 +2,13 @@
 which people see them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from actors.fleet.fleet import Fleet
 from actors.fleet.worker import Worker
 from farm.scheduling.trust import Record, has_others, usable
-from farm.scheduling.values import FreeWorker
+from farm.scheduling.values import FreeWorker, Key
 from storage.moments import is_to_come
 from storage.rows import WorkerRow
 from storage.states import WorkerState
@@ -63,13 +63,17 @@ def roster_of(
     )
 
 
-def free_worker(worker: Worker) -> FreeWorker:
-    """A worker that has started, as assignment sees it."""
+def free_worker(worker: Worker, is_stopped: Callable[[Key], bool]) -> FreeWorker:
+    """A worker that has started, as assignment sees it: without chunks that wait on it and that it
+    was asked to leave.
+    """
     health = worker.health
     assert health is not None
+    holds = [(chunk.campaign_id, chunk.key) for chunk in worker.assigned]
+    waiting = [held for held in holds[1:] if not is_stopped(held[1])]
     return FreeWorker(
         name=worker.name,
-        holds=tuple((chunk.campaign_id, chunk.key) for chunk in worker.assigned),
+        holds=(*holds[:1], *waiting),
         warm=frozenset(health.pipelines),
         numerics_class=health.numerics_class,
     )

@@ -82,6 +82,10 @@ class Sending:
             if chunk.key not in leases and chunk.key not in self._stopped
         ]
 
+    def is_stopped(self, key: Key) -> bool:
+        """Whether a worker was asked to leave a chunk."""
+        return key in self._stopped
+
     def has(self, chunk: Chunk) -> bool:
         """Whether this process knows of a chunk that is leased to its session."""
         return (chunk.id, chunk.lease) in self._leased

@@ -2,11 +2,9 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
 
 from farm.cost import budget_left_s, chunk_s, seconds_per_render, would_be_late
-from farm.scheduling.history import History
-from farm.scheduling.share import Shares
+from farm.scheduling.situation import Situation
 from farm.scheduling.values import FreeWorker
 from storage.rows import OpenCampaign
 
@@ -18,29 +16,20 @@ class Allocation:
     Campaigns are known by their ids, workers and projects by their names.
     """
 
-    def __init__(
-        self,
-        campaigns: Sequence[OpenCampaign],
-        workers: Sequence[FreeWorker],
-        shares: Shares,
-        *,
-        weights: Mapping[str, float],
-        now: float,
-        fleet_size: int,
-        exhausted: Collection[tuple[int, str]],
-        history: History,
-        quotas: Mapping[str, int],
-        closing: Mapping[str, Collection[str]],
-    ) -> None:
+    def __init__(self, situation: Situation) -> None:
+        campaigns, workers = situation.campaigns, situation.workers
+        ledger = situation.ledger
+        shares, self._history = ledger.shares, ledger.history
         self.campaigns = {campaign.id: campaign for campaign in campaigns}
-        self.exhausted, self.quotas = exhausted, quotas
-        self._weights, self._now, self._fleet_size = weights, now, fleet_size
-        self._history = history
-        self.load_s = {c.id: history.load_s(c.model_digest) for c in campaigns}
+        self.exhausted, self.unable = situation.exhausted, situation.unable
+        self.quotas, self._weights = situation.quotas, situation.weights
+        self.load_s = {c.id: self._history.load_s(c.model_digest) for c in campaigns}
         self._speeds: dict[tuple[str, str | None], float] = {}
         self.class_of = {worker.name: worker.numerics_class for worker in workers}
         self.pins = {campaign.id: campaign.numerics_class for campaign in campaigns}
         self.affordable_s = {campaign.id: budget_left_s(campaign) for campaign in campaigns}
+        self.tiers = {campaign.id: _tier(situation, campaign) for campaign in campaigns}
+        """Their priorities, or LATE_TIER if they would miss their deadlines."""
         self.chunks = {worker.name: len(worker.holds) for worker in workers}
         self.users = {campaign.id: set(campaign.workers) for campaign in campaigns}
         self.warm = {worker.name: worker.warm for worker in workers}
@@ -53,6 +42,7 @@ class Allocation:
         self._levels = {c.id: shares.campaigns.get(c.id, 0.0) + given_s[c.id] for c in campaigns}
         self._project_levels = {c.project: shares.projects.get(c.project, 0.0) for c in campaigns}
         self.served: Counter[str] = Counter()
+        closing = situation.closing
         self.users_of_project = defaultdict(set, {name: set(who) for name, who in closing.items()})
         for campaign in campaigns:
             self._raise_project(campaign.project, given_s[campaign.id])
@@ -75,10 +65,7 @@ class Allocation:
         self._highest = None
 
     def tier(self, campaign: OpenCampaign) -> int:
-        """Its priority, or above all priorities if it would miss its deadline."""
-        fleet_size = min(self._fleet_size, self.quotas.get(campaign.project, self._fleet_size))
-        is_late = would_be_late(campaign, self._now, fleet_size)
-        return LATE_TIER if is_late else campaign.priority
+        return self.tiers[campaign.id]
 
     def levels(self, campaign: OpenCampaign) -> tuple[float, float]:
         """The device time, in seconds, that its project and it have been given."""
@@ -137,3 +124,11 @@ class Allocation:
 
     def _raise_project(self, name: str, seconds: float) -> None:
         self._project_levels[name] += seconds / self.weight(name)
+
+
+def _tier(situation: Situation, campaign: OpenCampaign) -> int:
+    fleet_size = min(
+        situation.fleet_size, situation.quotas.get(campaign.project, situation.fleet_size)
+    )
+    is_late = would_be_late(campaign, situation.now, fleet_size)
+    return LATE_TIER if is_late else campaign.priority

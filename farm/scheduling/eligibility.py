@@ -1,53 +1,96 @@
-"""Which campaigns may have a worker: the rules that refuse one, each a function."""
+"""Which campaigns may have a worker: the rules that refuse one, each a function that returns its
+refusal.
+"""
 
 from collections import Counter
 from collections.abc import Callable
 
 from farm.cost import CHUNK_S, PARTS, seconds_per_render
 from farm.scheduling.allocation import Allocation
+from farm.scheduling.refusal import Refusal, Rule, rounded
 from storage.rows import ANY_CLASS, OpenCampaign
+
+
+def refusal_of(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refusal | None:
+    """Why a worker may not have one more chunk of a campaign: the first rule that refuses it; None
+    if it may.
+    """
+    for refuse in _RULES:
+        if refusal := refuse(allocation, campaign, worker):
+            return refusal
+    return None
+
+
+def refusals_of(allocation: Allocation, campaign: OpenCampaign, worker: str) -> list[Refusal]:
+    """All the rules that keep a worker from a campaign."""
+    return [refusal for refuse in _RULES if (refusal := refuse(allocation, campaign, worker))]
 
 
 def may_use(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:
     """Whether a worker may have one more chunk of a campaign."""
-    return not any(refuses(allocation, campaign, worker) for refuses in _REFUSALS)
+    return refusal_of(allocation, campaign, worker) is None
 
 
-def _is_exhausted(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:
+def _no_chunk(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refusal | None:
     """It had no chunk for this worker in this round."""
-    return (campaign.id, worker) in allocation.exhausted
+    if (campaign.id, worker) in allocation.exhausted:
+        return Refusal(rule=Rule.NO_CHUNK)
+    return None
 
 
-def _is_of_another_class(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:
+def _cannot_load(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refusal | None:
+    """The worker could not load its model, and others may be able to."""
+    if (campaign.id, worker) in allocation.unable:
+        return Refusal(rule=Rule.CANNOT_LOAD)
+    return None
+
+
+def _numerics(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refusal | None:
     """Its pixels are of a numerics class that the worker is not of."""
-    return allocation.pins[campaign.id] not in (None, ANY_CLASS, allocation.class_of[worker])
+    pin = allocation.pins[campaign.id]
+    if pin in (None, ANY_CLASS, allocation.class_of[worker]):
+        return None
+    return Refusal(rule=Rule.NUMERICS, other=pin)
 
 
-def _is_over_budget(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:  # noqa: ARG001
+def _budget(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refusal | None:  # noqa: ARG001
     """What it has been given, and what is assigned, spends its budget."""
-    return allocation.affordable_s[campaign.id] <= 0
+    left_s = allocation.affordable_s[campaign.id]
+    if left_s > 0 or campaign.budget_s is None:
+        return None
+    given_s = campaign.budget_s - left_s
+    return Refusal(rule=Rule.BUDGET, has=rounded(given_s), limit=campaign.budget_s)
 
 
-def _is_over_quota(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:
+def _quota(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refusal | None:
     """Its project has all the workers that its quota allows, and this is another one."""
     quota = allocation.quotas.get(campaign.project)
+    if quota is None:
+        return None
     users = allocation.users_of_project[campaign.project]
-    return quota is not None and worker not in users and len(users) >= quota
+    if worker in users or len(users) < quota:
+        return None
+    return Refusal(rule=Rule.QUOTA, other=campaign.project, has=len(users), limit=quota)
 
 
-def _has_its_workers(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:
+def _max_workers(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refusal | None:
     """It has all the workers that it may have (`max_workers`), and this is another one."""
-    most, users = campaign.max_workers, allocation.users[campaign.id]
-    return most is not None and worker not in users and len(users) >= most
+    most = campaign.max_workers
+    if most is None:
+        return None
+    users = allocation.users[campaign.id]
+    if worker in users or len(users) < most:
+        return None
+    return Refusal(rule=Rule.MAX_WORKERS, has=len(users), limit=most)
 
 
-def _would_delay_it(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:
+def _slower(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refusal | None:
     """Its other workers, faster ones among them, would finish all of it before this one finishes
     one chunk.
     """
     mine = allocation.speed(campaign, allocation.class_of[worker])
     if mine == 1:
-        return False
+        return None
     others = Counter(
         allocation.class_of[other]
         for other in allocation.users[campaign.id] - {worker}
@@ -55,19 +98,22 @@ def _would_delay_it(allocation: Allocation, campaign: OpenCampaign, worker: str)
     )
     speeds = {name: allocation.speed(campaign, name) for name in others}
     if max(speeds.values(), default=0.0) <= mine:
-        return False
+        return None
     left_s = campaign.left * seconds_per_render(campaign)
     next_chunk_s = max(seconds_per_render(campaign), min(CHUNK_S, left_s / PARTS))
-    return (allocation.chunks[worker] + 1) * next_chunk_s / mine > left_s / sum(
-        count * speeds[name] for name, count in others.items()
-    )
+    alone_s = (allocation.chunks[worker] + 1) * next_chunk_s / mine
+    without_s = left_s / sum(count * speeds[name] for name, count in others.items())
+    if alone_s <= without_s:
+        return None
+    return Refusal(rule=Rule.SLOWER, has=rounded(alone_s), limit=rounded(without_s))
 
 
-_REFUSALS: tuple[Callable[[Allocation, OpenCampaign, str], bool], ...] = (
-    _is_exhausted,
-    _is_of_another_class,
-    _is_over_budget,
-    _is_over_quota,
-    _has_its_workers,
-    _would_delay_it,
+_RULES: tuple[Callable[[Allocation, OpenCampaign, str], Refusal | None], ...] = (
+    _no_chunk,
+    _cannot_load,
+    _numerics,
+    _budget,
+    _quota,
+    _max_workers,
+    _slower,
 )

@@ -39,8 +39,14 @@ def is_due(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:
         return False
     if campaign.model_digest in allocation.warm[worker]:
         return True
-    load_s = allocation.load_s[campaign.id]
-    return allocation.furthest_ahead_s(campaign) >= AFFINITY_LOADS * load_s
+    return allocation.furthest_ahead_s(campaign) >= due_at_s(allocation, campaign)
+
+
+def due_at_s(allocation: Allocation, campaign: OpenCampaign) -> float:
+    """How far ahead of it another one must be, in seconds, until a campaign that has not begun and
+    whose model is cold comes first.
+    """
+    return AFFINITY_LOADS * allocation.load_s[campaign.id]
 
 
 def _per_worker_s(allocation: Allocation, campaign: OpenCampaign) -> float:

@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 from farm.scheduling.history import History
 
+# one being painted and the next one waiting, so that a device never waits for the dispatcher
+CHUNKS_PER_WORKER = 2
 Key = tuple[int, int]
 """A chunk's id and lease."""
 NO_HISTORY = History()
 NO_QUOTAS: Mapping[str, int] = MappingProxyType({})
-NO_WORKERS: Mapping[str, Collection[str]] = MappingProxyType({})
 NO_CLASSES: Mapping[str, Collection[str]] = MappingProxyType({})
 
 

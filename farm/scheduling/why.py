@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from farm.scheduling.budget import is_spent, nearly_spent_sentence, spent_sentence
 from farm.scheduling.orders import order_sentence
+from farm.scheduling.reasons import reason_sentence
+from farm.scheduling.refusal import Refusal, Rule, read_refusal
 from storage.orders import FleetOrders
 from storage.rows import ANY_CLASS, CampaignRow, Chunk, RenderOutcome, WorkerRow
 from storage.states import CampaignState, ChunkState, Reason, RenderState, WorkerState
-
-_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +22,6 @@ class Farm:
     dispatcher: str | None
     """The host of the dispatcher that leads."""
     workers: Sequence[WorkerRow]
-    project_workers: int = 0
-    """How many workers have chunks of its project."""
-    quota: int | None = None
-    """The most that its project may have."""
-    others: Sequence[CampaignRow]
-    """The other campaigns that are not over."""
     orders: FleetOrders = field(default_factory=FleetOrders)
     """An operator's orders to the fleet."""
 
@@ -48,6 +42,17 @@ def standstill(campaign: CampaignRow, *, is_led: bool) -> str | None:
         if campaign.waits_for is None
         else f"Something that it needs cannot be used now: {campaign.waits_for}"
     )
+
+
+def refusal_to(campaign: CampaignRow, *, is_led: bool) -> Refusal | None:
+    """The rule that keeps the rest of a campaign waiting, as the dispatcher last found; None if
+    nothing of it waits for a worker, or no dispatcher is at work.
+    """
+    if campaign.state not in (CampaignState.QUEUED, CampaignState.RUNNING):
+        return None
+    if not (is_led and campaign.queued) or campaign.waits_for is not None:
+        return None
+    return read_refusal(campaign.refusal)
 
 
 def why_campaign(campaign: CampaignRow, farm: Farm) -> list[str]:
@@ -214,43 +219,19 @@ def _held_back(campaign: CampaignRow) -> Iterable[str]:
 def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
     states = Counter(worker.state for worker in farm.workers)
     ready = sum(states[state] for state in WorkerState if state.takes_work)
+    refusal = refusal_to(campaign, is_led=True)
+    rule = None if refusal is None else refusal.rule
+    if lack := without_its_class(campaign, farm.workers):
+        yield lack
+    elif nearly_spent := nearly_spent_sentence(campaign):
+        yield nearly_spent
+    elif refusal is not None and rule is not Rule.NO_WORKER:
+        yield reason_sentence(refusal)
     yield from _ordered(campaign, farm.orders, ready + states[WorkerState.STARTING])
     if quarantined := states[WorkerState.QUARANTINED]:
         yield f"{quarantined} workers are in quarantine: `farm workers` says why."
     if not ready:
         yield f"No worker is ready; {states[WorkerState.STARTING]} are starting."
-    if lack := without_its_class(campaign, farm.workers):
-        yield lack
-    if nearly_spent := nearly_spent_sentence(campaign):
-        yield nearly_spent
-    if campaign.max_workers is not None and campaign.running and campaign.queued:
-        yield f"No more than {campaign.max_workers} workers may paint it at a time (max_workers)."
-    if farm.quota is not None and farm.project_workers >= farm.quota and campaign.queued:
-        has = f"{farm.project_workers} of the {farm.quota} workers that it may have at a time"
-        yield f"Its project {campaign.project} has {has} (FARM_QUOTAS)."
-    higher = [
-        other
-        for other in farm.others
-        if other.priority > campaign.priority and other.state is CampaignState.RUNNING
-    ]
-    if higher:
-        yield (
-            f"Campaigns of a higher priority go first: {_names(higher)}. Its own is"
-            f" {campaign.priority}."
-        )
-    equal = [
-        other
-        for other in farm.others
-        if other.priority == campaign.priority and other.state is CampaignState.RUNNING
-    ]
-    if equal:
-        yield (
-            f"It shares the workers with {len(equal)} campaigns of its priority: {_names(equal)}."
-            f" Who has been given least goes first; it has had {campaign.device_s:.0f} s of them."
-        )
-    warm = sum(worker.warm == campaign.model_digest for worker in farm.workers)
-    if ready and not warm:
-        yield f"Its model {campaign.model} is loaded on no worker yet; the first chunk loads it."
 
 
 def _ordered(campaign: CampaignRow, orders: FleetOrders, workers: int) -> Iterable[str]:
@@ -265,8 +246,3 @@ def _ordered(campaign: CampaignRow, orders: FleetOrders, workers: int) -> Iterab
                 f"{order_sentence(orders, limit)} No more workers come until that is changed:"
                 " `farm scale --default` takes orders back."
             )
-
-
-def _names(campaigns: Sequence[CampaignRow]) -> str:
-    named = ", ".join(f"{c.name} ({c.priority})" for c in campaigns[:_NAMED])
-    return named if len(campaigns) <= _NAMED else f"{named} and {len(campaigns) - _NAMED} more"

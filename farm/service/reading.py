@@ -1,7 +1,8 @@
 """Reading: a campaign's status, its explanation, its renders and its files."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -10,8 +11,15 @@ from farm.results.manifest import manifest_line, manifest_lines, write_manifest
 from farm.results.sheet import sheet_of
 from farm.results.versions import version_json
 from farm.results.where import read_conditions, resolve
-from farm.scheduling.values import NO_QUOTAS
-from farm.scheduling.why import Farm, standstill, why_campaign, why_render, without_its_class
+from farm.scheduling.reasons import reason_sentence
+from farm.scheduling.why import (
+    Farm,
+    refusal_to,
+    standstill,
+    why_campaign,
+    why_render,
+    without_its_class,
+)
 from farm.service.control import check_number
 from storage.campaigns import Campaigns
 from storage.keys import campaign_folder
@@ -31,13 +39,10 @@ class Reading:
         campaigns: Campaigns,
         watching: Watching,
         outputs: Outputs,
-        quotas: Mapping[str, int] = NO_QUOTAS,
     ) -> None:
-        """`quotas` are the most workers that each project may have."""
         self._campaigns = campaigns
         self._watching = watching
         self._outputs = outputs
-        self._quotas = quotas
 
     def all(self, project: str | None) -> list[Json]:
         is_led = self._watching.dispatcher() is not None
@@ -118,10 +123,7 @@ class Reading:
         farm = Farm(
             dispatcher=self._watching.dispatcher(),
             workers=self._watching.workers(),
-            project_workers=self._watching.workers_of(project),
-            quota=self._quotas.get(project),
             orders=self._watching.orders(),
-            others=self._campaigns.others(campaign.id),
         )
         if number is None:
             return why_campaign(campaign, farm)
@@ -145,6 +147,7 @@ def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:
         "halted": campaign.halted,
         "waits_for": campaign.waits_for,
         "standstill": standstill(campaign, is_led=is_led),
+        "refusal": _refusal_json(campaign, is_led=is_led),
         "model": campaign.model,
         "priority": campaign.priority,
         "numerics_class": campaign.numerics_class,
@@ -167,3 +170,8 @@ def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:
         "started_at": campaign.started_at,
         "finished_at": campaign.finished_at,
     }
+
+
+def _refusal_json(campaign: CampaignRow, *, is_led: bool) -> Json | None:
+    refusal = refusal_to(campaign, is_led=is_led)
+    return None if refusal is None else {**asdict(refusal), "sentence": reason_sentence(refusal)}

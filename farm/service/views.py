@@ -30,6 +30,16 @@ class RenderCounts(View):
     cancelled: int
 
 
+class RefusalView(View):
+    """The rule that keeps the rest of a campaign waiting, its figures, and the same in words."""
+
+    rule: str
+    other: str | None
+    has: float | None
+    limit: float | None
+    sentence: str
+
+
 class CampaignRowView(View):
     """A campaign in the list of all. Times are seconds since 1970."""
 
@@ -39,6 +49,7 @@ class CampaignRowView(View):
     halted: str | None
     waits_for: str | None
     standstill: str | None
+    refusal: RefusalView | None
     model: str
     priority: int
     numerics_class: str | None

@@ -10,10 +10,12 @@ from dataclasses import replace
 from functools import partial
 
 from actors.recipes.jobs import FailureKind
-from farm.scheduling.assignment import CHUNKS_PER_WORKER, assign
+from farm.scheduling.assignment import fill
 from farm.scheduling.history import History, learn
+from farm.scheduling.ledger import Ledger
 from farm.scheduling.needs import rooms_of
 from farm.scheduling.share import Shares, charge, welcome
+from farm.scheduling.situation import Claimed, Situation
 from farm.scheduling.values import Assignment, Pool
 from farm.simulation.clock import Clock
 from farm.simulation.fleet import Fleet, Worker
@@ -147,34 +149,36 @@ class Simulation:
 
     def _dispatch(self) -> None:
         """Assign chunks until no worker can have another one."""
-        exhausted: set[tuple[int, str]] = set()
-        while True:
-            rows = self._rows()
-            self._shares = welcome(self._shares, rows)
-            workers = self._fleet.usable(self._clock.now)
-            if not any(row.waiting for row in rows) or not any(
-                len(worker.assigned) < CHUNKS_PER_WORKER for worker in workers
-            ):
-                return
-            assignments = assign(
-                rows, [worker.as_free() for worker in workers], self._shares,
-                weights=self._trace.weights, now=self._clock.now,
-                fleet_size=self._trace.limits.ceiling, exhausted=exhausted,
-                history=self._history, quotas=self._trace.quotas,
-            )  # fmt: skip
-            in_vain = {(a.campaign_id, a.worker) for a in assignments if not self._assign(a)}
-            if in_vain <= exhausted:  # another round would decide the same
-                return
-            exhausted |= in_vain
+        rows = self._rows()
+        self._shares = welcome(self._shares, rows)
+        workers = self._fleet.usable(self._clock.now)
+        situation = Situation(
+            now=self._clock.now,
+            campaigns=rows,
+            workers=[worker.as_free() for worker in workers],
+            fleet_size=self._trace.limits.ceiling,
+            ledger=Ledger(shares=self._shares, history=self._history),
+            weights=self._trace.weights,
+            quotas=self._trace.quotas,
+        )
+        fill(situation, self._serve)
 
-    def _assign(self, assignment: Assignment) -> bool:
-        """False if the campaign has no chunk for the worker."""
+    def _serve(self, assignments: Sequence[Assignment]) -> list[Claimed]:
+        claimed = ((assignment, self._assign(assignment)) for assignment in assignments)
+        return [
+            Claimed(assignment=assignment, key=chunk.key, renders=chunk.renders)
+            for assignment, chunk in claimed
+            if chunk is not None
+        ]
+
+    def _assign(self, assignment: Assignment) -> SimulatedChunk | None:
+        """The chunk that the worker gets; None if the campaign has none for it."""
         worker = self._fleet.workers[assignment.worker]
         campaign = self._campaigns[assignment.campaign_id]
         others = self._fleet.has_others(worker, of_any_class=campaign.work.any_class)
         chunk = campaign.take(worker.name, alone=not others)
         if chunk is None:
-            return False
+            return None
         if assignment.instead_of is not None:
             recalled = next(c for c in worker.assigned if c.key == assignment.instead_of)
             worker.assigned.remove(recalled)
@@ -185,7 +189,7 @@ class Simulation:
         self._tally.counts["chunks"] += 1
         if len(worker.assigned) == 1:
             self._begin(worker)
-        return True
+        return chunk
 
     def _release(self, worker: Worker, chunk: SimulatedChunk) -> CampaignQueue:
         """Count a chunk as one that its worker no longer has, and return its campaign."""

@@ -694,23 +694,6 @@ def test_why_says_that_what_is_under_way_takes_the_rest_of_a_budget(farm, engine
     assert "It is paused" in why(farm, "spring")
 
 
-def test_why_says_that_a_project_has_its_quota(settings, engine):
-    with (
-        open_app(settings.model_copy(update={"quotas": {"default": 1}})) as app,
-        serve(app, 0) as url,
-        Client(url) as farm,
-    ):
-        farm.submit(campaign())
-        farm.submit(campaign(name="autumn"))
-        session = Queue(engine).lead(owner="test", host="h", pid=1)
-        assert "FARM_QUOTAS" not in why(farm, "spring")
-        Queue(engine).claim(session, [(Campaigns(engine).get("default", "autumn").id, "w")])
-        assert (
-            "Its project default has 1 of the 1 workers that it may have at a time (FARM_QUOTAS)."
-            in why(farm, "spring")
-        )
-
-
 def test_what_is_painted_once_more_to_verify_it_has_no_budget(farm, engine, settings):
     farm.submit(campaign(budget={"gpu_hours": 10}))
     paint_all(engine, settings)
@@ -743,12 +726,19 @@ def test_why_says_what_a_campaign_waits_for(farm, engine, settings):
         WorkerRow(name="w", state="idle", node=None, device=None, numerics_class=None, warm=None)
     ]
     Watching(engine).save_workers(session, rows)
-    assert "loaded on no worker yet" in why(farm, "spring")
-    farm.submit(campaign(name="urgent", priority=90))
-    Queue(engine).claim(session, [(Campaigns(engine).get("default", "urgent").id, "w")])
-    assert "urgent (90)" in why(farm, "spring")
-    farm.set_priority("urgent", 50)
-    assert "shares the workers with 1 campaigns" in why(farm, "spring")
+    assert why(farm, "spring") == "Its next chunk is about to be given to a worker."
+    spring = Campaigns(engine).get("default", "spring").id
+    Campaigns(engine).note_refusals({spring: '["priority","urgent",50,90]'})
+    first = "The campaign urgent of priority 90 goes first. Its own priority is 50."
+    assert why(farm, "spring") == first
+    (row,) = farm.campaigns()
+    assert farm.status("spring")["refusal"] == row["refusal"]
+    assert row["refusal"] == {
+        "rule": "priority", "other": "urgent", "has": 50, "limit": 90, "sentence": first,
+    }  # fmt: skip
+    Campaigns(engine).note_refusals({spring: '["a rule of a later version"]'})
+    assert farm.status("spring")["refusal"] is None
+    assert why(farm, "spring") == "Its next chunk is about to be given to a worker."
     farm.pause("spring")
     assert "farm resume spring" in why(farm, "spring")
     farm.cancel("spring")

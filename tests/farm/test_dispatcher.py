@@ -5,7 +5,7 @@ from sqlalchemy import text
 from actors.models.models import find_model
 from actors.recipes.jobs import Failure, FailureKind
 from farm.dispatch.autoscaler import STARTS_BEFORE_HALT
-from farm.scheduling.assignment import CHUNKS_PER_WORKER
+from farm.scheduling.values import CHUNKS_PER_WORKER
 from storage.states import CampaignState
 from tests.campaigns import data
 from tests.farm.fakes import NOW, FakeFleet, answer, one_render, run

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.scheduling.assignment import CHUNKS_PER_WORKER, assign
 from farm.scheduling.share import Shares
+from farm.scheduling.values import CHUNKS_PER_WORKER
 from storage.rows import ANY_CLASS
 from tests.policies import MIXED, Farm, deal, open_campaign, worker
 
@@ -102,16 +102,7 @@ def test_a_project_never_has_more_workers_than_its_quota_and_all_work_is_done(si
 def quota(open_campaigns, free, **how):
     return [
         assignment.worker
-        for assignment in assign(
-            open_campaigns,
-            free,
-            Shares(),
-            weights={},
-            now=0.0,
-            fleet_size=8,
-            quotas={"p": 2},
-            **how,
-        )
+        for assignment in deal(open_campaigns, free, Shares(), quotas={"p": 2}, **how)
     ]
 
 
@@ -129,9 +120,7 @@ def test_what_a_quota_allows_decides_whether_a_deadline_is_missed():
     late = open_campaign(1, priority=0, deadline=60.0, left=100, megapixel_steps=100.0)
     others = open_campaign(2, project="q", priority=90)
     assert {one.campaign_id for one in deal([late, others], [worker(1)], fleet_size=8)} == {2}
-    assigned = assign(
-        [late, others], [worker(1)], Shares(), weights={}, now=0.0, fleet_size=8, quotas={"p": 1}
-    )
+    assigned = deal([late, others], [worker(1)], Shares(), quotas={"p": 1})
     assert {one.campaign_id for one in assigned} == {1}
 
 

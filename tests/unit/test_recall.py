@@ -1,6 +1,5 @@
 """Which chunks that wait on a worker give way to a campaign without a worker."""
 
-from farm.scheduling.assignment import assign
 from farm.scheduling.head_start import AFFINITY_LOADS, AFFINITY_S
 from farm.scheduling.history import History
 from farm.scheduling.share import Shares
@@ -37,16 +36,7 @@ def test_a_project_at_its_quota_takes_no_place_of_a_chunk_that_waits():
         open_campaign(9, project="q", workers=frozenset({"w1", "w2", "w3"}), ended=1),
     ]
     full = [worker(k, holds=[9, 9]) for k in (1, 2, 3)]
-    (assignment,) = assign(
-        both,
-        full,
-        Shares(),
-        weights={},
-        now=0.0,
-        fleet_size=8,
-        quotas={"p": 1},
-        closing={"p": {"w2"}},
-    )
+    (assignment,) = deal(both, full, Shares(), quotas={"p": 1}, closing={"p": {"w2"}})
     assert (assignment.campaign_id, assignment.worker) == (1, "w2")
 
 
