@@ -9,6 +9,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from filelock import FileLock, Timeout
 
+from farm.api.brands import brand_routes
 from farm.api.campaigns import campaign_routes, control_routes, submission_routes
 from farm.api.connections import Connections
 from farm.api.diff import diff_routes
@@ -23,6 +24,7 @@ from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
 from farm.home import Home
 from farm.logs import log_to_file
+from farm.service.brands import BrandService
 from farm.service.control import CampaignControl
 from farm.service.diff import Diffs
 from farm.service.estimate import Estimates
@@ -35,6 +37,7 @@ from farm.service.reading import Reading
 from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
 from farm.service.submission import Submissions
+from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.database import closing_engine, prepare
@@ -65,6 +68,7 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
         prepare(engine)
         stores = _Stores(
             campaigns=Campaigns(engine),
+            brands=Brands(engine),
             control=Control(engine),
             orders=Orders(engine),
             removal=Removal(engine),
@@ -137,6 +141,7 @@ class _Stores:
     """The job database and the outputs of a home."""
 
     campaigns: Campaigns
+    brands: Brands
     control: Control
     orders: Orders
     removal: Removal
@@ -155,11 +160,12 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     reading = Reading(campaigns=campaigns, watching=watching, outputs=outputs)
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
-        intake=intake, chunk=chunk,
+        brands=stores.brands, intake=intake, chunk=chunk,
     )  # fmt: skip
     estimates = Estimates(
-        campaigns=campaigns, watching=watching, outputs=outputs, intake=intake, chunk=chunk
-    )
+        campaigns=campaigns, watching=watching, outputs=outputs, brands=stores.brands,
+        intake=intake, chunk=chunk,
+    )  # fmt: skip
     repaints = Repaints(
         campaigns=campaigns, watching=watching, outputs=outputs, intake=intake, chunk=chunk
     )
@@ -173,6 +179,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     return [
         submission_routes(submissions, estimates, reading),
         campaign_routes(reading),
+        brand_routes(BrandService(stores.brands)),
         diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
         file_routes(reading, Leftovers(campaigns=campaigns, outputs=outputs)),
         repair_routes(repaints, repairs, reading),

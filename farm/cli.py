@@ -74,6 +74,7 @@ COMMANDS = {
             " has retired."
         ),
     ),
+    "brands": ("brands:app", "Brand packs: what a brand wants of its campaigns."),
     "workers": ("fleet:workers", "The workers as the dispatcher last saw them."),
     "scale": ("fleet:scale", "Order how many workers there are, or say what is ordered."),
     "drain": (

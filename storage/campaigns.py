@@ -324,5 +324,7 @@ def outcome_of(row: Row[Any]) -> RenderOutcome:
         sha256=row.sha256,
         numerics_class=row.numerics_class,
         seconds=row.seconds,
+        rules_tested=row.rules_tested,
+        rules_failed=tuple(row.rules_failed.split(",")) if row.rules_failed else (),
         finished_at=row.finished_at,
     )

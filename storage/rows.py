@@ -44,6 +44,9 @@ class NewCampaign:
     """
     is_fresh: bool = False
     """Whether it is painted even if the project has its pictures already."""
+    brand: str | None = None
+    """The version of its brand's pack, like acme@3."""
+    brand_digest: str | None = None
     numerics_class: str | None = None
     """The class that its pixels are of: that of the first worker to get a chunk of it, or
     ANY_CLASS.
@@ -217,6 +220,9 @@ class RenderOutcome:
     """Of the file; `pixels` is the hash of the picture as it was painted."""
     numerics_class: str | None = None
     seconds: float | None = None
+    rules_tested: int | None = None
+    """By how many rules of its brand the picture was judged; None if it was not judged."""
+    rules_failed: tuple[str, ...] = ()
     finished_at: float | None = None
     """By the database's clock: only an outcome that was read from it has one."""
 

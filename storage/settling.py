@@ -215,6 +215,8 @@ def _render_row(settlement: Settlement, outcome: RenderOutcome, time: float) -> 
         outcome.seconds,
         time,
         outcome.sha256,
+        outcome.rules_tested,
+        ",".join(outcome.rules_failed) or None,
     )
 
 

@@ -61,6 +61,7 @@ class Reason(StrEnum):
     COPIED = "copied"
     BAD_REQUEST = "bad_request"
     BAD_OUTPUT = "bad_output"
+    BRAND = "brand"
     OUT_OF_MEMORY = "out_of_memory"
     WORKER_LOST = "worker_lost"
     STUCK = "stuck"

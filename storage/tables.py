@@ -80,6 +80,8 @@ campaigns = Table(
     Column(
         "version_of", String(100)
     ),  # the name under which it is kept to be read, though another version has taken its place
+    Column("brand", String(100)),  # like acme@3
+    Column("brand_digest", String(64)),
     UniqueConstraint("project", "name"),
     Index("ix_campaigns_versions", "project", "version_of", "version", unique=True),
     Index(
@@ -171,6 +173,8 @@ renders = Table(
     Column("seconds", Float),
     Column("finished_at", Float, nullable=False),
     Column("sha256", String(64)),
+    Column("rules_tested", Integer),
+    Column("rules_failed", Text),  # names, parted by commas
     Index(
         "ix_renders_not_done",
         "campaign_id",
@@ -178,6 +182,20 @@ renders = Table(
         sqlite_where=text("state <> 'done'"),
         postgresql_where=text("state <> 'done'"),
     ),
+)
+
+# Each version of each brand pack of a project.
+brands = Table(
+    "brands",
+    metadata,
+    Column("project", String(100), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False),
+    Column("document", Text, nullable=False),  # JSON
+    Column("added_at", Float, nullable=False),
+    Column("frozen_at", Float),  # since when a campaign uses it
+    UniqueConstraint("project", "name", "digest"),
 )
 
 # What the pipelines of each numerics class paint when they are warmed up: the first worker to say

@@ -11,6 +11,7 @@ from actors.models import whole
 from farm.config import Settings, read_settings
 from storage.bench.postgres import temporary_postgres
 from storage.bench.seaweed import temporary_seaweed
+from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.database import open_database, upgrade
@@ -135,6 +136,11 @@ def engine(database_url):
     engine = open_database(database_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def brands(engine) -> Brands:
+    return Brands(engine)
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from actors.painting.writing import identity_of, outcome_of
+from actors.painting.writing import identity_of, judged, outcome_of
 from actors.pictures import files
 from actors.recipes.jobs import ChunkJob, PictureJob, preview_steps
 from storage.errors import NotFound
 from storage.keys import preview_key
 from storage.rows import RenderOutcome
-from storage.states import Reason
+from storage.states import Reason, RenderState
 from storage.store import Outputs
 
 
@@ -36,7 +36,8 @@ class Adopting:
         found = files.read(data)
         if found is None or found.record is None or not self._is_ours(picture, found):
             return None
-        return outcome_of(picture, found.record, data, seconds=None)
+        outcome = outcome_of(picture, found.record, data, seconds=None)
+        return judged(outcome, found.pixels, self._job)
 
     def _copied(self, picture: PictureJob) -> RenderOutcome | None:
         reuse = picture.reuse
@@ -50,7 +51,8 @@ class Adopting:
         found = self._adopted(picture)
         if found is None or found.bytes != reuse.bytes:
             return None
-        return replace(found, reason=Reason.COPIED, pixels=reuse.pixels, sha256=reuse.sha256)
+        reason = Reason.COPIED if found.state is RenderState.DONE else found.reason
+        return replace(found, reason=reason, pixels=reuse.pixels, sha256=reuse.sha256)
 
     def _copy(self, source: str, key: str) -> None:
         if source == key:

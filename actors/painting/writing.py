@@ -5,7 +5,7 @@ device paints the next batch.
 import hashlib
 import time
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import diffusers
 import torch
@@ -16,6 +16,7 @@ from actors.painting.failures import failure_of
 from actors.painting.infotext import infotext
 from actors.pictures import files
 from actors.pictures.files import Pixels
+from actors.pictures.rules import judge
 from actors.recipes.jobs import Canary, ChunkJob, Failure, PictureJob
 from actors.recipes.recipe import Json
 from storage.keys import preview_key
@@ -99,7 +100,7 @@ class Writing:
         # The picture comes last: a file under its key says that its previews are there too.
         self._outputs.put(picture.key, data)
         return Written(
-            outcome=outcome_of(picture, record, data, seconds),
+            outcome=judged(outcome_of(picture, record, data, seconds), pixels, self._job),
             seconds=time.perf_counter() - started,
             files=1 + len(previews),
             bytes=total,
@@ -113,6 +114,7 @@ class Writing:
             "model_name": self._job.model_name,
             "versions": _versions(),
             **_sources(self._job, picture),
+            **({"brand": dict(self._job.brand)} if self._job.brand else {}),
             **({"canary": canary.digest} if canary else {}),
         }
 
@@ -142,6 +144,25 @@ def outcome_of(
         sha256=hashlib.sha256(data).hexdigest(),
         numerics_class=record["numerics_class"],
         seconds=seconds,
+    )
+
+
+def judged(outcome: RenderOutcome, pixels: Pixels, job: ChunkJob) -> RenderOutcome:
+    """The outcome of a picture with the verdict of its brand's rules. One that fails is held for a
+    person, if the brand wants it.
+    """
+    if job.rules is None:
+        return outcome
+    verdict = judge(pixels, job.rules)
+    outcome = replace(outcome, rules_tested=verdict.tested, rules_failed=verdict.failed)
+    if not (verdict.failed and job.rules.holds):
+        return outcome
+    names = ", ".join(verdict.failed)
+    return replace(
+        outcome,
+        state=RenderState.HELD,
+        reason=Reason.BRAND,
+        detail=f"It fails {names} of {verdict.tested} rules of its brand.",
     )
 
 

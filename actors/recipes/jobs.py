@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from actors.recipes.encoding import Encoding
 from actors.recipes.recipe import Group, Recipe
+from actors.recipes.rules import Rules
 from storage.rows import RenderOutcome
 
 
@@ -49,6 +50,10 @@ class ChunkJob:
     """By digest, where those files came from."""
     adapter_paths: tuple[str, ...] = ()
     """The files of the group's adapters, in the same order."""
+    rules: Rules | None = None
+    """The rules of its brand, by which every picture is judged."""
+    brand: Mapping[str, str | int] | None = None
+    """Name, version and digest of its brand's pack, for the records in files."""
     canaries: Mapping[str, str] = field(default_factory=dict)
     """What the canaries of this model, dtype and shape are known to be, by numerics class."""
     look_first: bool = False

@@ -48,6 +48,15 @@ class Submission(BaseModel):
     fresh: bool = False
 
 
+class NewBrand(BaseModel):
+    """A brand pack, as its file says it."""
+
+    model_config = _STRICT
+
+    project: Annotated[str, Field(pattern=_NAME, max_length=80)] = "default"
+    pack: dict[str, Any]
+
+
 class Retry(BaseModel):
     """Which renders to try again: those that failed, those that are held, or one of either."""
 

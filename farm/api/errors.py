@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
-from farm.documents.document import MAX_PROBLEMS, DocumentError, Problem, problem_json
+from farm.documents.document import DocumentError, Problem, problem_json
 from farm.problems import problem_of
 from storage.errors import (
     BadKey,
@@ -89,7 +89,7 @@ def refusal(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """An answer in the one shape of all refusals."""
-    told = [problem_json(problem) for problem in (problems or [])[:MAX_PROBLEMS]]
+    told = [problem_json(problem) for problem in problems or []]
     return Answer({"error": error, "problems": told}, status, headers)
 
 
@@ -103,7 +103,8 @@ def answer_errors(api: FastAPI) -> None:
 
 def _refuse(_request: Request, exc: Exception) -> Response:
     code = next(code for kind, code in _STATUS if isinstance(exc, kind))
-    return refusal(code, str(exc), exc.problems if isinstance(exc, DocumentError) else None)
+    told = exc.problems[: exc.most] if isinstance(exc, DocumentError) else None
+    return refusal(code, str(exc), told)
 
 
 def _refuse_invalid(request: Request, exc: Exception) -> Response:

@@ -10,6 +10,7 @@ from time import perf_counter
 from farm.bench.figures import Json
 from farm.service.submission import Submissions
 from storage.bench.queue import make_durable
+from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.database import open_database
@@ -47,6 +48,7 @@ def _submit(address: str, folder: Path, sizes: Sequence[int]) -> list[Submission
         control=Control(engine),
         watching=Watching(engine),
         outputs=open_outputs(str(folder / "outputs")),
+        brands=Brands(engine),
     )
     submissions = []
     for k, renders in enumerate(sizes):

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from farm.campaign.axes import Axis, AxisError, parse_axis
+from farm.campaign.brand import Pack, parse_pack, with_brand
 from farm.campaign.schema import (
     LATER,
     SETTINGS,
@@ -35,9 +36,12 @@ from farm.documents.foreign_words import foreign_hint
 from farm.problems import keys_of, problem_of
 
 
-def parse_campaign(data: Mapping[str, Any], document: Document | None = None) -> Campaign:
-    """Check a campaign's data. Raises DocumentError with every problem found, each at its place in
-    the document.
+def parse_campaign(
+    data: Mapping[str, Any], document: Document | None = None, pack: Pack | None = None
+) -> Campaign:
+    """Check a campaign's data, together with its brand's pack, and return it without that. A pack
+    that stands in the data itself need not be given. Raises DocumentError with every problem
+    found, each at its place in the document.
     """
     try:
         early = [
@@ -53,7 +57,9 @@ def parse_campaign(data: Mapping[str, Any], document: Document | None = None) ->
         if problems := list(_axis_problems(campaign.vary)):
             raise DocumentError(problems)
         campaign = settled(campaign)
-        if problems := _problems(campaign):
+        pack = pack or own_pack(campaign)
+        merged = campaign if pack is None else with_brand(campaign, pack)
+        if problems := _problems(merged, is_whole=campaign.brand is None or pack is not None):
             raise DocumentError(problems)
     except DocumentError as exc:
         raise DocumentError(exc.problems, document) from None
@@ -77,10 +83,23 @@ def _with_plain_line_ends(value: Any) -> Any:
     )
 
 
-def _problems(campaign: Campaign) -> list[Problem]:
-    """What does not fit together. Each later check reads what the one before found sound."""
+def own_pack(campaign: Campaign) -> Pack | None:
+    """The pack that stands in a campaign itself. Raises DocumentError if it cannot be used."""
+    if not isinstance(campaign.brand, Mapping):
+        return None
+    try:
+        return parse_pack(campaign.brand)
+    except DocumentError as exc:
+        within = [Problem(("brand", *problem.path), problem.message) for problem in exc.problems]
+        raise DocumentError(within) from None
+
+
+def _problems(campaign: Campaign, *, is_whole: bool) -> list[Problem]:
+    """What does not fit together. Each later check reads what the one before found sound. A
+    campaign is not whole if the texts of its brand are not known here.
+    """
     problems = [
-        *_variable_problems(campaign),
+        *_variable_problems(campaign, is_whole=is_whole),
         *text_problems(campaign),
         *_empty_prompt_problems(campaign),
         *_setting_problems(campaign),
@@ -104,7 +123,7 @@ def _axis_problems(vary: Mapping[str, object]) -> Iterable[Problem]:
             )
 
 
-def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
+def _variable_problems(campaign: Campaign, *, is_whole: bool) -> Iterable[Problem]:
     owners: dict[str, str] = {}
     for axis in campaign.axes:
         for variable in axis.variables:
@@ -120,7 +139,7 @@ def _variable_problems(campaign: Campaign) -> Iterable[Problem]:
         "negative": Template(campaign.negative).fields,
     }
     for key, names in fields.items():
-        for name in sorted(names - set(owners)):
+        for name in sorted(names - set(owners)) if is_whole else ():
             message = (
                 f"the template has {{{name}}}, but no axis in `vary` sets it: add an axis {name!r}"
             )

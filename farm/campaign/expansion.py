@@ -18,6 +18,7 @@ from actors.models.models import Model
 from actors.models.schedulers import scheduler_config
 from actors.recipes.recipe import Adapter, Group, Recipe, canonical_json
 from farm.campaign.axes import Axis, Scalar
+from farm.campaign.brand import Brand
 from farm.campaign.grid import Grid
 from farm.campaign.schema import SETTINGS, Campaign, Settings, settings_of
 from farm.campaign.seeding import DERIVATION, Seeding
@@ -92,10 +93,13 @@ class Expansion:
         model: Model,
         sources: Sources | None = None,
         derivation: int = DERIVATION,
+        brand: Brand | None = None,
     ) -> None:
         """`derivation` is how seeds and names are derived, as the campaign's spec records it; see
-        `farm.campaign.seeding`.
+        `farm.campaign.seeding`. The pack of `brand` is merged into `campaign` already, but for
+        what is added to every negative prompt.
         """
+        self.brand = brand
         self.campaign = campaign
         self.model = model
         self.sources = sources or Sources()
@@ -193,6 +197,12 @@ class Expansion:
     def adapter_paths(self, group_no: int) -> tuple[str, ...]:
         """The files of a group's adapters, in the group's order."""
         return tuple(path for path, _ in _adapters(self.campaign, self.settings(group_no)))
+
+    def negative(self, values: Mapping[str, object]) -> str:
+        """The negative prompt of a cell with these values, to which its brand's is added."""
+        own = filled(self._negative, values, self.campaign)
+        always = self.brand.negative if self.brand else ""
+        return ", ".join(filter(None, (own, always)))
 
     def recipe(self, group_no: int, render: Render) -> Recipe:
         shot, reference = render.shot, self.reference(render)
@@ -319,7 +329,7 @@ class Expansion:
             coordinates={axis.name: axis.values[index] for axis, index in here},
             told={axis.name: _told(axis, index, self.sources) for axis, index in here},
             prompt=filled(self._prompt, values, self.campaign),
-            negative=filled(self._negative, values, self.campaign),
+            negative=self.negative(values),
             reference=None if reference == NONE else reference,
             derivation=self._derivation,
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from farm.campaign.addresses import whole_address
+from farm.campaign.brand import load_pack, version_named
 from farm.campaign.checks import parse_campaign
 from farm.campaign.schema import Campaign
 from farm.campaign.sources import FILES, NONE
@@ -62,10 +63,33 @@ def load_campaign(path: Path) -> CampaignFile:
         path = folder / os.path.expanduser(model)  # noqa: PTH111
         if os.path.isdir(path):  # noqa: PTH112  # says no to impossible names
             data["model"] = str(path)
+    if isinstance(data.get("brand"), str):
+        data["brand"] = _brand(data["brand"], folder, document)
     campaign = parse_campaign(_with_whole_paths(data, folder), document)
     return CampaignFile(
         campaign, document, (*text_warnings(document, campaign), *overruled(data, campaign))
     )
+
+
+def _brand(named: str, folder: Path, document: Document) -> object:
+    """What a campaign names as its brand: the contents of a pack's file, or a version of the
+    farm's. Raises DocumentError if there is no such file, or with what is wrong in it.
+    """
+    if version_named(named) is not None:
+        return named
+    path = folder / os.path.expanduser(named)  # noqa: PTH111  # leaves what is not a home as it is
+    if not os.path.isfile(path):  # noqa: PTH113  # says no to impossible names
+        raise DocumentError(
+            [
+                Problem(
+                    ("brand",),
+                    f"there is no file {path}: write the file of a pack, or a version that the"
+                    " farm has, like acme@3.",
+                )
+            ],
+            document,
+        )
+    return load_pack(path).document
 
 
 def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -119,6 +119,8 @@ class PromptTexts:
             for values, k in zip(self.values, cell, strict=True)
             for name, value in values[k][0].items()
         }
+        if self.key == "negative":
+            return self.expansion.negative(chosen)
         return filled(self.template, chosen, self.expansion.campaign)
 
     def is_painted(self, cell: Cell) -> bool:

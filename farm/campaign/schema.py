@@ -33,8 +33,9 @@ MAX_SIDE = 4096
 MAX_RENDERS = 100_000_000
 MAX_PROMPT = 20_000
 JPEG_QUALITY = 90  # if the file names none
-LATER = ("brand", "proof", "drift")
+LATER = ("proof", "drift")
 
+BRAND_VERSION = re.compile(r"([a-z0-9][a-z0-9-]{0,79})@([1-9][0-9]{0,8})")
 _ORDER = re.compile(r"as-written|ends-first|every-([2-9]|[1-9][0-9]{1,6})")
 _SIDE = re.compile(r"(?<![\d.-])[1-9]\d{0,4}(?![\d.])")
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -234,6 +235,18 @@ def _deadline(value: object) -> object:
     return moment.astimezone(UTC).isoformat()
 
 
+def _brand(value: object) -> object:
+    """`acme@3`, or the contents of a pack, which are checked as one by `farm.campaign.brand`."""
+    if isinstance(value, str) and not BRAND_VERSION.fullmatch(value):
+        raise ValueError(
+            f"{shown_value(value)} is not a version of a brand: write one like acme@3, which"
+            " `farm brands list` shows, or the file of a pack."
+        )
+    if value is not None and not isinstance(value, str | Mapping):
+        raise ValueError("a brand is a version like acme@3, or the file of a pack.")
+    return value
+
+
 def _order(value: object) -> object:
     if not isinstance(value, str) or not _ORDER.fullmatch(value):
         raise ValueError(
@@ -256,6 +269,7 @@ class Campaign(BaseModel):
     model: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
     prompt: Annotated[TemplateText, StringConstraints(min_length=1)]
     negative: TemplateText = ""
+    brand: Annotated[str | dict[str, Any] | None, BeforeValidator(_brand)] = None
     syntax: Literal["plain", "literal"] | None = None
     vary: Annotated[dict[AxisName, Any], Field(max_length=20)] = {}
     notes: Annotated[tuple[str, ...], Field(strict=False, max_length=1000)] = ()

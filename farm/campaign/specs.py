@@ -11,6 +11,7 @@ import yaml
 from actors.models.models import Model
 from actors.recipes.encoding import Format
 from actors.recipes.recipe import digest_of
+from farm.campaign.brand import Brand
 from farm.campaign.expansion import Expansion, Render
 from farm.campaign.schema import Campaign
 from farm.campaign.seeding import DERIVATION
@@ -20,20 +21,26 @@ from storage.rows import CampaignRow
 from storage.states import Stage
 
 Json = dict[str, Any]
-_LATER = ("reference", "adapters", "budget")
+_LATER = ("reference", "adapters", "budget", "brand")
 """Keys that an older version did not have: a spec without one means the same as a spec in which it
 is empty.
 """
 
 
 def make_spec(
-    campaign: Campaign, model: Model, sources: Sources, derivation: int = DERIVATION
+    campaign: Campaign,
+    model: Model,
+    sources: Sources,
+    derivation: int = DERIVATION,
+    brand: Brand | None = None,
 ) -> Json:
-    spec = {
+    spec: Json = {
         "campaign": campaign.model_dump(mode="json"),
         "model": asdict(model),
         "derivation": derivation,
     }
+    if brand is not None:
+        spec["brand"] = asdict(brand)
     return {**spec, "sources": asdict(sources)} if sources != Sources() else spec
 
 
@@ -51,9 +58,13 @@ def fingerprint(spec: Json) -> str:
 
 def expansion_of(spec: Json) -> Expansion:
     model = Model(**{**spec["model"], "size": tuple(spec["model"]["size"])})
-    return Expansion(
-        Campaign.model_validate(spec["campaign"]), model, _sources(spec), derivation_of(spec)
-    )
+    campaign = Campaign.model_validate(spec["campaign"])
+    return Expansion(campaign, model, _sources(spec), derivation_of(spec), brand_of(spec))
+
+
+def brand_of(spec: Json) -> Brand | None:
+    """The brand that a campaign was submitted with."""
+    return Brand(**spec["brand"]) if "brand" in spec else None
 
 
 def difference(old: Json, new: Json) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote as quote_text
 
 from farm.campaign.loading import CampaignFile, load_campaign
 from farm.campaign.schema import Campaign
+from farm.client.brand_calls import BrandCalls
 from farm.client.fleet_calls import FleetCalls
 from farm.client.transport import Transport
 from farm.documents.document import Document, DocumentError, Problem, problem_json
@@ -20,7 +21,7 @@ Json = dict[str, Any]
 quote = partial(quote_text, errors="surrogatepass")  # the farm refuses a name that is not text
 
 
-class Client(FleetCalls):
+class Client(FleetCalls, BrandCalls):
     """A farm, from afar.
 
         with Client("http://127.0.0.1:8600") as farm:
@@ -86,11 +87,11 @@ class Client(FleetCalls):
             campaign = load_campaign(Path(campaign))
         checked, document, found = _parts(campaign)
         how = {"dry_run": dry_run, "update": update, "fresh": fresh}
-        body = {"project": self.project, "campaign": checked.model_dump(mode="json"), **how}
+        body = {"project": self.project, "campaign": written(checked), **how}
         try:
             answer = self._http.json("POST", "campaigns", body=body)
         except DocumentError as exc:
-            raise DocumentError(exc.problems, document) from None
+            raise DocumentError(exc.problems, document, most=exc.most) from None
         return {**answer, "warnings": [*map(problem_json, found), *answer["warnings"]]}
 
     def campaigns(self) -> list[Json]:
@@ -266,6 +267,11 @@ class Client(FleetCalls):
     def output(self, key: str) -> bytes:
         """The bytes of one file of the outputs."""
         return self._http.request("GET", f"outputs/{quote(key)}").content
+
+
+def written(campaign: Campaign) -> Json:
+    """A campaign as it is sent: without what its file does not say, for a brand may say that."""
+    return campaign.model_dump(mode="json", exclude_unset=True)
 
 
 def _parts(

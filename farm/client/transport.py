@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from farm.documents.document import DocumentError, problem_from_json
+from farm.documents.document import MAX_TOLD, DocumentError, problem_from_json
 from storage.errors import NotFound, RequestError, WorkError
 
 Json = dict[str, Any]
@@ -99,7 +99,8 @@ def _raise(response: httpx.Response) -> None:
         answer = response.json()
         message = str(answer["error"])
         if answer["problems"]:
-            raise DocumentError(map(problem_from_json, answer["problems"]))
+            told = map(problem_from_json, answer["problems"])
+            raise DocumentError(told, most=MAX_TOLD)
     except (ValueError, KeyError, TypeError):
         message = f"The farm answered {response.status_code}: {response.text[:300]}"
     if response.status_code == 404:

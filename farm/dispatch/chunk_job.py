@@ -14,6 +14,7 @@ from storage.rows import CampaignRow, Chunk
 def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> ChunkJob:
     """Compute the renders of a chunk."""
     previews, encoding = expansion.campaign.previews, expansion.campaign.encoding
+    brand = expansion.brand
     renders = list(_renders(expansion, chunk))
     addresses = {
         digest: str(render.shot.reference)
@@ -43,6 +44,9 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         addresses=addresses,
         adapter_paths=expansion.adapter_paths(chunk.group_no),
         encoding=encoding,
+        # a picture that is only painted again for comparison was judged before
+        rules=brand.rules if brand and "repaints" not in campaign.spec else None,
+        brand=brand.identity if brand else None,
         look_first=not campaign.is_fresh and (chunk.lease > 1 or chunk.numbers is not None),
     )
 

@@ -15,6 +15,8 @@ from farm.documents.yaml_reader import read_yaml
 from storage.errors import RequestError
 
 MAX_PROBLEMS = 20
+MAX_TOLD = 1_000
+"""How many are told if all of them matter to whoever mends them."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,17 @@ def problem_from_json(told: Mapping[str, Any]) -> Problem:
 class DocumentError(RequestError):
     """A file that cannot be used: one line a problem, each with file, line and place."""
 
-    def __init__(self, problems: Iterable[Problem], document: "Document | None" = None) -> None:
+    def __init__(
+        self,
+        problems: Iterable[Problem],
+        document: "Document | None" = None,
+        *,
+        most: int = MAX_PROBLEMS,
+    ) -> None:
+        """Of more problems than `most`, the rest are counted."""
         self.problems = list(problems)
-        super().__init__("\n".join(sentences(self.problems, document)))
+        self.most = most
+        super().__init__("\n".join(sentences(self.problems, document, most=most)))
 
 
 @dataclass(frozen=True)
@@ -87,12 +97,16 @@ class Document:
 
 
 def sentences(
-    problems: Sequence[Problem], document: Document | None, *, kind: str | None = None
+    problems: Sequence[Problem],
+    document: Document | None,
+    *,
+    kind: str | None = None,
+    most: int = MAX_PROBLEMS,
 ) -> list[str]:
     """Each problem with its file, line and place, as `FILE:LINE: place: message`, with `kind`
-    before the message if it is given. Of more than MAX_PROBLEMS the rest are counted.
+    before the message if it is given. Of more than `most` the rest are counted.
     """
-    told = [_sentence(problem, document, kind) for problem in problems[:MAX_PROBLEMS]]
+    told = [_sentence(problem, document, kind) for problem in problems[:most]]
     more = len(problems) - len(told)
     return [*told, f"… and {more} more."] if more else told
 

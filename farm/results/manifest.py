@@ -75,6 +75,7 @@ def _line(
         "reference": _reference(expansion, render),
         "adapters": _adapters(expansion, group_no),
         "model": campaign.model,
+        "brand": expansion.brand.identity if expansion.brand else None,
         "digest": outcome.digest,
         "pixels": outcome.pixels,
         "key": outcome.key,
@@ -84,11 +85,24 @@ def _line(
         "state": outcome.state,
         "reason": outcome.reason,
         "detail": outcome.detail,
+        "rules": _rules(outcome),
         "attempts": attempts,
         "worker": worker,
         "numerics_class": outcome.numerics_class,
         "seconds": outcome.seconds,
         "finished_at": outcome.finished_at,
+    }
+
+
+def _rules(outcome: RenderOutcome) -> Json | None:
+    """The verdict of the brand's rules, or None for a picture that was not judged."""
+    if outcome.rules_tested is None:
+        return None
+    failed = list(outcome.rules_failed)
+    return {
+        "passed": outcome.rules_tested - len(failed),
+        "tested": outcome.rules_tested,
+        "failed": failed,
     }
 
 

@@ -2,16 +2,20 @@
 warned about.
 """
 
+from dataclasses import asdict
 from typing import Any
 
+from farm.campaign.brand import Brand, with_brand
+from farm.campaign.brand_checks import violations
 from farm.campaign.checks import parse_campaign
 from farm.campaign.expansion import Expansion
-from farm.campaign.schema import MAX_RENDERS
+from farm.campaign.schema import MAX_RENDERS, Campaign
 from farm.campaign.seeding import DERIVATION
 from farm.campaign.specs import derivation_of, expansion_of, make_spec
 from farm.campaign.texts import overruled
 from farm.campaign.warnings import campaign_warnings
-from farm.documents.document import DocumentError, Problem, problem_json
+from farm.documents.document import MAX_TOLD, DocumentError, Problem, problem_json
+from farm.service.brands import BrandService
 from farm.service.fit import check_fit
 from farm.service.intake import Intake
 from farm.service.model_warnings import model_warnings
@@ -23,13 +27,16 @@ Json = dict[str, Any]
 class CampaignChecks:
     """Checks campaigns, together with the files and the model that they name."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, brands: BrandService) -> None:
         self._intake = intake
+        self._brands = brands
 
-    def check(self, data: Json) -> tuple[Expansion, Json]:
-        campaign = parse_campaign(data)
+    def check(self, project: str, data: Json) -> tuple[Expansion, Json]:
+        brand = self._brands.brand_of(project, data.get("brand"))
+        written = parse_campaign(data, pack=brand.contents if brand else None)
+        campaign = branded(written, brand)
         model = self._intake.model(campaign.model)
-        expansion = Expansion(campaign, model, derivation=DERIVATION)
+        expansion = Expansion(campaign, model, derivation=DERIVATION, brand=brand)
         if problems := list(expansion.skipping.problems()):
             raise DocumentError(problems)
         if expansion.total == 0:
@@ -46,13 +53,34 @@ class CampaignChecks:
                     )
                 ]
             )
+        sources = None
+        if brand is not None:
+            sources = self._intake.check(campaign, model)
+            whole = Expansion(campaign, model, sources, DERIVATION, brand)
+            if found := violations(whole, brand.contents, written):
+                raise DocumentError(found, most=MAX_TOLD)
         check_fit(expansion)
         check_prompts(expansion)
-        spec = make_spec(campaign, model, self._intake.check(campaign, model), DERIVATION)
+        sources = sources or self._intake.check(campaign, model)
+        spec = make_spec(campaign, model, sources, DERIVATION, brand)
         return (
             expansion_of(spec),
             spec,
         )  # what is stored is what is read again, or nobody could paint it
+
+
+def branded(written: Campaign, brand: Brand | None) -> Campaign:
+    """A campaign with what its brand adds, which it names by the version."""
+    if brand is None:
+        return written
+    return with_brand(written, brand.contents).model_copy(update={"brand": brand.label})
+
+
+def branded_as(brand: Brand, spec: Json) -> tuple[Expansion, Json]:
+    """A campaign with the version of its brand's pack that was stored for it."""
+    campaign = {**spec["campaign"], "brand": brand.label}
+    spec = {**spec, "campaign": campaign, "brand": asdict(brand)}
+    return expansion_of(spec), spec
 
 
 def derived_as(known: Json, expansion: Expansion, spec: Json) -> tuple[Expansion, Json]:

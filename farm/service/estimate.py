@@ -8,10 +8,12 @@ from typing import Any
 from farm.campaign.expansion import Expansion
 from farm.campaign.seeding import DERIVATION
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP
+from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks, derived_as, warnings_of
 from farm.service.intake import Intake
 from farm.service.new_campaign import measured_size, megapixel_steps
 from farm.service.update import outlook
+from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
 from storage.rows import CampaignRow
@@ -32,13 +34,14 @@ class Estimates:
         campaigns: Campaigns,
         watching: Watching,
         outputs: Outputs,
+        brands: Brands,
         intake: Intake | None = None,
         chunk: int | None = None,
     ) -> None:
         """`chunk` is the number of renders in a chunk; None sizes chunks by their work."""
         self._campaigns = campaigns
         self._watching = watching
-        self._checks = CampaignChecks(intake or Intake(outputs))
+        self._checks = CampaignChecks(intake or Intake(outputs), BrandService(brands))
         self._chunk = chunk
 
     def plan(
@@ -48,7 +51,7 @@ class Estimates:
         campaign, `updated` counts the renders that would be kept, new and retired, and `changes`
         names the first of each.
         """
-        expansion, spec = self._checks.check(data)
+        expansion, spec = self._checks.check(project, data)
         known = self._known(project, expansion.campaign.name) if update else None
         if known is not None:
             expansion, spec = derived_as(known.spec, expansion, spec)
@@ -81,6 +84,7 @@ class Estimates:
             "estimate_s": round(work * (pace or SECONDS_PER_MEGAPIXEL_STEP), 3),
             "budget_s": campaign.budget_s,
             "model": campaign.model,
+            "brand": expansion.brand.label if expansion.brand else None,
             "priority": campaign.priority,
             "max_workers": campaign.max_workers,
             **asdict(expansion.sources),

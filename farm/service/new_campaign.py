@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign:
-    campaign = expansion.campaign
+    campaign, brand = expansion.campaign, expansion.brand
     return NewCampaign(
         project=project,
         name=campaign.name,
@@ -27,6 +27,8 @@ def new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign:
         deadline=campaign.deadline_at,
         budget_s=campaign.budget_s,
         encoding=campaign.files,
+        brand=brand.label if brand else None,
+        brand_digest=brand.digest if brand else None,
         numerics_class=ANY_CLASS if campaign.numerics == "any" else None,
     )
 

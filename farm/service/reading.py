@@ -149,6 +149,7 @@ def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:
         "standstill": standstill(campaign, is_led=is_led),
         "refusal": _refusal_json(campaign, is_led=is_led),
         "model": campaign.model,
+        "brand": campaign.brand,
         "priority": campaign.priority,
         "numerics_class": campaign.numerics_class,
         "renders": {

@@ -9,10 +9,12 @@ from farm.campaign.chunks import Size, chunks_of, in_order, plan_chunks
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import derivation_of, difference, expansion_of, fingerprint
 from farm.scheduling.budget import is_spent
-from farm.service.checking import CampaignChecks, derived_as, warnings_of
+from farm.service.brands import BrandService
+from farm.service.checking import CampaignChecks, branded_as, derived_as, warnings_of
 from farm.service.intake import Intake
 from farm.service.new_campaign import measured_size, new_campaign
 from farm.service.update import Kept, compare, counts
+from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, RequestError
@@ -35,6 +37,7 @@ class Submissions:
         control: Control,
         watching: Watching,
         outputs: Outputs,
+        brands: Brands,
         intake: Intake | None = None,
         chunk: int | None = None,
     ) -> None:
@@ -43,7 +46,8 @@ class Submissions:
         self._control = control
         self._watching = watching
         self._intake = intake or Intake(outputs)
-        self._checks = CampaignChecks(self._intake)
+        self._checks = CampaignChecks(self._intake, BrandService(brands))
+        self._brands = BrandService(brands)
         self._chunk = chunk
 
     def submit(
@@ -58,7 +62,9 @@ class Submissions:
         Raises DocumentError for a campaign that is wrong, RequestError where another stands under
         its name.
         """
-        expansion, spec = self._checks.check(data)
+        expansion, spec = self._checks.check(project, data)
+        if expansion.brand is not None:
+            expansion, spec = branded_as(self._brands.keep(project, expansion.brand), spec)
         row, did = self._store(project, expansion, spec, update=update, fresh=fresh)
         return row, {**did, "warnings": warnings_of(data, expansion, derivation_of(row.spec))}
 

@@ -2,6 +2,8 @@
 that does not set it.
 """
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -51,6 +53,7 @@ class CampaignRowView(View):
     standstill: str | None
     refusal: RefusalView | None
     model: str
+    brand: str | None
     priority: int
     numerics_class: str | None
     renders: RenderCounts
@@ -131,6 +134,7 @@ class Plan(View):
     estimate_s: float
     budget_s: float | None
     model: str
+    brand: str | None
     priority: int
     max_workers: int | None
     references: dict[str, str]
@@ -139,6 +143,21 @@ class Plan(View):
     warnings: list[Warned]
     updated: UpdateCounts | None = None
     changes: Changes | None = None
+
+
+class BrandVersion(View):
+    """A version of a brand's pack. `frozen_at` says since when a campaign uses it; `did` says what
+    adding it did: added, changed or known. Times are seconds since 1970.
+    """
+
+    brand: str
+    name: str
+    version: int
+    digest: str
+    added_at: float
+    frozen_at: float | None
+    did: str | None = None
+    pack: dict[str, Any] | None = None
 
 
 class VersionCounts(View):

@@ -15,15 +15,16 @@ from tests.campaigns import data
 
 
 @pytest.fixture
-def service(campaigns, control, watching, outputs):
+def service(campaigns, control, watching, outputs, brands):
     return Submissions(
-        campaigns=campaigns, control=control, watching=watching, outputs=outputs, chunk=3
-    )
+        campaigns=campaigns, control=control, watching=watching, outputs=outputs, brands=brands,
+        chunk=3,
+    )  # fmt: skip
 
 
 @pytest.fixture
-def estimates(campaigns, watching, outputs):
-    return Estimates(campaigns=campaigns, watching=watching, outputs=outputs)
+def estimates(campaigns, watching, outputs, brands):
+    return Estimates(campaigns=campaigns, watching=watching, outputs=outputs, brands=brands)
 
 
 @pytest.fixture

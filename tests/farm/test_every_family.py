@@ -27,8 +27,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def service(campaigns, control, watching, outputs):
-    return Submissions(campaigns=campaigns, control=control, watching=watching, outputs=outputs)
+def service(campaigns, control, watching, outputs, brands):
+    return Submissions(
+        campaigns=campaigns, control=control, watching=watching, outputs=outputs, brands=brands
+    )
 
 
 def campaign(folder, **changes):

@@ -46,8 +46,10 @@ def of_other_weights(monkeypatch):
 
 
 @pytest.fixture
-def service(campaigns, control, watching, outputs):
-    return Submissions(campaigns=campaigns, control=control, watching=watching, outputs=outputs)
+def service(campaigns, control, watching, outputs, brands):
+    return Submissions(
+        campaigns=campaigns, control=control, watching=watching, outputs=outputs, brands=brands
+    )
 
 
 def campaign(path, **changes):

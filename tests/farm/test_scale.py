@@ -11,6 +11,7 @@ from farm.config import read_settings
 from farm.service.submission import Submissions
 from farm.campaign.specs import expansion_of
 from storage.campaigns import Campaigns
+from storage.brands import Brands
 from storage.control import Control
 from storage.database import open_database, upgrade
 from storage.watching import Watching
@@ -28,6 +29,7 @@ service = Submissions(
     control=Control(engine),
     watching=Watching(engine),
     outputs=outputs,
+    brands=Brands(engine),
 )
 idle = peak()
 vary = {"product": {"range": [1, 100, 1]}, "color": {"range": [1, 100, 1]}}

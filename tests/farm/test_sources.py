@@ -24,6 +24,7 @@ from farm.campaign.specs import expansion_of
 from farm.dispatch.chunk_job import chunk_job
 from farm.documents.document import DocumentError
 from farm.results.manifest import manifest_lines
+from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks
 from farm.service.intake import Intake
 from farm.service.submission import Submissions
@@ -55,10 +56,11 @@ def digest(path):
 
 
 @pytest.fixture
-def service(campaigns, control, watching, outputs):
+def service(campaigns, control, watching, outputs, brands):
     return Submissions(
-        campaigns=campaigns, control=control, watching=watching, outputs=outputs, chunk=100
-    )
+        campaigns=campaigns, control=control, watching=watching, outputs=outputs, brands=brands,
+        chunk=100,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -160,7 +162,7 @@ def test_paths_in_a_csv_file_and_in_rules_are_those_of_the_campaign(service, loa
     assert {expansion_of(row.spec).group(k).strength for k in range(2)} == {0.4, 0.8}
 
 
-def test_a_campaign_is_the_same_wherever_its_files_lie(service, outputs, load, tmp_path):
+def test_a_campaign_is_the_same_wherever_its_files_lie(service, outputs, brands, load, tmp_path):
     for folder in ("shop", "elsewhere"):
         for name in "ab":
             picture(tmp_path / folder / f"{name}.png", ord(name))
@@ -174,12 +176,12 @@ def test_a_campaign_is_the_same_wherever_its_files_lie(service, outputs, load, t
     again, did_again = service.submit("p", load("elsewhere", **changes))
     assert (did["created"], did_again["created"], again.id) == (True, False, first.id)
     here = expansion_of(first.spec)
-    there = expansion_of({**first.spec, **spec_of(outputs, load("elsewhere", **changes))})
+    there = expansion_of({**first.spec, **spec_of(outputs, brands, load("elsewhere", **changes))})
     assert names(here) == names(there)
 
 
-def spec_of(outputs, campaign):
-    return CampaignChecks(Intake(outputs)).check(campaign)[1]
+def spec_of(outputs, brands, campaign):
+    return CampaignChecks(Intake(outputs), BrandService(brands)).check("p", campaign)[1]
 
 
 def names(expansion):
@@ -520,7 +522,7 @@ def test_an_adapter_is_known_by_its_strengths_if_they_are_not_in_the_file_alone(
 
 
 def test_a_reference_may_come_from_an_allowed_bucket_and_is_kept_in_the_outputs(
-    bucket, load, campaigns, control, watching, jobs
+    bucket, load, campaigns, control, watching, jobs, brands
 ):
     name = bucket.removeprefix("s3://")
     file = io.BytesIO()
@@ -528,7 +530,9 @@ def test_a_reference_may_come_from_an_allowed_bucket_and_is_kept_in_the_outputs(
     client = boto3.session.Session().client("s3")
     client.put_object(Bucket=name, Key="brand/hero.webp", Body=file.getvalue())
     outputs = open_outputs(f"{bucket}/below")
-    service = Submissions(campaigns=campaigns, control=control, watching=watching, outputs=outputs)
+    service = Submissions(
+        campaigns=campaigns, control=control, watching=watching, outputs=outputs, brands=brands
+    )
     row, _ = service.submit("p", load(reference={"image": f"{bucket}/brand/hero.webp"}))
     job = jobs(row)[0]
     (key,) = job.references.values()
@@ -567,7 +571,7 @@ def test_a_bucket_is_read_where_it_is_allowed_and_only_there(
 
 
 def test_outputs_that_are_away_are_no_fault_of_the_campaign(
-    load, tmp_path, campaigns, control, watching
+    load, tmp_path, campaigns, control, watching, brands
 ):
     class Away(FolderOutputs):
         def put(self, key, data):
@@ -575,16 +579,20 @@ def test_outputs_that_are_away_are_no_fault_of_the_campaign(
 
     picture(tmp_path / "shop/a.png")
     service = Submissions(
-        campaigns=campaigns, control=control, watching=watching, outputs=Away(tmp_path / "o")
+        campaigns=campaigns,
+        control=control,
+        watching=watching,
+        outputs=Away(tmp_path / "o"),
+        brands=brands,
     )
     with pytest.raises(OutputsAway):
         service.submit("p", load(reference={"image": "a.png"}))
     assert campaigns.all("p") == []
 
 
-def test_a_file_that_changes_while_it_is_submitted_is_told(outputs, load, tmp_path):
+def test_a_file_that_changes_while_it_is_submitted_is_told(outputs, brands, load, tmp_path):
     image = picture(tmp_path / "shop/a.png", 10)
-    spec = spec_of(outputs, load(reference={"image": "a.png"}))
+    spec = spec_of(outputs, brands, load(reference={"image": "a.png"}))
     picture(image, 99)
     with pytest.raises(RequestError, match="was changed while the campaign was submitted"):
         Intake(outputs).keep("p", expansion_of(spec).sources)

@@ -1,0 +1,239 @@
+"""Rules that a finished picture is judged by, from its pixels alone.
+
+Each rule has a name with a version, and the same name always measures in the same way. Most look
+at the picture reduced to a grid of 64 cells along its longer side, so that they say the same of a
+picture in any size.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from actors.pictures.colour import Floats, ciede2000, lab, oklab
+from actors.recipes.rules import CopySpace, Palette, Rules, SafeArea, Side, Verdict
+
+Pixels = NDArray[np.uint8]
+
+GRID = 64  # cells along the longer side
+_EDGE = 0.08  # in OKLab: about the step between two neighbouring shades of a paint chart
+_SUBJECT = 0.08  # in OKLab: what differs less from its surroundings is not a subject
+_FRAME_DEPTH = 0.12  # of the shorter side: the widest frame that is looked for
+_FRAME_EVEN = 3.0  # levels of 255: the largest deviation within a line of a frame
+_FRAME_STEP = 16.0  # levels of 255 between a frame and what it surrounds
+_FRAME_SHARE = 0.6  # of its length along which a frame must end in such a step
+_WHITE, _BLACK = 254, 1
+_BLUR = 9  # pixels, as the published measure has it
+_LEVELS = 6  # bits of each channel that the palette rule tells apart
+
+
+def judge(pixels: Pixels, rules: Rules) -> Verdict:
+    """Judge uint8 pixels [h, w, 3] by those rules that are set."""
+    results = {
+        name: passed for name, rule in RULES.items() if (passed := rule(pixels, rules)) is not None
+    }
+    return Verdict(
+        tested=len(results), failed=tuple(name for name, passed in results.items() if not passed)
+    )
+
+
+# --- each rule: None if it is not set, else whether the picture passes ---
+
+
+def _copy_space(pixels: Pixels, rules: Rules) -> bool | None:
+    space = rules.copy_space
+    return None if space is None else busy_share(pixels, space) <= space.busy
+
+
+def _safe_area(pixels: Pixels, rules: Rules) -> bool | None:
+    area = rules.safe_area
+    return None if area is None else share_outside(pixels, area) <= area.outside
+
+
+def _border(pixels: Pixels, rules: Rules) -> bool | None:
+    return None if not rules.no_border else not has_border(pixels)
+
+
+def _clipped(pixels: Pixels, rules: Rules) -> bool | None:
+    most = rules.clipped_at_most
+    return None if most is None else clipped_share(pixels) <= most
+
+
+def _sharpness(pixels: Pixels, rules: Rules) -> bool | None:
+    least = rules.sharpness_at_least
+    return None if least is None else sharpness(pixels) >= least
+
+
+def _palette(pixels: Pixels, rules: Rules) -> bool | None:
+    palette = rules.palette
+    return None if palette is None else palette_share(pixels, palette) >= palette.share
+
+
+RULES: Mapping[str, Callable[[Pixels, Rules], bool | None]] = {
+    "copy_space@1": _copy_space,
+    "safe_area@1": _safe_area,
+    "border@1": _border,
+    "clipped@1": _clipped,
+    "sharpness@1": _sharpness,
+    "palette@1": _palette,
+}
+"""Every rule by its name."""
+
+
+# --- what they measure ---
+
+
+def busy_share(pixels: Pixels, space: CopySpace) -> float:
+    """The share of an area's cells, 0 to 1, that have an edge: their colour differs from that of
+    the cell to the right or below by more than 0.08 in OKLab. A smooth gradient has none.
+    """
+    colours = oklab(_reduced(pixels))
+    across, down = np.zeros(colours.shape[:2]), np.zeros(colours.shape[:2])
+    across[:, :-1] = _distance(colours[:, 1:], colours[:, :-1])
+    down[:-1] = _distance(colours[1:], colours[:-1])
+    edges = np.maximum(across, down) > _EDGE
+    return float(_along(edges, space.side, space.share).mean())
+
+
+def share_outside(pixels: Pixels, area: SafeArea) -> float:
+    """The share of the subject, 0 to 1, that lies in the margin; 0 if there is no subject.
+
+    The subject is the cells that differ from the median colour of their row, by more than Otsu's
+    threshold and by at least 0.08 in OKLab. So a horizon or a floor is not one, and neither is
+    whatever fills more than half of its row.
+    """
+    colours = oklab(_reduced(pixels))
+    distance = _distance(colours, np.median(colours, axis=1, keepdims=True))
+    subject = distance > max(_otsu(distance), _SUBJECT)
+    margin = max(1, round(area.margin * min(subject.shape)))
+    inside = subject[margin:-margin, margin:-margin].sum()
+    return float(1 - inside / subject.sum()) if subject.any() else 0.0
+
+
+def has_border(pixels: Pixels) -> bool:
+    """Whether the picture has a frame, or bars, along two opposite sides: lines of one colour, no
+    more than 12 % of the shorter side deep, that end in a step of at least 16 of 255 levels along
+    60 % of their length.
+    """
+    grey = pixels.astype(np.float32).mean(axis=2)
+    depth = max(1, round(_FRAME_DEPTH * min(grey.shape)))
+    if min(grey.shape) <= 2 * depth:
+        return False
+    return any(
+        _is_framed(side, depth) and _is_framed(side[::-1], depth) for side in (grey, grey.T)
+    )
+
+
+def clipped_share(pixels: Pixels) -> float:
+    """The share of pixels, 0 to 1, that are white (each channel at least 254) or black (each at
+    most 1).
+    """
+    low, high = pixels.min(axis=2), pixels.max(axis=2)
+    return float(((low >= _WHITE) | (high <= _BLACK)).mean())
+
+
+def sharpness(pixels: Pixels) -> float:
+    """How sharp a picture is, from 0 to 1: 1 less the blur of F. Crété-Roffet et al., "The blur
+    effect: perception and estimation with a new no-reference perceptual blur metric" (2007).
+
+    It compares the differences between neighbouring pixels with those that a strong blur leaves.
+    A picture of one colour is not sharp.
+    """
+    grey = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    return 1 - max(_blur(grey), _blur(grey.T))
+
+
+def palette_share(pixels: Pixels, palette: Palette) -> float:
+    """The share of pixels, 0 to 1, whose CIEDE2000 difference from the nearest of the palette's
+    colours is at most `within`.
+
+    The six upper bits of each channel are looked at: that moves a colour by less than 2 ΔE00.
+    """
+    shift = 8 - _LEVELS
+    levels = (pixels >> shift).astype(np.int32)
+    bins = levels[..., 0] << 2 * _LEVELS | levels[..., 1] << _LEVELS | levels[..., 2]
+    table = _nearness(palette.colors, palette.within)
+    new = np.unique(bins[table[bins] < 0])
+    if new.size:
+        channels = np.stack([new >> 2 * _LEVELS, new >> _LEVELS, new], axis=-1)
+        middle = ((channels & ((1 << _LEVELS) - 1)) << shift) + (1 << shift - 1)
+        table[new] = _is_near(middle.astype(np.uint8), palette)
+    return float(table[bins].mean())
+
+
+def _is_near(colours: Pixels, palette: Palette) -> NDArray[np.bool_]:
+    differences = ciede2000(lab(colours)[:, None], lab(np.array(palette.colors, np.uint8)))
+    return np.asarray(differences.min(axis=1) <= palette.within)
+
+
+@lru_cache(maxsize=32)
+def _nearness(colors: tuple[tuple[int, int, int], ...], within: float) -> NDArray[np.int8]:  # noqa: ARG001  # they are the key
+    """Of every colour that a picture of a palette's campaigns had so far, whether it is near the
+    palette; -1 for the others. Two threads may fill in the same.
+    """
+    return np.full(1 << 3 * _LEVELS, -1, np.int8)
+
+
+# --- parts of a picture ---
+
+
+def _reduced(pixels: Pixels) -> Pixels:
+    """The picture with its longer side reduced to 64 cells, each the mean of its pixels."""
+    height, width = pixels.shape[:2]
+    longest = max(height, width)
+    if longest <= GRID:
+        return pixels
+    size = [max(1, round(side * GRID / longest)) for side in (width, height)]
+    return np.asarray(Image.fromarray(pixels).resize((size[0], size[1]), Image.Resampling.BOX))
+
+
+def _distance(one: Floats, other: Floats) -> Floats:
+    return np.asarray(np.sqrt(((one - other) ** 2).sum(axis=-1)))
+
+
+def _along(cells: NDArray[np.bool_], side: Side, share: float) -> NDArray[np.bool_]:
+    """The part of a grid along a side; `share` of its height or width, at least one line."""
+    upright = cells if side in ("top", "bottom") else cells.T
+    depth = max(1, round(share * len(upright)))
+    return upright[:depth] if side in ("top", "left") else upright[-depth:]
+
+
+def _otsu(values: Floats) -> float:
+    """The threshold that parts values into the two classes with the least variance within (N. Otsu
+    1979), on a histogram of 64 bins.
+    """
+    counts, edges = np.histogram(values, bins=64)
+    middles = (edges[:-1] + edges[1:]) / 2
+    below, above = counts.cumsum(), counts.sum() - counts.cumsum()
+    sums = (counts * middles).cumsum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return float(edges[1:][np.nanargmax(between)]) if np.isfinite(between).any() else 0.0
+
+
+def _is_framed(lines: NDArray[np.float32], depth: int) -> bool:
+    """Whether even lines of one colour at the beginning end in a step."""
+    first = float(np.median(lines[0]))
+    odd = np.abs(lines[: depth + 1] - first).max(axis=1) > _FRAME_EVEN
+    if odd[0] or not odd.any():
+        return False
+    # A frame that was painted is soft: the step may take a line more.
+    end = int(odd.argmax())
+    step = np.abs(lines[end : end + 2] - first).max(axis=0)
+    return float((step >= _FRAME_STEP).mean()) >= _FRAME_SHARE
+
+
+def _blur(grey: NDArray[np.float32]) -> float:
+    """The blur from 0 to 1 from row to row."""
+    if len(grey) < 2:
+        return 1.0
+    padded = np.pad(grey, ((_BLUR // 2 + 1, _BLUR // 2), (0, 0)), mode="edge").cumsum(
+        axis=0, dtype=np.float64
+    )
+    softened = (padded[_BLUR:] - padded[:-_BLUR]) / _BLUR
+    before = np.abs(np.diff(grey, axis=0))
+    lost = np.maximum(0, before - np.abs(np.diff(softened, axis=0)))
+    total = float(before.sum())
+    return (total - float(lost.sum())) / total if total else 1.0
