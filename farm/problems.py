@@ -25,6 +25,7 @@ _EXAMPLES = {
     "adapters": "[{lora: style.safetensors}]",
     "per": "[color]",
     "previews": "{every: 10}",
+    "at": "[0.2, 0.5]",
     "output": "{format: webp}",
     "budget": "{gpu_hours: 10}",
     "pools": "[{name: spot}]",

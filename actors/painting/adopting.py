@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from actors.painting.writing import identity_of, judged, outcome_of
 from actors.pictures import files
-from actors.recipes.jobs import ChunkJob, PictureJob, preview_steps
+from actors.recipes.jobs import ChunkJob, PictureJob
+from actors.recipes.previews import preview_steps
 from storage.errors import NotFound
 from storage.keys import preview_key
 from storage.rows import RenderOutcome
@@ -57,7 +58,7 @@ class Adopting:
     def _copy(self, source: str, key: str) -> None:
         if source == key:
             return
-        for step in preview_steps(self._job.group, self._job.previews_every):
+        for step in preview_steps(self._job.previews, self._job.group.steps_made):
             self._outputs.copy(preview_key(source, step), preview_key(key, step))
         self._outputs.copy(source, key)
 

@@ -5,7 +5,7 @@ times.
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
-from actors.painting.pipelines import Embedding
+from actors.painting.loaded_pipeline import Embedding
 
 # Of the device's own memory. Stable Diffusion takes 0.2 MB a prompt in float32, Flux, whose T5
 # reads 512 tokens, 8 MB.

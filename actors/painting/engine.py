@@ -1,6 +1,5 @@
 """Paints one batch with plain torch and diffusers. No Ray, no files written, no queue."""
 
-import inspect
 import platform
 import time
 from collections import OrderedDict
@@ -10,35 +9,39 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import diffusers
 import torch
 import transformers
-from torch import Tensor
 
 from actors.models.families import family_of
 from actors.models.lora_names import Weights
 from actors.models.models import weights_digest
 from actors.painting.adapters import Adapters
 from actors.painting.canaries import paint_canaries
+from actors.painting.denoising import (
+    NO_REFERENCES,
+    Batch,
+    OnPreview,
+    denoise,
+    ignore,
+    new_scheduler,
+)
 from actors.painting.embeddings import Embeddings
+from actors.painting.loaded_pipeline import LoadedPipeline
 from actors.painting.loading import load_pipeline, reasons
 from actors.painting.memory import bytes_in_files, bytes_of, memory_of
-from actors.painting.pipelines import Embedding, LoadedPipeline, pipeline_class_of
-from actors.painting.previews import watch_steps
+from actors.painting.parking import Parked
+from actors.painting.pipelines import pipeline_class_of
 from actors.painting.prompt_canary import prove_prompts
 from actors.pictures.files import Pixels
 from actors.recipes.canary import canary_group, subject_of
-from actors.recipes.errors import BadRequest, LoadFailed, ModelMissing, WeightsChanged
+from actors.recipes.errors import LoadFailed, ModelMissing, WeightsChanged
 from actors.recipes.jobs import Canary
+from actors.recipes.previews import Decode, Previews
 from actors.recipes.recipe import Group, Recipe
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-NO_REFERENCES: Mapping[str, Pixels] = MappingProxyType({})
 
 
 @dataclass
@@ -63,9 +66,10 @@ class Painted:
     """
 
     pixels: list[Pixels | None]
-    previews: dict[int, list[Pixels]]
     load_s: float
     paint_s: float
+    parked: list[Parked] = field(default_factory=list)
+    """If it was not finished: where each picture goes on."""
     loads: int = 0
     swaps: int = 0
     canary: Canary | None = None
@@ -125,15 +129,21 @@ class Engine:
         self,
         recipes: Sequence[Recipe],
         folder: str,
-        previews_every: int | None = None,
+        previews: Previews | None = None,
         *,
         references: Mapping[str, Pixels] = NO_REFERENCES,
         adapter_paths: Sequence[str] = (),
         on_step: Callable[[int], None] = lambda _left: None,
+        on_preview: OnPreview = ignore,
+        until: int | None = None,
+        parked: Sequence[Parked] = (),
     ) -> Painted:
         """Paint up to a batch of recipes of one group; a short batch is padded to its shape.
         `on_step` is called after each step with how many are left, and what it raises ends the
-        batch.
+        batch. `on_preview` gets the looks at the steps of `previews`, each when it exists.
+
+        With `until`, the batch is parked after that step, and has no pixels yet. With `parked`,
+        one for each recipe and all of one step, it goes on from there.
 
         `references` are, by digest, the pictures that recipes begin from, of the group's size;
         `adapter_paths` the files of its adapters, in the same order. Raises BadRequest if the
@@ -148,22 +158,30 @@ class Engine:
         swaps = before + is_cold - len(self.warm)
         warm.adapters.use(group.adapters, adapter_paths)
         canary = self._prove(warm, group, folder, on_step)
+        if previews and previews.decode is Decode.FAST:
+            warm.pipeline.learn_colours()
         loaded = time.perf_counter()
-        pixels, previews = self._pictures(warm, recipes, references, previews_every, on_step)
+        batch = Batch(
+            recipes=recipes, references=references, on_step=on_step,
+            previews=previews, on_preview=on_preview, until=until, parked=parked,
+        )  # fmt: skip
+        denoised = denoise(warm.pipeline, warm.embeddings, batch)
         paint_s = time.perf_counter() - loaded
-        if self.device.type == "cuda":
-            self._working = max(
-                self._working, torch.cuda.max_memory_allocated(self.device) - self._bytes_loaded()
-            )
+        self._note_memory()
         return Painted(
-            pixels=pixels,
-            previews=previews,
+            pixels=denoised.pixels,
+            parked=denoised.parked,
             load_s=loaded - started,
             paint_s=paint_s,
             loads=int(is_cold),
             swaps=swaps,
             canary=canary,
         )
+
+    def _note_memory(self) -> None:
+        if self.device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(self.device)
+            self._working = max(self._working, peak - self._bytes_loaded())
 
     def _prove(
         self, warm: Warm, group: Group, folder: str, on_step: Callable[[int], None]
@@ -175,7 +193,9 @@ class Engine:
         subject = subject_of(group)
 
         def paint(recipes: Sequence[Recipe]) -> list[Pixels | None]:
-            return self._pictures(warm, recipes, NO_REFERENCES, None, on_step)[0]
+            return denoise(
+                warm.pipeline, warm.embeddings, Batch(recipes=recipes, on_step=on_step)
+            ).pixels
 
         if warm.canaries and subject not in warm.canaries:
             warm.canaries[subject] = paint_canaries(group, paint)
@@ -191,70 +211,11 @@ class Engine:
             subject=subject, numerics_class=self.numerics_class, digest=warm.canaries[subject]
         )
 
-    def _pictures(
-        self,
-        warm: Warm,
-        recipes: Sequence[Recipe],
-        references: Mapping[str, Pixels],
-        previews_every: int | None,
-        on_step: Callable[[int], None],
-    ) -> tuple[list[Pixels | None], dict[int, list[Pixels]]]:
-        group = recipes[0].group
-        padded = [*recipes, *[recipes[-1]] * (group.batch - len(recipes))]
-        on_step(0)
-        images, seen = self._denoise(warm, padded, references, previews_every, on_step)
-        if images.shape != (group.batch, 3, group.height, group.width):
-            raise BadRequest(
-                f"The model makes pictures of the shape {tuple(images.shape)}, not of"
-                f" {group.width}x{group.height}."
-            )
-        good = torch.isfinite(images).flatten(1).all(1) & (
-            images.flatten(1).amax(1) > images.flatten(1).amin(1)
-        )
-        arrays, fine = _to_pixels(images), good.tolist()
-        pixels = [arrays[k] if fine[k] else None for k in range(len(recipes))]
-        return pixels, {step: list(_to_pixels(seen[step])[: len(recipes)]) for step in seen}
-
     def forget(self) -> None:
         """Give back the memory of every pipeline."""
         self.warm.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-
-    @torch.inference_mode()
-    def _denoise(
-        self,
-        warm: Warm,
-        recipes: Sequence[Recipe],
-        references: Mapping[str, Pixels],
-        previews_every: int | None,
-        on_step: Callable[[int], None],
-    ) -> tuple[Tensor, dict[int, Tensor]]:
-        pipeline, group = warm.pipeline, recipes[0].group
-        pipeline.check(recipes, references)
-        scheduler = _new_scheduler(group)
-        seen: dict[int, Tensor] = {}
-        watch_steps(
-            scheduler,
-            on_step,
-            lambda step, x0: seen.update({step: x0}),
-            every=previews_every,
-            last=group.steps_made,
-        )
-
-        def embed(text: str, *, is_negative: bool) -> Embedding:
-            def compute() -> Embedding:
-                pipeline.check_prompt(text)
-                return pipeline.embed(text, is_negative=is_negative)
-
-            return warm.embeddings.get(
-                (text, is_negative, group.adapters), compute
-            )  # an adapter may change what a text encoder says
-
-        images = pipeline.paint(group, recipes, embed, scheduler, references)
-        return images, {
-            step: pipeline.decode(x0, group.width, group.height) for step, x0 in seen.items()
-        }
 
     def _warm(self, group: Group, folder: str) -> Warm:
         key = (group.model, group.dtype)
@@ -308,9 +269,7 @@ class Engine:
     @torch.inference_mode()
     def _prove_prompts(self, pipeline: LoadedPipeline, group: Group) -> None:
         small = canary_group(group)
-        prove_prompts(
-            pipeline.pipe, lambda text: pipeline.read(text, small, _new_scheduler(small))
-        )
+        prove_prompts(pipeline.pipe, lambda text: pipeline.read(text, small, new_scheduler(small)))
 
 
 def _require_weights(group: Group, folder: str) -> None:
@@ -330,25 +289,3 @@ def _cpu_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def _new_scheduler(group: Group) -> Any:
-    """A fresh one for each batch: some keep a history of their steps. Of another scheduler's
-    config it gets what it knows.
-    """
-    kind = getattr(diffusers, group.scheduler_config["_class_name"])
-    known = inspect.signature(kind.__init__).parameters
-    return kind.from_config(
-        {name: value for name, value in group.scheduler_config.items() if name in known}
-    )
-
-
-def _to_pixels(images: Tensor) -> Pixels:
-    """Float [n, 3, h, w] in 0..1 to uint8 [n, h, w, 3], rounded on the device so that a quarter of
-    the bytes leave it.
-    """
-    clean = torch.nan_to_num(images.float()).clamp(0, 1)
-    array: Pixels = (
-        (clean * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    )
-    return array

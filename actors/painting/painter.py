@@ -7,6 +7,7 @@ import platform
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
 
@@ -206,10 +207,11 @@ class _Chunk:
         return self._engine.paint(
             [self._job.recipe(picture) for picture in batch],
             self._job.model_folder,
-            self._job.previews_every,
+            self._job.previews,
             references=references,
             adapter_paths=self._job.adapter_paths,
             on_step=self._on_step,
+            on_preview=partial(self._writing.preview, batch),
         )
 
     def _on_step(self, left: int) -> None:

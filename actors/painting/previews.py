@@ -2,7 +2,7 @@
 there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
@@ -14,11 +14,11 @@ def watch_steps(
     on_step: Callable[[int], None],
     see: Callable[[int, Tensor], None],
     *,
-    every: int | None,
+    at: Collection[int],
     last: int,
 ) -> None:
-    """Call `on_step` after each step with how many are left, and show `see` the predicted x0 at
-    every n-th step but the last.
+    """Call `on_step` after each step with how many are left, and show `see` the predicted x0 of
+    the steps `at`, as soon as each is made.
     """
     step = scheduler.step
     done = 0
@@ -38,7 +38,7 @@ def watch_steps(
             # end. A pipeline that begins later has said so.
             scheduler.set_begin_index(0)
         done += 1
-        if every and done % every == 0 and done < last:
+        if done in at:
             output = step(model_output, timestep, sample, *args, **{**kwargs, "return_dict": True})
             see(done, _predicted_x0(scheduler, output, model_output, sample))
             output = output if kwargs.get("return_dict", True) else output.to_tuple()

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from actors.painting.engine import NO_REFERENCES, Painted
+from actors.painting.denoising import NO_REFERENCES, OnPreview, ignore
+from actors.painting.engine import Painted
 from actors.pictures.files import Pixels
-from actors.recipes.jobs import preview_steps
+from actors.recipes.previews import Previews, preview_steps
 from actors.recipes.recipe import Group, Recipe
 
 _SIDE = 8
@@ -42,11 +43,12 @@ class RestingEngine:
         self,
         recipes: Sequence[Recipe],
         _folder: str,
-        previews_every: int | None = None,
+        previews: Previews | None = None,
         *,
         references: Mapping[str, Pixels] = NO_REFERENCES,  # noqa: ARG002  # the engine's signature
         adapter_paths: Sequence[str] = (),  # noqa: ARG002
         on_step: Callable[[int], None] = lambda _left: None,
+        on_preview: OnPreview = ignore,
     ) -> Painted:
         chance = int(recipes[0].digest[:8], 16) / 0xFFFFFFFF
         seconds = rest_of(self._batch_s, self._spread, chance)
@@ -61,10 +63,9 @@ class RestingEngine:
             )
             for r in recipes
         ]
-        previews = {step: list(pixels) for step in preview_steps(recipes[0].group, previews_every)}
-        return Painted(
-            pixels=list(pixels), previews=previews, load_s=0.0, paint_s=seconds, loads=loads
-        )
+        for step in preview_steps(previews, recipes[0].group.steps_made):
+            on_preview(step, pixels)
+        return Painted(pixels=list(pixels), load_s=0.0, paint_s=seconds, loads=loads)
 
     def expect(self, group: Group, folder: str) -> None:
         """There is nothing to read."""

@@ -4,7 +4,9 @@ device paints the next batch.
 
 import hashlib
 import time
-from concurrent.futures import Executor, Future
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, replace
 
 import diffusers
@@ -49,6 +51,26 @@ class Writing:
         self._numerics_class = numerics_class
         self._threads = threads
         self._writes: list[Future[Written]] = []
+        self._looks: dict[int, list[Future[int]]] = defaultdict(list)
+        """By the number of their render, the writes of previews."""
+        self._last_looks: list[Future[int]] = []
+
+    def preview(
+        self, batch: Sequence[PictureJob], step: int, pictures: Sequence[Pixels | None]
+    ) -> None:
+        """Begin to write a step's looks at the pictures of a batch, while it is being painted.
+        Waits if the threads are far behind.
+        """
+        for picture, pixels in zip(batch, pictures, strict=True):
+            if pixels is not None:
+                key = preview_key(picture.key, step)
+                look = self._threads.submit(self._write_preview, key, pixels)
+                self._looks[picture.number].append(look)
+                self._last_looks.append(look)
+        room = _WAITING_BATCHES * self._job.group.batch
+        if len(self._last_looks) > room:
+            wait(self._last_looks[:-room])
+            self._last_looks = self._last_looks[-room:]
 
     def begin(self, batch: list[PictureJob], painted: Painted) -> None:
         """Begin to write every picture of a batch. Waits if the threads are far behind, and then
@@ -58,11 +80,8 @@ class Writing:
         for k, picture in enumerate(batch):
             pixels = painted.pixels[k]
             if pixels is not None:
-                previews = {step: pictures[k] for step, pictures in painted.previews.items()}
                 self._writes.append(
-                    self._threads.submit(
-                        self._write, picture, pixels, previews, painted.canary, seconds
-                    )
+                    self._threads.submit(self._write, picture, pixels, painted.canary, seconds)
                 )
         room = _WAITING_BATCHES * self._job.group.batch
         if len(self._writes) > room:
@@ -73,6 +92,7 @@ class Writing:
         failure is returned.
         """
         written, failure = [], None
+        wait([look for looks in self._looks.values() for look in looks])
         for write in self._writes:
             try:
                 written.append(write.result())
@@ -84,7 +104,6 @@ class Writing:
         self,
         picture: PictureJob,
         pixels: Pixels,
-        previews: dict[int, Pixels],
         canary: Canary | None,
         seconds: float,
     ) -> Written:
@@ -92,19 +111,22 @@ class Writing:
         record = self._record(picture, pixels, canary)
         text = infotext(self._job.recipe(picture), self._job.model_name)
         data = files.write(pixels, record, text, self._job.encoding)
-        total = len(data)
-        for step, preview in previews.items():
-            small = files.preview(preview)
-            self._outputs.put(preview_key(picture.key, step), small)
-            total += len(small)
-        # The picture comes last: a file under its key says that its previews are there too.
+        # The picture comes last: a file under its key says that its previews are there too. The
+        # threads took them up before it, so that none of them can wait for one that has not begun.
+        looks = [look.result() for look in self._looks.get(picture.number, ())]
         self._outputs.put(picture.key, data)
         return Written(
             outcome=judged(outcome_of(picture, record, data, seconds), pixels, self._job),
             seconds=time.perf_counter() - started,
-            files=1 + len(previews),
-            bytes=total,
+            files=1 + len(looks),
+            bytes=len(data) + sum(looks),
         )
+
+    def _write_preview(self, key: str, pixels: Pixels) -> int:
+        """Write a preview; returns its size in bytes."""
+        data = files.preview(pixels)
+        self._outputs.put(key, data)
+        return len(data)
 
     def _record(self, picture: PictureJob, pixels: Pixels, canary: Canary | None) -> Json:
         return {
@@ -125,8 +147,16 @@ def identity_of(job: ChunkJob, picture: PictureJob, numerics_class: str) -> Json
         "digest": job.recipe(picture).digest,
         "numerics_class": numerics_class,
         "encoding": job.encoding.name,
-        "previews_every": job.previews_every,
+        **_looks_of(job),
     }
+
+
+def _looks_of(job: ChunkJob) -> Json:
+    """Which previews lie beside a picture, as files of every version say it if they can."""
+    previews = job.previews
+    if previews is None or previews.name == str(previews.every):
+        return {"previews_every": previews.every if previews else None}
+    return {"previews_every": None, "previews": previews.name}
 
 
 def outcome_of(

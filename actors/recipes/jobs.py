@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from actors.recipes.encoding import Encoding
+from actors.recipes.previews import Previews
 from actors.recipes.recipe import Group, Recipe
 from actors.recipes.rules import Rules
 from storage.rows import RenderOutcome
@@ -42,7 +43,7 @@ class ChunkJob:
     model_folder: str
     group: Group
     pictures: tuple[PictureJob, ...]
-    previews_every: int | None = None
+    previews: Previews | None = None
     encoding: Encoding = field(default_factory=Encoding)
     references: Mapping[str, str] = field(default_factory=dict)
     """By digest, the keys in the outputs of the files that pictures begin from."""
@@ -201,10 +202,3 @@ class Health:
     """Seconds until the machine is taken away, if its provider has said so."""
     mailbox: tuple[ChunkResult, ...] = ()
     """Results that no dispatcher has acknowledged."""
-
-
-def preview_steps(group: Group, every: int | None) -> range:
-    """The steps of which previews are kept: each `every`th one but the last, which is
-    the picture.
-    """
-    return range(every, group.steps_made, every) if every else range(0)

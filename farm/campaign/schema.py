@@ -20,7 +20,9 @@ from pydantic import (
 
 from actors.models.schedulers import SCHEDULERS
 from actors.recipes.encoding import Encoding, Format
+from actors.recipes.previews import Previews as KeptPreviews
 from farm.campaign.axes import Axis, Scalar, parse_axis
+from farm.campaign.looks import Previews
 from farm.campaign.seeds import SEED_LIMIT
 from farm.campaign.sources import FILES, MAX_ADAPTERS, FileName, Lora, Reference, Scale, Strength
 from farm.campaign.template import Template, TemplateError
@@ -130,14 +132,6 @@ class DerivedSeeds(BaseModel):
     count: Annotated[int, Field(ge=1, le=SEED_LIMIT)]
     base: Seed = 0
     per: tuple[str, ...] = Field((), strict=False)
-
-
-class Previews(BaseModel):
-    """Keep a small picture of the predicted x0 at every step that `every` divides."""
-
-    model_config = _STRICT
-
-    every: Annotated[int, Field(ge=1)]
 
 
 class Budget(BaseModel):
@@ -307,11 +301,13 @@ class Campaign(BaseModel):
         """How its files are written: two campaigns in which this is equal write the same files for
         the same recipe.
         """
-        return (
-            f"{self.encoding.name}+previews-{self.previews.every}"
-            if self.previews
-            else self.encoding.name
-        )
+        kept = self.kept_previews
+        return f"{self.encoding.name}+previews-{kept.name}" if kept else self.encoding.name
+
+    @property
+    def kept_previews(self) -> KeptPreviews | None:
+        """The steps of which pictures are kept, as a worker is told."""
+        return self.previews.kept if self.previews else None
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:

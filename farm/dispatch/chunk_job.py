@@ -13,7 +13,7 @@ from storage.rows import CampaignRow, Chunk
 
 def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> ChunkJob:
     """Compute the renders of a chunk."""
-    previews, encoding = expansion.campaign.previews, expansion.campaign.encoding
+    encoding = expansion.campaign.encoding
     brand = expansion.brand
     renders = list(_renders(expansion, chunk))
     addresses = {
@@ -39,7 +39,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
             )
             for render in renders
         ),
-        previews_every=previews.every if previews else None,
+        previews=expansion.campaign.kept_previews,
         references={digest: reference_key(campaign.project, digest) for digest in addresses},
         addresses=addresses,
         adapter_paths=expansion.adapter_paths(chunk.group_no),
@@ -65,7 +65,7 @@ def with_reuse(
     are, once another is painted in their place.
     """
     if campaign.is_fresh or not (
-        siblings := reuse.siblings(campaign, with_retired=job.previews_every is None)
+        siblings := reuse.siblings(campaign, with_retired=job.previews is None)
     ):
         return job
     digests = {picture.number: job.recipe(picture).digest for picture in job.pictures}

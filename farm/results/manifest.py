@@ -8,7 +8,7 @@ from dataclasses import asdict
 from tempfile import TemporaryFile
 from typing import Any
 
-from actors.recipes.jobs import preview_steps
+from actors.recipes.previews import preview_steps
 from actors.recipes.recipe import Group, Json
 from farm.campaign.expansion import Expansion, Render
 from farm.campaign.specs import expansion_of
@@ -126,8 +126,8 @@ def _adapters(expansion: Expansion, group_no: int) -> list[Json]:
 
 
 def _previews(expansion: Expansion, group: Group, key: str | None) -> list[str]:
-    every = expansion.campaign.previews.every if expansion.campaign.previews else None
-    return [preview_key(key, step) for step in preview_steps(group, every)] if key else []
+    steps = preview_steps(expansion.campaign.kept_previews, group.steps_made)
+    return [preview_key(key, step) for step in steps] if key else []
 
 
 def _reference(expansion: Expansion, render: Render) -> Json | None:

@@ -163,18 +163,16 @@ def _preview_problems(expansion: Expansion) -> Iterator[Problem]:
     most = max(
         expansion.group(k).steps_made for k in range(min(expansion.groups, GROUPS_LOOKED_AT))
     )
-    if previews.every >= most and expansion.groups <= GROUPS_LOOKED_AT:
-        remedy = (
-            f"make it {most - 1} or less, or remove `previews`"
-            if most > 1
-            else "remove `previews`"
-        )
-        yield Problem(
-            ("previews", "every"),
-            f"no picture makes more than {most} {'step' if most == 1 else 'steps'}, and the last"
-            f" one is the picture itself, so there is no preview at step {previews.every}:"
-            f" {remedy}.",
-        )
+    if previews.kept.steps(most) or expansion.groups > GROUPS_LOOKED_AT:
+        return
+    can_have = most > 1 and previews.every is not None
+    where = f"at step {previews.every}" if can_have or previews.every else "at any other"
+    yield Problem(
+        ("previews", "every" if previews.every else "at"),
+        f"no picture makes more than {most} {'step' if most == 1 else 'steps'}, and the last"
+        f" one is the picture itself, so there is no preview {where}:"
+        f" {f'make it {most - 1} or less, or remove' if can_have else 'remove'} `previews`.",
+    )
 
 
 def _adapter_problems(expansion: Expansion) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-from actors.recipes.jobs import preview_steps
+from actors.recipes.previews import preview_steps
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import expansion_of
 from farm.results.verify import repaint_problem
@@ -157,10 +157,8 @@ class Repairs:
         data = self._read(painted.key)
         if hashlib.sha256(data).hexdigest() != painted.sha256:
             raise NotFound(f"The file {painted.key} is not the one that was painted.")
-        previews = expansion.campaign.previews
-        for step in preview_steps(
-            expansion.group(expansion.group_of(was.number)), previews.every if previews else None
-        ):
+        group = expansion.group(expansion.group_of(was.number))
+        for step in preview_steps(expansion.campaign.kept_previews, group.steps_made):
             self._outputs.copy(preview_key(painted.key, step), preview_key(was.key, step))
         self._outputs.put(was.key, data)
 

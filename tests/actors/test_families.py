@@ -14,7 +14,8 @@ from actors.painting.engine import Engine
 from actors.painting.pipelines import PIPELINES
 from actors.pictures.files import pixels_digest
 from actors.recipes.errors import BadRequest, PromptTooLong
-from tests.actors.tiny import SHADES, assert_pictures_stand_alone, group, hashes, recipes
+from actors.recipes.previews import Previews
+from tests.actors.tiny import SHADES, Looks, assert_pictures_stand_alone, group, hashes, recipes
 from tests.pipelines import BUILDERS, PLAIN, save
 
 NAMES = [family.pipeline for family in FAMILIES]
@@ -77,21 +78,43 @@ def test_every_scheduler_of_a_family_paints_and_shows_what_it_expects(
     path = folder(pipeline)
     batch = recipes(group(path, scheduler=scheduler, steps=5))
     steps = []
+    looks = Looks()
     painted = engine.paint(
-        batch, str(path), previews_every=2, on_step=lambda _left: steps.append(1)
+        batch,
+        str(path),
+        previews=Previews(every=2),
+        on_step=lambda _left: steps.append(1),
+        on_preview=looks,
     )
     assert len(steps) >= 6  # once loaded, and at each step
-    assert sorted(painted.previews) == [2, 4]
-    assert all(pictures[0].shape == (32, 64, 3) for pictures in painted.previews.values())
+    assert sorted(looks) == [2, 4]
+    assert all(pictures[0].shape == (32, 64, 3) for pictures in looks.values())
     assert [pixels_digest(picture) for picture in painted.pixels] == hashes(engine, batch, path)
     assert hashes(engine, batch[1:], path) == hashes(engine, batch, path)[1:]
     # What it expects one step before the end is near to what comes out, nearer than to another
     # picture.
     near, far = (
-        np.abs(painted.previews[4][0].astype(float) - picture).mean()
+        np.abs(looks[4][0].astype(float) - picture).mean()
         for picture in (painted.pixels[0], painted.pixels[1])
     )
     assert near < far
+
+
+@pytest.mark.parametrize("pipeline", NAMES)
+def test_fast_looks_change_nothing_and_follow_the_full_ones(engine, folder, pipeline):
+    path = folder(pipeline)
+    batch = recipes(group(path, steps=5))
+    full, fast = Looks(), Looks()
+    engine.paint(batch, str(path), Previews(every=2), on_preview=full)
+    painted = engine.paint(batch, str(path), Previews(every=2, decode="fast"), on_preview=fast)
+    assert [pixels_digest(picture) for picture in painted.pixels] == hashes(engine, batch, path)
+    assert sorted(full) == sorted(fast)
+    for step, pictures in fast.items():
+        for small, whole in zip(pictures, full[step], strict=True):
+            side = len(whole) // len(small)
+            cells = whole.reshape(len(small), side, -1, side, 3).mean((1, 3))
+            flat = np.abs(cells - cells.mean((0, 1))).mean()
+            assert np.abs(small - cells).mean() < flat  # nearer than the best flat colour
 
 
 @pytest.mark.parametrize("pipeline", NAMES)
@@ -147,15 +170,14 @@ def test_a_picture_begins_from_its_reference(engine, folder, pipeline):
     assert one.mean() != other.mean()
     weights = next(reversed(engine.warm.values())).pipeline
     assert weights._from_reference.vae is weights.pipe.vae  # in memory once
-    steps = []
+    looks = Looks()
     painted = engine.paint(
-        light,
-        str(path),
-        references=SHADES,
-        previews_every=1,
-        on_step=lambda _left: steps.append(1),
+        light, str(path), references=SHADES, previews=Previews(every=1), on_preview=looks
     )
-    assert sorted(painted.previews) == [1]
+    assert sorted(looks) == [1]
+    assert [pixels_digest(picture) for picture in painted.pixels] == hashes(
+        engine, light, path, references=SHADES
+    )
     assert hashes(engine, recipes(group(path)), path) == hashes(
         Engine(device="cpu", threads=1), recipes(group(path)), path
     )

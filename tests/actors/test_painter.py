@@ -14,12 +14,14 @@ import torch
 from PIL import Image
 
 from actors.painting import progress
+from actors.painting.denoising import ignore
 from actors.painting.engine import Engine, Painted
 from actors.painting.painter import Painter
 from actors.pictures.files import RECIPE_CHUNK, file_pixels_digest, pixels_digest, read, write
 from actors.recipes.encoding import Encoding, Format
 from actors.recipes.errors import BadRequest, LoadFailed, ModelMissing, PromptTooLong
 from actors.recipes.jobs import ChunkJob, FailureKind, PictureJob
+from actors.recipes.previews import Previews
 from actors.recipes.recipe import Adapter, Group, Recipe
 from storage.errors import OutputsAway, OutputsError
 from storage.states import Reason, RenderState
@@ -59,11 +61,12 @@ class FakeEngine:
         self,
         recipes,
         folder,
-        previews_every=None,
+        previews=None,
         *,
         references,
         adapter_paths,
         on_step=lambda _left: None,
+        on_preview=ignore,
     ):
         on_step(0)
         self.shapes.append(len(recipes))
@@ -74,8 +77,9 @@ class FakeEngine:
             self.picture(recipe.seed) if recipe.seed not in self.flat else None
             for recipe in recipes
         ]
-        previews = {2: [self.picture(recipe.seed) for recipe in recipes]} if previews_every else {}
-        return Painted(pixels=pixels, previews=previews, load_s=0.5, paint_s=0.25)
+        if previews:
+            on_preview(2, [self.picture(recipe.seed) for recipe in recipes])
+        return Painted(pixels=pixels, load_s=0.5, paint_s=0.25)
 
     @staticmethod
     def picture(seed):
@@ -124,7 +128,7 @@ def test_every_picture_is_written_with_its_recipe_and_told_with_its_hash(outputs
 
 
 def test_previews_lie_beside_their_picture(outputs):
-    Painter("w", FakeEngine(), outputs).paint(job(1, previews_every=2))
+    Painter("w", FakeEngine(), outputs).paint(job(1, previews=Previews(every=2)))
     assert sorted(outputs.keys("p")) == ["p/c/final/s/0.png", "p/c/final/s/0.step002.webp"]
 
 
@@ -140,7 +144,7 @@ ENCODINGS = [
 
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda encoding: encoding.name)
 def test_every_format_is_written_told_and_taken_over_alike(outputs, encoding):
-    wanted = job(3, encoding=encoding, previews_every=2)
+    wanted = job(3, encoding=encoding, previews=Previews(every=2))
     first = Painter("w", FakeEngine(), outputs).paint(wanted)
     for outcome in first.outcomes:
         with outputs.open(outcome.key) as file:
@@ -160,13 +164,60 @@ def test_every_format_is_written_told_and_taken_over_alike(outputs, encoding):
     assert again.outcomes == tuple(replace(outcome, seconds=None) for outcome in first.outcomes)
 
 
+class Watched(FakeEngine):
+    """Notes what the outputs hold once its looks are handed over, before the picture is done."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self._outputs, self.seen = outputs, None
+
+    def paint(self, recipes, folder, previews=None, *, on_preview, **more):
+        def hand_over(step, pictures):
+            on_preview(step, pictures)
+            for _ in range(4):  # the room is four: the last is taken once the first is written
+                on_preview(step, pictures)
+            self.seen = sorted(self._outputs.keys("p"))
+
+        return super().paint(recipes, folder, previews, on_preview=hand_over, **more)
+
+
+def test_previews_are_in_the_outputs_while_their_batch_is_painted(outputs):
+    engine = Watched(outputs)
+    group = replace(GROUP, batch=1)  # so that few may wait for the threads
+    Painter("w", engine, outputs).paint(
+        job(1, group=group, previews=Previews(at=(0.5,), decode="fast"))
+    )
+    assert engine.seen == ["p/c/final/s/0.step002.webp"]
+
+
+class Lossy:
+    """Outputs that refuse previews."""
+
+    def __init__(self, outputs):
+        self._outputs = outputs
+
+    def __getattr__(self, name):
+        return getattr(self._outputs, name)
+
+    def put(self, key, data):
+        if ".step" in key:
+            raise OutputsError("no previews today")
+        self._outputs.put(key, data)
+
+
+def test_a_picture_whose_preview_could_not_be_written_is_not_there_either(outputs):
+    result = Painter("w", FakeEngine(), Lossy(outputs)).paint(job(2, previews=Previews(every=2)))
+    assert (result.failure.kind, result.outcomes) == (FailureKind.OUTPUTS, ())
+    assert list(outputs.keys("p")) == []
+
+
 def test_files_of_another_encoding_or_without_the_previews_asked_for_are_not_taken_over(outputs):
     webp = Encoding(format=Format.WEBP, quality=80)
     Painter("w", FakeEngine(), outputs).paint(job(2, encoding=webp))
     for changes in (
         {"encoding": replace(webp, quality=90)},
         {"encoding": Encoding()},
-        {"encoding": webp, "previews_every": 2},
+        {"encoding": webp, "previews": Previews(every=2)},
     ):
         engine = FakeEngine()
         Painter("x", engine, outputs).paint(job(2, lease=4, look_first=True, **changes))
@@ -510,7 +561,7 @@ class Stepping(FakeEngine):
         super().__init__()
         self._at_step = at_step
 
-    def paint(self, recipes, folder, previews_every=None, *, references, adapter_paths, on_step):
+    def paint(self, recipes, folder, previews=None, *, on_step, **more):
         on_step(0)
         for left in (3, 2, 1, 0):
             self._at_step(left)
@@ -518,10 +569,9 @@ class Stepping(FakeEngine):
         return super().paint(
             recipes,
             folder,
-            previews_every,
-            references=references,
-            adapter_paths=adapter_paths,
+            previews,
             on_step=on_step,
+            **more,
         )
 
 

@@ -7,6 +7,7 @@ import pytest
 from actors.painting.painter import Painter
 from actors.recipes.errors import WeightsChanged
 from actors.recipes.jobs import Canary, FailureKind
+from actors.recipes.previews import Previews
 from storage.keys import preview_key
 from storage.states import Reason
 from tests.actors.test_painter import FakeEngine, job
@@ -15,7 +16,7 @@ from tests.actors.test_painter import FakeEngine, job
 @pytest.fixture
 def painted(outputs):
     """Another campaign of the same recipes, done."""
-    other = job(4, previews_every=2)
+    other = job(4, previews=Previews(every=2))
     elsewhere = replace(
         other,
         pictures=tuple(replace(p, key=f"p/other/final/s/{p.number}.png") for p in other.pictures),
@@ -40,7 +41,7 @@ def read(outputs, key):
 
 def test_a_known_picture_is_copied_with_its_previews_and_not_painted(outputs, painted):
     engine = FakeEngine()
-    result = Painter("x", engine, outputs).paint(with_reuse(painted, previews_every=2))
+    result = Painter("x", engine, outputs).paint(with_reuse(painted, previews=Previews(every=2)))
     assert (engine.shapes, result.failure) == ([], None)
     assert (result.facts.copied, result.facts.adopted, result.facts.pictures) == (4, 0, 0)
     for outcome, known in zip(result.outcomes, painted, strict=True):
@@ -63,7 +64,7 @@ def test_a_known_picture_whose_file_is_gone_or_another_by_now_is_painted(outputs
     outputs.put(painted[1].key, read(outputs, painted[2].key))
     outputs.put(painted[3].key, b"half a file")
     engine = FakeEngine()
-    result = Painter("x", engine, outputs).paint(with_reuse(painted, previews_every=2))
+    result = Painter("x", engine, outputs).paint(with_reuse(painted, previews=Previews(every=2)))
     assert engine.shapes == [3]
     assert {o.number: o.reason for o in result.outcomes} == {
         0: "painted",
@@ -76,7 +77,9 @@ def test_a_known_picture_whose_file_is_gone_or_another_by_now_is_painted(outputs
 
 def test_a_known_picture_without_the_previews_that_are_wanted_is_painted(outputs, painted):
     outputs.delete(preview_key(painted[0].key, 2))
-    result = Painter("x", FakeEngine(), outputs).paint(with_reuse(painted, previews_every=2))
+    result = Painter("x", FakeEngine(), outputs).paint(
+        with_reuse(painted, previews=Previews(every=2))
+    )
     assert sorted(o.reason for o in result.outcomes) == ["copied"] * 3 + ["painted"]
 
 

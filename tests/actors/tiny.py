@@ -45,6 +45,14 @@ def hashes(engine, batch, folder, **how):
     return [pixels_digest(picture) for picture in pixels]
 
 
+class Looks(dict):
+    """An `on_preview` that keeps what it is given, by step."""
+
+    def __call__(self, step, pictures):
+        assert step not in self
+        self[step] = list(pictures)
+
+
 def assert_pictures_stand_alone(engine, batch, folder, **how):
     """The same pictures in any place, beside any others, in a short batch, and from an engine that
     has just been started.

@@ -1,0 +1,240 @@
+"""A diffusers pipeline in memory, and how a batch is painted with it.
+
+All noise comes from a CPU generator of each picture's own. If a picture begins from noise alone,
+that noise is drawn here, in float32. If it begins from a reference, the pipeline draws the noise
+by the same generators, one at a time.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+import diffusers
+import numpy as np
+import torch
+from torch import Tensor
+
+from actors.models.families import Family, takes_guidance
+from actors.painting.latent_colours import Colours, fitted
+from actors.pictures.files import Pixels
+from actors.recipes.errors import BadRequest, PromptTooLong
+from actors.recipes.recipe import Group, Recipe
+
+Embedding = dict[str, Tensor]
+"""What a pipeline is given for a prompt, each part [1, ...] and always of one shape, so that no
+prompt depends on its neighbours.
+"""
+
+
+class Embed(Protocol):
+    """The embedding of a prompt, computed or remembered."""
+
+    def __call__(self, text: str, *, is_negative: bool) -> Embedding: ...
+
+
+class LoadedPipeline:
+    """A diffusers pipeline in memory, and how a batch is painted with it. This class serves
+    families whose prompts CLIP alone reads, like Stable Diffusion.
+    """
+
+    load_options: Mapping[str, Any] = {}
+    call_options: Mapping[str, Any] = {}
+    latents_dtype: torch.dtype | None = None
+    """What the pipeline keeps latents in, if not in the dtype of its weights."""
+
+    def __init__(self, family: Family, pipe: Any) -> None:
+        self.family = family
+        self.pipe = pipe
+
+    def check(self, recipes: Sequence[Recipe], references: Mapping[str, Pixels]) -> None:
+        """Raise BadRequest if a recipe cannot be painted and that shows before the device has done
+        anything.
+        """
+        group, family = recipes[0].group, self.family
+        if not family.has_negative and any(recipe.negative for recipe in recipes):
+            raise BadRequest(
+                f"{family.name} takes no negative prompt: take `negative` out of the campaign."
+            )
+        if group.guidance is not None and not self._takes_guidance:
+            raise BadRequest(
+                f"This {family.pipeline} has no guidance: take it out of the campaign."
+            )
+        if group.strength is not None:
+            self._check_references(recipes, group.strength, references)
+
+    def check_prompt(self, text: str) -> None:
+        """Raise PromptTooLong if a text encoder would cut it off."""
+        for reader in self.family.readers:
+            if (tokenizer := getattr(self.pipe, reader.tokenizer, None)) is not None:
+                tokens, room = (
+                    len(tokenizer(text).input_ids),
+                    reader.tokens or tokenizer.model_max_length,
+                )
+                if tokens > room:
+                    raise PromptTooLong(text, tokens, room)
+                return
+
+    def _check_references(
+        self, recipes: Sequence[Recipe], strength: float, references: Mapping[str, Pixels]
+    ) -> None:
+        group = recipes[0].group
+        if self.family.image_to_image is None:
+            raise BadRequest(
+                f"{self.family.name} cannot begin from a reference: take `reference` out of the"
+                " campaign."
+            )
+        if group.steps_made < 1:
+            raise BadRequest(
+                f"Of {group.steps} steps a strength of {strength} leaves none: raise one of them."
+            )
+        for recipe in recipes:
+            picture = references.get(recipe.reference or "")
+            if picture is None:
+                raise BadRequest(f"The reference {recipe.reference} of a picture was not fetched.")
+            if picture.shape != (group.height, group.width, 3):
+                raise BadRequest(
+                    f"The reference {recipe.reference} has the shape {picture.shape}, not"
+                    f" {(group.height, group.width, 3)}."
+                )
+
+    # some families read the two differently
+    def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
+        return {"prompt_embeds": self.pipe.encode_prompt(text, self.pipe.device, 1, False)[0]}
+
+    # a plain pipeline reads only while it paints
+    def read(self, text: str, group: Group, scheduler: Any) -> Embedding:  # noqa: ARG002
+        """What the pipeline makes of a prompt."""
+        return self.embed(text, is_negative=False)
+
+    def paint(
+        self,
+        group: Group,
+        recipes: Sequence[Recipe],
+        embed: Embed,
+        scheduler: Any,
+        references: Mapping[str, Pixels],
+        generators: Sequence[torch.Generator],
+    ) -> Tensor:
+        """Float pictures [n, 3, h, w] in 0..1. `generators` are those of `generators_of`."""
+        pipe = self.pipe if group.strength is None else self._from_reference
+        pipe.scheduler = scheduler
+        prompts = _stacked([embed(recipe.prompt, is_negative=False) for recipe in recipes])
+        if self.family.has_negative:
+            negatives = _stacked([embed(recipe.negative, is_negative=True) for recipe in recipes])
+            prompts |= {f"negative_{name}": tensor for name, tensor in negatives.items()}
+        begin: dict[str, Any]
+        if group.strength is None:
+            noise = self.noise(generators, group.width, group.height)
+            begin = {"latents": noise.to(pipe.device, self.latents_dtype or self.denoiser.dtype)}
+        else:
+            begin = {
+                "image": _images([references[recipe.reference or ""] for recipe in recipes]),
+                "strength": group.strength,
+            }
+        # Generators are for schedulers that draw noise at every step, and for references.
+        return pipe(
+            **prompts, **begin, generator=list(generators), **self._options(pipe, group)
+        ).images
+
+    def noise(self, generators: Sequence[torch.Generator], width: int, height: int) -> Tensor:
+        config, factor = self.denoiser.config, self.pipe.vae_scale_factor
+        return drawn(generators, (1, config.in_channels, height // factor, width // factor))
+
+    def decode(self, latents: Tensor, width: int, height: int) -> Tensor:
+        """The pictures in latents of that size in pixels, as `paint` gives them."""
+        return self._picture_of(self._unpacked(latents, width, height))
+
+    def glance(self, latents: Tensor, width: int, height: int) -> Tensor:
+        """About the same at the size of the latents, for next to nothing: [n, 3, h, w] in 0..1,
+        by a linear map from latents to colours.
+        """
+        return self._colours.of(self._unpacked(latents, width, height))
+
+    def learn_colours(self) -> None:
+        """Fit that map, if it is not yet."""
+        _ = self._colours
+
+    # packed latents do not know their shape
+    def _unpacked(self, latents: Tensor, width: int, height: int) -> Tensor:  # noqa: ARG002
+        """Latents as the VAE takes them: [n, channels, h, w]."""
+        return latents
+
+    @cached_property
+    @torch.inference_mode()
+    def _colours(self) -> Colours:
+        vae = self.pipe.vae
+        return fitted(self._picture_of, vae.config.latent_channels, vae.device)
+
+    def _picture_of(self, latents: Tensor) -> Tensor:
+        vae = self.pipe.vae
+        latents = latents.to(vae.dtype) / vae.config.scaling_factor
+        if shift := vae.config.get("shift_factor"):
+            latents = latents + shift
+        return vae.decode(latents).sample / 2 + 0.5
+
+    @property
+    def denoiser(self) -> Any:
+        return getattr(self.pipe, self.family.denoiser)
+
+    @property
+    def _takes_guidance(self) -> bool:
+        return takes_guidance(self.family, self._denoiser_config)
+
+    @property
+    def _denoiser_config(self) -> Mapping[str, Any]:
+        denoiser = getattr(
+            self.pipe, self.family.denoiser, None
+        )  # not every pipeline without a row has one of that name
+        return {} if denoiser is None else denoiser.config
+
+    @cached_property
+    def _from_reference(self) -> Any:
+        """The image-to-image pipeline, made of the same components: the weights are in memory
+        once.
+        """
+        kind = getattr(diffusers, str(self.family.image_to_image))
+        names = inspect.signature(kind.__init__).parameters.keys() - self.pipe.components.keys()
+        config = {name: self.pipe.config[name] for name in names if name in self.pipe.config}
+        pipe = kind(**self.pipe.components, **{**config, **self.load_options})
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
+
+    def _options(self, pipe: Any, group: Group) -> dict[str, Any]:
+        """The arguments of a call beside prompts, noise and references."""
+        takes = inspect.signature(pipe.__call__).parameters
+        size = {
+            name: side
+            for name, side in (("width", group.width), ("height", group.height))
+            if name in takes
+        }
+        guidance = {} if group.guidance is None else {"guidance_scale": group.guidance}
+        return {
+            "num_inference_steps": group.steps,
+            "output_type": "pt",
+            **size,
+            **guidance,
+            **self.call_options,
+        }
+
+
+def generators_of(recipes: Sequence[Recipe]) -> list[torch.Generator]:
+    """Each picture's own noise, from its beginning."""
+    return [torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes]
+
+
+def drawn(generators: Sequence[torch.Generator], shape: tuple[int, ...]) -> Tensor:
+    return torch.cat(
+        [torch.randn(shape, generator=generator, dtype=torch.float32) for generator in generators]
+    )
+
+
+def _stacked(embeddings: Sequence[Embedding]) -> Embedding:
+    return {
+        name: torch.cat([embedding[name] for embedding in embeddings]) for name in embeddings[0]
+    }
+
+
+def _images(pictures: Sequence[Pixels]) -> Tensor:
+    """uint8 [h, w, 3] to float [n, 3, h, w] in 0..1, as image-to-image pipelines take it."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
