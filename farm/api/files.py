@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from farm.api.bodies import Cleaning, Name, Project, Pruning, PutBack, Repaint, Version
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
+from farm.results.line import Line
 from farm.service.leftovers import Leftovers
 from farm.service.pruning import Pruner
 from farm.service.reading import Reading
@@ -24,13 +25,13 @@ _NAMED_FIRST = 5
 def file_routes(reading: Reading, leftovers: Leftovers) -> APIRouter:
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
-    @routes.get("/campaigns/{name}/renders/{number}")
+    @routes.get("/campaigns/{name}/renders/{number}", **shows(Line))
     def render(
         name: Name,
         number: Annotated[int, Path(ge=0, lt=2**53)],
         project: Project = "default",
         version: Version = None,
-    ) -> Json:
+    ) -> Line:
         return reading.render(project, name, number, version)
 
     @routes.get("/campaigns/{name}/files", **answers_with(LINES))

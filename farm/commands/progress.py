@@ -5,7 +5,6 @@ elsewhere.
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 from rich.progress import (
     BarColumn,
@@ -20,9 +19,9 @@ from rich.text import Text
 
 from farm.client.client import Client
 from farm.commands.shared import err, say_error
+from farm.service.views import CampaignStatus
 from storage.errors import WorkError
 
-Json = dict[str, Any]
 POLL_S = 0.5
 PLAIN_EVERY_S = 10.0
 PATIENCE_S = 180.0
@@ -48,7 +47,7 @@ class _Left(ProgressColumn):
 
 def follow(
     client: Client, name: str, *, quiet: bool, check: Callable[[], None] = lambda: None
-) -> Json:
+) -> CampaignStatus:
     """Wait until a campaign is over or stopped, showing how far it is; returns its last status.
     `check` may raise.
     """
@@ -59,19 +58,19 @@ def follow(
     return _with_bar(states, name) if err.is_terminal else _with_lines(states, name)
 
 
-def _telling(states: Iterator[Json]) -> Iterator[Json]:
+def _telling(states: Iterator[CampaignStatus]) -> Iterator[CampaignStatus]:
     """Say what a campaign waits for, when that begins."""
     told = None
     for status in states:
-        if status["waits_for"] not in (None, told):
-            say_error(f"it waits and tries again: {status['waits_for']}")
-        told = status["waits_for"] or told
+        if status.waits_for not in (None, told):
+            say_error(f"it waits and tries again: {status.waits_for}")
+        told = status.waits_for or told
         yield status
 
 
 def states_of(
     client: Client, name: str, check: Callable[[], None] = lambda: None
-) -> Iterator[Json]:
+) -> Iterator[CampaignStatus]:
     """A campaign's status again and again, until it is over or stopped. A farm that cannot answer,
     because its database is away, is asked again for some minutes: its workers go on meanwhile.
     """
@@ -87,18 +86,18 @@ def states_of(
             continue
         answered = time.monotonic()
         yield status
-        if status["state"] in ("done", "failed", "cancelled", "stopped"):
+        if status.state in ("done", "failed", "cancelled", "stopped"):
             return
         check()
         time.sleep(POLL_S)
 
 
-def _ended(status: Json) -> int:
-    counts = status["renders"]
-    return int(counts["done"] + counts["failed"] + counts["held"] + counts["cancelled"])
+def _ended(status: CampaignStatus) -> int:
+    counts = status.renders
+    return counts.done + counts.failed + counts.held + counts.cancelled
 
 
-def _with_bar(states: Iterator[Json], name: str) -> Json:
+def _with_bar(states: Iterator[CampaignStatus], name: str) -> CampaignStatus:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -112,12 +111,12 @@ def _with_bar(states: Iterator[Json], name: str) -> Json:
         for status in states:
             what = f"{name}: {_words(status)}"
             progress.update(
-                task, total=status["renders"]["total"], completed=_ended(status), description=what
+                task, total=status.renders.total, completed=_ended(status), description=what
             )
     return status
 
 
-def _with_lines(states: Iterator[Json], name: str) -> Json:
+def _with_lines(states: Iterator[CampaignStatus], name: str) -> CampaignStatus:
     began = spoken = time.monotonic()
     first: int | None = None
     for status in states:
@@ -127,20 +126,16 @@ def _with_lines(states: Iterator[Json], name: str) -> Json:
             spoken = now
             rate = (ended - first) / (now - began)
             left = (
-                f", {rate:.2f}/s, {(status['renders']['total'] - ended) / rate:.0f} s left"
+                f", {rate:.2f}/s, {(status.renders.total - ended) / rate:.0f} s left"
                 if rate
                 else ""
             )
-            err.print(f"{name}: {_words(status)}, {ended} of {status['renders']['total']}{left}")
-    err.print(f"{name}: {_words(status)}, {_ended(status)} of {status['renders']['total']}")
+            err.print(f"{name}: {_words(status)}, {ended} of {status.renders.total}{left}")
+    err.print(f"{name}: {_words(status)}, {_ended(status)} of {status.renders.total}")
     return status
 
 
-def _words(status: Json) -> str:
-    if status["state"] == "queued":
+def _words(status: CampaignStatus) -> str:
+    if status.state == "queued":
         return "starting workers"
-    return (
-        "waits for something that cannot be used now"
-        if status["waits_for"]
-        else str(status["state"])
-    )
+    return "waits for something that cannot be used now" if status.waits_for else status.state

@@ -4,14 +4,13 @@ the job database.
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from tempfile import TemporaryFile
-from typing import Any
 
 from actors.recipes.previews import preview_steps
-from actors.recipes.recipe import Group, Json
+from actors.recipes.recipe import Group
 from farm.campaign.expansion import Expansion, Render
 from farm.campaign.specs import expansion_of
+from farm.results.line import Line, LineAdapter, LineReference, LineRules, LineSettings
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
 from storage.keys import manifest_key, preview_key
@@ -20,14 +19,14 @@ from storage.states import Stage
 from storage.store import Outputs
 
 
-def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Json]:
-    """One mapping a render, in the order of the expansion."""
+def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Line]:
+    """A line for each render, in the order of the expansion."""
     expansion = expansion_of(campaign.spec)
     for outcome, attempts, worker in campaigns.outcomes(campaign.id):
         yield _line(campaign, expansion, outcome, attempts, worker)
 
 
-def manifest_line(campaigns: Campaigns, campaign: CampaignRow, number: int) -> Json:
+def manifest_line(campaigns: Campaigns, campaign: CampaignRow, number: int) -> Line:
     """The line of one render. Raises NotFound if it has not ended, or there is none of that
     number.
     """
@@ -59,7 +58,7 @@ def _line(
     outcome: RenderOutcome,
     attempts: int,
     worker: str | None,
-) -> dict[str, Any]:
+) -> Line:
     group_no, render = expansion.render(outcome.number)
     group = expansion.group(group_no)
     return {
@@ -67,7 +66,7 @@ def _line(
         "stage": Stage.FINAL,
         "number": outcome.number,
         "shot": render.shot.key,
-        "coordinates": render.shot.coordinates,
+        "coordinates": dict(render.shot.coordinates),
         "seed": render.seed,
         "prompt": render.shot.prompt,
         "negative": render.shot.negative,
@@ -94,7 +93,7 @@ def _line(
     }
 
 
-def _rules(outcome: RenderOutcome) -> Json | None:
+def _rules(outcome: RenderOutcome) -> LineRules | None:
     """The verdict of the brand's rules, or None for a picture that was not judged."""
     if outcome.rules_tested is None:
         return None
@@ -106,7 +105,7 @@ def _rules(outcome: RenderOutcome) -> Json | None:
     }
 
 
-def _settings(group: Group) -> Json:
+def _settings(group: Group) -> LineSettings:
     return {
         "steps": group.steps,
         "guidance": group.guidance,
@@ -118,11 +117,14 @@ def _settings(group: Group) -> Json:
     }
 
 
-def _adapters(expansion: Expansion, group_no: int) -> list[Json]:
+def _adapters(expansion: Expansion, group_no: int) -> list[LineAdapter]:
     adapters = zip(
         expansion.adapter_paths(group_no), expansion.group(group_no).adapters, strict=True
     )
-    return [{"path": path, **asdict(adapter)} for path, adapter in adapters]
+    return [
+        {"path": path, "digest": adapter.digest, "scale": adapter.scale}
+        for path, adapter in adapters
+    ]
 
 
 def _previews(expansion: Expansion, group: Group, key: str | None) -> list[str]:
@@ -130,6 +132,6 @@ def _previews(expansion: Expansion, group: Group, key: str | None) -> list[str]:
     return [preview_key(key, step) for step in steps] if key else []
 
 
-def _reference(expansion: Expansion, render: Render) -> Json | None:
-    digest = expansion.reference(render)
-    return None if digest is None else {"address": render.shot.reference, "digest": digest}
+def _reference(expansion: Expansion, render: Render) -> LineReference | None:
+    address, digest = render.shot.reference, expansion.reference(render)
+    return None if address is None or digest is None else {"address": address, "digest": digest}

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from farm.campaign.specs import expansion_of
+from farm.results.line import Line
 from farm.results.manifest import manifest_line, manifest_lines, write_manifest
 from farm.results.sheet import sheet_of
 from farm.results.versions import version_json
@@ -79,7 +80,7 @@ class Reading:
             for line in manifest_lines(self._campaigns, campaign)
         )
 
-    def render(self, project: str, name: str, number: int, version: int | None = None) -> Json:
+    def render(self, project: str, name: str, number: int, version: int | None = None) -> Line:
         """The manifest's line of one render."""
         return manifest_line(self._campaigns, self.version(project, name, version), number)
 
