@@ -17,6 +17,7 @@ from farm.api.files import file_routes, prune_routes, repair_routes
 from farm.api.fleet import farm_routes, fleet_routes
 from farm.api.hidden_paths import own_folders
 from farm.api.metrics import Metrics
+from farm.api.reviews import review_routes
 from farm.api.routes import make_api
 from farm.api.serving import HOST, serve
 from farm.config import Settings
@@ -36,6 +37,8 @@ from farm.service.pruning import Pruner
 from farm.service.reading import Reading
 from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
+from farm.service.review_reading import ReviewReading
+from farm.service.reviews import ReviewService
 from farm.service.submission import Submissions
 from storage.brands import Brands
 from storage.campaigns import Campaigns
@@ -44,6 +47,7 @@ from storage.database import closing_engine, prepare
 from storage.errors import RequestError
 from storage.orders import Orders
 from storage.removal import Removal
+from storage.reviews import Reviews
 from storage.store import Outputs
 from storage.watching import Watching
 
@@ -72,6 +76,7 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
             control=Control(engine),
             orders=Orders(engine),
             removal=Removal(engine),
+            reviews=Reviews(engine),
             watching=Watching(engine),
             outputs=settings.open_outputs(),
         )
@@ -145,6 +150,7 @@ class _Stores:
     control: Control
     orders: Orders
     removal: Removal
+    reviews: Reviews
     watching: Watching
     outputs: Outputs
 
@@ -157,7 +163,9 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     outputs, chunk = stores.outputs, settings.chunk
     buckets, style = settings.reference_buckets, settings.s3_style
     intake = Intake(outputs, buckets=buckets, s3_style=style, files=files)
-    reading = Reading(campaigns=campaigns, watching=watching, outputs=outputs)
+    reading = Reading(
+        campaigns=campaigns, reviews=stores.reviews, watching=watching, outputs=outputs
+    )
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
         brands=stores.brands, intake=intake, chunk=chunk,
@@ -181,10 +189,22 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         campaign_routes(reading),
         brand_routes(BrandService(stores.brands)),
         diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
-        file_routes(reading, Leftovers(campaigns=campaigns, outputs=outputs)),
+        file_routes(
+            reading, Leftovers(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)
+        ),
         repair_routes(repaints, repairs, reading),
         prune_routes(pruner),
         control_routes(controls, reading),
+        review_routes(
+            ReviewService(
+                campaigns=campaigns,
+                reviews=stores.reviews,
+                watching=watching,
+                outputs=outputs,
+                chunk=chunk,
+            ),
+            ReviewReading(campaigns=campaigns, reviews=stores.reviews),
+        ),
         farm_routes(reading, Home(settings.home).digest),
         fleet_routes(reading, fleet),
     ]

@@ -43,6 +43,20 @@ COMMANDS = {
         "Try renders that failed or are held again: all of them, one kind, or one render.",
     ),
     "priority": ("control:priority", "Set a campaign's place among the others."),
+    "review": ("reviews:review", "List what waits for a decision, and say what was decided."),
+    "approve": (
+        "reviews:approve",
+        "Approve renders: the finals of approved proofs are painted, with the same seeds.",
+    ),
+    "reject": ("reviews:reject", "Reject renders: no final is painted of them."),
+    "undo": (
+        "reviews:undo",
+        "Take a decision back.",
+    ),
+    "redo": (
+        "reviews:redo",
+        "Paint chosen pictures again with a recorded change, as versions of their cells.",
+    ),
     "prune": (
         "prune:prune",
         "Forget campaigns of the project that are over, with their pictures or without.",

@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
-    Connection,
+    ColumnElement,
     Engine,
+    FromClause,
     Row,
+    ScalarSelect,
     Select,
     String,
     bindparam,
     cast,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -25,7 +26,15 @@ from sqlalchemy.exc import IntegrityError
 from storage.bulk import insert_chunks
 from storage.clock import db_time
 from storage.errors import AlreadyThere, NotFound, RequestError
-from storage.rows import CampaignRow, Chunk, NewCampaign, NewChunk, RenderOutcome, dump
+from storage.inserting import insert_campaign, insert_proofs
+from storage.rows import (
+    CampaignRow,
+    Chunk,
+    NewCampaign,
+    NewChunk,
+    ProofCounts,
+    RenderOutcome,
+)
 from storage.states import ChunkState, Reason, RenderState
 from storage.tables import campaigns, chunks, renders, sessions
 
@@ -37,6 +46,18 @@ HAS_LEFT = campaigns.c.pruned_at.is_not(None) & campaigns.c.name.like("%~%")
 # A campaign that is removed with its pictures keeps its name until they are deleted.
 IS_LEAVING = campaigns.c.pruned_at.is_not(None) & campaigns.c.name.not_like("%~%")
 
+_proofs = campaigns.alias("proofs")
+_PROOF_COLUMNS = ("id", "total", "done", "failed", "held", "cancelled", "started_at")
+
+
+def with_proofs(campaign_id: int) -> ColumnElement[bool]:
+    """Chooses the row of a campaign and that of its proofs, given either of them."""
+    whole = select(func.coalesce(_proofs.c.proof_of, _proofs.c.id)).where(
+        _proofs.c.id == campaign_id
+    )
+    mine = whole.scalar_subquery()
+    return or_(campaigns.c.id == mine, campaigns.c.proof_of == mine)
+
 
 class Campaigns:
     """The campaigns of one job database."""
@@ -45,13 +66,20 @@ class Campaigns:
         self._engine = engine
         self._reader = engine.execution_options(readonly=True)
 
-    def add(self, new: NewCampaign, new_chunks: Iterable[NewChunk]) -> CampaignRow:
-        """Write a campaign with all its chunks, or nothing. Raises AlreadyThere if its project has
-        one of that name.
+    def add(
+        self,
+        new: NewCampaign,
+        new_chunks: Iterable[NewChunk],
+        proofs: tuple[NewCampaign, Iterable[NewChunk]] | None = None,
+    ) -> CampaignRow:
+        """Write a campaign with all its chunks, and its proofs with theirs, or nothing. Raises
+        AlreadyThere if its project has one of that name.
         """
         try:
             with self._engine.begin() as connection:
-                insert_chunks(connection, insert_campaign(connection, new), new_chunks)
+                campaign_id = insert_campaign(connection, new)
+                insert_chunks(connection, campaign_id, new_chunks)
+                insert_proofs(connection, campaign_id, proofs)
         except IntegrityError as exc:
             raise AlreadyThere(
                 f"Project {new.project} has a campaign {new.name} already."
@@ -115,11 +143,26 @@ class Campaigns:
         """All campaigns, the newest first, without their specs; those that are being removed with
         their pictures too.
         """
-        query = _stored(with_spec=False).where(~HAS_LEFT).order_by(campaigns.c.id.desc())
+        query = (
+            _stored(with_spec=False)
+            .where(~HAS_LEFT, campaigns.c.proof_of.is_(None))
+            .order_by(campaigns.c.id.desc())
+        )
         if project is not None:
             query = query.where(campaigns.c.project == project)
         with self._reader.connect() as connection:
             return [_campaign(row) for row in connection.execute(query)]
+
+    def proofs_of(self, campaign: CampaignRow) -> CampaignRow:
+        """The row of a campaign's proofs. Raises NotFound if it was submitted without."""
+        query = _stored().where(campaigns.c.proof_of == campaign.id)
+        with self._reader.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise NotFound(
+                f"The campaign {campaign.name} has no proofs: `proof:` in its file asks for them."
+            )
+        return _campaign(row)
 
     def ended_unheard(self, session: int, margin_s: float) -> list[int]:
         """The ids of campaigns that ended since `margin_s` seconds before the last heartbeat of
@@ -137,10 +180,10 @@ class Campaigns:
             return list(connection.execute(query.order_by(campaigns.c.id)).scalars())
 
     def halt(self, campaign_id: int, sentence: str) -> None:
-        """Stop claiming a campaign's chunks until somebody has read why."""
+        """Stop claiming chunks of a campaign and of its proofs until somebody has read why."""
         with self._engine.begin() as connection:
             connection.execute(
-                update(campaigns).where(campaigns.c.id == campaign_id).values(halted=sentence)
+                update(campaigns).where(with_proofs(campaign_id)).values(halted=sentence)
             )
 
     def note_refusals(self, refusals: Mapping[int, str | None]) -> None:
@@ -257,14 +300,6 @@ class Campaigns:
             )
 
 
-def insert_campaign(connection: Connection, new: NewCampaign, **more: Any) -> int:
-    """Write a campaign's row; returns its id."""
-    values = {**asdict(new), "spec": dump(new.spec), "created_at": db_time(), **more}
-    return int(
-        connection.execute(insert(campaigns).values(values).returning(campaigns.c.id)).scalar_one()
-    )
-
-
 def chunk_row(row: Row[Any]) -> Chunk:
     fields = {name: row._mapping[name] for name in Chunk.__dataclass_fields__}
     return Chunk(
@@ -278,16 +313,26 @@ def _campaigns(*, with_spec: bool = True) -> Select[Any]:
 
 def _stored(*, with_spec: bool = True) -> Select[Any]:
     """The query for all campaigns, including those that nobody sees any more."""
-    running = (
-        select(func.coalesce(func.sum(chunks.c.total), 0))
-        .where(chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED)
-        .scalar_subquery()
-    )
     columns = [
         column if with_spec or column.name != "spec" else literal_column("'{}'").label("spec")
         for column in campaigns.c
     ]
-    return select(*columns, running.label("running"), db_time().label("now"))
+    counts = [_proofs.c[name].label(f"proofs_{name}") for name in _PROOF_COLUMNS]
+    return select(
+        *columns,
+        _running(campaigns).label("running"),
+        *counts,
+        _running(_proofs).label("proofs_running"),
+        db_time().label("now"),
+    ).select_from(campaigns.outerjoin(_proofs, _proofs.c.proof_of == campaigns.c.id))
+
+
+def _running(of: FromClause) -> ScalarSelect[Any]:
+    return (
+        select(func.coalesce(func.sum(chunks.c.total), 0))
+        .where(chunks.c.campaign_id == of.c.id, chunks.c.state == ChunkState.LEASED)
+        .scalar_subquery()
+    )
 
 
 def _to_be_read(row: CampaignRow, name: str) -> CampaignRow:
@@ -296,11 +341,12 @@ def _to_be_read(row: CampaignRow, name: str) -> CampaignRow:
     """
     if row.pruned_at is None:
         return row
-    unpainted = row.total - row.done - row.failed - row.held
+    unpainted = row.total - row.done - row.failed - row.held - row.rejected
     return replace(
         row,
         name=name,
         cancelled=unpainted,
+        released=None if row.released is None else row.total - row.rejected,
         running=0,
         cancelled_at=row.cancelled_at or row.pruned_at,
     )
@@ -308,7 +354,9 @@ def _to_be_read(row: CampaignRow, name: str) -> CampaignRow:
 
 def _campaign(row: Row[Any]) -> CampaignRow:
     values = dict(row._mapping)
-    return CampaignRow(**{**values, "spec": json.loads(values["spec"])})
+    counts = {name: values.pop(f"proofs_{name}") for name in (*_PROOF_COLUMNS, "running")}
+    proofs = None if counts["id"] is None else ProofCounts(**counts)
+    return CampaignRow(**{**values, "spec": json.loads(values["spec"]), "proofs": proofs})
 
 
 def outcome_of(row: Row[Any]) -> RenderOutcome:

@@ -8,15 +8,17 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, func, select, update
 
 from storage.bulk import carry_over, insert_chunks
-from storage.campaigns import NAME_LEFT, insert_campaign
+from storage.campaigns import NAME_LEFT, with_proofs
 from storage.clock import db_time
 from storage.errors import NotFound, RequestError
+from storage.inserting import insert_campaign, insert_proofs
 from storage.rows import ANY_CLASS, NewCampaign, NewChunk, RenderOutcome
 from storage.settling import cancel_queued
 from storage.states import ChunkState, RenderState, moved
 from storage.tables import campaigns, chunks, renders
 
 _AT_ONCE = 10_000
+_GONE = "The campaign is not there any more: `farm list` shows those that are."
 
 
 class Control:
@@ -44,13 +46,9 @@ class Control:
         done.
         """
         with self._engine.begin() as connection:
-            row = _locked(connection, campaign_id)
-            if row.finished_at is None:
-                mine = update(campaigns).where(campaigns.c.id == campaign_id)
-                connection.execute(
-                    mine.values(cancelled_at=func.coalesce(campaigns.c.cancelled_at, db_time()))
-                )
-                cancel_queued(connection, [campaign_id])
+            for row in _locked_with_proofs(connection, campaign_id):
+                if row.finished_at is None and row.cancelled_at is None:
+                    _cancel(connection, row)
 
     def retry(
         self,
@@ -101,9 +99,10 @@ class Control:
         new: NewCampaign,
         kept: Sequence[tuple[int, int]],
         new_chunks: Iterable[NewChunk],
+        proofs: tuple[NewCampaign, Iterable[NewChunk]] | None = None,
     ) -> bool:
         """Put another version in a campaign's place: `kept` names, as (new number, old number),
-        the renders that stay as they are.
+        the renders that stay as they are. The proofs of the version before go with it.
 
         False, and nothing is changed, if some of those are not there any more: somebody has asked
         for another try of them.
@@ -112,6 +111,7 @@ class Control:
             old = _locked(connection, campaign_id)
             is_another = old.fingerprint != new.fingerprint
             _retire(connection, old, is_another=is_another)
+            old_proofs = _retired_proofs(connection, old)
             history = {
                 name: getattr(old, name)
                 for name in ("device_s", "created_at", "started_at", "paused_at")
@@ -129,7 +129,11 @@ class Control:
                 connection.rollback()
                 return False
             insert_chunks(connection, new_id, new_chunks)
+            before = None if old_proofs is None else _still_painted(connection, old_proofs)
+            insert_proofs(connection, new_id, proofs, replaces=before, **history)
             values: dict[str, Any] = {**counts}
+            if new.released is not None:
+                values["released"] = len(kept)
             if len(kept) == new.total:
                 values["finished_at"] = db_time()
             connection.execute(update(campaigns).where(campaigns.c.id == new_id).values(**values))
@@ -152,10 +156,30 @@ class Control:
         self._set(campaign_id, name=NAME_LEFT, pruned_at=db_time())
 
     def _set(self, campaign_id: int, **values: Any) -> None:
+        """Of a campaign and of its proofs."""
         with self._engine.begin() as connection:
-            connection.execute(
-                update(campaigns).where(campaigns.c.id == campaign_id).values(**values)
-            )
+            connection.execute(update(campaigns).where(with_proofs(campaign_id)).values(**values))
+
+
+def _cancel(connection: Connection, row: Row[Any]) -> None:
+    """Renders that nobody has decided about are cancelled too."""
+    undecided = 0 if row.released is None else row.total - row.released - row.rejected
+    values = {
+        "cancelled_at": db_time(),
+        "cancelled": row.cancelled + undecided,
+        "released": None if row.released is None else row.released + undecided,
+    }
+    connection.execute(update(campaigns).where(campaigns.c.id == row.id).values(**values))
+    cancel_queued(connection, [row.id])
+
+
+def _locked_with_proofs(connection: Connection, campaign_id: int) -> Sequence[Row[Any]]:
+    """The rows of a campaign and of its proofs, kept from others until the transaction ends."""
+    query = select(campaigns).where(with_proofs(campaign_id), campaigns.c.pruned_at.is_(None))
+    rows = connection.execute(query.order_by(campaigns.c.id).with_for_update()).all()
+    if not rows:
+        raise NotFound(_GONE)
+    return rows
 
 
 def _retire(connection: Connection, old: Row[Any], *, is_another: bool) -> None:
@@ -173,6 +197,15 @@ def _retire(connection: Connection, old: Row[Any], *, is_another: bool) -> None:
     connection.execute(update(campaigns).where(campaigns.c.id == old.id).values(retired))
     queued = (chunks.c.campaign_id == old.id) & (chunks.c.state == ChunkState.QUEUED)
     connection.execute(update(chunks).where(queued).values(state=ChunkState.CANCELLED))
+
+
+def _retired_proofs(connection: Connection, old: Row[Any]) -> Row[Any] | None:
+    """Take the proofs of a campaign out of their place; their row as it was, if there is one."""
+    query = select(campaigns).where(campaigns.c.proof_of == old.id).with_for_update()
+    proofs = connection.execute(query).first()
+    if proofs is not None:
+        _retire(connection, proofs, is_another=False)
+    return proofs
 
 
 def _counts(connection: Connection, campaign_id: int) -> dict[str, int]:
@@ -208,5 +241,5 @@ def _locked(connection: Connection, campaign_id: int) -> Row[Any]:
     )
     row = connection.execute(query).first()
     if row is None:
-        raise NotFound("The campaign is not there any more: `farm list` shows those that are.")
+        raise NotFound(_GONE)
     return row

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from storage.states import Stage
 
-_MANIFEST = "manifest.jsonl"
+_MANIFESTS = {Stage.FINAL: "manifest.jsonl", Stage.PROOF: "proofs.jsonl"}
+_PROOFS = "+proofs"  # no name of a campaign has a plus sign
 _BEFORE_PLACE = re.compile(r"[^/]+/[^/]+/(v[0-9]+/)?")
 
 
@@ -16,16 +17,35 @@ def campaign_folder(project: str, name: str) -> str:
     return f"{project}/{name}"
 
 
+def proofs_name(name: str) -> str:
+    """The name under which the job database has the proofs of a campaign."""
+    return f"{name}{_PROOFS}"
+
+
+def campaign_name(name: str) -> str:
+    """The campaign's own name, from that name or the one of its proofs."""
+    return name.removesuffix(_PROOFS)
+
+
 def picture_key(
-    project: str, name: str, *, version: int, stage: Stage, shot: str, seed: int, kind: str
+    project: str,
+    name: str,
+    *,
+    version: int,
+    stage: Stage,
+    shot: str,
+    seed: int,
+    kind: str,
+    redo: int = 0,
 ) -> str:
     """The key of a render's picture: a path that a person can read.
 
     `kind` is the ending of the format. Each version after the first has a folder of its own, so
-    that pictures of earlier ones are kept.
+    that pictures of earlier ones are kept; the `redo`th picture of a cell has a name of its own.
     """
     folder = f"v{version}/" if version > 1 else ""
-    return f"{campaign_folder(project, name)}/{folder}{stage}/{shot}/{seed}.{kind}"
+    again = f"-r{redo}" if redo else ""
+    return f"{campaign_folder(project, name)}/{folder}{stage}/{shot}/{seed}{again}.{kind}"
 
 
 def preview_key(picture: str, step: int) -> str:
@@ -33,8 +53,8 @@ def preview_key(picture: str, step: int) -> str:
     return f"{picture.rpartition('.')[0]}.step{step:03d}.webp"
 
 
-def manifest_key(project: str, name: str) -> str:
-    return f"{campaign_folder(project, name)}/{_MANIFEST}"
+def manifest_key(project: str, name: str, stage: Stage = Stage.FINAL) -> str:
+    return f"{campaign_folder(project, name)}/{_MANIFESTS[stage]}"
 
 
 def reference_key(project: str, digest: str) -> str:
@@ -55,7 +75,7 @@ def is_painted(place: str, kinds: Iterable[str]) -> bool:
     # previews.
     stage = f"({'|'.join(Stage)})"
     ending = rf"(\.({'|'.join(kinds)})|\.step[0-9]{{3,4}}\.webp)"
-    shape = rf"(v[0-9]+/)?{stage}/[^/]*_[0-9a-f]{{16}}/[0-9]+{ending}"
+    shape = rf"(v[0-9]+/)?{stage}/[^/]*_[0-9a-f]{{16}}/[0-9]+(-r[0-9]+)?{ending}"
     return re.fullmatch(shape, place) is not None
 
 
@@ -63,7 +83,7 @@ def is_ours(place: str, kinds: Iterable[str]) -> bool:
     """Whether a file, named from its campaign's folder, was written by the farm, and not by
     people.
     """
-    return place == _MANIFEST or is_painted(place, kinds)
+    return place in _MANIFESTS.values() or is_painted(place, kinds)
 
 
 def pictures_of(key: str, kinds: Iterable[str]) -> list[str]:

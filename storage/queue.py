@@ -318,6 +318,7 @@ def _closed(connection: Connection, campaign_ids: set[int]) -> Sequence[Row[Any]
 
 def _open_campaign(row: Any, running: int, holders: frozenset[str]) -> OpenCampaign:
     ended = row.done + row.failed + row.held + row.cancelled
+    wanted = row.total if row.released is None else row.released
     return OpenCampaign(
         id=row.id,
         project=row.project,
@@ -326,7 +327,7 @@ def _open_campaign(row: Any, running: int, holders: frozenset[str]) -> OpenCampa
         priority=row.priority,
         max_workers=row.max_workers,
         deadline=row.deadline,
-        left=row.total - ended,
+        left=wanted - ended,
         ended=ended,
         running=running,
         device_s=row.device_s,

@@ -26,9 +26,10 @@ from storage.campaigns import HAS_LEFT, IS_LEAVING, NAME_LEFT
 from storage.clock import db_time, now
 from storage.keys import campaign_folder
 from storage.states import ChunkState
-from storage.tables import attempts, campaigns, chunks, renders
+from storage.tables import attempts, campaigns, chunks, renders, reviews
 
 _AT_ONCE = 10_000
+_ROWS = ((renders, "number"), (attempts, "id"), (chunks, "id"), (reviews, "id"))
 
 
 class Removal:
@@ -88,7 +89,7 @@ class Removal:
         with self._reader.connect() as connection:
             ids = connection.execute(select(campaigns.c.id).where(unseen, ~busy)).scalars().all()
         for campaign_id in ids:
-            for table, key in ((renders, "number"), (attempts, "id"), (chunks, "id")):
+            for table, key in _ROWS:
                 while self._remove_some(table, key, campaign_id):
                     pass
             with self._engine.begin() as connection:
@@ -143,6 +144,9 @@ class Removal:
         )
         with self._engine.begin() as connection:
             is_changed = connection.execute(mine.values(**values)).rowcount > 0
+            if is_changed:
+                proofs = update(campaigns).where(campaigns.c.proof_of == campaign_id)
+                connection.execute(proofs.values(**values))
             _let_orphans_go(connection)
         return is_changed
 

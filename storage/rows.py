@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from storage.keys import campaign_name
 from storage.moments import FARTHEST_S, is_to_come
 from storage.states import (
     AttemptOutcome,
     CampaignState,
     Reason,
     RenderState,
+    Stage,
     WorkerState,
     campaign_state,
 )
@@ -51,6 +53,28 @@ class NewCampaign:
     """The class that its pixels are of: that of the first worker to get a chunk of it, or
     ANY_CLASS.
     """
+    released: int | None = None
+    """Of a campaign with proofs, how many renders may be painted so far; None if all may."""
+    proof_of: int | None = None
+    """Of a row of proofs, the id of the campaign that they are proofs of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProofCounts:
+    """The proofs of a campaign, by state."""
+
+    id: int
+    total: int
+    done: int
+    failed: int
+    held: int
+    cancelled: int
+    running: int
+    started_at: float | None
+
+    @property
+    def left(self) -> int:
+        return self.total - self.done - self.failed - self.held - self.cancelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +89,8 @@ class CampaignRow(NewCampaign):
     failed: int
     held: int
     cancelled: int
+    rejected: int
+    """Renders of a campaign with proofs that are not painted, because a person rejected them."""
     running: int
     device_s: float
     halted: str | None
@@ -83,6 +109,16 @@ class CampaignRow(NewCampaign):
     """Since when it is being removed, or replaced by another version."""
     version: int
     version_of: str | None
+    proofs: ProofCounts | None = None
+
+    @property
+    def stage(self) -> Stage:
+        return Stage.FINAL if self.proof_of is None else Stage.PROOF
+
+    @property
+    def title(self) -> str:
+        """The campaign's name, also of its row of proofs."""
+        return campaign_name(self.name)
 
     @property
     def is_leaving(self) -> bool:
@@ -101,14 +137,16 @@ class CampaignRow(NewCampaign):
             failed=self.failed,
             held=self.held,
             cancelled=self.cancelled,
-            started=self.started_at is not None,
+            rejected=self.rejected,
+            awaits_review=self.awaits_review,
+            started=self.started_at is not None or self.has_begun_proofs,
             paused=self.paused_at is not None,
             halted=self.halted,
         )
 
     @property
     def queued(self) -> int:
-        return self.total - self.done - self.failed - self.held - self.cancelled - self.running
+        return self.left - self.running
 
     @property
     def ended(self) -> int:
@@ -116,7 +154,23 @@ class CampaignRow(NewCampaign):
 
     @property
     def left(self) -> int:
-        return self.total - self.ended
+        """Renders that may be painted and have not ended."""
+        return (self.total if self.released is None else self.released) - self.ended
+
+    @property
+    def undecided(self) -> int:
+        """Renders of a campaign with proofs that nobody has approved or rejected."""
+        return 0 if self.released is None else self.total - self.released - self.rejected
+
+    @property
+    def awaits_review(self) -> bool:
+        """Whether nothing of it can be painted until a person decides."""
+        are_proofs_over = self.proofs is None or not self.proofs.left
+        return bool(self.undecided) and not self.left and are_proofs_over
+
+    @property
+    def has_begun_proofs(self) -> bool:
+        return self.proofs is not None and self.proofs.started_at is not None
 
     @property
     def waits_for(self) -> str | None:

@@ -6,18 +6,41 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    bindparam,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from storage.bulk import insert_chunks, insert_renders
+from storage.campaigns import with_proofs
 from storage.clock import db_time
 from storage.moments import is_to_come
 from storage.rows import RenderOutcome, Settlement, dump
 from storage.states import AttemptOutcome, ChunkState, RenderState, moved
 from storage.tables import attempts, campaigns, chunks, refusals
 
+_other = campaigns.alias("other")
+
+
+def _with_proofs(wanted: str) -> ColumnElement[bool]:
+    """Chooses campaigns with the rows of their proofs, or proofs with their campaigns."""
+    ids: ColumnElement[Any] = bindparam(wanted, expanding=True)
+    finals = select(_other.c.proof_of).where(_other.c.id.in_(ids), _other.c.proof_of.is_not(None))
+    c = campaigns.c
+    return or_(c.id.in_(ids), c.proof_of.in_(ids), c.id.in_(finals))
+
+
+# Proofs and their campaign are locked together: device time and orders to stop concern both.
 LOCK = (
     select(*(column for column in campaigns.c if column.name != "spec"), db_time().label("now"))
-    .where(campaigns.c.id.in_(bindparam("wanted", expanding=True)))
+    .where(_with_proofs("wanted"))
     .order_by(campaigns.c.id)
     .with_for_update()
 )
@@ -106,7 +129,8 @@ def cancel_queued(connection: Connection, campaign_ids: Iterable[int]) -> None:
         unwanted = sum(connection.execute(CANCEL_QUEUED, {"campaign": campaign_id}).scalars())
         mine = update(campaigns).where(c.id == campaign_id)
         connection.execute(mine.values(cancelled=c.cancelled + unwanted))
-        over = (c.done + c.failed + c.held + c.cancelled >= c.total) & c.finished_at.is_(None)
+        ended = c.done + c.failed + c.held + c.cancelled + c.rejected
+        over = (ended >= c.total) & c.finished_at.is_(None)
         connection.execute(mine.where(over).values(finished_at=db_time()))
 
 
@@ -185,9 +209,16 @@ def _count(
     halts = [s.halt for s in settlements if s.halt is not None]
     if halts:
         values["halted"] = halts[-1]
-    if values["done"] + values["failed"] + values["held"] + campaign.cancelled >= campaign.total:
+    ended = values["done"] + values["failed"] + values["held"] + campaign.cancelled
+    if ended + campaign.rejected >= campaign.total:
         values["finished_at"] = time
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**values))
+    shared = {name: values[name] for name in ("device_s", "halted") if name in values}
+    connection.execute(
+        update(campaigns)
+        .where(with_proofs(campaign.id), campaigns.c.id != campaign.id)
+        .values(**shared)
+    )
     # Device time of a version that was replaced is spent of the same budget.
     if campaign.pruned_at is not None:
         heir = update(campaigns).where(

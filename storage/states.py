@@ -8,6 +8,8 @@ from enum import StrEnum
 class Stage(StrEnum):
     """The purpose of a picture. It is a part of the picture's key."""
 
+    PROOF = "proof"
+    """A cheap draft, to decide whether the final is wanted."""
     FINAL = "final"
 
 
@@ -125,6 +127,8 @@ class CampaignState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     HALTED = "stopped"  # people, the API and old databases know it by this word
+    AWAITING_REVIEW = "awaiting_review"
+    """Nothing can be painted until a person approves or rejects."""
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -147,17 +151,19 @@ def campaign_state(
     failed: int,
     held: int,
     cancelled: int,
+    rejected: int = 0,
+    awaits_review: bool = False,
     started: bool,
     paused: bool,
     halted: str | None,
 ) -> CampaignState:
-    """A campaign has failed if it is over and not every render is done; paused and halted ones
-    wait for a person.
+    """A campaign has failed if it is over and not every render that was not rejected is done;
+    paused and halted ones wait for a person.
     """
-    if done + failed + held + cancelled >= total:
+    if done + failed + held + cancelled + rejected >= total:
         return (
             CampaignState.DONE
-            if done == total
+            if done + rejected == total
             else CampaignState.CANCELLED
             if cancelled
             else CampaignState.FAILED
@@ -166,4 +172,24 @@ def campaign_state(
         return CampaignState.HALTED
     if paused:
         return CampaignState.PAUSED
+    if awaits_review:
+        return CampaignState.AWAITING_REVIEW
     return CampaignState.RUNNING if started else CampaignState.QUEUED
+
+
+class Verdict(StrEnum):
+    """A person's decision about a render."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class RejectReason(StrEnum):
+    """Why a render was rejected."""
+
+    COMPOSITION = "composition"
+    COLOUR = "colour"
+    TEXTURE = "texture"
+    BRAND = "brand"
+    DEFECT = "defect"
+    OTHER = "other"

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -53,6 +54,13 @@ campaigns = Table(
     Column("failed", BigInteger, nullable=False, server_default="0"),
     Column("held", BigInteger, nullable=False, server_default="0"),
     Column("cancelled", BigInteger, nullable=False, server_default="0"),
+    Column("rejected", BigInteger, nullable=False, server_default="0"),
+    Column(
+        "released", BigInteger
+    ),  # of a campaign with proofs: how many renders may be painted so far; NULL if all may
+    Column(
+        "proof_of", BigInteger
+    ),  # of a row of proofs: the campaign whose finals they decide about
     Column(
         "device_s", Float, nullable=False, server_default="0"
     ),  # what workers' devices have given to it
@@ -84,6 +92,7 @@ campaigns = Table(
     Column("brand_digest", String(64)),
     UniqueConstraint("project", "name"),
     Index("ix_campaigns_versions", "project", "version_of", "version", unique=True),
+    Index("ix_campaigns_proofs", "proof_of"),
     Index(
         "ix_campaigns_open",
         "id",
@@ -271,4 +280,31 @@ drains = Table(
     Column("target", String(255), primary_key=True),
     Column("asked_at", Float, nullable=False),
     Column("asked_by", String(120)),
+)
+
+# The log of decisions about renders: only ever added to. No foreign key, for the same reason as
+# for renders.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("campaign_id", _Id, nullable=False),
+    Column("client", String(64), nullable=False),
+    Column(
+        "sequence", BigInteger, nullable=False
+    ),  # the client's own count: a decision that is sent again is known by it
+    Column("verdict", String(10)),  # NULL for an entry that takes another one back
+    Column("undoes", BigInteger),
+    Column("reason", String(20)),
+    Column("note", Text),
+    Column("reviewer", String(120)),
+    Column("chosen_by", Text, nullable=False),  # JSON: the filter, as it was asked for
+    Column(
+        "numbers", LargeBinary, nullable=False
+    ),  # the renders that it is about, as `storage.numbers` packs them
+    Column("count", BigInteger, nullable=False),
+    Column("answer", Text, nullable=False),  # JSON: what the client was told
+    Column("decided_at", Float, nullable=False),
+    UniqueConstraint("campaign_id", "client", "sequence"),
+    sqlite_autoincrement=True,
 )

@@ -93,7 +93,8 @@ class Watching:
             chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED
         )
         c = campaigns.c
-        left = c.total - c.done - c.failed - c.held - c.cancelled
+        wanted = func.coalesce(c.released, c.total)
+        left = wanted - c.done - c.failed - c.held - c.cancelled
         each = (
             select(c.model, left.label("left"), leased.scalar_subquery().label("running"))
             .where(c.pruned_at.is_(None))

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from storage.states import RejectReason, Stage, Verdict
+
 _NAME = r"^[a-z0-9][a-z0-9-]*$"
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]+$"
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -20,6 +22,9 @@ Version = Annotated[
         ge=1, lt=2**31, description="A version that an update has replaced, or the present one."
     ),
 ]
+
+
+AtStage = Annotated[Stage, Query(description="Finals, or the proofs of the campaign.")]
 
 
 def _whole(value: object) -> object:
@@ -91,6 +96,52 @@ class Cleaning(BaseModel):
     model_config = _STRICT
 
     dry_run: bool = False
+
+
+class _Entry(BaseModel):
+    """What every entry in the log of decisions has. `client` and `sequence` name it: a request
+    that is sent again counts once.
+    """
+
+    model_config = _STRICT
+
+    client: Annotated[str, Field(min_length=1, max_length=64, pattern=_PRINTABLE)]
+    sequence: Number
+    by: Who | None = None
+    note: Annotated[str, Field(max_length=2000)] | None = None
+
+
+Numbers = Annotated[list[Number], Field(min_length=1, max_length=100_000)]
+
+
+class Review(_Entry):
+    """A decision about the renders named by number, or about all undecided ones to which the rest
+    applies.
+    """
+
+    verdict: Annotated[Verdict, Field(strict=False)]
+    numbers: Numbers | None = None
+    shot: Annotated[str, Field(max_length=200)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_whole)] | None = None
+    where: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(max_length=100)] = []
+    reason: Annotated[RejectReason, Field(strict=False)] | None = None
+    reroll: bool = False
+    dry_run: bool = False
+
+
+class Undo(_Entry):
+    """Take a decision back: the last one that counts, or the entry named."""
+
+    entry: Number | None = None
+
+
+class Redo(_Entry):
+    """Paint renders again, with another seed, another prompt, or both."""
+
+    numbers: Numbers
+    seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_whole)] | None = None
+    next_seed: bool = False
+    prompt: Annotated[str, Field(min_length=1, max_length=20_000)] | None = None
 
 
 class Priority(BaseModel):

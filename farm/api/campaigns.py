@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from farm.api.bodies import Name, Priority, Project, Retry, Submission, Version
+from farm.api.bodies import AtStage, Name, Priority, Project, Retry, Submission, Version
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.service.control import CampaignControl
 from farm.service.estimate import Estimates
@@ -21,7 +21,7 @@ from farm.service.views import (
     SavedManifest,
     Submitted,
 )
-from storage.states import RenderState
+from storage.states import RenderState, Stage
 
 Json = dict[str, Any]
 
@@ -69,13 +69,19 @@ def campaign_routes(reading: Reading) -> APIRouter:
 
     @routes.get("/campaigns/{name}/manifest", **answers_with(LINES))
     def manifest(
-        name: Name, project: Project = "default", version: Version = None
+        name: Name,
+        project: Project = "default",
+        version: Version = None,
+        stage: AtStage = Stage.FINAL,
     ) -> StreamingResponse:
-        return StreamingResponse(reading.manifest(project, name, version), media_type=LINES)
+        lines = reading.manifest(project, name, version, stage)
+        return StreamingResponse(lines, media_type=LINES)
 
     @routes.post("/campaigns/{name}/manifest", **shows(SavedManifest))
-    def save_manifest(name: Name, project: Project = "default") -> Json:
-        return {"manifest": reading.save_manifest(project, name)}
+    def save_manifest(
+        name: Name, project: Project = "default", stage: AtStage = Stage.FINAL
+    ) -> Json:
+        return {"manifest": reading.save_manifest(project, name, stage)}
 
     @routes.get("/campaigns/{name}/sheet", **answers_with("image/png"))
     def sheet(
@@ -83,11 +89,11 @@ def campaign_routes(reading: Reading) -> APIRouter:
         project: Project = "default",
         where: Annotated[str, Query(max_length=10_000)] = "",
         version: Version = None,
+        stage: AtStage = Stage.FINAL,
     ) -> Response:
         """`where` has conditions like `product=mug`, one a line."""
-        return Response(
-            reading.sheet(project, name, where.splitlines(), version), media_type="image/png"
-        )
+        picture = reading.sheet(project, name, where.splitlines(), version, stage)
+        return Response(picture, media_type="image/png")
 
     @routes.get("/campaigns/{name}/versions", **shows(list[CampaignVersion]))
     def versions(name: Name, project: Project = "default") -> list[Json]:

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import StreamingResponse
 
-from farm.api.bodies import Cleaning, Name, Project, Pruning, PutBack, Repaint, Version
+from farm.api.bodies import AtStage, Cleaning, Name, Project, Pruning, PutBack, Repaint, Version
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
-from farm.results.line import Line
 from farm.service.leftovers import Leftovers
 from farm.service.pruning import Pruner
 from farm.service.reading import Reading
@@ -17,6 +16,7 @@ from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
 from farm.service.retention import Order
 from farm.service.views import CampaignStatus, Cleaned, Pruned, PutBackPage, RepairStarted
+from storage.states import Stage
 
 Json = dict[str, Any]
 _NAMED_FIRST = 5
@@ -25,14 +25,15 @@ _NAMED_FIRST = 5
 def file_routes(reading: Reading, leftovers: Leftovers) -> APIRouter:
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
-    @routes.get("/campaigns/{name}/renders/{number}", **shows(Line))
+    @routes.get("/campaigns/{name}/renders/{number}")
     def render(
         name: Name,
         number: Annotated[int, Path(ge=0, lt=2**53)],
         project: Project = "default",
         version: Version = None,
-    ) -> Line:
-        return reading.render(project, name, number, version)
+        stage: AtStage = Stage.FINAL,
+    ) -> Json:
+        return reading.render(project, name, number, version, stage)
 
     @routes.get("/campaigns/{name}/files", **answers_with(LINES))
     def files(name: Name, project: Project = "default") -> StreamingResponse:

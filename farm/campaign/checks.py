@@ -29,6 +29,7 @@ from farm.campaign.sources import (
     measure_problems,
     step_problems,
 )
+from farm.campaign.stages import proof_problems
 from farm.campaign.template import Template
 from farm.campaign.texts import said, settled, text_problems
 from farm.documents.document import Document, DocumentError, Problem, did_you_mean
@@ -108,9 +109,10 @@ def _problems(campaign: Campaign, *, is_whole: bool) -> list[Problem]:
         *_seed_problems(campaign),
         *_note_problems(campaign),
     ]
-    return problems or list(
-        step_problems(campaign.reference, campaign.axes, campaign.settings.steps)
-    )
+    return problems or [
+        *step_problems(campaign.reference, campaign.axes, campaign.settings.steps),
+        *proof_problems(campaign),
+    ]
 
 
 def _axis_problems(vary: Mapping[str, object]) -> Iterable[Problem]:

@@ -3,8 +3,12 @@ each, less towards the end.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain, pairwise
+
+import numpy as np
 
 from farm.campaign.expansion import Expansion
+from farm.campaign.selection import Numbers, groups_of
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP, batches_of_chunk
 from storage.rows import NewChunk
 
@@ -72,12 +76,43 @@ def chunks_of(
         yield _explicit(group_no, run, lease)
 
 
+def chunks_among(expansion: Expansion, numbers: Numbers, size: Size) -> Iterator[NewChunk]:
+    """Chunks of these renders, as many at once as a campaign has: in runs of ordinals as far as
+    they are neighbours.
+    """
+    if expansion.campaign.order != "as-written":
+        wanted = in_order(expansion, numbers.tolist())
+        yield from chunks_of(expansion, wanted, size, total=len(numbers))
+        return
+    groups = groups_of(expansion, numbers)
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    left = len(numbers)
+    for start, stop in pairwise([*starts.tolist(), len(numbers)]):
+        group_no = int(groups[order[start]])
+        of_group, at = numbers[order[start:stop]].tolist(), 0
+        while at < len(of_group):
+            few = of_group[at : at + size(group_no, left)]
+            at, left = at + len(few), left - len(few)
+            yield _run(expansion, group_no, few)
+
+
+def _run(expansion: Expansion, group_no: int, numbers: list[int]) -> NewChunk:
+    """A chunk of renders of one group, ascending; as a run if no other render lies between."""
+    first, last = (expansion.place(number)[1] for number in (numbers[0], numbers[-1]))
+    is_run = first >= 0 and last - first + 1 == len(numbers) and not expansion.has_gaps
+    if not is_run:
+        return _explicit(group_no, numbers, 0)
+    return NewChunk(group_no=group_no, start=first, stop=last + 1, total=len(numbers))
+
+
 def in_order(expansion: Expansion, numbers: Collection[int]) -> Iterable[int]:
-    """Some of a campaign's renders in the order that it asks for."""
+    """Some of a campaign's renders in the order that it asks for, redos last."""
     if expansion.campaign.order == "as-written":
         return numbers
     wanted = set(numbers)
-    return (number for number in _ordered(expansion) if number in wanted)
+    own = (number for number in _ordered(expansion) if number in wanted)
+    return chain(own, sorted(wanted & expansion.redos.keys()))
 
 
 def _explicit(group_no: int, numbers: list[int], lease: int) -> NewChunk:

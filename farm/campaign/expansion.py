@@ -5,12 +5,8 @@ innermost. An *ordinal* is its place within its group, the renders whose setting
 Skipped cells keep their numbers and ordinals, empty.
 """
 
-import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import PurePath
 from typing import Any
 
 from actors.models.families import Family, family_of
@@ -19,69 +15,14 @@ from actors.models.schedulers import scheduler_config
 from actors.recipes.recipe import Adapter, Group, Recipe, canonical_json
 from farm.campaign.axes import Axis, Scalar
 from farm.campaign.brand import Brand
+from farm.campaign.cells import Cells, told
 from farm.campaign.grid import Grid
 from farm.campaign.schema import SETTINGS, Campaign, Settings, settings_of
 from farm.campaign.seeding import DERIVATION, Seeding
+from farm.campaign.shots import Redo, Render
 from farm.campaign.skipping import Skipping
-from farm.campaign.sources import DEFAULT_SCALE, DEFAULT_STRENGTH, FILES, NONE, Sources
-from farm.campaign.template import Template
-from farm.campaign.texts import filled
+from farm.campaign.sources import DEFAULT_SCALE, DEFAULT_STRENGTH, NONE, Sources
 from storage.errors import RequestError
-
-_SLUG = 60
-# On Windows, no file or folder can have a name that begins so.
-_DEVICE = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)\.")
-_SIGN = re.compile(r"(?<![\w.])[+-](?=\.?\d)")  # of a number: a hyphen is no sign
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shot:
-    """One cell of the product of axes."""
-
-    coordinates: Mapping[str, Any]
-    told: Mapping[str, Any]
-    """The coordinates, with the digests of files in place of their addresses."""
-    prompt: str
-    negative: str
-    reference: str | None = None
-    """The address of the picture that it begins from."""
-    derivation: int = DERIVATION
-
-    @cached_property
-    def key(self) -> str:
-        """A folder name that a person can read: the values, and sixteen digits of a hash that
-        tells similar ones apart.
-
-        Axes are sorted, so that a shot keeps its name when a campaign's axes are put in another
-        order.
-        """
-        words = "_".join(
-            _slug(name, self.coordinates[name], self.derivation)
-            for name in sorted(self.coordinates)
-        )[:_SLUG].strip("-_")
-        words = _DEVICE.sub(r"\1-", words)
-        digest = hashlib.sha256(canonical_json(dict(self.told)).encode()).hexdigest()[:16]
-        return f"{words}_{digest}" if words else f"shot_{digest}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Render:
-    """One shot with one seed."""
-
-    number: int
-    shot: Shot
-    seed: int
-
-
-def _slug(axis: str, value: object, derivation: int) -> str:
-    parts = value if isinstance(value, Mapping) else {axis: value}
-    text = " ".join(
-        (PurePath(str(part)).stem if name in FILES else str(part)) or NONE
-        for name, part in parts.items()
-    )
-    if derivation > 1:
-        text = _SIGN.sub(lambda found: "plus-" if found[0] == "+" else "minus-", text)
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
 
 
 class Expansion:
@@ -94,23 +35,25 @@ class Expansion:
         sources: Sources | None = None,
         derivation: int = DERIVATION,
         brand: Brand | None = None,
+        redos: Sequence[Redo] = (),
     ) -> None:
         """`derivation` is how seeds and names are derived, as the campaign's spec records it; see
         `farm.campaign.seeding`. The pack of `brand` is merged into `campaign` already, but for
-        what is added to every negative prompt.
+        what is added to every negative prompt. `redos` are numbered on from the last cell of the
+        grid.
         """
         self.brand = brand
         self.campaign = campaign
         self.model = model
         self.sources = sources or Sources()
         self.axes = campaign.axes
-        self._prompt = Template(campaign.prompt)
-        self._negative = Template(campaign.negative)
-        self._grid = Grid([_classes(axis) for axis in self.axes])
+        self.cells = Cells(campaign, self.axes, self.sources, derivation, brand)
+        self.grid = Grid([_classes(axis) for axis in self.axes])
         self._derivation = derivation
         self.seeding = Seeding(campaign, self.axes, self.sources, derivation)
         self.skipping = Skipping(campaign, self.axes, self.seeding, derivation)
         self.group = lru_cache(maxsize=256)(self._group)
+        self.redos = {redo.number: redo for redo in redos}
 
     @cached_property
     def family(self) -> Family:
@@ -145,15 +88,15 @@ class Expansion:
 
     @property
     def groups(self) -> int:
-        return self._grid.groups
+        return self.grid.groups
 
     def first_cell(self, group_no: int) -> list[int]:
         """The index into each axis of a group's first shot, skipped or not."""
-        return self._grid.shot(group_no, 0)
+        return self.grid.shot(group_no, 0)
 
     def shots_in_group(self, group_no: int) -> int:
         """Cells of a group, skipped ones too."""
-        return self._grid.shots_in(group_no)
+        return self.grid.shots_in(group_no)
 
     @cached_property
     def total(self) -> int:
@@ -187,7 +130,7 @@ class Expansion:
 
     def settings(self, group_no: int) -> Settings:
         """The settings of a group, as its first cell has them."""
-        return self._settings(self.first_cell(group_no))
+        return self.cells.settings(self.first_cell(group_no))
 
     def scheduler_of(self, settings: Settings) -> tuple[str, dict[str, Any]]:
         """The name of the scheduler that renders with these settings have, and its config."""
@@ -197,12 +140,6 @@ class Expansion:
     def adapter_paths(self, group_no: int) -> tuple[str, ...]:
         """The files of a group's adapters, in the group's order."""
         return tuple(path for path, _ in _adapters(self.campaign, self.settings(group_no)))
-
-    def negative(self, values: Mapping[str, object]) -> str:
-        """The negative prompt of a cell with these values, to which its brand's is added."""
-        own = filled(self._negative, values, self.campaign)
-        always = self.brand.negative if self.brand else ""
-        return ", ".join(filter(None, (own, always)))
 
     def recipe(self, group_no: int, render: Render) -> Recipe:
         shot, reference = render.shot, self.reference(render)
@@ -225,12 +162,12 @@ class Expansion:
         """
         per_shot = self.seeds_per_shot
         for shot_no in range(start // per_shot, -(-stop // per_shot)):
-            cell = self._grid.shot(group_no, shot_no)
+            cell = self.grid.shot(group_no, shot_no)
             count, left_out = self.seeding.count(cell), self.skipping.left_out(cell)
             if len(left_out) == count:
                 continue
-            shot = self._shot(cell)
-            first = self._grid.number(cell) * per_shot
+            shot = self.cells.shot(cell)
+            first = self.grid.number(cell) * per_shot
             for k in range(
                 max(start - shot_no * per_shot, 0), min(stop - shot_no * per_shot, count)
             ):
@@ -245,23 +182,33 @@ class Expansion:
             ):
                 yield group_no, render
 
+    @property
+    def size(self) -> int:
+        """How many numbers there are: places of the grid, empty ones too, and redos."""
+        return self.grid.cells * self.seeds_per_shot + len(self.redos)
+
     def render(self, number: int) -> tuple[int, Render]:
         """The group and the render at a number."""
+        if redo := self.redos.get(number):
+            group_no, render = self.render(redo.of)
+            return group_no, redo.changed(render)
         cell, k = self._at(number)
-        return self._grid.group_of(cell), Render(
-            number=number, shot=self._shot(cell), seed=self.seeding.seed(cell, k)
+        return self.grid.group_of(cell), Render(
+            number=number, shot=self.cells.shot(cell), seed=self.seeding.seed(cell, k)
         )
 
     def numbers(self, group_no: int) -> Iterator[int]:
         """The numbers of a group's renders in order, without working out what they are."""
         for shot_no in range(self.shots_in_group(group_no)):
-            cell = self._grid.shot(group_no, shot_no)
-            first = self._grid.number(cell) * self.seeds_per_shot
+            cell = self.grid.shot(group_no, shot_no)
+            first = self.grid.number(cell) * self.seeds_per_shot
             yield from (first + k for k in self._places(cell))
 
     def has(self, number: int) -> bool:
         """Whether there is a render of that number."""
-        if not 0 <= number < self._grid.cells * self.seeds_per_shot:
+        if number in self.redos:
+            return True
+        if not 0 <= number < self.grid.cells * self.seeds_per_shot:
             return False
         cell, k = self._at(number)
         return k < self.seeding.count(cell) and k not in self.skipping.left_out(cell)
@@ -274,13 +221,22 @@ class Expansion:
         return k < self.seeding.count(cell) and k in self.skipping.left_out(cell)
 
     def place(self, number: int) -> tuple[int, int]:
-        """The group of a render, and its ordinal there."""
+        """The group of a render, and its ordinal there; -1 for a redo, which has none."""
+        if number in self.redos:
+            return self.group_of(number), -1
         cell, k = self._at(number)
-        group_no, shot_no = self._grid.place(cell)
+        group_no, shot_no = self.grid.place(cell)
         return group_no, shot_no * self.seeds_per_shot + k
 
     def group_of(self, number: int) -> int:
-        return self._grid.group_of(self._at(number)[0])
+        return self.grid.group_of(self._at(self.origin(number))[0])
+
+    def origin(self, number: int) -> int:
+        """The number of the render whose cell and settings this one has: its own, but for a
+        redo.
+        """
+        redo = self.redos.get(number)
+        return number if redo is None else redo.of
 
     def number_of(self, told: Mapping[str, Any], k: int) -> int | None:
         """The number of the render with these coordinates, as `Shot.told` has them, and the seed
@@ -295,7 +251,7 @@ class Expansion:
         cell = [index for index in found if index is not None]
         if len(cell) < len(found) or k >= self.seeds_per_shot:
             return None
-        return self._grid.number(cell) * self.seeds_per_shot + k
+        return self.grid.number(cell) * self.seeds_per_shot + k
 
     @cached_property
     def _value_indices(self) -> dict[str, dict[str, int]]:
@@ -305,54 +261,23 @@ class Expansion:
         """The places of those seeds of a group's shot that are rendered: none, if it is
         skipped.
         """
-        return self._places(self._grid.shot(group_no, shot_no))
+        return self._places(self.grid.shot(group_no, shot_no))
 
     # --- one cell ---
 
     def _at(self, number: int) -> tuple[list[int], int]:
         """The cell of a render, and the place of its seed there."""
         cell_no, k = divmod(number, self.seeds_per_shot)
-        return self._grid.cell(cell_no), k
+        return self.grid.cell(cell_no), k
 
     def _places(self, cell: Sequence[int]) -> Sequence[int]:
         every, left_out = range(self.seeding.count(cell)), self.skipping.left_out(cell)
         return [k for k in every if k not in left_out] if left_out else every
 
-    def _shot(self, cell: Sequence[int]) -> Shot:
-        here = list(zip(self.axes, cell, strict=True))
-        values: dict[str, Scalar] = {}
-        for axis, index in here:
-            values.update(axis.assignments(index))
-        constant = self.campaign.reference
-        reference = str(values.get("reference", constant.image if constant else NONE))
-        return Shot(
-            coordinates={axis.name: axis.values[index] for axis, index in here},
-            told={axis.name: _told(axis, index, self.sources) for axis, index in here},
-            prompt=filled(self._prompt, values, self.campaign),
-            negative=self.negative(values),
-            reference=None if reference == NONE else reference,
-            derivation=self._derivation,
-        )
-
-    def _settings(self, cell: Sequence[int]) -> Settings:
-        constant = self.campaign.reference
-        changes: dict[str, Any] = (
-            {"reference": constant.image, "strength": constant.strength} if constant else {}
-        )
-        for axis, index in zip(self.axes, cell, strict=True):
-            changes.update(settings_of(axis, index))
-        return Settings.model_validate({**self.campaign.settings.model_dump(), **changes})
-
-
-def _told(axis: Axis, index: int, sources: Sources) -> Any:
-    """A value of an axis, with the digests of files in place of their addresses."""
-    value = axis.values[index]
-    return sources.told(axis.name, value) if axis.variables & FILES else value
-
 
 def _indices(axis: Axis, sources: Sources) -> dict[str, int]:
     """The index of each value of an axis, by the value as `Shot.told` has it."""
-    return {canonical_json(_told(axis, k, sources)): k for k in range(len(axis.values))}
+    return {canonical_json(told(axis, k, sources)): k for k in range(len(axis.values))}
 
 
 def _adapters(campaign: Campaign, settings: Settings) -> list[tuple[str, float]]:

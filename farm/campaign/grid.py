@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from math import prod
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Grid:
     """A product of axes, given the classes of each axis as the indices of their values."""
@@ -61,6 +64,23 @@ class Grid:
         chosen = self._chosen(group_no)
         places = [indices.index(index) for indices, index in zip(chosen, cell, strict=True)]
         return group_no, _number(places, [len(indices) for indices in chosen])
+
+    def indices(self, cell_numbers: NDArray[np.int64], axis: int) -> NDArray[np.int64]:
+        """The index on one axis of each of these cells."""
+        stride = prod(self._sizes[axis + 1 :])
+        return cell_numbers // stride % self._sizes[axis]
+
+    def groups_of(self, cell_numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The group of each of these cells."""
+        groups = np.zeros(len(cell_numbers), np.int64)
+        for axis, (class_of, count) in enumerate(
+            zip(self._class_of, self._class_counts, strict=True)
+        ):
+            groups *= count
+            if count > 1:
+                kinds = np.array([class_of[k] for k in range(self._sizes[axis])], np.int64)
+                groups += kinds[self.indices(cell_numbers, axis)]
+        return groups
 
     def _chosen(self, group_no: int) -> list[Sequence[int]]:
         """Of each axis, the indices of the values that a group has."""

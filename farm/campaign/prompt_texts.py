@@ -120,7 +120,7 @@ class PromptTexts:
             for name, value in values[k][0].items()
         }
         if self.key == "negative":
-            return self.expansion.negative(chosen)
+            return self.expansion.cells.negative(chosen)
         return filled(self.template, chosen, self.expansion.campaign)
 
     def is_painted(self, cell: Cell) -> bool:

@@ -35,7 +35,7 @@ MAX_SIDE = 4096
 MAX_RENDERS = 100_000_000
 MAX_PROMPT = 20_000
 JPEG_QUALITY = 90  # if the file names none
-LATER = ("proof", "drift")
+LATER = ("drift",)
 
 BRAND_VERSION = re.compile(r"([a-z0-9][a-z0-9-]{0,79})@([1-9][0-9]{0,8})")
 _ORDER = re.compile(r"as-written|ends-first|every-([2-9]|[1-9][0-9]{1,6})")
@@ -132,6 +132,36 @@ class DerivedSeeds(BaseModel):
     count: Annotated[int, Field(ge=1, le=SEED_LIMIT)]
     base: Seed = 0
     per: tuple[str, ...] = Field((), strict=False)
+
+
+class AutoApprove(BaseModel):
+    """Which proofs are approved without a person: those that pass all that is named here."""
+
+    model_config = _STRICT
+
+    drift: Annotated[float, Field(gt=0, le=1)] | None = None
+    rules: Literal["all"] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.drift is None and self.rules is None:
+            raise ValueError("auto_approve is empty: name a `drift`, or write `rules: all`.")
+        return self
+
+
+class Proof(BaseModel):
+    """Cheap drafts that a person looks at before the finals are painted. `every` chooses every
+    n-th shot, `first-last` the first and the last one; with neither, all shots have proofs.
+    """
+
+    model_config = _STRICT
+
+    steps: Steps | None = None
+    size: Size | None = None
+    seeds: Annotated[int, Field(ge=1, le=SEED_LIMIT)] | None = None
+    every: Annotated[int, Field(ge=1, le=MAX_RENDERS)] | None = None
+    shots: Literal["all", "first-last"] = "all"
+    auto_approve: AutoApprove | None = None
 
 
 class Budget(BaseModel):
@@ -275,6 +305,7 @@ class Campaign(BaseModel):
         count=1
     )
     previews: Previews | None = None
+    proof: Proof | None = None
     output: Output = Output()
     priority: Annotated[int, Field(ge=0, le=100)] = 50
     max_workers: Annotated[int, Field(ge=1, le=100_000)] | None = None

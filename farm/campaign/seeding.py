@@ -99,6 +99,10 @@ class Seeding:
             return seeds[k]
         return self._series(self._named_of(cell), k)
 
+    def has_series(self, cell: Sequence[int]) -> bool:
+        """Whether a cell's seeds are derived, so that there are more of them than it uses."""
+        return not self._own_seeds(cell) and isinstance(self._campaign.seeds, DerivedSeeds)
+
     def place_of(self, cell: Sequence[int], seed: int) -> int | None:
         """The `k` of a seed of a cell, or None if the cell does not have it."""
         seeds, own = self._campaign.seeds, self._own_seeds(cell)

@@ -2,6 +2,7 @@
 again.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from difflib import unified_diff
 from typing import Any
@@ -12,16 +13,17 @@ from actors.models.models import Model
 from actors.recipes.encoding import Format
 from actors.recipes.recipe import digest_of
 from farm.campaign.brand import Brand
-from farm.campaign.expansion import Expansion, Render
+from farm.campaign.expansion import Expansion
 from farm.campaign.schema import Campaign
 from farm.campaign.seeding import DERIVATION
+from farm.campaign.shots import Redo, Render
 from farm.campaign.sources import ONLY_VARIED, Sources
+from farm.campaign.stages import proof_campaign
 from storage.keys import picture_key
 from storage.rows import CampaignRow
-from storage.states import Stage
 
 Json = dict[str, Any]
-_LATER = ("reference", "adapters", "budget", "brand")
+_LATER = ("reference", "adapters", "budget", "brand", "proof")
 """Keys that an older version did not have: a spec without one means the same as a spec in which it
 is empty.
 """
@@ -59,12 +61,24 @@ def fingerprint(spec: Json) -> str:
 def expansion_of(spec: Json) -> Expansion:
     model = Model(**{**spec["model"], "size": tuple(spec["model"]["size"])})
     campaign = Campaign.model_validate(spec["campaign"])
-    return Expansion(campaign, model, _sources(spec), derivation_of(spec), brand_of(spec))
+    redos = [Redo(**redo) for redo in spec.get("redos", ())]
+    return Expansion(campaign, model, _sources(spec), derivation_of(spec), brand_of(spec), redos)
 
 
 def brand_of(spec: Json) -> Brand | None:
     """The brand that a campaign was submitted with."""
     return Brand(**spec["brand"]) if "brand" in spec else None
+
+
+def proof_spec(spec: Json) -> Json:
+    """The spec of the proofs of a campaign."""
+    campaign = proof_campaign(Campaign.model_validate(spec["campaign"]))
+    return {**spec, "campaign": campaign.model_dump(mode="json")}
+
+
+def with_redos(spec: Json, redos: Iterable[Redo]) -> Json:
+    """The spec with more renders that were asked for again."""
+    return {**spec, "redos": [*spec.get("redos", ()), *map(asdict, redos)]}
 
 
 def difference(old: Json, new: Json) -> str:
@@ -128,10 +142,11 @@ def picture_key_of(campaign: CampaignRow, render: Render, kind: Format) -> str:
     """The key of a render's picture."""
     return picture_key(
         campaign.project,
-        campaign.name,
+        campaign.title,
         version=campaign.version,
-        stage=Stage.FINAL,
+        stage=campaign.stage,
         shot=render.shot.key,
         seed=render.seed,
         kind=kind,
+        redo=render.version - 1,
     )

@@ -2,9 +2,11 @@
 
 import getpass
 import platform
+from typing import Any
 
 from farm.client.transport import Transport
-from farm.service.views import Fleet, Worker
+
+Json = dict[str, Any]
 
 
 class FleetCalls:
@@ -12,13 +14,13 @@ class FleetCalls:
 
     _http: Transport
 
-    def workers(self) -> list[Worker]:
+    def workers(self) -> list[Json]:
         """Each worker as the dispatcher last saw it."""
-        return self._http.get(list[Worker], "workers")
+        return self._http.items("workers")
 
-    def scaling(self) -> Fleet:
+    def scaling(self) -> Json:
         """The orders to the fleet, and the number of workers in each state."""
-        return self._http.get(Fleet, "scaling")
+        return self._http.json("GET", "scaling")
 
     def scale(
         self,
@@ -27,21 +29,32 @@ class FleetCalls:
         ceiling: int | None = None,
         frozen: bool | None = None,
         default: bool = False,
-    ) -> Fleet:
+    ) -> Json:
         """Order how many workers there are at least and at most, and whether their number is to
         stay; None changes nothing.
         """
-        body = {"floor": floor, "ceiling": ceiling, "frozen": frozen, "default": default}
-        return self._http.post(Fleet, "scaling", {**body, "by": _who()})
+        return self._http.json(
+            "POST",
+            "scaling",
+            body={
+                "floor": floor,
+                "ceiling": ceiling,
+                "frozen": frozen,
+                "default": default,
+                "by": who(),
+            },
+        )
 
-    def drain(self, target: str, *, undo: bool = False) -> Fleet:
+    def drain(self, target: str, *, undo: bool = False) -> Json:
         """Give a worker, or all of a node, nothing more and let it go; with `undo`, take that
         back.
         """
-        return self._http.post(Fleet, "drains", {"target": target, "undo": undo, "by": _who()})
+        return self._http.json(
+            "POST", "drains", body={"target": target, "undo": undo, "by": who()}
+        )
 
 
-def _who() -> str:
+def who() -> str:
     """Whoever gives an order, as operators know people: user@host."""
     try:
         user = getpass.getuser()

@@ -5,6 +5,7 @@ elsewhere.
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 from rich.progress import (
     BarColumn,
@@ -19,9 +20,9 @@ from rich.text import Text
 
 from farm.client.client import Client
 from farm.commands.shared import err, say_error
-from farm.service.views import CampaignStatus
 from storage.errors import WorkError
 
+Json = dict[str, Any]
 POLL_S = 0.5
 PLAIN_EVERY_S = 10.0
 PATIENCE_S = 180.0
@@ -47,7 +48,7 @@ class _Left(ProgressColumn):
 
 def follow(
     client: Client, name: str, *, quiet: bool, check: Callable[[], None] = lambda: None
-) -> CampaignStatus:
+) -> Json:
     """Wait until a campaign is over or stopped, showing how far it is; returns its last status.
     `check` may raise.
     """
@@ -58,21 +59,22 @@ def follow(
     return _with_bar(states, name) if err.is_terminal else _with_lines(states, name)
 
 
-def _telling(states: Iterator[CampaignStatus]) -> Iterator[CampaignStatus]:
+def _telling(states: Iterator[Json]) -> Iterator[Json]:
     """Say what a campaign waits for, when that begins."""
     told = None
     for status in states:
-        if status.waits_for not in (None, told):
-            say_error(f"it waits and tries again: {status.waits_for}")
-        told = status.waits_for or told
+        if status["waits_for"] not in (None, told):
+            say_error(f"it waits and tries again: {status['waits_for']}")
+        told = status["waits_for"] or told
         yield status
 
 
 def states_of(
     client: Client, name: str, check: Callable[[], None] = lambda: None
-) -> Iterator[CampaignStatus]:
-    """A campaign's status again and again, until it is over or stopped. A farm that cannot answer,
-    because its database is away, is asked again for some minutes: its workers go on meanwhile.
+) -> Iterator[Json]:
+    """A campaign's status again and again, until it is over, stopped, or waits for a person. A
+    farm whose database cannot be reached is asked again for some minutes: its workers go on
+    meanwhile.
     """
     answered = time.monotonic()
     while True:
@@ -86,18 +88,21 @@ def states_of(
             continue
         answered = time.monotonic()
         yield status
-        if status.state in ("done", "failed", "cancelled", "stopped"):
+        if status["state"] in ("done", "failed", "cancelled", "stopped", "awaiting_review"):
             return
         check()
         time.sleep(POLL_S)
 
 
-def _ended(status: CampaignStatus) -> int:
-    counts = status.renders
-    return counts.done + counts.failed + counts.held + counts.cancelled
+def _progress(status: Json) -> tuple[int, int]:
+    """How many have ended of how many: proofs first, then the renders that may be painted."""
+    proofs = status["proofs"]
+    counts = proofs if proofs and proofs["queued"] + proofs["running"] else status["renders"]
+    ended = sum(counts[name] for name in ("done", "failed", "held", "cancelled"))
+    return ended, ended + counts["queued"] + counts["running"]
 
 
-def _with_bar(states: Iterator[CampaignStatus], name: str) -> CampaignStatus:
+def _with_bar(states: Iterator[Json], name: str) -> Json:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -110,32 +115,34 @@ def _with_bar(states: Iterator[CampaignStatus], name: str) -> CampaignStatus:
         task = progress.add_task(name, total=None)
         for status in states:
             what = f"{name}: {_words(status)}"
-            progress.update(
-                task, total=status.renders.total, completed=_ended(status), description=what
-            )
+            ended, total = _progress(status)
+            progress.update(task, total=total, completed=ended, description=what)
     return status
 
 
-def _with_lines(states: Iterator[CampaignStatus], name: str) -> CampaignStatus:
+def _with_lines(states: Iterator[Json], name: str) -> Json:
     began = spoken = time.monotonic()
     first: int | None = None
     for status in states:
-        now, ended = time.monotonic(), _ended(status)
+        now, (ended, total) = time.monotonic(), _progress(status)
         first = ended if first is None else first
         if now - spoken >= PLAIN_EVERY_S:
             spoken = now
             rate = (ended - first) / (now - began)
-            left = (
-                f", {rate:.2f}/s, {(status.renders.total - ended) / rate:.0f} s left"
-                if rate
-                else ""
-            )
-            err.print(f"{name}: {_words(status)}, {ended} of {status.renders.total}{left}")
-    err.print(f"{name}: {_words(status)}, {_ended(status)} of {status.renders.total}")
+            left = f", {rate:.2f}/s, {(total - ended) / rate:.0f} s left" if rate > 0 else ""
+            err.print(f"{name}: {_words(status)}, {ended} of {total}{left}")
+    ended, total = _progress(status)
+    err.print(f"{name}: {_words(status)}, {ended} of {total}")
     return status
 
 
-def _words(status: CampaignStatus) -> str:
-    if status.state == "queued":
+def _words(status: Json) -> str:
+    if status["state"] == "queued":
         return "starting workers"
-    return "waits for something that cannot be used now" if status.waits_for else status.state
+    if status["waits_for"]:
+        return "waits for something that cannot be used now"
+    if status["state"] == "awaiting_review":
+        return "awaits a review"
+    proofs = status["proofs"]
+    is_proofing = proofs and proofs["queued"] + proofs["running"]
+    return "painting proofs" if is_proofing else str(status["state"])

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from actors.recipes.jobs import ChunkJob, PictureJob
-from farm.campaign.expansion import Expansion, Render
+from farm.campaign.expansion import Expansion
+from farm.campaign.shots import Render
 from farm.campaign.specs import picture_key_of
 from storage.keys import reference_key
 from storage.reuse import Reuse

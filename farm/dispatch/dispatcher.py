@@ -37,7 +37,6 @@ from storage.queue import HEARTBEAT_S, Queue
 from storage.reuse import Reuse
 from storage.rows import Chunk, OpenCampaign, Settlement, Snapshot
 from storage.settling import Settling
-from storage.store import Outputs
 from storage.watching import Watching
 
 COLLECT_S = 0.25
@@ -60,9 +59,9 @@ class Dispatcher:
         watching: Watching,
         canaries: Canaries,
         reuse: Reuse,
-        outputs: Outputs,
         fleet: Fleet,
         autoscaler: Autoscaler,
+        finishing: Finishing,
         weights: Mapping[str, float],
         quotas: Mapping[str, int] = NO_QUOTAS,
     ) -> None:
@@ -85,7 +84,7 @@ class Dispatcher:
             sending=self._sending,
         )
         self._explaining = Explaining(campaigns)
-        self._finishing = Finishing(campaigns=campaigns, outputs=outputs)
+        self._finishing = finishing
         self._open: dict[int, OpenCampaign] = {}
         self._ledger = Ledger()
         self._next_heartbeat = 0.0

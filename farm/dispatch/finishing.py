@@ -10,6 +10,7 @@ from farm.results.manifest import write_manifest
 from farm.scheduling.budget import is_spent, spent_sentence
 from storage.campaigns import Campaigns
 from storage.errors import DatabaseAway, NotFound, SeedbedError
+from storage.reviews import Reviews
 from storage.rows import CampaignRow, OpenCampaign
 from storage.store import Outputs
 
@@ -22,8 +23,9 @@ class Finishing:
     Manifests are written beside the loop: that of a million renders takes half a minute.
     """
 
-    def __init__(self, *, campaigns: Campaigns, outputs: Outputs) -> None:
+    def __init__(self, *, campaigns: Campaigns, reviews: Reviews, outputs: Outputs) -> None:
         self._campaigns = campaigns
+        self._reviews = reviews
         self._outputs = outputs
         self._touched: set[int] = set()
         self._clerk = ThreadPoolExecutor(1, thread_name_prefix="clerk")
@@ -68,7 +70,7 @@ class Finishing:
 
     def _write_manifest(self, campaign: CampaignRow) -> None:
         try:
-            write_manifest(self._campaigns, campaign, self._outputs)
+            write_manifest(self._campaigns, self._reviews, campaign, self._outputs)
         except DatabaseAway:
             self._touched.add(campaign.id)  # it is tried again once the database is back
         except SeedbedError as exc:

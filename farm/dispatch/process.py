@@ -21,6 +21,7 @@ from actors.fleet.fleet import Fleet, connect, disconnect
 from farm.config import Settings
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
+from farm.dispatch.finishing import Finishing
 from farm.home import Home
 from farm.logs import log_to_file
 from storage.campaigns import Campaigns
@@ -31,6 +32,7 @@ from storage.orders import Orders
 from storage.outputs import LEFT_BEHIND_S
 from storage.queue import LEASE_S, Queue
 from storage.reuse import Reuse
+from storage.reviews import Reviews
 from storage.settling import Settling
 from storage.store import Outputs
 from storage.watching import Watching
@@ -74,7 +76,7 @@ def dispatch(stop: threading.Event) -> None:
                 watching=Watching(engine),
                 canaries=Canaries(engine),
                 reuse=Reuse(engine),
-                outputs=outputs,
+                finishing=Finishing(campaigns=campaigns, reviews=Reviews(engine), outputs=outputs),
                 fleet=fleet,
                 autoscaler=Autoscaler(
                     fleet=fleet,

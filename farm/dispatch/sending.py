@@ -103,6 +103,9 @@ class Sending:
     def job(self, chunk: Chunk) -> ChunkJob:
         """A chunk with its renders written out."""
         campaign, expansion = self._campaign(chunk.campaign_id)
+        if chunk.numbers and max(chunk.numbers) >= expansion.size:
+            self._campaign.cache_clear()  # redos were added since it was read
+            campaign, expansion = self._campaign(chunk.campaign_id)
         return chunk_job(campaign, expansion, chunk)
 
     def _informed(self, job: ChunkJob, chunk: Chunk, on_page: Callable[[], object]) -> ChunkJob:

@@ -5,12 +5,11 @@ seed.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from farm.results.line import Line
-
 Json = dict[str, Any]
+_OWN = ("number", "state", "reason", "review", "shot", "campaign")
 
 
-def coordinates_of(line: Line) -> Json:
+def coordinates_of(line: Json) -> Json:
     """Where a render stands on each axis: the values of mappings under their own names."""
     values: Json = {}
     for name, value in line["coordinates"].items():
@@ -18,23 +17,15 @@ def coordinates_of(line: Line) -> Json:
     return values
 
 
-def fields_of(line: Line) -> Json:
+def fields_of(line: Json) -> Json:
     """Everything that renders are chosen and named by. An axis counts before a setting of its
     name.
     """
-    return {
-        "number": line["number"],
-        "state": line["state"],
-        "reason": line["reason"],
-        "shot": line["shot"],
-        "campaign": line["campaign"],
-        **line["settings"],
-        **coordinates_of(line),
-        "seed": line["seed"],
-    }
+    own = {name: line[name] for name in _OWN}
+    return {**own, **line["settings"], **coordinates_of(line), "seed": line["seed"]}
 
 
-def names_in(lines: Iterable[Line]) -> list[str]:
+def names_in(lines: Iterable[Json]) -> list[str]:
     """The names that any of these lines has, in their order."""
     names: dict[str, None] = {}
     for line in lines:

@@ -4,29 +4,36 @@ the job database.
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from tempfile import TemporaryFile
+from typing import Any
 
 from actors.recipes.previews import preview_steps
-from actors.recipes.recipe import Group
-from farm.campaign.expansion import Expansion, Render
+from actors.recipes.recipe import Group, Json
+from farm.campaign.expansion import Expansion
+from farm.campaign.shots import Render
 from farm.campaign.specs import expansion_of
-from farm.results.line import Line, LineAdapter, LineReference, LineRules, LineSettings
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
 from storage.keys import manifest_key, preview_key
+from storage.reviews import Reviews
 from storage.rows import CampaignRow, RenderOutcome
-from storage.states import Stage
 from storage.store import Outputs
+from storage.verdicts import Verdicts
 
 
-def manifest_lines(campaigns: Campaigns, campaign: CampaignRow) -> Iterator[Line]:
-    """A line for each render, in the order of the expansion."""
-    expansion = expansion_of(campaign.spec)
+def manifest_lines(
+    campaigns: Campaigns, reviews: Reviews, campaign: CampaignRow
+) -> Iterator[Json]:
+    """One mapping a render, in the order of the expansion."""
+    expansion, verdicts = expansion_of(campaign.spec), reviews.verdicts(campaign)
     for outcome, attempts, worker in campaigns.outcomes(campaign.id):
-        yield _line(campaign, expansion, outcome, attempts, worker)
+        yield _line(campaign, expansion, verdicts, outcome, attempts, worker)
 
 
-def manifest_line(campaigns: Campaigns, campaign: CampaignRow, number: int) -> Line:
+def manifest_line(
+    campaigns: Campaigns, reviews: Reviews, campaign: CampaignRow, number: int
+) -> Json:
     """The line of one render. Raises NotFound if it has not ended, or there is none of that
     number.
     """
@@ -36,16 +43,18 @@ def manifest_line(campaigns: Campaigns, campaign: CampaignRow, number: int) -> L
             f"The campaign {campaign.name} has no render {number} that has ended: its manifest has"
             " their numbers."
         )
-    return _line(campaign, expansion_of(campaign.spec), *found)
+    return _line(campaign, expansion_of(campaign.spec), reviews.verdicts(campaign), *found)
 
 
-def write_manifest(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs) -> str:
+def write_manifest(
+    campaigns: Campaigns, reviews: Reviews, campaign: CampaignRow, outputs: Outputs
+) -> str:
     """Write `manifest.jsonl` beside the campaign's pictures and return its key; an older one is
     replaced only by a whole one.
     """
-    key = manifest_key(campaign.project, campaign.name)
+    key = manifest_key(campaign.project, campaign.title, campaign.stage)
     with TemporaryFile() as file:
-        for line in manifest_lines(campaigns, campaign):
+        for line in manifest_lines(campaigns, reviews, campaign):
             file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         file.seek(0)
         outputs.put(key, file)
@@ -55,18 +64,20 @@ def write_manifest(campaigns: Campaigns, campaign: CampaignRow, outputs: Outputs
 def _line(
     campaign: CampaignRow,
     expansion: Expansion,
+    verdicts: Verdicts,
     outcome: RenderOutcome,
     attempts: int,
     worker: str | None,
-) -> Line:
+) -> dict[str, Any]:
     group_no, render = expansion.render(outcome.number)
     group = expansion.group(group_no)
     return {
-        "campaign": campaign.name,
-        "stage": Stage.FINAL,
+        "campaign": campaign.title,
+        "stage": campaign.stage,
         "number": outcome.number,
+        "redo": _redo(expansion, outcome.number),
         "shot": render.shot.key,
-        "coordinates": dict(render.shot.coordinates),
+        "coordinates": render.shot.coordinates,
         "seed": render.seed,
         "prompt": render.shot.prompt,
         "negative": render.shot.negative,
@@ -85,6 +96,7 @@ def _line(
         "reason": outcome.reason,
         "detail": outcome.detail,
         "rules": _rules(outcome),
+        "review": verdicts.of(outcome.number),
         "attempts": attempts,
         "worker": worker,
         "numerics_class": outcome.numerics_class,
@@ -93,7 +105,7 @@ def _line(
     }
 
 
-def _rules(outcome: RenderOutcome) -> LineRules | None:
+def _rules(outcome: RenderOutcome) -> Json | None:
     """The verdict of the brand's rules, or None for a picture that was not judged."""
     if outcome.rules_tested is None:
         return None
@@ -105,7 +117,15 @@ def _rules(outcome: RenderOutcome) -> LineRules | None:
     }
 
 
-def _settings(group: Group) -> LineSettings:
+def _redo(expansion: Expansion, number: int) -> Json | None:
+    """Of a render that was asked for again: the render whose cell it has, and its place among the
+    pictures of that cell.
+    """
+    redo = expansion.redos.get(number)
+    return None if redo is None else {"of": redo.of, "version": redo.version}
+
+
+def _settings(group: Group) -> Json:
     return {
         "steps": group.steps,
         "guidance": group.guidance,
@@ -117,14 +137,11 @@ def _settings(group: Group) -> LineSettings:
     }
 
 
-def _adapters(expansion: Expansion, group_no: int) -> list[LineAdapter]:
+def _adapters(expansion: Expansion, group_no: int) -> list[Json]:
     adapters = zip(
         expansion.adapter_paths(group_no), expansion.group(group_no).adapters, strict=True
     )
-    return [
-        {"path": path, "digest": adapter.digest, "scale": adapter.scale}
-        for path, adapter in adapters
-    ]
+    return [{"path": path, **asdict(adapter)} for path, adapter in adapters]
 
 
 def _previews(expansion: Expansion, group: Group, key: str | None) -> list[str]:
@@ -132,6 +149,6 @@ def _previews(expansion: Expansion, group: Group, key: str | None) -> list[str]:
     return [preview_key(key, step) for step in steps] if key else []
 
 
-def _reference(expansion: Expansion, render: Render) -> LineReference | None:
-    address, digest = render.shot.reference, expansion.reference(render)
-    return None if address is None or digest is None else {"address": address, "digest": digest}
+def _reference(expansion: Expansion, render: Render) -> Json | None:
+    digest = expansion.reference(render)
+    return None if digest is None else {"address": render.shot.reference, "digest": digest}

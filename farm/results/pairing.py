@@ -17,7 +17,8 @@ from typing import Any
 
 from actors.recipes.recipe import canonical_json
 from farm.campaign.axes import Axis
-from farm.campaign.expansion import Expansion, Render
+from farm.campaign.expansion import Expansion
+from farm.campaign.shots import Render
 from farm.campaign.sources import FILES
 
 Key = tuple[int, ...]

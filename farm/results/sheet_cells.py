@@ -78,13 +78,15 @@ def cells_of(
     outcomes: Iterable[RenderOutcome],
     under_way: Iterable[Chunk],
 ) -> Callable[[int], Cell]:
-    """What gives a render's cell by its number."""
-    known = {
-        number: Cell(state=CellState.RUNNING)
+    """What gives a render's cell by its number: of pictures that were asked for again, the last
+    one that has ended, or the one that is painted now.
+    """
+    known = {expansion.origin(outcome.number): _ended(outcome) for outcome in outcomes}
+    known.update(
+        (expansion.origin(number), Cell(state=CellState.RUNNING))
         for chunk in under_way
         for number in _numbers(expansion, chunk)
-    }
-    known.update((outcome.number, _ended(outcome)) for outcome in outcomes)
+    )
     rest = Cell(state=CellState.WAITING if campaign.cancelled_at is None else CellState.CANCELLED)
     skipped, none = Cell(state=CellState.SKIPPED), Cell(state=CellState.NONE)
 

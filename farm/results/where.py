@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from farm.documents.document import did_you_mean
-from farm.results.line import Line
-from farm.results.line_fields import fields_of
+from farm.results.line_fields import Json, fields_of
 from storage.errors import RequestError
 
 _NUMBER = re.compile(r"[-+]?(\d{1,300}(\.\d{0,300})?|\.\d{1,300})([eE][-+]?\d{1,3})?", re.ASCII)
@@ -23,7 +22,7 @@ class Where:
 
     values: Mapping[str, frozenset[Any]]
 
-    def chooses(self, line: Line) -> bool:
+    def chooses(self, line: Json) -> bool:
         fields = fields_of(line)
         return all(fields.get(name) in allowed for name, allowed in self.values.items())
 
@@ -44,7 +43,7 @@ def read_conditions(conditions: Sequence[str]) -> dict[str, list[str]]:
     return asked
 
 
-def resolve(asked: Mapping[str, Sequence[str]], lines: Iterable[Line]) -> Where:
+def resolve(asked: Mapping[str, Sequence[str]], lines: Iterable[Json]) -> Where:
     """The values that conditions mean among those that a campaign's lines have: those that are
     written so, else numbers that are equal.
 
@@ -66,12 +65,15 @@ def resolve(asked: Mapping[str, Sequence[str]], lines: Iterable[Line]) -> Where:
                 f"--where {name}: no render has a {name!r}: {did_you_mean(name, names)}"
             )
     return Where(
-        {name: frozenset(_meant(name, texts, known[name])) for name, texts in asked.items()}
+        {name: frozenset(meant(name, texts, known[name])) for name, texts in asked.items()}
     )
 
 
-def _meant(name: str, texts: Sequence[str], known: set[Any]) -> set[Any]:
-    meant: set[Any] = set()
+def meant(name: str, texts: Sequence[str], known: set[Any]) -> set[Any]:
+    """Of the values that a name has, those that somebody means with these texts. Raises
+    RequestError, with what is near, for a text that means none.
+    """
+    chosen: set[Any] = set()
     for text in texts:
         found = {value for value in known if _written(value) == text} or {
             value for value in known if _is_same_number(value, text)
@@ -85,8 +87,8 @@ def _meant(name: str, texts: Sequence[str], known: set[Any]) -> set[Any]:
             raise RequestError(
                 f"--where {name}={_short(text)}: no render that has ended has that {name}: {hint}"
             )
-        meant |= found
-    return meant
+        chosen |= found
+    return chosen
 
 
 def _written(value: Any) -> str:

@@ -5,6 +5,7 @@ warned about.
 from dataclasses import asdict
 from typing import Any
 
+from actors.models.models import Model
 from farm.campaign.brand import Brand, with_brand
 from farm.campaign.brand_checks import violations
 from farm.campaign.checks import parse_campaign
@@ -12,6 +13,7 @@ from farm.campaign.expansion import Expansion
 from farm.campaign.schema import MAX_RENDERS, Campaign
 from farm.campaign.seeding import DERIVATION
 from farm.campaign.specs import derivation_of, expansion_of, make_spec
+from farm.campaign.stages import proof_campaign, proof_warnings
 from farm.campaign.texts import overruled
 from farm.campaign.warnings import campaign_warnings
 from farm.documents.document import MAX_TOLD, DocumentError, Problem, problem_json
@@ -60,6 +62,8 @@ class CampaignChecks:
             if found := violations(whole, brand.contents, written):
                 raise DocumentError(found, most=MAX_TOLD)
         check_fit(expansion)
+        if campaign.proof is not None:
+            _check_proofs(campaign, model)
         check_prompts(expansion)
         sources = sources or self._intake.check(campaign, model)
         spec = make_spec(campaign, model, sources, DERIVATION, brand)
@@ -83,6 +87,18 @@ def branded_as(brand: Brand, spec: Json) -> tuple[Expansion, Json]:
     return expansion_of(spec), spec
 
 
+def _check_proofs(campaign: Campaign, model: Model) -> None:
+    """Raise DocumentError, at `proof`, if the model cannot paint the proofs as they are asked
+    for.
+    """
+    try:
+        check_fit(Expansion(proof_campaign(campaign), model, derivation=DERIVATION))
+    except DocumentError as exc:
+        raise DocumentError(
+            [Problem(("proof", *problem.path[1:]), problem.message) for problem in exc.problems]
+        ) from None
+
+
 def derived_as(known: Json, expansion: Expansion, spec: Json) -> tuple[Expansion, Json]:
     """A campaign with its seeds derived as those of the version that it replaces, so that no
     picture changes that both have.
@@ -99,5 +115,6 @@ def warnings_of(data: Json, expansion: Expansion, derivation: int) -> list[Json]
         *overruled(data, campaign),
         *campaign_warnings(campaign, derivation),
         *model_warnings(expansion),
+        *proof_warnings(campaign, campaign.settings.size or expansion.model.size),
     ]
     return [problem_json(problem) for problem in found]

@@ -4,6 +4,7 @@ attempts have left.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from actors.recipes.encoding import Format
 from farm.campaign.specs import expansion_of, picture_key_of
@@ -11,6 +12,7 @@ from farm.results.manifest import manifest_lines
 from storage.campaigns import Campaigns
 from storage.errors import RequestError
 from storage.keys import campaign_folder, is_painted, without_ending
+from storage.reviews import Reviews
 from storage.rows import CampaignRow
 from storage.store import Outputs
 
@@ -23,8 +25,9 @@ class Leftovers:
     previews is ever removed.
     """
 
-    def __init__(self, *, campaigns: Campaigns, outputs: Outputs) -> None:
+    def __init__(self, *, campaigns: Campaigns, reviews: Reviews, outputs: Outputs) -> None:
         self._campaigns = campaigns
+        self._reviews = reviews
         self._outputs = outputs
 
     def find(self, project: str, name: str) -> list[str]:
@@ -57,14 +60,21 @@ class Leftovers:
             for key in self._outputs.keys(folder)
             if is_painted(key.removeprefix(f"{folder}/"), Format)
         ]
-        written = set(self._written(campaign))  # read after `there`: it may grow meanwhile
-        places = set() if campaign.state.is_final else set(self._places(campaign))
+        rows = [campaign, *self._proofs(campaign)]
+        # read after `there`: it may grow meanwhile
+        written = {key for row in rows for key in self._written(row)}
+        places = {
+            place for row in rows if not campaign.state.is_final for place in self._places(row)
+        }
         return sorted(
             key for key in there if key not in written and without_ending(key) not in places
         )
 
+    def _proofs(self, campaign: CampaignRow) -> list[CampaignRow]:
+        return [self._campaigns.proofs_of(campaign)] if campaign.proofs else []
+
     def _written(self, campaign: CampaignRow) -> Iterator[str]:
-        for line in manifest_lines(self._campaigns, campaign):
+        for line in manifest_lines(self._campaigns, self._reviews, campaign):
             if line["key"]:
                 yield line["key"]
                 yield from line["previews"]
@@ -74,7 +84,8 @@ class Leftovers:
         names.
         """
         expansion = expansion_of(campaign.spec)
-        for _, render in expansion.all_renders():
+        redos = (expansion.render(number) for number in expansion.redos)
+        for _, render in chain(expansion.all_renders(), redos):
             yield without_ending(
                 picture_key_of(campaign, render, expansion.campaign.encoding.format)
             )

@@ -1,17 +1,21 @@
 """A campaign as it is stored before its first render, and the size of its chunks."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from farm.campaign.chunks import Size, chunk_size
+from farm.campaign.chunks import Size, chunk_size, chunks_among
 from farm.campaign.expansion import Expansion
-from farm.campaign.specs import fingerprint
-from storage.rows import ANY_CLASS, NewCampaign
+from farm.campaign.selection import proof_numbers
+from farm.campaign.specs import expansion_of, fingerprint, proof_spec
+from storage.rows import ANY_CLASS, NewCampaign, NewChunk
 from storage.watching import Watching
 
 Json = dict[str, Any]
 
 
 def new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign:
+    """A campaign's row. Of one with proofs nothing may be painted yet."""
     campaign, brand = expansion.campaign, expansion.brand
     return NewCampaign(
         project=project,
@@ -30,7 +34,25 @@ def new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign:
         brand=brand.label if brand else None,
         brand_digest=brand.digest if brand else None,
         numerics_class=ANY_CLASS if campaign.numerics == "any" else None,
+        released=None if campaign.proof is None else 0,
     )
+
+
+def new_proofs(
+    project: str, expansion: Expansion, spec: Json, size_of: Callable[[Expansion], Size]
+) -> tuple[NewCampaign, Iterator[NewChunk]] | None:
+    """The row of a campaign's proofs with its chunks; None if it has none."""
+    proof = expansion.campaign.proof
+    if proof is None:
+        return None
+    drafts_spec = proof_spec(spec)
+    drafts, numbers = expansion_of(drafts_spec), proof_numbers(expansion, proof)
+    new = replace(
+        new_campaign(project, drafts, drafts_spec),
+        total=len(numbers),
+        megapixel_steps=megapixel_steps(drafts) * len(numbers) / drafts.total,
+    )
+    return new, chunks_among(drafts, numbers, size_of(drafts))
 
 
 def megapixel_steps(expansion: Expansion) -> float:

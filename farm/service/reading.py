@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from farm.campaign.specs import expansion_of
-from farm.results.line import Line
 from farm.results.manifest import manifest_line, manifest_lines, write_manifest
 from farm.results.sheet import sheet_of
 from farm.results.versions import version_json
@@ -22,9 +21,12 @@ from farm.scheduling.why import (
     without_its_class,
 )
 from farm.service.control import check_number
+from farm.service.review_reading import proofs_json
 from storage.campaigns import Campaigns
 from storage.keys import campaign_folder
+from storage.reviews import Reviews
 from storage.rows import CampaignRow, WorkerRow
+from storage.states import Stage
 from storage.store import Outputs
 from storage.watching import Watching
 
@@ -38,10 +40,12 @@ class Reading:
         self,
         *,
         campaigns: Campaigns,
+        reviews: Reviews,
         watching: Watching,
         outputs: Outputs,
     ) -> None:
         self._campaigns = campaigns
+        self._reviews = reviews
         self._watching = watching
         self._outputs = outputs
 
@@ -73,16 +77,35 @@ class Reading:
             else self._campaigns.version(project, name, number)
         )
 
-    def manifest(self, project: str, name: str, version: int | None = None) -> Iterator[bytes]:
-        campaign = self.version(project, name, version)
+    def at_stage(self, project: str, name: str, number: int | None, stage: Stage) -> CampaignRow:
+        """A version of a campaign, or its proofs. Raises NotFound if it has none."""
+        campaign = self.version(project, name, number)
+        return campaign if stage is Stage.FINAL else self._campaigns.proofs_of(campaign)
+
+    def manifest(
+        self,
+        project: str,
+        name: str,
+        version: int | None = None,
+        stage: Stage = Stage.FINAL,
+    ) -> Iterator[bytes]:
+        campaign = self.at_stage(project, name, version, stage)
         return (
             json.dumps(line, ensure_ascii=False).encode() + b"\n"
-            for line in manifest_lines(self._campaigns, campaign)
+            for line in manifest_lines(self._campaigns, self._reviews, campaign)
         )
 
-    def render(self, project: str, name: str, number: int, version: int | None = None) -> Line:
+    def render(
+        self,
+        project: str,
+        name: str,
+        number: int,
+        version: int | None = None,
+        stage: Stage = Stage.FINAL,
+    ) -> Json:
         """The manifest's line of one render."""
-        return manifest_line(self._campaigns, self.version(project, name, version), number)
+        campaign = self.at_stage(project, name, version, stage)
+        return manifest_line(self._campaigns, self._reviews, campaign, number)
 
     def files(self, project: str, name: str) -> Iterator[bytes]:
         """The key of every file that the outputs have of a campaign, a line of JSON each."""
@@ -92,21 +115,27 @@ class Reading:
             for key in self._outputs.keys(campaign_folder(campaign.project, campaign.name))
         )
 
-    def save_manifest(self, project: str, name: str) -> str:
-        """Write the manifest beside the pictures and say where it is."""
-        key = write_manifest(self._campaigns, self._campaigns.get(project, name), self._outputs)
+    def save_manifest(self, project: str, name: str, stage: Stage = Stage.FINAL) -> str:
+        """Write the manifest beside the pictures and return its address."""
+        campaign = self.at_stage(project, name, None, stage)
+        key = write_manifest(self._campaigns, self._reviews, campaign, self._outputs)
         return f"{self._outputs.address}/{key}"
 
     def sheet(
-        self, project: str, name: str, where: Sequence[str] = (), version: int | None = None
+        self,
+        project: str,
+        name: str,
+        where: Sequence[str] = (),
+        version: int | None = None,
+        stage: Stage = Stage.FINAL,
     ) -> bytes:
         """The contact sheet of what is done so far, as PNG; with conditions like `product=mug`, of
         the renders that they choose.
         """
-        campaign = self.version(project, name, version)
+        campaign = self.at_stage(project, name, version, stage)
         if not where:
             return sheet_of(self._campaigns, campaign, self._outputs)
-        lines = partial(manifest_lines, self._campaigns, campaign)
+        lines = partial(manifest_lines, self._campaigns, self._reviews, campaign)
         chosen = resolve(read_conditions(where), lines())
         numbers = {line["number"] for line in lines() if chosen.chooses(line)}
         return sheet_of(self._campaigns, campaign, self._outputs, numbers)
@@ -161,7 +190,10 @@ def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:
             "done": campaign.done,
             "failed": campaign.failed,
             "cancelled": campaign.cancelled,
+            "rejected": campaign.rejected,
+            "undecided": campaign.undecided,
         },
+        "proofs": proofs_json(campaign),
         "deadline": campaign.deadline,
         "device_s": round(campaign.device_s, 3),
         "budget_s": campaign.budget_s,

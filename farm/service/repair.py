@@ -13,7 +13,6 @@ from typing import Any
 from actors.recipes.previews import preview_steps
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import expansion_of
-from farm.results.line import Repaint
 from farm.results.verify import repaint_problem
 from farm.service.repainting import NAME_KEPT, Repaints
 from storage.campaigns import Campaigns
@@ -174,7 +173,7 @@ def _repair_name(campaign: CampaignRow) -> str:
     return f"{campaign.name[:NAME_KEPT]}-repair-{campaign.id}"
 
 
-def _facts(outcome: RenderOutcome) -> Repaint:
+def _facts(outcome: RenderOutcome) -> Json:
     return {
         "pixels": outcome.pixels,
         "digest": outcome.digest,

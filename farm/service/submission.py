@@ -12,7 +12,7 @@ from farm.scheduling.budget import is_spent
 from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks, branded_as, derived_as, warnings_of
 from farm.service.intake import Intake
-from farm.service.new_campaign import measured_size, new_campaign
+from farm.service.new_campaign import measured_size, new_campaign, new_proofs
 from farm.service.update import Kept, compare, counts
 from storage.brands import Brands
 from storage.campaigns import Campaigns
@@ -74,8 +74,10 @@ class Submissions:
         size = self._size(expansion)
         new = replace(new_campaign(project, expansion, spec), is_fresh=fresh)
         self._intake.keep(project, expansion.sources)
+        proofs = self._proofs(new, expansion, spec)
+        chunks = plan_chunks(expansion, size) if proofs is None else ()
         try:
-            return self._campaigns.add(new, plan_chunks(expansion, size)), {"created": True}
+            return self._campaigns.add(new, chunks, proofs), {"created": True}
         except AlreadyThere:
             known = self._campaigns.get(project, new.name)
         is_other = new.fingerprint not in (
@@ -91,7 +93,7 @@ class Submissions:
         if is_other or fresh:
             expansion, spec = derived_as(known.spec, expansion, spec)
             new = replace(new_campaign(project, expansion, spec), is_fresh=fresh)
-            return self._update(known, new, expansion, self._size(expansion))
+            return self._update(known, new, expansion)
         if known.halted is not None and not is_spent(known):
             self._control.resume(known.id)
         did: Json = {"created": False} | (
@@ -100,11 +102,14 @@ class Submissions:
         return self._campaigns.get(project, new.name), did
 
     def _update(
-        self, known: CampaignRow, new: NewCampaign, expansion: Expansion, size: Size
+        self, known: CampaignRow, new: NewCampaign, expansion: Expansion
     ) -> tuple[CampaignRow, Json]:
         for _ in range(UPDATES_TRIED):
-            kept, chunks = self._kept(known, new, expansion, size)
-            if self._control.replace(known.id, new, kept, chunks):
+            kept, chunks = self._kept(known, new, expansion, self._size(expansion))
+            proofs = self._proofs(new, expansion, new.spec)
+            if proofs is not None:
+                chunks = iter(())  # people decide first
+            if self._control.replace(known.id, new, kept, chunks, proofs):
                 row = self._campaigns.get(new.project, new.name)
                 return row, {
                     "created": False,
@@ -126,6 +131,12 @@ class Submissions:
             expansion_of(known.spec), expansion, partial(self._campaigns.digests, known.id)
         )
         return kept, chunks_of(expansion, in_order(expansion, missing), size, total=len(missing))
+
+    def _proofs(
+        self, new: NewCampaign, expansion: Expansion, spec: Json
+    ) -> tuple[NewCampaign, Iterator[NewChunk]] | None:
+        proofs = new_proofs(new.project, expansion, spec, self._size)
+        return proofs and (replace(proofs[0], is_fresh=new.is_fresh), proofs[1])
 
     def _size(self, expansion: Expansion) -> Size:
         return measured_size(expansion, self._watching, self._chunk)

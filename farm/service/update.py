@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import islice
 from typing import Any
 
-from farm.campaign.expansion import Expansion, Render
+from farm.campaign.expansion import Expansion
+from farm.campaign.shots import Render
 from farm.campaign.specs import expansion_of, fingerprint
 from storage.rows import CampaignRow
 

@@ -1,29 +1,16 @@
-"""Views: the answers of the API as frozen values. A route `shows` one, and the client reads the
-same one. A field with a default is left out of an answer that does not set it.
+"""Views: the answers of the API, as frozen values. A field with a default is left out of an answer
+that does not set it.
 """
 
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from farm.results.line import may_grow
-
 
 class View(BaseModel):
-    """A part of an answer. A farm that answers with a key that its view does not have has a fault,
-    and says so; a client passes over the keys of a later farm.
-    """
+    """A part of an answer."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra=may_grow,
-        defer_build=True,  # all of them take 35 ms, and a command needs one or two
-    )
-
-    def as_json(self) -> dict[str, Any]:
-        """The answer as it was sent."""
-        return self.model_dump(mode="json", exclude_unset=True)
+    model_config = ConfigDict(frozen=True)
 
 
 class Warned(View):
@@ -31,12 +18,6 @@ class Warned(View):
 
     path: list[str | int]
     message: str
-
-
-class Checked(View):
-    """The answer to a campaign, with warnings about parts of it."""
-
-    warnings: list[Warned]
 
 
 class RenderCounts(View):
@@ -49,11 +30,20 @@ class RenderCounts(View):
     done: int
     failed: int
     cancelled: int
+    rejected: int
+    undecided: int
 
-    @property
-    def left(self) -> int:
-        """Renders that have not ended. Held ones wait for a person, and do not count."""
-        return self.queued + self.running
+
+class ProofCounts(View):
+    """A campaign's proofs by state."""
+
+    total: int
+    queued: int
+    running: int
+    done: int
+    failed: int
+    held: int
+    cancelled: int
 
 
 class RefusalView(View):
@@ -81,6 +71,7 @@ class CampaignRowView(View):
     priority: int
     numerics_class: str | None
     renders: RenderCounts
+    proofs: ProofCounts | None
     deadline: float | None
     device_s: float
     budget_s: float | None
@@ -113,11 +104,12 @@ class UpdateCounts(View):
     retired: int
 
 
-class Submitted(CampaignStatus, Checked):
+class Submitted(CampaignStatus):
     """A campaign that was submitted. `updated` is set for updates."""
 
     created: bool
     updated: UpdateCounts | None = None
+    warnings: list[Warned]
 
 
 class Example(View):
@@ -140,7 +132,7 @@ class Changes(View):
     estimate_s: float
 
 
-class Plan(Checked):
+class Plan(View):
     """The outcome of a submission that was not made. `updated` and `changes` are set for updates
     of a campaign that was submitted before. `estimate_s` is device time in seconds.
     """
@@ -163,6 +155,7 @@ class Plan(Checked):
     references: dict[str, str]
     adapters: dict[str, str]
     first: list[Example]
+    warnings: list[Warned]
     updated: UpdateCounts | None = None
     changes: Changes | None = None
 
@@ -320,3 +313,63 @@ class Fleet(View):
     draining: list[str]
     orders: list[str]
     workers: dict[str, int]
+
+
+class AxisVerdicts(View):
+    """The verdicts on renders that have one value of an axis."""
+
+    value: str
+    rejected: int
+    approved: int
+
+
+class ReviewDecision(View):
+    """An entry in the log of decisions. `first` has the first numbers that it is about;
+    `decided_at` is in seconds since 1970.
+    """
+
+    entry: int
+    verdict: str | None
+    undoes: int | None
+    reason: str | None
+    note: str | None
+    by: str | None
+    chosen_by: dict[str, Any]
+    count: int
+    first: list[int]
+    decided_at: float
+
+
+class ReviewOverview(View):
+    """The verdicts of a campaign, and its last decisions, the oldest of them first."""
+
+    campaign: str
+    state: str
+    total: int
+    approved: int
+    rejected: int
+    undecided: int
+    proofs: ProofCounts | None
+    rejects_by_reason: dict[str, int]
+    by_axis: dict[str, list[AxisVerdicts]]
+    notable: list[str]
+    decisions: list[ReviewDecision]
+
+
+class Decided(View):
+    """What a decision did. `queued` counts finals that are painted because of it, `withdrawn`
+    those that are not any more, `painted_all_the_same` those that a worker has or had. `redone`
+    has the numbers of the renders that take the place of rejected ones.
+    """
+
+    changed: int
+    why: list[str]
+    entry: int | None = None
+    verdict: str | None = None
+    undoes: int | None = None
+    first: list[int] | None = None
+    queued: int | None = None
+    withdrawn: int | None = None
+    painted_all_the_same: int | None = None
+    redone: list[int] | None = None
+    dry_run: bool | None = None

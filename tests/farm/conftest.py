@@ -4,6 +4,7 @@ import pytest
 
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
+from farm.dispatch.finishing import Finishing
 from farm.scheduling.values import Limits, Pool
 from farm.service.estimate import Estimates
 from farm.service.reading import Reading
@@ -11,6 +12,7 @@ from farm.service.submission import Submissions
 from storage.canaries import Canaries
 from storage.orders import Orders
 from storage.reuse import Reuse
+from storage.reviews import Reviews
 from tests.campaigns import data
 
 
@@ -28,8 +30,10 @@ def estimates(campaigns, watching, outputs, brands):
 
 
 @pytest.fixture
-def reading(campaigns, watching, outputs):
-    return Reading(campaigns=campaigns, watching=watching, outputs=outputs)
+def reading(engine, campaigns, watching, outputs):
+    return Reading(
+        campaigns=campaigns, reviews=Reviews(engine), watching=watching, outputs=outputs
+    )
 
 
 @pytest.fixture
@@ -46,7 +50,7 @@ def start(engine, queue, settling, campaigns, watching, outputs):
             watching=watching,
             canaries=Canaries(engine),
             reuse=Reuse(engine),
-            outputs=outputs,
+            finishing=Finishing(campaigns=campaigns, reviews=Reviews(engine), outputs=outputs),
             fleet=fleet,
             autoscaler=Autoscaler(
                 fleet=fleet,

@@ -16,6 +16,7 @@ from farm.service.leftovers import Leftovers
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import NotFound, RequestError
+from storage.reviews import Reviews
 from tests.campaigns import campaign
 from tests.farm.resting import paint
 
@@ -131,7 +132,9 @@ def test_while_a_campaign_is_under_way_the_places_of_its_renders_are_left_alone(
     farm.submit(campaign(**again), update=True)
     places = [line["key"].replace("mug", "vase") for line in farm.manifest("spring")]
     store = settings.open_outputs()
-    expansion_places = sorted(Leftovers(campaigns=None, outputs=store)._places(_row(settings)))
+    expansion_places = sorted(
+        Leftovers(campaigns=None, reviews=None, outputs=store)._places(_row(settings))
+    )
     late = f"{next(place for place in expansion_places if 'vase' in place)}.png"
     store.put(late, b"just written")
     assert places
@@ -163,7 +166,10 @@ def test_a_campaign_that_is_replaced_while_it_is_cleaned_keeps_its_files(
 ):
     with closing_engine(settings.database_address) as engine:
         campaigns, store = Campaigns(engine), settings.open_outputs()
-        leftovers, deleted = Leftovers(campaigns=campaigns, outputs=store), []
+        leftovers, deleted = (
+            Leftovers(campaigns=campaigns, reviews=Reviews(engine), outputs=store),
+            [],
+        )
         monkeypatch.setattr("farm.service.leftovers._AT_ONCE", 2)
 
         def delete(key):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from farm.campaign.expansion import Render, Shot
+from farm.campaign.shots import Render, Shot
 from farm.campaign.specs import picture_key_of
 from farm.commands.doctor import CHECKS
 from farm.config import read_settings

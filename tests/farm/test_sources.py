@@ -30,6 +30,7 @@ from farm.service.intake import Intake
 from farm.service.submission import Submissions
 from storage.errors import OutputsAway, RequestError
 from storage.outputs import FolderOutputs, open_outputs
+from storage.reviews import Reviews
 from storage.rows import RenderOutcome, Settlement
 from storage.states import Reason, RenderState
 from tests.campaigns import MODEL, data
@@ -247,7 +248,7 @@ def settle(settling, session, row, job):
 
 
 def test_the_manifest_names_what_pictures_were_made_from(
-    service, load, jobs, settling, campaigns, tmp_path
+    engine, service, load, jobs, settling, campaigns, tmp_path
 ):
     image, lora = picture(tmp_path / "shop/ref.png"), adapter(tmp_path / "shop/a.safetensors")
     row, _ = service.submit(
@@ -259,7 +260,7 @@ def test_the_manifest_names_what_pictures_were_made_from(
     )
     for job in jobs(row):
         settle(settling, jobs.session, row, job)
-    lines = list(manifest_lines(campaigns, campaigns.by_id(row.id)))
+    lines = list(manifest_lines(campaigns, Reviews(engine), campaigns.by_id(row.id)))
     assert [line["reference"] for line in lines] == 3 * [
         {"address": str(image), "digest": digest(image)}
     ] + 3 * [None]

@@ -9,6 +9,7 @@ def line(number, coordinates, seed=1, **settings):
         "number": number,
         "state": "done",
         "reason": "painted",
+        "review": None,
         "shot": f"s{number}",
         "campaign": "spring",
         "coordinates": coordinates,

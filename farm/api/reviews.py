@@ -1,0 +1,126 @@
+"""The API's routes about reviews: reading them, deciding, taking decisions back, and redos."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from farm.api.bodies import Name, Project, Redo, Review, Undo
+from farm.api.routing import LINES, StrictRoute, answers_with, shows
+from farm.documents.document import DocumentError, Problem
+from farm.service.review_reading import ReviewReading
+from farm.service.review_rules import Choice
+from farm.service.reviews import Change, ReviewService
+from farm.service.views import Decided, ReviewOverview
+from storage.reviews import NewDecision
+from storage.states import Verdict
+
+Json = dict[str, Any]
+_FILTERS = ("shot", "seed", "where")
+
+
+def review_routes(service: ReviewService, reading: ReviewReading) -> APIRouter:
+    routes = APIRouter(tags=["reviews"], route_class=StrictRoute)
+
+    @routes.get("/campaigns/{name}/reviews", **shows(ReviewOverview))
+    def overview(name: Name, project: Project = "default") -> Json:
+        return reading.overview(project, name)
+
+    @routes.get("/campaigns/{name}/reviews/waiting", **answers_with(LINES))
+    def waiting(
+        name: Name,
+        project: Project = "default",
+        limit: Annotated[int, Query(ge=1, le=1_000_000)] = 100,
+    ) -> StreamingResponse:
+        lines = reading.waiting(project, name, limit)
+        return StreamingResponse(
+            (json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines),
+            media_type=LINES,
+        )
+
+    @routes.post("/campaigns/{name}/reviews", **shows(Decided))
+    def decide(name: Name, body: Review, project: Project = "default") -> Json:
+        if problems := _review_problems(body):
+            raise DocumentError(problems)
+        return service.decide(
+            project,
+            name,
+            _choice(body),
+            _decision(body, body.verdict, chosen_by=_chosen_by(body)),
+            reroll=body.reroll,
+            dry_run=body.dry_run,
+        )
+
+    @routes.post("/campaigns/{name}/reviews/undo", **shows(Decided))
+    def undo(name: Name, body: Undo, project: Project = "default") -> Json:
+        return service.undo(project, name, _decision(body, None, undoes=body.entry))
+
+    @routes.post("/campaigns/{name}/redo", **shows(Decided))
+    def redo(name: Name, body: Redo, project: Project = "default") -> Json:
+        if problems := _redo_problems(body):
+            raise DocumentError(problems)
+        change = Change(seed=body.seed, next_seed=body.next_seed, prompt=body.prompt)
+        changed = {key: value for key, value in vars(change).items() if value}
+        new = _decision(body, None, chosen_by={"redo": changed})
+        return service.redo(project, name, body.numbers, change, new)
+
+    return routes
+
+
+def _review_problems(body: Review) -> list[Problem]:
+    problems = []
+    if body.numbers is not None:
+        problems += [
+            Problem((name,), "numbers choose renders already: give either them, or a filter.")
+            for name in _FILTERS
+            if getattr(body, name) not in (None, [])
+        ]
+    if body.verdict is Verdict.APPROVED:
+        problems += [
+            Problem((name,), "only what is rejected has this: remove it.")
+            for name in ("reason", "reroll")
+            if getattr(body, name)
+        ]
+    return problems
+
+
+def _redo_problems(body: Redo) -> list[Problem]:
+    if body.seed is not None and body.next_seed:
+        return [Problem(("seed",), "give a seed, or ask for the next one: not both.")]
+    if body.seed is None and not body.next_seed and body.prompt is None:
+        return [Problem((), "say what changes: `seed`, `next_seed` or `prompt`.")]
+    return []
+
+
+def _choice(body: Review) -> Choice:
+    return Choice(
+        numbers=None if body.numbers is None else tuple(body.numbers),
+        shot=body.shot,
+        seed=body.seed,
+        where=tuple(body.where),
+    )
+
+
+def _chosen_by(body: Review) -> Json:
+    """The filter as it was asked for; numbers are kept as such."""
+    return {name: given for name in _FILTERS if (given := getattr(body, name)) not in (None, [])}
+
+
+def _decision(
+    body: Review | Undo | Redo,
+    verdict: Verdict | None,
+    *,
+    undoes: int | None = None,
+    chosen_by: Json | None = None,
+) -> NewDecision:
+    return NewDecision(
+        client=body.client,
+        sequence=body.sequence,
+        verdict=verdict,
+        undoes=undoes,
+        reason=body.reason if isinstance(body, Review) else None,
+        note=body.note,
+        reviewer=body.by,
+        chosen_by=chosen_by or {},
+    )

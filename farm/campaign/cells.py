@@ -1,0 +1,69 @@
+"""What the cells of a campaign stand for: the texts and the settings that their values choose."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from farm.campaign.axes import Axis, Scalar
+from farm.campaign.brand import Brand
+from farm.campaign.schema import Campaign, Settings, settings_of
+from farm.campaign.shots import Shot
+from farm.campaign.sources import FILES, NONE, Sources
+from farm.campaign.template import Template
+from farm.campaign.texts import filled
+
+
+class Cells:
+    """The cells of a campaign, each the index of its value on every axis."""
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        axes: Sequence[Axis],
+        sources: Sources,
+        derivation: int,
+        brand: Brand | None,
+    ) -> None:
+        self._campaign = campaign
+        self._axes = axes
+        self._sources = sources
+        self._derivation = derivation
+        self._brand = brand
+        self._prompt = Template(campaign.prompt)
+        self._negative = Template(campaign.negative)
+
+    def shot(self, cell: Sequence[int]) -> Shot:
+        here = list(zip(self._axes, cell, strict=True))
+        values: dict[str, Scalar] = {}
+        for axis, index in here:
+            values.update(axis.assignments(index))
+        constant = self._campaign.reference
+        reference = str(values.get("reference", constant.image if constant else NONE))
+        return Shot(
+            coordinates={axis.name: axis.values[index] for axis, index in here},
+            told={axis.name: told(axis, index, self._sources) for axis, index in here},
+            prompt=filled(self._prompt, values, self._campaign),
+            negative=self.negative(values),
+            reference=None if reference == NONE else reference,
+            derivation=self._derivation,
+        )
+
+    def negative(self, values: Mapping[str, object]) -> str:
+        """The negative prompt of a cell with these values, to which its brand's is added."""
+        own = filled(self._negative, values, self._campaign)
+        always = self._brand.negative if self._brand else ""
+        return ", ".join(filter(None, (own, always)))
+
+    def settings(self, cell: Sequence[int]) -> Settings:
+        constant = self._campaign.reference
+        changes: dict[str, Any] = (
+            {"reference": constant.image, "strength": constant.strength} if constant else {}
+        )
+        for axis, index in zip(self._axes, cell, strict=True):
+            changes.update(settings_of(axis, index))
+        return Settings.model_validate({**self._campaign.settings.model_dump(), **changes})
+
+
+def told(axis: Axis, index: int, sources: Sources) -> Any:
+    """A value of an axis, with the digests of files in place of their addresses."""
+    value = axis.values[index]
+    return sources.told(axis.name, value) if axis.variables & FILES else value

@@ -1,0 +1,91 @@
+"""One render of a campaign: a shot, which is a cell of the product of axes, with one seed."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import PurePath
+from typing import Any
+
+from actors.recipes.recipe import canonical_json
+from farm.campaign.seeding import DERIVATION
+from farm.campaign.sources import FILES, NONE
+
+_SLUG = 60
+# On Windows, no file or folder can have a name that begins so.
+_DEVICE = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)\.")
+_SIGN = re.compile(r"(?<![\w.])[+-](?=\.?\d)")  # of a number: a hyphen is no sign
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """One cell of the product of axes."""
+
+    coordinates: Mapping[str, Any]
+    told: Mapping[str, Any]
+    """The coordinates, with the digests of files in place of their addresses."""
+    prompt: str
+    negative: str
+    reference: str | None = None
+    """The address of the picture that it begins from."""
+    derivation: int = DERIVATION
+
+    @cached_property
+    def key(self) -> str:
+        """A folder name that a person can read: the values, and sixteen digits of a hash that
+        tells similar ones apart.
+
+        Axes are sorted, so that a shot keeps its name when a campaign's axes are put in another
+        order.
+        """
+        words = "_".join(
+            _slug(name, self.coordinates[name], self.derivation)
+            for name in sorted(self.coordinates)
+        )[:_SLUG].strip("-_")
+        words = _DEVICE.sub(r"\1-", words)
+        digest = hashlib.sha256(canonical_json(dict(self.told)).encode()).hexdigest()[:16]
+        return f"{words}_{digest}" if words else f"shot_{digest}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Render:
+    """One shot with one seed."""
+
+    number: int
+    shot: Shot
+    seed: int
+    version: int = 1
+    """Its place among the pictures of its cell and seed place: 1 for the one that the file asks
+    for.
+    """
+
+
+def _slug(axis: str, value: object, derivation: int) -> str:
+    parts = value if isinstance(value, Mapping) else {axis: value}
+    text = " ".join(
+        (PurePath(str(part)).stem if name in FILES else str(part)) or NONE
+        for name, part in parts.items()
+    )
+    if derivation > 1:
+        text = _SIGN.sub(lambda found: "plus-" if found[0] == "+" else "minus-", text)
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redo:
+    """A render that was asked for again with a recorded change. It keeps the cell and the settings
+    of the render `of`.
+    """
+
+    number: int
+    of: int
+    version: int
+    """Its place among the pictures of its cell and seed place: 2 for the first redo."""
+    seed: int
+    prompt: str | None = None
+    """The whole prompt, if that changes."""
+
+    def changed(self, render: Render) -> Render:
+        shot = render.shot if self.prompt is None else replace(render.shot, prompt=self.prompt)
+        return replace(render, number=self.number, shot=shot, seed=self.seed, version=self.version)

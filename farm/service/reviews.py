@@ -1,0 +1,235 @@
+"""Reviews: which renders a person means, what a decision does to each, and redos."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from farm.campaign.chunks import Size, chunks_among
+from farm.campaign.expansion import Expansion
+from farm.campaign.redos import redos_of
+from farm.campaign.selection import Numbers
+from farm.campaign.specs import expansion_of, proof_spec, with_redos
+from farm.results.manifest import write_manifest
+from farm.service.control import check_number
+from farm.service.new_campaign import measured_size
+from farm.service.review_choices import Choices
+from farm.service.review_rules import Candidates, Choice, chosen, sentences
+from storage.campaigns import Campaigns
+from storage.errors import NotFound
+from storage.redoing import Redos
+from storage.reviews import NewDecision, Outcome, Reviews
+from storage.rows import CampaignRow, Chunk, NewChunk
+from storage.states import Verdict
+from storage.store import Outputs
+from storage.verdicts import Decision, Verdicts, fold
+from storage.watching import Watching
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change to paint chosen pictures again with."""
+
+    seed: int | None = None
+    next_seed: bool = False
+    prompt: str | None = None
+
+
+class ReviewService:
+    """Takes decisions about renders, and shows those that were taken."""
+
+    def __init__(
+        self,
+        *,
+        campaigns: Campaigns,
+        reviews: Reviews,
+        watching: Watching,
+        outputs: Outputs,
+        chunk: int | None = None,
+    ) -> None:
+        """`chunk` is the number of renders in a chunk; None sizes chunks by their work."""
+        self._campaigns = campaigns
+        self._reviews = reviews
+        self._choices = Choices(campaigns=campaigns, reviews=reviews)
+        self._watching = watching
+        self._outputs = outputs
+        self._chunk = chunk
+
+    def decide(
+        self,
+        project: str,
+        name: str,
+        choice: Choice,
+        new: NewDecision,
+        *,
+        reroll: bool = False,
+        dry_run: bool = False,
+    ) -> Json:
+        """Approve or reject the chosen renders. With `reroll`, those that are rejected are painted
+        again with the next seed. `changed` in the answer counts those whose verdict is new, `why`
+        has a sentence for each kind of render that stays as it is.
+
+        Raises RequestError for a filter that means nothing, NotFound for a number that the
+        campaign does not have.
+        """
+        campaign = self._campaigns.get(project, name)
+        expansion = expansion_of(campaign.spec)
+        if campaign.released is not None and campaign.cancelled_at is not None:
+            return _unchanged(f"The campaign {name} was cancelled: nothing more of it is painted.")
+        candidates = self._choices.candidates(campaign, expansion, choice)
+        choose = partial(_decided, campaign, candidates, new.verdict)
+        if dry_run:
+            log = self._reviews.log(campaign.id)
+            outcome = choose(fold(log, expansion.size), log)
+            return {**outcome.answer, "dry_run": True}
+        redo = partial(self._redos, campaign, next_seed=True) if reroll else None
+        answer = self._reviews.decide(
+            campaign.id, new, expansion.size, choose, self._plan(expansion), redo
+        )
+        self._finish(project, name)
+        return answer
+
+    def undo(self, project: str, name: str, new: NewDecision) -> Json:
+        """Take a decision back: the last one that counts, or the entry that `new.undoes` names.
+        Renders get the verdict that they had before. Raises NotFound if there is no such entry.
+        """
+        campaign = self._campaigns.get(project, name)
+        expansion = expansion_of(campaign.spec)
+        log = self._reviews.log(campaign.id)
+        entry = _entry_to_undo(log, new.undoes, name)
+        new = replace(new, undoes=entry.id)
+
+        def choose(_before: Verdicts, _log: list[Decision]) -> Outcome:
+            return Outcome(entry.numbers, {"changed": len(entry.numbers), "why": []})
+
+        answer = self._reviews.decide(
+            campaign.id, new, expansion.size, choose, self._plan(expansion)
+        )
+        self._finish(project, name)
+        return {**answer, "undoes": entry.id}
+
+    def redo(
+        self, project: str, name: str, numbers: Sequence[int], change: Change, new: NewDecision
+    ) -> Json:
+        """Paint chosen renders again with a recorded change, as versions of their cells. In a
+        campaign with proofs the proof is painted again, until the final is there.
+        """
+        campaign = self._campaigns.get(project, name)
+        expansion = expansion_of(campaign.spec)
+        for number in numbers:
+            check_number(expansion, campaign, number)
+        if campaign.cancelled_at is not None:
+            return _unchanged(f"The campaign {name} was cancelled: nothing more of it is painted.")
+        make = partial(
+            self._redos,
+            campaign,
+            seed=change.seed,
+            prompt=change.prompt,
+            next_seed=change.next_seed,
+        )
+
+        def choose(_before: Verdicts, _log: list[Decision]) -> Outcome:
+            mine = np.array(sorted(set(numbers)), np.int64)
+            return Outcome(mine, {"changed": len(mine), "why": []})
+
+        return self._reviews.decide(
+            campaign.id, new, expansion.size, choose, self._plan(expansion), make
+        )
+
+    # --- what decisions need ---
+
+    def _plan(self, expansion: Expansion) -> "_Plan":
+        return _Plan(expansion, measured_size(expansion, self._watching, self._chunk))
+
+    def _redos(
+        self,
+        campaign: CampaignRow,
+        spec: Json,
+        numbers: Sequence[int],
+        *,
+        seed: int | None = None,
+        prompt: str | None = None,
+        next_seed: bool = False,
+    ) -> Redos:
+        expansion = expansion_of(spec)
+        redos = redos_of(expansion, numbers, seed=seed, prompt=prompt, next_seed=next_seed)
+        has_proofs = campaign.released is not None
+        are_proofs = has_proofs and not self._campaigns.outcomes_of(campaign.id, numbers)
+        new_spec = with_redos(spec, redos)
+        painted = expansion_of(proof_spec(new_spec) if are_proofs else new_spec)
+        added = [redo.number for redo in redos]
+        size = measured_size(painted, self._watching, self._chunk)
+        return Redos(
+            numbers=added,
+            are_proofs=are_proofs,
+            spec=new_spec,
+            proofs_spec=proof_spec(new_spec) if has_proofs else None,
+            chunks=list(chunks_among(painted, np.array(added, np.int64), size)),
+        )
+
+    def _finish(self, project: str, name: str) -> None:
+        """Write the manifest of a campaign that ended with this decision: no worker's result
+        will.
+        """
+        campaign = self._campaigns.get(project, name)
+        if campaign.released is not None and campaign.state.is_final:
+            write_manifest(self._campaigns, self._reviews, campaign, self._outputs)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How approved renders of a campaign are cut into chunks."""
+
+    expansion: Expansion
+    size: Size
+
+    def chunks(self, numbers: Numbers) -> Iterator[NewChunk]:
+        return chunks_among(self.expansion, numbers, self.size)
+
+    def numbers(self, chunk: Chunk) -> list[int]:
+        if chunk.numbers is not None:
+            return list(chunk.numbers)
+        found = self.expansion.renders(chunk.group_no, chunk.start, chunk.stop)
+        return [render.number for render in found]
+
+
+def _decided(
+    campaign: CampaignRow,
+    candidates: Candidates,
+    verdict: Verdict | None,
+    before: Verdicts,
+    _log: list[Decision],
+) -> Outcome:
+    assert verdict is not None
+    picked = chosen(candidates, before, verdict)
+    answer = {
+        "verdict": verdict,
+        "changed": len(picked.changed),
+        "first": picked.changed[:20].tolist(),
+        "why": sentences(picked, campaign, verdict),
+    }
+    return Outcome(picked.changed, answer)
+
+
+def _unchanged(sentence: str) -> Json:
+    return {"changed": 0, "why": [sentence]}
+
+
+def _entry_to_undo(log: Sequence[Decision], entry_id: int | None, name: str) -> Decision:
+    undone = {entry.undoes for entry in log}
+    open_entries = [entry for entry in log if entry.verdict and entry.id not in undone]
+    if entry_id is None:
+        if not open_entries:
+            raise NotFound(f"No decision about {name} can be taken back: there is none.")
+        return open_entries[-1]
+    for entry in open_entries:
+        if entry.id == entry_id:
+            return entry
+    raise NotFound(
+        f"The campaign {name} has no decision {entry_id} that counts: `farm review {name}` lists"
+        " them."
+    )

@@ -1,0 +1,276 @@
+"""Proofs, decisions and finals as people and programs meet them: the API, the client, the
+commands.
+"""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from actors.painting.painter import Painter
+from actors.painting.resting import RestingEngine
+from farm.api.serving import serve
+from farm.app import open_app
+from farm.cli import app
+from farm.client.client import Client
+from farm.config import read_settings
+from farm.documents.document import DocumentError
+from storage.campaigns import Campaigns
+from storage.database import closing_engine
+from storage.errors import NotFound, RequestError
+from storage.queue import Queue
+from storage.settling import Settling
+from tests.campaigns import campaign
+from tests.farm.resting import paint, paint_queued
+
+PLACES = ["beach", "desk", "shelf"]
+PROOFED = {
+    "prompt": "a {color} mug on a {place}",
+    "vary": {"color": ["red", "blue"], "place": PLACES},
+    "seeds": [11, 12],
+    "proof": {"steps": 4},
+}
+
+
+@pytest.fixture
+def settings(tmp_path, database_url):
+    return read_settings(home=tmp_path / "home", database_url=database_url)
+
+
+@pytest.fixture
+def farm(settings, monkeypatch):
+    with open_app(settings) as api, serve(api, 0) as url, Client(url) as client:
+        monkeypatch.setenv("FARM_URL", url)
+        yield client
+
+
+def paint_proofs(settings, name="spring"):
+    painter = Painter("w", RestingEngine(0.0), settings.open_outputs())
+    with closing_engine(settings.database_address) as database:
+        campaigns = Campaigns(database)
+        proofs = campaigns.proofs_of(campaigns.get("default", name))
+        return paint_queued(Queue(database), Settling(database), proofs, painter)
+
+
+def run(*words):
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def proofed(farm, settings):
+    farm.submit(campaign(**PROOFED))
+    assert paint_proofs(settings) == list(range(12))
+    return farm
+
+
+def test_proofs_then_a_review_then_finals_with_the_same_seeds(proofed, settings):
+    assert proofed.status("spring")["state"] == "awaiting_review"
+    waiting = list(proofed.waiting("spring"))
+    assert [line["number"] for line in waiting] == list(range(12))
+    assert proofed.approve("spring", [0, 3])["queued"] == 2
+    assert proofed.reject("spring", where=["place=beach"], reason="composition")["changed"] == 3
+    assert paint(settings, "spring") == [0, 3]
+    finals = list(proofed.manifest("spring"))
+    proofs = {line["number"]: line for line in proofed.manifest("spring", stage="proof")}
+    for final in finals:
+        proof = proofs[final["number"]]
+        assert (final["stage"], proof["stage"]) == ("final", "proof")
+        assert final["key"].replace("/final/", "/proof/") == proof["key"]
+        same = ("shot", "seed", "prompt", "coordinates")
+        assert [final[key] for key in same] == [proof[key] for key in same]
+        assert (final["settings"]["steps"], proof["settings"]["steps"]) == (20, 4)
+    status = proofed.status("spring")
+    assert status["renders"]["rejected"] == 3
+    assert status["state"] == "awaiting_review"
+    proofed.approve("spring")
+    paint(settings, "spring")
+    status = proofed.status("spring")
+    assert (status["state"], status["renders"]["done"]) == ("done", 9)
+
+
+def test_decisions_in_bulk_leave_those_made_by_number_alone(proofed):
+    proofed.reject("spring", [4])
+    answer = proofed.approve("spring", seed=11)
+    assert answer["changed"] == 5
+    assert answer["why"] == ["Render 4 is rejected and stays so: name numbers to decide again."]
+    assert proofed.approve("spring", [4])["changed"] == 1
+
+
+def test_a_dry_run_counts_and_changes_nothing(proofed):
+    answer = proofed.approve("spring", where=["color=red"], dry_run=True)
+    assert (answer["changed"], answer["dry_run"]) == (6, True)
+    assert proofed.reviews("spring")["approved"] == 0
+
+
+def test_one_sentence_says_why_nothing_changes(proofed):
+    proofed.approve("spring", [0])
+    assert proofed.approve("spring", [0])["why"] == ["Render 0 is approved already."]
+    with pytest.raises(NotFound, match="no render 99"):
+        proofed.approve("spring", [0, 99])
+    with pytest.raises(RequestError, match="place=moon"):
+        proofed.approve("spring", where=["place=moon"])
+    with pytest.raises(RequestError, match="no axis 'hue'"):
+        proofed.approve("spring", where=["hue=red"])
+    with pytest.raises(RequestError, match="--seed 7"):
+        proofed.approve("spring", seed=7)
+    with pytest.raises(RequestError, match="--shot x"):
+        proofed.approve("spring", shot="x")
+    with pytest.raises(DocumentError, match="either them, or a filter"):
+        proofed.approve("spring", [1], seed=11)
+    with pytest.raises(DocumentError, match="only what is rejected"):
+        proofed.approve("spring", [1], reason="colour")
+    proofed.cancel("spring")
+    assert "was cancelled" in proofed.approve("spring", [1])["why"][0]
+    assert proofed.reviews("spring")["approved"] == 1
+
+
+def test_a_review_works_on_the_proofs_that_are_painted(farm):
+    farm.submit(campaign(**PROOFED))
+    answer = farm.approve("spring", seed=11)
+    assert answer["changed"] == 0
+    assert answer["why"] == ["6 renders have no proof yet: decide once it is painted."]
+
+
+def test_proofs_of_some_shots_decide_about_those_and_the_rest_is_decided_in_bulk(farm, settings):
+    farm.submit(campaign(**{**PROOFED, "proof": {"seeds": 1, "shots": "first-last"}}))
+    assert paint_proofs(settings) == [0, 10]
+    farm.reject("spring", [10])
+    assert farm.approve("spring")["queued"] == 11
+    assert len(paint(settings, "spring")) == 11
+
+
+def test_a_proof_like_its_final_is_copied_and_not_painted_again(farm, settings):
+    farm.submit(campaign(**{**PROOFED, "proof": {}}))
+    paint_proofs(settings)
+    farm.approve("spring")
+    paint(settings, "spring")
+    proofs = {line["number"]: line["digest"] for line in farm.manifest("spring", stage="proof")}
+    assert proofs == {line["number"]: line["digest"] for line in farm.manifest("spring")}
+
+
+def test_rejects_are_counted_by_reason_and_by_axis_value(proofed):
+    proofed.reject("spring", where=["place=beach"], reason="composition", note="too wide")
+    proofed.reject("spring", [2], reason="colour")
+    overview = proofed.reviews("spring")
+    assert overview["rejects_by_reason"] == {"composition": 4, "colour": 1}
+    assert overview["notable"] == ["80% of the rejects are place=beach."]
+    assert overview["by_axis"]["place"][0] == {"value": "beach", "rejected": 4, "approved": 0}
+    last = overview["decisions"][0]
+    assert (last["note"], last["chosen_by"], last["count"]) == (
+        "too wide",
+        {"where": ["place=beach"]},
+        4,
+    )
+    assert "@" in last["by"]
+
+
+def test_undo_is_another_entry(proofed):
+    proofed.approve("spring")
+    assert proofed.undo("spring")["changed"] == 12
+    overview = proofed.reviews("spring")
+    assert (overview["undecided"], len(overview["decisions"])) == (12, 2)
+    with pytest.raises(NotFound, match="there is none"):
+        proofed.undo("spring")
+    with pytest.raises(NotFound, match="no decision 99"):
+        proofed.undo("spring", 99)
+
+
+def test_a_reroll_is_a_proof_of_the_next_seed_and_never_silent(proofed, settings):
+    answer = proofed.reject("spring", [5], reroll=True)
+    assert answer["redone"] == [12]
+    assert paint_proofs(settings) == [12]
+    line = proofed.render("spring", 12, stage="proof")
+    assert line["redo"] == {"of": 5, "version": 2}
+    assert line["seed"] not in (11, 12)
+    assert line["shot"] == proofed.render("spring", 5, stage="proof")["shot"]
+    proofed.approve("spring", [12])
+    assert paint(settings, "spring") == [12]
+    final = proofed.render("spring", 12)
+    assert final["seed"] == line["seed"]
+    assert [one["number"] for one in proofed.waiting("spring")] == [0, 1, 2, 3, 4, *range(6, 12)]
+
+
+def test_a_picture_painted_again_with_another_prompt_is_a_version_of_its_cell(farm, settings):
+    farm.submit(campaign(**{**PROOFED, "proof": None}))
+    paint(settings, "spring")
+    answer = farm.redo("spring", [3, 4], prompt="a red mug, seen from above")
+    assert answer["redone"] == [12, 13]
+    assert farm.status("spring")["state"] == "running"
+    assert paint(settings, "spring") == [12, 13]
+    line, before = farm.render("spring", 12), farm.render("spring", 3)
+    assert (line["prompt"], line["seed"]) == ("a red mug, seen from above", before["seed"])
+    assert line["key"] == before["key"].replace(".png", "-r1.png")
+    assert farm.status("spring")["state"] == "done"
+    with pytest.raises(DocumentError, match="say what changes"):
+        farm.redo("spring", [1])
+    with pytest.raises(DocumentError, match="not both"):
+        farm.redo("spring", [1], seed=3, next_seed=True)
+    assert not farm.submit(campaign(**{**PROOFED, "proof": None}))["created"]
+    assert farm.clean("spring", dry_run=True)["files"] == 0
+
+
+def test_finals_without_proofs_are_approved_for_export(farm, settings, tmp_path):
+    farm.submit(campaign(**{**PROOFED, "proof": None}))
+    assert "no picture yet" in farm.approve("spring", [0])["why"][0]
+    paint(settings, "spring")
+    farm.approve("spring", where=["color=red"])
+    farm.reject("spring", [1])
+    run("export", "spring", tmp_path / "out", "--approved")
+    painted = sorted((tmp_path / "out").rglob("*.png"))
+    assert len([path for path in painted if "sheet" not in path.name]) == 5
+
+
+def test_an_update_paints_other_proofs_and_begins_the_review_anew(proofed, settings):
+    proofed.approve("spring", [0])
+    paint(settings, "spring")
+    changed = {**PROOFED, "vary": {"color": ["red", "teal"], "place": PLACES}}
+    proofed.submit(campaign(**changed), update=True)
+    status = proofed.status("spring")
+    assert (status["renders"]["done"], status["renders"]["undecided"]) == (1, 11)
+    assert status["proofs"]["total"] == 12
+    paint_proofs(settings)
+    assert proofed.status("spring")["state"] == "awaiting_review"
+
+
+def test_a_proof_that_cannot_be_as_it_is_asked_for_is_refused_at_its_place(farm):
+    odd = {
+        "every": ({"every": 0}, "proof.every"),
+        "steps": ({"steps": 0}, "proof.steps"),
+        "size": ({"size": "65x64"}, "proof.size"),
+        "auto": ({"auto_approve": {}}, "proof.auto_approve"),
+        "key": ({"step": 4}, "proof.step"),
+    }
+    for given, place in odd.values():
+        with pytest.raises(DocumentError) as error:
+            farm.submit(campaign(**{**PROOFED, "proof": given}))
+        assert error.value.problems[0].place == place
+    varied = {**PROOFED, "vary": {"steps": [8, 12], "place": PLACES, "color": ["red"]}}
+    with pytest.raises(DocumentError, match="the axis 'steps' varies steps"):
+        farm.submit(campaign(**varied))
+
+
+def test_another_size_of_proofs_is_said_at_submission(farm):
+    warnings = farm.submit(campaign(**{**PROOFED, "proof": {"size": "64x64"}}))["warnings"]
+    assert any("another size is another composition" in warning["message"] for warning in warnings)
+
+
+def test_the_commands_say_what_happens_and_what_to_do_next(proofed, settings):
+    assert "`farm approve spring NUMBER…`" in run("review", "spring")
+    assert "6 renders of spring would be approved" in run(
+        "approve", "spring", "--where", "color=red", "--dry-run"
+    )
+    assert "2 finals are queued" in run("approve", "spring", 0, 1)
+    assert "are rejected" in run("reject", "spring", 2, "--reason", "defect", "--note", "a seam")
+    assert "Rejected for: 1 defect." in run("review", "spring")
+    assert "counts no more" in run("undo", "spring")
+    assert "painted again: 12" in run("redo", "spring", 5, "--next-seed")
+    told = json.loads(run("review", "spring", "--json"))
+    assert (told["approved"], told["undecided"], len(told["waiting"])) == (2, 11, 10)
+    assert "undecided" in run("status", "spring")
+
+
+def test_hostile_texts_are_shown_as_they_are(proofed):
+    proofed.reject("spring", [0], note="[red]\x1b]0;x\x07<script>", reason="other")
+    assert "\x1b" not in run("review", "spring")

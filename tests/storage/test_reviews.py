@@ -1,0 +1,349 @@
+"""Decisions in the job database: idempotent, exact in what they queue, and safe beside claims."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from storage.redoing import Redos
+from storage.reviews import NewDecision, Outcome, Reviews
+from storage.rows import NewChunk
+from storage.states import CampaignState, RenderState, Verdict
+from storage.verdicts import fold
+from tests.storage.conftest import (
+    claim_one,
+    new_campaign,
+    new_chunks,
+    numbers_of,
+    outcomes,
+    settlement,
+)
+
+TOTAL = 12
+APPROVED, REJECTED = Verdict.APPROVED, Verdict.REJECTED
+
+
+class Plan:
+    def chunks(self, numbers):
+        for k in range(0, len(numbers), 4):
+            few = tuple(numbers[k : k + 4].tolist())
+            yield NewChunk(group_no=0, numbers=few, total=len(few))
+
+    def numbers(self, chunk):
+        return list(numbers_of(chunk))
+
+
+@pytest.fixture
+def reviews(engine):
+    return Reviews(engine)
+
+
+@pytest.fixture
+def proofed(campaigns):
+    """A campaign with six proofs, painted by nobody yet."""
+    new = new_campaign(total=TOTAL, released=0)
+    return campaigns.add(new, (), (new_campaign(total=6), new_chunks()))
+
+
+@pytest.fixture
+def decide(reviews, proofed):
+    counted = iter(range(1000))
+
+    def run(verdict, numbers, *, sequence=None, undoes=None, redo=None):
+        chosen = np.array(sorted(numbers), np.int64)
+        new = NewDecision(
+            client="c",
+            sequence=next(counted) if sequence is None else sequence,
+            verdict=verdict,
+            undoes=undoes,
+            chosen_by={},
+        )
+        outcome = Outcome(chosen, {"changed": len(chosen)})
+        return reviews.decide(
+            proofed.id, new, TOTAL + 5, lambda _before, _log: outcome, Plan(), redo
+        )
+
+    return run
+
+
+def paint(queue, settling, session, campaign, worker="w"):
+    chunk = claim_one(queue, session, campaign, worker)
+    assert settling.settle(session, [settlement(chunk, outcomes(chunk))])
+    return numbers_of(chunk)
+
+
+def waiting(engine, campaign):
+    """The renders in chunks that wait."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT numbers FROM chunks WHERE campaign_id = :c AND state = 'queued'"),
+            {"c": campaign.id},
+        ).scalars()
+        return sorted(number for row in rows for number in json.loads(row))
+
+
+def test_proofs_are_painted_first_and_then_a_person_is_waited_for(
+    campaigns, queue, settling, session, proofed
+):
+    assert [c.name for c in queue.snapshot(session).campaigns if c.waiting] == ["spring+proofs"]
+    assert [c.name for c in campaigns.all()] == ["spring"]
+    proofs = campaigns.proofs_of(proofed)
+    for k in range(3):
+        row = campaigns.by_id(proofed.id)
+        assert (row.state, row.proofs.left) == (
+            CampaignState.RUNNING if k else CampaignState.QUEUED,
+            6 - 2 * k,
+        )
+        paint(queue, settling, session, proofs)
+    row = campaigns.by_id(proofed.id)
+    assert (row.state, row.undecided, row.queued) == (CampaignState.AWAITING_REVIEW, TOTAL, 0)
+    assert not [c for c in queue.snapshot(session).campaigns if c.waiting]
+
+
+def test_what_is_approved_is_queued_and_what_is_rejected_is_not(
+    engine, campaigns, queue, settling, session, proofed, decide
+):
+    assert decide(APPROVED, [0, 1, 2, 3, 4])["queued"] == 5
+    decide(REJECTED, [5, 6])
+    row = campaigns.by_id(proofed.id)
+    assert (row.released, row.rejected, row.undecided, row.queued) == (5, 2, 5, 5)
+    assert paint(queue, settling, session, proofed) == (0, 1, 2, 3)
+    decide(APPROVED, [7])
+    decide(REJECTED, [8, 9, 10, 11])
+    while waiting(engine, proofed):
+        paint(queue, settling, session, proofed)
+    row = campaigns.by_id(proofed.id)
+    assert (row.done, row.rejected, row.state) == (6, 6, CampaignState.DONE)
+    assert row.finished_at is not None
+
+
+def test_the_same_decision_sent_again_gets_the_same_answer_and_changes_nothing(
+    engine, reviews, proofed, decide
+):
+    first = decide(APPROVED, [0, 1], sequence=7)
+    assert decide(REJECTED, [4], sequence=7) == first
+    assert waiting(engine, proofed) == [0, 1]
+    assert len(reviews.log(proofed.id)) == 1
+
+
+def test_a_decision_about_nothing_is_not_written_down(reviews, proofed, decide):
+    assert decide(APPROVED, []) == {"changed": 0}
+    assert reviews.log(proofed.id) == []
+
+
+def test_what_no_worker_has_is_taken_out_of_the_queue_again(
+    engine, campaigns, queue, settling, session, proofed, decide
+):
+    decide(APPROVED, range(8))  # two chunks of four
+    chunk = claim_one(queue, session, proofed)
+    answer = decide(REJECTED, [0, 1, 5, 6])
+    assert (answer["withdrawn"], answer["painted_all_the_same"]) == (2, 2)
+    assert waiting(engine, proofed) == [4, 7]
+    row = campaigns.by_id(proofed.id)
+    assert (row.released, row.rejected, row.running) == (6, 2, 4)
+    settling.settle(session, [settlement(chunk, outcomes(chunk))])
+    # 0 was painted all the same; 5 is queued again.
+    answer = decide(APPROVED, [0, 5])
+    assert answer["queued"] == 1
+    assert waiting(engine, proofed) == [4, 5, 7]
+    row = campaigns.by_id(proofed.id)
+    assert (row.released, row.rejected, row.done) == (7, 1, 4)
+
+
+def test_undoing_gives_back_the_verdict_that_was(engine, reviews, campaigns, proofed, decide):
+    decide(REJECTED, [0, 1, 2])
+    entry = decide(APPROVED, [1, 2, 3])["entry"]
+    decide(None, [1, 2, 3], undoes=entry)
+    assert waiting(engine, proofed) == []
+    verdicts = fold(reviews.log(proofed.id), TOTAL)
+    assert [verdicts.of(n) for n in range(4)] == [REJECTED, REJECTED, REJECTED, None]
+    row = campaigns.by_id(proofed.id)
+    assert (row.released, row.rejected) == (0, 3)
+
+
+def test_rejecting_everything_ends_a_campaign_and_undoing_opens_it_again(
+    campaigns, proofed, decide
+):
+    entry = decide(REJECTED, range(TOTAL))["entry"]
+    row = campaigns.by_id(proofed.id)
+    assert (row.state, row.finished_at is not None) == (CampaignState.DONE, True)
+    decide(None, range(TOTAL), undoes=entry)
+    row = campaigns.by_id(proofed.id)
+    assert (row.undecided, row.finished_at) == (TOTAL, None)
+
+
+def test_random_decisions_and_claims_leave_counts_that_agree_with_the_rows(
+    engine, reviews, campaigns, queue, settling, session, proofed, decide, seeded
+):
+    """After every step: what is released is approved, or a worker has or had it."""
+    for _ in range(30):
+        what = seeded.choice(["approve", "reject", "undo", "claim", "settle", "lose"])
+        some = seeded.sample(range(TOTAL), seeded.randint(1, 5))
+        log = [entry for entry in reviews.log(proofed.id) if entry.verdict]
+        leases = [c for c in queue.leases(session) if c.campaign_id == proofed.id]
+        if what in ("approve", "reject"):
+            decide(APPROVED if what == "approve" else REJECTED, some)
+        elif what == "undo" and log:
+            entry = seeded.choice(log)
+            decide(None, entry.numbers.tolist(), undoes=entry.id)
+        elif what == "claim":
+            queue.claim(session, [(proofed.id, "w")])
+        elif what == "settle" and leases:
+            settling.settle(session, [settlement(leases[0], outcomes(leases[0]))])
+        elif what == "lose" and leases:
+            settling.settle(session, [settlement(leases[0], outcome="worker_lost")])
+        _check(engine, campaigns.by_id(proofed.id), fold(reviews.log(proofed.id), TOTAL), queue)
+
+
+def _check(engine, row, verdicts, queue):
+    with engine.connect() as connection:
+        ended = set(
+            connection.execute(
+                text("SELECT number FROM renders WHERE campaign_id = :c"), {"c": row.id}
+            ).scalars()
+        )
+        chunks = connection.execute(
+            text(
+                "SELECT state, numbers FROM chunks WHERE campaign_id = :c"
+                " AND state IN ('queued', 'leased')"
+            ),
+            {"c": row.id},
+        ).all()
+    in_chunks = [number for chunk in chunks for number in json.loads(chunk.numbers)]
+    assert len(in_chunks) == len(set(in_chunks)), "a render is in two chunks"
+    released = ended | set(in_chunks)
+    assert ended.isdisjoint(in_chunks)
+    approved = set(verdicts.numbers(APPROVED).tolist())
+    assert approved <= released
+    assert row.released == len(released)
+    assert row.rejected == len(set(verdicts.numbers(REJECTED).tolist()) - released)
+    assert row.left == len(in_chunks)
+
+
+@pytest.fixture(params=range(4))
+def seeded(request):
+    import random
+
+    return random.Random(request.param)
+
+
+def test_device_time_of_proofs_is_spent_of_the_campaigns_budget(
+    campaigns, queue, settling, session, proofed, decide
+):
+    proofs = campaigns.proofs_of(proofed)
+    chunk = claim_one(queue, session, proofs)
+    settling.settle(session, [replace(settlement(chunk, outcomes(chunk)), device_s=5.0)])
+    decide(APPROVED, [0])
+    chunk = claim_one(queue, session, proofed)
+    settling.settle(session, [replace(settlement(chunk, outcomes(chunk)), device_s=2.0)])
+    assert campaigns.by_id(proofed.id).device_s == campaigns.by_id(proofs.id).device_s == 7.0
+
+
+def test_finals_are_of_the_class_that_painted_the_proofs(
+    campaigns, queue, session, proofed, decide
+):
+    proofs = campaigns.proofs_of(proofed)
+    queue.claim(session, [(proofs.id, "w")], {"w": "cpu"})
+    decide(APPROVED, [0])
+    assert campaigns.by_id(proofed.id).numerics_class == "cpu"
+    assert queue.claim(session, [(proofed.id, "v")], {"v": "other"}) == []
+
+
+def test_pausing_stopping_and_cancelling_concern_the_proofs_too(
+    campaigns, queue, control, session, proofed
+):
+    control.pause(proofed.id)
+    assert queue.snapshot(session).campaigns == ()
+    control.resume(proofed.id)
+    campaigns.halt(campaigns.proofs_of(proofed).id, "No model.")
+    assert campaigns.by_id(proofed.id).state is CampaignState.HALTED
+    control.resume(proofed.id)
+    control.cancel(proofed.id)
+    row = campaigns.by_id(proofed.id)
+    assert (row.state, row.cancelled, row.undecided) == (CampaignState.CANCELLED, TOTAL, 0)
+    assert campaigns.proofs_of(proofed).state is CampaignState.CANCELLED
+
+
+def test_redos_are_added_to_the_proofs_or_to_the_finals(
+    engine, campaigns, queue, settling, session, proofed, decide
+):
+    def make(are_proofs):
+        def of(spec, numbers):
+            more = [TOTAL + k for k in range(len(numbers))]
+            chunk = NewChunk(group_no=0, numbers=tuple(more), total=len(more))
+            return Redos(
+                numbers=more,
+                are_proofs=are_proofs,
+                spec={**spec, "redos": more},
+                proofs_spec={"proofs": True, "redos": more},
+                chunks=[chunk],
+            )
+
+        return of
+
+    answer = decide(REJECTED, [0, 1], redo=make(True))
+    assert answer["redone"] == [TOTAL, TOTAL + 1]
+    row, proofs = campaigns.by_id(proofed.id), campaigns.proofs_of(proofed)
+    assert (row.total, row.rejected, row.undecided) == (TOTAL + 2, 2, TOTAL)
+    assert (proofs.total, row.spec["redos"], proofs.spec["redos"]) == (8, [12, 13], [12, 13])
+    assert waiting_numbers(engine, proofs)[-2:] == [12, 13]
+    decide(None, [3], redo=make(False))
+    row = campaigns.by_id(proofed.id)
+    assert (row.total, row.released, row.queued) == (TOTAL + 3, 1, 1)
+
+
+def waiting_numbers(engine, campaign):
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT start, stop, numbers FROM chunks"
+                " WHERE campaign_id = :c AND state = 'queued' ORDER BY id"
+            ),
+            {"c": campaign.id},
+        )
+        return [
+            number
+            for row in rows
+            for number in (json.loads(row.numbers) if row.numbers else range(row.start, row.stop))
+        ]
+
+
+def test_another_version_and_forgetting_take_proofs_and_decisions_with_them(
+    engine, campaigns, control, removal_of, proofed, decide
+):
+    decide(APPROVED, [0])
+    new = new_campaign(total=TOTAL, released=0, fingerprint="g")
+    assert control.replace(proofed.id, new, [], (), (new_campaign(total=6), new_chunks()))
+    present = campaigns.get("p", "spring")
+    assert (present.version, present.released, present.proofs.total) == (2, 0, 6)
+    control.cancel(present.id)
+    removal_of(present.id)
+    with engine.connect() as connection:
+        for table in ("campaigns", "reviews", "chunks"):
+            left = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+            assert left == 0, table
+
+
+@pytest.fixture
+def removal_of(engine):
+    from storage.removal import Removal
+
+    def run(campaign_id):
+        removal = Removal(engine)
+        assert removal.forget(campaign_id)
+        removal.let_old_versions_go(None, removal.moment(-10))
+        removal.sweep()
+
+    return run
+
+
+def test_a_render_that_failed_as_a_proof_can_be_decided_about(
+    campaigns, queue, settling, session, proofed, decide
+):
+    proofs = campaigns.proofs_of(proofed)
+    chunk = claim_one(queue, session, proofs)
+    settling.settle(session, [settlement(chunk, outcomes(chunk, RenderState.FAILED))])
+    assert campaigns.by_id(proofed.id).proofs.failed == 2
+    assert decide(APPROVED, [0])["queued"] == 1
