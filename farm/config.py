@@ -249,8 +249,8 @@ class Settings(BaseSettings):
         from farm.scheduling.values import Limits  # noqa: PLC0415  # as above
 
         price = math.inf if self.fleet is None else load_fleet(self.fleet).price_per_hour
-        size = self.fleet_settings().size
-        return Limits(floor=self.floor, ceiling=size, price=price, idle_s=self.idle)
+        fleet_size = self.fleet_settings().fleet_size
+        return Limits(floor=self.floor, ceiling=fleet_size, price=price, idle_s=self.idle)
 
     def fleet_settings(self) -> FleetSettings:
         gpus = cuda_devices() if self.device != "cpu" else 0
@@ -267,8 +267,8 @@ class Settings(BaseSettings):
             rest_spread=self.rest_spread,
             notices=self.notices,
             gcs=self.gcs,
-            memory=None if self.memory is None else int(self.memory * 2**30),
-            size=self.workers or _default_size(self, gpus),
+            memory_bytes=None if self.memory is None else int(self.memory * 2**30),
+            fleet_size=self.workers or _default_size(self, gpus),
         )
 
 

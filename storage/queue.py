@@ -333,7 +333,7 @@ def _open_campaign(row: Any, running: int, holders: frozenset[str]) -> OpenCampa
         device_s=row.device_s,
         megapixel_steps=row.megapixel_steps,
         budget_s=row.budget_s,
-        waits=row.waits,
+        backoffs=row.waits,
         waiting=bool(row.waiting),
         workers=holders,
         numerics_class=row.numerics_class,

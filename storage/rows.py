@@ -235,7 +235,7 @@ class OpenCampaign:
     device_s: float
     megapixel_steps: float
     budget_s: float | None = None
-    waits: int = 0
+    backoffs: int = 0
     waiting: bool
     workers: frozenset[str]
     numerics_class: str | None = None
@@ -301,7 +301,7 @@ class Settlement:
     losses: int = 0
     bad_outputs: int = 0
     refused_by: frozenset[str] = frozenset()
-    wait: "Wait | None" = None
+    backoff: "CampaignBackoff | None" = None
     halt: str | None = None
     """Why nothing more of the campaign is painted until a person has acted."""
     device_s: float = 0.0
@@ -309,7 +309,7 @@ class Settlement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wait:
+class CampaignBackoff:
     """A campaign is left alone for some seconds, at most FARTHEST_S, because something that it
     needs cannot be reached.
     """
@@ -319,7 +319,7 @@ class Wait:
 
     def __post_init__(self) -> None:
         assert self.seconds <= FARTHEST_S, (
-            "a longer wait would be taken for one of before the clock was set back"
+            "a longer backoff would be taken for one of before the clock was set back"
         )
 
 

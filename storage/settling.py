@@ -196,7 +196,7 @@ def _count(
         "held": campaign.held + states[RenderState.HELD],
         "device_s": campaigns.c.device_s + device_s,
     }
-    waits = [s.wait for s in settlements if s.wait is not None]
+    waits = [s.backoff for s in settlements if s.backoff is not None]
     # A chunk that was under way when the backoff began does not lengthen it.
     if waits and not is_to_come(campaign.waits_until, time):
         values |= {

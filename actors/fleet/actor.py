@@ -44,7 +44,7 @@ class RenderActor:
         s = settings
         engine: Engine | RestingEngine
         if s.rest_s is None:
-            engine = Engine(device=s.device, threads=s.threads, memory=s.memory)
+            engine = Engine(device=s.device, threads=s.threads, memory=s.memory_bytes)
             require_free(engine.device, s.gpus)
         else:
             engine = RestingEngine(s.rest_s, s.rest_spread)

@@ -41,7 +41,7 @@ def connect(settings: FleetSettings, folder: Path) -> None:
     ray.init(
         address="local",
         namespace=settings.namespace,
-        num_cpus=settings.size * settings.threads,
+        num_cpus=settings.fleet_size * settings.threads,
         include_dashboard=False,
         log_to_driver=False,
         logging_level="ERROR",
@@ -64,7 +64,7 @@ class Fleet:
         self._settings = settings
         self._nodes = Nodes(settings.address, settings.gcs)
         self.workers: dict[str, Worker] = {}
-        self.size = settings.size
+        self.size = settings.fleet_size
         self.failed_starts: list[str] = []
         """Why workers ended before they were ready, since `take_failed_starts`."""
 

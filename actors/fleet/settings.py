@@ -13,7 +13,7 @@ class FleetSettings:
     they rest for about `rest_s` seconds instead of painting a batch. The longest rest is
     `rest_spread` times the shortest (`actors.painting.resting`). `notices` names the cloud whose
     notices workers ask for. `gcs` is the address of the cluster's head if it does not follow from
-    `address`. `memory` is the number of bytes that a worker's pipelines may take.
+    `address`. `memory_bytes` is what a worker's pipelines may take, `fleet_size` the most workers.
     """
 
     address: str
@@ -23,7 +23,7 @@ class FleetSettings:
     device: str | None
     threads: int
     gpus: float
-    size: int
+    fleet_size: int
     orphan_s: float = 120.0
     stuck_s: float = 600.0
     rest_s: float | None = None
@@ -31,4 +31,4 @@ class FleetSettings:
     unanswered_s: float = 20.0
     notices: str | None = None
     gcs: str | None = None
-    memory: int | None = None
+    memory_bytes: int | None = None

@@ -71,15 +71,15 @@ def measure(*, pairs: int, pictures: int, work: Path | None) -> Json:
         "model": "seedling",
         "batch": find_model("seedling").batch,
     }
-    on = machine(workers=fleet.size, threads=fleet.threads)
+    on = machine(workers=fleet.fleet_size, threads=fleet.threads)
     return {"bench": "overhead", "machine": on, "setup": setup, "figures": figures, "peers": peers}
 
 
 def _rounds(settings: Settings, pairs: int, pictures: int, folder: Path) -> Iterator[Round]:
     fleet = settings.fleet_settings()
     with ExitStack() as stack:
-        loops = [stack.enter_context(_Loop.open(fleet.threads)) for _ in range(fleet.size)]
-        alone = stack.enter_context(_Loop.open(fleet.threads * fleet.size))
+        loops = [stack.enter_context(_Loop.open(fleet.threads)) for _ in range(fleet.fleet_size)]
+        alone = stack.enter_context(_Loop.open(fleet.threads * fleet.fleet_size))
         farm = stack.enter_context(embedded_farm(settings, port=0))
         farm.supervisor.start()
         client = stack.enter_context(client_of(settings, farm.url))
@@ -91,7 +91,7 @@ def _rounds(settings: Settings, pairs: int, pictures: int, folder: Path) -> Iter
                 farm=pictures / wall,
                 bare=bare,
                 naive=_naive(alone, folder),
-                busy=sum(sum(fact["batch_s"]) for fact in facts) / (wall * fleet.size),
+                busy=sum(sum(fact["batch_s"]) for fact in facts) / (wall * fleet.fleet_size),
                 encode_s=sum(fact["encode_s"] for fact in facts),
             )
 

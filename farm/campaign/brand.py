@@ -333,7 +333,7 @@ def _text_problems(pack: Pack) -> Iterator[Problem]:
     texts: list[tuple[Path_, str]] = [(("texts", name), text) for name, text in pack.texts.items()]
     for path, text in [*texts, (("negative",), pack.negative)]:
         for syntax in find_syntax(text)[:1]:
-            yield Problem(path, syntax.told(text))
+            yield Problem(path, syntax.sentence(text))
 
 
 def _own_banned_problems(pack: Pack) -> Iterator[Problem]:

@@ -40,7 +40,7 @@ class Cells:
         reference = str(values.get("reference", constant.image if constant else NONE))
         return Shot(
             coordinates={axis.name: axis.values[index] for axis, index in here},
-            told={axis.name: told(axis, index, self._sources) for axis, index in here},
+            by_content={axis.name: by_content(axis, index, self._sources) for axis, index in here},
             prompt=filled(self._prompt, values, self._campaign),
             negative=self.negative(values),
             reference=None if reference == NONE else reference,
@@ -63,7 +63,7 @@ class Cells:
         return Settings.model_validate({**self._campaign.settings.model_dump(), **changes})
 
 
-def told(axis: Axis, index: int, sources: Sources) -> Any:
+def by_content(axis: Axis, index: int, sources: Sources) -> Any:
     """A value of an axis, with the digests of files in place of their addresses."""
     value = axis.values[index]
-    return sources.told(axis.name, value) if axis.variables & FILES else value
+    return sources.by_content(axis.name, value) if axis.variables & FILES else value

@@ -15,7 +15,7 @@ from actors.models.schedulers import scheduler_config
 from actors.recipes.recipe import Adapter, Group, Recipe, canonical_json
 from farm.campaign.axes import Axis, Scalar
 from farm.campaign.brand import Brand
-from farm.campaign.cells import Cells, told
+from farm.campaign.cells import Cells, by_content
 from farm.campaign.grid import Grid
 from farm.campaign.schema import SETTINGS, Campaign, Settings, settings_of
 from farm.campaign.seeding import DERIVATION, Seeding
@@ -238,14 +238,14 @@ class Expansion:
         redo = self.redos.get(number)
         return number if redo is None else redo.of
 
-    def number_of(self, told: Mapping[str, Any], k: int) -> int | None:
-        """The number of the render with these coordinates, as `Shot.told` has them, and the seed
-        at place `k`; None if there is no such cell.
+    def number_of(self, by_content: Mapping[str, Any], k: int) -> int | None:
+        """The number of the render with these coordinates, as `Shot.by_content` has them, and the
+        seed at place `k`; None if there is no such cell.
         """
-        if set(told) != set(self._value_indices):
+        if set(by_content) != set(self._value_indices):
             return None
         found = [
-            self._value_indices[axis.name].get(canonical_json(told[axis.name]))
+            self._value_indices[axis.name].get(canonical_json(by_content[axis.name]))
             for axis in self.axes
         ]
         cell = [index for index in found if index is not None]
@@ -276,8 +276,8 @@ class Expansion:
 
 
 def _indices(axis: Axis, sources: Sources) -> dict[str, int]:
-    """The index of each value of an axis, by the value as `Shot.told` has it."""
-    return {canonical_json(told(axis, k, sources)): k for k in range(len(axis.values))}
+    """The index of each value of an axis, by the value as `Shot.by_content` has it."""
+    return {canonical_json(by_content(axis, k, sources)): k for k in range(len(axis.values))}
 
 
 def _adapters(campaign: Campaign, settings: Settings) -> list[tuple[str, float]]:

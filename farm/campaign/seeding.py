@@ -151,7 +151,7 @@ class Seeding:
                 coordinates.update(self._meant(axis, index, self._per[place]))
             elif index >= 0:
                 coordinates[axis.name] = (
-                    self._sources.told(axis.name, axis.values[index])
+                    self._sources.by_content(axis.name, axis.values[index])
                     if axis.variables & FILES
                     else axis.values[index]
                 )

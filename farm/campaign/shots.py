@@ -23,7 +23,7 @@ class Shot:
     """One cell of the product of axes."""
 
     coordinates: Mapping[str, Any]
-    told: Mapping[str, Any]
+    by_content: Mapping[str, Any]
     """The coordinates, with the digests of files in place of their addresses."""
     prompt: str
     negative: str
@@ -44,7 +44,7 @@ class Shot:
             for name in sorted(self.coordinates)
         )[:_SLUG].strip("-_")
         words = _DEVICE.sub(r"\1-", words)
-        digest = hashlib.sha256(canonical_json(dict(self.told)).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(canonical_json(dict(self.by_content)).encode()).hexdigest()[:16]
         return f"{words}_{digest}" if words else f"shot_{digest}"
 
 

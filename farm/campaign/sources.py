@@ -92,12 +92,12 @@ class Sources:
             else (self.references if kind == "reference" else self.adapters)[address]
         )
 
-    def told(self, name: str, value: Any) -> Any:
+    def by_content(self, name: str, value: Any) -> Any:
         """An axis' value with the digests of the files in it in place of their addresses: the same
         wherever they lie.
         """
         if isinstance(value, Mapping):
-            return {part: self.told(part, inner) for part, inner in value.items()}
+            return {part: self.by_content(part, inner) for part, inner in value.items()}
         return self.digest(name, value) if name in FILES else value
 
 
@@ -202,8 +202,8 @@ def repeated_adapter_problems(
             continue
         seen: dict[str, int] = {}
         for index, value in enumerate(axis.values):
-            told = sources.told(axis.name, value)
-            first_index = seen.setdefault(canonical_json(told), index)
+            content = sources.by_content(axis.name, value)
+            first_index = seen.setdefault(canonical_json(content), index)
             if first_index != index:
                 yield Problem(
                     ("vary", axis.name, index),

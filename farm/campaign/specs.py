@@ -113,9 +113,9 @@ def _identity(spec: Json) -> Json:
         if value is not None or name not in ONLY_VARIED
     }
     campaign["vary"] = {
-        name: _told(sources, name, values) for name, values in campaign["vary"].items()
+        name: _by_content(sources, name, values) for name, values in campaign["vary"].items()
     }
-    campaign["skip"] = [sources.told("", rule) for rule in campaign["skip"]]
+    campaign["skip"] = [sources.by_content("", rule) for rule in campaign["skip"]]
     if reference := campaign.get("reference"):
         campaign["reference"] = {**reference, "image": sources.references[reference["image"]]}
     if adapters := campaign.get("adapters"):
@@ -128,9 +128,11 @@ def _identity(spec: Json) -> Json:
     }
 
 
-def _told(sources: Sources, axis: str, values: Any) -> Any:
+def _by_content(sources: Sources, axis: str, values: Any) -> Any:
     return (
-        [sources.told(axis, value) for value in values] if isinstance(values, list) else values
+        [sources.by_content(axis, value) for value in values]
+        if isinstance(values, list)
+        else values
     )  # else a range, of numbers
 
 

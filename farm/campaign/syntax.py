@@ -42,7 +42,7 @@ class Syntax:
     instead: str
     """What to write, as the end of a sentence."""
 
-    def told(self, text: str) -> str:
+    def sentence(self, text: str) -> str:
         """The whole sentence; `text` is where it was found."""
         written = text[self.start : self.stop]
         what = f"{_short(written)} is {self.kind}, and would be painted as words here"

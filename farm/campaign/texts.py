@@ -259,9 +259,9 @@ class _Text:
                 and syntax.stop <= touched[0][1]
             ):
                 if touched[0][2] in places:
-                    yield _Found(places[touched[0][2]], syntax.kind, syntax.told(text))
+                    yield _Found(places[touched[0][2]], syntax.kind, syntax.sentence(text))
             else:
-                yield _Found((self.key,), syntax.kind, syntax.told(text))
+                yield _Found((self.key,), syntax.kind, syntax.sentence(text))
 
     def _in_template(self, text: str, syntax: Syntax) -> Iterator[_Found]:
         """Syntax of the template alone. Words in doubled braces are what a person meant, unless
@@ -269,7 +269,7 @@ class _Text:
         """
         written = text[syntax.start : syntax.stop]
         if not written.startswith(("{", "$")) or "|" in written:
-            yield _Found((self.key,), syntax.kind, syntax.told(text))
+            yield _Found((self.key,), syntax.kind, syntax.sentence(text))
         elif syntax.kind == FIELD and (name := written.strip("${ }")) in {
             "prompt",
             *(name for axis in self.axes for name in axis.variables),

@@ -75,7 +75,7 @@ class Receiving:
         chunk = self._sending.leased(result.key) or unknown_chunk(result)
         job = partial(self._sending.job, chunk)
         try:
-            return settlement_of(result, chunk, job, backoffs=campaign.waits if campaign else 0)
+            return settlement_of(result, chunk, job, backoffs=campaign.backoffs if campaign else 0)
         except NotFound:  # the campaign was removed meanwhile, so that the result is stale
             painted = replace(result, failure=None, bad_outputs=())
             return settlement_of(painted, chunk, job, backoffs=0)

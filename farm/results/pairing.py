@@ -57,7 +57,9 @@ def pairs(old: Expansion, new: Expansion) -> Iterator[Pair]:
         _Side(new, [place for _, place in axes]),
     )
     # For each paired axis, the old index of each new index.
-    values = [_paired_values(_told(old, old.axes[a]), _told(new, new.axes[b])) for a, b in axes]
+    values = [
+        _paired_values(_contents(old, old.axes[a]), _contents(new, new.axes[b])) for a, b in axes
+    ]
     added, retired = array("Q"), array("Q")
     for key in after.all_keys():
         if (key_before := _key_before(key, values)) is None:
@@ -113,20 +115,22 @@ def _paired_axes(old: Expansion, new: Expansion) -> list[tuple[int, int]]:
     found = {
         place: places.pop(axis.name) for place, axis in enumerate(new.axes) if axis.name in places
     }
-    by_values = {canonical_json(_told(old, old.axes[place])): place for place in places.values()}
+    by_values = {
+        canonical_json(_contents(old, old.axes[place])): place for place in places.values()
+    }
     for place, axis in enumerate(new.axes):
         if (
             place not in found
-            and (renamed := by_values.pop(canonical_json(_told(new, axis)), None)) is not None
+            and (renamed := by_values.pop(canonical_json(_contents(new, axis)), None)) is not None
         ):
             found[place] = renamed
     return [(found[place], place) for place in sorted(found)]
 
 
-def _told(expansion: Expansion, axis: Axis) -> list[Any]:
+def _contents(expansion: Expansion, axis: Axis) -> list[Any]:
     """The values of an axis, with the digests of files in place of their addresses."""
     return [
-        expansion.sources.told(axis.name, value) if axis.variables & FILES else value
+        expansion.sources.by_content(axis.name, value) if axis.variables & FILES else value
         for value in axis.values
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from actors.recipes.jobs import ChunkJob, ChunkResult, Failure, FailureKind, PictureJob
-from storage.rows import Chunk, NewChunk, RenderOutcome, Settlement, Wait
+from storage.rows import CampaignBackoff, Chunk, NewChunk, RenderOutcome, Settlement
 from storage.states import AttemptOutcome, Reason, RenderState
 
 MAX_FAILURES = 3
@@ -186,7 +186,8 @@ def _with_failure(
         case GiveUp(reason=reason):
             return _with_ended(settlement, job, left, RenderState.FAILED, reason, failure.detail)
         case Backoff(seconds=seconds):
-            settlement = replace(settlement, wait=Wait(seconds=seconds, why=failure.detail))
+            backoff = CampaignBackoff(seconds=seconds, why=failure.detail)
+            settlement = replace(settlement, backoff=backoff)
         case Halt():
             settlement = replace(settlement, halt=failure.detail)
     again = verdict if isinstance(verdict, Again) else _as_before(chunk)

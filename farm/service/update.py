@@ -76,7 +76,7 @@ def _seed_places(
 
 
 def _number_before(old: Expansion, render: Render, k: int | None) -> int | None:
-    number = None if k is None else old.number_of(render.shot.told, k)
+    number = None if k is None else old.number_of(render.shot.by_content, k)
     return number if number is not None and old.has(number) else None
 
 

@@ -47,7 +47,7 @@ def fleet(monkeypatch):
         device=None,
         threads=1,
         gpus=0.0,
-        size=2,
+        fleet_size=2,
         stuck_s=60.0,
     )
     fleet = Fleet(settings)

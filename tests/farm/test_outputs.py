@@ -172,7 +172,7 @@ names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,79}", fullmatch=True)
 
 
 def key_of(coordinates, project="p", name="c", seed=1):
-    shot = Shot(coordinates=coordinates, told=coordinates, prompt="", negative="")
+    shot = Shot(coordinates=coordinates, by_content=coordinates, prompt="", negative="")
     return picture_key_of(
         SimpleNamespace(project=project, name=name, version=1),
         Render(number=0, shot=shot, seed=seed),

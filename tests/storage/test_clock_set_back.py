@@ -2,6 +2,8 @@
 again.
 """
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
@@ -9,8 +11,10 @@ from farm.scheduling.retry import LONGEST_BACKOFF_S
 from farm.scheduling.trust import FORGIVE_S, Record, has_others, usable
 from storage.moments import FARTHEST_S, is_to_come
 from storage.queue import LEASE_S
-from storage.rows import Wait, WorkerRow
+from storage.rows import CampaignBackoff, WorkerRow
 from tests.storage.conftest import claim_one, settlement
+
+AWAY = CampaignBackoff(seconds=60, why="the disk is away")
 
 HOUR_S = 3600
 
@@ -48,7 +52,7 @@ def test_a_campaign_that_waited_goes_on(queue, settling, campaigns, campaign, se
     chunk = claim_one(queue, session, campaign)
     settling.settle(
         session,
-        [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="the disk is away"))],
+        [settlement(chunk, outcome="outputs", backoff=AWAY)],
     )
     assert not queue.snapshot(session).campaigns[0].waiting
     set_back(waits_until="campaigns")
@@ -56,7 +60,8 @@ def test_a_campaign_that_waited_goes_on(queue, settling, campaigns, campaign, se
     assert campaigns.by_id(campaign.id).waits_for is None
     chunk = claim_one(queue, session, campaign)
     settling.settle(
-        session, [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="away again"))]
+        session,
+        [settlement(chunk, outcome="outputs", backoff=replace(AWAY, why="away again"))],
     )
     assert campaigns.by_id(campaign.id).waits_for == "away again"
 
@@ -87,7 +92,7 @@ def test_quarantine_ends():
 def test_the_farm_sets_no_moment_further_ahead_than_is_believed():
     assert max(FORGIVE_S, LONGEST_BACKOFF_S) <= FARTHEST_S
     with pytest.raises(AssertionError, match="set back"):
-        Wait(seconds=FARTHEST_S + 1, why="away")
+        CampaignBackoff(seconds=FARTHEST_S + 1, why="away")
     assert is_to_come(10.0, 5.0)
     assert not is_to_come(5.0, 5.0)
     assert not is_to_come(None, 5.0)

@@ -7,9 +7,11 @@ from sqlalchemy import text
 from storage.bench.postgres import wait_for
 from storage.errors import NotFound, RequestError, SessionLost
 from storage.queue import LEASE_S
-from storage.rows import NewChunk, Wait, WorkerRow
+from storage.rows import CampaignBackoff, NewChunk, WorkerRow
 from storage.states import CampaignState, RenderState
 from tests.storage.conftest import claim_one, new_campaign, new_chunks, outcomes, settlement
+
+AWAY = CampaignBackoff(seconds=60, why="the disk is away")
 
 
 def test_a_campaign_goes_from_queued_to_done(campaigns, queue, settling, campaign, session):
@@ -218,7 +220,7 @@ def test_a_campaign_that_waits_for_something_is_open_but_has_no_work(
     chunk = claim_one(queue, session, campaign)
     settling.settle(
         session,
-        [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="the disk is away"))],
+        [settlement(chunk, outcome="outputs", backoff=AWAY)],
     )
     (waiting,) = queue.snapshot(session).campaigns
     assert not waiting.waiting
@@ -236,7 +238,8 @@ def test_waits_are_counted_until_something_is_done(
         one, two = queue.claim(session, [(campaign.id, "w")] * 2)
         for chunk in (one, two):  # both were under way when it went away: that is one wait
             settling.settle(
-                session, [settlement(chunk, outcome="outputs", wait=Wait(seconds=60, why="away"))]
+                session,
+                [settlement(chunk, outcome="outputs", backoff=AWAY)],
             )
         assert campaigns.by_id(campaign.id).waits == k + 1
         with engine.begin() as connection:

@@ -28,7 +28,7 @@ from storage.clock import now
 from storage.control import Control
 from storage.errors import AlreadyThere, NotFound, RequestError, SessionLost
 from storage.queue import Queue
-from storage.rows import Chunk, NewChunk, Settlement, Wait, WorkerRow
+from storage.rows import CampaignBackoff, Chunk, NewChunk, Settlement, WorkerRow
 from storage.settling import Settling
 from storage.states import AttemptOutcome, ChunkState, RenderState
 from storage.tables import attempts, campaigns, chunks, refusals, renders, sessions, workers
@@ -155,7 +155,7 @@ class ModelCampaign:
         self.halted = s.halt or self.halted
 
     def end_transaction(self, settled: Sequence[Settlement]) -> None:
-        waits = [s.wait for s in settled if s.wait]
+        waits = [s.backoff for s in settled if s.backoff]
         if waits and not self.is_away:
             self.waits, self.is_away = self.waits + 1, waits[-1].seconds > 0
         elif any(o.state is DONE for s in settled for o in s.outcomes):
@@ -454,7 +454,7 @@ def compare_snapshot(queue: Queue, model: Model) -> None:
             len(campaign.renders),
         )
         assert seen.workers == {chunk.worker for chunk in campaign.in_state(ChunkState.LEASED)}
-        assert (seen.waiting, seen.waits, seen.device_s) == (
+        assert (seen.waiting, seen.backoffs, seen.device_s) == (
             campaign.has_work,
             campaign.waits,
             campaign.device_s,
@@ -486,7 +486,7 @@ class Verdict:
     """Those who do not get the chunks that it goes on in; the first are for the chunk itself,
     where it goes back.
     """
-    wait: Wait | None
+    backoff: CampaignBackoff | None
     halt: str | None
     device_s: float
 
@@ -528,7 +528,7 @@ def settled(chunk: Chunk, verdict: Verdict) -> Settlement:
     return settlement(
         chunk, tuple(ended), again=again, failures=failures, losses=losses,
         bad_outputs=bad_outputs,
-        refused_by=verdict.refused_by[0], wait=verdict.wait, halt=verdict.halt,
+        refused_by=verdict.refused_by[0], backoff=verdict.backoff, halt=verdict.halt,
         device_s=verdict.device_s,
     )  # fmt: skip
 
@@ -579,13 +579,13 @@ verdicts = st.builds(
     goes_back=st.sampled_from([True, True, False]),
     counts=st.tuples(*[st.integers(0, 2)] * 3),
     refused_by=st.tuples(*[some_workers] * LARGEST),
-    wait=st.sampled_from(
+    backoff=st.sampled_from(
         [
             None,
             None,
             None,
-            Wait(seconds=0, why="away"),
-            Wait(seconds=LONGEST_BACKOFF_S, why="away"),
+            CampaignBackoff(seconds=0, why="away"),
+            CampaignBackoff(seconds=LONGEST_BACKOFF_S, why="away"),
         ]
     ),
     halt=st.sampled_from([None] * 6 + ["the disk is full"]),

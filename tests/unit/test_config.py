@@ -20,7 +20,7 @@ def fleet(tmp_path):
 def test_as_many_workers_as_the_pools_allow_on_a_cluster_and_as_there_is_room_for_on_ones_own(
     fleet,
 ):
-    size = lambda **given: read_settings(device="cpu", **given).fleet_settings().size  # noqa: E731
+    size = lambda **given: read_settings(device="cpu", **given).fleet_settings().fleet_size  # noqa: E731
     assert size(fleet=fleet, ray="auto") == 8
     assert size(fleet=fleet, ray="auto", workers=3) == 3
     assert size(fleet=fleet) == size() == os.cpu_count()

@@ -157,7 +157,7 @@ def test_a_render_is_found_at_its_place(plan, size):
             [render.number],
         )
         k = render.number % plan.seeds_per_shot
-        assert plan.number_of(render.shot.told, k) == render.number
+        assert plan.number_of(render.shot.by_content, k) == render.number
     assert not plan.has(-1)
     assert not plan.has(10**9)
 

@@ -75,15 +75,15 @@ PUNCTUATION = [
 def test_syntax_is_found_and_told_with_what_to_write_instead(text, instead):
     found = find_syntax(text)
     assert found
-    assert any(instead in syntax.told(text) for syntax in found), [
-        syntax.told(text) for syntax in found
+    assert any(instead in syntax.sentence(text) for syntax in found), [
+        syntax.sentence(text) for syntax in found
     ]
     assert may_hold_syntax(text)
 
 
 @pytest.mark.parametrize("text", PUNCTUATION)
 def test_punctuation_is_not_syntax(text):
-    assert [syntax.told(text) for syntax in find_syntax(text)] == []
+    assert [syntax.sentence(text) for syntax in find_syntax(text)] == []
 
 
 def test_of_syntax_within_syntax_the_outer_is_told():

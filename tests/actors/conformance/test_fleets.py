@@ -26,7 +26,7 @@ def cluster(tmp_path_factory):
         device=None,
         threads=1,
         gpus=0.0,
-        size=2,
+        fleet_size=2,
         rest_s=0.05,
     )
     connect(settings, folder)
