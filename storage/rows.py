@@ -337,6 +337,23 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PastAttempt:
+    """One attempt at a chunk, as the next dispatcher accounts for it. `has_ended`: whether some of
+    its renders have ended.
+    """
+
+    campaign_id: int
+    project: str
+    model_digest: str
+    worker: str
+    outcome: str
+    detail: str | None
+    has_ended: bool
+    facts: Json
+    ended_at: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkerRow:
     """A worker as its dispatcher last saw it."""
 

@@ -119,6 +119,8 @@ sessions = Table(
     Column("started_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
     Column("ended_at", Float),
+    Column("ledger", Text),  # JSON: what attempts have shown, up to the attempt `accounted`
+    Column("accounted", BigInteger),
     sqlite_autoincrement=True,
 )
 

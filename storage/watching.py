@@ -133,20 +133,6 @@ class Watching:
         work = sum(fact["megapixel_steps"] for fact in facts)
         return sum(sum(fact["batch_s"]) for fact in facts) / work if work else None
 
-    def lately(self, limit: int = 500) -> list[tuple[str, dict[str, Any]]]:
-        """What the last attempts at chunks have measured, each with the digest of its campaign's
-        model; the oldest first.
-        """
-        query = (
-            select(campaigns.c.model_digest, attempts.c.facts)
-            .join(campaigns, campaigns.c.id == attempts.c.campaign_id)
-            .order_by(attempts.c.id.desc())
-            .limit(limit)
-        )
-        with self._reader.connect() as connection:
-            rows = connection.execute(query).all()
-        return [(row.model_digest, json.loads(row.facts)) for row in reversed(rows)]
-
     def last_attempt(self) -> int:
         with self._reader.connect() as connection:
             return int(

@@ -1,11 +1,11 @@
 """The dispatcher: takes chunks from the queue, gives them to workers, and writes down what became
 of them.
 
-It can be killed at any moment: chunks, leases, outcomes and workers' records are in the job
-database, and workers keep each result until it is acknowledged. Four things live in memory alone,
-and the next dispatcher starts without them: how much each campaign was given
-(`farm.scheduling.share`: all start level again), which workers could not load a model
-(`farm.dispatch.loading`), since when workers are idle (`farm.dispatch.autoscaler`), and caches.
+It can be killed at any moment: chunks, leases, outcomes and the ledger (how much each campaign was
+given, how long painting takes, which workers fail) are in the job database, and workers keep each
+result until it is acknowledged. Three things live in memory alone, and the next dispatcher starts
+without them: which workers could not load a model (`farm.dispatch.loading`), since when workers
+are idle (`farm.dispatch.autoscaler`), and caches.
 While the database cannot be reached, results are kept in memory until it is back.
 `farm.dispatch.process` is the process that it runs in.
 """
@@ -17,6 +17,7 @@ from functools import partial
 
 from actors.fleet.fleet import Fleet
 from farm.dispatch.autoscaler import Autoscaler
+from farm.dispatch.bookkeeping import Bookkeeping
 from farm.dispatch.explaining import Explaining
 from farm.dispatch.finishing import Finishing
 from farm.dispatch.loading import Loading
@@ -25,14 +26,12 @@ from farm.dispatch.receiving import Receiving
 from farm.dispatch.roster import Roster, free_worker, published, roster_of
 from farm.dispatch.sending import Sending
 from farm.scheduling.assignment import fill
-from farm.scheduling.history import remembered
-from farm.scheduling.ledger import Ledger, with_attempt, with_distrust, with_open, with_workers
 from farm.scheduling.situation import Claimed, Situation
-from farm.scheduling.trust import Record, record_of
 from farm.scheduling.values import NO_QUOTAS, Assignment
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.errors import DatabaseAway
+from storage.ledgers import Ledgers
 from storage.queue import HEARTBEAT_S, Queue
 from storage.reuse import Reuse
 from storage.rows import Chunk, OpenCampaign, Settlement, Snapshot
@@ -59,6 +58,7 @@ class Dispatcher:
         watching: Watching,
         canaries: Canaries,
         reuse: Reuse,
+        ledgers: Ledgers,
         fleet: Fleet,
         autoscaler: Autoscaler,
         finishing: Finishing,
@@ -85,8 +85,9 @@ class Dispatcher:
         )
         self._explaining = Explaining(campaigns)
         self._finishing = finishing
-        self._open: dict[int, OpenCampaign] = {}
-        self._ledger = Ledger()
+        self._known: dict[int, OpenCampaign] = {}
+        """The campaigns that are open, or were when chunks were sent that are still under way."""
+        self._books = Bookkeeping(ledgers, weights)
         self._next_heartbeat = 0.0
         self._next_health = 0.0
         self._database_was_away = False
@@ -95,10 +96,7 @@ class Dispatcher:
         """Take over from a dispatcher that has ended: wait for what its workers paint, and put
         back what none of them has.
         """
-        self._ledger = Ledger(
-            history=remembered(self._watching.lately()),
-            records={row.name: record_of(row) for row in self._watching.workers(fresh_s=None)},
-        )
+        self._books.take_over()
         freed = self._queue.release(self._session, keep=self._fleet.workers)
         leases = self._queue.leases(self._session)
         for chunk in leases:
@@ -152,8 +150,10 @@ class Dispatcher:
         if self._database_was_away:
             self._recover()
         snapshot = self._queue.snapshot(self._session)
-        self._open = {campaign.id: campaign for campaign in snapshot.campaigns}
-        self._ledger = with_open(self._ledger, snapshot.campaigns)
+        under_way = self._sending.campaigns
+        left = {number: known for number, known in self._known.items() if number in under_way}
+        self._known = {**left, **{campaign.id: campaign for campaign in snapshot.campaigns}}
+        self._books.look(snapshot.campaigns)
         unwanted = self._sending.unwanted(snapshot.leases)
         if unwanted:
             self._make_sure()
@@ -162,7 +162,9 @@ class Dispatcher:
         return snapshot
 
     def _scale(self, snapshot: Snapshot, now: float) -> None:
-        stops = self._autoscaler.tick(snapshot.campaigns, self._ledger.history, now, snapshot.now)
+        stops = self._autoscaler.tick(
+            snapshot.campaigns, self._books.ledger.history, now, snapshot.now
+        )
         for stop in stops:
             self._sending.stop(stop.worker, stop.key, at_step=stop.at_step)
 
@@ -173,7 +175,7 @@ class Dispatcher:
             campaigns=snapshot.campaigns,
             workers=[free_worker(worker, self._sending.is_stopped) for worker in workers],
             fleet_size=self._fleet.size,
-            ledger=self._ledger,
+            ledger=self._books.ledger,
             weights=self._weights,
             quotas=self._quotas,
             closing=snapshot.closing,
@@ -204,9 +206,8 @@ class Dispatcher:
         results = self._receiving.judged()
         if not results:
             return
-        before = self._ledger
-        self._ledger = with_distrust(before, results, db_now)
-        counted = self._receiving.settle(results, self._open, self._roster(db_now))
+        self._books.distrust(results, db_now)
+        counted = self._receiving.settle(results, self._known, self._roster(db_now))
         if len(counted) < len(results):
             self._make_sure()
         self._receiving.forget()
@@ -215,7 +216,6 @@ class Dispatcher:
         for settlement in counted:
             self._apply(settlement, db_now)
         self._sending.forget(result.key for result in results)
-        _log_quarantines(before, self._ledger)
 
     def _beat(self, snapshot: Snapshot, now: float) -> None:
         """Say that this session lives, ask the workers whether they do, and publish what they are
@@ -227,8 +227,10 @@ class Dispatcher:
         self._next_heartbeat = now + HEARTBEAT_S
         self._ask(now)
         self._settle(snapshot.now)
-        self._ledger = with_workers(self._ledger, self._fleet.workers)
-        rows = published(self._fleet, self._ledger.records, self._autoscaler.leaving, snapshot.now)
+        self._books.save(self._session, self._fleet.workers)
+        rows = published(
+            self._fleet, self._books.ledger.records, self._autoscaler.leaving, snapshot.now
+        )
         self._watching.save_workers(self._session, rows)
 
     # --- what the steps need ---
@@ -265,15 +267,8 @@ class Dispatcher:
             settlement.chunk_id, settlement.outcome, settlement.campaign_id, settlement.worker,
             settlement.detail or "",
         )  # fmt: skip
-        campaign = self._open.get(settlement.campaign_id)
-        self._ledger = with_attempt(
-            self._ledger,
-            settlement,
-            campaign,
-            weight=self._weights.get(campaign.project, 1.0) if campaign else 1.0,
-            at_fault=self._loading.to_blame(settlement),
-            now=db_now,
-        )
+        campaign = self._known.get(settlement.campaign_id)
+        self._books.account(settlement, campaign, self._loading.to_blame(settlement), db_now)
         self._reuse.learn(settlement.campaign_id, settlement.outcomes)
 
     def _ask(self, now: float) -> None:
@@ -289,7 +284,7 @@ class Dispatcher:
         self._queue.renew(self._session)
 
     def _roster(self, db_now: float) -> Roster:
-        return roster_of(self._fleet, self._ledger.records, self._autoscaler.leaving, db_now)
+        return roster_of(self._fleet, self._books.ledger.records, self._autoscaler.leaving, db_now)
 
 
 def _matched(
@@ -302,14 +297,3 @@ def _matched(
         assignment = next(one for one in left if (one.campaign_id, one.worker) == place)
         left.remove(assignment)
         yield assignment, chunk
-
-
-def _log_quarantines(before: Ledger, after: Ledger) -> None:
-    for worker, record in after.records.items():
-        if record.quarantined_until != before.records.get(worker, Record()).quarantined_until:
-            log.warning(
-                "Worker %s is in quarantine: %s action=quarantine worker=%s",
-                worker,
-                record.why or "it failed attempts of several campaigns.",
-                worker,
-            )

@@ -28,6 +28,7 @@ from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.database import closing_engine
 from storage.errors import DatabaseAway, SeedbedError, SessionLost
+from storage.ledgers import Ledgers
 from storage.orders import Orders
 from storage.outputs import LEFT_BEHIND_S
 from storage.queue import LEASE_S, Queue
@@ -76,6 +77,7 @@ def dispatch(stop: threading.Event) -> None:
                 watching=Watching(engine),
                 canaries=Canaries(engine),
                 reuse=Reuse(engine),
+                ledgers=Ledgers(engine),
                 finishing=Finishing(campaigns=campaigns, reviews=Reviews(engine), outputs=outputs),
                 fleet=fleet,
                 autoscaler=Autoscaler(

@@ -33,6 +33,11 @@ class Sending:
         """Chunks that workers were asked to stop, and whether at their next step."""
         self._campaign = lru_cache(maxsize=64)(self._load_campaign)
 
+    @property
+    def campaigns(self) -> set[int]:
+        """The campaigns that have chunks under way."""
+        return {chunk.campaign_id for chunk in self._leased.values()}
+
     def inherit(self, chunk: Chunk) -> None:
         """Expect the result of a chunk that an earlier dispatcher sent."""
         self._leased[chunk.id, chunk.lease] = chunk

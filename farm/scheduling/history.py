@@ -6,7 +6,7 @@ of a larger picture says nothing about the worker that painted it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -76,14 +76,6 @@ def learn(history: History, model: str, facts: Mapping[str, Any]) -> History:
             numerics_class: _blend(by_class.get(numerics_class), seconds / work),
         }
     return replace(history, loads=loads, paces=paces)
-
-
-def remembered(attempts: Iterable[tuple[str, Mapping[str, Any]]]) -> History:
-    """The history that attempts give, each a model's digest and facts, the oldest first."""
-    history = History()
-    for model, facts in attempts:
-        history = learn(history, model, facts)
-    return history
 
 
 def _blend(before: float | None, newest: float) -> float:

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from storage.moments import is_to_come
-from storage.rows import WorkerRow
 
 BLAMED_CAMPAIGNS = 3
 FORGIVE_S = 600.0
@@ -65,12 +64,6 @@ def has_others(
     others = {other: records.get(other, Record()) for other in classes if other != name}
     return len(classes) < fleet_size or any(
         classes[other] in (None, classes.get(name)) for other in _trusted(others, now)
-    )
-
-
-def record_of(row: WorkerRow) -> Record:
-    return Record(
-        blamed=row.blamed, quarantined_until=row.quarantined_until, why=row.quarantined_why
     )
 
 

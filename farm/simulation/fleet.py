@@ -3,12 +3,12 @@ was paid for them.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from farm.scheduling.history import History
 from farm.scheduling.scaling import COOL_OFF_S, classes_of, next_change
-from farm.scheduling.trust import Record, after_attempt, usable
+from farm.scheduling.trust import Record, usable
 from farm.scheduling.values import Change, FreeWorker, Member, Pool
 from farm.simulation.queue import SimulatedChunk
 from farm.simulation.trace import Trace
@@ -33,6 +33,8 @@ class Worker:
     models: list[str] = field(default_factory=list)
     """The models that it has loaded, the one used last at the end."""
     idle_since: float | None = None
+    load_s: float | None = None
+    """How long it loads a model for its first chunk; None if that is loaded already."""
     _free: FreeWorker | None = None
     """What `as_free` answers, until its chunks or models change."""
 
@@ -88,8 +90,6 @@ class Fleet:
         self._paid: list[tuple[Pool, float]] = []
         self._cooling: dict[str, float] = {}
         self._classes: dict[str, set[str]] = {}
-        self._records: dict[str, Record] = {}
-        """Those of the workers that have failed lately."""
 
     @property
     def is_hopeless(self) -> bool:
@@ -115,7 +115,6 @@ class Fleet:
 
     def remove(self, worker: Worker, now: float) -> None:
         del self.workers[worker.name]
-        self._records.pop(worker.name, None)
         if worker.is_ready:
             self._paid.append((worker.pool, now - worker.since))
 
@@ -124,11 +123,11 @@ class Fleet:
         ready = (worker for worker in self.workers.values() if worker.is_ready)
         return [*self._paid, *((worker.pool, now - worker.since) for worker in ready)]
 
-    def usable(self, now: float) -> list[Worker]:
-        """The ready workers that may have work."""
+    def usable(self, records: Mapping[str, Record], now: float) -> list[Worker]:
+        """The ready workers that may have work. `records` are those of workers that failed."""
         ready = {worker.name: worker for worker in self.workers.values() if worker.is_ready}
-        if self._records:
-            return [ready[name] for name in sorted(usable(ready, self._records, now))]
+        if records:
+            return [ready[name] for name in sorted(usable(ready, records, now))]
         return list(ready.values())
 
     def has_others(self, worker: Worker, *, of_any_class: bool) -> bool:
@@ -139,15 +138,6 @@ class Fleet:
             and (of_any_class or other.numerics_class == worker.numerics_class)
             for other in self.workers.values()
         )
-
-    def judge(self, worker: Worker, campaign_id: int, *, failed: bool, now: float) -> bool:
-        """Note how an attempt ended, and say whether the worker is put into quarantine for it."""
-        if not failed and worker.name not in self._records:
-            return False
-        before = self._records.get(worker.name, Record())
-        record = after_attempt(before, campaign_id, failed=failed, now=now)
-        self._records[worker.name] = record
-        return record.quarantined_until != before.quarantined_until
 
     def next_change(
         self,

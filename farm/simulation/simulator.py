@@ -11,11 +11,10 @@ from functools import partial
 
 from actors.recipes.jobs import FailureKind
 from farm.scheduling.assignment import fill
-from farm.scheduling.history import History, learn
-from farm.scheduling.ledger import Ledger
+from farm.scheduling.ledger import Attempt, Ledger, account, with_open, with_workers
 from farm.scheduling.needs import rooms_of
-from farm.scheduling.share import Shares, charge, welcome
 from farm.scheduling.situation import Claimed, Situation
+from farm.scheduling.trust import Record
 from farm.scheduling.values import Assignment, Pool
 from farm.simulation.clock import Clock
 from farm.simulation.fleet import Fleet, Worker
@@ -49,8 +48,7 @@ class Simulation:
         self._tally = Tally(trace)
         self._campaigns: dict[int, CampaignQueue] = {}
         """Those that have arrived and not ended, by id."""
-        self._shares = Shares()
-        self._history = History()
+        self._ledger = Ledger()
         self._next_scaling = 0.0
         for number, work in enumerate(trace.works, 1):
             campaign = CampaignQueue(number, work, work.renders)
@@ -98,11 +96,8 @@ class Simulation:
     def _finish_chunk(self, worker: Worker) -> None:
         chunk = worker.assigned.popleft()
         campaign = self._release(worker, chunk)
-        self._charge(worker, campaign, self._seconds(worker, chunk))
         failed = worker.is_faulty or self._mishaps.is_failure()
-        self._tally.counts["quarantined"] += self._fleet.judge(
-            worker, campaign.id, failed=failed, now=self._clock.now
-        )
+        self._account(worker, campaign, self._seconds(worker, chunk), failed=failed)
         if failed:
             self._fail(campaign, chunk, FailureKind.UNKNOWN, worker)
         else:
@@ -111,25 +106,36 @@ class Simulation:
 
     # --- what follows from a chunk's end ---
 
-    def _charge(self, worker: Worker, campaign: CampaignQueue, seconds: float) -> None:
-        """Count the device time of a chunk, and learn from it how fast the worker's class is."""
-        work = campaign.work
-        campaign.device_s += seconds
+    def _account(
+        self, worker: Worker, campaign: CampaignQueue, seconds: float, *, failed: bool
+    ) -> None:
+        """Count the seconds that painting a chunk took, and what it shows of the worker."""
+        work, before = campaign.work, self._ledger.records.get(worker.name, Record())
+        load_s = worker.load_s or 0.0
+        campaign.device_s += seconds + load_s
         self._tally.paint(work.project, seconds)
-        self._shares = charge(
-            self._shares,
-            project=work.project,
-            campaign_id=campaign.id,
-            seconds=seconds,
-            weight=self._trace.weights.get(work.project, 1.0),
-        )
         facts = {
             "batch_s": (seconds,),
             "megapixel_steps": seconds * self._trace.speed(worker.pool, work.model),
             "numerics_class": worker.numerics_class,
             "shape": "",
+            "loads": int(worker.load_s is not None),
+            "load_s": load_s,
         }
-        self._history = learn(self._history, work.model, facts)
+        attempt = Attempt(
+            campaign_id=campaign.id,
+            project=work.project,
+            model=work.model,
+            worker=worker.name,
+            device_s=seconds + load_s,
+            facts=facts,
+            failed=failed,
+        )
+        weights, now = self._trace.weights, self._clock.now
+        self._ledger = account(self._ledger, attempt, weights=weights, now=now)
+        after = self._ledger.records.get(worker.name, Record())
+        quarantined = after.quarantined_until != before.quarantined_until
+        self._tally.counts["quarantined"] += quarantined
 
     def _fail(
         self, campaign: CampaignQueue, chunk: SimulatedChunk, kind: FailureKind, worker: Worker
@@ -150,14 +156,14 @@ class Simulation:
     def _dispatch(self) -> None:
         """Assign chunks until no worker can have another one."""
         rows = self._rows()
-        self._shares = welcome(self._shares, rows)
-        workers = self._fleet.usable(self._clock.now)
+        self._ledger = with_open(self._ledger, rows)
+        workers = self._fleet.usable(self._ledger.records, self._clock.now)
         situation = Situation(
             now=self._clock.now,
             campaigns=rows,
             workers=[worker.as_free() for worker in workers],
             fleet_size=self._trace.limits.ceiling,
-            ledger=Ledger(shares=self._shares, history=self._history),
+            ledger=self._ledger,
             weights=self._trace.weights,
             quotas=self._trace.quotas,
         )
@@ -206,13 +212,11 @@ class Simulation:
             return
         worker.idle_since = None
         work = self._campaigns[worker.assigned[0].campaign].work
-        load_s = 0.0
-        if worker.use(work.model):
-            load_s = work.load_s
-            self._history = learn(self._history, work.model, {"loads": 1, "load_s": load_s})
+        worker.load_s = work.load_s if worker.use(work.model) else None
+        if worker.load_s is not None:
             self._tally.counts["loads"] += 1
-        painted_at = self._clock.now + load_s + self._seconds(worker, worker.assigned[0])
-        self._at(painted_at, worker, self._finish_chunk)
+        seconds = (worker.load_s or 0.0) + self._seconds(worker, worker.assigned[0])
+        self._at(self._clock.now + seconds, worker, self._finish_chunk)
 
     def _seconds(self, worker: Worker, chunk: SimulatedChunk) -> float:
         """How long a worker paints a chunk."""
@@ -226,7 +230,7 @@ class Simulation:
         rows, ceiling = self._rows(), self._trace.limits.ceiling
         rooms = rooms_of(rows, self._trace.quotas, ceiling)
         waiting = chunks_waiting(self._campaigns.values(), rooms, ceiling)
-        change = self._fleet.next_change(rows, waiting, self._history, self._clock.now)
+        change = self._fleet.next_change(rows, waiting, self._ledger.history, self._clock.now)
         for name in (*change.withdraw, *change.end):
             self._leave(self._fleet.workers[name])
         for name in change.start:
@@ -243,6 +247,7 @@ class Simulation:
         loss.
         """
         self._fleet.remove(worker, self._clock.now)
+        self._ledger = with_workers(self._ledger, self._fleet.workers)
         for place, chunk in enumerate(worker.assigned):
             campaign = self._release(worker, chunk)
             kind = FailureKind.WORKER_LOST if place == 0 else FailureKind.PREEMPTED

@@ -10,6 +10,7 @@ from farm.service.estimate import Estimates
 from farm.service.reading import Reading
 from farm.service.submission import Submissions
 from storage.canaries import Canaries
+from storage.ledgers import Ledgers
 from storage.orders import Orders
 from storage.reuse import Reuse
 from storage.reviews import Reviews
@@ -50,6 +51,7 @@ def start(engine, queue, settling, campaigns, watching, outputs):
             watching=watching,
             canaries=Canaries(engine),
             reuse=Reuse(engine),
+            ledgers=Ledgers(engine),
             finishing=Finishing(campaigns=campaigns, reviews=Reviews(engine), outputs=outputs),
             fleet=fleet,
             autoscaler=Autoscaler(

@@ -48,11 +48,11 @@ def test_a_worker_that_alone_cannot_load_is_passed_over_and_blamed(start, servic
     tried = run(dispatcher, fleet, {"w0"})
     assert campaigns.by_id(campaign.id).state is CampaignState.DONE
     assert tried.count("w0") <= 4
-    assert dispatcher._ledger.records["w0"].blamed == (campaign.id,)
+    assert dispatcher._books.ledger.records["w0"].blamed == (campaign.id,)
     for k in range(1, BLAMED_CAMPAIGNS):
         service.submit("p", data(name=f"more-{k}"))
     run(dispatcher, fleet, {"w0"})
-    assert dispatcher._ledger.records["w0"].quarantined_until is not None
+    assert dispatcher._books.ledger.records["w0"].quarantined_until is not None
 
 
 def test_a_stopped_campaign_goes_on_once_its_model_is_mended(start, service, campaigns, control):

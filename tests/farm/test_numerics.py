@@ -170,9 +170,9 @@ def test_a_worker_in_such_quarantine_gets_nothing_although_it_is_alone(
     run(dispatcher, odd, 2)
     assert campaigns.by_id(other.id).started_at is None
     # It is asked again after a time.
-    record = dispatcher._ledger.records["w0"]
+    record = dispatcher._books.ledger.records["w0"]
     forgiven = replace(record, quarantined_until=record.quarantined_until - FORGIVE_S - 1)
-    dispatcher._ledger = replace(dispatcher._ledger, records={"w0": forgiven})
+    dispatcher._books.ledger = replace(dispatcher._books.ledger, records={"w0": forgiven})
     odd.proven = lambda result, job: result
     run(dispatcher, odd)
     assert campaigns.by_id(other.id).state is CampaignState.DONE

@@ -5,6 +5,7 @@ import pytest
 from actors.recipes.jobs import Failure, FailureKind
 from storage.errors import DatabaseAway, SessionLost
 from storage.states import CampaignState
+from tests.campaigns import data
 from tests.farm.fakes import NOW, FakeFleet, FakeWorker, answer, health, run
 
 
@@ -145,3 +146,21 @@ def test_chunks_whose_claim_was_never_answered_are_given_out_all_the_same(
     assert len(fleet.jobs()) == 2
     run(dispatcher, fleet)
     assert campaigns.by_id(campaign.id).done == 18
+
+
+def test_fairness_goes_on_where_it_was_if_a_dispatcher_is_killed(start, service, campaigns):
+    large, small = (service.submit("p", data(name=name))[0] for name in ("large", "small"))
+    fleet = FakeFleet(1)
+    first = start(fleet)
+    first.tick(NOW)
+    first.tick(NOW)
+    job, _ = fleet.take()[0]
+    assert job.campaign_id == large.id
+    fleet.results = [answer(job, "w0", seconds=5000.0)]
+    first.tick(NOW + 100)
+    # It is killed before it has saved the ledger again: the attempt itself says the rest.
+    heir = start(FakeFleet(1))
+    assert heir._books.ledger.shares.campaigns[large.id] == 5000.0
+    heir.tick(NOW)
+    heir.tick(NOW)
+    assert {job.campaign_id for job in heir._fleet.jobs()} == {small.id}

@@ -325,18 +325,6 @@ def test_what_an_attempt_has_left_over_goes_on_in_new_chunks(
     assert (again.numbers, again.total, again.lease, again.bad_outputs) == ((1,), 1, 2, 1)
 
 
-def test_what_was_measured_lately_is_told_with_its_model_the_oldest_first(
-    queue, settling, campaign, session, watching
-):
-    for load_s in (1.0, 2.0, 3.0):
-        chunk = claim_one(queue, session, campaign)
-        settling.settle(session, [settlement(chunk, outcomes(chunk), facts={"load_s": load_s})])
-    assert watching.lately(2) == [
-        (campaign.model_digest, {"load_s": 2.0}),
-        (campaign.model_digest, {"load_s": 3.0}),
-    ]
-
-
 def test_failed_and_held_renders_end_a_campaign_as_failed(
     campaigns, queue, settling, campaign, session, watching
 ):

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.scheduling.history import UNKNOWN_LOAD_S, History, learn, remembered
+from farm.scheduling.history import UNKNOWN_LOAD_S, History, learn
+
+
+def remembered(attempts):
+    history = History()
+    for model, measured in attempts:
+        history = learn(history, model, measured)
+    return history
 
 
 def facts(numerics_class="slow", pace=1.0, shape="4x512x512", **changes):
