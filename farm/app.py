@@ -29,6 +29,7 @@ from farm.service.brands import BrandService
 from farm.service.control import CampaignControl
 from farm.service.diff import Diffs
 from farm.service.estimate import Estimates
+from farm.service.explaining import Explaining
 from farm.service.fleet import FleetService
 from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
@@ -178,6 +179,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         campaigns=campaigns, watching=watching, outputs=outputs, intake=intake, chunk=chunk
     )
     repairs = Repairs(campaigns=campaigns, control=control, outputs=outputs, repaints=repaints)
+    explaining = Explaining(campaigns=campaigns, reviews=stores.reviews, watching=watching)
     controls = CampaignControl(
         campaigns=campaigns, control=control, watching=watching, chunk=chunk
     )
@@ -194,7 +196,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         ),
         repair_routes(repaints, repairs, reading),
         prune_routes(pruner),
-        control_routes(controls, reading),
+        control_routes(controls, reading, explaining),
         review_routes(
             ReviewService(
                 campaigns=campaigns,

@@ -82,6 +82,18 @@ def fold(log: Iterable[Decision], size: int) -> Verdicts:
     return Verdicts(codes, were_approved, reasons)
 
 
+def last_about(log: Iterable[Decision], number: int) -> Decision | None:
+    """The decision about a render that counts, if there is one."""
+    entries = list(log)
+    undone = _undone(entries)
+    about = (
+        entry
+        for entry in reversed(entries)
+        if entry.verdict is not None and entry.id not in undone and number in entry.numbers
+    )
+    return next(about, None)
+
+
 def _undone(entries: list[Decision]) -> set[int]:
     undone: set[int] = set()
     for entry in reversed(entries):  # an entry is only ever undone by later ones

@@ -9,6 +9,7 @@ from farm.api.bodies import AtStage, Name, Priority, Project, Retry, Submission,
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.service.control import CampaignControl
 from farm.service.estimate import Estimates
+from farm.service.explaining import Explaining
 from farm.service.reading import Reading
 from farm.service.submission import Submissions
 from farm.service.views import (
@@ -102,7 +103,9 @@ def campaign_routes(reading: Reading) -> APIRouter:
     return routes
 
 
-def control_routes(control: CampaignControl, reading: Reading) -> APIRouter:
+def control_routes(
+    control: CampaignControl, reading: Reading, explaining: Explaining
+) -> APIRouter:
     routes = APIRouter(tags=["control"], route_class=StrictRoute)
 
     @routes.post("/campaigns/{name}/pause", **shows(CampaignStatus))
@@ -142,6 +145,6 @@ def control_routes(control: CampaignControl, reading: Reading) -> APIRouter:
         project: Project = "default",
         render: Annotated[int | None, Query(ge=0, lt=2**53)] = None,
     ) -> Json:
-        return {"campaign": name, "render": render, "why": reading.why(project, name, render)}
+        return {"campaign": name, "render": render, "why": explaining.why(project, name, render)}
 
     return routes

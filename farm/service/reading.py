@@ -6,21 +6,16 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from farm.campaign.specs import expansion_of
 from farm.results.manifest import manifest_line, manifest_lines, write_manifest
 from farm.results.sheet import sheet_of
 from farm.results.versions import version_json
 from farm.results.where import read_conditions, resolve
 from farm.scheduling.reasons import reason_sentence
 from farm.scheduling.why import (
-    Farm,
     refusal_to,
     standstill,
-    why_campaign,
-    why_render,
     without_its_class,
 )
-from farm.service.control import check_number
 from farm.service.review_reading import proofs_json
 from storage.campaigns import Campaigns
 from storage.keys import campaign_folder
@@ -146,26 +141,6 @@ class Reading:
     def picture(self, key: str) -> bytes:
         with self._outputs.open(key) as file:
             return file.read()
-
-    def why(self, project: str, name: str, number: int | None = None) -> list[str]:
-        """Why a campaign, or one render of it, is where it is."""
-        campaign = self._campaigns.get(project, name)
-        farm = Farm(
-            dispatcher=self._watching.dispatcher(),
-            workers=self._watching.workers(),
-            orders=self._watching.orders(),
-        )
-        if number is None:
-            return why_campaign(campaign, farm)
-        expansion = expansion_of(campaign.spec)
-        check_number(expansion, campaign, number)
-        outcome = self._campaigns.outcome(campaign.id, number)
-        chunk = (
-            None
-            if outcome
-            else self._campaigns.chunk_of(campaign.id, *expansion.place(number), number)
-        )
-        return why_render(number, campaign, farm, outcome=outcome, chunk=chunk)
 
 
 def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:

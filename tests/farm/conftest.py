@@ -7,6 +7,7 @@ from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
 from farm.scheduling.values import Limits, Pool
 from farm.service.estimate import Estimates
+from farm.service.explaining import Explaining
 from farm.service.reading import Reading
 from farm.service.submission import Submissions
 from storage.canaries import Canaries
@@ -35,6 +36,11 @@ def reading(engine, campaigns, watching, outputs):
     return Reading(
         campaigns=campaigns, reviews=Reviews(engine), watching=watching, outputs=outputs
     )
+
+
+@pytest.fixture
+def explaining(engine, campaigns, watching):
+    return Explaining(campaigns=campaigns, reviews=Reviews(engine), watching=watching)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ def waits(reading, name):
 
 
 def test_the_reason_of_the_round_is_stored_and_read_until_the_campaign_is_served(
-    start, service, reading, queue
+    start, service, reading, explaining, queue
 ):
     fleet = FakeFleet(size=1)
     dispatcher = start(fleet)
@@ -25,7 +25,7 @@ def test_the_reason_of_the_round_is_stored_and_read_until_the_campaign_is_served
     assert waits(reading, "large") == "busy"
     (row,) = fleet.rows()
     assert row.state is not WorkerState.STARTING
-    assert reading.why("p", "small") == [
+    assert explaining.why("p", "small") == [
         "The campaign large of priority 90 goes first. Its own priority is 10."
     ]
     for k in range(12):

@@ -80,7 +80,7 @@ def test_a_campaign_that_takes_any_class_is_painted_by_all(start, service, campa
 
 
 def test_a_campaign_without_workers_of_its_class_says_so_and_what_to_do(
-    start, service, campaigns, queue, reading
+    start, service, campaigns, queue, reading, explaining
 ):
     campaign = service.submit("p", data())[0]
     first = MixedFleet("one")
@@ -91,7 +91,7 @@ def test_a_campaign_without_workers_of_its_class_says_so_and_what_to_do(
     dispatcher = start(fleet)
     run(dispatcher, fleet, 3)
     assert campaigns.by_id(campaign.id).done == done
-    (sentence,) = [why for why in reading.why("p", "spring") if "numerics class" in why]
+    (sentence,) = [why for why in explaining.why("p", "spring") if "numerics class" in why]
     assert "class one, which no worker has: there are two" in sentence
     assert reading.status("p", "spring")["waits_for"] == sentence
     assert reading.status("p", "spring")["numerics_class"] == "one"

@@ -274,3 +274,23 @@ def test_the_commands_say_what_happens_and_what_to_do_next(proofed, settings):
 def test_hostile_texts_are_shown_as_they_are(proofed):
     proofed.reject("spring", [0], note="[red]\x1b]0;x\x07<script>", reason="other")
     assert "\x1b" not in run("review", "spring")
+
+
+def test_why_names_the_review_that_is_waited_for(farm, settings):
+    farm.submit(campaign(**{**PROOFED, "proof": {"steps": 4, "seeds": 1}}))
+    assert farm.why("spring")[0] == "Its proofs come first: 0 of 6 are painted."
+    assert farm.why("spring", 0)[0] == "Render 0 has a proof, which comes first."
+    assert "no proof of its own" in farm.why("spring", 1)[0]
+    paint_proofs(settings)
+    (sentence,) = farm.why("spring")
+    assert sentence.startswith("It awaits a review: 12 renders are undecided.")
+    assert "its proof is painted" in farm.why("spring", 0)[0]
+    farm.reject("spring", [0], reason="colour", note="too green")
+    assert "was rejected for colour by" in farm.why("spring", 0)[0]
+    assert farm.why("spring", 0)[0].endswith(": too green")
+    farm.approve("spring", [2])
+    assert "waits in a chunk" in farm.why("spring", 2)[0]
+    assert "awaits a review: 10 renders" in farm.why("spring")[-1]
+    paint(settings, "spring")
+    assert "is done" in farm.why("spring", 2)[0]
+    assert "was approved" in farm.why("spring", 2)[1]
