@@ -220,6 +220,12 @@ class Campaigns:
                 return
             last = page[-1].number
 
+    def judged(self, campaign_id: int) -> Iterator[RenderOutcome]:
+        """Every render whose picture was judged by the rules of its brand."""
+        for outcome, _, _ in self.outcomes(campaign_id):
+            if outcome.rules_tested is not None:
+                yield outcome
+
     def under_way(self, campaign_id: int) -> list[Chunk]:
         """The chunks that workers have."""
         query = select(chunks).where(

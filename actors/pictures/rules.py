@@ -6,7 +6,8 @@ picture in any size.
 """
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ Pixels = NDArray[np.uint8]
 GRID = 64  # cells along the longer side
 _EDGE = 0.08  # in OKLab: about the step between two neighbouring shades of a paint chart
 _SUBJECT = 0.08  # in OKLab: what differs less from its surroundings is not a subject
+_SUBJECT_SHARE = 0.01  # of the cells: less is a speck
 _FRAME_DEPTH = 0.12  # of the shorter side: the widest frame that is looked for
 _FRAME_EVEN = 3.0  # levels of 255: the largest deviation within a line of a frame
 _FRAME_STEP = 16.0  # levels of 255 between a frame and what it surrounds
@@ -29,49 +31,73 @@ _BLUR = 9  # pixels, as the published measure has it
 _LEVELS = 6  # bits of each channel that the palette rule tells apart
 
 
+@dataclass(frozen=True)
+class Looked:
+    """uint8 pixels [h, w, 3], and what more than one rule looks at of them."""
+
+    pixels: Pixels
+
+    @cached_property
+    def colours(self) -> Floats:
+        """OKLab of the cells: the picture with its longer side reduced to 64 of them, each the
+        mean of its pixels. A smaller picture keeps its pixels.
+        """
+        height, width = self.pixels.shape[:2]
+        longest = max(height, width)
+        if longest <= GRID:
+            return oklab(self.pixels)
+        size = (max(1, round(width * GRID / longest)), max(1, round(height * GRID / longest)))
+        image = Image.fromarray(self.pixels).resize(size, Image.Resampling.BOX)
+        return oklab(np.asarray(image))
+
+    @cached_property
+    def grey(self) -> NDArray[np.float32]:
+        """Luma, from 0 to 255."""
+        return self.pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
 def judge(pixels: Pixels, rules: Rules) -> Verdict:
     """Judge uint8 pixels [h, w, 3] by those rules that are set."""
-    results = {
-        name: passed for name, rule in RULES.items() if (passed := rule(pixels, rules)) is not None
-    }
-    return Verdict(
-        tested=len(results), failed=tuple(name for name, passed in results.items() if not passed)
-    )
+    looked = Looked(pixels)
+    results = {name: rule(looked, rules) for name, rule in RULES.items()}
+    tested = {name: passed for name, passed in results.items() if passed is not None}
+    failed = tuple(name for name, passed in tested.items() if not passed)
+    return Verdict(tested=len(tested), failed=failed)
 
 
 # --- each rule: None if it is not set, else whether the picture passes ---
 
 
-def _copy_space(pixels: Pixels, rules: Rules) -> bool | None:
+def _copy_space(looked: Looked, rules: Rules) -> bool | None:
     space = rules.copy_space
-    return None if space is None else busy_share(pixels, space) <= space.busy
+    return None if space is None else busy_share(looked, space) <= space.busy
 
 
-def _safe_area(pixels: Pixels, rules: Rules) -> bool | None:
+def _safe_area(looked: Looked, rules: Rules) -> bool | None:
     area = rules.safe_area
-    return None if area is None else share_outside(pixels, area) <= area.outside
+    return None if area is None else share_outside(looked, area) <= area.outside
 
 
-def _border(pixels: Pixels, rules: Rules) -> bool | None:
-    return None if not rules.no_border else not has_border(pixels)
+def _border(looked: Looked, rules: Rules) -> bool | None:
+    return None if not rules.no_border else not has_border(looked)
 
 
-def _clipped(pixels: Pixels, rules: Rules) -> bool | None:
+def _clipped(looked: Looked, rules: Rules) -> bool | None:
     most = rules.clipped_at_most
-    return None if most is None else clipped_share(pixels) <= most
+    return None if most is None else clipped_share(looked) <= most
 
 
-def _sharpness(pixels: Pixels, rules: Rules) -> bool | None:
+def _sharpness(looked: Looked, rules: Rules) -> bool | None:
     least = rules.sharpness_at_least
-    return None if least is None else sharpness(pixels) >= least
+    return None if least is None else sharpness(looked) >= least
 
 
-def _palette(pixels: Pixels, rules: Rules) -> bool | None:
+def _palette(looked: Looked, rules: Rules) -> bool | None:
     palette = rules.palette
-    return None if palette is None else palette_share(pixels, palette) >= palette.share
+    return None if palette is None else palette_share(looked, palette) >= palette.share
 
 
-RULES: Mapping[str, Callable[[Pixels, Rules], bool | None]] = {
+RULES: Mapping[str, Callable[[Looked, Rules], bool | None]] = {
     "copy_space@1": _copy_space,
     "safe_area@1": _safe_area,
     "border@1": _border,
@@ -85,11 +111,11 @@ RULES: Mapping[str, Callable[[Pixels, Rules], bool | None]] = {
 # --- what they measure ---
 
 
-def busy_share(pixels: Pixels, space: CopySpace) -> float:
+def busy_share(looked: Looked, space: CopySpace) -> float:
     """The share of an area's cells, 0 to 1, that have an edge: their colour differs from that of
     the cell to the right or below by more than 0.08 in OKLab. A smooth gradient has none.
     """
-    colours = oklab(_reduced(pixels))
+    colours = looked.colours
     across, down = np.zeros(colours.shape[:2]), np.zeros(colours.shape[:2])
     across[:, :-1] = _distance(colours[:, 1:], colours[:, :-1])
     down[:-1] = _distance(colours[1:], colours[:-1])
@@ -97,27 +123,27 @@ def busy_share(pixels: Pixels, space: CopySpace) -> float:
     return float(_along(edges, space.side, space.share).mean())
 
 
-def share_outside(pixels: Pixels, area: SafeArea) -> float:
+def share_outside(looked: Looked, area: SafeArea) -> float:
     """The share of the subject, 0 to 1, that lies in the margin; 0 if there is no subject.
 
     The subject is the cells that differ from the median colour of their row, by more than Otsu's
-    threshold and by at least 0.08 in OKLab. So a horizon or a floor is not one, and neither is
-    whatever fills more than half of its row.
+    threshold and by at least 0.08 in OKLab, if they are at least 1 % of all. So a horizon or a
+    floor is not one, and neither is whatever fills more than half of its row.
     """
-    colours = oklab(_reduced(pixels))
+    colours = looked.colours
     distance = _distance(colours, np.median(colours, axis=1, keepdims=True))
     subject = distance > max(_otsu(distance), _SUBJECT)
     margin = max(1, round(area.margin * min(subject.shape)))
     inside = subject[margin:-margin, margin:-margin].sum()
-    return float(1 - inside / subject.sum()) if subject.any() else 0.0
+    return float(1 - inside / subject.sum()) if subject.mean() >= _SUBJECT_SHARE else 0.0
 
 
-def has_border(pixels: Pixels) -> bool:
+def has_border(looked: Looked) -> bool:
     """Whether the picture has a frame, or bars, along two opposite sides: lines of one colour, no
     more than 12 % of the shorter side deep, that end in a step of at least 16 of 255 levels along
     60 % of their length.
     """
-    grey = pixels.astype(np.float32).mean(axis=2)
+    grey = looked.grey
     depth = max(1, round(_FRAME_DEPTH * min(grey.shape)))
     if min(grey.shape) <= 2 * depth:
         return False
@@ -126,33 +152,34 @@ def has_border(pixels: Pixels) -> bool:
     )
 
 
-def clipped_share(pixels: Pixels) -> float:
+def clipped_share(looked: Looked) -> float:
     """The share of pixels, 0 to 1, that are white (each channel at least 254) or black (each at
     most 1).
     """
-    low, high = pixels.min(axis=2), pixels.max(axis=2)
-    return float(((low >= _WHITE) | (high <= _BLACK)).mean())
+    red, green, blue = np.moveaxis(looked.pixels, -1, 0)
+    white = np.minimum(np.minimum(red, green), blue) >= _WHITE
+    black = np.maximum(np.maximum(red, green), blue) <= _BLACK
+    return float((white | black).mean())
 
 
-def sharpness(pixels: Pixels) -> float:
+def sharpness(looked: Looked) -> float:
     """How sharp a picture is, from 0 to 1: 1 less the blur of F. Crété-Roffet et al., "The blur
     effect: perception and estimation with a new no-reference perceptual blur metric" (2007).
 
     It compares the differences between neighbouring pixels with those that a strong blur leaves.
     A picture of one colour is not sharp.
     """
-    grey = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    return 1 - max(_blur(grey), _blur(grey.T))
+    return 1 - max(_blur(looked.grey), _blur(looked.grey.T))
 
 
-def palette_share(pixels: Pixels, palette: Palette) -> float:
+def palette_share(looked: Looked, palette: Palette) -> float:
     """The share of pixels, 0 to 1, whose CIEDE2000 difference from the nearest of the palette's
     colours is at most `within`.
 
     The six upper bits of each channel are looked at: that moves a colour by less than 2 ΔE00.
     """
     shift = 8 - _LEVELS
-    levels = (pixels >> shift).astype(np.int32)
+    levels = (looked.pixels >> shift).astype(np.int32)
     bins = levels[..., 0] << 2 * _LEVELS | levels[..., 1] << _LEVELS | levels[..., 2]
     table = _nearness(palette.colors, palette.within)
     new = np.unique(bins[table[bins] < 0])
@@ -177,16 +204,6 @@ def _nearness(colors: tuple[tuple[int, int, int], ...], within: float) -> NDArra
 
 
 # --- parts of a picture ---
-
-
-def _reduced(pixels: Pixels) -> Pixels:
-    """The picture with its longer side reduced to 64 cells, each the mean of its pixels."""
-    height, width = pixels.shape[:2]
-    longest = max(height, width)
-    if longest <= GRID:
-        return pixels
-    size = [max(1, round(side * GRID / longest)) for side in (width, height)]
-    return np.asarray(Image.fromarray(pixels).resize((size[0], size[1]), Image.Resampling.BOX))
 
 
 def _distance(one: Floats, other: Floats) -> Floats:

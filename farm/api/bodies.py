@@ -2,7 +2,7 @@
 numbers here, never texts of them.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -25,6 +25,10 @@ Version = Annotated[
 
 
 AtStage = Annotated[Stage, Query(description="Finals, or the proofs of the campaign.")]
+RuleName = Annotated[
+    Literal["copy_space", "safe_area", "border", "clipped", "sharpness", "palette"] | None,
+    Query(description="A rule of a brand."),
+]
 
 
 def _whole(value: object) -> object:

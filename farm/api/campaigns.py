@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from farm.api.bodies import AtStage, Name, Priority, Project, Retry, Submission, Version
+from farm.api.bodies import AtStage, Name, Priority, Project, Retry, RuleName, Submission, Version
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.service.control import CampaignControl
 from farm.service.estimate import Estimates
@@ -19,6 +19,7 @@ from farm.service.views import (
     Explanation,
     Plan,
     Retried,
+    RuleCounts,
     SavedManifest,
     Submitted,
 )
@@ -74,9 +75,20 @@ def campaign_routes(reading: Reading) -> APIRouter:
         project: Project = "default",
         version: Version = None,
         stage: AtStage = Stage.FINAL,
+        failed_rule: RuleName = None,
     ) -> StreamingResponse:
-        lines = reading.manifest(project, name, version, stage)
+        """`failed_rule` leaves only pictures that fail this rule of their brand."""
+        lines = reading.manifest(project, name, version, stage, failed_rule)
         return StreamingResponse(lines, media_type=LINES)
+
+    @routes.get("/campaigns/{name}/rules", **shows(RuleCounts))
+    def rules(
+        name: Name,
+        project: Project = "default",
+        version: Version = None,
+        stage: AtStage = Stage.FINAL,
+    ) -> Json:
+        return reading.rules(project, name, version, stage)
 
     @routes.post("/campaigns/{name}/manifest", **shows(SavedManifest))
     def save_manifest(

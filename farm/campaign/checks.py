@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from farm.campaign.alternatives import with_alternatives
 from farm.campaign.axes import Axis, AxisError, parse_axis
 from farm.campaign.brand import Pack, parse_pack, with_brand
 from farm.campaign.schema import (
@@ -52,9 +53,8 @@ def parse_campaign(
         ]
         if early:
             raise DocumentError(early)
-        campaign = Campaign.model_validate(
-            {key: _with_plain_line_ends(value) for key, value in data.items()}
-        )
+        plain = {key: _with_plain_line_ends(value) for key, value in data.items()}
+        campaign = Campaign.model_validate(with_alternatives(plain, document))
         if problems := list(_axis_problems(campaign.vary)):
             raise DocumentError(problems)
         campaign = settled(campaign)

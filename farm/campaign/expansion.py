@@ -220,6 +220,10 @@ class Expansion:
         cell, k = self._at(number)
         return k < self.seeding.count(cell) and k in self.skipping.left_out(cell)
 
+    def cell(self, number: int) -> list[int]:
+        """The index into each axis of a render's shot."""
+        return self._at(number)[0]
+
     def place(self, number: int) -> tuple[int, int]:
         """The group of a render, and its ordinal there; -1 for a redo, which has none."""
         if number in self.redos:

@@ -57,8 +57,4 @@ class Template:
 
 def _hint(inside: str) -> str:
     """What to write instead of what other tools write in braces."""
-    return (
-        " For a choice between words, make an axis of them: `vary: {color: [red, blue]}`."
-        if "|" in inside
-        else ""
-    )
+    return " A choice between words has a name: {color: red|blue}." if "|" in inside else ""

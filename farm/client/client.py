@@ -160,12 +160,20 @@ class Client(FleetCalls, BrandCalls, ReviewCalls):
             "POST", _path(name, verb), params={"project": self.project}, body=body
         )
 
-    def manifest(self, name: str, *, stage: str = "final") -> Iterator[Json]:
+    def manifest(
+        self, name: str, *, stage: str = "final", failed_rule: str | None = None
+    ) -> Iterator[Json]:
         """A mapping for each render that has ended, or for each `proof`, in the order of the
-        expansion.
+        expansion; with `failed_rule`, for each whose picture fails that rule of its brand.
         """
         name, params = self._version(name)
-        return self._http.lines(_path(name, "manifest"), params | {"stage": stage})
+        chosen = {"stage": stage} | ({} if failed_rule is None else {"failed_rule": failed_rule})
+        return self._http.lines(_path(name, "manifest"), params | chosen)
+
+    def rules(self, name: str) -> Json:
+        """How many pictures fail each rule of their brand, in all and by the values of axes."""
+        name, params = self._version(name)
+        return self._http.json("GET", _path(name, "rules"), params=params)
 
     def render(self, name: str, number: int, *, stage: str = "final") -> Json:
         """The manifest's line of one render, or of its `proof`."""

@@ -19,11 +19,12 @@ from farm.results.sheet_cells import (
     Cell,
     CellState,
     draw_cell,
+    draw_marks,
     draw_picture,
     read_cell,
 )
 from farm.results.sheet_layout import GAP, MAX_PIXELS, MAX_SIDE, shapes
-from farm.results.sheet_legend import draw_legend, legend_height
+from farm.results.sheet_legend import Entry, draw_legend, legend_height
 from storage.errors import RequestError
 from storage.store import Outputs
 
@@ -113,7 +114,7 @@ def draw_pairs(
     heading = Lettering(_TITLE)
     for k, line in enumerate(plan.title):
         heading.draw(image, _MARGIN, GAP + k * heading.line, line, INK if k == 0 else FAINT)
-    states: Counter[CellState] = Counter()
+    states: Counter[Entry] = Counter()
     for place, pair in enumerate(pairs):
         states.update(_draw_pair(image, plan, place, pair, outputs))
     draw_legend(
@@ -184,7 +185,7 @@ def _draw_pair(
         if picture is None:
             draw_cell(image, box, cell, plan.caption)
         else:
-            draw_picture(image, box, picture)
+            draw_marks(image, draw_picture(image, box, picture), cell)
         states.append(cell.state)
     label, changes = plan.texts[place]
     y += height + GAP

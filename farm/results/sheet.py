@@ -11,6 +11,7 @@ from pathlib import PurePath
 
 from PIL import Image, ImageDraw
 
+from actors.pictures.rules import RULES
 from farm.campaign.axes import Axis
 from farm.campaign.expansion import Expansion
 from farm.campaign.seeding import OWN, own_place
@@ -27,6 +28,7 @@ from farm.results.sheet_cells import (
     cells_among,
     cells_of,
     draw_cell,
+    draw_marks,
     draw_picture,
     read_cell,
 )
@@ -40,7 +42,7 @@ from farm.results.sheet_layout import (
     labelled,
     shapes,
 )
-from farm.results.sheet_legend import draw_legend, legend_height
+from farm.results.sheet_legend import Entry, draw_legend, legend_height
 from storage.campaigns import Campaigns
 from storage.errors import RequestError
 from storage.rows import CampaignRow
@@ -91,14 +93,14 @@ def draw_sheet(expansion: Expansion, cell_of: Callable[[int], Cell], outputs: Ou
     """
     count = check_cells(expansion)
     sheet = _Sheet(expansion)
-    states: Counter[CellState] = Counter()
+    entries: Counter[Entry] = Counter()
     for number in range(count):
         cell, picture = read_cell(outputs, cell_of(number))
         if cell.state is CellState.NONE:
             continue
-        states[cell.state] += 1
+        entries.update((cell.state, *cell.failed_rules))
         sheet.place(number, cell, picture)
-    sheet.draw_legend(states)
+    sheet.draw_legend(entries)
     file = io.BytesIO()
     sheet.image.save(file, "PNG")
     return file.getvalue()
@@ -197,7 +199,7 @@ def _plan(
                 for line in plan.label.wrap(text, plan.size[0] - 4 * GAP, _TITLE_LINES)
             ]
             legend = legend_height(
-                dict.fromkeys(set(CellState) - {CellState.NONE}, count),
+                dict.fromkeys(_possible_entries(expansion), count),
                 caption,
                 plan.size[0] - 4 * GAP,
             )
@@ -208,6 +210,12 @@ def _plan(
         "The campaign's pictures and their labels do not fit onto one sheet: export its pictures"
         " instead."
     )
+
+
+def _possible_entries(expansion: Expansion) -> set[Entry]:
+    """What the legend may have to name."""
+    has_rules = expansion.brand is not None and expansion.brand.rules is not None
+    return (set(CellState) - {CellState.NONE}) | (set(RULES) if has_rules else set())
 
 
 def _caption(number: int, seed: int | None) -> str:
@@ -243,11 +251,12 @@ class _Sheet:
         if picture is None:
             draw_cell(self.image, (x, y, x + plan.cell_width, y + height), cell, plan.caption)
             return
-        draw_picture(self.image, (x, y, x + plan.cell_width, y + height), picture)
+        box = draw_picture(self.image, (x, y, x + plan.cell_width, y + height), picture)
+        draw_marks(self.image, box, cell)
 
-    def draw_legend(self, states: Mapping[CellState, int]) -> None:
+    def draw_legend(self, entries: Mapping[Entry, int]) -> None:
         width = self._plan.size[0] - 4 * GAP
-        draw_legend(self.image, (2 * GAP, self._legend_top), width, states, self._plan.caption)
+        draw_legend(self.image, (2 * GAP, self._legend_top), width, entries, self._plan.caption)
 
     def _write_caption(self, number: int, x: int, y: int) -> None:
         plan, expansion = self._plan, self._expansion

@@ -39,13 +39,19 @@ class CellState(StrEnum):
     """Its shot has fewer seeds than others."""
 
 
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels; the last two are outside."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     state: CellState
     key: str | None = None
-    """The key of the picture, if the render is done."""
+    """The key of the picture, if there is one: a render that is held may have one too."""
     why: str = ""
     """Why it failed or is held, for a person."""
+    failed_rules: tuple[str, ...] = ()
+    """The rules of its brand that the picture fails."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ LOOKS = {
     CellState.CANCELLED: _Look((240, 240, 238), (150, 150, 146)),
     CellState.NONE: _Look(PAPER, PAPER),
 }
+_RULE_MARK: Color = (200, 30, 90)
 _EDGE: Color = (214, 214, 210)
 _HATCH = 8  # pixels between the lines over a skipped cell
 _MARK = 9  # pixels: half of the largest mark
@@ -108,9 +115,9 @@ def read_cell(outputs: Outputs, cell: Cell) -> tuple[Cell, Image.Image | None]:
     """A cell with its picture, if it has one; LOST if somebody has moved its file away or damaged
     it.
     """
-    if cell.state is not CellState.DONE:
+    if cell.state not in (CellState.DONE, CellState.HELD):
         return cell, None
-    lost = Cell(state=CellState.LOST)
+    lost = Cell(state=CellState.LOST) if cell.state is CellState.DONE else cell
     if cell.key is None:
         return lost, None
     try:
@@ -121,8 +128,10 @@ def read_cell(outputs: Outputs, cell: Cell) -> tuple[Cell, Image.Image | None]:
     return (lost, None) if picture is None else (cell, Image.fromarray(picture.pixels))
 
 
-def draw_picture(image: Image.Image, box: tuple[int, int, int, int], picture: Image.Image) -> None:
-    """Draw a picture in the middle of a box, as large as fits, with an edge around it."""
+def draw_picture(image: Image.Image, box: Box, picture: Image.Image) -> Box:
+    """Draw a picture in the middle of a box, as large as fits, with an edge around it. Returns
+    where it is.
+    """
     left, top, right, bottom = box
     picture.thumbnail((right - left, bottom - top), Image.Resampling.LANCZOS)
     x, y = left + (right - left - picture.width) // 2, top + (bottom - top - picture.height) // 2
@@ -130,9 +139,30 @@ def draw_picture(image: Image.Image, box: tuple[int, int, int, int], picture: Im
         [x - 1, y - 1, x + picture.width, y + picture.height], outline=_EDGE
     )
     image.paste(picture, (x, y))
+    return x, y, x + picture.width, y + picture.height
 
 
-def draw_state(image: Image.Image, box: tuple[int, int, int, int], state: CellState) -> None:
+def draw_marks(image: Image.Image, box: Box, cell: Cell) -> None:
+    """Mark the picture in a box: a corner if it fails a rule of its brand, an edge if it is
+    held.
+    """
+    left, top, right, bottom = box
+    pen = ImageDraw.Draw(image)
+    if cell.state is CellState.HELD:
+        pen.rectangle([left, top, right - 1, bottom - 1], outline=LOOKS[cell.state].line, width=2)
+    if cell.failed_rules:
+        size = max(2, min(2 * _MARK, right - left, bottom - top))
+        draw_rule_mark(image, (right - size, top, right, top + size))
+
+
+def draw_rule_mark(image: Image.Image, box: Box) -> None:
+    """The mark of pictures that fail a rule: the upper right half of a square."""
+    left, top, right, bottom = box
+    corners = [(left, top), (right - 1, top), (right - 1, bottom - 1)]
+    ImageDraw.Draw(image).polygon(corners, fill=_RULE_MARK, outline=PAPER)
+
+
+def draw_state(image: Image.Image, box: Box, state: CellState) -> None:
     """Fill a box (left, top, right, bottom; the last two are outside) as a cell of a state without
     a picture looks.
     """
@@ -147,9 +177,7 @@ def draw_state(image: Image.Image, box: tuple[int, int, int, int], state: CellSt
     )
 
 
-def draw_cell(
-    image: Image.Image, box: tuple[int, int, int, int], cell: Cell, lettering: Lettering
-) -> None:
+def draw_cell(image: Image.Image, box: Box, cell: Cell, lettering: Lettering) -> None:
     """The same with words under the mark, as far as there is room: what state it is, and why."""
     draw_state(image, box, cell.state)
     left, top, right, bottom = box
@@ -176,15 +204,21 @@ def _numbers(expansion: Expansion, chunk: Chunk) -> Iterable[int]:
 def _ended(outcome: RenderOutcome) -> Cell:
     match outcome.state:
         case RenderState.DONE:
-            return Cell(state=CellState.DONE, key=outcome.key)
+            failed = outcome.rules_failed
+            return Cell(state=CellState.DONE, key=outcome.key, failed_rules=failed)
         case RenderState.CANCELLED:
             return Cell(state=CellState.CANCELLED)
     state = CellState.HELD if outcome.state is RenderState.HELD else CellState.FAILED
     reason = outcome.reason.replace("_", " ")
-    return Cell(state=state, why=f"{reason}: {outcome.detail}" if outcome.detail else reason)
+    return Cell(
+        state=state,
+        key=outcome.key,
+        why=f"{reason}: {outcome.detail}" if outcome.detail else reason,
+        failed_rules=outcome.rules_failed,
+    )
 
 
-def _hatch(image: Image.Image, box: tuple[int, int, int, int], color: Color) -> None:
+def _hatch(image: Image.Image, box: Box, color: Color) -> None:
     left, top, right, bottom = box
     width, height = right - left, bottom - top
     mask = Image.new("1", (width, height))

@@ -1,18 +1,23 @@
-"""The legend of a contact sheet: how many of its cells are in each state."""
+"""The legend of a contact sheet: how many of its cells are in each state, and how many fail each
+rule of their brand.
+"""
 
 from collections.abc import Mapping
 
 from PIL import Image
 
 from farm.results.lettering import Lettering
-from farm.results.sheet_cells import FAINT, CellState, draw_state
+from farm.results.sheet_cells import FAINT, CellState, draw_rule_mark, draw_state
 from farm.results.sheet_layout import GAP
 
 _SWATCH = 12  # pixels a side
 
+Entry = CellState | str
+"""A state, or the name of a rule that pictures fail."""
 
-def legend_height(states: Mapping[CellState, int], lettering: Lettering, width: int) -> int:
-    places = _places(states, lettering, width)
+
+def legend_height(entries: Mapping[Entry, int], lettering: Lettering, width: int) -> int:
+    places = _places(entries, lettering, width)
     return places[-1][1] + lettering.line if places else 0
 
 
@@ -20,29 +25,34 @@ def draw_legend(
     image: Image.Image,
     corner: tuple[int, int],
     width: int,
-    states: Mapping[CellState, int],
+    entries: Mapping[Entry, int],
     lettering: Lettering,
 ) -> None:
-    for x, y, state in _places(states, lettering, width):
+    for x, y, entry in _places(entries, lettering, width):
         left, top = corner[0] + x, corner[1] + y
-        draw_state(image, (left, top + 1, left + _SWATCH, top + 1 + _SWATCH), state)
-        lettering.draw(image, left + _SWATCH + GAP, top, _words(state, states[state]), FAINT)
+        swatch = (left, top + 1, left + _SWATCH, top + 1 + _SWATCH)
+        if isinstance(entry, CellState):
+            draw_state(image, swatch, entry)
+        else:
+            draw_rule_mark(image, swatch)
+        lettering.draw(image, left + _SWATCH + GAP, top, _words(entry, entries[entry]), FAINT)
 
 
 def _places(
-    states: Mapping[CellState, int], lettering: Lettering, width: int
-) -> list[tuple[int, int, CellState]]:
-    """The place of each state's entry, from the legend's upper left corner."""
+    entries: Mapping[Entry, int], lettering: Lettering, width: int
+) -> list[tuple[int, int, Entry]]:
+    """The place of each entry, from the legend's upper left corner: states first."""
+    rules = sorted(entry for entry in entries if not isinstance(entry, CellState))
     places, x, y = [], 0, 0
-    for state in CellState:
-        if count := states.get(state, 0):
-            room = _SWATCH + int(lettering.width(f" {_words(state, count)}")) + 6 * GAP
+    for entry in (*CellState, *rules):
+        if count := entries.get(entry, 0):
+            room = _SWATCH + int(lettering.width(f" {_words(entry, count)}")) + 6 * GAP
             if x and x + room > width:
                 x, y = 0, y + lettering.line
-            places.append((x, y, state))
+            places.append((x, y, entry))
             x += room
     return places
 
 
-def _words(state: CellState, count: int) -> str:
-    return f"{count:,} {state}"
+def _words(entry: Entry, count: int) -> str:
+    return f"{count:,} {entry}" if isinstance(entry, CellState) else f"{count:,} fail {entry}"

@@ -6,7 +6,9 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from farm.campaign.specs import expansion_of
 from farm.results.manifest import manifest_line, manifest_lines, write_manifest
+from farm.results.rule_counts import fails, rule_counts
 from farm.results.sheet import sheet_of
 from farm.results.versions import version_json
 from farm.results.where import read_conditions, resolve
@@ -83,12 +85,28 @@ class Reading:
         name: str,
         version: int | None = None,
         stage: Stage = Stage.FINAL,
+        failed_rule: str | None = None,
     ) -> Iterator[bytes]:
+        """The manifest, or its lines of pictures that fail a rule of their brand."""
         campaign = self.at_stage(project, name, version, stage)
         return (
             json.dumps(line, ensure_ascii=False).encode() + b"\n"
             for line in manifest_lines(self._campaigns, self._reviews, campaign)
+            if failed_rule is None or fails(line, failed_rule)
         )
+
+    def rules(
+        self,
+        project: str,
+        name: str,
+        version: int | None = None,
+        stage: Stage = Stage.FINAL,
+    ) -> Json:
+        """How many pictures fail each rule of their brand, in all and by the values of axes."""
+        campaign = self.at_stage(project, name, version, stage)
+        expansion = expansion_of(campaign.spec)
+        counts = rule_counts(expansion, self._campaigns.judged(campaign.id))
+        return {"campaign": name, "brand": campaign.brand, **counts}
 
     def render(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import islice
 from typing import Any
 
+from actors.recipes.rules import Rules
 from farm.campaign.expansion import Expansion
 from farm.campaign.shots import Render
 from farm.campaign.specs import expansion_of, fingerprint
@@ -26,14 +27,15 @@ def compare(
     old: Expansion, new: Expansion, digests: Digests
 ) -> tuple[list[tuple[int, int]], list[int]]:
     """The renders that stay, as (new number, old number), and the numbers of those that are to be
-    painted: all, where files are to be written in another way.
+    painted: all, if files are to be written or judged in another way. Most of these are copied
+    then, not painted.
 
     `digests` gives, of renders of the old version by number, the recipes' digests of those that
     have ended.
     """
     kept: list[tuple[int, int]] = []
     missing: list[int] = []
-    if old.campaign.files != new.campaign.files:
+    if old.campaign.files != new.campaign.files or _rules(old) != _rules(new):
         return kept, [render.number for _, render in new.all_renders()]
     for page in _pages(new.all_renders()):
         before = {
@@ -52,6 +54,10 @@ def compare(
             else:
                 missing.append(render.number)
     return kept, missing
+
+
+def _rules(expansion: Expansion) -> Rules | None:
+    return expansion.brand.rules if expansion.brand else None
 
 
 def _pages(renders: Iterable[tuple[int, Render]]) -> Iterator[list[tuple[int, Render]]]:

@@ -160,6 +160,23 @@ class Plan(View):
     changes: Changes | None = None
 
 
+class FailedRule(View):
+    """How many pictures fail a rule, in all and by the labels of each axis' values."""
+
+    failed: int
+    axes: dict[str, dict[str, int]]
+
+
+class RuleCounts(View):
+    """The pictures of a campaign that were judged by the rules of its brand."""
+
+    campaign: str
+    brand: str | None
+    judged: int
+    passed: int
+    rules: dict[str, FailedRule]
+
+
 class BrandVersion(View):
     """A version of a brand's pack. `frozen_at` says since when a campaign uses it; `did` says what
     adding it did: added, changed or known. Times are seconds since 1970.

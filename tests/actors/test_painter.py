@@ -23,6 +23,7 @@ from actors.recipes.errors import BadRequest, LoadFailed, ModelMissing, PromptTo
 from actors.recipes.jobs import ChunkJob, FailureKind, PictureJob
 from actors.recipes.previews import Previews
 from actors.recipes.recipe import Adapter, Group, Recipe
+from actors.recipes.rules import Rules
 from storage.errors import OutputsAway, OutputsError
 from storage.states import Reason, RenderState
 
@@ -209,6 +210,37 @@ def test_a_picture_whose_preview_could_not_be_written_is_not_there_either(output
     result = Painter("w", FakeEngine(), Lossy(outputs)).paint(job(2, previews=Previews(every=2)))
     assert (result.failure.kind, result.outcomes) == (FailureKind.OUTPUTS, ())
     assert list(outputs.keys("p")) == []
+
+
+PALE = Rules(clipped_at_most=1.0, sharpness_at_least=0.99, holds=False)
+
+
+def test_every_picture_is_judged_by_the_rules_of_its_brand(outputs):
+    identity = {"name": "acme", "version": 3, "digest": "b" * 64}
+    result = Painter("w", FakeEngine(), outputs).paint(job(rules=PALE, brand=identity))
+    for outcome in result.outcomes:
+        assert (outcome.rules_tested, outcome.rules_failed) == (2, ("sharpness@1",))
+        assert (outcome.state, outcome.reason) == (RenderState.DONE, Reason.PAINTED)
+        with outputs.open(outcome.key) as file:
+            assert read(file.read()).record["brand"] == identity
+    plain = Painter("w", FakeEngine(), outputs).paint(job(1, chunk_id=2))
+    assert (plain.outcomes[0].rules_tested, plain.outcomes[0].rules_failed) == (None, ())
+
+
+@pytest.mark.parametrize("holds", [False, True])
+def test_a_picture_that_is_found_is_judged_as_one_that_is_painted(outputs, holds):
+    Painter("w", FakeEngine(), outputs).paint(job())
+    engine = FakeEngine()
+    rules = replace(PALE, holds=holds)
+    again = Painter("w", engine, outputs).paint(job(look_first=True, rules=rules))
+    fresh = Painter("w", FakeEngine(), outputs).paint(job(rules=rules))
+    assert engine.shapes == []
+    told = [[replace(o, seconds=None) for o in one.outcomes] for one in (again, fresh)]
+    assert told[0] == told[1]
+    state = RenderState.HELD if holds else RenderState.DONE
+    reason = Reason.BRAND if holds else Reason.PAINTED
+    assert {(o.state, o.reason) for o in again.outcomes} == {(state, reason)}
+    assert all(("sharpness@1" in (o.detail or "")) == holds for o in again.outcomes)
 
 
 def test_files_of_another_encoding_or_without_the_previews_asked_for_are_not_taken_over(outputs):

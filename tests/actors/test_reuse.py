@@ -8,8 +8,9 @@ from actors.painting.painter import Painter
 from actors.recipes.errors import WeightsChanged
 from actors.recipes.jobs import Canary, FailureKind
 from actors.recipes.previews import Previews
+from actors.recipes.rules import Rules
 from storage.keys import preview_key
-from storage.states import Reason
+from storage.states import Reason, RenderState
 from tests.actors.test_painter import FakeEngine, job
 
 
@@ -57,6 +58,21 @@ def test_a_known_picture_is_copied_with_its_previews_and_not_painted(outputs, pa
         assert read(outputs, preview_key(outcome.key, 2)) == read(
             outputs, preview_key(known.key, 2)
         )
+
+
+@pytest.mark.parametrize("holds", [False, True])
+def test_a_copied_picture_is_judged_by_the_rules_of_its_new_brand(outputs, painted, holds):
+    rules = Rules(clipped_at_most=1.0, sharpness_at_least=0.99, holds=holds)
+    engine = FakeEngine()
+    result = Painter("x", engine, outputs).paint(
+        with_reuse(painted, previews=Previews(every=2), rules=rules)
+    )
+    assert engine.shapes == []
+    expected = (RenderState.HELD, Reason.BRAND) if holds else (RenderState.DONE, Reason.COPIED)
+    for outcome, known in zip(result.outcomes, painted, strict=True):
+        assert (outcome.state, outcome.reason) == expected
+        assert (outcome.rules_tested, outcome.rules_failed) == (2, ("sharpness@1",))
+        assert (outcome.pixels, outcome.sha256) == (known.pixels, known.sha256)
 
 
 def test_a_known_picture_whose_file_is_gone_or_another_by_now_is_painted(outputs, painted):

@@ -47,7 +47,7 @@ def problems(**changes):
             "{{color}} is painted with its braces: write {color}",
         ),
         (dict(prompt="a ${color} {product}"), "prompt", "${color} is a field in other tools"),
-        (dict(prompt="a {red|blue} {color} {product}"), "prompt", "make an axis"),
+        (dict(prompt="a {red|blue} {color} {product}"), "prompt", "has a name: {color: red|blue}"),
         (dict(negative="(worst quality:1.4)"), "negative", "is an emphasis"),
         (
             dict(vary={**VARY, "color": ["red", "[blue]"]}),
