@@ -8,11 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.campaigns import GROWN, PAINTED, RESTED
+from tests.chaos.campaigns import GROWN, PAINTED, RESTED, REVIEWED
 from tests.chaos.runs import Chaos, Report, chaos, fleet_chaos
 from tests.chaos.schedule import ON_FLEET, ON_POSTGRESQL, ON_SQLITE, plan
 
 _PAINTED_EVERY = 4
+_REVIEWED_EVERY = 3
 _SQLITE_EVERY = 5
 
 
@@ -65,7 +66,8 @@ def _seeds(options: argparse.Namespace, runs: int) -> range:
 
 def _run(ground: Chaos, seed: int, options: argparse.Namespace) -> tuple[str, Report]:
     """One run, which one follows from its seed; with what it was called."""
-    work = PAINTED if options.painted or seed % _PAINTED_EVERY == 0 else RESTED
+    rested = REVIEWED if seed % _REVIEWED_EVERY == 0 else RESTED
+    work = PAINTED if options.painted or seed % _PAINTED_EVERY == 0 else rested
     on_sqlite = seed % _SQLITE_EVERY == 0
     faults = plan(seed, ON_SQLITE if on_sqlite else ON_POSTGRESQL, options.faults)
     return f"{work.name}, {'sqlite' if on_sqlite else 'postgresql'}", ground.run(

@@ -13,9 +13,13 @@ from sqlalchemy import Engine, Row, Table, select
 from actors.pictures.files import file_pixels_digest
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import expansion_of
-from storage.states import AttemptOutcome, ChunkState, Reason, RenderState
+from storage.keys import campaign_name, manifest_key
+from storage.reviews import Reviews
+from storage.states import AttemptOutcome, ChunkState, Reason, RenderState, Stage, Verdict
 from storage.tables import attempts, campaigns, chunks, renders, sessions
+from storage.verdicts import Decision
 from tests.chaos.cluster import Painted
+from tests.chaos.reviewing import is_wanted
 
 Pixels = dict[tuple[str, int], str]
 """The pixel hash of every render, by its campaign's name and its number."""
@@ -77,8 +81,9 @@ def audit(
     """
     found = Audit()
     read = partial(_read, engine)
+    reviews = Reviews(engine)
     for campaign in read(campaigns):
-        _check_campaign(found, campaign, read)
+        _check_campaign(found, campaign, read, reviews.log(campaign.id))
     _check_sessions(found, read(sessions), read(chunks))
     _check_files(found, outputs, read(campaigns), read(renders))
     _check_pixels(
@@ -92,22 +97,19 @@ def audit(
 # --- each render once ---
 
 
-def _check_campaign(found: Audit, campaign: Row[Any], read: Any) -> None:
+def _check_campaign(found: Audit, campaign: Row[Any], read: Any, log: Sequence[Decision]) -> None:
     mine = partial(_of, campaign.id)
     rows, tries, pieces = (
         list(filter(mine, read(table))) for table in (renders, attempts, chunks)
     )
     name, expansion = campaign.name, expansion_of(json.loads(campaign.spec))
     numbers = {row.number for row in rows}
-    found.renders += campaign.total
-    found.lost += found.check(
-        sorted({render.number for _, render in expansion.all_renders()} - numbers),
-        f"renders of {name} are lost",
-    )
-    found.check(
-        sorted(numbers - {render.number for _, render in expansion.all_renders()}),
-        f"renders of {name} were never asked for",
-    )
+    asked = {render.number for _, render in expansion.all_renders()}
+    if campaign.released is not None:
+        asked = _check_reviews(found, campaign, asked, log)
+    found.renders += len(asked)
+    found.lost += found.check(sorted(asked - numbers), f"renders of {name} are lost")
+    found.check(sorted(numbers - asked), f"renders of {name} were never asked for")
     not_done = [
         f"{row.number} ({row.state}, {row.reason}: {row.detail})"
         for row in rows
@@ -126,6 +128,33 @@ def _check_campaign(found: Audit, campaign: Row[Any], read: Any) -> None:
         [piece.id for piece in pieces if piece.state != ChunkState.SETTLED],
         f"chunks of {name} are not settled",
     )
+
+
+def _check_reviews(
+    found: Audit, campaign: Row[Any], asked: set[int], log: Sequence[Decision]
+) -> set[int]:
+    """Every render was decided about once, as the reviewer meant it; returns those approved."""
+    times = Counter(number for entry in log for number in entry.numbers.tolist())
+    name = campaign.name
+    found.check(sorted(asked - set(times)), f"renders of {name} were decided about by nobody")
+    found.check(
+        [number for number, count in times.items() if count > 1],
+        f"renders of {name} were decided about twice",
+    )
+    wrong = [
+        number
+        for entry in log
+        for number in entry.numbers.tolist()
+        if is_wanted(number) is not (entry.verdict is Verdict.APPROVED)
+    ]
+    found.check(wrong, f"renders of {name} have another verdict than was sent")
+    approved = {number for number in asked if is_wanted(number)}
+    counts = (campaign.released, campaign.rejected)
+    meant = (len(approved), len(asked) - len(approved))
+    found.check(
+        [counts] if counts != meant else [], f"{name} should have released, rejected {meant}"
+    )
+    return approved
 
 
 def _check_counts(
@@ -287,7 +316,12 @@ def _check_files(
         if path.suffix == ".png" and not path.name.startswith(".")
     }
     keys = Counter(row.key for row in rows if row.key is not None)
-    manifests = {f"{row.project}/{row.name}/manifest.jsonl": row for row in all_campaigns}
+    manifests = {
+        manifest_key(
+            row.project, campaign_name(row.name), Stage.PROOF if row.proof_of else Stage.FINAL
+        ): row
+        for row in all_campaigns
+    }
     others = {
         path.relative_to(outputs).as_posix()
         for path in files

@@ -38,5 +38,14 @@ RESTED = Work(name="rested", campaigns=_two(40, 20), rest_s=0.2)
 PAINTED = Work(
     name="painted", campaigns=({**_BASE, "name": "coral", "seeds": {"count": 12}},), rest_s=None
 )
+# 96 proofs, of which 76 finals are approved while things go wrong, beside 192 other renders.
+REVIEWED = Work(
+    name="reviewed",
+    campaigns=(
+        {**_BASE, "name": "ember", "seeds": {"count": 16}},
+        {**_BASE, "name": "grove", "seeds": {"count": 8}, "proof": {"steps": 4}},
+    ),
+    rest_s=0.3,
+)
 # As many as BRIEF at half its pace, so that machines have time to come and go.
 GROWN = Work(name="grown", campaigns=_two(24, 12), rest_s=0.4)

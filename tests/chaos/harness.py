@@ -20,6 +20,7 @@ from tests.chaos.cluster import Cluster, wait_until
 from tests.chaos.home import Home
 from tests.chaos.ledger import Ledger, Look
 from tests.chaos.machines import Machines
+from tests.chaos.reviewing import Reviewer
 from tests.chaos.schedule import Fault
 from tests.chaos.story import Story
 from tests.chaos.trouble import Server, Trouble
@@ -97,6 +98,7 @@ class Run:
             server=self._server, machines=ground.machines,
             workers=WORKERS,
         )  # fmt: skip
+        self._reviewer = Reviewer([])
         self._seen: Look | None = None
         self._progress_at = 0.0
 
@@ -128,6 +130,7 @@ class Run:
         with Client(str(self.homes[0].url())) as client:
             for document in documents:
                 client.submit(parse_campaign(dict(document)))
+        self._reviewer = Reviewer([d["name"] for d in documents if "proof" in d])
         self.story.began = self._progress_at = time.monotonic()
 
     def _shrink(self) -> None:
@@ -154,6 +157,7 @@ class Run:
         for home in self.homes:
             if home.keep_up():
                 self.story.tell(f"{home.folder.name} had ended by itself and was started again")
+        self._reviewer.look(next((url for home in self.homes if (url := home.url())), None))
         look = self._look()
         if look is None:
             return False

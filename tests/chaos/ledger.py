@@ -73,7 +73,7 @@ class Ledger:
         )
         return Look(
             ended=sum(row.rows for row in rows),
-            total=sum(row.total for row in rows),
+            total=sum(row.total - row.rejected for row in rows),
             open=sum(row.finished_at is None for row in rows),
             halted=tuple(f"{row.name}: {row.halted}" for row in rows if row.halted),
             broken=tuple(broken),

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from storage.database import open_database, sqlite_address
 from tests.chaos.audit import audit
-from tests.chaos.campaigns import BRIEF
+from tests.chaos.campaigns import BRIEF, REVIEWED
 from tests.chaos.cluster import Painted
 from tests.chaos.schedule import ON_FLEET, ON_POSTGRESQL, ON_SQLITE, Kind, plan
 
@@ -40,6 +40,11 @@ def test_one_farm_on_sqlite(ground):
         ground.run("s1", BRIEF, plan(1, ON_SQLITE_HERE, len(ON_SQLITE_HERE)), on_sqlite=True),
         ON_SQLITE_HERE,
     )
+
+
+def test_two_farms_while_a_person_decides_about_proofs(ground):
+    kinds = (Kind.PARENT_KILLED, Kind.DISPATCHER_KILLED, Kind.ANSWERS_LOST, Kind.ACTOR_KILLED)
+    check(ground.run("r1", REVIEWED, plan(3, kinds, len(kinds))), kinds)
 
 
 def test_every_kind_is_tried_here_and_a_plan_follows_from_its_seed():
