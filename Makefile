@@ -23,9 +23,10 @@ demo: $(READY)  ## Paint the demo campaign and show where its contact sheet is
 test-fast: $(READY)  ## Run the tests that start no server, no cluster and no torch, in under two minutes
 	$(BIN)/python -m pytest tests/unit tests/infra -n auto --maxprocesses 4
 
-test: $(READY)  ## Run every test: those that start no cluster side by side, then those that do
+test: $(READY)  ## Run every test: those that start no cluster side by side, then those that do, two files at a time, then chaos
 	$(BIN)/python -m pytest -m "not cluster" -n auto --maxprocesses 4
-	$(BIN)/python -m pytest -m "cluster and not matrix"
+	$(BIN)/python -m pytest -m "cluster and not matrix" --ignore tests/chaos -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/chaos -m cluster
 
 lint: $(READY)  ## Check style, types and which floor imports which
 	$(BIN)/ruff check .
