@@ -47,6 +47,7 @@ from storage.control import Control
 from storage.database import closing_engine, prepare
 from storage.errors import RequestError
 from storage.orders import Orders
+from storage.profiles import Profiles
 from storage.removal import Removal
 from storage.reviews import Reviews
 from storage.store import Outputs
@@ -74,6 +75,7 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
         stores = _Stores(
             campaigns=Campaigns(engine),
             brands=Brands(engine),
+            profiles=Profiles(engine),
             control=Control(engine),
             orders=Orders(engine),
             removal=Removal(engine),
@@ -148,6 +150,7 @@ class _Stores:
 
     campaigns: Campaigns
     brands: Brands
+    profiles: Profiles
     control: Control
     orders: Orders
     removal: Removal
@@ -169,11 +172,11 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     )
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
-        brands=stores.brands, intake=intake, chunk=chunk,
+        brands=stores.brands, profiles=stores.profiles, intake=intake, chunk=chunk,
     )  # fmt: skip
     estimates = Estimates(
         campaigns=campaigns, watching=watching, outputs=outputs, brands=stores.brands,
-        intake=intake, chunk=chunk,
+        profiles=stores.profiles, intake=intake, chunk=chunk,
     )  # fmt: skip
     repaints = Repaints(
         campaigns=campaigns, watching=watching, outputs=outputs, intake=intake, chunk=chunk

@@ -26,6 +26,7 @@ _EXAMPLES = {
     "per": "[color]",
     "previews": "{every: 10}",
     "at": "[0.2, 0.5]",
+    "drift": "{limit: 0.3}",
     "output": "{format: webp}",
     "budget": "{gpu_hours: 10}",
     "pools": "[{name: spot}]",

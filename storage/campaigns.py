@@ -380,5 +380,6 @@ def outcome_of(row: Row[Any]) -> RenderOutcome:
         seconds=row.seconds,
         rules_tested=row.rules_tested,
         rules_failed=tuple(row.rules_failed.split(",")) if row.rules_failed else (),
+        drift=row.drift,
         finished_at=row.finished_at,
     )

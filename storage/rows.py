@@ -277,6 +277,10 @@ class RenderOutcome:
     rules_tested: int | None = None
     """By how many rules of its brand the picture was judged; None if it was not judged."""
     rules_failed: tuple[str, ...] = ()
+    drift: float | None = None
+    """How far its composition is from its anchor, 0 to 1; None if it has none, or none yet."""
+    set_layout: tuple[int, str] | None = None
+    """Its seed and its composition, if the median of its set is not known yet; not read back."""
     finished_at: float | None = None
     """By the database's clock: only an outcome that was read from it has one."""
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from storage.bulk import insert_chunks, insert_renders
 from storage.campaigns import with_proofs
 from storage.clock import db_time
+from storage.layouts import keep_layouts
 from storage.moments import is_to_come
 from storage.rows import RenderOutcome, Settlement, dump
 from storage.states import AttemptOutcome, ChunkState, RenderState, moved
@@ -102,6 +103,7 @@ class Settling:
             insert_renders(
                 connection, [_render_row(s, o, time) for s in counted for o in s.outcomes]
             )
+            keep_layouts(connection, counted)
             rows = [_attempt_row(s, time) for s in counted] + [_stale_row(s, time) for s in stale]
             if rows:
                 connection.execute(insert(attempts), rows)
@@ -248,6 +250,7 @@ def _render_row(settlement: Settlement, outcome: RenderOutcome, time: float) -> 
         outcome.sha256,
         outcome.rules_tested,
         ",".join(outcome.rules_failed) or None,
+        outcome.drift,
     )
 
 

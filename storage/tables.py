@@ -186,6 +186,7 @@ renders = Table(
     Column("sha256", String(64)),
     Column("rules_tested", Integer),
     Column("rules_failed", Text),  # names, parted by commas
+    Column("drift", Float),  # from its anchor, 0 to 1
     Index(
         "ix_renders_not_done",
         "campaign_id",
@@ -193,6 +194,35 @@ renders = Table(
         sqlite_where=text("state <> 'done'"),
         postgresql_where=text("state <> 'done'"),
     ),
+)
+
+# The compositions of renders whose set, all that have one seed, has no median yet. They go as soon
+# as it has one.
+layouts = Table(
+    "layouts",
+    metadata,
+    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+    Column("seed", BigInteger, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("layout", String(200), nullable=False),
+)
+
+# The medians of sets, from which all their renders' drift is measured.
+anchors = Table(
+    "anchors",
+    metadata,
+    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+    Column("seed", BigInteger, primary_key=True),
+    Column("layout", String(200), nullable=False),
+)
+
+# What was measured of a model, by the digest of its weights.
+model_profiles = Table(
+    "model_profiles",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("profile", Text, nullable=False),  # JSON
+    Column("measured_at", Float, nullable=False),
 )
 
 # Each version of each brand pack of a project.

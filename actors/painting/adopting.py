@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from actors.painting.writing import identity_of, judged, outcome_of
+from actors.painting.judging import Judging
+from actors.painting.writing import identity_of, outcome_of
 from actors.pictures import files
 from actors.recipes.jobs import ChunkJob, PictureJob
 from actors.recipes.previews import preview_steps
@@ -16,8 +17,11 @@ from storage.store import Outputs
 class Adopting:
     """Looks in the outputs for files that are what painting a chunk here would write."""
 
-    def __init__(self, job: ChunkJob, outputs: Outputs, numerics_class: str) -> None:
+    def __init__(
+        self, job: ChunkJob, outputs: Outputs, numerics_class: str, judging: Judging
+    ) -> None:
         self._job = job
+        self._judging = judging
         self._outputs = outputs
         self._numerics_class = numerics_class
 
@@ -38,7 +42,8 @@ class Adopting:
         if found is None or found.record is None or not self._is_ours(picture, found):
             return None
         outcome = outcome_of(picture, found.record, data, seconds=None)
-        return judged(outcome, found.pixels, self._job)
+        self._judging.know([picture])
+        return self._judging.judged(picture, outcome, found.pixels)
 
     def _copied(self, picture: PictureJob) -> RenderOutcome | None:
         reuse = picture.reuse

@@ -8,9 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import torch
 
 from actors.painting.denoising import NO_REFERENCES, OnPreview, ignore
 from actors.painting.engine import Painted
+from actors.painting.parking import Answer, Parked
 from actors.pictures.files import Pixels
 from actors.recipes.previews import Previews, preview_steps
 from actors.recipes.recipe import Group, Recipe
@@ -24,6 +26,13 @@ def rest_of(batch_s: float, spread: float, chance: float) -> float:
     """
     shortest = 2 * batch_s / (1 + spread)
     return shortest * (1 + (spread - 1) * chance)
+
+
+def _nowhere(steps: int) -> Parked:
+    """Where a picture is parked that has no latents."""
+    answer = Answer(shape=torch.Size(()), dtype=torch.float32, device=torch.device("cpu"))
+    none = torch.empty(0)
+    return Parked(steps=steps, latents=none, state={}, generator=none, answer=answer)
 
 
 class RestingEngine:
@@ -49,9 +58,13 @@ class RestingEngine:
         adapter_paths: Sequence[str] = (),  # noqa: ARG002
         on_step: Callable[[int], None] = lambda _left: None,
         on_preview: OnPreview = ignore,
+        until: int | None = None,
+        parked: Sequence[Parked] = (),
     ) -> Painted:
         chance = int(recipes[0].digest[:8], 16) / 0xFFFFFFFF
-        seconds = rest_of(self._batch_s, self._spread, chance)
+        made, begun = recipes[0].group.steps_made, parked[0].steps if parked else 0
+        share = ((until or made) - begun) / made
+        seconds = rest_of(self._batch_s, self._spread, chance) * share
         time.sleep(seconds)
         on_step(0)
         key = (recipes[0].group.model, recipes[0].group.dtype)
@@ -63,8 +76,12 @@ class RestingEngine:
             )
             for r in recipes
         ]
-        for step in preview_steps(previews, recipes[0].group.steps_made):
-            on_preview(step, pixels)
+        for step in preview_steps(previews, made):
+            if begun < step <= (until or made):
+                on_preview(step, pixels)
+        if until:
+            places = [_nowhere(until)] * len(recipes)
+            return Painted(pixels=[], parked=places, load_s=0.0, paint_s=seconds, loads=loads)
         return Painted(pixels=list(pixels), load_s=0.0, paint_s=seconds, loads=loads)
 
     def expect(self, group: Group, folder: str) -> None:

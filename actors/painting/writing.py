@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import diffusers
 import torch
@@ -16,9 +16,9 @@ import transformers
 from actors.painting.engine import Painted
 from actors.painting.failures import failure_of
 from actors.painting.infotext import infotext
+from actors.painting.judging import Judging
 from actors.pictures import files
 from actors.pictures.files import Pixels
-from actors.pictures.rules import judge
 from actors.recipes.jobs import Canary, ChunkJob, Failure, PictureJob
 from actors.recipes.recipe import Json
 from storage.keys import preview_key
@@ -44,9 +44,15 @@ class Writing:
     """The writes of one chunk, under way and done."""
 
     def __init__(
-        self, job: ChunkJob, outputs: Outputs, numerics_class: str, threads: Executor
+        self,
+        job: ChunkJob,
+        outputs: Outputs,
+        numerics_class: str,
+        threads: Executor,
+        judging: Judging,
     ) -> None:
         self._job = job
+        self._judging = judging
         self._outputs = outputs
         self._numerics_class = numerics_class
         self._threads = threads
@@ -72,16 +78,17 @@ class Writing:
             wait(self._last_looks[:-room])
             self._last_looks = self._last_looks[-room:]
 
-    def begin(self, batch: list[PictureJob], painted: Painted) -> None:
-        """Begin to write every picture of a batch. Waits if the threads are far behind, and then
-        raises the error of a write that failed.
+    def begin(
+        self, batch: Sequence[PictureJob], painted: Painted, seconds: Sequence[float]
+    ) -> None:
+        """Begin to write every picture of a batch, which took each so many seconds of device time.
+        Waits if the threads are far behind, and then raises the error of a write that failed.
         """
-        seconds = painted.paint_s / len(batch)
         for k, picture in enumerate(batch):
             pixels = painted.pixels[k]
             if pixels is not None:
                 self._writes.append(
-                    self._threads.submit(self._write, picture, pixels, painted.canary, seconds)
+                    self._threads.submit(self._write, picture, pixels, painted.canary, seconds[k])
                 )
         room = _WAITING_BATCHES * self._job.group.batch
         if len(self._writes) > room:
@@ -116,7 +123,9 @@ class Writing:
         looks = [look.result() for look in self._looks.get(picture.number, ())]
         self._outputs.put(picture.key, data)
         return Written(
-            outcome=judged(outcome_of(picture, record, data, seconds), pixels, self._job),
+            outcome=self._judging.judged(
+                picture, outcome_of(picture, record, data, seconds), pixels
+            ),
             seconds=time.perf_counter() - started,
             files=1 + len(looks),
             bytes=len(data) + sum(looks),
@@ -174,25 +183,6 @@ def outcome_of(
         sha256=hashlib.sha256(data).hexdigest(),
         numerics_class=record["numerics_class"],
         seconds=seconds,
-    )
-
-
-def judged(outcome: RenderOutcome, pixels: Pixels, job: ChunkJob) -> RenderOutcome:
-    """The outcome of a picture with the verdict of its brand's rules. One that fails is held for a
-    person, if the brand wants it.
-    """
-    if job.rules is None:
-        return outcome
-    verdict = judge(pixels, job.rules)
-    outcome = replace(outcome, rules_tested=verdict.tested, rules_failed=verdict.failed)
-    if not (verdict.failed and job.rules.holds):
-        return outcome
-    names = ", ".join(verdict.failed)
-    return replace(
-        outcome,
-        state=RenderState.HELD,
-        reason=Reason.BRAND,
-        detail=f"It fails {names} of {verdict.tested} rules of its brand.",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from actors.recipes.drift import DriftRule
 from actors.recipes.encoding import Encoding
 from actors.recipes.previews import Previews
 from actors.recipes.recipe import Group, Recipe
@@ -26,6 +27,10 @@ class PictureJob:
     """The digest of the file that the picture begins from; `ChunkJob.references` has its
     key.
     """
+    anchor_key: str | None = None
+    """The key of the approved proof that its composition must not leave."""
+    anchor: str | None = None
+    """Else the layout that it must not leave, as `Layout.text`: the median of its set."""
     reuse: RenderOutcome | None = None
     """A render of the same recipe that is done: its file is copied, if it is still there and
     of the worker's class.
@@ -53,6 +58,8 @@ class ChunkJob:
     """The files of the group's adapters, in the same order."""
     rules: Rules | None = None
     """The rules of its brand, by which every picture is judged."""
+    drift: DriftRule | None = None
+    """How far its pictures may be from their anchors."""
     brand: Mapping[str, str | int] | None = None
     """Name, version and digest of its brand's pack, for the records in files."""
     canaries: Mapping[str, str] = field(default_factory=dict)
@@ -137,6 +144,12 @@ class Facts:
     encode_s: float = 0.0
     pictures: int = 0
     slots: int = 0
+    stopped: int = 0
+    """Pictures that were not painted further, since their look was too far from their anchor."""
+    saved_s: float = 0.0
+    """Device time of the batches that were not painted for it."""
+    wrongly_stopped: float | None = None
+    """How many of them would have ended within the limit, by the calibration; None without one."""
     adopted: int = 0
     copied: int = 0
     uploads: int = 0

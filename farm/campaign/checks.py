@@ -12,7 +12,6 @@ from farm.campaign.alternatives import with_alternatives
 from farm.campaign.axes import Axis, AxisError, parse_axis
 from farm.campaign.brand import Pack, parse_pack, with_brand
 from farm.campaign.schema import (
-    LATER,
     SETTINGS,
     Campaign,
     DerivedSeeds,
@@ -46,13 +45,6 @@ def parse_campaign(
     found, each at its place in the document.
     """
     try:
-        early = [
-            Problem((key,), f"{key!r} is not supported yet by this version: remove it.")
-            for key in data
-            if key in LATER
-        ]
-        if early:
-            raise DocumentError(early)
         plain = {key: _with_plain_line_ends(value) for key, value in data.items()}
         campaign = Campaign.model_validate(with_alternatives(plain, document))
         if problems := list(_axis_problems(campaign.vary)):

@@ -1,4 +1,4 @@
-"""What a campaign file says of denoising steps: which are kept to be looked at."""
+"""What a campaign file says of denoising steps, and of how far pictures may drift."""
 
 from typing import Annotated, Any, Self
 
@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from actors.recipes import previews
+from actors.recipes.drift import DriftAction
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 _MOST_FRACTIONS = 8
@@ -69,3 +70,24 @@ class Previews(BaseModel):
     @property
     def kept(self) -> previews.Previews:
         return previews.Previews(every=self.every, at=self.at or (), decode=self.decode)
+
+
+class Drift(BaseModel):
+    """How far a picture's composition may be from its anchor, and what happens beyond that; `stop`
+    looks at the step nearest to the fraction `at` of all steps.
+    """
+
+    model_config = _STRICT
+
+    limit: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] | None = None
+    action: Annotated[DriftAction, Field(strict=False)] = DriftAction.HOLD
+    at: Fraction = 0.4
+
+    @model_validator(mode="after")
+    def _has_limit(self) -> Self:
+        if self.limit is None and self.action is not DriftAction.STOP:
+            raise ValueError(
+                "it has no limit: write one from 0 to 1, like `drift: {limit: 0.3}`. `action:"
+                " stop` alone may leave it to what was calibrated for the model."
+            )
+        return self

@@ -4,6 +4,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -19,10 +20,11 @@ from pydantic import (
 )
 
 from actors.models.schedulers import SCHEDULERS
+from actors.recipes.drift import DriftAction
 from actors.recipes.encoding import Encoding, Format
 from actors.recipes.previews import Previews as KeptPreviews
 from farm.campaign.axes import Axis, Scalar, parse_axis
-from farm.campaign.looks import Previews
+from farm.campaign.looks import Drift, Previews
 from farm.campaign.seeds import SEED_LIMIT
 from farm.campaign.sources import FILES, MAX_ADAPTERS, FileName, Lora, Reference, Scale, Strength
 from farm.campaign.template import Template, TemplateError
@@ -35,7 +37,6 @@ MAX_SIDE = 4096
 MAX_RENDERS = 100_000_000
 MAX_PROMPT = 20_000
 JPEG_QUALITY = 90  # if the file names none
-LATER = ("drift",)
 
 BRAND_VERSION = re.compile(r"([a-z0-9][a-z0-9-]{0,79})@([1-9][0-9]{0,8})")
 _ORDER = re.compile(r"as-written|ends-first|every-([2-9]|[1-9][0-9]{1,6})")
@@ -306,6 +307,7 @@ class Campaign(BaseModel):
     )
     previews: Previews | None = None
     proof: Proof | None = None
+    drift: Drift | None = None
     output: Output = Output()
     priority: Annotated[int, Field(ge=0, le=100)] = 50
     max_workers: Annotated[int, Field(ge=1, le=100_000)] | None = None
@@ -337,8 +339,14 @@ class Campaign(BaseModel):
 
     @property
     def kept_previews(self) -> KeptPreviews | None:
-        """The steps of which pictures are kept, as a worker is told."""
-        return self.previews.kept if self.previews else None
+        """The steps of which pictures are kept, as a worker is told: also that at which drift is
+        looked at, if it may stop a picture.
+        """
+        kept = self.previews.kept if self.previews else None
+        if self.drift is None or self.drift.action is not DriftAction.STOP:
+            return kept
+        kept = kept or KeptPreviews()
+        return replace(kept, at=tuple(sorted({*kept.at, self.drift.at})))
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:

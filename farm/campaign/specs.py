@@ -21,9 +21,10 @@ from farm.campaign.sources import ONLY_VARIED, Sources
 from farm.campaign.stages import proof_campaign
 from storage.keys import picture_key
 from storage.rows import CampaignRow
+from storage.states import Stage
 
 Json = dict[str, Any]
-_LATER = ("reference", "adapters", "budget", "brand", "proof")
+_LATER = ("reference", "adapters", "budget", "brand", "proof", "drift")
 """Keys that an older version did not have: a spec without one means the same as a spec in which it
 is empty.
 """
@@ -138,6 +139,20 @@ def _by_content(sources: Sources, axis: str, values: Any) -> Any:
 
 def _sources(spec: Json) -> Sources:
     return Sources(**spec.get("sources", {}))
+
+
+def proof_key_of(campaign: CampaignRow, render: Render, kind: Format) -> str:
+    """The key of the picture that a person saw before a final was painted, if it has a proof."""
+    return picture_key(
+        campaign.project,
+        campaign.title,
+        version=campaign.version,
+        stage=Stage.PROOF,
+        shot=render.shot.key,
+        seed=render.seed,
+        kind=kind,
+        redo=0,
+    )
 
 
 def picture_key_of(campaign: CampaignRow, render: Render, kind: Format) -> str:

@@ -8,6 +8,7 @@ that `proof` changes.
 from collections.abc import Iterator
 from typing import Any
 
+from actors.recipes.drift import DriftAction
 from farm.campaign.schema import Campaign
 from farm.campaign.sources import step_problems
 from farm.documents.document import Problem
@@ -22,7 +23,9 @@ def proof_campaign(campaign: Campaign) -> Campaign:
     given = {name: getattr(campaign.proof, name) for name in _CHANGED}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     settings = campaign.settings.model_copy(update=changes)
-    return campaign.model_copy(update={"settings": settings, "proof": None})
+    # A person decides about proofs anyway: their drift is measured, and none is held or stopped.
+    drift = campaign.drift and campaign.drift.model_copy(update={"action": DriftAction.FLAG})
+    return campaign.model_copy(update={"settings": settings, "proof": None, "drift": drift})
 
 
 def proof_problems(campaign: Campaign) -> Iterator[Problem]:

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from actors.recipes.drift import DriftAction, DriftRule
 from actors.recipes.jobs import ChunkJob, PictureJob
+from actors.recipes.previews import step_at
 from farm.campaign.expansion import Expansion
 from farm.campaign.shots import Render
-from farm.campaign.specs import picture_key_of
+from farm.campaign.specs import picture_key_of, proof_key_of
 from storage.keys import reference_key
+from storage.layouts import Layouts
 from storage.reuse import Reuse
 from storage.rows import CampaignRow, Chunk
 
@@ -37,6 +40,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
                 seed=render.seed,
                 key=picture_key_of(campaign, render, encoding.format),
                 reference=expansion.reference(render),
+                anchor_key=_proof_key(campaign, expansion, render),
             )
             for render in renders
         ),
@@ -46,10 +50,43 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         adapter_paths=expansion.adapter_paths(chunk.group_no),
         encoding=encoding,
         # a picture that is only painted again for comparison was judged before
+        drift=_drift(expansion, chunk.group_no) if "repaints" not in campaign.spec else None,
         rules=brand.rules if brand and "repaints" not in campaign.spec else None,
         brand=brand.identity if brand else None,
         look_first=not campaign.is_fresh and (chunk.lease > 1 or chunk.numbers is not None),
     )
+
+
+def _proof_key(campaign: CampaignRow, expansion: Expansion, render: Render) -> str | None:
+    """Where the proof of a final is, if it has one: only a proof that was approved has a final."""
+    if expansion.campaign.drift is None or expansion.campaign.proof is None:
+        return None
+    kind = expansion.campaign.encoding.format
+    return proof_key_of(campaign, render, kind)
+
+
+def _drift(expansion: Expansion, group_no: int) -> DriftRule | None:
+    """What a worker needs to know of a campaign's limit, for one group."""
+    drift = expansion.campaign.drift
+    if drift is None or drift.limit is None:
+        return None
+    made = expansion.group(group_no).steps_made
+    can_stop = drift.action is DriftAction.STOP and made > 1 and expansion.family.has_previews
+    return DriftRule(
+        limit=drift.limit,
+        action=drift.action,
+        stop_step=step_at(drift.at, made) if can_stop else None,
+        uses_sets=expansion.locked_seeds is not None,
+    )
+
+
+def with_anchors(job: ChunkJob, campaign: CampaignRow, layouts: Layouts) -> ChunkJob:
+    """The job with the medians of its sets, as far as they are known."""
+    if job.drift is None or not job.drift.uses_sets:
+        return job
+    anchors = layouts.anchors(campaign.id, {picture.seed for picture in job.pictures})
+    pictures = (replace(picture, anchor=anchors.get(picture.seed)) for picture in job.pictures)
+    return replace(job, pictures=tuple(pictures))
 
 
 def with_reuse(

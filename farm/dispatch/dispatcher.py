@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 
 from actors.fleet.fleet import Fleet
+from farm.dispatch.anchoring import Anchoring
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.bookkeeping import Bookkeeping
 from farm.dispatch.explaining import Explaining
@@ -31,6 +32,7 @@ from farm.scheduling.values import NO_QUOTAS, Assignment
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.errors import DatabaseAway
+from storage.layouts import Layouts
 from storage.ledgers import Ledgers
 from storage.queue import HEARTBEAT_S, Queue
 from storage.reuse import Reuse
@@ -59,6 +61,7 @@ class Dispatcher:
         canaries: Canaries,
         reuse: Reuse,
         ledgers: Ledgers,
+        layouts: Layouts,
         fleet: Fleet,
         autoscaler: Autoscaler,
         finishing: Finishing,
@@ -75,13 +78,16 @@ class Dispatcher:
         self._weights = weights
         self._quotas = quotas
         judge, self._loading = Judge(canaries), Loading()
-        self._sending = Sending(fleet=fleet, campaigns=campaigns, judge=judge, reuse=reuse)
+        self._sending = Sending(
+            fleet=fleet, campaigns=campaigns, judge=judge, reuse=reuse, layouts=layouts
+        )
         self._receiving = Receiving(
             session=session,
             settling=settling,
             judge=judge,
             loading=self._loading,
             sending=self._sending,
+            anchoring=Anchoring(layouts, campaigns),
         )
         self._explaining = Explaining(campaigns)
         self._finishing = finishing

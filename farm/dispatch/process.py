@@ -28,6 +28,7 @@ from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.database import closing_engine
 from storage.errors import DatabaseAway, SeedbedError, SessionLost
+from storage.layouts import Layouts
 from storage.ledgers import Ledgers
 from storage.orders import Orders
 from storage.outputs import LEFT_BEHIND_S
@@ -79,6 +80,7 @@ def dispatch(stop: threading.Event) -> None:
                 reuse=Reuse(engine),
                 ledgers=Ledgers(engine),
                 finishing=Finishing(campaigns=campaigns, reviews=Reviews(engine), outputs=outputs),
+                layouts=Layouts(engine),
                 fleet=fleet,
                 autoscaler=Autoscaler(
                     fleet=fleet,

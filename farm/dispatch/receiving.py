@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from actors.recipes.jobs import ChunkResult
+from farm.dispatch.anchoring import Anchoring
 from farm.dispatch.loading import Loading
 from farm.dispatch.numerics import Judge
 from farm.dispatch.roster import Roster
@@ -22,13 +23,21 @@ class Receiving:
     """The results of one session that are not settled yet."""
 
     def __init__(
-        self, *, session: int, settling: Settling, judge: Judge, loading: Loading, sending: Sending
+        self,
+        *,
+        session: int,
+        settling: Settling,
+        judge: Judge,
+        loading: Loading,
+        sending: Sending,
+        anchoring: Anchoring,
     ) -> None:
         self._session = session
         self._settling = settling
         self._judge = judge
         self._loading = loading
         self._sending = sending
+        self._anchoring = anchoring
         self._results: list[ChunkResult] = []
 
     def __len__(self) -> int:
@@ -55,7 +64,9 @@ class Receiving:
             self._settlement(result, campaigns.get(result.campaign_id), roster)
             for result in results
         ]
-        return self._settling.settle(self._session, settlements)
+        counted = self._settling.settle(self._session, settlements)
+        self._anchoring.after(counted)
+        return counted
 
     def forget(self) -> None:
         """Drop all results, as they are settled."""

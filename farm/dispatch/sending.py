@@ -9,10 +9,11 @@ from actors.recipes.canary import subject_of
 from actors.recipes.jobs import ChunkJob, ChunkResult, Failure, FailureKind
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import expansion_of
-from farm.dispatch.chunk_job import chunk_job, with_reuse
+from farm.dispatch.chunk_job import chunk_job, with_anchors, with_reuse
 from farm.dispatch.numerics import Judge
 from storage.campaigns import Campaigns
 from storage.errors import DatabaseAway
+from storage.layouts import Layouts
 from storage.reuse import Reuse
 from storage.rows import CampaignRow, Chunk
 
@@ -23,11 +24,14 @@ Key = tuple[int, int]
 class Sending:
     """The chunks that one session has sent and whose results are not settled yet."""
 
-    def __init__(self, *, fleet: Fleet, campaigns: Campaigns, judge: Judge, reuse: Reuse) -> None:
+    def __init__(
+        self, *, fleet: Fleet, campaigns: Campaigns, judge: Judge, reuse: Reuse, layouts: Layouts
+    ) -> None:
         self._fleet = fleet
         self._campaigns = campaigns
         self._judge = judge
         self._reuse = reuse
+        self._layouts = layouts
         self._leased: dict[Key, Chunk] = {}
         self._stopped: dict[Key, bool] = {}
         """Chunks that workers were asked to stop, and whether at their next step."""
@@ -120,6 +124,7 @@ class Sending:
             return job
         campaign, _ = self._campaign(chunk.campaign_id)
         job = replace(job, canaries=self._judge.known(subject_of(job.group)))
+        job = with_anchors(job, campaign, self._layouts)
         return with_reuse(
             job, campaign, self._reuse, worker.health.numerics_class, on_page=on_page
         )

@@ -97,6 +97,7 @@ def _line(
         "detail": outcome.detail,
         "rules": _rules(outcome),
         "review": verdicts.of(outcome.number),
+        "drift": outcome.drift,
         "attempts": attempts,
         "worker": worker,
         "numerics_class": outcome.numerics_class,

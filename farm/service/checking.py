@@ -18,10 +18,12 @@ from farm.campaign.texts import overruled
 from farm.campaign.warnings import campaign_warnings
 from farm.documents.document import MAX_TOLD, DocumentError, Problem, problem_json
 from farm.service.brands import BrandService
+from farm.service.drift_fit import calibrated_campaign, drift_problems, drift_warnings
 from farm.service.fit import check_fit
 from farm.service.intake import Intake
 from farm.service.model_warnings import model_warnings
 from farm.service.prompts import check_prompts
+from storage.profiles import Profiles
 
 Json = dict[str, Any]
 
@@ -29,15 +31,21 @@ Json = dict[str, Any]
 class CampaignChecks:
     """Checks campaigns, together with the files and the model that they name."""
 
-    def __init__(self, intake: Intake, brands: BrandService) -> None:
+    def __init__(
+        self, intake: Intake, brands: BrandService, profiles: Profiles | None = None
+    ) -> None:
+        """Without `profiles`, nothing that was measured of models is known."""
         self._intake = intake
         self._brands = brands
+        self._profiles = profiles
 
     def check(self, project: str, data: Json) -> tuple[Expansion, Json]:
         brand = self._brands.brand_of(project, data.get("brand"))
         written = parse_campaign(data, pack=brand.contents if brand else None)
         campaign = branded(written, brand)
         model = self._intake.model(campaign.model)
+        profile = self._profiles.get(model.digest) if self._profiles else {}
+        campaign = calibrated_campaign(campaign, profile)
         expansion = Expansion(campaign, model, derivation=DERIVATION, brand=brand)
         if problems := list(expansion.skipping.problems()):
             raise DocumentError(problems)
@@ -64,6 +72,8 @@ class CampaignChecks:
         check_fit(expansion)
         if campaign.proof is not None:
             _check_proofs(campaign, model)
+        if found := list(drift_problems(expansion, profile)):
+            raise DocumentError(found)
         check_prompts(expansion)
         sources = sources or self._intake.check(campaign, model)
         spec = make_spec(campaign, model, sources, DERIVATION, brand)
@@ -116,5 +126,6 @@ def warnings_of(data: Json, expansion: Expansion, derivation: int) -> list[Json]
         *campaign_warnings(campaign, derivation),
         *model_warnings(expansion),
         *proof_warnings(campaign, campaign.settings.size or expansion.model.size),
+        *drift_warnings(expansion),
     ]
     return [problem_json(problem) for problem in found]

@@ -16,6 +16,7 @@ from farm.service.update import outlook
 from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
+from storage.profiles import Profiles
 from storage.rows import CampaignRow
 from storage.store import Outputs
 from storage.watching import Watching
@@ -35,13 +36,14 @@ class Estimates:
         watching: Watching,
         outputs: Outputs,
         brands: Brands,
+        profiles: Profiles | None = None,
         intake: Intake | None = None,
         chunk: int | None = None,
     ) -> None:
         """`chunk` is the number of renders in a chunk; None sizes chunks by their work."""
         self._campaigns = campaigns
         self._watching = watching
-        self._checks = CampaignChecks(intake or Intake(outputs), BrandService(brands))
+        self._checks = CampaignChecks(intake or Intake(outputs), BrandService(brands), profiles)
         self._chunk = chunk
 
     def plan(

@@ -18,6 +18,7 @@ from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, RequestError
+from storage.profiles import Profiles
 from storage.rows import CampaignRow, NewCampaign, NewChunk
 from storage.store import Outputs
 from storage.watching import Watching
@@ -38,6 +39,7 @@ class Submissions:
         watching: Watching,
         outputs: Outputs,
         brands: Brands,
+        profiles: Profiles | None = None,
         intake: Intake | None = None,
         chunk: int | None = None,
     ) -> None:
@@ -46,7 +48,7 @@ class Submissions:
         self._control = control
         self._watching = watching
         self._intake = intake or Intake(outputs)
-        self._checks = CampaignChecks(self._intake, BrandService(brands))
+        self._checks = CampaignChecks(self._intake, BrandService(brands), profiles)
         self._brands = BrandService(brands)
         self._chunk = chunk
 

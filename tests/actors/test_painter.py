@@ -68,6 +68,8 @@ class FakeEngine:
         adapter_paths,
         on_step=lambda _left: None,
         on_preview=ignore,
+        until=None,
+        parked=(),
     ):
         on_step(0)
         self.shapes.append(len(recipes))

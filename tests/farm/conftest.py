@@ -11,6 +11,7 @@ from farm.service.explaining import Explaining
 from farm.service.reading import Reading
 from farm.service.submission import Submissions
 from storage.canaries import Canaries
+from storage.layouts import Layouts
 from storage.ledgers import Ledgers
 from storage.orders import Orders
 from storage.reuse import Reuse
@@ -59,6 +60,7 @@ def start(engine, queue, settling, campaigns, watching, outputs):
             reuse=Reuse(engine),
             ledgers=Ledgers(engine),
             finishing=Finishing(campaigns=campaigns, reviews=Reviews(engine), outputs=outputs),
+            layouts=Layouts(engine),
             fleet=fleet,
             autoscaler=Autoscaler(
                 fleet=fleet,

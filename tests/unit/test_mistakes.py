@@ -7,7 +7,6 @@ import yaml
 
 from farm.campaign.checks import parse_campaign
 from farm.campaign.loading import load_campaign
-from farm.campaign.schema import LATER
 from farm.documents.document import DocumentError
 from tests.campaigns import campaign, data
 
@@ -320,12 +319,6 @@ def test_a_mistake_is_named_with_its_line_and_place(tmp_path, changes, place, wo
         problem.place == place and words in problem.message for problem in error.value.problems
     ), str(error.value)
     assert str(error.value).startswith(f"{path}:")
-
-
-@pytest.mark.parametrize("key", LATER)
-def test_what_this_version_cannot_do_is_refused_by_name(key):
-    with pytest.raises(DocumentError, match=f"{key!r} is not supported yet"):
-        parse_campaign(data(**{key: {}}))
 
 
 def test_all_mistakes_are_told_at_once():

@@ -1,0 +1,107 @@
+"""Drift, decided: the median of a set, the step at which pictures can be stopped, and how often
+that is wrong. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from actors.pictures.drift import drift, layout_from, median_of
+
+ENOUGH = 9
+"""Pictures of a set after which its median is fixed: one of them that drifted does not move it."""
+FEWEST = 3
+"""Of which a median is made once a campaign is over: two have none."""
+LEAST_GRIP = 0.25
+"""Of a model, below which the pictures of one seed have too little in common for a median."""
+FALSE_STOPS = 0.01
+"""The share of good pictures that may be stopped by a limit that is calibrated."""
+_LIMITS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchored:
+    """The median of a set, and how far each of its renders is from it, by number."""
+
+    anchor: str
+    drifts: Mapping[int, float]
+
+
+def anchored(layouts: Mapping[int, str], anchor: str | None = None) -> Anchored:
+    """Measure a set whose renders' layouts are given by number: from its median if it has one
+    already, else from that of its first renders.
+    """
+    measured = {number: layout_from(text) for number, text in layouts.items()}
+    first = [measured[number] for number in sorted(measured)[:ENOUGH]]
+    median = median_of(first) if anchor is None else layout_from(anchor)
+    return Anchored(
+        anchor=median.text,
+        drifts={number: drift(layout, median) for number, layout in measured.items()},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """How well the looks at one step tell where pictures end."""
+
+    step: int
+    pictures: int
+    correlation: float | None
+    """Spearman's rank correlation of the look's drift with the picture's; None if one of the two
+    is the same for all."""
+    limit: float | None
+    """The lowest limit whose rate of false stops is allowed; None if there is none."""
+    false_stops: float | None
+    """At that limit: of pictures that end within the campaign's limit, the share stopped."""
+    stopped: float | None
+    """The share of all pictures that it stops."""
+
+
+def calibrated(
+    step: int, pairs: Sequence[tuple[float, float]], limit: float, allowed: float = FALSE_STOPS
+) -> Calibration:
+    """Calibrate a step from pairs of drift, of a look and of its finished picture, for a campaign
+    whose pictures may end that far from their anchors.
+    """
+    looks, ends = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
+    best = next(
+        (
+            candidate
+            for candidate in (k / _LIMITS for k in range(1, _LIMITS))
+            if false_stops(pairs, candidate, limit) <= allowed
+        ),
+        None,
+    )
+    return Calibration(
+        step=step,
+        pictures=len(pairs),
+        correlation=_rank_correlation(looks, ends),
+        limit=best,
+        false_stops=None if best is None else false_stops(pairs, best, limit),
+        stopped=None if best is None else float((looks > best).mean()),
+    )
+
+
+def false_stops(pairs: Sequence[tuple[float, float]], stop_beyond: float, limit: float) -> float:
+    """Of pictures that end within the limit, the share whose look is beyond the other; 0 if none
+    ends within it.
+    """
+    good = [look for look, end in pairs if end <= limit]
+    return sum(look > stop_beyond for look in good) / len(good) if good else 0.0
+
+
+def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
+    if len(one) < 2:
+        return None
+    first, second = _ranks(one), _ranks(other)
+    if first.std() == 0 or second.std() == 0:
+        return None
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks, equal values sharing the mean of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[place])

@@ -1,0 +1,38 @@
+"""What was measured of models, by the digests of their weights."""
+
+import json
+
+from sqlalchemy import Engine, delete, insert, select
+
+from storage.clock import db_time
+from storage.rows import Json, dump
+from storage.tables import model_profiles
+
+
+class Profiles:
+    """The profiles of one job database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(readonly=True)
+
+    def get(self, digest: str) -> Json:
+        """What is known of a model; empty if nothing was measured."""
+        query = select(model_profiles.c.profile).where(model_profiles.c.digest == digest)
+        with self._reader.connect() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+        return {} if found is None else dict(json.loads(found))
+
+    def learn(self, digest: str, measured: Json) -> Json:
+        """Add what was measured, in place of what was known by the same names; returns all that
+        is known now.
+        """
+        mine = model_profiles.c.digest == digest
+        with self._engine.begin() as connection:
+            query = select(model_profiles.c.profile).where(mine).with_for_update()
+            found = connection.execute(query).scalar_one_or_none()
+            whole = {**(json.loads(found) if found else {}), **measured}
+            connection.execute(delete(model_profiles).where(mine))
+            values = {"digest": digest, "profile": dump(whole), "measured_at": db_time()}
+            connection.execute(insert(model_profiles).values(values))
+        return whole
