@@ -17,6 +17,7 @@ from farm.api.files import file_routes, prune_routes, repair_routes
 from farm.api.fleet import farm_routes, fleet_routes
 from farm.api.hidden_paths import own_folders
 from farm.api.metrics import Metrics
+from farm.api.prompts import prompt_routes
 from farm.api.reviews import review_routes
 from farm.api.routes import make_api
 from farm.api.serving import HOST, serve
@@ -34,6 +35,7 @@ from farm.service.fleet import FleetService
 from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
 from farm.service.local_files import LocalFiles
+from farm.service.prompt_list import PromptLists
 from farm.service.pruning import Pruner
 from farm.service.reading import Reading
 from farm.service.repainting import Repaints
@@ -193,6 +195,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         submission_routes(submissions, estimates, reading),
         campaign_routes(reading),
         brand_routes(BrandService(stores.brands)),
+        prompt_routes(PromptLists(intake, BrandService(stores.brands))),
         diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
         file_routes(
             reading, Leftovers(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)

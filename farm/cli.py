@@ -88,6 +88,13 @@ COMMANDS = {
             " has retired."
         ),
     ),
+    "prompts": (
+        "prompts:prompts",
+        (
+            "Every distinct prompt of a campaign file, with its negative, its tokens beside what"
+            " each text encoder reads, and the words that its brand bans."
+        ),
+    ),
     "brands": ("brands:app", "Brand packs: what a brand wants of its campaigns."),
     "workers": ("fleet:workers", "The workers as the dispatcher last saw them."),
     "scale": ("fleet:scale", "Order how many workers there are, or say what is ordered."),

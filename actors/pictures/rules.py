@@ -21,6 +21,7 @@ Pixels = NDArray[np.uint8]
 GRID = 64  # cells along the longer side
 _EDGE = 0.08  # in OKLab: about the step between two neighbouring shades of a paint chart
 _SUBJECT = 0.08  # in OKLab: what differs less from its surroundings is not a subject
+_ALIKE = 0.2  # in OKLab: the most by which light changes a backdrop from side to side
 _SUBJECT_SHARE = 0.01  # of the cells: less is a speck
 _FRAME_DEPTH = 0.12  # of the shorter side: the widest frame that is looked for
 _FRAME_EVEN = 3.0  # levels of 255: the largest deviation within a line of a frame
@@ -126,16 +127,19 @@ def busy_share(looked: Looked, space: CopySpace) -> float:
 def share_outside(looked: Looked, area: SafeArea) -> float:
     """The share of the subject, 0 to 1, that lies in the margin; 0 if there is no subject.
 
-    The subject is the cells that differ from the median colour of their row, by more than Otsu's
-    threshold and by at least 0.08 in OKLab, if they are at least 1 % of all. So a horizon or a
-    floor is not one, and neither is whatever fills more than half of its row.
+    The subject is the cells that differ from the backdrop of their row, by more than Otsu's
+    threshold and by at least 0.08 in OKLab, if they are at least 1 % of all. Each counts by how
+    much more it differs, so that a shadow or a gradient of light weighs little. A horizon or a
+    floor is not a subject, and neither is whatever fills a whole row.
     """
-    colours = looked.colours
-    distance = _distance(colours, np.median(colours, axis=1, keepdims=True))
-    subject = distance > max(_otsu(distance), _SUBJECT)
-    margin = max(1, round(area.margin * min(subject.shape)))
-    inside = subject[margin:-margin, margin:-margin].sum()
-    return float(1 - inside / subject.sum()) if subject.mean() >= _SUBJECT_SHARE else 0.0
+    distance = _distance(looked.colours, _backdrop(looked.colours))
+    weight = np.maximum(0, distance - max(_otsu(distance), _SUBJECT))
+    if (weight > 0).mean() < _SUBJECT_SHARE:
+        return 0.0
+    margin = max(1, round(area.margin * min(weight.shape)))
+    outside = np.ones(weight.shape, bool)
+    outside[margin:-margin, margin:-margin] = False
+    return float(weight[outside].sum() / weight.sum())
 
 
 def has_border(looked: Looked) -> bool:
@@ -215,6 +219,20 @@ def _along(cells: NDArray[np.bool_], side: Side, share: float) -> NDArray[np.boo
     upright = cells if side in ("top", "bottom") else cells.T
     depth = max(1, round(share * len(upright)))
     return upright[:depth] if side in ("top", "left") else upright[-depth:]
+
+
+def _backdrop(colours: Floats) -> Floats:
+    """The colour behind each cell: from the left end of its row to the right one, if these are
+    alike; else one of them has a subject in it, and the median of the row stands for all.
+    """
+    width = colours.shape[1]
+    end = max(1, width // 12)
+    left = np.median(colours[:, :end], axis=1, keepdims=True)
+    right = np.median(colours[:, -end:], axis=1, keepdims=True)
+    across = np.linspace(0, 1, width)[None, :, None]
+    is_alike = _distance(left, right)[..., None] < _ALIKE
+    middle = np.median(colours, axis=1, keepdims=True)
+    return np.where(is_alike, left + (right - left) * across, middle)
 
 
 def _otsu(values: Floats) -> float:

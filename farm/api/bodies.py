@@ -57,6 +57,16 @@ class Submission(BaseModel):
     fresh: bool = False
 
 
+class PromptQuestion(BaseModel):
+    """A campaign whose prompts are wanted, the first `limit` of them."""
+
+    model_config = _STRICT
+
+    project: Annotated[str, Field(pattern=_NAME, max_length=80)] = "default"
+    campaign: dict[str, Any]
+    limit: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole)] = 100
+
+
 class NewBrand(BaseModel):
     """A brand pack, as its file says it."""
 

@@ -115,7 +115,7 @@ class SafeArea(BaseModel):
     model_config = _STRICT
 
     margin: Annotated[float, Field(gt=0, lt=0.5)]
-    outside: Share = 0.02
+    outside: Share = 0.08
 
 
 class AtMost(BaseModel):

@@ -296,6 +296,7 @@ class Campaign(BaseModel):
     negative: TemplateText = ""
     brand: Annotated[str | dict[str, Any] | None, BeforeValidator(_brand)] = None
     syntax: Literal["plain", "literal"] | None = None
+    emphasis: Literal["literal"] | None = None
     vary: Annotated[dict[AxisName, Any], Field(max_length=20)] = {}
     notes: Annotated[tuple[str, ...], Field(strict=False, max_length=1000)] = ()
     skip: Annotated[tuple[dict[str, Any], ...], Field(strict=False, max_length=1000)] = ()

@@ -104,6 +104,7 @@ def _identity(spec: Json) -> Json:
     }
     campaign.pop("notes", None)  # no picture depends on what is called a note
     campaign.pop("syntax", None)  # campaigns of before have none, and mean the same without
+    campaign.pop("emphasis", None)  # it says what may stand in prompts, and changes none
     campaign["prompt"], campaign["negative"] = (
         campaign["prompt"].strip(),
         campaign["negative"].strip(),

@@ -6,7 +6,7 @@ they are punctuation.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 _CLOSES = {")": "(", "]": "[", "}": "{"}
@@ -31,6 +31,16 @@ _ALONE = re.compile(r"(?:^|,)\s{0,99}(\([^()]{1,800}\))(?=\s{0,99}(?:,|$))")
 _SHOUTED = re.compile(r"(?<![\w\"'\u201c\u2018-])(?:BREAK|AND)(?![\w\"'\u201d\u2019-])")
 
 
+EMPHASES = frozenset(
+    {
+        "an emphasis of other tools",
+        "a weaker emphasis of other tools",
+        "a weight of other tools",
+    }
+)
+"""The kinds of syntax that say how much some words count."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Syntax:
     """Characters of a text that mean something to another tool."""
@@ -42,11 +52,16 @@ class Syntax:
     instead: str
     """What to write, as the end of a sentence."""
 
+    @property
+    def is_emphasis(self) -> bool:
+        return self.kind in EMPHASES
+
     def sentence(self, text: str) -> str:
         """The whole sentence; `text` is where it was found."""
         written = text[self.start : self.stop]
         what = f"{_short(written)} is {self.kind}, and would be painted as words here"
-        return f"{what}: {self.instead}, or `syntax: literal` if it is meant as it stands."
+        key = "emphasis" if self.is_emphasis else "syntax"
+        return f"{what}: {self.instead}, or `{key}: literal` if it is meant as it stands."
 
 
 @dataclass(frozen=True)
@@ -60,8 +75,23 @@ def find_syntax(text: str) -> list[Syntax]:
     """All syntax of other tools in a text, from its start; of what stands one within the other,
     the outer.
     """
+    return _outer(_all_syntax(text))
+
+
+def find_other_syntax(text: str) -> list[Syntax]:
+    """The same without emphasis."""
+    return _outer(syntax for syntax in _all_syntax(text) if not syntax.is_emphasis)
+
+
+def _all_syntax(text: str) -> Iterator[Syntax]:
     plain = text.translate(_PLAIN_FORMS)
-    found = [*_in_pairs(plain), *_by_pattern(plain), *_shouted(plain), *_flags(plain)]
+    yield from _in_pairs(plain)
+    yield from _by_pattern(plain)
+    yield from _shouted(plain)
+    yield from _flags(plain)
+
+
+def _outer(found: Iterable[Syntax]) -> list[Syntax]:
     outer: list[Syntax] = []
     for syntax in sorted(found, key=lambda one: (one.start, -one.stop)):
         if not outer or syntax.start >= outer[-1].stop:

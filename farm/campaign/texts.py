@@ -19,7 +19,14 @@ from typing import Any
 from farm.campaign.axes import Axis, Scalar
 from farm.campaign.schema import MAX_PROMPT, Campaign
 from farm.campaign.sources import NONE
-from farm.campaign.syntax import FIELD, Syntax, find_parentheses, find_syntax, may_hold_syntax
+from farm.campaign.syntax import (
+    FIELD,
+    Syntax,
+    find_other_syntax,
+    find_parentheses,
+    find_syntax,
+    may_hold_syntax,
+)
 from farm.campaign.template import Template
 from farm.documents.document import Problem
 from farm.documents.parsed import Path_
@@ -70,9 +77,10 @@ def text_problems(campaign: Campaign) -> Iterator[Problem]:
     if problems := [*_length_problems(campaign), *_repeated_value_problems(campaign)]:
         yield from problems
         return
+    find = find_other_syntax if campaign.emphasis == LITERAL else find_syntax
     told: set[tuple[Path_, str]] = set()
     for key in ("prompt", "negative"):
-        text = _Text(key, Template(getattr(campaign, key)), campaign.axes)
+        text = _Text(key, Template(getattr(campaign, key)), campaign.axes, find)
         for found in (*text.dollars(), *text.syntax()):
             if (found.path, found.kind) not in told:
                 told.add((found.path, found.kind))
@@ -102,7 +110,7 @@ def text_warnings(campaign: Campaign, *, is_known: bool) -> Iterator[Problem]:
     if campaign.syntax == LITERAL:
         return
     told: set[Path_] = set()
-    for key in ("prompt", "negative"):
+    for key in ("prompt", "negative") if campaign.emphasis != LITERAL else ():
         for found in _Text(
             key, Template(getattr(campaign, key)), campaign.axes, find_parentheses
         ).syntax():

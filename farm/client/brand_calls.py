@@ -1,4 +1,4 @@
-"""The part of the client that is about brand packs."""
+"""The part of the client that is about brand packs and prompts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,10 @@ from typing import Any
 from urllib.parse import quote
 
 from farm.campaign.brand import load_pack
+from farm.campaign.loading import CampaignFile
+from farm.campaign.schema import Campaign
 from farm.client.transport import Transport
+from farm.documents.document import DocumentError
 
 Json = dict[str, Any]
 
@@ -23,6 +26,20 @@ class BrandCalls:
         """
         document = load_pack(Path(pack)).document if isinstance(pack, str | Path) else dict(pack)
         return self._http.json("POST", "brands", body={"project": self.project, "pack": document})
+
+    def prompts(self, campaign: Campaign | CampaignFile, *, limit: int = 100) -> Json:
+        """The first prompts of a campaign that differ, with their negatives, their tokens for each
+        text encoder, and the words that its brand bans. Raises DocumentError, with the file's
+        lines, for a campaign that cannot be read.
+        """
+        document = campaign.document if isinstance(campaign, CampaignFile) else None
+        checked = campaign.campaign if isinstance(campaign, CampaignFile) else campaign
+        asked = checked.model_dump(mode="json", exclude_unset=True)
+        body = {"project": self.project, "campaign": asked, "limit": limit}
+        try:
+            return self._http.json("POST", "prompts", body=body)
+        except DocumentError as exc:
+            raise DocumentError(exc.problems, document, most=exc.most) from None
 
     def brands(self) -> list[Json]:
         """Every version of every pack of the project."""

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from farm.bench.cold import measure as measure_cold
+from farm.bench.creative import measure as measure_creative
 from farm.bench.encode import measure as measure_encode
 from farm.bench.figures import Json
 from farm.bench.fleet import measure as measure_fleet
@@ -140,6 +141,20 @@ def outputs(
 ) -> None:
     """The stores for pictures against a bare boto3 loop, on an S3 server of their own."""
     _show(measure_outputs(rounds=rounds, pictures=pictures, threads=threads, work=work), as_json)
+
+
+@app.command("creative")
+def creative(
+    rounds: Annotated[
+        int,
+        typer.Option(help="Batches painted, after one that is not counted.", min=1),
+    ] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """What the rules of a brand cost beside painting with the embedded model. Takes about a
+    minute.
+    """
+    _show(measure_creative(rounds=rounds), as_json)
 
 
 @app.command("encode")

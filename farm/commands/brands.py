@@ -1,5 +1,6 @@
 """`farm brands`: brand packs, added, listed, shown and looked at."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,9 @@ import yaml
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from farm.campaign.brand import load_pack, version_named
+from actors.pictures.files import read
+from actors.pictures.rules import judge
+from farm.campaign.brand import load_pack, rules_of, version_named
 from farm.commands.shared import (
     AsJson,
     Home,
@@ -18,7 +21,9 @@ from farm.commands.shared import (
     settings_for,
     show_table,
 )
+from farm.config import Settings
 from farm.connect import open_client
+from storage.errors import RequestError, WorkError
 
 app = typer.Typer(
     help="Brand packs: what a brand wants of its campaigns.",
@@ -83,6 +88,61 @@ def show(
         return
     say(f"# {answer['brand']}, digest {answer['digest']}")
     say(yaml.safe_dump(answer["pack"], sort_keys=False, allow_unicode=True).rstrip())
+
+
+@app.command("check")
+def check(
+    pack_file: PackPath,
+    pictures: Annotated[
+        list[Path] | None, typer.Argument(help="Picture files.", metavar="PICTURE...")
+    ] = None,
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", help="Judge the pictures of this campaign.")
+    ] = None,
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge pictures by the rules of a pack's file: files, or those of a campaign. Nothing is
+    recorded. Exit code 1 if one fails.
+    """
+    rules = rules_of(load_pack(pack_file))
+    if rules is None:
+        raise RequestError(f"The pack {pack_file} has no rules and no palette to judge by.")
+    if not pictures and campaign is None:
+        raise RequestError("Name picture files, or a campaign with --campaign NAME.")
+    judged = failed = 0
+    for name, data in _pictures(pictures or [], campaign, settings_for(home, project)):
+        picture = read(data)
+        if picture is None:
+            raise RequestError(f"{name} is not a PNG, WebP, JPEG or JPEG XL picture.")
+        verdict = judge(picture.pixels, rules)
+        judged, failed = judged + 1, failed + bool(verdict.failed)
+        counts = {"passed": verdict.passed, "tested": verdict.tested, "failed": verdict.failed}
+        if as_json:
+            print_json({"picture": name, **counts})
+        else:
+            fails = f": fails {', '.join(verdict.failed)}" if verdict.failed else ""
+            say(f"{name}: {verdict.passed} of {verdict.tested} rules{fails}")
+    if failed:
+        raise WorkError(f"{failed:,} of {judged:,} pictures fail a rule.")
+
+
+def _pictures(
+    paths: Iterable[Path], campaign: str | None, settings: Settings
+) -> Iterator[tuple[str, bytes]]:
+    """Each picture's name and file."""
+    for path in paths:
+        try:
+            yield str(path), path.read_bytes()
+        except OSError as exc:
+            raise RequestError(f"{path} cannot be read ({exc.strerror}).") from exc
+    if campaign is None:
+        return
+    with open_client(settings) as client:
+        for line in client.manifest(campaign):
+            if line["key"] is not None:
+                yield line["key"], client.output(line["key"])
 
 
 @app.command("lint")

@@ -160,6 +160,33 @@ class Plan(View):
     changes: Changes | None = None
 
 
+class EncoderTokens(View):
+    """The tokens of a prompt and its negative, and how many a text encoder reads at most."""
+
+    encoder: str
+    prompt: int
+    negative: int
+    limit: int | None
+
+
+class PromptText(View):
+    """A prompt with its negative, and the words in it that the brand bans."""
+
+    prompt: str
+    negative: str
+    tokens: list[EncoderTokens]
+    banned: list[str]
+
+
+class PromptList(View):
+    """The first prompts of a campaign that differ; `more` if there are others."""
+
+    campaign: str
+    brand: str | None
+    prompts: list[PromptText]
+    more: bool
+
+
 class FailedRule(View):
     """How many pictures fail a rule, in all and by the labels of each axis' values."""
 

@@ -81,3 +81,30 @@ def test_a_mistake_in_them_is_told_on_the_line_of_the_template(tmp_path):
     file.write_text('name: c\nmodel: seedling\nprompt: "a {color: (red:1.3)|blue} mug"\n')
     with pytest.raises(DocumentError, match=r"c.yaml:3: vary.color\[0\]: .*an emphasis"):
         load_campaign(file)
+
+
+EMPHASES = ["(red:1.3)", "((red))", "[red]", "red++", "(red)1.3", "red::2"]
+
+
+@pytest.mark.parametrize("word", EMPHASES)
+def test_emphasis_is_refused_at_its_place_or_kept_as_it_stands(word):
+    vary = {"color": ["blue", word]}
+    with pytest.raises(DocumentError) as refused:
+        asked("a {color} mug", vary=vary)
+    assert str(refused.value).startswith("vary.color[1]: ")
+    assert "`emphasis: literal`" in str(refused.value)
+    kept = asked("a {color} mug", vary=vary, emphasis="literal")
+    prompts = {render.shot.prompt for _, render in Expansion(kept, MODEL).all_renders()}
+    assert prompts == {"a blue mug", f"a {word} mug"}
+
+
+@pytest.mark.parametrize("prompt", ["a (<lora:gold:1>:1.3) mug", "[a|b] mug", "a mug --ar 16:9"])
+def test_literal_emphasis_lets_no_other_syntax_through(prompt):
+    with pytest.raises(DocumentError, match=r"(of|in) other tools"):
+        asked(prompt, vary={}, emphasis="literal")
+
+
+def test_how_emphasis_is_read_changes_no_campaign_without_any():
+    assert by_prompt(asked("a {color: red|blue} mug")) == by_prompt(
+        asked("a {color: red|blue} mug", emphasis="literal")
+    )

@@ -58,10 +58,14 @@ def asked(**changes):
 def branded(pack, **changes):
     """The expansion of a campaign under a pack, as the farm stores it, and what it violates."""
     written = parse_campaign(asked(**changes), pack=pack)
-    brand = Brand(name=pack.name, version=1, digest=pack.digest, pack=pack.document)
+    brand = brand_of(pack)
     merged = with_brand(written, pack).model_copy(update={"brand": brand.label})
     spec = make_spec(merged, MODEL, Sources(), brand=brand)
     return expansion_of(spec), violations(Expansion(merged, MODEL, brand=brand), pack, written)
+
+
+def brand_of(pack):
+    return Brand(name=pack.name, version=1, digest=pack.digest, pack=pack.document)
 
 
 def said(problems):
@@ -228,3 +232,17 @@ def test_the_example_judges_by_six_rules():
     rules = rules_of(load_pack(ROOT / "examples/brands/acme.yaml"))
     assert None not in (rules.copy_space, rules.safe_area, rules.palette, rules.sharpness_at_least)
     assert (rules.no_border, rules.clipped_at_most, rules.holds) == (True, 0.02, False)
+
+
+def test_the_examples_paint_at_a_small_size_what_they_say():
+    plain = Expansion(load_campaign(ROOT / "examples/guidance-sweep.yaml").campaign, MODEL)
+    assert (plain.total, plain.groups) == (8, 4)
+    loaded = load_campaign(ROOT / "examples/catalogue.yaml").campaign
+    acme = load_pack(ROOT / "examples/brands/acme.yaml")
+    merged = with_brand(loaded, acme)
+    expansion = Expansion(merged, MODEL, brand=brand_of(acme))
+    assert not violations(expansion, acme, loaded)
+    assert expansion.total == 9
+    _, first = expansion.render(0)
+    assert first.shot.prompt == "a red mug in a studio, studio quality photo"
+    assert first.shot.negative == acme.negative

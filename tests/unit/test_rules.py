@@ -20,7 +20,7 @@ from actors.recipes.rules import CopySpace, Palette, Rules, SafeArea, Verdict
 
 SIZES = [(64, 64), (128, 128), (512, 384), (300, 700)]
 TOP = CopySpace(side="top", share=0.25, busy=0.02)
-MARGIN = SafeArea(margin=0.05, outside=0.02)
+MARGIN = SafeArea(margin=0.05, outside=0.08)
 RED = Palette(colors=((214, 40, 40),), within=12, share=0.05)
 
 

@@ -1,0 +1,23 @@
+"""The API's route about the prompts of a campaign."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from farm.api.bodies import PromptQuestion
+from farm.api.routing import StrictRoute, shows
+from farm.service.prompt_list import PromptLists
+from farm.service.views import PromptList
+
+Json = dict[str, Any]
+
+
+def prompt_routes(prompts: PromptLists) -> APIRouter:
+    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+
+    @routes.post("/prompts", **shows(PromptList))
+    def list_prompts(question: PromptQuestion) -> Json:
+        """The prompts of a campaign, which is not submitted."""
+        return prompts.list(question.project, question.campaign, question.limit)
+
+    return routes
