@@ -21,6 +21,7 @@ from farm.api.prompts import prompt_routes
 from farm.api.reviews import review_routes
 from farm.api.routes import make_api
 from farm.api.serving import HOST, serve
+from farm.api.steps import step_routes
 from farm.config import Settings
 from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
@@ -42,12 +43,14 @@ from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
 from farm.service.review_reading import ReviewReading
 from farm.service.reviews import ReviewService
+from farm.service.steps import StepReading
 from farm.service.submission import Submissions
 from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.database import closing_engine, prepare
 from storage.errors import RequestError
+from storage.layouts import Layouts
 from storage.orders import Orders
 from storage.profiles import Profiles
 from storage.removal import Removal
@@ -78,6 +81,7 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
             campaigns=Campaigns(engine),
             brands=Brands(engine),
             profiles=Profiles(engine),
+            layouts=Layouts(engine),
             control=Control(engine),
             orders=Orders(engine),
             removal=Removal(engine),
@@ -153,12 +157,23 @@ class _Stores:
     campaigns: Campaigns
     brands: Brands
     profiles: Profiles
+    layouts: Layouts
     control: Control
     orders: Orders
     removal: Removal
     reviews: Reviews
     watching: Watching
     outputs: Outputs
+
+
+def _step_reading(stores: _Stores) -> StepReading:
+    return StepReading(
+        campaigns=stores.campaigns,
+        reviews=stores.reviews,
+        layouts=stores.layouts,
+        profiles=stores.profiles,
+        outputs=stores.outputs,
+    )
 
 
 def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[APIRouter]:
@@ -196,6 +211,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         campaign_routes(reading),
         brand_routes(BrandService(stores.brands)),
         prompt_routes(PromptLists(intake, BrandService(stores.brands))),
+        step_routes(_step_reading(stores)),
         diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
         file_routes(
             reading, Leftovers(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)

@@ -76,6 +76,23 @@ class NewBrand(BaseModel):
     pack: dict[str, Any]
 
 
+class Calibrating(BaseModel):
+    """How far pictures may end from their anchors, if not as far as their campaign says."""
+
+    model_config = _STRICT
+
+    limit: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] | None = None
+
+
+class Measured(BaseModel):
+    """How much of a composition a model's seed decides, and the name of the measure."""
+
+    model_config = _STRICT
+
+    grip: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    measure: Annotated[str, Field(pattern=r"^layout@[1-9][0-9]{0,3}$")]
+
+
 class Retry(BaseModel):
     """Which renders to try again: those that failed, those that are held, or one of either."""
 

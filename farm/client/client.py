@@ -14,6 +14,7 @@ from farm.campaign.schema import Campaign
 from farm.client.brand_calls import BrandCalls
 from farm.client.fleet_calls import FleetCalls
 from farm.client.review_calls import ReviewCalls
+from farm.client.step_calls import StepCalls
 from farm.client.transport import Transport
 from farm.documents.document import Document, DocumentError, Problem, problem_json
 from farm.results.versions import only_present, split_version
@@ -22,7 +23,7 @@ Json = dict[str, Any]
 quote = partial(quote_text, errors="surrogatepass")  # the farm refuses a name that is not text
 
 
-class Client(FleetCalls, BrandCalls, ReviewCalls):
+class Client(FleetCalls, BrandCalls, ReviewCalls, StepCalls):
     """A farm, from afar.
 
         with Client("http://127.0.0.1:8600") as farm:

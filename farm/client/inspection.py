@@ -2,7 +2,7 @@
 damaged or missing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
         return line_problems(line, client.output)
 
     with ThreadPoolExecutor(_READERS) as pool:
-        lines = (line for line in client.manifest(campaign) if line["key"])
+        lines = _with_pictures(client.manifest(campaign), known)
         looking = worked_ahead(pool, look, lines, _AHEAD)
         for place, (line, future) in enumerate(looking):
             problems = future.result()
@@ -86,6 +86,15 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
                 seen.strangers += 1
                 tell(key, "no render has this file.")
     return seen
+
+
+def _with_pictures(lines: Iterable[Json], known: set[str]) -> Iterator[Json]:
+    """The lines that name a picture. The previews of pictures that were stopped are known too."""
+    for line in lines:
+        if line["key"]:
+            yield line
+        else:
+            known.update(line["previews"])
 
 
 def repair(

@@ -122,6 +122,14 @@ def sheet(
     proofs: Annotated[
         bool, typer.Option("--proofs", help="Of the proofs, not of the finals.")
     ] = False,
+    steps: Annotated[
+        bool,
+        typer.Option("--steps", help="A filmstrip of each picture: its previews, then itself."),
+    ] = False,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="Only these, as in product=mug. Repeatable."),
+    ] = None,
     out_file: Annotated[
         Path | None,
         typer.Option("--out", help="Where the sheet goes; CAMPAIGN.png when not given."),
@@ -132,7 +140,11 @@ def sheet(
 ) -> None:
     """Draw the contact sheet of what is done so far."""
     with open_client(settings_for(home, project)) as client:
-        data = client.sheet(campaign, stage="proof" if proofs else "final")
+        if steps:
+            data = client.filmstrip(campaign, where=where or ())
+        else:
+            stage = "proof" if proofs else "final"
+            data = client.sheet(campaign, where=where or (), stage=stage)
     target = (out_file or Path(f"{campaign}.png")).absolute()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

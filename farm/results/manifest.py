@@ -8,16 +8,17 @@ from dataclasses import asdict
 from tempfile import TemporaryFile
 from typing import Any
 
-from actors.recipes.previews import preview_steps
+from actors.recipes.previews import preview_steps, step_at
 from actors.recipes.recipe import Group, Json
 from farm.campaign.expansion import Expansion
 from farm.campaign.shots import Render
-from farm.campaign.specs import expansion_of
+from farm.campaign.specs import expansion_of, picture_key_of
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
 from storage.keys import manifest_key, preview_key
 from storage.reviews import Reviews
 from storage.rows import CampaignRow, RenderOutcome
+from storage.states import Reason
 from storage.store import Outputs
 from storage.verdicts import Verdicts
 
@@ -91,7 +92,7 @@ def _line(
         "key": outcome.key,
         "bytes": outcome.bytes,
         "sha256": outcome.sha256,
-        "previews": _previews(expansion, group, outcome.key),
+        "previews": _previews(campaign, expansion, render, group, outcome),
         "state": outcome.state,
         "reason": outcome.reason,
         "detail": outcome.detail,
@@ -145,8 +146,20 @@ def _adapters(expansion: Expansion, group_no: int) -> list[Json]:
     return [{"path": path, **asdict(adapter)} for path, adapter in adapters]
 
 
-def _previews(expansion: Expansion, group: Group, key: str | None) -> list[str]:
-    steps = preview_steps(expansion.campaign.kept_previews, group.steps_made)
+def _previews(
+    campaign: CampaignRow,
+    expansion: Expansion,
+    render: Render,
+    group: Group,
+    outcome: RenderOutcome,
+) -> list[str]:
+    """The previews of a picture; of one that was stopped, those of the steps that it made."""
+    steps, key = preview_steps(expansion.campaign.kept_previews, group.steps_made), outcome.key
+    drift = expansion.campaign.drift
+    if outcome.reason is Reason.DRIFT_STOPPED and drift is not None:
+        last = step_at(drift.at, group.steps_made)
+        steps = [step for step in steps if step <= last]
+        key = picture_key_of(campaign, render, expansion.campaign.encoding.format)
     return [preview_key(key, step) for step in steps] if key else []
 
 

@@ -4,10 +4,11 @@ that is wrong. Pure.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from actors.pictures.drift import drift, layout_from, median_of
+from actors.pictures.drift import Layout, drift, layout_from, median_of
 
 ENOUGH = 9
 """Pictures of a set after which its median is fixed: one of them that drifted does not move it."""
@@ -45,7 +46,6 @@ def anchored(layouts: Mapping[int, str], anchor: str | None = None) -> Anchored:
 class Calibration:
     """How well the looks at one step tell where pictures end."""
 
-    step: int
     pictures: int
     correlation: float | None
     """Spearman's rank correlation of the look's drift with the picture's; None if one of the two
@@ -59,7 +59,7 @@ class Calibration:
 
 
 def calibrated(
-    step: int, pairs: Sequence[tuple[float, float]], limit: float, allowed: float = FALSE_STOPS
+    pairs: Sequence[tuple[float, float]], limit: float, allowed: float = FALSE_STOPS
 ) -> Calibration:
     """Calibrate a step from pairs of drift, of a look and of its finished picture, for a campaign
     whose pictures may end that far from their anchors.
@@ -74,7 +74,6 @@ def calibrated(
         None,
     )
     return Calibration(
-        step=step,
         pictures=len(pairs),
         correlation=_rank_correlation(looks, ends),
         limit=best,
@@ -89,6 +88,25 @@ def false_stops(pairs: Sequence[tuple[float, float]], stop_beyond: float, limit:
     """
     good = [look for look, end in pairs if end <= limit]
     return sum(look > stop_beyond for look in good) / len(good) if good else 0.0
+
+
+def grip_of(layouts: Sequence[Sequence[Layout]]) -> float:
+    """How much of a composition the seed decides, 0 to 1, of pictures by prompt and then by seed.
+
+    It is the seed's share of the variance, with drift for a distance: squared distances of
+    pictures that share neither prompt nor seed are twice the whole variance, those of pictures
+    that share the seed lack the seed's part.
+    """
+    prompts, seeds = range(len(layouts)), range(len(layouts[0]))
+    shared: list[float] = []
+    neither: list[float] = []
+    for p, q in combinations(prompts, 2):
+        for s in seeds:
+            for t in seeds:
+                apart = drift(layouts[p][s], layouts[q][t]) ** 2
+                (shared if s == t else neither).append(apart)
+    whole = float(np.mean(neither))
+    return 0.0 if whole == 0 else float(np.clip(1 - np.mean(shared) / whole, 0, 1))
 
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:

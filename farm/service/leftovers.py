@@ -77,7 +77,7 @@ class Leftovers:
         for line in manifest_lines(self._campaigns, self._reviews, campaign):
             if line["key"]:
                 yield line["key"]
-                yield from line["previews"]
+            yield from line["previews"]  # one that was stopped has previews alone
 
     def _places(self, campaign: CampaignRow) -> Iterator[str]:
         """The keys of the pictures of all renders, painted or not, without the endings of their

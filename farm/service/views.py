@@ -204,6 +204,39 @@ class RuleCounts(View):
     rules: dict[str, FailedRule]
 
 
+class StepCalibration(View):
+    """Of looks at one step: how many there are, their rank correlation with the finished pictures,
+    and the limit beyond which a picture can be stopped, with the share of good pictures that it
+    stops, and of all.
+    """
+
+    pictures: int
+    correlation: float | None
+    limit: float | None
+    false_stops: float | None
+    stopped: float | None
+
+
+class Calibrated(View):
+    """The calibration of a campaign's steps, by the fractions of all steps that they are at."""
+
+    campaign: str
+    model: str
+    limit: float
+    steps: dict[str, StepCalibration]
+
+
+class ModelProfile(View):
+    """What was measured of a model: how much of a composition a seed decides, by which measure,
+    and the limits at which pictures can be stopped.
+    """
+
+    digest: str
+    grip: float | None
+    measure: str | None
+    stops: dict[str, StepCalibration]
+
+
 class BrandVersion(View):
     """A version of a brand's pack. `frozen_at` says since when a campaign uses it; `did` says what
     adding it did: added, changed or known. Times are seconds since 1970.

@@ -35,7 +35,7 @@ def test_a_limit_is_the_lowest_that_stops_hardly_a_good_picture():
     good = [(0.1 + k / 1000, 0.1) for k in range(99)]
     bad = [(0.5, 0.6)] * 50
     odd = [(0.45, 0.1)]
-    found = calibrated(4, [*good, *bad, *odd], limit=0.3)
+    found = calibrated([*good, *bad, *odd], limit=0.3)
     assert found.limit == 0.2
     assert found.false_stops == 0.01
     assert found.stopped == pytest.approx(51 / 150)
@@ -45,12 +45,12 @@ def test_a_limit_is_the_lowest_that_stops_hardly_a_good_picture():
 
 @pytest.mark.parametrize("pairs", [[(0.1, 0.2)], [(0.1, 0.2), (0.1, 0.3)]])
 def test_what_is_all_the_same_has_no_correlation(pairs):
-    assert calibrated(1, pairs, limit=0.5).correlation is None
+    assert calibrated(pairs, limit=0.5).correlation is None
 
 
 def test_looks_that_tell_the_opposite_have_no_limit_that_is_worth_it():
     pairs = [(0.99, 0.1), (0.5, 0.9)]
-    found = calibrated(1, pairs, limit=0.3)
+    found = calibrated(pairs, limit=0.3)
     assert found.correlation == pytest.approx(-1)
     assert found.limit in (None, 0.99)
 

@@ -1,0 +1,48 @@
+"""The API's routes about denoising steps and drift: filmstrips, calibration, and what was measured
+of models.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+
+from farm.api.bodies import Calibrating, Measured, Name, Project
+from farm.api.routing import StrictRoute, answers_with, shows
+from farm.service.steps import StepReading
+from farm.service.views import Calibrated, ModelProfile
+
+Json = dict[str, Any]
+Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+
+
+def step_routes(steps: StepReading) -> APIRouter:
+    routes = APIRouter(tags=["steps"], route_class=StrictRoute)
+
+    @routes.get("/campaigns/{name}/steps", **answers_with("image/png"))
+    def filmstrip(
+        name: Name,
+        project: Project = "default",
+        where: Annotated[str, Query(max_length=10_000)] = "",
+    ) -> Response:
+        """The previews of each picture that has some, and the picture, side by side. `where` has
+        conditions like `product=mug`, one a line.
+        """
+        picture = steps.filmstrip(project, name, where.splitlines())
+        return Response(picture, media_type="image/png")
+
+    @routes.post("/campaigns/{name}/calibrate", **shows(Calibrated))
+    def calibrate(name: Name, body: Calibrating, project: Project = "default") -> Json:
+        """Says how early drift can be told, and remembers it for the campaign's model."""
+        return steps.calibrate(project, name, body.limit)
+
+    @routes.get("/models/{digest}", **shows(ModelProfile))
+    def profile(digest: Digest) -> Json:
+        """What was measured of a model, by the digest of its weights."""
+        return steps.profile(digest)
+
+    @routes.post("/models/{digest}", **shows(ModelProfile))
+    def learn(digest: Digest, body: Measured) -> Json:
+        """Remembers how much of a composition a seed decides."""
+        return steps.learn(digest, {"grip": body.grip, "measure": body.measure})
+
+    return routes

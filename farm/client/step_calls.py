@@ -1,0 +1,41 @@
+"""The part of the client that is about denoising steps and drift."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from farm.client.transport import Transport
+
+Json = dict[str, Any]
+
+
+class StepCalls:
+    """Calls about steps and drift, for a class that has the transport and a project."""
+
+    _http: Transport
+    project: str
+
+    def filmstrip(self, name: str, *, where: Sequence[str] = ()) -> bytes:
+        """The steps of each picture side by side, as PNG; with conditions like `product=mug`, of
+        those that they choose.
+        """
+        params = {"project": self.project} | ({"where": "\n".join(where)} if where else {})
+        path = f"campaigns/{quote(name, safe='')}/steps"
+        return self._http.request("GET", path, params=params).content
+
+    def calibrate_drift(self, name: str, limit: float | None = None) -> Json:
+        """How well the looks at each step tell where pictures end; the farm remembers it for the
+        campaign's model. Without a limit, the campaign's own counts.
+        """
+        path = f"campaigns/{quote(name, safe='')}/calibrate"
+        body = {} if limit is None else {"limit": limit}
+        return self._http.json("POST", path, body=body, params={"project": self.project})
+
+    def model_profile(self, digest: str) -> Json:
+        """What was measured of the model with these weights."""
+        return self._http.json("GET", f"models/{digest}")
+
+    def learn_grip(self, digest: str, grip: float, measure: str) -> Json:
+        """Have the farm remember how much of a composition a seed decides, by a measure."""
+        body = {"grip": grip, "measure": measure}
+        return self._http.json("POST", f"models/{digest}", body=body)

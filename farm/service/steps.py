@@ -1,0 +1,120 @@
+"""The steps of a campaign's pictures: shown, and used to find out how early drift can be told."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from itertools import islice
+
+from actors.recipes.recipe import Json
+from farm.campaign.specs import expansion_of, proof_key_of
+from farm.results.filmstrip import MAX_STRIPS, draw_strips
+from farm.results.manifest import manifest_lines
+from farm.results.steps import Strip, Strips
+from farm.results.where import read_conditions, resolve
+from farm.scheduling.drift import calibrated
+from storage.campaigns import Campaigns
+from storage.errors import RequestError
+from storage.layouts import Layouts
+from storage.profiles import Profiles
+from storage.reviews import Reviews
+from storage.rows import CampaignRow
+from storage.states import RenderState
+from storage.store import Outputs
+
+MOST_PICTURES = 5_000
+"""Whose looks a calibration reads: more change nothing that can be seen."""
+
+
+class StepReading:
+    """Reads previews of one farm's campaigns."""
+
+    def __init__(
+        self,
+        *,
+        campaigns: Campaigns,
+        reviews: Reviews,
+        layouts: Layouts,
+        profiles: Profiles,
+        outputs: Outputs,
+    ) -> None:
+        self._campaigns = campaigns
+        self._reviews = reviews
+        self._layouts = layouts
+        self._profiles = profiles
+        self._outputs = outputs
+
+    def filmstrip(self, project: str, name: str, where: Sequence[str] = ()) -> bytes:
+        """The steps of all pictures that conditions like `product=mug` choose, as PNG."""
+        campaign = self._campaigns.get(project, name)
+        strips = list(islice(self._strips(campaign, where), MAX_STRIPS + 1))
+        return draw_strips(strips, campaign.name)
+
+    def calibrate(self, project: str, name: str, limit: float | None) -> Json:
+        """What each step's looks tell about where pictures end, beyond a limit that is the
+        campaign's own if none is given; remembered for the campaign's model. Raises RequestError
+        if there is no limit, or nothing to calibrate by.
+        """
+        campaign = self._campaigns.get(project, name)
+        drift = expansion_of(campaign.spec).campaign.drift
+        limit = limit or (drift.limit if drift else None)
+        if limit is None:
+            raise RequestError(
+                f"The campaign {name} has no limit of drift: give one with --limit, like 0.3."
+            )
+        by_fraction: dict[float, list[tuple[float, float]]] = defaultdict(list)
+        expansion = expansion_of(campaign.spec)
+        finished = (s for s in self._strips(campaign) if s.final.drift is not None)
+        for strip in islice(finished, MOST_PICTURES):
+            made = expansion.group(expansion.group_of(strip.number)).steps_made
+            for look in strip.looks[:-1]:
+                if look.drift is not None and look.step is not None:
+                    pair = (look.drift, strip.final.drift or 0.0)
+                    by_fraction[round(look.step / made, 3)].append(pair)
+        if not by_fraction:
+            raise RequestError(
+                f"The campaign {name} has nothing to calibrate by: it needs finished pictures that"
+                " have previews and an anchor."
+            )
+        steps = {
+            f"{fraction:g}": asdict(calibrated(pairs, limit))
+            for fraction, pairs in sorted(by_fraction.items())
+        }
+        usable = {at: found for at, found in steps.items() if found["limit"] is not None}
+        known = self._profiles.get(campaign.model_digest).get("stops", {})
+        self._profiles.learn(campaign.model_digest, {"stops": {**known, **usable}})
+        return {"campaign": name, "model": campaign.model, "limit": limit, "steps": steps}
+
+    def profile(self, digest: str) -> Json:
+        """What was measured of a model."""
+        return _shown(digest, self._profiles.get(digest))
+
+    def learn(self, digest: str, measured: Json) -> Json:
+        """Remember what was measured of a model; returns all that is known."""
+        return _shown(digest, self._profiles.learn(digest, measured))
+
+    def _strips(self, campaign: CampaignRow, where: Sequence[str] = ()) -> Iterator[Strip]:
+        lines = partial(manifest_lines, self._campaigns, self._reviews, campaign)
+        chosen = resolve(read_conditions(where), lines()) if where else None
+        expansion = expansion_of(campaign.spec)
+        kind = expansion.campaign.encoding.format
+        for line in lines():
+            if not line["previews"] or line["state"] == RenderState.FAILED:
+                continue
+            if chosen is not None and not chosen.chooses(line):
+                continue
+            proofs = {}
+            if expansion.campaign.proof is not None:
+                render = expansion.render(line["number"])[1]
+                proofs = {line["number"]: proof_key_of(campaign, render, kind)}
+            medians = self._layouts.anchors(campaign.id, [line["seed"]])
+            yield Strips(self._outputs, campaign.project, medians, proofs).read(line)
+
+
+def _shown(digest: str, profile: Json) -> Json:
+    return {
+        "digest": digest,
+        "grip": profile.get("grip"),
+        "measure": profile.get("measure"),
+        "stops": profile.get("stops", {}),
+    }
