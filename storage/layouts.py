@@ -1,12 +1,13 @@
 """Compositions of renders until the median of their set is known, and the medians."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
 from storage.rows import Settlement
-from storage.tables import anchors, layouts, renders
+from storage.tables import anchors, attempts, layouts, renders
 
 _AT_ONCE = 500
 
@@ -63,6 +64,19 @@ class Layouts:
                 one = SetLayout(number=row.number, layout=row.layout)
                 sets.setdefault(row.seed, []).append(one)
         return sets
+
+    def savings(self, campaign_id: int) -> tuple[int, float]:
+        """How many pictures of a campaign were stopped early, over all attempts, and the device
+        time in seconds that this saved.
+        """
+        query = select(attempts.c.facts).where(attempts.c.campaign_id == campaign_id)
+        stopped, saved_s = 0, 0.0
+        with self._reader.connect() as connection:
+            for text in connection.execute(query).scalars():
+                facts = json.loads(text)
+                stopped += facts.get("stopped", 0)
+                saved_s += facts.get("saved_s", 0.0)
+        return stopped, saved_s
 
     def settle(
         self, campaign_id: int, seed: int, anchor: str, drifts: Mapping[int, float]

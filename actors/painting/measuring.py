@@ -74,7 +74,6 @@ class Measuring:
             slots=slots,
             stopped=stopped,
             saved_s=self._saved_s(made),
-            wrongly_stopped=self._wrongly(stopped, len(written)),
             adopted=done - copied,
             copied=copied,
             uploads=sum(w.files for w in written),
@@ -93,13 +92,3 @@ class Measuring:
             return fewer * sum(self._resumed_s) / len(self._resumed_s)
         per_step = sum(self._begun_s) / len(self._begun_s) / rule.stop_step
         return fewer * per_step * (made - rule.stop_step)
-
-    def _wrongly(self, stopped: int, finished: int) -> float | None:
-        """Of pictures within the limit a known share is stopped: those that were finished are the
-        rest.
-        """
-        rule = self._job.drift
-        if rule is None or rule.false_stops is None or not self._begun_s:
-            return None
-        share = min(rule.false_stops, 0.99)
-        return min(float(stopped), finished * share / (1 - share))

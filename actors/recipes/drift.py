@@ -26,9 +26,6 @@ class DriftRule:
     stop_step: int | None = None
     """After which step pictures are looked at, and those beyond the limit stopped; None if all
     are finished."""
-    false_stops: float | None = None
-    """Of pictures that would end within the limit, the share that is stopped nevertheless, as it
-    was calibrated."""
     uses_sets: bool = False
     """Whether pictures without another anchor have the median of their set."""
 

@@ -148,8 +148,6 @@ class Facts:
     """Pictures that were not painted further, since their look was too far from their anchor."""
     saved_s: float = 0.0
     """Device time of the batches that were not painted for it."""
-    wrongly_stopped: float | None = None
-    """How many of them would have ended within the limit, by the calibration; None without one."""
     adopted: int = 0
     copied: int = 0
     uploads: int = 0

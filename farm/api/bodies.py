@@ -25,6 +25,7 @@ Version = Annotated[
 
 
 AtStage = Annotated[Stage, Query(description="Finals, or the proofs of the campaign.")]
+Bound = Annotated[float | None, Query(ge=0, le=1, description="Of drift, 0 to 1.")]
 RuleName = Annotated[
     Literal["copy_space", "safe_area", "border", "clipped", "sharpness", "palette"] | None,
     Query(description="A rule of a brand."),

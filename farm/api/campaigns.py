@@ -5,7 +5,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from farm.api.bodies import AtStage, Name, Priority, Project, Retry, RuleName, Submission, Version
+from farm.api.bodies import (
+    AtStage,
+    Bound,
+    Name,
+    Priority,
+    Project,
+    Retry,
+    RuleName,
+    Submission,
+    Version,
+)
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.service.control import CampaignControl
 from farm.service.estimate import Estimates
@@ -76,9 +86,14 @@ def campaign_routes(reading: Reading) -> APIRouter:
         version: Version = None,
         stage: AtStage = Stage.FINAL,
         failed_rule: RuleName = None,
+        drift_above: Bound = None,
+        drift_below: Bound = None,
     ) -> StreamingResponse:
-        """`failed_rule` leaves only pictures that fail this rule of their brand."""
-        lines = reading.manifest(project, name, version, stage, failed_rule)
+        """`failed_rule` leaves only pictures that fail this rule of their brand, the other two
+        those whose drift was measured and lies between them.
+        """
+        drift = (drift_above, drift_below)
+        lines = reading.manifest(project, name, version, stage, failed_rule, drift)
         return StreamingResponse(lines, media_type=LINES)
 
     @routes.get("/campaigns/{name}/rules", **shows(RuleCounts))

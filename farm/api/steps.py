@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from farm.api.bodies import Calibrating, Measured, Name, Project
 from farm.api.routing import StrictRoute, answers_with, shows
 from farm.service.steps import StepReading
-from farm.service.views import Calibrated, ModelProfile
+from farm.service.views import Calibrated, ModelProfile, Savings
 
 Json = dict[str, Any]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
@@ -34,6 +34,11 @@ def step_routes(steps: StepReading) -> APIRouter:
     def calibrate(name: Name, body: Calibrating, project: Project = "default") -> Json:
         """Says how early drift can be told, and remembers it for the campaign's model."""
         return steps.calibrate(project, name, body.limit)
+
+    @routes.get("/campaigns/{name}/drift", **shows(Savings))
+    def savings(name: Name, project: Project = "default") -> Json:
+        """What stopping pictures early has saved."""
+        return steps.savings(project, name)
 
     @routes.get("/models/{digest}", **shows(ModelProfile))
     def profile(digest: Digest) -> Json:

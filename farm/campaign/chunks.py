@@ -7,11 +7,15 @@ from itertools import chain, pairwise
 
 import numpy as np
 
+from actors.recipes.drift import DriftAction
 from farm.campaign.expansion import Expansion
 from farm.campaign.selection import Numbers, groups_of
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP, batches_of_chunk
 from storage.rows import NewChunk
 
+STOPPING_BATCHES = 4
+"""A chunk whose pictures may be stopped has at least so many batches: what is left of them is
+packed anew within the chunk, and of one batch nothing could be saved but the whole."""
 Size = Callable[[int, int], int]
 """The number of renders in a chunk, from its group and the renders left of the campaign."""
 
@@ -24,6 +28,8 @@ def chunk_size(
     """Chunks of `renders` renders, or else of a whole number of batches for about CHUNK_S of
     work.
     """
+    drift = expansion.campaign.drift
+    stops = drift is not None and drift.action is DriftAction.STOP
 
     def size(group_no: int, left: int) -> int:
         if renders is not None:
@@ -34,7 +40,8 @@ def chunk_size(
             * group.batch
             * (seconds_per_megapixel_step or SECONDS_PER_MEGAPIXEL_STEP)
         )
-        return group.batch * batches_of_chunk(batch_s, left // group.batch)
+        batches = batches_of_chunk(batch_s, left // group.batch)
+        return group.batch * (max(batches, STOPPING_BATCHES) if stops else batches)
 
     return size
 

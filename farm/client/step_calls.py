@@ -31,6 +31,11 @@ class StepCalls:
         body = {} if limit is None else {"limit": limit}
         return self._http.json("POST", path, body=body, params={"project": self.project})
 
+    def drift_savings(self, name: str) -> Json:
+        """What stopping pictures early has saved of a campaign's device time."""
+        path = f"campaigns/{quote(name, safe='')}/drift"
+        return self._http.json("GET", path, params={"project": self.project})
+
     def model_profile(self, digest: str) -> Json:
         """What was measured of the model with these weights."""
         return self._http.json("GET", f"models/{digest}")

@@ -70,6 +70,32 @@ def calibrate(
     )
 
 
+@app.command("show")
+def show(
+    campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False
+) -> None:
+    """Say how many pictures were stopped, what that saved, and how many of them wrongly."""
+    with open_client(settings_for(home, project)) as client:
+        answer = client.drift_savings(campaign)
+    if as_json:
+        print_json(answer)
+        return
+    if answer["limit"] is None:
+        say(f"{campaign} has no limit of drift.")
+        return
+    whole = answer["device_s"] + answer["saved_s"]
+    share = answer["saved_s"] / whole if whole else 0.0
+    wrongly = (
+        "How many of them wrongly is not known: `farm drift calibrate` measures it."
+        if answer["wrongly_stopped"] is None
+        else f"About {answer['wrongly_stopped']:.1f} of them would have ended within the limit."
+    )
+    say(
+        f"{campaign}: {answer['stopped']:,} pictures were stopped, which saved"
+        f" {answer['saved_s']:,.0f} of {whole:,.0f} s of device time ({share:.0%}). {wrongly}"
+    )
+
+
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f}"
 

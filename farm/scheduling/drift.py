@@ -90,6 +90,13 @@ def false_stops(pairs: Sequence[tuple[float, float]], stop_beyond: float, limit:
     return sum(look > stop_beyond for look in good) / len(good) if good else 0.0
 
 
+def wrongly_stopped(stopped: int, done: int, share: float) -> float:
+    """About how many of the stopped pictures would have ended within the limit. Of all such, a
+    known share is stopped; those that are done are the rest.
+    """
+    return min(float(stopped), done * share / (1 - share)) if share < 1 else float(stopped)
+
+
 def grip_of(layouts: Sequence[Sequence[Layout]]) -> float:
     """How much of a composition the seed decides, 0 to 1, of pictures by prompt and then by seed.
 

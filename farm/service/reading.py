@@ -30,6 +30,11 @@ from storage.watching import Watching
 Json = dict[str, Any]
 
 
+Range = tuple[float | None, float | None]
+"""Above which, and below which; None for no such bound."""
+ANY: Range = (None, None)
+
+
 class Reading:
     """Reads what the job database and the outputs have; changes nothing but a saved manifest."""
 
@@ -86,13 +91,16 @@ class Reading:
         version: int | None = None,
         stage: Stage = Stage.FINAL,
         failed_rule: str | None = None,
+        drift: Range = ANY,
     ) -> Iterator[bytes]:
-        """The manifest, or its lines of pictures that fail a rule of their brand."""
+        """The manifest, or its lines of pictures that fail a rule of their brand, and whose drift
+        is within a range.
+        """
         campaign = self.at_stage(project, name, version, stage)
         return (
             json.dumps(line, ensure_ascii=False).encode() + b"\n"
             for line in manifest_lines(self._campaigns, self._reviews, campaign)
-            if failed_rule is None or fails(line, failed_rule)
+            if (failed_rule is None or fails(line, failed_rule)) and _is_within(line, drift)
         )
 
     def rules(
@@ -159,6 +167,17 @@ class Reading:
     def picture(self, key: str) -> bytes:
         with self._outputs.open(key) as file:
             return file.read()
+
+
+def _is_within(line: Json, bounds: Range) -> bool:
+    """Whether a picture's drift is within bounds; one that was not measured is within none."""
+    above, below = bounds
+    if bounds == ANY:
+        return True
+    drift = line["drift"]
+    return (
+        drift is not None and (above is None or drift > above) and (below is None or drift < below)
+    )
 
 
 def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:

@@ -12,7 +12,7 @@ from farm.results.filmstrip import MAX_STRIPS, draw_strips
 from farm.results.manifest import manifest_lines
 from farm.results.steps import Strip, Strips
 from farm.results.where import read_conditions, resolve
-from farm.scheduling.drift import calibrated
+from farm.scheduling.drift import calibrated, wrongly_stopped
 from storage.campaigns import Campaigns
 from storage.errors import RequestError
 from storage.layouts import Layouts
@@ -84,6 +84,28 @@ class StepReading:
         known = self._profiles.get(campaign.model_digest).get("stops", {})
         self._profiles.learn(campaign.model_digest, {"stops": {**known, **usable}})
         return {"campaign": name, "model": campaign.model, "limit": limit, "steps": steps}
+
+    def savings(self, project: str, name: str) -> Json:
+        """What stopping has saved of a campaign's device time, and how many pictures would have
+        ended within its limit all the same, by the calibration of its model; None without one.
+        """
+        campaign = self._campaigns.get(project, name)
+        drift = expansion_of(campaign.spec).campaign.drift
+        stopped, saved_s = self._layouts.savings(campaign.id)
+        stops = self._profiles.get(campaign.model_digest).get("stops", {})
+        known = stops.get(f"{drift.at:g}", {}) if drift and drift.limit else {}
+        wrongly = None
+        if known and drift and drift.limit and known["limit"] <= drift.limit:
+            wrongly = wrongly_stopped(stopped, campaign.done, known["false_stops"])
+        return {
+            "campaign": name,
+            "limit": drift.limit if drift else None,
+            "action": drift.action if drift else None,
+            "stopped": stopped,
+            "saved_s": round(saved_s, 3),
+            "device_s": round(campaign.device_s, 3),
+            "wrongly_stopped": wrongly,
+        }
 
     def profile(self, digest: str) -> Json:
         """What was measured of a model."""

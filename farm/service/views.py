@@ -226,6 +226,20 @@ class Calibrated(View):
     steps: dict[str, StepCalibration]
 
 
+class Savings(View):
+    """What stopping has saved of a campaign's device time, in seconds, and about how many of the
+    stopped pictures would have ended within its limit; null if its model is not calibrated.
+    """
+
+    campaign: str
+    limit: float | None
+    action: str | None
+    stopped: int
+    saved_s: float
+    device_s: float
+    wrongly_stopped: float | None
+
+
 class ModelProfile(View):
     """What was measured of a model: how much of a composition a seed decides, by which measure,
     and the limits at which pictures can be stopped.

@@ -44,7 +44,7 @@ class TwoScenes(FakeEngine):
 
 
 def drifting(count, action=DriftAction.STOP, **changes):
-    rule = DriftRule(limit=AWAY / 2, action=action, stop_step=2, false_stops=0.25)
+    rule = DriftRule(limit=AWAY / 2, action=action, stop_step=2)
     if action is not DriftAction.STOP:
         rule = replace(rule, stop_step=None)
     plain = job(count, previews=Previews(every=2), drift=rule, group=GROUP)
@@ -84,7 +84,6 @@ def test_the_facts_say_what_was_saved(outputs):
     assert facts.batch_s == (2.0, 2.0, 2.0, 3.0, 3.0)
     assert (facts.stopped, facts.pictures, facts.slots) == (6, 6, 12)
     assert facts.saved_s == 3.0  # one batch of three did not go on
-    assert facts.wrongly_stopped == pytest.approx(2.0)  # a quarter of eight that end well
     steps = 3 * 2 + 2 * (GROUP.steps - 2)
     assert facts.megapixel_steps == pytest.approx(
         steps / GROUP.steps * GROUP.batch * GROUP.megapixel_steps

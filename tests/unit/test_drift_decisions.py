@@ -3,12 +3,20 @@
 import numpy as np
 import pytest
 
-from actors.pictures.drift import layout_of
+from actors.pictures.drift import layout_from, layout_of
 from actors.recipes.drift import DriftAction, DriftRule
 from actors.recipes.previews import Previews
 from farm.campaign.checks import parse_campaign
+from farm.campaign.chunks import chunk_size
 from farm.documents.document import DocumentError
-from farm.scheduling.drift import ENOUGH, anchored, calibrated, false_stops
+from farm.scheduling.drift import (
+    ENOUGH,
+    anchored,
+    calibrated,
+    false_stops,
+    grip_of,
+    wrongly_stopped,
+)
 from farm.service.drift_fit import calibrated_campaign, drift_problems, drift_warnings
 from storage.states import Reason, RenderState
 from tests.campaigns import data, expansion
@@ -131,3 +139,33 @@ def test_a_limit_is_taken_from_what_was_calibrated():
     assert calibrated_campaign(plan.campaign, profile).drift.limit == 0.22
     assert calibrated_campaign(plan.campaign, {"stops": {"0.5": {"limit": 0.2}}}) == plan.campaign
     assert list(drift_warnings(plan)) == []
+
+
+def test_a_seed_that_decides_the_place_has_all_the_grip():
+    places = [4, 14, 24, 34, 44]
+    by_seed = [[layout_from(scene(x)) for x in places] for _ in range(3)]
+    assert grip_of(by_seed) == 1
+    by_prompt = [[layout_from(scene(x))] * 5 for x in places]
+    assert grip_of(by_prompt) == 0
+    same = [[layout_from(scene(4))] * 3] * 3
+    assert grip_of(same) == 0
+    random = np.random.default_rng(1)
+    neither = [[layout_from(scene(int(x))) for x in random.integers(0, 48, 8)] for _ in range(8)]
+    assert grip_of(neither) < 0.2
+
+
+def test_of_good_pictures_a_known_share_is_stopped():
+    assert wrongly_stopped(50, 99, 0.01) == pytest.approx(1)
+    assert wrongly_stopped(0, 99, 0.01) == 0
+    assert wrongly_stopped(3, 99, 1.0) == 3
+
+
+def test_a_chunk_that_may_stop_has_batches_to_pack_anew():
+    plain, stopping = (
+        expansion(seeds=[1], vary={"n": list(range(64))}, prompt="a mug {n}", drift=drift)
+        for drift in (None, {"limit": 0.3, "action": "stop"})
+    )
+    batch = plain.group(0).batch
+    assert chunk_size(stopping, 1.0)(0, 64) == max(4 * batch, chunk_size(plain, 1.0)(0, 64))
+    assert chunk_size(plain, 100.0)(0, 64) == batch
+    assert chunk_size(stopping, 100.0)(0, 64) == 4 * batch
