@@ -1,4 +1,4 @@
-"""What was measured of models, by the digests of their weights."""
+"""Measurements of models, by the digests of their weights."""
 
 import json
 
@@ -17,7 +17,7 @@ class Profiles:
         self._reader = engine.execution_options(readonly=True)
 
     def get(self, digest: str) -> Json:
-        """What is known of a model; empty if nothing was measured."""
+        """The measurements of a model; empty if there are none."""
         query = select(model_profiles.c.profile).where(model_profiles.c.digest == digest)
         with self._reader.connect() as connection:
             found = connection.execute(query).scalar_one_or_none()

@@ -216,7 +216,7 @@ anchors = Table(
     Column("layout", String(200), nullable=False),
 )
 
-# What was measured of a model, by the digest of its weights.
+# The measurements of a model, by the digest of its weights.
 model_profiles = Table(
     "model_profiles",
     metadata,

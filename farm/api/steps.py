@@ -42,7 +42,7 @@ def step_routes(steps: StepReading) -> APIRouter:
 
     @routes.get("/models/{digest}", **shows(ModelProfile))
     def profile(digest: Digest) -> Json:
-        """What was measured of a model, by the digest of its weights."""
+        """The measurements of a model, by the digest of its weights."""
         return steps.profile(digest)
 
     @routes.post("/models/{digest}", **shows(ModelProfile))

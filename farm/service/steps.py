@@ -108,7 +108,7 @@ class StepReading:
         }
 
     def profile(self, digest: str) -> Json:
-        """What was measured of a model."""
+        """The measurements of a model."""
         return _shown(digest, self._profiles.get(digest))
 
     def learn(self, digest: str, measured: Json) -> Json:

@@ -241,7 +241,7 @@ class Savings(View):
 
 
 class ModelProfile(View):
-    """What was measured of a model: how much of a composition a seed decides, by which measure,
+    """The measurements of a model: how much of a composition a seed decides, by which measure,
     and the limits at which pictures can be stopped.
     """
 
