@@ -318,7 +318,7 @@ def _closed(connection: Connection, campaign_ids: set[int]) -> Sequence[Row[Any]
 
 def _open_campaign(row: Any, running: int, holders: frozenset[str]) -> OpenCampaign:
     ended = row.done + row.failed + row.held + row.cancelled
-    wanted = row.total if row.released is None else row.released
+    wanted = row.total - row.rejected if row.released is None else row.released
     return OpenCampaign(
         id=row.id,
         project=row.project,

@@ -1,19 +1,29 @@
 """The log of decisions about renders, and what each of them changes in the queue."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from storage.bulk import insert_chunks
 from storage.campaigns import chunk_row, with_proofs
 from storage.clock import db_time
+from storage.held import follow_held
 from storage.redoing import MakeRedos, add_redos
 from storage.rows import CampaignRow, Chunk, NewChunk, dump
-from storage.states import ChunkState, RejectReason, Verdict
+from storage.states import HELD_BY_RULE, ChunkState, RejectReason, RenderState, Verdict
 from storage.tables import campaigns, chunks, renders, reviews
 from storage.verdicts import (
     CODES,
@@ -118,17 +128,44 @@ class Reviews:
             answer = outcome.answer
             if row.released is not None:
                 answer = {**answer, **_follow(connection, row, before, after, plan)}
+            held = follow_held(connection, campaign_id, outcome.numbers, after, plan)
+            answer = {**answer, **held}
             if redo is not None:
                 redone = add_redos(connection, campaign_id, redo, outcome.numbers.tolist())
                 answer = {**answer, "redone": redone}
             return {**answer, "entry": _write(connection, campaign_id, new, outcome, answer)}
 
-    def ended(self, campaign_id: int, *, in_state: str | None = None) -> Numbers:
-        """The numbers of a campaign's renders that have ended, read in pages."""
+    def ended(
+        self, campaign_id: int, states: Collection[RenderState] = tuple(RenderState)
+    ) -> Numbers:
+        """The numbers of a campaign's renders that have ended in one of these states."""
+        return self._numbers(campaign_id, renders.c.state.in_(list(states)))
+
+    def held(self, campaign_id: int) -> Numbers:
+        """Those that a rule holds for a person."""
+        # The words that the index on renders that are not done is made with.
+        is_held = literal_column("state <> 'done'") & (renders.c.state == RenderState.HELD)
+        return self._numbers(campaign_id, is_held & renders.c.reason.in_(HELD_BY_RULE))
+
+    def measured(
+        self, campaign_id: int, *, drift_below: float | None = None, rule: str | None = None
+    ) -> Numbers:
+        """Those whose drift was measured and is below a limit, or that fail a rule of their
+        brand; with neither, those that fail none of the rules that they were judged by.
+        """
+        if drift_below is not None:
+            return self._numbers(campaign_id, renders.c.drift < drift_below)
+        if rule is not None:
+            named = "," + renders.c.rules_failed + ","
+            any_version = f",{rule}," if "@" in rule else f",{rule}@"
+            return self._numbers(campaign_id, named.contains(any_version, autoescape=True))
+        passes = renders.c.rules_tested.is_not(None) & renders.c.rules_failed.is_(None)
+        return self._numbers(campaign_id, passes)
+
+    def _numbers(self, campaign_id: int, condition: ColumnElement[bool]) -> Numbers:
+        """The numbers of a campaign's renders that fit, read in pages."""
         found, last = [np.empty(0, np.int64)], -1
-        query = select(renders.c.number).where(renders.c.campaign_id == campaign_id)
-        if in_state is not None:
-            query = query.where(renders.c.state == in_state)
+        query = select(renders.c.number).where(renders.c.campaign_id == campaign_id, condition)
         while True:
             with self._reader.connect() as connection:
                 page = (

@@ -90,7 +90,9 @@ class CampaignRow(NewCampaign):
     held: int
     cancelled: int
     rejected: int
-    """Renders of a campaign with proofs that are not painted, because a person rejected them."""
+    """Renders that a person rejected: of a campaign with proofs, before they were painted; of any
+    campaign, while they were held.
+    """
     running: int
     device_s: float
     halted: str | None
@@ -155,7 +157,8 @@ class CampaignRow(NewCampaign):
     @property
     def left(self) -> int:
         """Renders that may be painted and have not ended."""
-        return (self.total if self.released is None else self.released) - self.ended
+        wanted = self.total - self.rejected if self.released is None else self.released
+        return wanted - self.ended
 
     @property
     def undecided(self) -> int:

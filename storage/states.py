@@ -24,6 +24,8 @@ class RenderState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    """It was held for a person, who did not want it."""
 
 
 TRANSITIONS: dict[RenderState, frozenset[RenderState]] = {
@@ -39,14 +41,18 @@ TRANSITIONS: dict[RenderState, frozenset[RenderState]] = {
             RenderState.CANCELLED,
         }
     ),
-    # A person has to look: it may be tried again or given up.
-    RenderState.HELD: frozenset({RenderState.QUEUED, RenderState.CANCELLED}),
-    # Its picture is in the outputs.
-    RenderState.DONE: frozenset(),
+    # A person has to look: it may be tried again, given up, let through or rejected.
+    RenderState.HELD: frozenset(
+        {RenderState.QUEUED, RenderState.CANCELLED, RenderState.DONE, RenderState.REJECTED}
+    ),
+    # Its picture is in the outputs. One that a person let through can be held again.
+    RenderState.DONE: frozenset({RenderState.HELD, RenderState.REJECTED}),
     # It will not be tried again unless somebody asks.
     RenderState.FAILED: frozenset({RenderState.QUEUED}),
     # Its campaign was cancelled.
     RenderState.CANCELLED: frozenset(),
+    # A person may decide again.
+    RenderState.REJECTED: frozenset({RenderState.HELD, RenderState.DONE, RenderState.QUEUED}),
 }
 
 
@@ -72,6 +78,10 @@ class Reason(StrEnum):
     WORKER_LOST = "worker_lost"
     STUCK = "stuck"
     UNKNOWN = "unknown"
+
+
+HELD_BY_RULE = (Reason.BRAND, Reason.DRIFT, Reason.DRIFT_STOPPED)
+"""The reasons for which a render is held that a person may let through."""
 
 
 class AttemptOutcome(StrEnum):

@@ -93,7 +93,7 @@ class Watching:
             chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED
         )
         c = campaigns.c
-        wanted = func.coalesce(c.released, c.total)
+        wanted = func.coalesce(c.released, c.total - c.rejected)
         left = wanted - c.done - c.failed - c.held - c.cancelled
         each = (
             select(c.model, left.label("left"), leased.scalar_subquery().label("running"))

@@ -127,7 +127,7 @@ class Chunk:
     def _is_stopped(self, picture: PictureJob) -> bool:
         """Whether a picture is painted no further; then that is its outcome."""
         rule, drift = self._job.drift, self._early.get(picture.number)
-        if rule is None or drift is None or not rule.stops(drift):
+        if rule is None or drift is None or picture.passed or not rule.stops(drift):
             return False
         self._outcomes.append(
             RenderOutcome(

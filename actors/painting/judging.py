@@ -47,15 +47,17 @@ class Judging:
 
     def judged(self, picture: PictureJob, outcome: RenderOutcome, pixels: Pixels) -> RenderOutcome:
         """The outcome of a picture with its verdicts: held for a person if one of them says so."""
-        return self._by_drift(picture, self._by_rules(outcome, pixels), pixels)
+        return self._by_drift(picture, self._by_rules(picture, outcome, pixels), pixels)
 
-    def _by_rules(self, outcome: RenderOutcome, pixels: Pixels) -> RenderOutcome:
+    def _by_rules(
+        self, picture: PictureJob, outcome: RenderOutcome, pixels: Pixels
+    ) -> RenderOutcome:
         rules = self._job.rules
         if rules is None:
             return outcome
         verdict = judge(pixels, rules)
         outcome = replace(outcome, rules_tested=verdict.tested, rules_failed=verdict.failed)
-        if not (verdict.failed and rules.holds):
+        if not (verdict.failed and rules.holds) or picture.passed:
             return outcome
         names = ", ".join(verdict.failed)
         return replace(
@@ -76,7 +78,7 @@ class Judging:
             return replace(outcome, set_layout=own)
         outcome = replace(outcome, drift=self.drift(picture, pixels))
         verdict = rule.verdict(outcome.drift)
-        if verdict is None or outcome.state is RenderState.HELD:
+        if verdict is None or picture.passed or outcome.state is RenderState.HELD:
             return outcome
         state, reason, detail = verdict
         return replace(outcome, state=state, reason=reason, detail=detail)

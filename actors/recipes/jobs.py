@@ -31,6 +31,8 @@ class PictureJob:
     """The key of the approved proof that its composition must not leave."""
     anchor: str | None = None
     """Else the layout that it must not leave, as `Layout.text`: the median of its set."""
+    passed: bool = False
+    """Whether a person let it through: then no rule stops or holds it."""
     reuse: RenderOutcome | None = None
     """A render of the same recipe that is done: its file is copied, if it is still there and
     of the worker's class.

@@ -156,6 +156,8 @@ class Review(_Entry):
     shot: Annotated[str, Field(max_length=200)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_whole)] | None = None
     where: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(max_length=100)] = []
+    drift_below: Annotated[float, Field(gt=0, le=1)] | None = None
+    rule: Annotated[str, Field(max_length=100)] | None = None
     reason: Annotated[RejectReason, Field(strict=False)] | None = None
     reroll: bool = False
     dry_run: bool = False

@@ -17,7 +17,7 @@ from storage.reviews import NewDecision
 from storage.states import Verdict
 
 Json = dict[str, Any]
-_FILTERS = ("shot", "seed", "where")
+_FILTERS = ("shot", "seed", "where", "drift_below", "rule")
 
 
 def review_routes(service: ReviewService, reading: ReviewReading) -> APIRouter:
@@ -99,6 +99,8 @@ def _choice(body: Review) -> Choice:
         shot=body.shot,
         seed=body.seed,
         where=tuple(body.where),
+        drift_below=body.drift_below,
+        rule=body.rule,
     )
 
 

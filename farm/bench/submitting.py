@@ -53,16 +53,16 @@ def _submit(address: str, folder: Path, sizes: Sequence[int]) -> list[Submission
     submissions = []
     for k, renders in enumerate(sizes):
         began = perf_counter()
-        row, _ = service.submit("bench", _campaign(f"queue-{k}", renders))
+        row, _ = service.submit("bench", campaign_document(f"queue-{k}", renders))
         make_durable(engine)
         seconds = perf_counter() - began
         submissions.append(
-            Submission(campaign_id=row.id, renders=row.total, seconds=seconds, peak_mb=_peak_mb())
+            Submission(campaign_id=row.id, renders=row.total, seconds=seconds, peak_mb=peak_mb())
         )
     return submissions
 
 
-def _campaign(name: str, renders: int) -> Json:
+def campaign_document(name: str, renders: int) -> Json:
     vary = {
         "product": [f"product {k}" for k in range(100)],
         "color": [f"color {k}" for k in range(100)],
@@ -76,7 +76,7 @@ def _campaign(name: str, renders: int) -> Json:
     }
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     # Not `resource.getrusage`: what that says of a new process begins at what its parent had.
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024

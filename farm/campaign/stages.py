@@ -40,6 +40,17 @@ def proof_problems(campaign: Campaign) -> Iterator[Problem]:
                 f"the axis {owner.name!r} varies {name}, so proofs cannot have one {name} for"
                 f" all: remove `{name}` from `proof`.",
             )
+    auto = campaign.proof.auto_approve
+    if auto is not None and auto.drift is not None and campaign.drift is None:
+        yield Problem(
+            ("proof", "auto_approve", "drift"),
+            "the drift of proofs is only measured if the campaign has `drift`: add it.",
+        )
+    if auto is not None and auto.rules is not None and campaign.brand is None:
+        yield Problem(
+            ("proof", "auto_approve", "rules"),
+            "rules are those of a brand, and the campaign has no `brand`: add it.",
+        )
     for problem in step_problems(
         campaign.reference, campaign.axes, proof_campaign(campaign).settings.steps
     ):

@@ -31,6 +31,12 @@ Where = Annotated[
     list[str] | None,
     typer.Option("--where", help="Only those with this value, like place=beach.", metavar="A=V"),
 ]
+DriftBelow = Annotated[
+    float | None, typer.Option("--drift-below", help="Only those measured to drift less.")
+]
+RuleName = Annotated[
+    str | None, typer.Option("--rule", help="Only those that fail this rule of their brand.")
+]
 Note = Annotated[str | None, typer.Option("--note", help="A sentence that is kept with it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many that would be.")]
 
@@ -72,6 +78,8 @@ def approve(
     shot: Shot = None,
     seed: Seed = None,
     where: Where = None,
+    drift_below: DriftBelow = None,
+    rule: RuleName = None,
     note: Note = None,
     dry_run: DryRun = False,
     home: Home = None,
@@ -79,7 +87,9 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve renders: the finals of approved proofs are painted, with the same seeds."""
-    choice = _choice(numbers, shot=shot, seed=seed, where=where)
+    choice = _choice(
+        numbers, shot=shot, seed=seed, where=where or [], drift_below=drift_below, rule=rule
+    )
     with open_client(settings_for(home, project)) as client:
         answer = client.approve(campaign, **choice, note=note, dry_run=dry_run)
     _tell(campaign, answer, "approved", as_json=as_json)
@@ -91,6 +101,8 @@ def reject(
     shot: Shot = None,
     seed: Seed = None,
     where: Where = None,
+    drift_below: DriftBelow = None,
+    rule: RuleName = None,
     reason: Annotated[
         RejectReason | None, typer.Option("--reason", help="Why; counted by axis value.")
     ] = None,
@@ -104,7 +116,9 @@ def reject(
     as_json: AsJson = False,
 ) -> None:
     """Reject renders: no final is painted of them."""
-    choice = _choice(numbers, shot=shot, seed=seed, where=where)
+    choice = _choice(
+        numbers, shot=shot, seed=seed, where=where or [], drift_below=drift_below, rule=rule
+    )
     with open_client(settings_for(home, project)) as client:
         answer = client.reject(
             campaign, **choice, reason=reason, reroll=reroll, note=note, dry_run=dry_run
@@ -164,14 +178,8 @@ def redo(
         say(f"{len(redone):,} renders of {campaign} are painted again: {_listed(redone)}.")
 
 
-def _choice(
-    numbers: list[int] | None,
-    *,
-    shot: str | None,
-    seed: int | None,
-    where: list[str] | None,
-) -> Json:
-    return {"numbers": numbers or None, "shot": shot, "seed": seed, "where": where or []}
+def _choice(numbers: list[int] | None, **filters: Any) -> Json:
+    return {"numbers": numbers or None, **filters}
 
 
 def _tell(campaign: str, answer: Json, verb: str, *, as_json: bool) -> None:

@@ -18,7 +18,7 @@ from storage.rows import CampaignRow, Chunk
 def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> ChunkJob:
     """Compute the renders of a chunk."""
     encoding = expansion.campaign.encoding
-    brand = expansion.brand
+    brand, passed = expansion.brand, frozenset(campaign.spec.get("passed", ()))
     renders = list(_renders(expansion, chunk))
     addresses = {
         digest: str(render.shot.reference)
@@ -41,6 +41,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
                 key=picture_key_of(campaign, render, encoding.format),
                 reference=expansion.reference(render),
                 anchor_key=_proof_key(campaign, expansion, render),
+                passed=render.number in passed,
             )
             for render in renders
         ),

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from farm.results.manifest import write_manifest
 from farm.scheduling.budget import is_spent, spent_sentence
+from farm.service.reviews import ReviewService
 from storage.campaigns import Campaigns
 from storage.errors import DatabaseAway, NotFound, SeedbedError
 from storage.reviews import Reviews
@@ -23,9 +24,12 @@ class Finishing:
     Manifests are written beside the loop: that of a million renders takes half a minute.
     """
 
-    def __init__(self, *, campaigns: Campaigns, reviews: Reviews, outputs: Outputs) -> None:
+    def __init__(
+        self, *, campaigns: Campaigns, reviews: Reviews, service: ReviewService, outputs: Outputs
+    ) -> None:
         self._campaigns = campaigns
         self._reviews = reviews
+        self._service = service
         self._outputs = outputs
         self._touched: set[int] = set()
         self._clerk = ThreadPoolExecutor(1, thread_name_prefix="clerk")
@@ -49,6 +53,8 @@ class Finishing:
                     campaign.state,
                     campaign_id,
                 )
+                if campaign.proof_of is not None:
+                    self._service.auto_approve(campaign)
                 self._clerk.submit(self._write_manifest, campaign)
 
     def halt_spent(self, campaigns: Iterable[OpenCampaign]) -> None:

@@ -24,6 +24,7 @@ from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
 from farm.home import Home
 from farm.logs import log_to_file
+from farm.service.reviews import ReviewService
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.database import closing_engine
@@ -79,7 +80,17 @@ def dispatch(stop: threading.Event) -> None:
                 canaries=Canaries(engine),
                 reuse=Reuse(engine),
                 ledgers=Ledgers(engine),
-                finishing=Finishing(campaigns=campaigns, reviews=Reviews(engine), outputs=outputs),
+                finishing=Finishing(
+                    campaigns=campaigns,
+                    reviews=Reviews(engine),
+                    service=ReviewService(
+                        campaigns=campaigns,
+                        reviews=Reviews(engine),
+                        watching=Watching(engine),
+                        outputs=outputs,
+                    ),
+                    outputs=outputs,
+                ),
                 layouts=Layouts(engine),
                 fleet=fleet,
                 autoscaler=Autoscaler(

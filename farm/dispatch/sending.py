@@ -112,8 +112,11 @@ class Sending:
     def job(self, chunk: Chunk) -> ChunkJob:
         """A chunk with its renders written out."""
         campaign, expansion = self._campaign(chunk.campaign_id)
-        if chunk.numbers and max(chunk.numbers) >= expansion.size:
-            self._campaign.cache_clear()  # redos were added since it was read
+        if chunk.numbers and (
+            expansion.campaign.drift is not None or max(chunk.numbers) >= expansion.size
+        ):
+            # Since it was read, redos may have been added, or a person has let renders through.
+            self._campaign.cache_clear()
             campaign, expansion = self._campaign(chunk.campaign_id)
         return chunk_job(campaign, expansion, chunk)
 

@@ -35,6 +35,7 @@ class CellState(StrEnum):
     SKIPPED = "skipped"
     LEFT_OUT = "not chosen"
     CANCELLED = "cancelled"
+    REJECTED = "rejected"
     NONE = "no render"
     """Its shot has fewer seeds than others."""
 
@@ -70,6 +71,7 @@ LOOKS = {
     CellState.SKIPPED: _Look(PAPER, (218, 218, 213)),
     CellState.LEFT_OUT: _Look((246, 246, 242), (226, 226, 222)),
     CellState.CANCELLED: _Look((240, 240, 238), (150, 150, 146)),
+    CellState.REJECTED: _Look((245, 232, 232), (150, 88, 88)),
     CellState.NONE: _Look(PAPER, PAPER),
 }
 _RULE_MARK: Color = (200, 30, 90)
@@ -208,6 +210,8 @@ def _ended(outcome: RenderOutcome) -> Cell:
             return Cell(state=CellState.DONE, key=outcome.key, failed_rules=failed)
         case RenderState.CANCELLED:
             return Cell(state=CellState.CANCELLED)
+        case RenderState.REJECTED:
+            return Cell(state=CellState.REJECTED)
     state = CellState.HELD if outcome.state is RenderState.HELD else CellState.FAILED
     reason = outcome.reason.replace("_", " ")
     return Cell(
@@ -252,5 +256,5 @@ def _mark(
                 [x - size, y - size, x + size, y + size], outline=color, width=max(1, size // 4)
             )
             pen.line([(x - size, y + size), (x + size, y - size)], color, max(1, size // 4))
-        case CellState.CANCELLED:
+        case CellState.CANCELLED | CellState.REJECTED:
             pen.line([(x - size, y), (x + size, y)], color, max(2, size // 4))

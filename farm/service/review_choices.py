@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from actors.pictures.rules import RULES
 from farm.campaign.expansion import Expansion
 from farm.campaign.selection import (
     Numbers,
@@ -38,7 +39,7 @@ class Choices:
         campaign does not have.
         """
         if choice.numbers is None:
-            numbers = _filtered(expansion, choice)
+            numbers = self._measured(campaign, choice, _filtered(expansion, choice))
         else:
             for number in choice.numbers:
                 check_number(expansion, campaign, number)
@@ -47,12 +48,36 @@ class Choices:
         if not _is_all_ready(campaign):
             shown = np.intersect1d(numbers, _with_picture(expansion))
             unready = np.setdiff1d(shown, self._ready(campaign), assume_unique=True)
-        return Candidates(numbers=numbers, are_named=choice.numbers is not None, unready=unready)
+        return Candidates(
+            numbers=numbers,
+            are_named=choice.numbers is not None,
+            unready=unready,
+            held=self._reviews.held(campaign.id) if campaign.held else numbers[:0],
+        )
+
+    def _measured(self, campaign: CampaignRow, choice: Choice, numbers: Numbers) -> Numbers:
+        """Those of these renders that were measured as a choice asks: their proofs, or they."""
+        names = {*RULES, *(name.partition("@")[0] for name in RULES)}
+        if choice.rule is not None and choice.rule not in names:
+            raise RequestError(
+                f"--rule {choice.rule}: there is no such rule: {did_you_mean(choice.rule, names)}"
+            )
+        measured = self._reviews.measured
+        shown = campaign if campaign.released is None else self._campaigns.proofs_of(campaign)
+        if choice.drift_below is not None:
+            below = measured(shown.id, drift_below=choice.drift_below)
+            numbers = np.intersect1d(numbers, below)
+        if choice.rule is not None:
+            numbers = np.intersect1d(numbers, measured(shown.id, rule=choice.rule))
+        if choice.passes_rules:
+            numbers = np.intersect1d(numbers, measured(shown.id))
+        return numbers
 
     def _ready(self, campaign: CampaignRow) -> Numbers:
-        if campaign.released is None:
-            return self._reviews.ended(campaign.id, in_state=RenderState.DONE)
-        return self._reviews.ended(self._campaigns.proofs_of(campaign).id)
+        ended = self._reviews.ended
+        if campaign.released is not None:
+            return ended(self._campaigns.proofs_of(campaign).id)
+        return ended(campaign.id, (RenderState.DONE, RenderState.HELD, RenderState.REJECTED))
 
 
 def _is_all_ready(campaign: CampaignRow) -> bool:

@@ -1,6 +1,7 @@
 """Reading reviews: verdicts in a campaign, its decisions, and the renders that wait for one."""
 
 from collections.abc import Collection, Iterator
+from itertools import chain, islice
 from typing import Any
 
 from farm.campaign.specs import expansion_of
@@ -8,7 +9,7 @@ from farm.service.review_tally import tally
 from storage.campaigns import Campaigns
 from storage.reviews import Reviews
 from storage.rows import CampaignRow, RenderOutcome
-from storage.states import RenderState, Verdict
+from storage.states import HELD_BY_RULE, RenderState, Verdict
 from storage.verdicts import Decision, Verdicts, fold
 
 Json = dict[str, Any]
@@ -47,21 +48,27 @@ class ReviewReading:
         campaign = self._campaigns.get(project, name)
         expansion = expansion_of(campaign.spec)
         verdicts = self._verdicts(campaign)
-        for outcome in self._with_picture(campaign):
-            if limit <= 0:
-                return
-            if verdicts.of(outcome.number) is None:
-                limit -= 1
-                render = expansion.render(outcome.number)[1]
-                yield {
-                    "number": outcome.number,
-                    "shot": render.shot.key,
-                    "coordinates": render.shot.coordinates,
-                    "seed": render.seed,
-                    "version": render.version,
-                    "state": outcome.state,
-                    "key": outcome.key,
-                }
+        undecided = (
+            outcome
+            for outcome in self._with_picture(campaign)
+            if verdicts.of(outcome.number) is None
+        )
+        held = self._campaigns.outcomes_of(campaign.id, self._held(campaign)[:limit])
+        for outcome in islice(chain(held, undecided), limit):
+            render = expansion.render(outcome.number)[1]
+            yield {
+                "number": outcome.number,
+                "shot": render.shot.key,
+                "coordinates": render.shot.coordinates,
+                "seed": render.seed,
+                "version": render.version,
+                "state": outcome.state,
+                "reason": outcome.reason,
+                "detail": outcome.detail,
+                "drift": outcome.drift,
+                "rules_failed": list(outcome.rules_failed),
+                "key": outcome.key,
+            }
 
     def approved(self, campaign: CampaignRow) -> Collection[int]:
         """The numbers of the approved renders of a campaign."""
@@ -70,13 +77,22 @@ class ReviewReading:
     def _verdicts(self, campaign: CampaignRow) -> Verdicts:
         return fold(self._reviews.log(campaign.id), expansion_of(campaign.spec).size)
 
+    def _held(self, campaign: CampaignRow) -> list[int]:
+        """Finals of approved proofs that a rule holds."""
+        if campaign.released is None or not campaign.held:
+            return []
+        held: list[int] = self._reviews.held(campaign.id).tolist()
+        return held
+
     def _with_picture(self, campaign: CampaignRow) -> Iterator[RenderOutcome]:
         """The renders that a person can look at: proofs, or finals of a campaign without any."""
-        shown = campaign if campaign.released is None else self._campaigns.proofs_of(campaign)
-        for outcome, _, _ in self._campaigns.outcomes(shown.id):
-            if outcome.state is not RenderState.CANCELLED and (
-                campaign.released is not None or outcome.key
-            ):
+        if campaign.released is None:
+            for outcome, _, _ in self._campaigns.outcomes(campaign.id):
+                if outcome.key or outcome.reason in HELD_BY_RULE:
+                    yield outcome
+            return
+        for outcome, _, _ in self._campaigns.outcomes(self._campaigns.proofs_of(campaign).id):
+            if outcome.state is not RenderState.CANCELLED:
                 yield outcome
 
 

@@ -21,9 +21,12 @@ class Choice:
     seed: int | None = None
     where: tuple[str, ...] = ()
     """Conditions on axes, like `place=beach`."""
-
-    def __post_init__(self) -> None:
-        assert self.numbers is None or not (self.shot or self.where or self.seed is not None)
+    drift_below: float | None = None
+    """Those whose drift was measured and is less."""
+    rule: str | None = None
+    """Those that fail this rule of their brand."""
+    passes_rules: bool = False
+    """Those that fail no rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,8 @@ class Candidates:
     """Whether a person gave their numbers: then an earlier decision about them is changed."""
     unready: Numbers
     """Those whose picture is not painted yet."""
+    held: Numbers
+    """Those that a rule holds: they need a decision, whatever was decided about their proof."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +59,9 @@ def chosen(candidates: Candidates, before: Verdicts, verdict: Verdict) -> Picked
     by number.
     """
     numbers = np.setdiff1d(candidates.numbers, candidates.unready, assume_unique=True)
-    codes = before.codes[numbers]
-    is_known = codes == CODES[verdict]
-    is_free = (codes == UNDECIDED) | candidates.are_named
+    codes, is_held = before.codes[numbers], np.isin(numbers, candidates.held)
+    is_known = (codes == CODES[verdict]) & ~is_held
+    is_free = (codes == UNDECIDED) | candidates.are_named | is_held
     return Picked(
         changed=numbers[~is_known & is_free],
         unready=candidates.unready,

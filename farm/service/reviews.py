@@ -28,6 +28,8 @@ from storage.verdicts import Decision, Verdicts, fold
 from storage.watching import Watching
 
 Json = dict[str, Any]
+AUTO_APPROVE = "auto_approve"
+"""The reviewer, if no person has decided."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,26 @@ class ReviewService:
         )
         self._finish(project, name)
         return answer
+
+    def auto_approve(self, proofs: CampaignRow) -> None:
+        """Approve those finals whose proofs pass all that the campaign's file asks for, once all
+        proofs are painted.
+        """
+        assert proofs.proof_of is not None
+        campaign = self._campaigns.by_id(proofs.proof_of)
+        proof = expansion_of(campaign.spec).campaign.proof
+        rules = proof and proof.auto_approve
+        if not rules:
+            return
+        choice = Choice(drift_below=rules.drift, passes_rules=rules.rules == "all")
+        new = NewDecision(
+            client=AUTO_APPROVE,
+            sequence=proofs.total,  # more proofs, as of redos, are another decision
+            verdict=Verdict.APPROVED,
+            reviewer=AUTO_APPROVE,
+            chosen_by=rules.model_dump(exclude_none=True),
+        )
+        self.decide(campaign.project, campaign.name, choice, new)
 
     def undo(self, project: str, name: str, new: NewDecision) -> Json:
         """Take a decision back: the last one that counts, or the entry that `new.undoes` names.

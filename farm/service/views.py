@@ -450,7 +450,8 @@ class ReviewOverview(View):
 class Decided(View):
     """What a decision did. `queued` counts finals that are painted because of it, `withdrawn`
     those that are not any more, `painted_all_the_same` those that a worker has or had. `redone`
-    has the numbers of the renders that take the place of rejected ones.
+    has the numbers of the renders that take the place of rejected ones. `let_through` counts
+    held pictures that are done now, `painted_on` those that were stopped and are queued again.
     """
 
     changed: int
@@ -463,4 +464,6 @@ class Decided(View):
     withdrawn: int | None = None
     painted_all_the_same: int | None = None
     redone: list[int] | None = None
+    let_through: int | None = None
+    painted_on: int | None = None
     dry_run: bool | None = None

@@ -53,6 +53,14 @@ def drifting(count, action=DriftAction.STOP, **changes):
     return replace(plain, **{"pictures": pictures, **changes})
 
 
+def test_what_a_person_let_through_is_neither_stopped_nor_held(outputs):
+    wanted = drifting(4)
+    passed = tuple(replace(picture, passed=True) for picture in wanted.pictures)
+    result = Painter("w", TwoScenes(), outputs).paint(replace(wanted, pictures=passed))
+    assert {outcome.state for outcome in result.outcomes} == {RenderState.DONE}
+    assert sorted(outcome.drift for outcome in result.outcomes) == [0.0, 0.0, AWAY, AWAY]
+
+
 def test_pictures_that_drift_are_stopped_and_the_others_packed_anew(outputs):
     engine = TwoScenes()
     result = Painter("w", engine, outputs).paint(drifting(12))

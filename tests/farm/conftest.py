@@ -9,6 +9,7 @@ from farm.scheduling.values import Limits, Pool
 from farm.service.estimate import Estimates
 from farm.service.explaining import Explaining
 from farm.service.reading import Reading
+from farm.service.reviews import ReviewService
 from farm.service.submission import Submissions
 from storage.canaries import Canaries
 from storage.layouts import Layouts
@@ -59,7 +60,17 @@ def start(engine, queue, settling, campaigns, watching, outputs):
             canaries=Canaries(engine),
             reuse=Reuse(engine),
             ledgers=Ledgers(engine),
-            finishing=Finishing(campaigns=campaigns, reviews=Reviews(engine), outputs=outputs),
+            finishing=Finishing(
+                campaigns=campaigns,
+                reviews=Reviews(engine),
+                service=ReviewService(
+                    campaigns=campaigns,
+                    reviews=Reviews(engine),
+                    watching=watching,
+                    outputs=outputs,
+                ),
+                outputs=outputs,
+            ),
             layouts=Layouts(engine),
             fleet=fleet,
             autoscaler=Autoscaler(

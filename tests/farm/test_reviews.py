@@ -15,11 +15,14 @@ from farm.cli import app
 from farm.client.client import Client
 from farm.config import read_settings
 from farm.documents.document import DocumentError
+from farm.service.reviews import ReviewService
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import NotFound, RequestError
 from storage.queue import Queue
+from storage.reviews import Reviews
 from storage.settling import Settling
+from storage.watching import Watching
 from tests.campaigns import campaign
 from tests.farm.resting import paint, paint_queued
 
@@ -294,3 +297,38 @@ def test_why_names_the_review_that_is_waited_for(farm, settings):
     paint(settings, "spring")
     assert "is done" in farm.why("spring", 2)[0]
     assert "was approved" in farm.why("spring", 2)[1]
+
+
+def test_proofs_that_pass_what_the_file_asks_for_are_approved_by_themselves(
+    farm, settings, tmp_path
+):
+    brand = {"name": "acme", "rules": {"border": "none"}}
+    auto = {"steps": 4, "auto_approve": {"rules": "all"}}
+    farm.submit(campaign(**{**PROOFED, "proof": auto, "brand": brand}))
+    paint_proofs(settings)
+    with closing_engine(settings.database_address) as engine:
+        campaigns = Campaigns(engine)
+        proofs = campaigns.proofs_of(campaigns.get("default", "spring"))
+        service = ReviewService(
+            campaigns=campaigns,
+            reviews=Reviews(engine),
+            watching=Watching(engine),
+            outputs=settings.open_outputs(),
+        )
+        failing = len(Reviews(engine).measured(proofs.id, rule="border"))
+        for _ in range(2):
+            service.auto_approve(proofs)
+    overview = farm.reviews("spring")
+    assert (overview["approved"], len(overview["decisions"])) == (12 - failing, 1)
+    assert overview["decisions"][0]["by"] == "auto_approve"
+    assert overview["decisions"][0]["chosen_by"] == {"rules": "all"}
+
+
+def test_what_cannot_approve_by_itself_is_refused(farm):
+    for auto, place in (({"drift": 0.2}, "drift"), ({"rules": "all"}, "rules")):
+        with pytest.raises(DocumentError) as error:
+            farm.submit(campaign(**{**PROOFED, "proof": {"auto_approve": auto}}))
+        assert error.value.problems[0].place == f"proof.auto_approve.{place}"
+    farm.submit(campaign(**PROOFED))
+    with pytest.raises(RequestError, match="no such rule: did you mean 'border'"):
+        farm.approve("spring", rule="boarder")

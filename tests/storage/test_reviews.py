@@ -10,7 +10,7 @@ from sqlalchemy import text
 from storage.redoing import Redos
 from storage.reviews import NewDecision, Outcome, Reviews
 from storage.rows import NewChunk
-from storage.states import CampaignState, RenderState, Verdict
+from storage.states import CampaignState, Reason, RenderState, Verdict
 from storage.verdicts import fold
 from tests.storage.conftest import (
     claim_one,
@@ -191,19 +191,32 @@ def test_random_decisions_and_claims_leave_counts_that_agree_with_the_rows(
         elif what == "claim":
             queue.claim(session, [(proofed.id, "w")])
         elif what == "settle" and leases:
-            settling.settle(session, [settlement(leases[0], outcomes(leases[0]))])
+            settling.settle(session, [settlement(leases[0], _painted(leases[0], seeded))])
         elif what == "lose" and leases:
             settling.settle(session, [settlement(leases[0], outcome="worker_lost")])
         _check(engine, campaigns.by_id(proofed.id), fold(reviews.log(proofed.id), TOTAL), queue)
 
 
+def _painted(chunk, seeded):
+    """Outcomes of which some are held by a rule, a few of those without a picture."""
+    kinds = [
+        {},
+        {},
+        {"state": RenderState.HELD, "reason": Reason.BRAND},
+        {"state": RenderState.HELD, "reason": Reason.DRIFT_STOPPED, "key": None},
+    ]
+    return tuple(replace(outcome, **seeded.choice(kinds)) for outcome in outcomes(chunk))
+
+
 def _check(engine, row, verdicts, queue):
     with engine.connect() as connection:
-        ended = set(
+        states = dict(
             connection.execute(
-                text("SELECT number FROM renders WHERE campaign_id = :c"), {"c": row.id}
-            ).scalars()
+                text("SELECT number, state FROM renders WHERE campaign_id = :c"), {"c": row.id}
+            ).all()
         )
+    ended = {number for number, state in states.items() if state != "rejected"}
+    with engine.connect() as connection:
         chunks = connection.execute(
             text(
                 "SELECT state, numbers FROM chunks WHERE campaign_id = :c"
@@ -220,9 +233,14 @@ def _check(engine, row, verdicts, queue):
     assert row.released == len(released)
     assert row.rejected == len(set(verdicts.numbers(REJECTED).tolist()) - released)
     assert row.left == len(in_chunks)
+    for state in ("done", "held"):
+        assert getattr(row, state) == list(states.values()).count(state), state
+    for number, state in states.items():
+        if state == "rejected":
+            assert verdicts.of(number) is REJECTED
 
 
-@pytest.fixture(params=range(4))
+@pytest.fixture(params=range(6))
 def seeded(request):
     import random
 
@@ -347,3 +365,94 @@ def test_a_render_that_failed_as_a_proof_can_be_decided_about(
     settling.settle(session, [settlement(chunk, outcomes(chunk, RenderState.FAILED))])
     assert campaigns.by_id(proofed.id).proofs.failed == 2
     assert decide(APPROVED, [0])["queued"] == 1
+
+
+@pytest.fixture
+def held(campaigns, queue, settling, session):
+    """A campaign without proofs of which a rule holds four renders, two without a picture."""
+    row = campaigns.add(new_campaign(total=6), new_chunks(1, 6))
+    chunk = claim_one(queue, session, row)
+    reasons = [Reason.BRAND, Reason.DRIFT, Reason.DRIFT_STOPPED, Reason.DRIFT_STOPPED]
+    painted = [
+        replace(
+            outcome,
+            state=RenderState.HELD,
+            reason=reason,
+            key=None if reason is Reason.DRIFT_STOPPED else outcome.key,
+        )
+        for outcome, reason in zip(outcomes(chunk), reasons, strict=False)
+    ]
+    rest = outcomes(chunk)[4:]
+    assert settling.settle(session, [settlement(chunk, (*painted, *rest))])
+    return campaigns.by_id(row.id)
+
+
+@pytest.fixture
+def judge(reviews, held):
+    counted = iter(range(1000))
+
+    def run(verdict, numbers, undoes=None):
+        new = NewDecision(
+            client="c", sequence=next(counted), verdict=verdict, undoes=undoes, chosen_by={}
+        )
+        outcome = Outcome(np.array(numbers, np.int64), {})
+        return reviews.decide(held.id, new, 6, lambda _before, _log: outcome, Plan())
+
+    return run
+
+
+def test_a_held_picture_that_a_person_lets_through_is_done(campaigns, held, judge):
+    assert (held.done, held.held, held.state) == (2, 4, CampaignState.FAILED)
+    assert judge(APPROVED, [0, 1])["let_through"] == 2
+    row = campaigns.by_id(held.id)
+    assert (row.done, row.held) == (4, 2)
+    assert campaigns.outcome(held.id, 0)[0].state is RenderState.DONE
+
+
+def test_a_held_picture_that_a_person_does_not_want_is_rejected(campaigns, held, judge):
+    entry = judge(REJECTED, [0, 1, 2, 3])["entry"]
+    row = campaigns.by_id(held.id)
+    assert (row.done, row.held, row.rejected, row.state) == (2, 0, 4, CampaignState.DONE)
+    judge(None, [0, 1, 2, 3], undoes=entry)
+    row = campaigns.by_id(held.id)
+    assert (row.held, row.rejected, row.state) == (4, 0, CampaignState.FAILED)
+
+
+def test_a_render_that_was_stopped_is_painted_once_a_person_lets_it_through(
+    engine, campaigns, queue, settling, session, held, judge
+):
+    assert judge(APPROVED, [2])["painted_on"] == 1
+    row = campaigns.by_id(held.id)
+    assert (row.held, row.queued, row.finished_at, row.spec["passed"]) == (3, 1, None, [2])
+    paint(queue, settling, session, held)
+    judge(REJECTED, [0, 1, 3])
+    row = campaigns.by_id(held.id)
+    assert (row.done, row.rejected, row.state) == (3, 3, CampaignState.DONE)
+
+
+def test_what_no_rule_holds_is_left_alone(campaigns, held, judge):
+    judge(REJECTED, [4, 5])
+    row = campaigns.by_id(held.id)
+    assert (row.done, row.held, row.rejected) == (2, 4, 0)
+
+
+def test_renders_are_found_by_what_was_measured_of_them(
+    reviews, queue, settling, campaigns, session
+):
+    row = campaigns.add(new_campaign(total=4), new_chunks(1, 4))
+    chunk = claim_one(queue, session, row)
+    found = [
+        {"drift": 0.1, "rules_tested": 2},
+        {"drift": 0.4, "rules_tested": 2, "rules_failed": ("border@1", "clipped@1")},
+        {"rules_tested": 2, "rules_failed": ("clipped@1",)},
+        {"drift": 0.2},
+    ]
+    painted = [replace(o, **more) for o, more in zip(outcomes(chunk), found, strict=True)]
+    settling.settle(session, [settlement(chunk, tuple(painted))])
+    measured = reviews.measured
+    assert measured(row.id, drift_below=0.2).tolist() == [0]
+    assert measured(row.id, drift_below=0.3).tolist() == [0, 3]
+    assert measured(row.id, rule="border").tolist() == [1]
+    assert measured(row.id, rule="clipped@1").tolist() == [1, 2]
+    assert measured(row.id, rule="clip").tolist() == []
+    assert measured(row.id).tolist() == [0]

@@ -25,11 +25,9 @@ def test_an_attempt_ends_only_where_a_running_render_may_go():
     }
 
 
-def test_done_and_cancelled_are_final():
-    assert {state for state in RenderState if not TRANSITIONS[state]} == {
-        RenderState.DONE,
-        RenderState.CANCELLED,
-    }
+def test_what_is_cancelled_is_final_and_what_is_done_changes_only_by_a_person():
+    assert {state for state in RenderState if not TRANSITIONS[state]} == {RenderState.CANCELLED}
+    assert TRANSITIONS[RenderState.DONE] == {RenderState.HELD, RenderState.REJECTED}
 
 
 def test_no_step_but_those_of_the_table_is_possible():
