@@ -38,6 +38,13 @@ def violations(expansion: Expansion, pack: Pack, written: Campaign) -> list[Prob
     ]
 
 
+def banned_in(expansion: Expansion, prompt: str) -> str | None:
+    """Why the brand of a campaign does not allow a prompt that one of its renders is given."""
+    brand = expansion.brand
+    found = brand.contents.banned_words.find(prompt) if brand else []
+    return _stands(found) if found else None
+
+
 def _text_names(axes: Iterable[Axis], pack: Pack) -> Iterator[Problem]:
     for axis in axes:
         for name in sorted(axis.variables & pack.texts.keys()):

@@ -2,9 +2,13 @@
 can.
 """
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from farm.client.client import Client
 from farm.commands.shared import (
     AsJson,
     CampaignName,
@@ -65,12 +69,43 @@ def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson =
             say(f"{row['campaign']} waits: {row['refusal']['sentence']}")
 
 
+def _rule_sentences(client: Client, campaign: str) -> Iterator[str]:
+    """How many pictures fail each rule of their brand, and the value of an axis that most of them
+    have.
+    """
+    rules = client.rules(campaign)
+    if not rules["judged"]:
+        return
+    yield (
+        f"By the rules of {rules['brand']}, {rules['passed']:,} of {rules['judged']:,} pictures"
+        " pass."
+    )
+    for name, rule in rules["rules"].items():
+        values = [
+            (count, f"{axis}={label}")
+            for axis, counts in rule["axes"].items()
+            for label, count in counts.items()
+        ]
+        most, value = max(values, default=(0, ""), key=lambda found: found[0])
+        where = f", {most:,} of them with {value}" if value else ""
+        yield f"  {name}: {rule['failed']:,} fail{where}"
+
+
+def _failure_sentences(answer: Mapping[str, Any]) -> Iterator[str]:
+    for failure in answer["failures"]:
+        yield (
+            f"Render {failure['number']} {failure['state']} ({failure['reason']}):"
+            f" {failure['detail']}"
+        )
+
+
 def status(
     campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False
 ) -> None:
     """Where a campaign is."""
     with open_client(settings_for(home, project)) as client:
         answer = client.status(campaign)
+        rules = [] if as_json else list(_rule_sentences(client, campaign))
     if as_json:
         print_json(answer)
         return
@@ -95,8 +130,5 @@ def status(
         say(f"The rest of it waits: {answer['refusal']['sentence']}")
     if answer["halted"]:
         say(f"It was stopped: {answer['halted']}")
-    for failure in answer["failures"]:
-        say(
-            f"Render {failure['number']} {failure['state']} ({failure['reason']}):"
-            f" {failure['detail']}"
-        )
+    for sentence in [*rules, *_failure_sentences(answer)]:
+        say(sentence)

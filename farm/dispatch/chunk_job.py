@@ -6,6 +6,7 @@ from dataclasses import replace
 from actors.recipes.drift import DriftAction, DriftRule
 from actors.recipes.jobs import ChunkJob, PictureJob
 from actors.recipes.previews import step_at
+from actors.recipes.rules import Rules
 from farm.campaign.expansion import Expansion
 from farm.campaign.shots import Render
 from farm.campaign.specs import picture_key_of, proof_key_of
@@ -13,6 +14,7 @@ from storage.keys import reference_key
 from storage.layouts import Layouts
 from storage.reuse import Reuse
 from storage.rows import CampaignRow, Chunk
+from storage.states import Stage
 
 
 def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> ChunkJob:
@@ -52,7 +54,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         encoding=encoding,
         # a picture that is only painted again for comparison was judged before
         drift=_drift(expansion, chunk.group_no) if "repaints" not in campaign.spec else None,
-        rules=brand.rules if brand and "repaints" not in campaign.spec else None,
+        rules=_rules(campaign, expansion) if "repaints" not in campaign.spec else None,
         brand=brand.identity if brand else None,
         look_first=not campaign.is_fresh and (chunk.lease > 1 or chunk.numbers is not None),
     )
@@ -64,6 +66,12 @@ def _proof_key(campaign: CampaignRow, expansion: Expansion, render: Render) -> s
         return None
     kind = expansion.campaign.encoding.format
     return proof_key_of(campaign, render, kind)
+
+
+def _rules(campaign: CampaignRow, expansion: Expansion) -> Rules | None:
+    """The rules of the campaign's brand. A person decides about proofs anyway: none is held."""
+    rules = expansion.brand.rules if expansion.brand else None
+    return replace(rules, holds=False) if rules and campaign.stage is Stage.PROOF else rules
 
 
 def _drift(expansion: Expansion, group_no: int) -> DriftRule | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from farm.campaign.brand_checks import banned_in
 from farm.campaign.chunks import Size, chunks_among
 from farm.campaign.expansion import Expansion
 from farm.campaign.redos import redos_of
@@ -146,6 +147,8 @@ class ReviewService:
             check_number(expansion, campaign, number)
         if campaign.cancelled_at is not None:
             return _unchanged(f"The campaign {name} was cancelled: nothing more of it is painted.")
+        if banned := banned_in(expansion, change.prompt or ""):
+            return _unchanged(f"The prompt cannot be used: {banned}")
         make = partial(
             self._redos,
             campaign,

@@ -20,6 +20,10 @@ from actors.pictures.files import file_pixels_digest
 from tests.cluster.conftest import PATIENCE_S
 from tests.demo import NUMERICS_CLASS, recorded
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+ACME = str(EXAMPLES / "brands" / "acme.yaml")
+NEGATIVE = "film grain, stripe texture, watermark"
+
 pytestmark = pytest.mark.cluster
 
 
@@ -58,6 +62,26 @@ def test_files_hold_the_pixels_and_recipes_that_the_manifest_names(farm, tmp_pat
     Image.new("RGB", (128, 128)).save(damaged)
     shutil.rmtree(tmp_path / "out")
     assert "changed since" in farm.run("export", "c", str(tmp_path / "out"), code=1)
+
+
+def test_a_catalogue_is_painted_under_its_brand_and_judged_by_its_rules(farm):
+    first = farm.json("run", str(EXAMPLES / "catalogue.yaml"))
+    assert (first["state"], first["renders"]["done"]) == ("done", 9)
+    lines = farm.manifest("catalogue")
+    for line in lines:
+        assert (line["brand"]["name"], line["brand"]["version"]) == ("acme", 1)
+        assert line["rules"]["tested"] == 6
+        assert (line["settings"]["guidance"], line["negative"]) == (5.0, NEGATIVE)
+    # Red is a colour of the brand's palette, and yellow is not.
+    fails = {line["number"] for line in lines if "palette@1" in line["rules"]["failed"]}
+    yellow = {k["number"] for k in lines if k["coordinates"]["row"]["color"] == "yellow"}
+    red = {k["number"] for k in lines if k["coordinates"]["row"]["color"] == "red"}
+    assert fails & yellow
+    assert not fails & red
+    told = farm.run("status", "catalogue")
+    assert f"palette@1: {len(fails)} fail" in told
+    judged = farm.run("brands", "check", ACME, "--campaign", "catalogue", code=1)
+    assert "of 9 pictures fail a rule" in judged
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was(farm):

@@ -13,6 +13,8 @@ from farm.config import read_settings
 from farm.documents.document import DocumentError
 from storage.errors import NotFound
 from tests.campaigns import data
+from tests.farm.resting import paint
+from tests.farm.test_reviews import paint_proofs
 
 PACK = """\
 name: acme
@@ -42,8 +44,12 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def farm(tmp_path, database_url):
-    settings = read_settings(home=tmp_path / "home", database_url=database_url)
+def settings(tmp_path, database_url):
+    return read_settings(home=tmp_path / "home", database_url=database_url)
+
+
+@pytest.fixture
+def farm(settings):
     with open_app(settings) as app, serve(app, 0) as url, Client(url) as client:
         yield client
 
@@ -124,3 +130,25 @@ def test_the_commands_say_what_they_did(folder, capsys):
             main(arguments)
         output = capsys.readouterr()
         assert (ended.value.code or 0, said in output.out + output.err) == (code, True), arguments
+
+
+def test_a_redo_cannot_bring_in_what_the_brand_bans(farm):
+    farm.submit(parse_campaign(data(brand={"name": "acme", "banned": ["cheap"]})))
+    answer = farm.redo("spring", [3], prompt="a Cheap mug")
+    assert answer["changed"] == 0
+    (why,) = answer["why"]
+    assert why.startswith("The prompt cannot be used: the brand bans 'cheap'")
+    assert farm.redo("spring", [3], prompt="a fine mug")["changed"] == 1
+
+
+def test_proofs_are_judged_and_never_held(farm, settings):
+    pack = {"name": "acme", "rules": {"sharpness": {"at_least": 1}}, "on_violation": "hold"}
+    farm.submit(parse_campaign(data(brand=pack, proof={"steps": 2})))
+    assert len(paint_proofs(settings)) == 18
+    proofs = list(farm.manifest("spring", stage="proof"))
+    assert {line["state"] for line in proofs} == {"done"}
+    assert {tuple(line["rules"]["failed"]) for line in proofs} == {("sharpness@1",)}
+    assert farm.approve("spring", [0])["queued"] == 1
+    assert paint(settings, "spring") == [0]
+    (final,) = farm.manifest("spring")
+    assert (final["state"], final["reason"], final["brand"]["name"]) == ("held", "brand", "acme")
