@@ -1,8 +1,9 @@
 """What creative control costs beside painting: a worker's engine paints batches of the embedded
-model, and each picture is judged by every rule of a brand.
+model, each picture is judged by every rule of a brand and measured from an anchor, steps are
+looked at, and batches half of which drift are stopped early.
 
-Each part has a function that measures one round and returns its figures by their names. The ratio
-is that of processor time for judging to processor time for painting, on one thread each, in turn.
+Each part has a function that measures one round and returns its figures by their names. The ratios
+are those of processor time to the processor time of painting, on one thread each, in turn.
 """
 
 import time
@@ -10,14 +11,18 @@ from collections.abc import Sequence
 
 from actors.models.models import find_model
 from actors.painting.engine import Engine
-from actors.pictures.files import Pixels
+from actors.pictures.drift import drift, layout_of
+from actors.pictures.files import Pixels, preview
 from actors.pictures.rules import judge
+from actors.recipes.previews import Decode, Previews, step_at
+from actors.recipes.recipe import Recipe
 from actors.recipes.rules import CopySpace, Palette, Rules, SafeArea
 from farm.bench.figures import Json, machine, spreads
 from farm.campaign.checks import parse_campaign
 from farm.campaign.expansion import Expansion
 
 STEPS = 20
+_LOOKS = (0.2, 0.4, 0.6, 0.8)
 RULES = Rules(
     copy_space=CopySpace(side="top", share=0.25, busy=0.02),
     safe_area=SafeArea(margin=0.05, outside=0.08),
@@ -50,7 +55,55 @@ def _round(engine: Engine, k: int) -> dict[str, float]:
     painted = engine.paint(batch, expansion.model.folder)
     paint_s = time.process_time() - began
     pixels = [picture for picture in painted.pixels if picture is not None]
-    return _rules(pixels, paint_s)
+    folder = expansion.model.folder
+    return {
+        **_rules(pixels, paint_s),
+        **_drift(pixels, paint_s),
+        **_previews(engine, batch, folder, paint_s),
+        **_stopping(engine, batch, folder, paint_s),
+    }
+
+
+def _drift(pictures: Sequence[Pixels], paint_s: float) -> dict[str, float]:
+    anchor = layout_of(pictures[0])
+    began = time.process_time()
+    for picture in pictures:
+        drift(layout_of(picture), anchor)
+    drift_s = time.process_time() - began
+    return {"drift_share_of_painting": drift_s / paint_s}
+
+
+def _previews(
+    engine: Engine, batch: Sequence[Recipe], folder: str, paint_s: float
+) -> dict[str, float]:
+    """Four looks at each picture, encoded as they are stored."""
+
+    def encode(_step: int, pictures: Sequence[Pixels | None]) -> None:
+        for pixels in pictures:
+            if pixels is not None:
+                preview(pixels)
+
+    found = {}
+    for decode in Decode:
+        began = time.process_time()
+        engine.paint(batch, folder, Previews(at=_LOOKS, decode=decode), on_preview=encode)
+        found[f"previews_{decode}_share"] = (time.process_time() - began) / paint_s - 1
+    return found
+
+
+def _stopping(
+    engine: Engine, batch: Sequence[Recipe], folder: str, paint_s: float
+) -> dict[str, float]:
+    """Two batches whose first steps are made, and one of their survivors: what that saves of
+    painting both.
+    """
+    began = time.process_time()
+    until = step_at(0.4, STEPS)
+    halves = [engine.paint(batch, folder, until=until).parked for _ in range(2)]
+    middle = len(batch) // 2
+    parked = [*halves[0][:middle], *halves[1][middle:]]
+    engine.paint(batch, folder, parked=parked)
+    return {"stop_saves_of_painting": 1 - (time.process_time() - began) / (2 * paint_s)}
 
 
 def _rules(pictures: Sequence[Pixels], paint_s: float) -> dict[str, float]:

@@ -151,8 +151,8 @@ def creative(
     ] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """What the rules of a brand cost beside painting with the embedded model. Takes about a
-    minute.
+    """What rules, drift and previews cost beside painting with the embedded model, and what
+    stopping half of the pictures at 40 % of the steps saves. Takes about four minutes.
     """
     _show(measure_creative(rounds=rounds), as_json)
 
