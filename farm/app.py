@@ -36,6 +36,7 @@ from farm.service.fleet import FleetService
 from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
 from farm.service.local_files import LocalFiles
+from farm.service.preview_pruning import PreviewPruner
 from farm.service.prompt_list import PromptLists
 from farm.service.pruning import Pruner
 from farm.service.reading import Reading
@@ -166,6 +167,12 @@ class _Stores:
     outputs: Outputs
 
 
+def _preview_pruner(stores: _Stores) -> PreviewPruner:
+    return PreviewPruner(
+        campaigns=stores.campaigns, removal=stores.removal, outputs=stores.outputs
+    )
+
+
 def _step_reading(stores: _Stores) -> StepReading:
     return StepReading(
         campaigns=stores.campaigns,
@@ -217,7 +224,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
             reading, Leftovers(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)
         ),
         repair_routes(repaints, repairs, reading),
-        prune_routes(pruner),
+        prune_routes(pruner, _preview_pruner(stores)),
         control_routes(controls, reading, explaining),
         review_routes(
             ReviewService(

@@ -79,6 +79,15 @@ def is_painted(place: str, kinds: Iterable[str]) -> bool:
     return re.fullmatch(shape, place) is not None
 
 
+def is_preview(place: str, stage: Stage) -> bool:
+    """Whether a file, named from its campaign's folder, is a preview of that stage."""
+    return (
+        is_painted(place, ())
+        and re.match(rf"(v[0-9]+/)?{stage}/", place) is not None
+        and re.search(r"\.step[0-9]{3,4}\.webp$", place) is not None
+    )
+
+
 def is_ours(place: str, kinds: Iterable[str]) -> bool:
     """Whether a file, named from its campaign's folder, was written by the farm, and not by
     people.

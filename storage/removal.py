@@ -50,6 +50,13 @@ class Removal:
         """
         return self._change(campaign_id, campaigns.c.pruned_at.is_(None), pruned_at=db_time())
 
+    def mark_previews(self, campaign_id: int) -> bool:
+        """Let a campaign keep no previews any more. False, and nothing changed, if it is not over
+        any more.
+        """
+        not_leaving = campaigns.c.pruned_at.is_(None)
+        return self._change(campaign_id, not_leaving, previews_pruned_at=db_time())
+
     def forget(self, campaign_id: int) -> bool:
         """Let nobody see a campaign any more, and give its name free. False if it is not over, or
         was forgotten before.

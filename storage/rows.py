@@ -109,6 +109,8 @@ class CampaignRow(NewCampaign):
     replaces: int | None
     pruned_at: float | None
     """Since when it is being removed, or replaced by another version."""
+    previews_pruned_at: float | None = None
+    """Since when it keeps no previews any more."""
     version: int
     version_of: str | None
     proofs: ProofCounts | None = None

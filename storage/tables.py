@@ -90,6 +90,7 @@ campaigns = Table(
     ),  # the name under which it is kept to be read, though another version has taken its place
     Column("brand", String(100)),  # like acme@3
     Column("brand_digest", String(64)),
+    Column("previews_pruned_at", Float),  # its manifest names no previews since then
     UniqueConstraint("project", "name"),
     Index("ix_campaigns_versions", "project", "version_of", "version", unique=True),
     Index("ix_campaigns_proofs", "proof_of"),

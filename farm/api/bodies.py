@@ -212,6 +212,21 @@ class Drain(BaseModel):
     by: Who | None = None
 
 
+class PreviewPruning(BaseModel):
+    """Campaigns of which no preview is kept: those named, or those that have been over for so
+    long.
+    """
+
+    model_config = _STRICT
+
+    project: Annotated[str, Field(pattern=_NAME, max_length=80)] = "default"
+    names: Annotated[
+        list[Annotated[str, Field(pattern=_NAME, max_length=80)]], Field(max_length=10_000)
+    ] = []
+    older_than_s: Annotated[float, Field(ge=0, le=1e11)] | None = None
+    dry_run: bool = False
+
+
 class Pruning(BaseModel):
     """Campaigns to forget: those named, or those of a project that have been over for so long. A
     null `project` stands for all. With neither names nor an age, only what an earlier pruning has

@@ -7,15 +7,33 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import StreamingResponse
 
-from farm.api.bodies import AtStage, Cleaning, Name, Project, Pruning, PutBack, Repaint, Version
+from farm.api.bodies import (
+    AtStage,
+    Cleaning,
+    Name,
+    PreviewPruning,
+    Project,
+    Pruning,
+    PutBack,
+    Repaint,
+    Version,
+)
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.service.leftovers import Leftovers
+from farm.service.preview_pruning import PreviewPruner
 from farm.service.pruning import Pruner
 from farm.service.reading import Reading
 from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
 from farm.service.retention import Order
-from farm.service.views import CampaignStatus, Cleaned, Pruned, PutBackPage, RepairStarted
+from farm.service.views import (
+    CampaignStatus,
+    Cleaned,
+    Pruned,
+    PrunedPreviews,
+    PutBackPage,
+    RepairStarted,
+)
 from storage.states import Stage
 
 Json = dict[str, Any]
@@ -77,8 +95,16 @@ def repair_routes(repaints: Repaints, repairs: Repairs, reading: Reading) -> API
     return routes
 
 
-def prune_routes(pruner: Pruner) -> APIRouter:
+def prune_routes(pruner: Pruner, previews: PreviewPruner) -> APIRouter:
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
+
+    @routes.post("/prune/previews", **shows(PrunedPreviews))
+    def prune_previews(body: PreviewPruning) -> Json:
+        """Removes the previews of campaigns that are over, and keeps their pictures."""
+        age = body.older_than_s
+        before = None if age is None else pruner.moment(age)
+        order = Order(names=frozenset(body.names), before=before)
+        return previews.prune(body.project, order, dry_run=body.dry_run)
 
     @routes.post("/prune", **shows(Pruned))
     def prune(body: Pruning) -> Json:

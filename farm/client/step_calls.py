@@ -23,6 +23,21 @@ class StepCalls:
         path = f"campaigns/{quote(name, safe='')}/steps"
         return self._http.request("GET", path, params=params).content
 
+    def prune_previews(
+        self,
+        older_than_s: float | None = None,
+        *,
+        names: Sequence[str] = (),
+        dry_run: bool = False,
+    ) -> Json:
+        """Remove the previews of campaigns of the project that have been over for so long, or of
+        those named; their pictures stay. The answer has `campaigns` with their numbers of
+        `files`, and those `spared` and why.
+        """
+        body = {"project": self.project, "names": list(names), "dry_run": dry_run}
+        age = {} if older_than_s is None else {"older_than_s": older_than_s}
+        return self._http.json("POST", "prune/previews", body=body | age)
+
     def calibrate_drift(self, name: str, limit: float | None = None) -> Json:
         """How well the looks at each step tell where pictures end; the farm remembers it for the
         campaign's model. Without a limit, the campaign's own counts.

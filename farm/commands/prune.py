@@ -1,13 +1,14 @@
 """The command `prune`: what would be forgotten is listed, and a person is asked."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from farm.commands.shared import AsJson, Home, Project, Yes, ask, print_json, say, settings_for
+from farm.config import Settings
 from farm.connect import open_client
 from storage.errors import RequestError
 
@@ -35,6 +36,10 @@ def prune(
         bool,
         typer.Option("--with-pictures", help="Delete their pictures, previews and manifests too."),
     ] = False,
+    previews: Annotated[
+        bool,
+        typer.Option("--previews", help="Remove their previews alone; forget no campaign."),
+    ] = False,
     yes: Yes = False,
     home: Home = None,
     project: Project = None,
@@ -50,6 +55,17 @@ def prune(
             "--project names one project, --all-projects means every one: give one of them."
         )
     age_s = None if older_than is None else read_age(older_than)
+    if previews:
+        if all_projects or with_pictures:
+            raise RequestError("--previews goes with neither --all-projects nor --with-pictures.")
+        if not (names or older_than):
+            raise RequestError(
+                "Say whose previews to remove: name campaigns, or give an age like --older-than"
+                " 30d."
+            )
+        settings = settings_for(home, project)
+        _prune_previews(settings, names or (), age_s, dry_run=dry_run, yes=yes, as_json=as_json)
+        return
     with open_client(settings_for(home, project)) as client:
         order = partial(
             client.prune,
@@ -70,6 +86,31 @@ def prune(
     _report(answer, as_json=as_json)
     if names and answer["spared"] and not dry_run:
         raise typer.Exit(1)
+
+
+def _prune_previews(
+    settings: Settings,
+    names: Sequence[str],
+    age_s: int | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    with open_client(settings) as client:
+        answer = client.prune_previews(age_s, names=names, dry_run=True)
+        count = sum(campaign["files"] for campaign in answer["campaigns"])
+        if not dry_run and count:
+            what = _many(len(answer["campaigns"]), "campaign")
+            ask(f"Remove {_many(count, 'preview')} of {what}? The pictures stay.", yes=yes)
+            answer = client.prune_previews(age_s, names=names)
+    if as_json:
+        print_json(answer)
+        return
+    for spared in answer["spared"]:
+        say(f"{spared['campaign']} is spared. {spared['why']}")
+    count = sum(campaign["files"] for campaign in answer["campaigns"])
+    say(f"{_many(count, 'preview')} {'would be removed' if dry_run else 'removed'}.")
 
 
 def _forget(order: Callable[..., Json], found: Json, *, yes: bool) -> Json:

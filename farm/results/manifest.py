@@ -154,6 +154,8 @@ def _previews(
     outcome: RenderOutcome,
 ) -> list[str]:
     """The previews of a picture; of one that was stopped, those of the steps that it made."""
+    if campaign.previews_pruned_at is not None:
+        return []
     steps, key = preview_steps(expansion.campaign.kept_previews, group.steps_made), outcome.key
     drift = expansion.campaign.drift
     if outcome.reason is Reason.DRIFT_STOPPED and drift is not None:

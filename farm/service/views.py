@@ -226,6 +226,29 @@ class Calibrated(View):
     steps: dict[str, StepCalibration]
 
 
+class PreviewsOf(View):
+    """A campaign and how many of its previews are removed."""
+
+    campaign: str
+    files: int
+
+
+class SparedPreviews(View):
+    """A campaign that keeps its previews, and why."""
+
+    campaign: str
+    why: str
+
+
+class PrunedPreviews(View):
+    """The campaigns that keep no previews any more."""
+
+    project: str
+    dry_run: bool
+    campaigns: list[PreviewsOf]
+    spared: list[SparedPreviews]
+
+
 class Savings(View):
     """What stopping has saved of a campaign's device time, in seconds, and about how many of the
     stopped pictures would have ended within its limit; null if its model is not calibrated.

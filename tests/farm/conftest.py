@@ -2,6 +2,8 @@
 
 import pytest
 
+from actors.painting.painter import Painter
+from actors.painting.resting import RestingEngine
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
@@ -18,6 +20,9 @@ from storage.orders import Orders
 from storage.reuse import Reuse
 from storage.reviews import Reviews
 from tests.campaigns import data
+from tests.farm.fakes import FakeFleet
+
+RESTING = dict(seeds=[7], vary={"n": list(range(48))}, prompt="a mug {n}", settings={"steps": 10})
 
 
 @pytest.fixture
@@ -97,3 +102,19 @@ def start(engine, queue, settling, campaigns, watching, outputs):
 @pytest.fixture
 def campaign(service):
     return service.submit("p", data())[0]  # 18 renders in 6 chunks
+
+
+@pytest.fixture
+def resting(service, start, outputs, campaigns):
+    """Submits a campaign and paints it with a worker that rests; returns its row."""
+
+    def paint(**changes):
+        row, _ = service.submit("p", data(**{**RESTING, **changes}))
+        fleet = FakeFleet(1)
+        dispatcher, painter = start(fleet), Painter("w", RestingEngine(0.0), outputs)
+        for now in range(60):
+            dispatcher.tick(float(now))
+            fleet.results += [painter.paint(job) for job, _ in fleet.take()]
+        return campaigns.get("p", row.name)
+
+    return paint

@@ -5,18 +5,12 @@ import io
 import pytest
 from PIL import Image
 
-from actors.painting.painter import Painter
-from actors.painting.resting import RestingEngine
 from farm.results.steps import Strips
 from farm.service.steps import StepReading
 from storage.errors import RequestError
 from storage.layouts import Layouts
 from storage.profiles import Profiles
 from storage.reviews import Reviews
-from tests.campaigns import data
-from tests.farm.fakes import FakeFleet
-
-SET = dict(seeds=[7], vary={"n": list(range(48))}, prompt="a mug {n}", settings={"steps": 10})
 
 
 @pytest.fixture
@@ -30,26 +24,10 @@ def steps(engine, campaigns, outputs):
     )
 
 
-@pytest.fixture
-def painted(service, start, outputs, campaigns):
-    """Submits a campaign and paints it with a worker that rests; returns its row."""
-
-    def paint(**changes):
-        row, _ = service.submit("p", data(**{**SET, **changes}))
-        fleet = FakeFleet(1)
-        dispatcher, painter = start(fleet), Painter("w", RestingEngine(0.0), outputs)
-        for now in range(60):
-            dispatcher.tick(float(now))
-            fleet.results += [painter.paint(job) for job, _ in fleet.take()]
-        return campaigns.get("p", row.name)
-
-    return paint
-
-
 def test_a_filmstrip_shows_the_steps_of_what_was_finished_and_of_what_was_stopped(
-    painted, steps, reading
+    resting, steps, reading
 ):
-    row = painted(drift={"limit": 0.05, "action": "stop"}, previews={"at": [0.2, 0.7]})
+    row = resting(drift={"limit": 0.05, "action": "stop"}, previews={"at": [0.2, 0.7]})
     assert 0 < row.held < 48
     image = Image.open(io.BytesIO(steps.filmstrip("p", row.name)))
     few = Image.open(io.BytesIO(steps.filmstrip("p", row.name, ["n=3"])))
@@ -63,8 +41,8 @@ def test_a_filmstrip_shows_the_steps_of_what_was_finished_and_of_what_was_stoppe
     }
 
 
-def test_what_was_stopped_has_previews_that_the_farm_knows(painted, reading, outputs):
-    row = painted(drift={"limit": 0.05, "action": "stop"})
+def test_what_was_stopped_has_previews_that_the_farm_knows(resting, reading, outputs):
+    row = resting(drift={"limit": 0.05, "action": "stop"})
     named = {
         key
         for n in range(48)
@@ -76,8 +54,8 @@ def test_what_was_stopped_has_previews_that_the_farm_knows(painted, reading, out
     assert named == there
 
 
-def test_a_strip_is_measured_from_its_anchor(painted, reading, outputs, engine):
-    row = painted(drift={"limit": 0.9, "action": "flag"}, previews={"at": [0.5]})
+def test_a_strip_is_measured_from_its_anchor(resting, reading, outputs, engine):
+    row = resting(drift={"limit": 0.9, "action": "flag"}, previews={"at": [0.5]})
     medians = Layouts(engine).anchors(row.id, [7])
     strips = Strips(outputs, "p", medians, {})
     for n in (0, 40):
@@ -90,8 +68,8 @@ def test_a_strip_is_measured_from_its_anchor(painted, reading, outputs, engine):
     assert Strips(outputs, "p", {}, {}).read(line).final.drift is None
 
 
-def test_a_calibration_is_remembered(painted, steps):
-    row = painted(drift={"limit": 0.5, "action": "flag"}, previews={"at": [0.4, 0.8]})
+def test_a_calibration_is_remembered(resting, steps):
+    row = resting(drift={"limit": 0.5, "action": "flag"}, previews={"at": [0.4, 0.8]})
     answer = steps.calibrate("p", row.name, None)
     assert answer["limit"] == 0.5
     assert list(answer["steps"]) == ["0.4", "0.8"]
@@ -103,17 +81,17 @@ def test_a_calibration_is_remembered(painted, steps):
     assert steps.savings("p", row.name)["stopped"] == 0
 
 
-def test_what_cannot_be_calibrated_says_why(painted, steps):
+def test_what_cannot_be_calibrated_says_why(resting, steps):
     with pytest.raises(RequestError, match="no limit of drift: give one with --limit"):
-        steps.calibrate("p", painted(name="bare", vary={"n": [1, 2, 3]}).name, None)
+        steps.calibrate("p", resting(name="bare", vary={"n": [1, 2, 3]}).name, None)
     with pytest.raises(RequestError, match="nothing to calibrate by"):
         steps.calibrate("p", "bare", 0.3)
     with pytest.raises(RequestError, match="no steps to show"):
         steps.filmstrip("p", "bare")
 
 
-def test_savings_are_counted(painted, steps):
-    row = painted(drift={"limit": 0.05, "action": "stop"})
+def test_savings_are_counted(resting, steps):
+    row = resting(drift={"limit": 0.05, "action": "stop"})
     steps._profiles.learn(
         row.model_digest, {"stops": {"0.4": {"limit": 0.05, "false_stops": 0.01}}}
     )
@@ -130,8 +108,8 @@ def test_savings_are_counted(painted, steps):
         ((0.1, 0.6), lambda drift: 0.1 < drift < 0.6),
     ],
 )
-def test_a_manifest_is_filtered_by_drift(painted, reading, bounds, inside):
-    row = painted(drift={"limit": 0.9, "action": "flag"})
+def test_a_manifest_is_filtered_by_drift(resting, reading, bounds, inside):
+    row = resting(drift={"limit": 0.9, "action": "flag"})
     drifts = [reading.render("p", row.name, n)["drift"] for n in range(48)]
     assert len(list(reading.manifest("p", row.name, drift=bounds))) == sum(map(inside, drifts))
     assert len(list(reading.manifest("p", row.name))) == 48
