@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from itertools import chain, islice
 from typing import Any
 
+from farm.campaign.shots import Render
 from farm.campaign.specs import expansion_of
 from farm.service.review_tally import tally
 from storage.campaigns import Campaigns
@@ -54,21 +55,11 @@ class ReviewReading:
             if verdicts.of(outcome.number) is None
         )
         held = self._campaigns.outcomes_of(campaign.id, self._held(campaign)[:limit])
-        for outcome in islice(chain(held, undecided), limit):
-            render = expansion.render(outcome.number)[1]
-            yield {
-                "number": outcome.number,
-                "shot": render.shot.key,
-                "coordinates": render.shot.coordinates,
-                "seed": render.seed,
-                "version": render.version,
-                "state": outcome.state,
-                "reason": outcome.reason,
-                "detail": outcome.detail,
-                "drift": outcome.drift,
-                "rules_failed": list(outcome.rules_failed),
-                "key": outcome.key,
-            }
+        # no generator itself: a campaign that is not there is told before an answer begins
+        return (
+            _waiting_json(outcome, expansion.render(outcome.number)[1])
+            for outcome in islice(chain(held, undecided), limit)
+        )
 
     def approved(self, campaign: CampaignRow) -> Collection[int]:
         """The numbers of the approved renders of a campaign."""
@@ -124,4 +115,20 @@ def _entry_json(entry: Decision) -> Json:
         "count": entry.count,
         "first": entry.numbers[:20].tolist(),
         "decided_at": entry.decided_at,
+    }
+
+
+def _waiting_json(outcome: RenderOutcome, render: Render) -> Json:
+    return {
+        "number": outcome.number,
+        "shot": render.shot.key,
+        "coordinates": render.shot.coordinates,
+        "seed": render.seed,
+        "version": render.version,
+        "state": outcome.state,
+        "reason": outcome.reason,
+        "detail": outcome.detail,
+        "drift": outcome.drift,
+        "rules_failed": list(outcome.rules_failed),
+        "key": outcome.key,
     }

@@ -152,3 +152,8 @@ def test_proofs_are_judged_and_never_held(farm, settings):
     assert paint(settings, "spring") == [0]
     (final,) = farm.manifest("spring")
     assert (final["state"], final["reason"], final["brand"]["name"]) == ("held", "brand", "acme")
+
+
+def test_what_waits_of_a_campaign_that_is_not_there_is_refused_before_an_answer_begins(farm):
+    with pytest.raises(NotFound, match="no campaign nothing"):
+        list(farm.waiting("nothing"))
