@@ -1,6 +1,7 @@
 """Campaigns and workers for tests of who is assigned what, and a farm over a virtual clock."""
 
 import itertools
+from dataclasses import replace
 
 from farm.scheduling.assignment import assign
 from farm.scheduling.history import History
@@ -34,13 +35,19 @@ def deal(open_campaigns, free, shares=None, weights=None, now=0.0, fleet_size=8,
     return list(decide(open_campaigns, free, shares, weights, now, fleet_size, **more).assignments)
 
 
+def with_holders(campaign, workers):
+    """The campaign with the workers that hold chunks of it."""
+    holders = [w.name for w in workers if campaign.id in {number for number, _ in w.holds}]
+    return replace(campaign, workers=campaign.workers.union(holders))
+
+
 def decide(
     open_campaigns, free, shares=None, weights=None, now=0.0, fleet_size=8, history=None, **more
 ):
     """A round on these campaigns and free workers."""
     return assign(
         Situation(
-            campaigns=open_campaigns,
+            campaigns=[with_holders(campaign, free) for campaign in open_campaigns],
             workers=free,
             ledger=Ledger(
                 shares=welcome(Shares(), open_campaigns) if shares is None else shares,

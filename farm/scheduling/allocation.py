@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 
 from farm.cost import budget_left_s, chunk_s, seconds_per_render, would_be_late
 from farm.scheduling.situation import Situation
-from farm.scheduling.values import FreeWorker
 from storage.rows import OpenCampaign
 
 LATE_TIER = 101  # above every priority: a campaign that would miss its deadline
@@ -32,15 +31,11 @@ class Allocation:
         """Their priorities, or LATE_TIER if they would miss their deadlines."""
         self.chunks = {worker.name: len(worker.holds) for worker in workers}
         self.users = {campaign.id: set(campaign.workers) for campaign in campaigns}
-        self.warm = {worker.name: worker.warm for worker in workers}
-        """What each worker is sure to have warm once its chunks are painted: a model that it loads
-        may take the place of the others.
-        """
-        for worker in workers:
-            self._count_held(worker)
+        self._workers = {worker.name: worker for worker in workers}
+        self._warm: dict[str, frozenset[str]] = {}
         given_s = {c.id: c.running * seconds_per_render(c) for c in campaigns}
         self._levels = {c.id: shares.campaigns.get(c.id, 0.0) + given_s[c.id] for c in campaigns}
-        self._project_levels = {c.project: shares.projects.get(c.project, 0.0) for c in campaigns}
+        self.project_levels = {c.project: shares.projects.get(c.project, 0.0) for c in campaigns}
         self.served: Counter[str] = Counter()
         closing = situation.closing
         self.users_of_project = defaultdict(set, {name: set(who) for name, who in closing.items()})
@@ -48,7 +43,13 @@ class Allocation:
             self._raise_project(campaign.project, given_s[campaign.id])
             self.served[campaign.project] += len(self.users[campaign.id])
             self.users_of_project[campaign.project] |= self.users[campaign.id]
-        self._highest: dict[str, float] | None = None
+        self.new = {c.id for c in campaigns if not (self.users[c.id] or c.ended or c.running)}
+        """The campaigns of which nothing has been painted or assigned yet."""
+        self.plain: dict[str | None, list[OpenCampaign]] = {}
+        """By numerics class, the waiting campaigns that no rule can refuse to its workers, but
+        those about single pairs (`farm.scheduling.eligibility.usable_by`).
+        """
+        self._highest: tuple[dict[str, float], list[tuple[float, str]]] | None = None
 
     def assign(self, campaign: OpenCampaign, worker: str) -> None:
         """Count one more chunk of a campaign for a worker."""
@@ -56,13 +57,28 @@ class Allocation:
         self.served[campaign.project] += worker not in self.users[campaign.id]
         self.users[campaign.id].add(worker)
         self.users_of_project[campaign.project].add(worker)
-        self.pins[campaign.id] = self.pins[campaign.id] or self.class_of[worker]
+        self.new.discard(campaign.id)
+        if self.pins[campaign.id] is None:
+            self.pins[campaign.id] = self.class_of[worker]
+            self.plain.clear()
         self.chunks[worker] += 1
-        self._load(worker, campaign.model_digest)
+        self._warm[worker] = _loaded(self.warm(worker), campaign.model_digest)
         self.affordable_s[campaign.id] -= cost_s
         self._levels[campaign.id] += cost_s
         self._raise_project(campaign.project, cost_s)
         self._highest = None
+
+    def warm(self, worker: str) -> frozenset[str]:
+        """The models that a worker is sure to have warm once its chunks are painted: one that it
+        loads may take the place of the others.
+        """
+        if worker not in self._warm:
+            warm = self._workers[worker].warm
+            for campaign_id, _ in self._workers[worker].holds:
+                if campaign_id in self.campaigns:
+                    warm = _loaded(warm, self.campaigns[campaign_id].model_digest)
+            self._warm[worker] = warm
+        return self._warm[worker]
 
     def tier(self, campaign: OpenCampaign) -> int:
         return self.tiers[campaign.id]
@@ -72,7 +88,7 @@ class Allocation:
         return self.project_level(campaign), self.level(campaign)
 
     def project_level(self, campaign: OpenCampaign) -> float:
-        return self._project_levels[campaign.project]
+        return self.project_levels[campaign.project]
 
     def level(self, campaign: OpenCampaign) -> float:
         return self._levels[campaign.id]
@@ -91,39 +107,31 @@ class Allocation:
         """How far ahead of it another one is that is served: a campaign of its own project, or
         another project. Infinite if nobody is served.
         """
-        ahead_s = [
-            (
-                level - self.level(campaign)
-                if name == campaign.project
-                else self._project_levels[name] - self.project_level(campaign)
-            )
-            for name, level in self._highest_served().items()
-        ]
-        return max(ahead_s, default=math.inf)
+        highest, levels = self._served_levels()
+        own = highest.get(campaign.project, -math.inf) - self.level(campaign)
+        others = [level for level, project in levels if project != campaign.project]
+        other = others[0] - self.project_level(campaign) if others else -math.inf
+        return max(own, other) if highest else math.inf
 
-    def _highest_served(self) -> dict[str, float]:
-        """By project, the highest level of its campaigns that are served."""
+    def _served_levels(self) -> tuple[dict[str, float], list[tuple[float, str]]]:
+        """Of the projects that are served: the highest level of their campaigns, and the two
+        highest levels of projects.
+        """
         if self._highest is None:
             served = [other for other in self.campaigns.values() if self.users[other.id]]
-            self._highest = {other.project: -math.inf for other in served}
+            highest = {other.project: -math.inf for other in served}
             for other in served:
-                highest = max(self.level(other), self._highest[other.project])
-                self._highest[other.project] = highest
+                highest[other.project] = max(self.level(other), highest[other.project])
+            levels = sorted(((self.project_levels[name], name) for name in highest), reverse=True)
+            self._highest = highest, levels[:2]
         return self._highest
 
-    def _count_held(self, worker: FreeWorker) -> None:
-        """Count a worker's chunks. Some were assigned after the campaigns were read."""
-        for campaign_id, _ in worker.holds:
-            if campaign_id in self.users:
-                self.users[campaign_id].add(worker.name)
-                self._load(worker.name, self.campaigns[campaign_id].model_digest)
-
-    def _load(self, worker: str, model: str) -> None:
-        if model not in self.warm[worker]:
-            self.warm[worker] = frozenset({model})
-
     def _raise_project(self, name: str, seconds: float) -> None:
-        self._project_levels[name] += seconds / self.weight(name)
+        self.project_levels[name] += seconds / self.weight(name)
+
+
+def _loaded(warm: frozenset[str], model: str) -> frozenset[str]:
+    return warm if model in warm else frozenset({model})
 
 
 def _tier(situation: Situation, campaign: OpenCampaign) -> int:

@@ -7,7 +7,7 @@ A round goes like this:
 3. Of these the ranking chooses one (`farm.scheduling.ranking`).
 4. A campaign without a worker may take the place of a chunk that waits behind another one
    (`farm.scheduling.recall`).
-5. Each campaign that waits and was given nothing is told why (`farm.scheduling.explanation`).
+5. Each campaign of which more waits is told why (`farm.scheduling.explanation`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from farm.scheduling.allocation import Allocation
-from farm.scheduling.eligibility import may_use
+from farm.scheduling.eligibility import usable_by
 from farm.scheduling.explanation import refusals
 from farm.scheduling.ranking import next_of
 from farm.scheduling.recall import recalls
@@ -34,11 +34,10 @@ class Decision:
 
     @cached_property
     def refusals(self) -> Mapping[int, Refusal]:
-        """For each campaign that waits and was given nothing, by its id, the first refusal. It is
-        worked out when it is asked for: with very many workers that takes longer than assigning.
+        """For each campaign of which more waits, by its id, the first refusal. It is worked out
+        when it is asked for: with very many workers that takes longer than assigning.
         """
-        served = {assignment.campaign_id for assignment in self.assignments}
-        return refusals(self._allocation, served)
+        return refusals(self._allocation)
 
 
 def assign(situation: Situation) -> Decision:
@@ -58,20 +57,17 @@ def assign(situation: Situation) -> Decision:
 def fill(
     situation: Situation, claim: Callable[[Sequence[Assignment]], Sequence[Claimed]]
 ) -> tuple[Situation, Decision]:
-    """Decide, and claim what is decided from the queue, until no worker can have more. Returns the
-    situation in the end, and the last decision: it assigns nothing.
+    """Decide, and claim what is decided from the queue, until the queue has a chunk for all that
+    is decided. Returns the situation in the end, and the last decision.
     """
     while (decision := assign(situation)).assignments:
         claimed = claim(decision.assignments)
         situation = after_claims(situation, decision.assignments, claimed)
+        if len(claimed) == len(decision.assignments):
+            break
     return situation, decision
 
 
 def _best_for(allocation: Allocation, worker: str) -> OpenCampaign | None:
     """The campaign that a worker serves next; None if none may have it."""
-    choice = [
-        campaign
-        for campaign in allocation.campaigns.values()
-        if campaign.waiting and may_use(allocation, campaign, worker)
-    ]
-    return next_of(allocation, choice, worker)
+    return next_of(allocation, usable_by(allocation, worker), worker)

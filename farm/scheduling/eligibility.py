@@ -26,6 +26,45 @@ def refusals_of(allocation: Allocation, campaign: OpenCampaign, worker: str) -> 
     return [refusal for refuse in _RULES if (refusal := refuse(allocation, campaign, worker))]
 
 
+def usable_by(allocation: Allocation, worker: str) -> list[OpenCampaign]:
+    """The waiting campaigns of which a worker may have one more chunk."""
+    numerics_class = allocation.class_of[worker]
+    plain = allocation.plain.get(numerics_class)
+    if plain is None:
+        waiting = [campaign for campaign in allocation.campaigns.values() if campaign.waiting]
+        plain = [c for c in waiting if _is_plain(allocation, c, worker)]
+        allocation.plain[numerics_class] = plain
+    if len(plain) == len(allocation.campaigns) and not (allocation.exhausted or allocation.unable):
+        return plain
+    known = {campaign.id for campaign in plain}
+    return [
+        campaign
+        for campaign in allocation.campaigns.values()
+        if campaign.waiting
+        and (
+            not (
+                _no_chunk(allocation, campaign, worker)
+                or _cannot_load(allocation, campaign, worker)
+            )
+            if campaign.id in known
+            else may_use(allocation, campaign, worker)
+        )
+    ]
+
+
+def _is_plain(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:
+    """Whether only its numerics class and the queue could keep a campaign from a worker, and its
+    class does not.
+    """
+    has_bounds = (
+        campaign.budget_s is not None
+        or campaign.max_workers is not None
+        or campaign.project in allocation.quotas
+        or allocation.speed(campaign, allocation.class_of[worker]) != 1
+    )
+    return not has_bounds and _numerics(allocation, campaign, worker) is None
+
+
 def may_use(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:
     """Whether a worker may have one more chunk of a campaign."""
     return refusal_of(allocation, campaign, worker) is None

@@ -2,7 +2,7 @@
 decide, in the state in which the round left them.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from farm.scheduling.allocation import Allocation
 from farm.scheduling.eligibility import may_use, refusals_of
@@ -17,8 +17,8 @@ WORKERS_LOOKED_AT = 64
 Standing = tuple[int, Refusal | None]
 
 
-def refusals(allocation: Allocation, served: Collection[int]) -> dict[int, Refusal]:
-    """By its id, why each campaign waits that is not among the `served` ones.
+def refusals(allocation: Allocation) -> dict[int, Refusal]:
+    """By its id, why more of each campaign waits.
 
     1. If a worker has a free place, a rule has kept it from every campaign that waits. The worker
        that the fewest rules keep from this campaign gives the reason: the first of these rules.
@@ -26,17 +26,13 @@ def refusals(allocation: Allocation, served: Collection[int]) -> dict[int, Refus
        furthest in the ranking gives the reason: the rule that puts another one first.
     3. If the next place of a worker is this campaign's, all workers are busy.
     """
-    waiting = [
-        campaign
-        for campaign in allocation.campaigns.values()
-        if campaign.waiting and campaign.id not in served
-    ]
+    waiting = [campaign for campaign in allocation.campaigns.values() if campaign.waiting]
     if not allocation.chunks:
         return {campaign.id: Refusal(rule=Rule.NO_WORKER) for campaign in waiting}
     free = [name for name, count in allocation.chunks.items() if count < CHUNKS_PER_WORKER]
     looked_at = _of_each_kind(allocation, free or allocation.chunks)
     found = {c.id: _kept_from(allocation, c, looked_at) for c in waiting}
-    ranks = _ranks(allocation, waiting, looked_at) if None in found.values() else {}
+    ranks = _ranks(allocation, looked_at) if None in found.values() else {}
     return {number: refusal or ranks[number] for number, refusal in found.items()}
 
 
@@ -45,7 +41,7 @@ def _of_each_kind(allocation: Allocation, names: Iterable[str]) -> list[str]:
     first: dict[object, str] = {}
     others: list[str] = []
     for name in sorted(names):
-        kind = allocation.class_of[name], allocation.warm[name]
+        kind = allocation.class_of[name], allocation.warm(name)
         if first.setdefault(kind, name) is not name:
             others.append(name)
     return [*first.values(), *others][:WORKERS_LOOKED_AT]
@@ -65,21 +61,17 @@ def _kept_from(
     return fewest[0]
 
 
-def _ranks(
-    allocation: Allocation, waiting: Sequence[OpenCampaign], workers: Sequence[str]
-) -> dict[int, Refusal]:
+def _ranks(allocation: Allocation, workers: Sequence[str]) -> dict[int, Refusal]:
     """By its id, what each campaign is told that may have some of these workers."""
     best: dict[int, Standing] = {}
     usable: dict[int, int] = {}
     rivals = [campaign for campaign in allocation.campaigns.values() if campaign.waiting]
-    asked = {campaign.id for campaign in waiting}
     for worker in workers:
         choice = [campaign for campaign in rivals if may_use(allocation, campaign, worker)]
         for number, standing in standings(allocation, choice, worker).items():
-            if number in asked:
-                usable[number] = usable.get(number, 0) + 1
-                if number not in best or standing[0] > best[number][0]:
-                    best[number] = standing
+            usable[number] = usable.get(number, 0) + 1
+            if number not in best or standing[0] > best[number][0]:
+                best[number] = standing
     return {
         number: refusal or Refusal(rule=Rule.BUSY, has=usable[number])
         for number, (_, refusal) in best.items()

@@ -28,7 +28,7 @@ def project_head_start_s(allocation: Allocation, campaign: OpenCampaign) -> floa
 
 def is_new(allocation: Allocation, campaign: OpenCampaign) -> bool:
     """Whether none of its renders has been painted or assigned yet."""
-    return not (allocation.users[campaign.id] or campaign.ended or campaign.running)
+    return campaign.id in allocation.new
 
 
 def is_due(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:
@@ -37,7 +37,7 @@ def is_due(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bool:
     """
     if not is_new(allocation, campaign):
         return False
-    if campaign.model_digest in allocation.warm[worker]:
+    if campaign.model_digest in allocation.warm(worker):
         return True
     return allocation.furthest_ahead_s(campaign) >= due_at_s(allocation, campaign)
 

@@ -16,6 +16,7 @@ Each rule keeps some of the campaigns that are left, until there is one:
 8. TURN: the project, and then the campaign, that has been given least; then the oldest campaign.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -47,13 +48,62 @@ class Stage:
 def next_of(
     allocation: Allocation, choice: Sequence[OpenCampaign], worker: str
 ) -> OpenCampaign | None:
-    """The campaign that a worker serves next, of those that it may; None if there are none."""
-    left = list(choice)
-    for stage in STAGES:
+    """The campaign that a worker serves next, of those that it may; None if there are none.
+
+    It is the one that the stages leave. Mostly that is one of the few that are warm or have not
+    begun: head starts are worked out for these first, and for all others only if none is in line.
+    """
+    if len(choice) < 2:
+        return choice[0] if choice else None
+    top = _of_highest_tier(allocation, list(choice), worker)
+    warm, new = allocation.warm(worker), allocation.new
+    few = [c for c in top if c.model_digest in warm or c.id in new]
+    line = _Line(allocation, top)
+    left = [c for c in few if line.has(c)]
+    left = [c for c in left if is_due(allocation, c, worker)] or [
+        c for c in left if c.model_digest in warm
+    ]
+    left = left or [c for c in top if line.has(c)]
+    for stage in STAGES[_AFTER_LINE:]:
         if len(left) < 2:
             break
         left = stage.keep(allocation, left, worker)
-    return left[0] if left else None
+    return left[0]
+
+
+class _Line:
+    """Which of some campaigns are within their head start of those that have been given least."""
+
+    def __init__(self, allocation: Allocation, choice: Sequence[OpenCampaign]) -> None:
+        self._allocation = allocation
+        self._members: dict[str, list[OpenCampaign]] = defaultdict(list)
+        for campaign in choice:
+            self._members[campaign.project].append(campaign)
+        levels = allocation.project_levels
+        self._least = min([levels[project] for project in self._members])
+        self._lowest: dict[str, float] = {}
+
+    def has(self, campaign: OpenCampaign) -> bool:
+        if not self._has_project(campaign):
+            return False
+        allocation, project = self._allocation, campaign.project
+        if project not in self._lowest:
+            members = filter(self._has_project, self._members[project])
+            self._lowest[project] = min(map(allocation.level, members))
+        ahead_s = allocation.level(campaign) - self._lowest[project]
+        return ahead_s <= 0 or ahead_s <= head_start_s(allocation, campaign)
+
+    def _has_project(self, campaign: OpenCampaign) -> bool:
+        ahead_s = self._allocation.project_level(campaign) - self._least
+        return ahead_s <= 0 or ahead_s <= project_head_start_s(self._allocation, campaign)
+
+
+def by_stages(allocation: Allocation, choice: Sequence[OpenCampaign], worker: str) -> OpenCampaign:
+    """The campaign that all stages leave, one after the other."""
+    left = list(choice)
+    for stage in STAGES:
+        left = stage.keep(allocation, left, worker)
+    return left[0]
 
 
 def standings(
@@ -63,9 +113,9 @@ def standings(
     and the refusal. The one that is next has none.
     """
     found: dict[int, tuple[int, Refusal | None]] = {}
-    first = next_of(allocation, choice, worker)
-    if first is None:
+    if not choice:
         return found
+    first = by_stages(allocation, choice, worker)
     left = list(choice)
     for number, stage in enumerate(STAGES):
         kept = stage.keep(allocation, left, worker)
@@ -82,8 +132,9 @@ def _of_highest_tier(
     choice: list[OpenCampaign],
     worker: str,  # noqa: ARG001
 ) -> list[OpenCampaign]:
-    top = max(map(allocation.tier, choice))
-    return [campaign for campaign in choice if allocation.tier(campaign) == top]
+    tiers = allocation.tiers
+    top = max([tiers[campaign.id] for campaign in choice])
+    return [campaign for campaign in choice if tiers[campaign.id] == top]
 
 
 def _below_tier(allocation: Allocation, campaign: OpenCampaign, first: OpenCampaign) -> Refusal:
@@ -159,7 +210,7 @@ def _has_begun(
 
 
 def _warm(allocation: Allocation, choice: list[OpenCampaign], worker: str) -> list[OpenCampaign]:
-    warm = allocation.warm[worker]
+    warm = allocation.warm(worker)
     return [c for c in choice if c.model_digest in warm] or choice
 
 
@@ -183,7 +234,7 @@ def _is_cold(allocation: Allocation, campaign: OpenCampaign, first: OpenCampaign
 def _unloaded(
     allocation: Allocation, choice: list[OpenCampaign], worker: str
 ) -> list[OpenCampaign]:
-    warm = allocation.warm[worker]
+    warm = allocation.warm(worker)
     return [c for c in choice if c.model_digest in warm or not allocation.users[c.id]] or choice
 
 
@@ -238,3 +289,4 @@ STAGES = (
     Stage(_given_least, _is_later),
 )
 """The rules of the ranking, the first one first."""
+_AFTER_LINE = 3  # the number of those that come before the head starts, and they themselves

@@ -19,6 +19,7 @@ from storage.rows import OpenCampaign
 # As many workers may be starting as are there, and at least these few: a worker that was requested
 # from a cluster comes even if it is wanted no more.
 FEWEST_STARTING = 4
+_ROUNDING = 1e-9  # prices like 0.3 are not exact: ten of them cost 3
 COOL_OFF_S = 600.0
 
 
@@ -119,17 +120,12 @@ class _Plan:
         for pool in self._pools:
             if part.numerics_class is not None and not self._may_be(pool, part.numerics_class):
                 continue
-            more = worth(pool, part)
-            while (
-                more > 0
-                and part.planned < part.most
-                and self.counts[pool.name] < room.get(pool.name, 0)
-                and self._is_allowed(pool)
-            ):
-                self.counts[pool.name] += 1
-                part.planned += 1
-                part.speed += pool.speed
-                more -= 1
+            left = room.get(pool.name, 0) - self.counts[pool.name]
+            wanted = min(worth(pool, part), part.most - part.planned, left)
+            more = max(0, min(wanted, self._allowed(pool)))
+            self.counts[pool.name] += more
+            part.planned += more
+            part.speed += more * pool.speed
 
     def fill_up(self) -> None:
         """Add workers up to the floor: those that are there, then the cheapest."""
@@ -139,7 +135,7 @@ class _Plan:
                 sum(self.counts.values()) < self._limits.floor
                 and self.counts[pool.name] < pool.limit
                 and pool.name not in self._cooling
-                and self._is_allowed(pool)
+                and self._allowed(pool) > 0
             ):
                 self.counts[pool.name] += 1
 
@@ -147,9 +143,14 @@ class _Plan:
         known = self._classes.get(pool.name)
         return not known or numerics_class in known
 
-    def _is_allowed(self, pool: Pool) -> bool:
-        costs = sum(self.counts[other.name] * other.price for other in self._pools) + pool.price
-        return sum(self.counts.values()) < self._limits.ceiling and costs <= self._limits.price
+    def _allowed(self, pool: Pool) -> int:
+        """How many more workers of a pool the limits on all workers allow."""
+        room = self._limits.ceiling - sum(self.counts.values())
+        if not pool.price or self._limits.price == math.inf:
+            return room
+        costs = sum(self.counts[other.name] * other.price for other in self._pools)
+        affordable = math.floor((self._limits.price - costs) / pool.price + _ROUNDING)
+        return min(room, affordable)
 
 
 @dataclass

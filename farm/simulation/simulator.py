@@ -72,6 +72,7 @@ class Simulation:
 
     def _arrive(self, campaign: CampaignQueue) -> None:
         self._campaigns[campaign.id] = campaign
+        self._tally.arrive(campaign.work.project, self._clock.now)
         self._next_scaling = self._clock.now
 
     def _at(self, time: float, worker: Worker, happen: Callable[[Worker], None]) -> None:

@@ -16,7 +16,13 @@ class Tally:
         self.finished: dict[str, float] = {}
         self._device_s: dict[str, float] = defaultdict(float)
         self._painted_s = 0.0
+        self._active_s: dict[str, float] = defaultdict(float)
+        self._active_since: dict[str, float] = {}
         self._fairness: float | None = None
+
+    def arrive(self, project: str, now: float) -> None:
+        """A campaign of a project has come."""
+        self._active_since.setdefault(project, now)
 
     def paint(self, project: str, seconds: float) -> None:
         self._painted_s += seconds
@@ -27,8 +33,11 @@ class Tally:
         then on the others share what that project leaves.
         """
         self.finished[work.name] = now
-        if self._fairness is None and work.project not in open_projects:
-            self._fairness = self._fairness_of({*open_projects, work.project})
+        if work.project in open_projects:
+            return
+        if self._fairness is None:
+            self._fairness = self._fairness_of({*open_projects, work.project}, now)
+        self._active_s[work.project] += now - self._active_since.pop(work.project)
 
     def report(self, paid: Sequence[tuple[Pool, float]], most_workers: int) -> Report:
         """`paid` has the seconds of each worker that was ready."""
@@ -49,10 +58,19 @@ class Tally:
             finished=self.finished,
         )
 
-    def _fairness_of(self, projects: Collection[str]) -> float:
-        """Jain's index of the device time that projects were given, by their weights. They are
-        added up in one order, so that every process reports the same last digit.
+    def _fairness_of(self, projects: Collection[str], now: float) -> float:
+        """Jain's index of the device time that projects were given for each second in which they
+        had work, by their weights. They are added up in one order, so that every process reports
+        the same last digit.
         """
-        weights = self._trace.weights
-        given = [self._device_s[name] / weights.get(name, 1.0) for name in sorted(projects)]
+        begun = [name for name in sorted(projects) if self._active_s_of(name, now) > 0]
+        given = [
+            self._device_s[name]
+            / self._trace.weights.get(name, 1.0)
+            / self._active_s_of(name, now)
+            for name in begun
+        ]
         return sum(given) ** 2 / (len(given) * sum(value**2 for value in given))
+
+    def _active_s_of(self, project: str, now: float) -> float:
+        return self._active_s[project] + now - self._active_since[project]

@@ -79,8 +79,9 @@ class Report:
     """What came of a trace. Times are in seconds, `cost` in the pools' money.
 
     `bound` is a time that no schedule can beat, see `lower_bound`. `busy` is the part of the paid
-    time in which workers painted. `fairness` is Jain's index of the projects' device time by
-    weight, when the first of them had all of its work done. It is 1 if all were given the same.
+    time in which workers painted. `fairness` is Jain's index of the device time that projects
+    were given for each second in which they had work, by weight, when the first of them had none
+    left. It is 1 if all were given the same.
     """
 
     makespan: float
