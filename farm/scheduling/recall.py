@@ -56,7 +56,9 @@ def _claimants(allocation: Allocation, workers: Sequence[FreeWorker]) -> list[Op
     held = {number for worker in workers for number, _ in worker.holds[1:]}
     open_held = [allocation.campaigns[number] for number in held & allocation.campaigns.keys()]
     lowest = min(map(allocation.tier, open_held), default=0) if len(open_held) == len(held) else -1
-    warm = frozenset().union(*{worker.warm for worker in workers})
+    begun = {number for worker in workers for number, _ in worker.holds}
+    warm = {c.model_digest for c in allocation.campaigns.values() if c.id in begun}
+    warm = warm.union(*{worker.warm for worker in workers})
     some = [
         campaign
         for campaign in some

@@ -260,11 +260,16 @@ def _with_ended(
     return replace(settlement, outcomes=(*settlement.outcomes, *ended))
 
 
+def first_half(renders: int, batch: int) -> int:
+    """How many of the renders of a chunk go into the first of its halves: whole batches, if there
+    is more than one batch.
+    """
+    middle = (renders + 1) // 2
+    return -(-middle // batch) * batch if renders > batch else middle
+
+
 def _halves(pictures: Sequence[PictureJob], batch: int) -> list[Sequence[PictureJob]]:
-    """Two parts, the first of whole batches if there is more than one batch."""
-    middle = (len(pictures) + 1) // 2
-    if len(pictures) > batch:
-        middle = -(-middle // batch) * batch
+    middle = first_half(len(pictures), batch)
     return [pictures[:middle], pictures[middle:]]
 
 

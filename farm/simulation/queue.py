@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from actors.recipes.jobs import Failure, FailureKind
 from farm.cost import batches_of_chunk
-from farm.scheduling.retry import Again, Split, after_failure
+from farm.scheduling.retry import Again, Split, after_failure, first_half
 from farm.simulation.trace import Work
 from storage.rows import ANY_CLASS, Chunk, OpenCampaign
 
@@ -115,9 +115,11 @@ class CampaignQueue:
         )
         if not isinstance(verdict, Again):
             return False
-        half = chunk.renders // 2
-        is_split = isinstance(verdict, Split)
-        for renders in (half, chunk.renders - half) if is_split else (chunk.renders,):
+        parts = [chunk.renders]
+        if isinstance(verdict, Split):
+            half = first_half(chunk.renders, self.work.batch)
+            parts = [half, chunk.renders - half]
+        for renders in parts:
             part = self._cut(renders)
             part.lease, part.failures, part.losses = (
                 chunk.lease,
