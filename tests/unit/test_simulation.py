@@ -315,3 +315,11 @@ def test_models_that_fit_beside_each_other_are_loaded_once():
     report = simulate(trace(*works, ceiling=2, pools=[Pool(name="p")], warm={"p": 3}))
     assert report.loads <= 6
     assert report.loads < simulate(trace(*works, ceiling=2, pools=[Pool(name="p")])).loads
+
+
+def test_a_small_campaign_takes_the_place_of_a_chunk_that_waits_although_all_workers_are_full():
+    large = work("large", renders=4 * 6000)
+    small = work("small", renders=4, arrives_s=100.0)
+    report = simulate(trace(large, small, ceiling=1, pools=[Pool(limit=1)]))
+    chunk_s, own_s = 64.0, 4.0
+    assert report.finished["small"] - 100.0 <= chunk_s + own_s + 1
