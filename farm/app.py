@@ -10,7 +10,12 @@ from fastapi import APIRouter, FastAPI
 from filelock import FileLock, Timeout
 
 from farm.api.brands import brand_routes
-from farm.api.campaigns import campaign_routes, control_routes, submission_routes
+from farm.api.campaigns import (
+    campaign_routes,
+    control_routes,
+    manifest_routes,
+    submission_routes,
+)
 from farm.api.connections import Connections
 from farm.api.diff import diff_routes
 from farm.api.files import file_routes, prune_routes, repair_routes
@@ -216,6 +221,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     return [
         submission_routes(submissions, estimates, reading),
         campaign_routes(reading),
+        manifest_routes(reading),
         brand_routes(BrandService(stores.brands)),
         prompt_routes(PromptLists(intake, BrandService(stores.brands))),
         step_routes(_step_reading(stores)),

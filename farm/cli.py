@@ -97,7 +97,7 @@ COMMANDS = {
     ),
     "brands": ("brands:app", "Brand packs: what a brand wants of its campaigns."),
     "drift": ("drift:app", "Drift: how far compositions are from their anchors."),
-    "models": ("models:app", "What is measured of models."),
+    "models": ("models:app", "Measurements of models."),
     "workers": ("fleet:workers", "The workers as the dispatcher last saw them."),
     "scale": ("fleet:scale", "Order how many workers there are, or say what is ordered."),
     "drain": (

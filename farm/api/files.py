@@ -26,11 +26,11 @@ from farm.service.reading import Reading
 from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
 from farm.service.retention import Order
+from farm.service.step_views import PrunedPreviews
 from farm.service.views import (
     CampaignStatus,
     Cleaned,
     Pruned,
-    PrunedPreviews,
     PutBackPage,
     RepairStarted,
 )

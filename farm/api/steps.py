@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Query, Response
 
 from farm.api.bodies import Calibrating, Measured, Name, Project
 from farm.api.routing import StrictRoute, answers_with, shows
+from farm.service.step_views import Calibrated, ModelProfile, Savings
 from farm.service.steps import StepReading
-from farm.service.views import Calibrated, ModelProfile, Savings
 
 Json = dict[str, Any]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]

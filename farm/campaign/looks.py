@@ -61,7 +61,7 @@ class Previews(BaseModel):
 
     @model_serializer(mode="wrap")
     def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What is not said is left out: so a campaign of before `at` is still the same one."""
+        """Keys that nobody wrote are left out: a campaign of before `at` is still the same."""
         values: dict[str, Any] = dump(self)
         if self.decode is previews.Decode.FULL:
             values.pop("decode", None)

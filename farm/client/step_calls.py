@@ -52,7 +52,7 @@ class StepCalls:
         return self._http.json("GET", path, params={"project": self.project})
 
     def model_profile(self, digest: str) -> Json:
-        """What was measured of the model with these weights."""
+        """The measurements of the model with these weights."""
         return self._http.json("GET", f"models/{digest}")
 
     def learn_grip(self, digest: str, grip: float, measure: str) -> Json:

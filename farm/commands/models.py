@@ -1,4 +1,4 @@
-"""`farm models`: what is measured of models."""
+"""`farm models`: measurements of models."""
 
 from typing import Annotated
 
@@ -10,14 +10,14 @@ from farm.commands.shared import AsJson, Home, Project, print_json, say, setting
 from farm.connect import open_client
 from farm.scheduling.drift import LEAST_GRIP
 
-app = typer.Typer(help="What is measured of models.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Measurements of models.", no_args_is_help=True, add_completion=False)
 
 ModelName = Annotated[str, typer.Argument(help="`seedling`, or the folder of a model.")]
 
 
 @app.callback()
 def models() -> None:
-    """What is measured of models."""
+    """Measurements of models."""
 
 
 @app.command("measure")

@@ -55,26 +55,38 @@ def prune(
             "--project names one project, --all-projects means every one: give one of them."
         )
     age_s = None if older_than is None else read_age(older_than)
+    settings = settings_for(home, project)
     if previews:
         if all_projects or with_pictures:
             raise RequestError("--previews goes with neither --all-projects nor --with-pictures.")
-        if not (names or older_than):
-            raise RequestError(
-                "Say whose previews to remove: name campaigns, or give an age like --older-than"
-                " 30d."
-            )
-        settings = settings_for(home, project)
         _prune_previews(settings, names or (), age_s, dry_run=dry_run, yes=yes, as_json=as_json)
         return
-    with open_client(settings_for(home, project)) as client:
+    _prune_campaigns(
+        settings, names or (), age_s, dry_run=dry_run, yes=yes, as_json=as_json,
+        all_projects=all_projects, with_pictures=with_pictures,
+    )  # fmt: skip
+
+
+def _prune_campaigns(
+    settings: Settings,
+    names: Sequence[str],
+    age_s: int | None,
+    *,
+    all_projects: bool,
+    with_pictures: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    with open_client(settings) as client:
         order = partial(
             client.prune,
-            names=names or (),
+            names=names,
             all_projects=all_projects,
             with_pictures=with_pictures,
         )
         answer = order(age_s, dry_run=True)
-        if not (names or older_than or answer["campaigns"]):
+        if not (names or age_s is not None or answer["campaigns"]):
             raise RequestError(
                 "Say which campaigns to forget: name them, or give an age like --older-than 30d."
             )
@@ -97,6 +109,10 @@ def _prune_previews(
     yes: bool,
     as_json: bool,
 ) -> None:
+    if not names and age_s is None:
+        raise RequestError(
+            "Say whose previews to remove: name campaigns, or give an age like --older-than 30d."
+        )
     with open_client(settings) as client:
         answer = client.prune_previews(age_s, names=names, dry_run=True)
         count = sum(campaign["files"] for campaign in answer["campaigns"])
