@@ -16,6 +16,7 @@ from farm.campaign.specs import expansion_of, proof_spec, with_redos
 from farm.results.manifest import write_manifest
 from farm.service.control import check_number
 from farm.service.new_campaign import measured_size
+from farm.service.redo_checks import check_redo_prompt
 from farm.service.review_choices import Choices
 from farm.service.review_rules import Candidates, Choice, chosen, sentences
 from storage.campaigns import Campaigns
@@ -145,6 +146,8 @@ class ReviewService:
         expansion = expansion_of(campaign.spec)
         for number in numbers:
             check_number(expansion, campaign, number)
+        if change.prompt is not None:
+            change = replace(change, prompt=check_redo_prompt(expansion, change.prompt))
         if campaign.cancelled_at is not None:
             return _unchanged(f"The campaign {name} was cancelled: nothing more of it is painted.")
         if banned := banned_in(expansion, change.prompt or ""):

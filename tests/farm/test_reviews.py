@@ -332,3 +332,30 @@ def test_what_cannot_approve_by_itself_is_refused(farm):
     farm.submit(campaign(**PROOFED))
     with pytest.raises(RequestError, match="no such rule: did you mean 'border'"):
         farm.approve("spring", rule="boarder")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("  ", "empty"),
+        ("a \x00 mug", "the text has"),
+        ("a (mug:1.4)", "emphasis"),
+        ("a ch\u200beap mug", "'cheap' is banned by the brand acme"),
+        ("mug " * 200, "tokens"),
+    ],
+)
+def test_the_prompt_of_a_redo_passes_what_a_file_passes(farm, settings, prompt, words):
+    brand = {"name": "acme", "banned": ["cheap"]}
+    farm.submit(campaign(**{**PROOFED, "proof": None, "brand": brand}))
+    paint(settings, "spring")
+    with pytest.raises(DocumentError, match=words):
+        farm.redo("spring", [0], prompt=prompt)
+    assert farm.status("spring").renders.total == 12
+
+
+def test_braces_in_the_prompt_of_a_redo_are_text(farm, settings):
+    farm.submit(campaign(**{**PROOFED, "proof": None, "syntax": "literal"}))
+    paint(settings, "spring")
+    (number,) = farm.redo("spring", [0], prompt="a {red} mug")["redone"]
+    paint(settings, "spring")
+    assert farm.render("spring", number)["prompt"] == "a {red} mug"
