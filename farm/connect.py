@@ -45,7 +45,7 @@ def running_farm(settings: Settings) -> str | None:
     for url in [settings.url] if named else filter(None, [home.published_url(), settings.url]):
         with client_of(settings, url) as client:
             try:
-                if client.health().get("home") == home.digest or named:
+                if client.health().home == home.digest or named:
                     return url
             except SeedbedError:
                 continue

@@ -19,6 +19,7 @@ from farm.api.bodies import (
     Version,
 )
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
+from farm.results.line import Line
 from farm.service.leftovers import Leftovers
 from farm.service.preview_pruning import PreviewPruner
 from farm.service.pruning import Pruner
@@ -43,14 +44,14 @@ _NAMED_FIRST = 5
 def file_routes(reading: Reading, leftovers: Leftovers) -> APIRouter:
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
-    @routes.get("/campaigns/{name}/renders/{number}")
+    @routes.get("/campaigns/{name}/renders/{number}", **shows(Line))
     def render(
         name: Name,
         number: Annotated[int, Path(ge=0, lt=2**53)],
         project: Project = "default",
         version: Version = None,
         stage: AtStage = Stage.FINAL,
-    ) -> Json:
+    ) -> Line:
         return reading.render(project, name, number, version, stage)
 
     @routes.get("/campaigns/{name}/files", **answers_with(LINES))

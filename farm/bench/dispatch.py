@@ -94,7 +94,7 @@ def _farm(rest_s: float, batches: int, work: Path | None, spread: float = 1.0) -
             farm.supervisor.start()
             _warm_up(client)
             seconds = _paint(client, "measured", batches)
-            return float(client.status("measured")["device_s"]) / WORKERS / seconds
+            return client.status("measured").device_s / WORKERS / seconds
 
 
 def _peer(peer: str, rest_s: float, batches: int, spread: float = 1.0) -> float:
@@ -127,7 +127,7 @@ def _warm_up(client: Client) -> None:
     """
     _paint(client, "warm-0", WARM_BATCHES)
     deadline = time.monotonic() + PATIENCE_S
-    while [row["state"] for row in client.workers()] != [WorkerState.IDLE] * WORKERS:
+    while [row.state for row in client.workers()] != [WorkerState.IDLE] * WORKERS:
         if time.monotonic() > deadline:
             raise WorkError(
                 f"The workers of the measurement were not ready after {PATIENCE_S:.0f} seconds."
@@ -143,14 +143,15 @@ def _paint(client: Client, name: str, batches: int) -> float:
     campaign = _campaign(name, batches)
     began = time.time()
     client.submit(campaign)
-    while (status := client.status(name))["state"] != "done":
-        if status["state"] in ("failed", "stopped", "cancelled"):
+    while (status := client.status(name)).state != "done":
+        if status.state in ("failed", "stopped", "cancelled"):
             raise WorkError(
-                f"The campaign of the measurement is {status['state']}:"
-                f" {status['halted'] or status['failures']}"
+                f"The campaign of the measurement is {status.state}:"
+                f" {status.halted or status.failures}"
             )
         time.sleep(_LOOK_S)
-    return float(status["finished_at"]) - began
+    assert status.finished_at is not None
+    return status.finished_at - began
 
 
 def _campaign(name: str, batches: int) -> Campaign:

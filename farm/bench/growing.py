@@ -81,13 +81,10 @@ def _measured(client: Client, cloud: _Cloud) -> Figures:
     began = time.time()
     client.submit(_campaign())
     node_at = _until(lambda: bool(cloud.nodes()))
-    ready_at = _until(
-        lambda: any(WorkerState(row["state"]).takes_work for row in client.workers())
-    )
-    _until(lambda: client.status("grow")["state"] == "done")
-    lines = list(client.manifest("grow"))
-    first_at = min(line["finished_at"] for line in lines)
-    last_at = max(line["finished_at"] for line in lines)
+    ready_at = _until(lambda: any(WorkerState(row.state).takes_work for row in client.workers()))
+    _until(lambda: client.status("grow").state == "done")
+    ends = [line["finished_at"] or 0.0 for line in client.manifest("grow")]
+    first_at, last_at = min(ends), max(ends)
     _until(lambda: not client.workers())
     gone_at = _until(lambda: not cloud.nodes())
     return {

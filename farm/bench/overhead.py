@@ -105,14 +105,14 @@ def _farm(client: Client, watching: Watching, pictures: int, k: int) -> tuple[fl
     client.submit(_campaign(pictures, k))
     while True:
         status = client.status(f"overhead-{k}")
-        if status["state"] == "done":
+        if status.state == "done":
             return time.perf_counter() - began, [
                 row.facts for row in watching.attempts_after(seen)
             ]
-        if status["state"] in ("failed", "stopped"):
+        if status.state in ("failed", "stopped"):
             raise WorkError(
-                f"The campaign of the measurement is {status['state']}:"
-                f" {status['halted'] or status['failures']}"
+                f"The campaign of the measurement is {status.state}:"
+                f" {status.halted or status.failures}"
             )
         time.sleep(0.1)
 

@@ -10,8 +10,7 @@ from farm.campaign.loading import CampaignFile
 from farm.campaign.schema import Campaign
 from farm.client.transport import Transport
 from farm.documents.document import DocumentError
-
-Json = dict[str, Any]
+from farm.service.views import BrandVersion, PromptList
 
 
 class BrandCalls:
@@ -20,14 +19,15 @@ class BrandCalls:
     _http: Transport
     project: str
 
-    def add_brand(self, pack: str | Path | Mapping[str, Any]) -> Json:
+    def add_brand(self, pack: str | Path | Mapping[str, Any]) -> BrandVersion:
         """Store a pack, or the file of one, and say what that did: `did` is `added`, `changed` for
         a version that no campaign has used yet, or `known`.
         """
         document = load_pack(Path(pack)).document if isinstance(pack, str | Path) else dict(pack)
-        return self._http.json("POST", "brands", body={"project": self.project, "pack": document})
+        body = {"project": self.project, "pack": document}
+        return self._http.post(BrandVersion, "brands", body)
 
-    def prompts(self, campaign: Campaign | CampaignFile, *, limit: int = 100) -> Json:
+    def prompts(self, campaign: Campaign | CampaignFile, *, limit: int = 100) -> PromptList:
         """The first prompts of a campaign that differ, with their negatives, their tokens for each
         text encoder, and the words that its brand bans. Raises DocumentError, with the file's
         lines, for a campaign that cannot be read.
@@ -37,15 +37,15 @@ class BrandCalls:
         asked = checked.model_dump(mode="json", exclude_unset=True)
         body = {"project": self.project, "campaign": asked, "limit": limit}
         try:
-            return self._http.json("POST", "prompts", body=body)
+            return self._http.post(PromptList, "prompts", body)
         except DocumentError as exc:
             raise DocumentError(exc.problems, document, most=exc.most) from None
 
-    def brands(self) -> list[Json]:
+    def brands(self) -> list[BrandVersion]:
         """Every version of every pack of the project."""
-        return self._http.items("brands", {"project": self.project})
+        return self._http.get(list[BrandVersion], "brands", {"project": self.project})
 
-    def brand(self, name: str, version: int | None = None) -> Json:
+    def brand(self, name: str, version: int | None = None) -> BrandVersion:
         """A version of a pack, the newest if none is named; `pack` has its contents."""
         params = {"project": self.project} | ({} if version is None else {"version": str(version)})
-        return self._http.json("GET", f"brands/{quote(name, safe='')}", params=params)
+        return self._http.get(BrandVersion, f"brands/{quote(name, safe='')}", params)

@@ -2,11 +2,11 @@
 and to nothing else.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote as quote_text
 
 from farm.campaign.loading import CampaignFile, load_campaign
@@ -16,10 +16,33 @@ from farm.client.fleet_calls import FleetCalls
 from farm.client.review_calls import ReviewCalls
 from farm.client.step_calls import StepCalls
 from farm.client.transport import Transport
-from farm.documents.document import Document, DocumentError, Problem, problem_json
+from farm.documents.document import Document, DocumentError, Problem
+from farm.results.line import Line
 from farm.results.versions import only_present, split_version
+from farm.service.views import (
+    CampaignRowView,
+    CampaignStatus,
+    CampaignVersion,
+    Checked,
+    Cleaned,
+    Explanation,
+    Health,
+    Plan,
+    Pruned,
+    PutBackPage,
+    RepairStarted,
+    Retried,
+    RuleCounts,
+    SavedManifest,
+    Submitted,
+    Warned,
+    WrongRepaint,
+)
 
 Json = dict[str, Any]
+Source = Campaign | CampaignFile | str | Path
+Answer = TypeVar("Answer", bound=Checked)
+T = TypeVar("T")
 quote = partial(quote_text, errors="surrogatepass")  # the farm refuses a name that is not text
 
 
@@ -28,10 +51,11 @@ class Client(FleetCalls, BrandCalls, ReviewCalls, StepCalls):
 
         with Client("http://127.0.0.1:8600") as farm:
             farm.submit("campaign.yaml")
-            print(farm.status("spring-launch")["renders"])
+            print(farm.status("spring-launch").renders.done)
 
-    Every call raises RequestError for what the farm refuses, NotFound for names it does not know,
-    and WorkError where it cannot be reached.
+    Answers are frozen values, described in farm.service.views. Every call raises RequestError for
+    what the farm refuses, NotFound for names it does not know, and WorkError if it cannot be
+    reached.
     """
 
     def __init__(
@@ -66,71 +90,74 @@ class Client(FleetCalls, BrandCalls, ReviewCalls, StepCalls):
     def close(self) -> None:
         self._http.close()
 
-    def health(self) -> Json:
-        return self._http.json("GET", "health")
+    def health(self) -> Health:
+        return self._http.get(Health, "health")
 
-    def submit(
-        self,
-        campaign: Campaign | CampaignFile | str | Path,
-        *,
-        dry_run: bool = False,
-        update: bool = False,
-        fresh: bool = False,
-    ) -> Json:
-        """Submit a campaign, or the file of one; with `dry_run` only say what that would do. Doing
-        it twice does it once. With `update`, another version takes the place of the one that was
-        submitted before; with `fresh`, all of it is painted, even where the project has the
-        pictures already. `warnings` in the answer, a list of `{"path": [...], "message": "..."}`,
-        has what may not be meant.
+    def submit(self, campaign: Source, *, update: bool = False, fresh: bool = False) -> Submitted:
+        """Submit a campaign, or the file of one. Doing it twice does it once. With `update`,
+        another version takes the place of the one that was submitted before; with `fresh`, all of
+        it is painted, even if the project has the pictures already. `warnings` in the answer names
+        parts that may not be meant.
 
-        Raises DocumentError, with the file's lines, for what is wrong with a file.
+        Raises DocumentError, with the file's lines, if the file is wrong.
         """
+        return self._submit(Submitted, campaign, {"update": update, "fresh": fresh})
+
+    def plan(self, campaign: Source, *, update: bool = False, fresh: bool = False) -> Plan:
+        """Say what `submit` would do with the same arguments, and change nothing. Raises as it
+        does.
+        """
+        how = {"dry_run": True, "update": update, "fresh": fresh}
+        return self._submit(Plan, campaign, how)
+
+    def _submit(self, view: type[Answer], campaign: Source, how: Mapping[str, bool]) -> Answer:
         if isinstance(campaign, str | Path):
             campaign = load_campaign(Path(campaign))
         checked, document, found = _parts(campaign)
-        how = {"dry_run": dry_run, "update": update, "fresh": fresh}
+        own = [Warned(path=list(problem.path), message=problem.message) for problem in found]
         body = {"project": self.project, "campaign": written(checked), **how}
         try:
-            answer = self._http.json("POST", "campaigns", body=body)
+            answer = self._http.post(view, "campaigns", body)
         except DocumentError as exc:
             raise DocumentError(exc.problems, document, most=exc.most) from None
-        return {**answer, "warnings": [*map(problem_json, found), *answer["warnings"]]}
+        return answer.model_copy(update={"warnings": [*own, *answer.warnings]})
 
-    def campaigns(self) -> list[Json]:
+    def campaigns(self) -> list[CampaignRowView]:
         """Every campaign of the project, the newest first."""
-        return self._http.items("campaigns", {"project": self.project})
+        return self._http.get(list[CampaignRowView], "campaigns", {"project": self.project})
 
-    def status(self, name: str) -> Json:
+    def status(self, name: str) -> CampaignStatus:
         name, params = self._version(name)
-        return self._http.json("GET", _path(name), params=params)
+        return self._http.get(CampaignStatus, _path(name), params)
 
-    def pause(self, name: str) -> Json:
+    def pause(self, name: str) -> CampaignStatus:
         """Start nothing more of it; chunks under way are finished."""
-        return self._order(name, "pause")
+        return self._order(CampaignStatus, name, "pause")
 
-    def resume(self, name: str) -> Json:
+    def resume(self, name: str) -> CampaignStatus:
         """Let it go on, whether it was paused or stopped itself."""
-        return self._order(name, "resume")
+        return self._order(CampaignStatus, name, "resume")
 
-    def cancel(self, name: str) -> Json:
+    def cancel(self, name: str) -> CampaignStatus:
         """Want nothing of it any more; renders that are done stay done."""
-        return self._order(name, "cancel")
+        return self._order(CampaignStatus, name, "cancel")
 
-    def set_priority(self, name: str, priority: int) -> Json:
-        return self._order(name, "priority", {"priority": priority})
+    def set_priority(self, name: str, priority: int) -> CampaignStatus:
+        return self._order(CampaignStatus, name, "priority", {"priority": priority})
 
     def retry(
         self, name: str, *, failed: bool = True, held: bool = True, render: int | None = None
-    ) -> Json:
+    ) -> Retried:
         """Try what failed or is held again, or one render of these; `retried` in the answer counts
         them, `why` says why there are none.
         """
-        return self._order(name, "retry", {"failed": failed, "held": held, "render": render})
+        body = {"failed": failed, "held": held, "render": render}
+        return self._order(Retried, name, "retry", body)
 
     def why(self, name: str, render: int | None = None) -> list[str]:
         """Why a campaign, or one of its renders, is where it is: sentences."""
         params = {"project": self.project} | ({} if render is None else {"render": str(render)})
-        return list(self._http.json("GET", _path(name, "why"), params=params)["why"])
+        return self._http.get(Explanation, _path(name, "why"), params).why
 
     def prune(
         self,
@@ -141,7 +168,7 @@ class Client(FleetCalls, BrandCalls, ReviewCalls, StepCalls):
         over_before: float | None = None,
         dry_run: bool = False,
         with_pictures: bool = False,
-    ) -> Json:
+    ) -> Pruned:
         """Forget campaigns of the project that have been over for so long, or those named;
         `with_pictures` deletes their pictures. `over_before` is a time in the place of
         `older_than_s`. The answer has `campaigns`, those `spared` and why, how many were `pruned`,
@@ -151,81 +178,77 @@ class Client(FleetCalls, BrandCalls, ReviewCalls, StepCalls):
         project = None if all_projects else self.project
         rest: Json = {"project": project, "dry_run": dry_run, "with_pictures": with_pictures}
         asked = {"names": list(names), "older_than_s": older_than_s, "over_before": over_before}
-        answer = self._http.json("POST", "prune", body=rest | asked)
-        while answer["more"]:
-            answer = _added(answer, self._http.json("POST", "prune", body=rest))
+        answer = self._http.post(Pruned, "prune", rest | asked)
+        while answer.more:
+            answer = _added(answer, self._http.post(Pruned, "prune", rest))
         return answer
 
-    def _order(self, name: str, verb: str, body: Json | None = None) -> Json:
-        return self._http.json(
-            "POST", _path(name, verb), params={"project": self.project}, body=body
-        )
+    def _order(self, view: type[T], name: str, verb: str, body: Json | None = None) -> T:
+        return self._http.post(view, _path(name, verb), body, params={"project": self.project})
 
     def manifest(
         self, name: str, *, stage: str = "final", failed_rule: str | None = None
-    ) -> Iterator[Json]:
-        """A mapping for each render that has ended, or for each `proof`, in the order of the
+    ) -> Iterator[Line]:
+        """A line for each render that has ended, or for each `proof`, in the order of the
         expansion; with `failed_rule`, for each whose picture fails that rule of its brand.
         """
         name, params = self._version(name)
         chosen = {"stage": stage} | ({} if failed_rule is None else {"failed_rule": failed_rule})
         return self._http.lines(_path(name, "manifest"), params | chosen)
 
-    def rules(self, name: str) -> Json:
+    def rules(self, name: str) -> RuleCounts:
         """How many pictures fail each rule of their brand, in all and by the values of axes."""
         name, params = self._version(name)
-        return self._http.json("GET", _path(name, "rules"), params=params)
+        return self._http.get(RuleCounts, _path(name, "rules"), params)
 
-    def render(self, name: str, number: int, *, stage: str = "final") -> Json:
+    def render(self, name: str, number: int, *, stage: str = "final") -> Line:
         """The manifest's line of one render, or of its `proof`."""
         name, params = self._version(name)
         path = _path(name, f"renders/{number}")
-        return self._http.json("GET", path, params=params | {"stage": stage})
+        return self._http.get(Line, path, params | {"stage": stage})
 
     def files(self, name: str) -> Iterator[str]:
         """The key of every file that the outputs have of a campaign, of all its versions."""
         return self._http.lines(_path(name, "files"), {"project": self.project})
 
-    def repaint(self, name: str, numbers: Sequence[int]) -> Json:
-        """Have some renders painted once more, in a campaign of their own: the answer names it and
-        its project.
+    def repaint(self, name: str, numbers: Sequence[int]) -> CampaignStatus:
+        """Have some renders painted again, in a campaign of their own: the answer names it and its
+        project.
         """
-        return self._order(name, "repaint", {"numbers": list(numbers)})
+        return self._order(CampaignStatus, name, "repaint", {"numbers": list(numbers)})
 
-    def repair(self, name: str, numbers: Sequence[int]) -> Json:
+    def repair(self, name: str, numbers: Sequence[int]) -> RepairStarted:
         """Have renders painted again whose files are damaged or missing, in a campaign that the
         answer names. `created` is False if it is an earlier repair that goes on, with the renders
         that were given then. Once it is over, call `put_back`.
         """
-        return self._order(name, "repair", {"numbers": list(numbers)})
+        return self._order(RepairStarted, name, "repair", {"numbers": list(numbers)})
 
-    def put_back(self, name: str) -> Json:
+    def put_back(self, name: str) -> PutBackPage:
         """Put the files of a repair in their places: `repaired` has the numbers of the renders,
         `wrong` the number and the problem of those that came out with other pixels than were
         recorded.
         """
         repaired: list[int] = []
-        wrong: list[Json] = []
+        wrong: list[WrongRepaint] = []
         after: int | None = -1
         while after is not None:
-            page = self._order(name, "repair/put-back", {"after": after})
-            repaired, wrong, after = (
-                repaired + page["repaired"],
-                wrong + page["wrong"],
-                page["last"],
-            )
-        return {"repaired": repaired, "wrong": wrong}
+            page = self._order(PutBackPage, name, "repair/put-back", {"after": after})
+            repaired += page.repaired
+            wrong += page.wrong
+            after = page.last
+        return PutBackPage(repaired=repaired, wrong=wrong, last=None)
 
-    def clean(self, name: str, *, dry_run: bool = False) -> Json:
+    def clean(self, name: str, *, dry_run: bool = False) -> Cleaned:
         """Remove pictures and previews that no render has any more; with `dry_run` only count
         them, and name the first.
         """
-        return self._order(name, "clean", {"dry_run": dry_run})
+        return self._order(Cleaned, name, "clean", {"dry_run": dry_run})
 
     def save_manifest(self, name: str, *, stage: str = "final") -> str:
         """Have the farm write the manifest beside the pictures; returns its address."""
         params = {"project": self.project, "stage": stage}
-        return str(self._http.json("POST", _path(name, "manifest"), params=params)["manifest"])
+        return self._http.post(SavedManifest, _path(name, "manifest"), params=params).manifest
 
     def sheet(self, name: str, *, where: Sequence[str] = (), stage: str = "final") -> bytes:
         """The contact sheet as PNG; with conditions like `product=mug`, of the renders that they
@@ -237,11 +260,12 @@ class Client(FleetCalls, BrandCalls, ReviewCalls, StepCalls):
             "GET", _path(name, "sheet"), params=params | chosen | {"stage": stage}
         ).content
 
-    def versions(self, name: str) -> list[Json]:
+    def versions(self, name: str) -> list[CampaignVersion]:
         """The versions that can be read, the oldest first; `status`, `manifest`, `render`, `sheet`
         and `diff` take NAME@NUMBER.
         """
-        return self._http.items(_path(name, "versions"), {"project": self.project})
+        params = {"project": self.project}
+        return self._http.get(list[CampaignVersion], _path(name, "versions"), params)
 
     def diff(
         self, name: str, against: str | None = None, *, limit: int | None = None
@@ -296,15 +320,21 @@ def _parts(
     return campaign.campaign, campaign.document, campaign.warnings
 
 
-def _added(answer: Json, later: Json) -> Json:
+def _added(answer: Pruned, later: Pruned) -> Pruned:
     """The answers to a pruning that took several requests, as one."""
-    counts = {key: answer[key] + later[key] for key in ("pruned", "files_removed")}
     left = (
         None
-        if None in (answer["files_left"], later["files_left"])
-        else answer["files_left"] + later["files_left"]
+        if answer.files_left is None or later.files_left is None
+        else answer.files_left + later.files_left
     )
-    return {**answer, **counts, "files_left": left, "more": later["more"]}
+    return answer.model_copy(
+        update={
+            "pruned": answer.pruned + later.pruned,
+            "files_removed": answer.files_removed + later.files_removed,
+            "files_left": left,
+            "more": later.more,
+        }
+    )
 
 
 def _path(name: str, what: str = "") -> str:

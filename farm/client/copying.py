@@ -4,16 +4,15 @@ import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
-from typing import Any
 
 from actors.pictures import files as encode
 from actors.recipes.encoding import Format
 from farm.client.ahead import worked_ahead
 from farm.client.client import Client
+from farm.results.line import ExportedLine
 from storage.errors import NotFound, WorkError
 from storage.store import Outputs
 
-Json = dict[str, Any]
 AT_ONCE = 16
 AHEAD = (
     4 * AT_ONCE
@@ -36,14 +35,17 @@ def thumbnail_of(path: str) -> str | None:
 
 
 def copy_all(
-    client: Client, lines: Iterable[Json], destination: Outputs, on_progress: Callable[[int], None]
+    client: Client,
+    lines: Iterable[ExportedLine],
+    destination: Outputs,
+    on_progress: Callable[[int], None],
 ) -> tuple[int, list[str]]:
     """Copy the pictures of a manifest whose lines have a `path`; returns how many were copied, and
     what is wrong with those that could not be.
     """
     copied, wrong = 0, []
 
-    def copy(line: Json) -> bool:
+    def copy(line: ExportedLine) -> bool:
         return _copy(client, line, destination)
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export") as pool:
@@ -58,23 +60,26 @@ def copy_all(
     return copied, wrong
 
 
-def _copy(client: Client, line: Json, destination: Outputs) -> bool:
+def _copy(client: Client, line: ExportedLine, destination: Outputs) -> bool:
     """Copy one picture with its previews, as far as they are not there; one that is not what the
     manifest says is refused.
     """
-    path, there = line["path"], _read(destination, line["path"])
+    path, key = line["path"], line["key"]
+    assert path is not None
+    assert key is not None  # a line has both, or neither
+    there = _read(destination, path)
     is_there = there is not None and _is_whole(there, line)
-    data = there if is_there else client.output(line["key"])
+    data = there if is_there else client.output(key)
     assert data is not None
     if not is_there and not _is_whole(data, line):
         raise _Changed(
-            f"The file {line['key']} does not hold what the farm painted: it was changed since."
+            f"The file {key} does not hold what the farm painted: it was changed since."
         )
-    for key, place in zip(
+    for preview, place in zip(
         line["previews"], line["preview_paths"], strict=False
     ):  # no paths if they are not wanted
         if not is_there or not _is_picture(destination, place):
-            destination.put(place, client.output(key))
+            destination.put(place, client.output(preview))
     small = thumbnail_of(path)
     if small is not None and (not is_there or not _is_picture(destination, small)):
         picture = encode.read(data)
@@ -98,7 +103,7 @@ def _is_picture(destination: Outputs, place: str) -> bool:
     return data is not None and encode.read(data) is not None
 
 
-def _is_whole(data: bytes, line: Json) -> bool:
+def _is_whole(data: bytes, line: ExportedLine) -> bool:
     """Whether a file is the one that was written, or if its hash was not kept, whether it has the
     same pixels.
     """

@@ -10,21 +10,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO
 
 from actors.pictures import files as encode
 from farm.client.client import Client
 from farm.client.copying import AT_ONCE, copy_all, thumbnail_of
 from farm.client.gallery import INDEX, write_pages
 from farm.client.naming import Naming, collision
+from farm.results.line import ExportedLine, Line
 from farm.results.manifest_csv import write_csv
 from farm.results.where import read_conditions, resolve
+from farm.service.views import CampaignStatus
 from storage.errors import NotFound, OutputsForbidden, RequestError, WorkError
 from storage.keys import place_of
 from storage.store import Outputs
 
-Json = dict[str, Any]
-WriteTable = Callable[[Iterable[Json], IO[bytes]], None]
+WriteTable = Callable[[Iterable[ExportedLine], IO[bytes]], None]
 MANIFEST, PARQUET, CSV, SHEET = "manifest.jsonl", "manifest.parquet", "manifest.csv", "sheet.png"
 _OWN = (MANIFEST, PARQUET, CSV, SHEET, INDEX)
 _OF_AN_EXPORT = re.compile(r"index-[0-9]+\.html|.*\.(step[0-9]{3,4}|small)\.webp", re.DOTALL)
@@ -136,7 +137,7 @@ def _parquet_writer() -> WriteTable:
 
 
 def _choose(
-    lines: Iterable[Json],
+    lines: Iterable[Line],
     manifest: IO[bytes],
     where: Sequence[str],
     names: str | None,
@@ -156,7 +157,8 @@ def _choose(
             naming.check_fields(_lines(everything))
         for line in _lines(everything):
             if chosen.chooses(line):
-                _write_line(manifest, {**line, **_paths(line, naming, previews=previews)})
+                path, beside = _paths(line, naming, previews=previews)
+                _write_line(manifest, {**line, "path": path, "preview_paths": beside})
                 total += bool(line["key"])
     if naming is not None and (
         clash := collision(((line["number"], _files(line)) for line in _lines(manifest)), _OWN)
@@ -165,10 +167,10 @@ def _choose(
     return total
 
 
-def _paths(line: Json, naming: Naming | None, *, previews: bool) -> Json:
+def _paths(line: Line, naming: Naming | None, *, previews: bool) -> tuple[str | None, list[str]]:
     """The paths of a render's files, relative to the manifest beside them."""
     if not line["key"]:
-        return {"path": None, "preview_paths": []}
+        return None, []
     path = (
         place_of(line["key"])
         if naming is None
@@ -179,10 +181,10 @@ def _paths(line: Json, naming: Naming | None, *, previews: bool) -> Json:
         for key in line["previews"]
         if previews
     ]
-    return {"path": path, "preview_paths": beside}
+    return path, beside
 
 
-def _files(line: Json) -> list[str]:
+def _files(line: ExportedLine) -> list[str]:
     """All that is written of a render."""
     if not line["path"]:
         return []
@@ -190,11 +192,11 @@ def _files(line: Json) -> list[str]:
     return [line["path"], *line["preview_paths"], *([small] if small else [])]
 
 
-def _write_line(file: IO[bytes], line: Json) -> None:
+def _write_line(file: IO[bytes], line: Line | ExportedLine) -> None:
     file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 
-def _lines(file: IO[bytes]) -> Iterator[Json]:
+def _lines(file: IO[bytes]) -> Iterator[ExportedLine]:
     file.seek(0)
     return map(json.loads, file)
 
@@ -290,13 +292,7 @@ def _write_tables(
 
 
 def _write_pages(
-    status: Json, manifest: IO[bytes], tables: Iterable[str], destination: Outputs
+    status: CampaignStatus, manifest: IO[bytes], tables: Iterable[str], destination: Outputs
 ) -> list[str]:
-    counts = status["renders"]
-    head = {
-        "campaign": status["campaign"],
-        "project": status["project"],
-        "left": counts["queued"] + counts["running"],
-    }
     total = sum(1 for _ in _lines(manifest))
-    return write_pages(_lines(manifest), total, head, [*tables, MANIFEST], destination.put)
+    return write_pages(_lines(manifest), total, status, [*tables, MANIFEST], destination.put)

@@ -2,11 +2,9 @@
 
 import getpass
 import platform
-from typing import Any
 
 from farm.client.transport import Transport
-
-Json = dict[str, Any]
+from farm.service.views import Fleet, Worker
 
 
 class FleetCalls:
@@ -14,13 +12,13 @@ class FleetCalls:
 
     _http: Transport
 
-    def workers(self) -> list[Json]:
+    def workers(self) -> list[Worker]:
         """Each worker as the dispatcher last saw it."""
-        return self._http.items("workers")
+        return self._http.get(list[Worker], "workers")
 
-    def scaling(self) -> Json:
+    def scaling(self) -> Fleet:
         """The orders to the fleet, and the number of workers in each state."""
-        return self._http.json("GET", "scaling")
+        return self._http.get(Fleet, "scaling")
 
     def scale(
         self,
@@ -29,29 +27,18 @@ class FleetCalls:
         ceiling: int | None = None,
         frozen: bool | None = None,
         default: bool = False,
-    ) -> Json:
+    ) -> Fleet:
         """Order how many workers there are at least and at most, and whether their number is to
         stay; None changes nothing.
         """
-        return self._http.json(
-            "POST",
-            "scaling",
-            body={
-                "floor": floor,
-                "ceiling": ceiling,
-                "frozen": frozen,
-                "default": default,
-                "by": who(),
-            },
-        )
+        body = {"floor": floor, "ceiling": ceiling, "frozen": frozen, "default": default}
+        return self._http.post(Fleet, "scaling", {**body, "by": who()})
 
-    def drain(self, target: str, *, undo: bool = False) -> Json:
+    def drain(self, target: str, *, undo: bool = False) -> Fleet:
         """Give a worker, or all of a node, nothing more and let it go; with `undo`, take that
         back.
         """
-        return self._http.json(
-            "POST", "drains", body={"target": target, "undo": undo, "by": who()}
-        )
+        return self._http.post(Fleet, "drains", {"target": target, "undo": undo, "by": who()})
 
 
 def who() -> str:

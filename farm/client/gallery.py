@@ -11,7 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 from farm.client.copying import thumbnail_of
-from farm.results.line_fields import Json, coordinates_of
+from farm.results.line import ExportedLine
+from farm.results.line_fields import coordinates_of
+from farm.service.views import CampaignStatus
 
 INDEX = "index.html"
 RENDERS_PER_PAGE = 2_000  # browsers scroll through so many without a pause
@@ -34,15 +36,14 @@ def page_name(number: int) -> str:
 
 
 def write_pages(
-    lines: Iterable[Json],
+    lines: Iterable[ExportedLine],
     total: int,
-    head: Json,
+    campaign: CampaignStatus,
     links: Iterable[str],
     put: Callable[[str, bytes], None],
 ) -> list[str]:
-    """Write a page for each RENDERS_PER_PAGE of the lines; returns the names of the pages. `head`
-    has the campaign's `campaign`, `project` and `left`, the number of its renders that have not
-    ended; `links` are other files of the export.
+    """Write a page for each RENDERS_PER_PAGE of the lines; returns the names of the pages. `links`
+    are other files of the export.
     """
     left = iter(lines)
     pages = max(1, -(-total // RENDERS_PER_PAGE))
@@ -50,7 +51,7 @@ def write_pages(
     names = [page_name(number) for number in range(1, pages + 1)]
     for number, name in enumerate(names, start=1):
         cards = map(_card, islice(left, RENDERS_PER_PAGE))
-        top = _top(head, total, links, number if pages > 1 else None, names)
+        top = _top(campaign, total, links, number if pages > 1 else None, names)
         put(
             name,
             "".join(
@@ -61,9 +62,13 @@ def write_pages(
 
 
 def _top(
-    head: Json, total: int, links: Iterable[str], number: int | None, names: list[str]
+    campaign: CampaignStatus,
+    total: int,
+    links: Iterable[str],
+    number: int | None,
+    names: list[str],
 ) -> Iterator[str]:
-    title = escape(f"{head['campaign']} · {head['project']}")
+    title = escape(f"{campaign.campaign} · {campaign.project}")
     yield (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">\n'
@@ -72,11 +77,11 @@ def _top(
         f"<title>{title}</title>\n<style>{_style()}</style>\n</head>\n<body>\n"
     )
     yield (
-        f"<header>\n<h1>{escape(head['campaign'])}</h1>\n<p>Project {escape(head['project'])},"
+        f"<header>\n<h1>{escape(campaign.campaign)}</h1>\n<p>Project {escape(campaign.project)},"
         f" {_counted(total)}."
     )
-    if head["left"]:
-        yield f" {_counted(head['left'])} of the campaign had not ended when this was written."
+    if left := campaign.renders.left:
+        yield f" {_counted(left)} of the campaign had not ended when this was written."
     yield f"</p>\n<nav>{' '.join(_link(name) for name in links)}</nav>\n"
     if number is not None:
         yield from _turn(number, names)
@@ -97,7 +102,7 @@ def _turn(number: int, names: list[str]) -> Iterator[str]:
         yield f"<nav>Page {' '.join(places)}</nav>\n"
 
 
-def _card(line: Json) -> str:
+def _card(line: ExportedLine) -> str:
     values = "".join(_term(name, value) for name, value in coordinates_of(line).items())
     bad = "" if line["path"] else ' class="bad"'
     state = f"<span{bad}>{escape(str(line['state']))}</span>"
@@ -106,28 +111,28 @@ def _card(line: Json) -> str:
         f'<article id="r{line["number"]}">\n{_picture(line)}<div class="text">\n'
         f"<h2><span>{line['number']}</span>{state}</h2>\n"
         f"<dl>{values}{_term('seed', line['seed'])}</dl>\n{why}"
-        f"<details><summary>Prompt</summary>\n{_told(line)}</details>\n</div>\n</article>\n"
+        f"<details><summary>Prompt</summary>\n{_prompt(line)}</details>\n</div>\n</article>\n"
     )
 
 
-def _picture(line: Json) -> str:
+def _picture(line: ExportedLine) -> str:
     path = line["path"]
     if not path:
         return f'<div class="none">{escape(str(line["state"]))}</div>\n'
     width, height = (int(side) for side in line["settings"]["size"].split("x"))
     named = ", ".join(f"{name} {value}" for name, value in coordinates_of(line).items())
-    told = escape(f"Render {line['number']}: {named}")
+    described = escape(f"Render {line['number']}: {named}")
     return (
         f'<a href="{_address(path)}"><img src="{_address(thumbnail_of(path) or path)}"'
-        f' width="{width}" height="{height}" loading="lazy" alt="{told}"></a>\n'
+        f' width="{width}" height="{height}" loading="lazy" alt="{described}"></a>\n'
     )
 
 
-def _told(line: Json) -> str:
+def _prompt(line: ExportedLine) -> str:
     settings = ", ".join(
-        f"{name} {line['settings'][name]}"
-        for name in _SHOWN_SETTINGS
-        if line["settings"].get(name) is not None
+        f"{name} {value}"
+        for name, value in line["settings"].items()
+        if name in _SHOWN_SETTINGS and value is not None
     )
     negative = f"<p>Not: {_text(line['negative'])}</p>\n" if line["negative"] else ""
     return f'<p dir="auto">{_text(line["prompt"])}</p>\n{negative}<p>{_text(settings)}</p>\n'

@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from actors.recipes.encoding import Format
 from farm.client.ahead import worked_ahead
 from farm.client.client import Client
-from farm.results.verify import line_problems, sampled
+from farm.results.line import Line
+from farm.results.verify import keys_of, line_problems, sampled
 from farm.results.versions import only_present
+from farm.service.views import CampaignStatus
 from storage.errors import NotFound, WorkError
 from storage.keys import is_painted
 
-Json = dict[str, Any]
 Tell = Callable[[str, str], None]
 """Is given the key of a file, and what is wrong with it."""
 _READERS = 8
@@ -38,23 +38,23 @@ class Inspection:
     """Pictures and previews that no render has any more."""
     strangers: int = 0
     """Other files that no render has."""
-    damaged: dict[int, Json] = field(default_factory=dict)
+    damaged: dict[int, Line] = field(default_factory=dict)
     """By number, the lines of the renders of which a file is damaged or missing."""
     wrong: int = 0
     """Files of these renders that are damaged or missing."""
-    chosen: dict[int, Json] = field(default_factory=dict)
+    chosen: dict[int, Line] = field(default_factory=dict)
     """By number, the lines of the renders that are to be painted again, to compare them."""
 
 
 def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> Inspection:
     """Look at every file of a campaign, and choose `sample` renders spread evenly over it."""
     status = client.status(only_present(campaign))
-    places = set(sampled(status["renders"]["done"], sample))
+    places = set(sampled(status.renders.done, sample))
     seen = Inspection()
-    folder = f"{status['project']}/{campaign}/"
+    folder = f"{status.project}/{campaign}/"
     known = {f"{folder}manifest.jsonl"}
 
-    def look(line: Json) -> list[tuple[str, str]]:
+    def look(line: Line) -> list[tuple[str, str]]:
         return line_problems(line, client.output)
 
     with ThreadPoolExecutor(_READERS) as pool:
@@ -62,7 +62,7 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
         looking = worked_ahead(pool, look, lines, _AHEAD)
         for place, (line, future) in enumerate(looking):
             problems = future.result()
-            files = [line["key"], *line["previews"]]
+            files = keys_of(line)
             seen.files += len(files)
             known.update(files)
             for key, problem in problems:
@@ -72,7 +72,7 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
                 seen.wrong += len(problems)
             if place in places:
                 seen.chosen[line["number"]] = line
-    if status["state"] in (
+    if status.state in (
         "done",
         "failed",
         "cancelled",
@@ -88,7 +88,7 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
     return seen
 
 
-def _with_pictures(lines: Iterable[Json], known: set[str]) -> Iterator[Json]:
+def _with_pictures(lines: Iterable[Line], known: set[str]) -> Iterator[Line]:
     """The lines that name a picture. The previews of pictures that were stopped are known too."""
     for line in lines:
         if line["key"]:
@@ -100,8 +100,8 @@ def _with_pictures(lines: Iterable[Json], known: set[str]) -> Iterator[Json]:
 def repair(
     client: Client,
     campaign: str,
-    damaged: Mapping[int, Json],
-    follow: Callable[[str], Json],
+    damaged: Mapping[int, Line],
+    follow: Callable[[str], CampaignStatus],
     tell: Tell,
 ) -> int:
     """Have renders painted again and put their files in their places; returns how many files are
@@ -111,7 +111,7 @@ def repair(
     be painted.
     """
     wrong = 0
-    by_class: dict[str, list[int]] = {}
+    by_class: dict[str | None, list[int]] = {}
     for number, line in damaged.items():
         by_class.setdefault(line["numerics_class"], []).append(number)
     for numbers in by_class.values():
@@ -128,7 +128,7 @@ def repair(
 
 
 def _repair_some(
-    client: Client, campaign: str, numbers: Sequence[int], follow: Callable[[str], Json]
+    client: Client, campaign: str, numbers: Sequence[int], follow: Callable[[str], CampaignStatus]
 ) -> dict[int, str]:
     """Repair some renders, once an earlier repair that was broken off is over; returns what is
     wrong with those that could not be.
@@ -137,19 +137,17 @@ def _repair_some(
     left = list(numbers)
     while left:
         begun = client.repair(campaign, left)
-        status = follow(begun["campaign"])
-        if status["state"] == "stopped":
+        status = follow(begun.campaign)
+        if status.state == "stopped":
             raise WorkError(
-                f"The files could not be painted again: {status['halted']} `farm verify {campaign}"
+                f"The files could not be painted again: {status.halted} `farm verify {campaign}"
                 " --repair` goes on with it."
             )
         with suppress(
             NotFound
         ):  # somebody else repairs the same campaign, and has put the files in their places
-            problems |= {
-                wrong["number"]: wrong["problem"] for wrong in client.put_back(campaign)["wrong"]
-            }
-        if begun["created"]:
+            problems |= {wrong.number: wrong.problem for wrong in client.put_back(campaign).wrong}
+        if begun.created:
             break
         left = [
             n

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from string import Formatter
 
 from farm.documents.document import did_you_mean
+from farm.results.line import Line
 from farm.results.line_fields import Json, fields_of, names_in
 from storage.errors import RequestError
 
@@ -51,7 +52,7 @@ class Naming:
                     f" systems take: {problem}."
                 )
 
-    def check_fields(self, lines: Iterable[Json]) -> None:
+    def check_fields(self, lines: Iterable[Line]) -> None:
         """Raises RequestError for a field that no line has."""
         known = names_in(lines)
         for _, field, _ in self._parts:
@@ -60,7 +61,7 @@ class Naming:
                     f"--names: no render has a {field!r}: {did_you_mean(field, known)}"
                 )
 
-    def path(self, line: Json, ending: str) -> str:
+    def path(self, line: Line, ending: str) -> str:
         """The path of a line's picture, with its ending. Raises RequestError for values that
         cannot be part of a file's name.
         """
@@ -87,7 +88,7 @@ class Naming:
             )
         return path
 
-    def _value(self, field: str, how: str, fields: Json, line: Json) -> str:
+    def _value(self, field: str, how: str, fields: Json, line: Line) -> str:
         if field not in fields:
             raise RequestError(f"--names: render {line['number']} has no {field!r}.")
         value = fields[field]

@@ -10,7 +10,8 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Json = dict[str, Any]
+from farm.results.line import ExportedLine
+
 _ROWS = 10_000  # in a group of rows, which is all that is in memory
 _TYPES = {
     **dict.fromkeys(("number", "seed", "bytes", "attempts"), pa.int64()),
@@ -19,7 +20,7 @@ _TYPES = {
 }
 
 
-def write_parquet(lines: Iterable[Json], file: IO[bytes]) -> None:
+def write_parquet(lines: Iterable[ExportedLine], file: IO[bytes]) -> None:
     """Write a row for each line, and a column for each of its keys, in their order.
 
     Columns that are not numbers are text. Coordinates and settings are JSON in it, because an axis
@@ -37,7 +38,7 @@ def write_parquet(lines: Iterable[Json], file: IO[bytes]) -> None:
             rows = list(islice(left, _ROWS))
 
 
-def _table(lines: list[Json], schema: pa.Schema) -> pa.Table:
+def _table(lines: list[ExportedLine], schema: pa.Schema) -> pa.Table:
     columns = [
         pa.array([_cell(line.get(field.name), field.type) for line in lines], field.type)
         for field in schema

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from farm.client.fleet_calls import who
 from farm.client.transport import Transport
+from farm.service.views import Decided, ReviewOverview
 
 Json = dict[str, Any]
 
@@ -21,31 +22,31 @@ class ReviewCalls:
     _http: Transport
     project: str
 
-    def reviews(self, name: str) -> Json:
+    def reviews(self, name: str) -> ReviewOverview:
         """The verdicts of a campaign in counts, rejects by reason and by axis value, and the last
         decisions.
         """
-        return self._http.json("GET", _path(name), params={"project": self.project})
+        return self._http.get(ReviewOverview, _path(name), {"project": self.project})
 
     def waiting(self, name: str, *, limit: int = 100) -> Iterator[Json]:
         """The first renders that can be decided about and are undecided."""
         params = {"project": self.project, "limit": str(limit)}
         return self._http.lines(f"{_path(name)}/waiting", params)
 
-    def approve(self, name: str, numbers: Sequence[int] | None = None, **choice: Any) -> Json:
+    def approve(self, name: str, numbers: Sequence[int] | None = None, **choice: Any) -> Decided:
         """Approve renders by number; or, without numbers, all undecided ones that `shot`, `seed`
         and `where` (a list of `axis=value`) choose. `dry_run=True` only counts them; `note` is
         kept. In a campaign with proofs their finals are painted.
         """
         return self._review(name, "approved", numbers, choice)
 
-    def reject(self, name: str, numbers: Sequence[int] | None = None, **choice: Any) -> Json:
+    def reject(self, name: str, numbers: Sequence[int] | None = None, **choice: Any) -> Decided:
         """Reject renders, chosen as in `approve`; with a `reason`, and with `reroll=True` to have
         them painted again with the next seed.
         """
         return self._review(name, "rejected", numbers, choice)
 
-    def undo(self, name: str, entry: int | None = None) -> Json:
+    def undo(self, name: str, entry: int | None = None) -> Decided:
         """Take a decision back: the last one, or the entry of that number."""
         return self._send(f"{_path(name)}/undo", {"entry": entry})
 
@@ -58,7 +59,7 @@ class ReviewCalls:
         next_seed: bool = False,
         prompt: str | None = None,
         note: str | None = None,
-    ) -> Json:
+    ) -> Decided:
         """Paint renders again with this seed or the next one of their series, with this prompt,
         or with both, as versions of their cells.
         """
@@ -68,15 +69,15 @@ class ReviewCalls:
 
     def _review(
         self, name: str, verdict: str, numbers: Sequence[int] | None, choice: Json
-    ) -> Json:
+    ) -> Decided:
         chosen = {"numbers": None if numbers is None else list(numbers)}
         return self._send(_path(name), {"verdict": verdict, **chosen, **choice})
 
-    def _send(self, path: str, body: Json) -> Json:
+    def _send(self, path: str, body: Json) -> Decided:
         client, counted = self._sender
         entry = {"client": client, "sequence": next(counted), "by": who()}
         params = {"project": self.project}
-        return self._http.json("POST", path, params=params, body={**entry, **body})
+        return self._http.post(Decided, path, {**entry, **body}, params=params)
 
     @cached_property
     def _sender(self) -> tuple[str, "count[int]"]:

@@ -1,12 +1,10 @@
 """The part of the client that is about denoising steps and drift."""
 
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote
 
 from farm.client.transport import Transport
-
-Json = dict[str, Any]
+from farm.service.step_views import Calibrated, ModelProfile, PrunedPreviews, Savings
 
 
 class StepCalls:
@@ -29,33 +27,33 @@ class StepCalls:
         *,
         names: Sequence[str] = (),
         dry_run: bool = False,
-    ) -> Json:
+    ) -> PrunedPreviews:
         """Remove the previews of campaigns of the project that have been over for so long, or of
         those named; their pictures stay. The answer has `campaigns` with their numbers of
         `files`, and those `spared` and why.
         """
         body = {"project": self.project, "names": list(names), "dry_run": dry_run}
         age = {} if older_than_s is None else {"older_than_s": older_than_s}
-        return self._http.json("POST", "prune/previews", body=body | age)
+        return self._http.post(PrunedPreviews, "prune/previews", body | age)
 
-    def calibrate_drift(self, name: str, limit: float | None = None) -> Json:
+    def calibrate_drift(self, name: str, limit: float | None = None) -> Calibrated:
         """How well the looks at each step tell where pictures end; the farm remembers it for the
         campaign's model. Without a limit, the campaign's own counts.
         """
         path = f"campaigns/{quote(name, safe='')}/calibrate"
         body = {} if limit is None else {"limit": limit}
-        return self._http.json("POST", path, body=body, params={"project": self.project})
+        return self._http.post(Calibrated, path, body, params={"project": self.project})
 
-    def drift_savings(self, name: str) -> Json:
+    def drift_savings(self, name: str) -> Savings:
         """What stopping pictures early has saved of a campaign's device time."""
         path = f"campaigns/{quote(name, safe='')}/drift"
-        return self._http.json("GET", path, params={"project": self.project})
+        return self._http.get(Savings, path, {"project": self.project})
 
-    def model_profile(self, digest: str) -> Json:
+    def model_profile(self, digest: str) -> ModelProfile:
         """The measurements of the model with these weights."""
-        return self._http.json("GET", f"models/{digest}")
+        return self._http.get(ModelProfile, f"models/{digest}")
 
-    def learn_grip(self, digest: str, grip: float, measure: str) -> Json:
+    def learn_grip(self, digest: str, grip: float, measure: str) -> ModelProfile:
         """Have the farm remember how much of a composition a seed decides, by a measure."""
         body = {"grip": grip, "measure": measure}
-        return self._http.json("POST", f"models/{digest}", body=body)
+        return self._http.post(ModelProfile, f"models/{digest}", body)

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+from pydantic import TypeAdapter, ValidationError
 
 from farm.documents.document import MAX_TOLD, DocumentError, problem_from_json
 from storage.errors import NotFound, RequestError, WorkError
 
 Json = dict[str, Any]
 CONNECT_S = 5.0
+T = TypeVar("T")
 
 
 class Transport:
@@ -30,25 +32,30 @@ class Transport:
     def close(self) -> None:
         self._http.close()
 
-    def json(
+    def get(self, view: type[T], path: str, params: Mapping[str, str] | None = None) -> T:
+        """The answer to a question, as `view`: a class of farm.service.views, or a list of one."""
+        return self._read(view, self.request("GET", path, params=params))
+
+    def post(
         self,
-        method: str,
+        view: type[T],
         path: str,
+        body: Json | None = None,
         *,
         params: Mapping[str, str] | None = None,
-        body: Json | None = None,
-    ) -> Json:
-        try:
-            return dict(self.request(method, path, params=params, body=body).json())
-        except (ValueError, TypeError) as exc:
-            raise self._not_a_farm() from exc
+    ) -> T:
+        """The answer to an order, as `view`."""
+        return self._read(view, self.request("POST", path, params=params, body=body))
 
-    def items(self, path: str, params: Mapping[str, str] | None = None) -> list[Json]:
-        """The answer to a request that is answered by a list."""
+    def _read(self, view: type[T], response: httpx.Response) -> T:
+        """An answer as a view. Keys of a later farm are passed over."""
         try:
-            return list(self.request("GET", path, params=params).json())
-        except (ValueError, TypeError) as exc:
-            raise self._not_a_farm() from exc
+            return TypeAdapter(view).validate_json(response.content, extra="ignore")
+        except ValidationError as exc:
+            raise WorkError(
+                f"The server at {self.url} is not a farm, or a farm of another version: check"
+                " FARM_URL."
+            ) from exc
 
     def request(
         self,
@@ -89,9 +96,6 @@ class Transport:
                 f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"
                 f" ({exc}): try again."
             ) from exc
-
-    def _not_a_farm(self) -> WorkError:
-        return WorkError(f"The server at {self.url} is not a farm: check FARM_URL.")
 
 
 def _raise(response: httpx.Response) -> None:

@@ -53,7 +53,8 @@ def add(
     """
     with open_client(settings_for(home, project)) as client:
         answer = client.add_brand(file)
-    print_json(answer) if as_json else say(_DID[answer["did"]].format(**answer))
+    assert answer.did is not None  # only the answer to adding has it
+    print_json(answer) if as_json else say(_DID[answer.did].format(brand=answer.brand))
 
 
 @app.command("list")
@@ -67,8 +68,8 @@ def list_brands(home: Home = None, project: Project = None, as_json: AsJson = Fa
         return
     table = Table("brand", "digest", "used", box=SIMPLE_HEAD)
     for row in rows:
-        used = "yes" if row["frozen_at"] is not None else "not yet"
-        table.add_row(row["brand"], row["digest"][:12], used)
+        used = "yes" if row.frozen_at is not None else "not yet"
+        table.add_row(row.brand, row.digest[:12], used)
     show_table(table)
 
 
@@ -86,8 +87,8 @@ def show(
     if as_json:
         print_json(answer)
         return
-    say(f"# {answer['brand']}, digest {answer['digest']}")
-    say(yaml.safe_dump(answer["pack"], sort_keys=False, allow_unicode=True).rstrip())
+    say(f"# {answer.brand}, digest {answer.digest}")
+    say(yaml.safe_dump(answer.pack, sort_keys=False, allow_unicode=True).rstrip())
 
 
 @app.command("check")

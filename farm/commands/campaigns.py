@@ -17,6 +17,7 @@ from farm.commands.shared import (
     Home,
     Project,
     Update,
+    budget_sentence,
     print_json,
     say,
     say_aside,
@@ -24,11 +25,10 @@ from farm.commands.shared import (
     settings_for,
 )
 from farm.connect import open_client, running_farm
-from farm.scheduling.budget import estimate_sentence
+from farm.service.views import CampaignStatus, Plan, Submitted, UpdateCounts
 from storage.errors import RequestError, WorkError
 
 Json = dict[str, Any]
-COUNTS = ("queued", "running", "held", "done", "failed", "cancelled")
 
 
 def submit(
@@ -58,27 +58,30 @@ def submit(
             " run FILE`."
         )
     with open_client(settings) as client:
-        answer = client.submit(loaded, dry_run=dry_run, update=update, fresh=fresh)
-        say_warnings(loaded.document, answer["warnings"])
         if dry_run:
-            print_json(answer) if as_json else _show_plan(answer, is_update=update)
-        elif wait:
+            plan = client.plan(loaded, update=update, fresh=fresh)
+            say_warnings(loaded.document, plan.warnings)
+            print_json(plan) if as_json else _show_plan(plan, is_update=update)
+            return
+        answer = client.submit(loaded, update=update, fresh=fresh)
+        say_warnings(loaded.document, answer.warnings)
+        if wait:
             status = follow(client, name, quiet=as_json)
             target = settings.home / "sheets" / settings.project / f"{name}.png"
-            report(client, status, target, as_json=as_json, warnings=answer["warnings"])
+            report(client, status, target, as_json=as_json, warnings=answer.warnings)
         elif as_json:
             print_json({**_summary(answer), "sheet": None, "manifest": None})
-        elif updated := answer.get("updated"):
-            stopped = f" It stays stopped: {answer['halted']}" if answer["halted"] else ""
+        elif updated := answer.updated:
+            stopped = f" It stays stopped: {answer.halted}" if answer.halted else ""
             say(f"Updated {name}: {_counted(updated)}.{stopped}")
         else:
-            verb = "Submitted" if answer["created"] else "Known already:"
+            verb = "Submitted" if answer.created else "Known already:"
             stopped = (
-                f"It stays stopped: {answer['halted']}"
-                if answer["halted"]
+                f"It stays stopped: {answer.halted}"
+                if answer.halted
                 else f"`farm watch {name}` follows it."
             )
-            say(f"{verb} {name}, {answer['renders']['total']:,} renders. {stopped}")
+            say(f"{verb} {name}, {answer.renders.total:,} renders. {stopped}")
 
 
 def watch(
@@ -87,7 +90,7 @@ def watch(
     """Follow a campaign until it is over."""
     settings = settings_for(home, project)
     with open_client(settings) as client:
-        if running_farm(settings) is None and client.status(campaign)["state"] in (
+        if running_farm(settings) is None and client.status(campaign).state in (
             "queued",
             "running",
         ):
@@ -98,22 +101,23 @@ def watch(
         answer = (
             _follow_as_json(client, campaign) if as_json else follow(client, campaign, quiet=False)
         )
-    if answer["state"] == "awaiting_review":
+    if answer.state == "awaiting_review":
         say_aside(f"`farm review {campaign}` lists what waits for a decision.")
-    elif answer["state"] != "done":
+    elif answer.state != "done":
         raise WorkError(
-            f"The campaign {campaign} is {answer['state']}:"
-            f" {answer['halted'] or '`farm status` says why.'}"
+            f"The campaign {campaign} is {answer.state}:"
+            f" {answer.halted or '`farm status` says why.'}"
         )
 
 
-def _follow_as_json(client: Client, campaign: str) -> Json:
+def _follow_as_json(client: Client, campaign: str) -> CampaignStatus:
     """A line for each change, the last one at the end."""
-    last: Json = {}
+    last: CampaignStatus | None = None
     for answer in states_of(client, campaign):
         if answer != last:
             print_json(answer)
         last = answer
+    assert last is not None
     return last
 
 
@@ -161,56 +165,56 @@ def sheet(
     )
 
 
-def _summary(status: Json) -> Json:
-    summary = {key: status[key] for key in ("campaign", "state", "renders", "warnings")}
-    return summary | ({"updated": status["updated"]} if "updated" in status else {})
+def _summary(answer: Submitted) -> Json:
+    names = ("campaign", "state", "renders", "warnings", "updated")
+    return {name: value for name, value in answer.as_json().items() if name in names}
 
 
-def _counted(updated: Json) -> str:
-    return (
-        f"{updated['kept']:,} renders kept, {updated['new']:,} to paint, {updated['retired']:,}"
-        " retired"
-    )
+def _counted(updated: UpdateCounts) -> str:
+    return f"{updated.kept:,} renders kept, {updated.new:,} to paint, {updated.retired:,} retired"
 
 
-def _show_changes(plan: Json) -> None:
+def _show_changes(plan: Plan) -> None:
     """What an update would do, with the first renders of each kind."""
-    if (updated := plan.get("updated")) is None:
-        say(f"No campaign {plan['campaign']} was submitted before: it would be a new one.")
+    updated, changes = plan.updated, plan.changes
+    if updated is None or changes is None:
+        say(f"No campaign {plan.campaign} was submitted before: it would be a new one.")
         return
-    changes = plan["changes"]
-    took = f" in about {changes['estimate_s']:,.0f} s of device time" if updated["new"] else ""
+    took = f" in about {changes.estimate_s:,.0f} s of device time" if updated.new else ""
     say(f"As an update: {_counted(updated)}{took}.")
-    for kind in ("kept", "new", "retired"):
-        named, count = changes[kind], updated[kind]
+    for kind, named, count in (
+        ("kept", changes.kept, updated.kept),
+        ("new", changes.new, updated.new),
+        ("retired", changes.retired, updated.retired),
+    ):
         for name in named:
             say(f"  {kind}  {name}")
         if count > len(named):
             say(f"  {kind}  and {count - len(named):,} more")
 
 
-def _show_plan(plan: Json, *, is_update: bool) -> None:
-    axes = " x ".join(f"{count} {name}" for name, count in plan["axes"].items())
-    batches = ", ".join(map(str, plan["batch"]))
+def _show_plan(plan: Plan, *, is_update: bool) -> None:
+    axes = " x ".join(f"{count} {name}" for name, count in plan.axes.items())
+    batches = ", ".join(map(str, plan.batch))
     say(
-        f"{plan['campaign']}: {plan['renders']:,} renders ({axes or 'no axes'} x {plan['seeds']}"
-        f" seeds), {plan['groups']} groups."
+        f"{plan.campaign}: {plan.renders:,} renders ({axes or 'no axes'} x {plan.seeds} seeds),"
+        f" {plan.groups} groups."
     )
     say(
-        f"Batches of {batches}, chunks of {plan['chunk']} renders, {plan['megapixel_steps']:,}"
+        f"Batches of {batches}, chunks of {plan.chunk} renders, {plan.megapixel_steps:,}"
         " megapixel-steps in all."
     )
-    if estimate := estimate_sentence(plan):
+    if estimate := budget_sentence(plan):
         say(estimate)
     if is_update:
         _show_changes(plan)
-    for kind in ("references", "adapters"):
-        for address, digest in plan[kind].items():
-            say(f"  {kind.removesuffix('s')} {address} ({digest[:12]})")
+    for kind, files in (("reference", plan.references), ("adapter", plan.adapters)):
+        for address, digest in files.items():
+            say(f"  {kind} {address} ({digest[:12]})")
     say("For example:")
-    for render in plan["first"]:
+    for render in plan.first:
         say(
-            f"  {render['shot']}  seed {render['seed']}: {render['prompt']}"
-            + (f"  (not: {render['negative']})" if render["negative"] else "")
-            + (f"  from {render['reference']}" if render["reference"] else "")
+            f"  {render.shot}  seed {render.seed}: {render.prompt}"
+            + (f"  (not: {render.negative})" if render.negative else "")
+            + (f"  from {render.reference}" if render.reference else "")
         )

@@ -9,9 +9,9 @@ import typer
 
 from farm.commands.shared import AsJson, CampaignName, Home, Project, print_json, say, settings_for
 from farm.connect import open_client
+from farm.service.views import CampaignStatus
 from storage.errors import RequestError
 
-Json = dict[str, Any]
 Target = Annotated[
     str,
     typer.Argument(
@@ -72,17 +72,10 @@ def retry(
     with open_client(settings_for(home, project)) as client:
         answer = client.retry(campaign, failed=failed or both, held=held or both, render=number)
     if as_json:
-        print_json(
-            {
-                "campaign": campaign,
-                **{key: answer[key] for key in ("retried", "state", "renders", "why")},
-            }
-        )
+        print_json(_some(answer, "campaign", "retried", "state", "renders", "why"))
     else:
         say(
-            "\n".join(
-                [f"{answer['retried']:,} renders of {campaign} are queued again.", *answer["why"]]
-            )
+            "\n".join([f"{answer.retried:,} renders of {campaign} are queued again.", *answer.why])
         )
 
 
@@ -109,12 +102,17 @@ def split_target(text: str) -> tuple[str, int | None]:
     return campaign, int(number) if slash else None
 
 
-def _tell(status: Json, *, as_json: bool) -> None:
+def _tell(status: CampaignStatus, *, as_json: bool) -> None:
     if as_json:
-        print_json({key: status[key] for key in ("campaign", "state", "priority", "renders")})
+        print_json(_some(status, "campaign", "state", "priority", "renders"))
     else:
-        left = status["renders"]["queued"] + status["renders"]["running"]
         say(
-            f"{status['campaign']} is {status['state']}, priority {status['priority']}, {left:,}"
-            " renders left."
+            f"{status.campaign} is {status.state}, priority {status.priority},"
+            f" {status.renders.left:,} renders left."
         )
+
+
+def _some(status: CampaignStatus, *names: str) -> dict[str, Any]:
+    """These parts of an answer, in this order."""
+    answer = status.as_json()
+    return {name: answer[name] for name in names}

@@ -54,18 +54,18 @@ def calibrate(
     table = Table(
         "at", "pictures", "correlation", "stop beyond", "false stops", "stops", box=SIMPLE_HEAD
     )
-    for at, found in answer["steps"].items():
+    for at, found in answer.steps.items():
         table.add_row(
             at,
-            f"{found['pictures']:,}",
-            _number(found["correlation"]),
-            _number(found["limit"]),
-            _share(found["false_stops"]),
-            _share(found["stopped"]),
+            f"{found.pictures:,}",
+            _number(found.correlation),
+            _number(found.limit),
+            _share(found.false_stops),
+            _share(found.stopped),
         )
     show_table(table)
     say(
-        f"Of pictures of {answer['model']} that end within {answer['limit']:g} of their anchor, at"
+        f"Of pictures of {answer.model} that end within {answer.limit:g} of their anchor, at"
         " most 1 % are stopped beyond these limits."
     )
 
@@ -80,19 +80,19 @@ def show(
     if as_json:
         print_json(answer)
         return
-    if answer["limit"] is None:
+    if answer.limit is None:
         say(f"{campaign} has no limit of drift.")
         return
-    whole = answer["device_s"] + answer["saved_s"]
-    share = answer["saved_s"] / whole if whole else 0.0
+    whole = answer.device_s + answer.saved_s
+    share = answer.saved_s / whole if whole else 0.0
     wrongly = (
         "How many of them wrongly is not known: `farm drift calibrate` measures it."
-        if answer["wrongly_stopped"] is None
-        else f"About {answer['wrongly_stopped']:.1f} of them would have ended within the limit."
+        if answer.wrongly_stopped is None
+        else f"About {answer.wrongly_stopped:.1f} of them would have ended within the limit."
     )
     say(
-        f"{campaign}: {answer['stopped']:,} pictures were stopped, which saved"
-        f" {answer['saved_s']:,.0f} of {whole:,.0f} s of device time ({share:.0%}). {wrongly}"
+        f"{campaign}: {answer.stopped:,} pictures were stopped, which saved"
+        f" {answer.saved_s:,.0f} of {whole:,.0f} s of device time ({share:.0%}). {wrongly}"
     )
 
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -29,9 +29,9 @@ from farm.commands.shared import (
 )
 from farm.config import Settings
 from farm.connect import client_of
+from farm.service.views import CampaignStatus, Warned
 from storage.errors import SeedbedError, WorkError
 
-Json = dict[str, Any]
 Workers = Annotated[int | None, typer.Option("--workers", help="How many workers (FARM_WORKERS).")]
 
 
@@ -114,7 +114,7 @@ def _run(
         # it takes seconds to come: meanwhile the file is checked, and if it is refused both end at
         # once
         farm.supervisor.start()
-        warnings = client.submit(file, update=update, fresh=fresh)["warnings"]
+        warnings = client.submit(file, update=update, fresh=fresh).warnings
         say_warnings(file.document, warnings)
         _say_orders(settings, farm)
         status = follow(client, name, quiet=as_json, check=alive(farm))
@@ -128,7 +128,7 @@ def _say_orders(settings: Settings, farm: RunningFarm) -> None:
     """
     with client_of(settings, farm.url) as client:
         ordered = client.scaling()
-    for sentence in ordered["orders"]:
+    for sentence in ordered.orders:
         say_aside(
             f"{sentence} That goes before --workers and the settings: `farm scale --default` takes"
             " orders back."
@@ -144,14 +144,14 @@ def alive(farm: RunningFarm) -> Callable[[], None]:
 
 
 def report(
-    client: Client, status: Json, sheet: Path, *, as_json: bool, warnings: list[Json]
+    client: Client, status: CampaignStatus, sheet: Path, *, as_json: bool, warnings: list[Warned]
 ) -> None:
     """Write the manifest and the sheet of a campaign that ended, and say where they are. Exit code
     1 unless all of it is done. `warnings` are those of its submission, for the JSON.
 
     A sheet that cannot be drawn or written is said, and is no failure: the pictures are there.
     """
-    name, state = status["campaign"], status["state"]
+    name, state = status.campaign, status.state
     stage = "proof" if state == "awaiting_review" else "final"
     manifest = drawn = None
     if state != "stopped":
@@ -161,26 +161,26 @@ def report(
         told = {
             "campaign": name,
             "state": state,
-            "renders": status["renders"],
+            "renders": status.renders,
             "warnings": warnings,
         }
         print_json({**told, "sheet": drawn, "manifest": manifest})
     if state == "stopped":
-        raise WorkError(f"The campaign {name} was stopped: {status['halted']}")
+        raise WorkError(f"The campaign {name} was stopped: {status.halted}")
     if not as_json:
         say(f"Contact sheet: {drawn or 'none'}\nManifest:      {manifest}")
         if state == "awaiting_review":
             _say_what_to_review(status)
     if state not in ("done", "awaiting_review"):
-        for failure in status["failures"]:
-            say_error(f"render {failure['number']} is {failure['state']}: {failure['detail']}")
+        for failure in status.failures:
+            say_error(f"render {failure.number} is {failure.state}: {failure.detail}")
         raise typer.Exit(1)
 
 
-def _say_what_to_review(status: Json) -> None:
-    name = status["campaign"]
+def _say_what_to_review(status: CampaignStatus) -> None:
+    name = status.campaign
     say(
-        f"{status['renders']['undecided']:,} renders wait for a decision. Look at the proofs, then"
+        f"{status.renders.undecided:,} renders wait for a decision. Look at the proofs, then"
         f" `farm approve {name}` and `farm reject {name}` decide, all at once or by number; `farm"
         f" review {name}` lists them. After that the same command paints the approved finals, as"
         " does a farm that is up."

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import Progress
@@ -30,11 +30,12 @@ from farm.commands.shared import (
 )
 from farm.config import Settings
 from farm.connect import client_of, open_client, running_farm
+from farm.results.line import Line
 from farm.results.verify import repaint_problem
+from farm.service.views import CampaignStatus
 from storage.errors import WorkError
 from storage.outputs import open_outputs
 
-Json = dict[str, Any]
 _APPROVED = ("review=approved",)
 Approved = Annotated[
     bool, typer.Option("--approved", help="Only renders that a person has approved.")
@@ -217,7 +218,7 @@ def _open_farm(settings: Settings, *, works: bool) -> Iterator[_Farm]:
 def _repair(farm: _Farm, campaign: str, seen: Inspection, tell: Tell, *, quiet: bool) -> int:
     """Repair what is damaged; returns how many files are still wrong."""
 
-    def wait_for(name: str) -> Json:
+    def wait_for(name: str) -> CampaignStatus:
         farm.start()
         return follow(farm.client, name, quiet=quiet, check=farm.check)
 
@@ -225,20 +226,20 @@ def _repair(farm: _Farm, campaign: str, seen: Inspection, tell: Tell, *, quiet: 
 
 
 def _check_repaints(
-    farm: _Farm, campaign: str, lines: Mapping[int, Json], tell: Tell, *, quiet: bool
+    farm: _Farm, campaign: str, lines: Mapping[int, Line], tell: Tell, *, quiet: bool
 ) -> int:
     """Paint renders again and compare them with their lines; returns how many differ."""
     again = farm.client.repaint(campaign, list(lines))
-    with farm.client.of(again["project"]) as client:
+    with farm.client.of(again.project) as client:
         farm.start()
-        status = follow(client, again["campaign"], quiet=quiet, check=farm.check)
-        if status["state"] == "stopped":
-            raise WorkError(f"The renders could not be painted again: {status['halted']}")
-        repainted = {line["number"]: line for line in client.manifest(again["campaign"])}
+        status = follow(client, again.campaign, quiet=quiet, check=farm.check)
+        if status.state == "stopped":
+            raise WorkError(f"The renders could not be painted again: {status.halted}")
+        repainted = {line["number"]: line for line in client.manifest(again.campaign)}
     wrong = 0
     for number, line in lines.items():
         if problem := repaint_problem(line, repainted.get(number)):
-            tell(line["key"], problem)
+            tell(line["key"] or f"render {number}", problem)
             wrong += 1
     return wrong
 
@@ -261,30 +262,26 @@ def clean(
     """
     with open_client(settings_for(home, project)) as client:
         found = client.clean(campaign, dry_run=True)
-        if not as_json and found["files"]:
-            say(
-                "\n".join(
-                    [*found["first"], *(["…"] if found["files"] > len(found["first"]) else [])]
-                )
-            )
-        if dry_run or not found["files"]:
+        if not as_json and found.files:
+            say("\n".join([*found.first, *(["…"] if found.files > len(found.first) else [])]))
+        if dry_run or not found.files:
             removed = 0
         else:
             ask(
-                f"Remove {found['files']:,} files of {campaign} that no render has any more?",
+                f"Remove {found.files:,} files of {campaign} that no render has any more?",
                 yes=yes,
             )
-            removed = client.clean(campaign)["removed"]
+            removed = client.clean(campaign).removed
     if as_json:
         print_json(
             {
                 "campaign": campaign,
-                "files": found["files"],
-                "first": found["first"],
+                "files": found.files,
+                "first": found.first,
                 "removed": removed,
             }
         )
     elif dry_run:
-        say(f"{found['files']:,} files of {campaign} would be removed.")
+        say(f"{found.files:,} files of {campaign} would be removed.")
     else:
         say(f"{removed:,} files of {campaign} were removed.")

@@ -1,6 +1,6 @@
 """Commands about the fleet: `workers`, `scale`, `drain`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -8,8 +8,7 @@ from rich.table import Table
 
 from farm.commands.shared import AsJson, Home, print_json, say, settings_for, show_table
 from farm.connect import open_client
-
-Json = dict[str, Any]
+from farm.service.views import Fleet
 
 
 def workers(home: Home = None, as_json: AsJson = False) -> None:
@@ -31,20 +30,20 @@ def workers(home: Home = None, as_json: AsJson = False) -> None:
         box=SIMPLE_HEAD,
     )
     for row in rows:
-        warm = (row["warm"] or "")[:12]
+        warm = (row.warm or "")[:12]
         table.add_row(
-            row["name"],
-            row["state"],
-            row["pool"],
-            row["node"],
-            row["device"],
+            row.name,
+            row.state,
+            row.pool,
+            row.node,
+            row.device,
             warm,
-            row["numerics_class"],
+            row.numerics_class,
         )
     show_table(table)
     for row in rows:
-        if row["quarantined_why"]:
-            say(f"{row['name']} is in quarantine: {row['quarantined_why']}")
+        if row.quarantined_why:
+            say(f"{row.name} is in quarantine: {row.quarantined_why}")
 
 
 def scale(
@@ -101,24 +100,24 @@ def drain(
     _tell(answer, as_json=as_json)
 
 
-def _tell(answer: Json, *, as_json: bool) -> None:
+def _tell(answer: Fleet, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
     limits = [
-        f"{word} {answer[key]:,}"
-        for key, word in (("floor", "at least"), ("ceiling", "at most"))
-        if answer[key] is not None
+        f"{word} {limit:,}"
+        for word, limit in (("at least", answer.floor), ("at most", answer.ceiling))
+        if limit is not None
     ]
     there = (
-        ", ".join(f"{count:,} {state}" for state, count in sorted(answer["workers"].items()))
+        ", ".join(f"{count:,} {state}" for state, count in sorted(answer.workers.items()))
         or "none"
     )
     say(
         f"Workers: {there}. Ordered:"
-        f" {', '.join(limits) or 'as the settings say'}{', frozen' if answer['frozen'] else ''}."
+        f" {', '.join(limits) or 'as the settings say'}{', frozen' if answer.frozen else ''}."
     )
-    for sentence in answer["orders"]:
+    for sentence in answer.orders:
         say(sentence)
-    if answer["draining"]:
-        say(f"To go: {', '.join(answer['draining'])}.")
+    if answer.draining:
+        say(f"To go: {', '.join(answer.draining)}.")

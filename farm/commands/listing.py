@@ -2,8 +2,7 @@
 can.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -21,17 +20,7 @@ from farm.commands.shared import (
 )
 from farm.connect import open_client
 from farm.scheduling.budget import spent_of
-
-COUNTS = (
-    "queued",
-    "running",
-    "held",
-    "done",
-    "failed",
-    "cancelled",
-    "rejected",
-    "undecided",
-)
+from farm.service.views import CampaignStatus
 
 
 def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
@@ -54,19 +43,18 @@ def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson =
         box=SIMPLE_HEAD,
     )
     for row in rows:
-        counts = row["renders"]
-        left = counts["queued"] + counts["running"]
-        numbers = (counts["total"], left, counts["done"], counts["failed"], counts["held"])
-        state = f"{row['state']}, stands still" if row["standstill"] else row["state"]
+        counts = row.renders
+        numbers = (counts.total, counts.left, counts.done, counts.failed, counts.held)
+        state = f"{row.state}, stands still" if row.standstill else row.state
         table.add_row(
-            row["campaign"], state, str(row["priority"]), *(f"{number:,}" for number in numbers)
+            row.campaign, state, str(row.priority), *(f"{number:,}" for number in numbers)
         )
     show_table(table)
-    for sentence in dict.fromkeys(row["standstill"] for row in rows if row["standstill"]):
+    for sentence in dict.fromkeys(row.standstill for row in rows if row.standstill):
         say(f"Standing still: {sentence}")
     for row in rows:
-        if row["refusal"] and not row["standstill"] and not row["renders"]["running"]:
-            say(f"{row['campaign']} waits: {row['refusal']['sentence']}")
+        if row.refusal and not row.standstill and not row.renders.running:
+            say(f"{row.campaign} waits: {row.refusal.sentence}")
 
 
 def _rule_sentences(client: Client, campaign: str) -> Iterator[str]:
@@ -74,29 +62,23 @@ def _rule_sentences(client: Client, campaign: str) -> Iterator[str]:
     have.
     """
     rules = client.rules(campaign)
-    if not rules["judged"]:
+    if not rules.judged:
         return
-    yield (
-        f"By the rules of {rules['brand']}, {rules['passed']:,} of {rules['judged']:,} pictures"
-        " pass."
-    )
-    for name, rule in rules["rules"].items():
+    yield (f"By the rules of {rules.brand}, {rules.passed:,} of {rules.judged:,} pictures pass.")
+    for name, rule in rules.rules.items():
         values = [
             (count, f"{axis}={label}")
-            for axis, counts in rule["axes"].items()
+            for axis, counts in rule.axes.items()
             for label, count in counts.items()
         ]
         most, value = max(values, default=(0, ""), key=lambda found: found[0])
         where = f", {most:,} of them with {value}" if value else ""
-        yield f"  {name}: {rule['failed']:,} fail{where}"
+        yield f"  {name}: {rule.failed:,} fail{where}"
 
 
-def _failure_sentences(answer: Mapping[str, Any]) -> Iterator[str]:
-    for failure in answer["failures"]:
-        yield (
-            f"Render {failure['number']} {failure['state']} ({failure['reason']}):"
-            f" {failure['detail']}"
-        )
+def _failure_sentences(answer: CampaignStatus) -> Iterator[str]:
+    for failure in answer.failures:
+        yield (f"Render {failure.number} {failure.state} ({failure.reason}): {failure.detail}")
 
 
 def status(
@@ -110,25 +92,25 @@ def status(
         print_json(answer)
         return
     counts = ", ".join(
-        f"{answer['renders'][name]:,} {name}" for name in COUNTS if answer["renders"][name]
+        f"{count:,} {name}" for name, count in answer.renders if name != "total" and count
     )
     say(
-        f"{campaign} is {answer['state']}: {counts} of {answer['renders']['total']:,} renders,"
-        f" model {answer['model']}."
+        f"{campaign} is {answer.state}: {counts} of {answer.renders.total:,} renders,"
+        f" model {answer.model}."
     )
-    if proofs := answer["proofs"]:
-        say(f"Proofs: {proofs['done']:,} done of {proofs['total']:,}.")
-    if answer["state"] == "awaiting_review":
+    if proofs := answer.proofs:
+        say(f"Proofs: {proofs.done:,} done of {proofs.total:,}.")
+    if answer.state == "awaiting_review":
         say(f"It waits for a person: `farm review {campaign}` lists what to decide.")
-    if answer["budget_s"] is not None:
-        say(f"It has spent {spent_of(answer['device_s'], answer['budget_s'])}.")
-    if answer["waits_for"]:
-        say(f"It waits for something that cannot be used now: {answer['waits_for']}")
-    elif answer["standstill"]:
-        say(f"It stands still: {answer['standstill']}")
-    elif answer["refusal"]:
-        say(f"The rest of it waits: {answer['refusal']['sentence']}")
-    if answer["halted"]:
-        say(f"It was stopped: {answer['halted']}")
+    if answer.budget_s is not None:
+        say(f"It has spent {spent_of(answer.device_s, answer.budget_s)}.")
+    if answer.waits_for:
+        say(f"It waits for something that cannot be used now: {answer.waits_for}")
+    elif answer.standstill:
+        say(f"It stands still: {answer.standstill}")
+    elif answer.refusal:
+        say(f"The rest of it waits: {answer.refusal.sentence}")
+    if answer.halted:
+        say(f"It was stopped: {answer.halted}")
     for sentence in [*rules, *_failure_sentences(answer)]:
         say(sentence)

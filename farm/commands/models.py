@@ -35,7 +35,7 @@ def measure(
     grip = round(measured_grip(found, steps), 4)
     with open_client(settings_for(home, project)) as client:
         profile = client.learn_grip(found.digest, grip, NAME)
-    answer = {"model": model, **profile}
+    answer = {"model": model, **profile.as_json()}
     print_json(answer) if as_json else say(_said(model, grip))
 
 
@@ -48,14 +48,14 @@ def show(
     with open_client(settings_for(home, project)) as client:
         profile = client.model_profile(found.digest)
     if as_json:
-        print_json({"model": model, **profile})
+        print_json({"model": model, **profile.as_json()})
         return
-    grip = profile["grip"]
+    grip = profile.grip
     say(_said(model, grip) if grip is not None else f"Nothing was measured of {model} yet.")
-    for at, stop in profile["stops"].items():
+    for at, stop in profile.stops.items():
         say(
-            f"At {at} of the steps, pictures that drift are stopped beyond {stop['limit']:.2f}:"
-            f" {stop['false_stops']:.1%} of good ones are."
+            f"At {at} of the steps, pictures that drift are stopped beyond {stop.limit:.2f}:"
+            f" {stop.false_stops:.1%} of good ones are."
         )
 
 

@@ -5,7 +5,6 @@ elsewhere.
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 from rich.progress import (
     BarColumn,
@@ -20,9 +19,9 @@ from rich.text import Text
 
 from farm.client.client import Client
 from farm.commands.shared import err, say_error
+from farm.service.views import CampaignStatus
 from storage.errors import WorkError
 
-Json = dict[str, Any]
 POLL_S = 0.5
 PLAIN_EVERY_S = 10.0
 PATIENCE_S = 180.0
@@ -48,7 +47,7 @@ class _Left(ProgressColumn):
 
 def follow(
     client: Client, name: str, *, quiet: bool, check: Callable[[], None] = lambda: None
-) -> Json:
+) -> CampaignStatus:
     """Wait until a campaign is over or stopped, showing how far it is; returns its last status.
     `check` may raise.
     """
@@ -59,19 +58,19 @@ def follow(
     return _with_bar(states, name) if err.is_terminal else _with_lines(states, name)
 
 
-def _telling(states: Iterator[Json]) -> Iterator[Json]:
+def _telling(states: Iterator[CampaignStatus]) -> Iterator[CampaignStatus]:
     """Say what a campaign waits for, when that begins."""
     told = None
     for status in states:
-        if status["waits_for"] not in (None, told):
-            say_error(f"it waits and tries again: {status['waits_for']}")
-        told = status["waits_for"] or told
+        if status.waits_for not in (None, told):
+            say_error(f"it waits and tries again: {status.waits_for}")
+        told = status.waits_for or told
         yield status
 
 
 def states_of(
     client: Client, name: str, check: Callable[[], None] = lambda: None
-) -> Iterator[Json]:
+) -> Iterator[CampaignStatus]:
     """A campaign's status again and again, until it is over, stopped, or waits for a person. A
     farm whose database cannot be reached is asked again for some minutes: its workers go on
     meanwhile.
@@ -88,21 +87,25 @@ def states_of(
             continue
         answered = time.monotonic()
         yield status
-        if status["state"] in ("done", "failed", "cancelled", "stopped", "awaiting_review"):
+        if status.state in ("done", "failed", "cancelled", "stopped", "awaiting_review"):
             return
         check()
         time.sleep(POLL_S)
 
 
-def _progress(status: Json) -> tuple[int, int]:
+def _progress(status: CampaignStatus) -> tuple[int, int]:
     """How many have ended of how many: proofs first, then the renders that may be painted."""
-    proofs = status["proofs"]
-    counts = proofs if proofs and proofs["queued"] + proofs["running"] else status["renders"]
-    ended = sum(counts[name] for name in ("done", "failed", "held", "cancelled"))
-    return ended, ended + counts["queued"] + counts["running"]
+    counts = status.proofs if _is_proofing(status) else status.renders
+    assert counts is not None
+    ended = counts.done + counts.failed + counts.held + counts.cancelled
+    return ended, ended + counts.queued + counts.running
 
 
-def _with_bar(states: Iterator[Json], name: str) -> Json:
+def _is_proofing(status: CampaignStatus) -> bool:
+    return status.proofs is not None and status.proofs.queued + status.proofs.running > 0
+
+
+def _with_bar(states: Iterator[CampaignStatus], name: str) -> CampaignStatus:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -120,7 +123,7 @@ def _with_bar(states: Iterator[Json], name: str) -> Json:
     return status
 
 
-def _with_lines(states: Iterator[Json], name: str) -> Json:
+def _with_lines(states: Iterator[CampaignStatus], name: str) -> CampaignStatus:
     began = spoken = time.monotonic()
     first: int | None = None
     for status in states:
@@ -136,13 +139,11 @@ def _with_lines(states: Iterator[Json], name: str) -> Json:
     return status
 
 
-def _words(status: Json) -> str:
-    if status["state"] == "queued":
+def _words(status: CampaignStatus) -> str:
+    if status.state == "queued":
         return "starting workers"
-    if status["waits_for"]:
+    if status.waits_for:
         return "waits for something that cannot be used now"
-    if status["state"] == "awaiting_review":
+    if status.state == "awaiting_review":
         return "awaits a review"
-    proofs = status["proofs"]
-    is_proofing = proofs and proofs["queued"] + proofs["running"]
-    return "painting proofs" if is_proofing else str(status["state"])
+    return "painting proofs" if _is_proofing(status) else status.state

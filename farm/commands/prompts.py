@@ -1,6 +1,6 @@
 """`farm prompts`: every prompt of a campaign file, as the model gets it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,8 +15,7 @@ from farm.commands.shared import (
     settings_for,
 )
 from farm.connect import open_client
-
-Json = dict[str, Any]
+from farm.service.views import EncoderTokens, PromptList, PromptText
 
 
 def prompts(
@@ -37,32 +36,32 @@ def prompts(
     if as_json:
         print_json(answer)
         return
-    for told in answer["prompts"]:
-        negative = f"  (not: {told['negative']})" if told["negative"] else ""
-        say(f"{told['prompt']}{negative}")
+    for told in answer.prompts:
+        negative = f"  (not: {told.negative})" if told.negative else ""
+        say(f"{told.prompt}{negative}")
         say(f"  {_counted(told)}")
     say(_summary(answer))
 
 
-def _counted(told: Json) -> str:
+def _counted(told: PromptText) -> str:
     counts = [
-        f"{count['encoder']} {max(count['prompt'], count['negative'])} of"
-        f" {count['limit'] or 'any number of'} tokens{_cut(count)}"
-        for count in told["tokens"]
+        f"{count.encoder} {max(count.prompt, count.negative)} of"
+        f" {count.limit or 'any number of'} tokens{_cut(count)}"
+        for count in told.tokens
     ]
-    banned = [f"banned: {', '.join(told['banned'])}"] if told["banned"] else []
+    banned = [f"banned: {', '.join(told.banned)}"] if told.banned else []
     return "; ".join([*(counts or ["no tokenizer that can be opened here"]), *banned])
 
 
-def _cut(count: Json) -> str:
-    longest = max(count["prompt"], count["negative"])
-    return ", too long" if count["limit"] is not None and longest > count["limit"] else ""
+def _cut(count: EncoderTokens) -> str:
+    longest = max(count.prompt, count.negative)
+    return ", too long" if count.limit is not None and longest > count.limit else ""
 
 
-def _summary(answer: Json) -> str:
-    listed = answer["prompts"]
+def _summary(answer: PromptList) -> str:
+    listed = answer.prompts
     count = f"{len(listed):,} prompts" if len(listed) != 1 else "1 prompt"
-    more = ", and more: `--limit N` lists them" if answer["more"] else ""
-    wrong = sum(bool(told["banned"]) for told in listed)
-    banned = f" {wrong:,} of them have words that {answer['brand']} bans." if wrong else ""
-    return f"{count} of {answer['campaign']}{more}.{banned}"
+    more = ", and more: `--limit N` lists them" if answer.more else ""
+    wrong = sum(bool(told.banned) for told in listed)
+    banned = f" {wrong:,} of them have words that {answer.brand} bans." if wrong else ""
+    return f"{count} of {answer.campaign}{more}.{banned}"

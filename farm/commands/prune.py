@@ -3,16 +3,16 @@
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from farm.commands.shared import AsJson, Home, Project, Yes, ask, print_json, say, settings_for
 from farm.config import Settings
 from farm.connect import open_client
+from farm.service.views import ForgottenCampaign, Pruned, SparedCampaign
 from storage.errors import RequestError
 
-Json = dict[str, Any]
 _AGE = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LISTED = 50
 
@@ -86,7 +86,7 @@ def _prune_campaigns(
             with_pictures=with_pictures,
         )
         answer = order(age_s, dry_run=True)
-        if not (names or age_s is not None or answer["campaigns"]):
+        if not (names or age_s is not None or answer.campaigns):
             raise RequestError(
                 "Say which campaigns to forget: name them, or give an age like --older-than 30d."
             )
@@ -96,7 +96,7 @@ def _prune_campaigns(
         if not dry_run:
             answer = _forget(order, answer, yes=yes)
     _report(answer, as_json=as_json)
-    if names and answer["spared"] and not dry_run:
+    if names and answer.spared and not dry_run:
         raise typer.Exit(1)
 
 
@@ -115,30 +115,30 @@ def _prune_previews(
         )
     with open_client(settings) as client:
         answer = client.prune_previews(age_s, names=names, dry_run=True)
-        count = sum(campaign["files"] for campaign in answer["campaigns"])
+        count = sum(campaign.files for campaign in answer.campaigns)
         if not dry_run and count:
-            what = _many(len(answer["campaigns"]), "campaign")
+            what = _many(len(answer.campaigns), "campaign")
             ask(f"Remove {_many(count, 'preview')} of {what}? The pictures stay.", yes=yes)
             answer = client.prune_previews(age_s, names=names)
     if as_json:
         print_json(answer)
         return
-    for spared in answer["spared"]:
-        say(f"{spared['campaign']} is spared. {spared['why']}")
-    count = sum(campaign["files"] for campaign in answer["campaigns"])
+    for spared in answer.spared:
+        say(f"{spared.campaign} is spared. {spared.why}")
+    count = sum(campaign.files for campaign in answer.campaigns)
     say(f"{_many(count, 'preview')} {'would be removed' if dry_run else 'removed'}.")
 
 
-def _forget(order: Callable[..., Json], found: Json, *, yes: bool) -> Json:
-    if found["campaigns"] or found["versions"]:
+def _forget(order: Callable[..., Pruned], found: Pruned, *, yes: bool) -> Pruned:
+    if found.campaigns or found.versions:
         ask(question(found), yes=yes)
     # The same moment: nobody was asked about campaigns that have become old enough since.
-    return order(over_before=found["over_before"])
+    return order(over_before=found.over_before)
 
 
-def _report(answer: Json, *, as_json: bool) -> None:
+def _report(answer: Pruned, *, as_json: bool) -> None:
     if as_json:
-        print_json({key: value for key, value in answer.items() if key != "more"})
+        print_json({key: value for key, value in answer.as_json().items() if key != "more"})
     else:
         say("\n".join(result(answer)))
 
@@ -153,80 +153,78 @@ def read_age(text: str) -> int:
     return int(match[1]) * _AGE[match[2]]
 
 
-def listing(found: Json) -> list[str]:
+def listing(found: Pruned) -> list[str]:
     """What would be forgotten and what is spared, a line each."""
-    lines = [_line(campaign) for campaign in found["campaigns"][:_LISTED]]
-    if len(found["campaigns"]) > _LISTED:
+    lines = [_line(campaign) for campaign in found.campaigns[:_LISTED]]
+    if len(found.campaigns) > _LISTED:
         lines.append(
-            f"… and {len(found['campaigns']) - _LISTED:,} more; --dry-run --json lists them all."
+            f"… and {len(found.campaigns) - _LISTED:,} more; --dry-run --json lists them all."
         )
-    if found["versions"]:
-        versions = _many(found["versions"], "version")
+    if found.versions:
+        versions = _many(found.versions, "version")
         lines.append(
             f"{versions} that updates have replaced; `farm clean` deletes pictures that only they"
             " have."
         )
     return [
         *lines,
-        *(f"{_place(spared)} is spared. {spared['why']}" for spared in found["spared"]),
+        *(f"{_place(spared)} is spared. {spared.why}" for spared in found.spared),
     ]
 
 
-def question(found: Json) -> str:
-    what = _many(len(found["campaigns"]), "campaign")
-    whole = [campaign for campaign in found["campaigns"] if campaign["bytes"] is not None]
+def question(found: Pruned) -> str:
+    what = _many(len(found.campaigns), "campaign")
+    whole = [(c.pictures, c.bytes) for c in found.campaigns if c.bytes is not None]
     if whole:
-        size = sum(campaign["bytes"] for campaign in whole) / 1e6
-        pictures = _many(sum(campaign["pictures"] for campaign in whole), "picture")
+        size = sum(size for _, size in whole) / 1e6
+        pictures = _many(sum(pictures for pictures, _ in whole), "picture")
         return f"Forget {what}, and delete {pictures} ({size:,.1f} MB) with their previews?"
-    if not found["campaigns"]:
-        return f"Forget {_many(found['versions'], 'replaced version')}?"
+    if not found.campaigns:
+        return f"Forget {_many(found.versions, 'replaced version')}?"
     return f"Forget {what}? Their pictures stay."
 
 
-def result(answer: Json) -> list[str]:
+def result(answer: Pruned) -> list[str]:
     """Lines that say what was forgotten and deleted, or would be, and which files stay."""
-    if answer["dry_run"]:
-        count, verb = len(answer["campaigns"]), "would be forgotten."
+    if answer.dry_run:
+        count, verb = len(answer.campaigns), "would be forgotten."
     else:
-        count = answer["pruned"]
+        count = answer.pruned
         verb = "is forgotten." if count == 1 else "are forgotten."
     lines = [f"{_many(count, 'campaign')} {verb}"]
-    if answer["files_removed"]:
-        lines.append(f"{_many(answer['files_removed'], 'file')} deleted.")
-    if answer["files_left"] is None:
+    if answer.files_removed:
+        lines.append(f"{_many(answer.files_removed, 'file')} deleted.")
+    if answer.files_left is None:
         lines.append(
             "Their files stay. How many there are is not known: the outputs cannot be read."
         )
-    elif answer["files_left"] and answer["with_pictures"]:
+    elif answer.files_left and answer.with_pictures:
         lines.append(
-            f"{_many(answer['files_left'], 'file')} kept: other campaigns have them, or the farm"
+            f"{_many(answer.files_left, 'file')} kept: other campaigns have them, or the farm"
             " did not write them."
         )
-    elif answer["files_left"]:
+    elif answer.files_left:
         lines.append(
-            f"{_many(answer['files_left'], 'file')} kept as they are. To delete them later, submit"
+            f"{_many(answer.files_left, 'file')} kept as they are. To delete them later, submit"
             " the same campaign again, which takes them up, and prune it with --with-pictures; or"
             " delete its folder in the outputs."
         )
     return lines
 
 
-def _line(campaign: Json) -> str:
+def _line(campaign: ForgottenCampaign) -> str:
     renders, pictures = (
-        _many(campaign["renders"], "render"),
-        _many(campaign["pictures"], "picture"),
+        _many(campaign.renders, "render"),
+        _many(campaign.pictures, "picture"),
     )
     size = (
-        ""
-        if campaign["bytes"] is None
-        else f" ({campaign['bytes'] / 1e6:,.1f} MB), which are deleted"
+        "" if campaign.bytes is None else f" ({campaign.bytes / 1e6:,.1f} MB), which are deleted"
     )
-    return f"{_place(campaign)}: {campaign['state']}, {renders}, {pictures}{size}"
+    return f"{_place(campaign)}: {campaign.state}, {renders}, {pictures}{size}"
 
 
-def _place(campaign: Json) -> str:
-    return f"{campaign['project']}/{campaign['campaign']}"
+def _place(campaign: ForgottenCampaign | SparedCampaign) -> str:
+    return f"{campaign.project}/{campaign.campaign}"
 
 
 def _many(count: int, what: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import uuid4
 
 import typer
@@ -31,7 +31,6 @@ from farm.results.reproduce import (
 )
 from storage.errors import RequestError, SeedbedError, WorkError
 
-Json = dict[str, Any]
 Source = Annotated[
     str,
     typer.Argument(
@@ -167,14 +166,15 @@ def _paint(
     client.submit(parse_campaign(campaign_of(was, name=name, model=model)), fresh=True)
     start()  # not before: a mistake in the recipe should be said at once
     status = follow(client, name, quiet=quiet, check=check)
-    if status["state"] != "done":
+    if status.state != "done":
         why = (
-            status["halted"]
-            or "; ".join(str(failure["detail"]) for failure in status["failures"])
-            or status["state"]
+            status.halted
+            or "; ".join(str(failure.detail) for failure in status.failures)
+            or status.state
         )
         raise WorkError(f"it could not be painted again: {why}")
     (line,) = client.manifest(name)
+    assert line["key"] is not None  # the campaign is done
     return client.output(line["key"])
 
 

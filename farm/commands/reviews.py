@@ -17,6 +17,7 @@ from farm.commands.shared import (
     show_table,
 )
 from farm.connect import open_client
+from farm.service.views import Decided, ReviewOverview
 from storage.errors import RequestError
 from storage.states import RejectReason
 
@@ -55,20 +56,20 @@ def review(
         overview = client.reviews(campaign)
         waiting = list(client.waiting(campaign, limit=limit))
     if as_json:
-        print_json({**overview, "waiting": waiting})
+        print_json({**overview.as_json(), "waiting": waiting})
         return
     _show_waiting(waiting)
     say(
-        f"{campaign} is {overview['state']}: {overview['approved']:,} approved,"
-        f" {overview['rejected']:,} rejected, {overview['undecided']:,} undecided of"
-        f" {overview['total']:,} renders."
+        f"{campaign} is {overview.state}: {overview.approved:,} approved,"
+        f" {overview.rejected:,} rejected, {overview.undecided:,} undecided of"
+        f" {overview.total:,} renders."
     )
-    if reasons := overview["rejects_by_reason"]:
+    if reasons := overview.rejects_by_reason:
         counted = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
         say(f"Rejected for: {counted}.")
-    for sentence in overview["notable"]:
+    for sentence in overview.notable:
         say(sentence)
-    if overview["undecided"]:
+    if overview.undecided:
         say(_next_step(campaign, overview, len(waiting)))
 
 
@@ -139,9 +140,9 @@ def undo(
     with open_client(settings_for(home, project)) as client:
         answer = client.undo(campaign, entry)
     if as_json:
-        print_json({"campaign": campaign, **answer})
+        print_json({"campaign": campaign, **answer.as_json()})
         return
-    say(f"The decision {answer['undoes']} about {answer['changed']:,} renders counts no more.")
+    say(f"The decision {answer.undoes} about {answer.changed:,} renders counts no more.")
     _say_effect(answer)
 
 
@@ -170,11 +171,11 @@ def redo(
             campaign, numbers, seed=seed, prompt=prompt, next_seed=next_seed, note=note
         )
     if as_json:
-        print_json({"campaign": campaign, **answer})
+        print_json({"campaign": campaign, **answer.as_json()})
         return
-    for sentence in answer["why"]:
+    for sentence in answer.why:
         say(sentence)
-    if redone := answer.get("redone"):
+    if redone := answer.redone:
         say(f"{len(redone):,} renders of {campaign} are painted again: {_listed(redone)}.")
 
 
@@ -182,26 +183,26 @@ def _choice(numbers: list[int] | None, **filters: Any) -> Json:
     return {"numbers": numbers or None, **filters}
 
 
-def _tell(campaign: str, answer: Json, verb: str, *, as_json: bool) -> None:
+def _tell(campaign: str, answer: Decided, verb: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"campaign": campaign, **answer})
+        print_json({"campaign": campaign, **answer.as_json()})
         return
-    would = "would be" if answer.get("dry_run") else "are"
-    say(f"{answer['changed']:,} renders of {campaign} {would} {verb}.")
+    would = "would be" if answer.dry_run else "are"
+    say(f"{answer.changed:,} renders of {campaign} {would} {verb}.")
     _say_effect(answer)
-    for sentence in answer["why"]:
+    for sentence in answer.why:
         say(sentence)
 
 
-def _say_effect(answer: Json) -> None:
+def _say_effect(answer: Decided) -> None:
     """What follows in the queue."""
-    if count := answer.get("queued"):
+    if count := answer.queued:
         say(f"{count:,} finals are queued.")
-    if count := answer.get("withdrawn"):
+    if count := answer.withdrawn:
         say(f"{count:,} finals were taken out of the queue.")
-    if count := answer.get("painted_all_the_same"):
+    if count := answer.painted_all_the_same:
         say(f"{count:,} finals were painted or begun before, and stay.")
-    if redone := answer.get("redone"):
+    if redone := answer.redone:
         say(f"{len(redone):,} are painted again with the next seed: {_listed(redone)}.")
 
 
@@ -220,8 +221,8 @@ def _show_waiting(waiting: list[Json]) -> None:
     show_table(table)
 
 
-def _next_step(campaign: str, overview: Json, waiting: int) -> str:
-    if not waiting and overview["proofs"] and overview["state"] == "awaiting_review":
+def _next_step(campaign: str, overview: ReviewOverview, waiting: int) -> str:
+    if not waiting and overview.proofs and overview.state == "awaiting_review":
         return (
             f"Those have no proof of their own: `farm approve {campaign}` paints them, `farm"
             f" reject {campaign}` leaves them out."

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from farm.config import Settings, read_settings
-from farm.documents.document import Document, problem_from_json, sentences
+from farm.documents.document import Document, Problem, sentences
+from farm.scheduling.budget import estimate_sentence
+from farm.service.views import Plan, View, Warned
 from storage.errors import RequestError
 
 Home = Annotated[
@@ -60,7 +62,8 @@ def show_table(table: Table) -> None:
 
 
 def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    """To a program: a view, or a mapping that may have views in it."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=View.as_json) + "\n")
     sys.stdout.flush()
 
 
@@ -80,14 +83,22 @@ def say_error(error: object) -> None:
     err.print(f"[bold red]Error:[/] {escape(_printable(str(error)))}")
 
 
-def say_warnings(document: Document, warnings: Iterable[Mapping[str, Any]]) -> None:
+def say_warnings(document: Document, warnings: Iterable[Warned]) -> None:
     """What a submission was answered with beside the answer, a line each on standard error, with
     the file's lines.
     """
-    for sentence in sentences(
-        [problem_from_json(told) for told in warnings], document, kind="warning"
-    ):
+    problems = [Problem(tuple(warned.path), warned.message) for warned in warnings]
+    for sentence in sentences(problems, document, kind="warning"):
         say_aside(sentence)
+
+
+def budget_sentence(plan: Plan) -> str | None:
+    """How much of its budget a planned campaign would take; None if it has no budget."""
+    if plan.budget_s is None:
+        return None
+    return estimate_sentence(
+        plan.estimate_s, plan.budget_s, is_assumed=not plan.seconds_per_megapixel_step
+    )
 
 
 def is_interactive() -> bool:

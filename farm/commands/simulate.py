@@ -15,6 +15,7 @@ from farm.commands.shared import (
     AsJson,
     Home,
     Project,
+    budget_sentence,
     print_json,
     say,
     say_aside,
@@ -24,7 +25,6 @@ from farm.commands.shared import (
 from farm.config import Settings
 from farm.connect import open_client
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP
-from farm.scheduling.budget import estimate_sentence
 from farm.simulation.simulator import what_if
 from farm.simulation.trace import Report, Trace, Work
 from farm.simulation.trace_file import load_trace
@@ -102,28 +102,25 @@ def _trace_of(settings: Settings, files: list[Path], load_s: float) -> Trace:
     shown on this farm.
     """
     with open_client(settings) as client:
-        plans = [client.submit(load_campaign(path), dry_run=True) for path in files]
+        plans = [client.plan(load_campaign(path)) for path in files]
     works = []
     for plan in plans:
-        pace = plan["seconds_per_megapixel_step"]
+        pace = plan.seconds_per_megapixel_step
         if pace is None:
             say_aside(
-                f"The model of {plan['campaign']} has no history here:"
+                f"The model of {plan.campaign} has no history here:"
                 f" {SECONDS_PER_MEGAPIXEL_STEP:g} s a megapixel-step is assumed."
             )
-        if plan["budget_s"] is not None and plan["estimate_s"] > plan["budget_s"]:
-            say_aside(f"{plan['campaign']}: {estimate_sentence(plan)} All of it is simulated.")
-        batch = max(plan["batch"])
+        if plan.budget_s is not None and plan.estimate_s > plan.budget_s:
+            say_aside(f"{plan.campaign}: {budget_sentence(plan)} All of it is simulated.")
+        batch = max(plan.batch)
         batch_s = (
-            plan["megapixel_steps"]
-            / plan["renders"]
-            * batch
-            * (pace or SECONDS_PER_MEGAPIXEL_STEP)
+            plan.megapixel_steps / plan.renders * batch * (pace or SECONDS_PER_MEGAPIXEL_STEP)
         )
         work = Work(
-            name=plan["campaign"], model=plan["model"], renders=plan["renders"], batch=batch,
+            name=plan.campaign, model=plan.model, renders=plan.renders, batch=batch,
             batch_s=batch_s, load_s=load_s,
-            project=settings.project, priority=plan["priority"], max_workers=plan["max_workers"],
+            project=settings.project, priority=plan.priority, max_workers=plan.max_workers,
         )  # fmt: skip
         works.append(work)
     if len({work.name for work in works}) < len(works):

@@ -5,11 +5,12 @@ seed.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from farm.results.line import Line
+
 Json = dict[str, Any]
-_OWN = ("number", "state", "reason", "review", "shot", "campaign")
 
 
-def coordinates_of(line: Json) -> Json:
+def coordinates_of(line: Line) -> Json:
     """Where a render stands on each axis: the values of mappings under their own names."""
     values: Json = {}
     for name, value in line["coordinates"].items():
@@ -17,15 +18,24 @@ def coordinates_of(line: Json) -> Json:
     return values
 
 
-def fields_of(line: Json) -> Json:
+def fields_of(line: Line) -> Json:
     """Everything that renders are chosen and named by. An axis counts before a setting of its
     name.
     """
-    own = {name: line[name] for name in _OWN}
-    return {**own, **line["settings"], **coordinates_of(line), "seed": line["seed"]}
+    return {
+        "number": line["number"],
+        "state": line["state"],
+        "reason": line["reason"],
+        "review": line["review"],
+        "shot": line["shot"],
+        "campaign": line["campaign"],
+        **line["settings"],
+        **coordinates_of(line),
+        "seed": line["seed"],
+    }
 
 
-def names_in(lines: Iterable[Json]) -> list[str]:
+def names_in(lines: Iterable[Line]) -> list[str]:
     """The names that any of these lines has, in their order."""
     names: dict[str, None] = {}
     for line in lines:

@@ -4,15 +4,21 @@ the job database.
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from tempfile import TemporaryFile
-from typing import Any
 
 from actors.recipes.previews import preview_steps, step_at
-from actors.recipes.recipe import Group, Json
+from actors.recipes.recipe import Group
 from farm.campaign.expansion import Expansion
 from farm.campaign.shots import Render
 from farm.campaign.specs import expansion_of, picture_key_of
+from farm.results.line import (
+    Line,
+    LineAdapter,
+    LineRedo,
+    LineReference,
+    LineRules,
+    LineSettings,
+)
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
 from storage.keys import manifest_key, preview_key
@@ -25,8 +31,8 @@ from storage.verdicts import Verdicts
 
 def manifest_lines(
     campaigns: Campaigns, reviews: Reviews, campaign: CampaignRow
-) -> Iterator[Json]:
-    """One mapping a render, in the order of the expansion."""
+) -> Iterator[Line]:
+    """A line for each render, in the order of the expansion."""
     expansion, verdicts = expansion_of(campaign.spec), reviews.verdicts(campaign)
     for outcome, attempts, worker in campaigns.outcomes(campaign.id):
         yield _line(campaign, expansion, verdicts, outcome, attempts, worker)
@@ -34,7 +40,7 @@ def manifest_lines(
 
 def manifest_line(
     campaigns: Campaigns, reviews: Reviews, campaign: CampaignRow, number: int
-) -> Json:
+) -> Line:
     """The line of one render. Raises NotFound if it has not ended, or there is none of that
     number.
     """
@@ -69,7 +75,7 @@ def _line(
     outcome: RenderOutcome,
     attempts: int,
     worker: str | None,
-) -> dict[str, Any]:
+) -> Line:
     group_no, render = expansion.render(outcome.number)
     group = expansion.group(group_no)
     return {
@@ -78,7 +84,7 @@ def _line(
         "number": outcome.number,
         "redo": _redo(expansion, outcome.number),
         "shot": render.shot.key,
-        "coordinates": render.shot.coordinates,
+        "coordinates": dict(render.shot.coordinates),
         "seed": render.seed,
         "prompt": render.shot.prompt,
         "negative": render.shot.negative,
@@ -107,7 +113,7 @@ def _line(
     }
 
 
-def _rules(outcome: RenderOutcome) -> Json | None:
+def _rules(outcome: RenderOutcome) -> LineRules | None:
     """The verdict of the brand's rules, or None for a picture that was not judged."""
     if outcome.rules_tested is None:
         return None
@@ -119,7 +125,7 @@ def _rules(outcome: RenderOutcome) -> Json | None:
     }
 
 
-def _redo(expansion: Expansion, number: int) -> Json | None:
+def _redo(expansion: Expansion, number: int) -> LineRedo | None:
     """Of a render that was asked for again: the render whose cell it has, and its place among the
     pictures of that cell.
     """
@@ -127,7 +133,7 @@ def _redo(expansion: Expansion, number: int) -> Json | None:
     return None if redo is None else {"of": redo.of, "version": redo.version}
 
 
-def _settings(group: Group) -> Json:
+def _settings(group: Group) -> LineSettings:
     return {
         "steps": group.steps,
         "guidance": group.guidance,
@@ -139,11 +145,14 @@ def _settings(group: Group) -> Json:
     }
 
 
-def _adapters(expansion: Expansion, group_no: int) -> list[Json]:
+def _adapters(expansion: Expansion, group_no: int) -> list[LineAdapter]:
     adapters = zip(
         expansion.adapter_paths(group_no), expansion.group(group_no).adapters, strict=True
     )
-    return [{"path": path, **asdict(adapter)} for path, adapter in adapters]
+    return [
+        {"path": path, "digest": adapter.digest, "scale": adapter.scale}
+        for path, adapter in adapters
+    ]
 
 
 def _previews(
@@ -165,6 +174,6 @@ def _previews(
     return [preview_key(key, step) for step in steps] if key else []
 
 
-def _reference(expansion: Expansion, render: Render) -> Json | None:
-    digest = expansion.reference(render)
-    return None if digest is None else {"address": render.shot.reference, "digest": digest}
+def _reference(expansion: Expansion, render: Render) -> LineReference | None:
+    address, digest = render.shot.reference, expansion.reference(render)
+    return None if address is None or digest is None else {"address": address, "digest": digest}

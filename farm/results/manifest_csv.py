@@ -8,7 +8,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
-from farm.results.line_fields import Json, coordinates_of
+from farm.results.line import ExportedLine
+from farm.results.line_fields import coordinates_of
 
 _BEFORE = ("number", "state", "reason", "detail", "review", "path")
 _AFTER = (
@@ -21,7 +22,7 @@ _AFTER = (
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
-def write_csv(lines: Callable[[], Iterable[Json]], file: IO[bytes]) -> None:
+def write_csv(lines: Callable[[], Iterable[ExportedLine]], file: IO[bytes]) -> None:
     """Write a row for each line; `lines` gives them twice, since only all of them have all
     columns.
 
@@ -45,13 +46,16 @@ def write_csv(lines: Callable[[], Iterable[Json]], file: IO[bytes]) -> None:
     text.detach()
 
 
-def _row(line: Json, axis_columns: dict[str, str], columns: Iterable[str]) -> Iterator[Any]:
+def _row(
+    line: ExportedLine, axis_columns: dict[str, str], columns: Iterable[str]
+) -> Iterator[Any]:
     coordinates = coordinates_of(line)
+    fields = {**line["settings"], **line}
     for column in columns:
         if column in axis_columns:
             yield _cell(coordinates.get(axis_columns[column]))
         else:
-            yield _cell(line[column] if column in line else line["settings"].get(column))
+            yield _cell(fields.get(column))
 
 
 def _cell(value: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from actors.pictures.drift import Layout, drift, layout_from, layout_of
 from actors.pictures.files import MAX_FILE, Pixels, read
 from actors.pictures.reference import MAX_BYTES, read_reference
-from actors.recipes.recipe import Json
+from farm.results.line import Line
 from storage.errors import NotFound, RequestError
 from storage.keys import reference_key
 from storage.store import Outputs
@@ -59,7 +59,7 @@ class Strips:
         self._proofs = proofs
         self._references: dict[str, Layout | None] = {}
 
-    def read(self, line: Json) -> Strip:
+    def read(self, line: Line) -> Strip:
         """The strip of a render, by its line of the manifest."""
         anchor = self._anchor(line)
         looks = [
@@ -80,7 +80,7 @@ class Strips:
         apart = None if pixels is None or anchor is None else drift(layout_of(pixels), anchor)
         return Look(step=step, pixels=pixels, drift=apart)
 
-    def _anchor(self, line: Json) -> Layout | None:
+    def _anchor(self, line: Line) -> Layout | None:
         """As `actors.painting.judging` finds it: the reference, the proof, the set's median."""
         if line["reference"] is not None:
             digest = line["reference"]["digest"]

@@ -4,39 +4,40 @@ were painted again.
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from actors.pictures import files as encode
+from farm.results.line import Line, Repaint
 from storage.errors import NotFound
 
-Json = dict[str, Any]
 
-
-def line_problems(line: Json, read: Callable[[str], bytes]) -> list[tuple[str, str]]:
+def line_problems(line: Line, read: Callable[[str], bytes]) -> list[tuple[str, str]]:
     """The faults of the picture of a line of the manifest and of its previews: (key, sentence) for
     each file.
 
     `read` gives the bytes of a key, and raises NotFound for one that is not there.
     """
-    judges = {
-        line["key"]: lambda data: file_problem(line, data),
-        **dict.fromkeys(line["previews"], preview_problem),
-    }
-    return [
-        (key, problem) for key, judge in judges.items() if (problem := _judged(key, judge, read))
-    ]
+
+    def judge(key: str, data: bytes) -> str | None:
+        return file_problem(line, data) if key == line["key"] else preview_problem(data)
+
+    return [(key, problem) for key in keys_of(line) if (problem := _judged(key, judge, read))]
+
+
+def keys_of(line: Line) -> list[str]:
+    """The keys of a render's picture and its previews; none if it has no picture."""
+    return [] if line["key"] is None else [line["key"], *line["previews"]]
 
 
 def _judged(
-    key: str, judge: Callable[[bytes], str | None], read: Callable[[str], bytes]
+    key: str, judge: Callable[[str, bytes], str | None], read: Callable[[str], bytes]
 ) -> str | None:
     try:
-        return judge(read(key))
+        return judge(key, read(key))
     except NotFound:
         return "it is missing."
 
 
-def file_problem(line: Json, data: bytes) -> str | None:
+def file_problem(line: Line, data: bytes) -> str | None:
     """The fault of the file of a line of the manifest; None if the file is as it was written."""
     sha256 = line.get("sha256")
     if sha256 is not None and hashlib.sha256(data).hexdigest() == sha256:
@@ -64,7 +65,7 @@ def preview_problem(data: bytes) -> str | None:
     )
 
 
-def repaint_problem(was: Json, now: Json | None) -> str | None:
+def repaint_problem(was: Repaint, now: Repaint | None) -> str | None:
     """The fault of a render, whose line of the manifest is `was`. Its line in the campaign that
     painted it again is `now`.
     """

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from farm.documents.document import did_you_mean
-from farm.results.line_fields import Json, fields_of
+from farm.results.line import Line
+from farm.results.line_fields import fields_of
 from storage.errors import RequestError
 
 _NUMBER = re.compile(r"[-+]?(\d{1,300}(\.\d{0,300})?|\.\d{1,300})([eE][-+]?\d{1,3})?", re.ASCII)
@@ -22,7 +23,7 @@ class Where:
 
     values: Mapping[str, frozenset[Any]]
 
-    def chooses(self, line: Json) -> bool:
+    def chooses(self, line: Line) -> bool:
         fields = fields_of(line)
         return all(fields.get(name) in allowed for name, allowed in self.values.items())
 
@@ -43,7 +44,7 @@ def read_conditions(conditions: Sequence[str]) -> dict[str, list[str]]:
     return asked
 
 
-def resolve(asked: Mapping[str, Sequence[str]], lines: Iterable[Json]) -> Where:
+def resolve(asked: Mapping[str, Sequence[str]], lines: Iterable[Line]) -> Where:
     """The values that conditions mean among those that a campaign's lines have: those that are
     written so, else numbers that are equal.
 

@@ -2,9 +2,6 @@
 under it.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP, budget_left_s
 from storage.rows import CampaignRow, OpenCampaign
 
@@ -36,15 +33,14 @@ def nearly_spent_sentence(campaign: CampaignRow) -> str | None:
     )
 
 
-def estimate_sentence(plan: Mapping[str, Any]) -> str | None:
-    """How much of its budget a plan would take; None if it has no budget."""
-    estimate_s, budget_s = plan["estimate_s"], plan["budget_s"]
-    if budget_s is None:
-        return None
+def estimate_sentence(estimate_s: float, budget_s: float, *, is_assumed: bool) -> str:
+    """How much of its budget a campaign would take, in seconds of device time. `is_assumed`: the
+    estimate is not from renders of its model.
+    """
     assumed = (
         f", at {SECONDS_PER_MEGAPIXEL_STEP:g} s a megapixel-step as its model has no history here"
     )
-    pace = "" if plan["seconds_per_megapixel_step"] else assumed
+    pace = assumed if is_assumed else ""
     if estimate_s <= budget_s:
         return f"It would take about {spent_of(estimate_s, budget_s)}{pace}."
     return (

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from farm.campaign.specs import expansion_of
+from farm.results.line import Line
 from farm.results.manifest import manifest_line, manifest_lines, write_manifest
 from farm.results.rule_counts import fails, rule_counts
 from farm.results.sheet import sheet_of
@@ -123,7 +124,7 @@ class Reading:
         number: int,
         version: int | None = None,
         stage: Stage = Stage.FINAL,
-    ) -> Json:
+    ) -> Line:
         """The manifest's line of one render."""
         campaign = self.at_stage(project, name, version, stage)
         return manifest_line(self._campaigns, self._reviews, campaign, number)
@@ -169,7 +170,7 @@ class Reading:
             return file.read()
 
 
-def _is_within(line: Json, bounds: Range) -> bool:
+def _is_within(line: Line, bounds: Range) -> bool:
     """Whether a picture's drift is within bounds; one that was not measured is within none."""
     above, below = bounds
     if bounds == ANY:

@@ -13,6 +13,7 @@ from typing import Any
 from actors.recipes.previews import preview_steps
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import expansion_of
+from farm.results.line import Repaint
 from farm.results.verify import repaint_problem
 from farm.service.repainting import NAME_KEPT, Repaints
 from storage.campaigns import Campaigns
@@ -173,7 +174,7 @@ def _repair_name(campaign: CampaignRow) -> str:
     return f"{campaign.name[:NAME_KEPT]}-repair-{campaign.id}"
 
 
-def _facts(outcome: RenderOutcome) -> Json:
+def _facts(outcome: RenderOutcome) -> Repaint:
     return {
         "pixels": outcome.pixels,
         "digest": outcome.digest,

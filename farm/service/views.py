@@ -1,16 +1,29 @@
-"""Views: the answers of the API, as frozen values. A field with a default is left out of an answer
-that does not set it.
+"""Views: the answers of the API as frozen values. A route `shows` one, and the client reads the
+same one. A field with a default is left out of an answer that does not set it.
 """
 
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from farm.results.line import may_grow
+
 
 class View(BaseModel):
-    """A part of an answer."""
+    """A part of an answer. A farm that answers with a key that its view does not have has a fault,
+    and says so; a client passes over the keys of a later farm.
+    """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra=may_grow,
+        defer_build=True,  # all of them take 35 ms, and a command needs one or two
+    )
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer as it was sent."""
+        return self.model_dump(mode="json", exclude_unset=True)
 
 
 class Warned(View):
@@ -18,6 +31,12 @@ class Warned(View):
 
     path: list[str | int]
     message: str
+
+
+class Checked(View):
+    """The answer to a campaign, with warnings about parts of it."""
+
+    warnings: list[Warned]
 
 
 class RenderCounts(View):
@@ -33,6 +52,13 @@ class RenderCounts(View):
     rejected: int
     undecided: int
 
+    @property
+    def left(self) -> int:
+        """Renders that may be painted and have not ended. Held ones wait for a person, and do not
+        count.
+        """
+        return self.queued + self.running
+
 
 class ProofCounts(View):
     """A campaign's proofs by state."""
@@ -44,6 +70,11 @@ class ProofCounts(View):
     failed: int
     held: int
     cancelled: int
+
+    @property
+    def left(self) -> int:
+        """Renders that have not ended. Held ones wait for a person, and do not count."""
+        return self.queued + self.running
 
 
 class RefusalView(View):
@@ -104,12 +135,11 @@ class UpdateCounts(View):
     retired: int
 
 
-class Submitted(CampaignStatus):
+class Submitted(CampaignStatus, Checked):
     """A campaign that was submitted. `updated` is set for updates."""
 
     created: bool
     updated: UpdateCounts | None = None
-    warnings: list[Warned]
 
 
 class Example(View):
@@ -132,7 +162,7 @@ class Changes(View):
     estimate_s: float
 
 
-class Plan(View):
+class Plan(Checked):
     """The outcome of a submission that was not made. `updated` and `changes` are set for updates
     of a campaign that was submitted before. `estimate_s` is device time in seconds.
     """
@@ -155,7 +185,6 @@ class Plan(View):
     references: dict[str, str]
     adapters: dict[str, str]
     first: list[Example]
-    warnings: list[Warned]
     updated: UpdateCounts | None = None
     changes: Changes | None = None
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from farm.client.transport import Transport
+from farm.service.views import Decided
 from storage.errors import SeedbedError
 
 _AT_ONCE = 24
@@ -63,4 +64,4 @@ class Reviewer:
                 self._unsent.append((name, body))
 
     def _post(self, http: Transport, name: str, body: Json) -> None:
-        http.json("POST", f"campaigns/{name}/reviews", body=body)
+        http.post(Decided, f"campaigns/{name}/reviews", body)

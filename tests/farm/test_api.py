@@ -24,6 +24,7 @@ from farm.client.client import Client
 from farm.config import read_settings
 from farm.dispatch.chunk_job import chunk_job
 from farm.results.sheet_cells import LOOKS, CellState, cells_of
+from farm.service.views import RenderCounts, UpdateCounts
 from storage.campaigns import Campaigns
 from storage.errors import NotFound, RequestError, WorkError
 from storage.queue import Queue
@@ -107,24 +108,24 @@ def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
 
 def test_submitting_twice_does_it_once(farm):
     first, second = farm.submit(campaign()), farm.submit(campaign())
-    assert (first["created"], second["created"]) == (True, False)
-    assert first["renders"]["total"] == first["renders"]["queued"] == 18
+    assert (first.created, second.created) == (True, False)
+    assert first.renders.total == first.renders.queued == 18
     assert len(farm.campaigns()) == 1
 
 
 def test_a_submission_and_a_dry_run_are_answered_with_warnings(farm):
     noted = campaign(vary={"product": ["mug"], "row": [{"color": "red", "shelf": "A"}]})
     answers = [
-        farm.submit(noted, dry_run=True),
+        farm.plan(noted),
         farm.submit(noted),
         farm.submit(noted),
         farm.submit(noted, update=True, fresh=True),
     ]
     for answer in answers:
-        (warning,) = answer["warnings"]
-        assert warning["path"] == ["vary", "row"]
-        assert "'shelf'" in warning["message"]
-    assert farm.submit(campaign(name="plain"))["warnings"] == []
+        (warning,) = answer.warnings
+        assert warning.path == ["vary", "row"]
+        assert "'shelf'" in warning.message
+    assert farm.submit(campaign(name="plain")).warnings == []
 
 
 def test_a_dry_run_of_an_update_says_what_it_would_do_and_the_update_does_it(
@@ -134,50 +135,48 @@ def test_a_dry_run_of_an_update_says_what_it_would_do_and_the_update_does_it(
     paint_all(engine, settings, fail={3})
     before = {f"{line['shot']}/{line['seed']}" for line in farm.manifest("spring")}
     more = campaign(vary={"product": ["mug", "vase"], "color": ["red", "blue"]})
-    plan = farm.submit(more, dry_run=True, update=True)
-    assert plan["updated"] == {"kept": 6, "new": 6, "retired": 12}
-    changes = plan["changes"]
-    assert [len(changes[kind]) for kind in ("kept", "new", "retired")] == [5, 5, 5]
-    assert {*changes["kept"], *changes["retired"]} <= before
-    assert all("mug" in name for name in changes["kept"])
-    assert all("vase" in name for name in changes["new"])
-    assert not any("mug" in name for name in changes["retired"])
-    assert changes["megapixel_steps"] == pytest.approx(plan["megapixel_steps"] / 2, abs=0.001)
-    assert changes["estimate_s"] == pytest.approx(plan["estimate_s"] / 2, abs=0.01)
+    plan = farm.plan(more, update=True)
+    assert plan.updated == UpdateCounts(kept=6, new=6, retired=12)
+    changes = plan.changes
+    assert [len(named) for named in (changes.kept, changes.new, changes.retired)] == [5, 5, 5]
+    assert {*changes.kept, *changes.retired} <= before
+    assert all("mug" in name for name in changes.kept)
+    assert all("vase" in name for name in changes.new)
+    assert not any("mug" in name for name in changes.retired)
+    assert changes.megapixel_steps == pytest.approx(plan.megapixel_steps / 2, abs=0.001)
+    assert changes.estimate_s == pytest.approx(plan.estimate_s / 2, abs=0.01)
     assert len(list(farm.manifest("spring"))) == 18  # nothing was changed
-    assert farm.submit(more, update=True)["updated"] == plan["updated"]
+    assert farm.submit(more, update=True).updated == plan.updated
     assert sum(line["state"] == "done" for line in farm.manifest("spring")) == 5
 
 
 def test_dry_runs_of_updates_that_change_nothing_or_everything(farm, engine, settings):
-    assert "updated" not in farm.submit(
-        campaign(), dry_run=True, update=True
-    )  # there is nothing to update
+    assert farm.plan(campaign(), update=True).updated is None  # there is nothing to update
     farm.submit(campaign())
-    assert "updated" not in farm.submit(campaign(), dry_run=True)
+    assert farm.plan(campaign()).updated is None
     for given, fresh, counted in [
-        ({}, False, {"kept": 18, "new": 0, "retired": 0}),
-        ({}, True, {"kept": 0, "new": 18, "retired": 18}),
-        ({"output": {"format": "webp"}}, False, {"kept": 0, "new": 18, "retired": 18}),
+        ({}, False, UpdateCounts(kept=18, new=0, retired=0)),
+        ({}, True, UpdateCounts(kept=0, new=18, retired=18)),
+        ({"output": {"format": "webp"}}, False, UpdateCounts(kept=0, new=18, retired=18)),
     ]:
-        plan = farm.submit(campaign(**given), dry_run=True, update=True, fresh=fresh)
-        assert plan["updated"] == counted
-        assert bool(plan["changes"]["estimate_s"]) == bool(counted["new"])
-        assert farm.submit(campaign(**given), update=True, fresh=fresh)["updated"] == counted
+        plan = farm.plan(campaign(**given), update=True, fresh=fresh)
+        assert plan.updated == counted
+        assert bool(plan.changes.estimate_s) == bool(counted.new)
+        assert farm.submit(campaign(**given), update=True, fresh=fresh).updated == counted
     with farm.of("elsewhere") as other:
-        assert "updated" not in other.submit(campaign(), dry_run=True, update=True)
+        assert other.plan(campaign(), update=True).updated is None
 
 
 def test_a_campaign_is_never_listed_as_made_after_it_was_started(farm, engine, settings):
-    first = farm.submit(campaign())["created_at"]
+    first = farm.submit(campaign()).created_at
     paint_all(engine, settings)
     farm.submit(campaign(priority=60), update=True)
     row = farm.status("spring")
-    assert row["created_at"] == first <= row["started_at"]
+    assert row.created_at == first <= row.started_at
     with engine.begin() as connection:  # as an update by a version before has left it
         connection.execute(text("UPDATE campaigns SET created_at = started_at + 9"))
     (row,) = farm.campaigns()
-    assert row["created_at"] <= row["started_at"]
+    assert row.created_at <= row.started_at
 
 
 def of_before(engine, name="spring"):
@@ -209,12 +208,10 @@ def test_a_campaign_of_before_keeps_its_seeds_when_it_is_submitted_again_and_upd
     of_before(engine)
     before = seeds()
     assert all(before[prompt] != now[prompt] for prompt in now)
-    assert farm.submit(campaign(**changes))["created"] is False
-    assert farm.submit(campaign(**{**changes, "priority": 60}), update=True)["updated"] == {
-        "kept": 0,
-        "new": 2,
-        "retired": 2,
-    }
+    assert farm.submit(campaign(**changes)).created is False
+    assert farm.submit(
+        campaign(**{**changes, "priority": 60}), update=True
+    ).updated == UpdateCounts(kept=0, new=2, retired=2)
     assert seeds() == before
     more = {**changes, "vary": {"product": ["mug", "box"], "row": rows}}
     farm.submit(campaign(**more), update=True)
@@ -230,10 +227,10 @@ def test_a_campaign_of_before_is_told_that_its_column_of_seeds_is_not_obeyed(far
             "row": [{"color": "red", "seed": 11}, {"color": "blue", "seed": "12 13"}],
         }
     )
-    assert farm.submit(own)["renders"]["total"] == 3
+    assert farm.submit(own).renders.total == 3
     of_before(engine)
-    (warning,) = farm.submit(own)["warnings"]
-    assert "not obeyed" in warning["message"]
+    (warning,) = farm.submit(own).warnings
+    assert "not obeyed" in warning.message
 
 
 def test_a_changed_campaign_under_the_same_name_is_refused_with_what_changed(farm):
@@ -243,40 +240,38 @@ def test_a_changed_campaign_under_the_same_name_is_refused_with_what_changed(far
         match=r"(?s)another name.*-prompt: a \{color\} \{product\}.*\+prompt: the \{color\}",
     ):
         farm.submit(campaign(prompt="the {color} {product}"))
-    assert farm.status("spring")["renders"]["total"] == 18
+    assert farm.status("spring").renders.total == 18
 
 
 def test_the_same_file_at_the_same_time_is_one_campaign(farm):
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: farm.submit(campaign())["created"], range(4)))
+        answers = list(pool.map(lambda _: farm.submit(campaign()).created, range(4)))
     assert sorted(answers) == [False, False, False, True]
 
 
 def test_a_model_is_the_same_wherever_it_lies(farm, tmp_path):
     for place in ("a", "b"):
         shutil.copytree(SEEDLING, tmp_path / place)
-    answers = [
-        farm.submit(campaign(model=str(tmp_path / place)))["created"] for place in ("a", "b")
-    ]
+    answers = [farm.submit(campaign(model=str(tmp_path / place))).created for place in ("a", "b")]
     assert answers == [True, False]
 
 
 def test_the_same_name_is_free_in_another_project(farm):
     farm.submit(campaign())
     with Client(farm.url, project="other") as other:
-        assert other.submit(campaign(prompt="the {color} {product}"))["created"]
+        assert other.submit(campaign(prompt="the {color} {product}")).created
 
 
 def test_a_dry_run_tells_and_writes_nothing(farm):
-    plan = farm.submit(campaign(), dry_run=True)
-    assert (plan["renders"], plan["axes"], plan["seeds"], plan["groups"]) == (
+    plan = farm.plan(campaign())
+    assert (plan.renders, plan.axes, plan.seeds, plan.groups) == (
         18,
         {"product": 3, "color": 2},
         3,
         1,
     )
-    assert plan["first"][0]["prompt"] == "a red mug"
-    assert (plan["budget_s"], plan["estimate_s"]) == (None, plan["megapixel_steps"])
+    assert plan.first[0].prompt == "a red mug"
+    assert (plan.budget_s, plan.estimate_s) == (None, plan.megapixel_steps)
     assert farm.campaigns() == []
 
 
@@ -347,7 +342,7 @@ def test_a_page_of_another_site_gives_no_orders(farm, headers):
     farm.submit(campaign())
     answer = httpx.post(f"{farm.url}/api/v1/campaigns/spring/cancel", headers=headers)
     assert answer.status_code == 403
-    assert farm.status("spring")["renders"]["cancelled"] == 0
+    assert farm.status("spring").renders.cancelled == 0
     same = {"Origin": farm.url, "Sec-Fetch-Site": "same-origin"}
     assert httpx.post(f"{farm.url}/api/v1/campaigns/spring/pause", headers=same).status_code == 200
 
@@ -393,7 +388,7 @@ def test_the_manifest_names_every_render_with_all_it_needs(farm, engine, setting
     written = Path(settings.outputs_address) / "default" / "spring" / "manifest.jsonl"
     assert farm.save_manifest("spring") == str(written)
     assert [json.loads(line) for line in written.read_text().splitlines()] == lines
-    assert farm.status("spring")["state"] == "done"
+    assert farm.status("spring").state == "done"
 
 
 @pytest.mark.parametrize(
@@ -533,9 +528,9 @@ def test_a_campaign_is_paused_resumed_and_cancelled_and_each_twice_is_once(farm)
         (farm.resume, "queued"),
         (farm.cancel, "cancelled"),
     ):
-        assert [order("spring")["state"] for _ in range(2)] == [state] * 2
+        assert [order("spring").state for _ in range(2)] == [state] * 2
     status = farm.status("spring")
-    assert (status["state"], status["renders"]["cancelled"], status["renders"]["queued"]) == (
+    assert (status.state, status.renders.cancelled, status.renders.queued) == (
         "cancelled",
         18,
         0,
@@ -554,12 +549,12 @@ def test_orders_reach_what_was_named_and_nothing_else(farm):
         other.submit(campaign())
         farm.pause("spring")
         farm.set_priority("spring", 90)
-        assert (other.status("spring")["state"], other.status("spring")["priority"]) == (
+        assert (other.status("spring").state, other.status("spring").priority) == (
             "queued",
             50,
         )
-    assert farm.status("autumn")["state"] == "queued"
-    assert farm.status("spring")["priority"] == 90
+    assert farm.status("autumn").state == "queued"
+    assert farm.status("spring").priority == 90
     with pytest.raises(NotFound):
         farm.cancel("winter")
     with pytest.raises(RequestError, match="priority"):
@@ -569,25 +564,18 @@ def test_orders_reach_what_was_named_and_nothing_else(farm):
 def test_what_failed_is_tried_again(farm, engine, settings):
     farm.submit(campaign())
     paint_all(engine, settings, fail={3, 4, 11})
-    assert farm.status("spring")["renders"] | {} == {
-        "total": 18,
-        "queued": 0,
-        "running": 0,
-        "held": 0,
-        "done": 15,
-        "failed": 3,
-        "cancelled": 0,
-        "rejected": 0,
-        "undecided": 0,
-    }
-    assert farm.retry("spring", render=4)["retried"] == 1
-    assert farm.retry("spring", render=4)["retried"] == 0
-    assert farm.retry("spring", failed=False)["retried"] == 0
-    assert farm.retry("spring")["retried"] == 2
+    assert farm.status("spring").renders == RenderCounts(
+        total=18, queued=0, running=0, held=0, done=15, failed=3, cancelled=0,
+        rejected=0, undecided=0,
+    )  # fmt: skip
+    assert farm.retry("spring", render=4).retried == 1
+    assert farm.retry("spring", render=4).retried == 0
+    assert farm.retry("spring", failed=False).retried == 0
+    assert farm.retry("spring").retried == 2
     with pytest.raises(NotFound, match="no render 18"):
         farm.retry("spring", render=18)
     paint_all(engine, settings)
-    assert farm.status("spring")["state"] == "done"
+    assert farm.status("spring").state == "done"
     assert {line["number"]: line["attempts"] for line in farm.manifest("spring")}[4] == 2
 
 
@@ -597,13 +585,13 @@ def test_an_update_paints_what_is_new_and_keeps_the_rest(farm, engine, settings)
     before = {(line["shot"], line["seed"]): line["pixels"] for line in farm.manifest("spring")}
     changed = campaign(vary={"product": ["vase", "mug", "lamp"], "color": ["red", "blue"]})
     answer = farm.submit(changed, update=True)
-    assert answer["updated"] == {"kept": 12, "new": 6, "retired": 6}
-    assert (answer["state"], answer["renders"]["done"], answer["renders"]["queued"]) == (
+    assert answer.updated == UpdateCounts(kept=12, new=6, retired=6)
+    assert (answer.state, answer.renders.done, answer.renders.queued) == (
         "running",
         12,
         6,
     )
-    assert farm.submit(changed, update=True)["created"] is False
+    assert farm.submit(changed, update=True).created is False
     paint_all(engine, settings)
     lines = list(farm.manifest("spring"))
     assert [line["number"] for line in lines] == list(range(18))
@@ -613,30 +601,30 @@ def test_an_update_paints_what_is_new_and_keeps_the_rest(farm, engine, settings)
         for line in lines
         if line["coordinates"]["product"] != "vase"
     )
-    assert farm.status("spring")["state"] == "done"
+    assert farm.status("spring").state == "done"
     assert len(farm.campaigns()) == 1
 
 
 def test_an_update_of_a_campaign_under_way_loses_nothing(farm, engine, settings):
     farm.submit(campaign())
     paint_all(engine, settings, chunks=2)
-    done = farm.status("spring")["renders"]["done"]
+    done = farm.status("spring").renders.done
     assert 0 < done < 18
-    updated = farm.submit(campaign(seeds={"count": 4}), update=True)["updated"]
-    assert updated == {"kept": done, "new": 24 - done, "retired": 18 - done}
+    updated = farm.submit(campaign(seeds={"count": 4}), update=True).updated
+    assert updated == UpdateCounts(kept=done, new=24 - done, retired=18 - done)
     paint_all(engine, settings)
-    assert farm.status("spring")["renders"]["done"] == 24
+    assert farm.status("spring").renders.done == 24
 
 
 def test_pruning_forgets_campaigns_that_are_over_and_keeps_their_pictures(farm, engine, settings):
     farm.submit(campaign())
     farm.submit(campaign(name="autumn"))
     paint_all(engine, settings)
-    assert farm.prune(3600)["pruned"] == 0
-    assert farm.prune(0)["pruned"] == 1
-    assert [c["campaign"] for c in farm.campaigns()] == ["autumn"]
+    assert farm.prune(3600).pruned == 0
+    assert farm.prune(0).pruned == 1
+    assert [c.campaign for c in farm.campaigns()] == ["autumn"]
     assert len(list(Path(settings.outputs_address).rglob("*.png"))) == 18
-    assert farm.submit(campaign())["created"]
+    assert farm.submit(campaign()).created
 
 
 def spend(engine, seconds):
@@ -646,9 +634,9 @@ def spend(engine, seconds):
 
 def test_a_spent_budget_is_told_and_only_another_one_lets_it_go_on(farm, engine, settings):
     limited = campaign(budget={"gpu_hours": 10})
-    assert farm.submit(limited)["budget_s"] == 36_000
+    assert farm.submit(limited).budget_s == 36_000
     paint_all(engine, settings, chunks=1)
-    done = farm.status("spring")["renders"]["done"]
+    done = farm.status("spring").renders.done
     spend(engine, 36_000)
     spent = (
         f"It has spent 10 of its budget of 10 GPU hours with {18 - done} of 18 renders left: raise"
@@ -658,13 +646,13 @@ def test_a_spent_budget_is_told_and_only_another_one_lets_it_go_on(farm, engine,
     Campaigns(engine).halt(
         Campaigns(engine).get("default", "spring").id, "the dispatcher's sentence"
     )
-    assert farm.status("spring")["device_s"] == 36_000
+    assert farm.status("spring").device_s == 36_000
     for _ in range(2):
         with pytest.raises(
             RequestError, match=re.escape(f"The campaign spring cannot be resumed. {spent}")
         ):
             farm.resume("spring")
-        assert farm.submit(limited)["halted"] == "the dispatcher's sentence"
+        assert farm.submit(limited).halted == "the dispatcher's sentence"
     assert "farm resume" not in why(farm, "spring")
 
     with pytest.raises(
@@ -672,14 +660,14 @@ def test_a_spent_budget_is_told_and_only_another_one_lets_it_go_on(farm, engine,
     ):
         farm.submit(campaign(budget={"gpu_hours": 20}))
     raised = farm.submit(campaign(budget={"gpu_hours": 20}), update=True)
-    assert (raised["state"], raised["device_s"], raised["updated"]["kept"]) == (
+    assert (raised.state, raised.device_s, raised.updated.kept) == (
         "running",
         36_000,
         done,
     )
-    assert farm.submit(campaign(), update=True)["budget_s"] is None
+    assert farm.submit(campaign(), update=True).budget_s is None
     paint_all(engine, settings)
-    assert farm.status("spring")["state"] == "done"
+    assert farm.status("spring").state == "done"
 
 
 def test_why_says_that_what_is_under_way_takes_the_rest_of_a_budget(farm, engine):
@@ -699,7 +687,7 @@ def test_why_says_that_what_is_under_way_takes_the_rest_of_a_budget(farm, engine
 def test_what_is_painted_once_more_to_verify_it_has_no_budget(farm, engine, settings):
     farm.submit(campaign(budget={"gpu_hours": 10}))
     paint_all(engine, settings)
-    assert farm.repaint("spring", [0])["budget_s"] is None
+    assert farm.repaint("spring", [0]).budget_s is None
 
 
 def test_a_campaign_of_a_version_without_budgets_is_the_same_still(farm, engine):
@@ -712,7 +700,7 @@ def test_a_campaign_of_a_version_without_budgets_is_the_same_still(farm, engine)
             text("UPDATE campaigns SET spec = :spec, fingerprint = :of"),
             {"spec": json.dumps(old), "of": fingerprint(old)},
         )
-    assert not farm.submit(campaign())["created"]
+    assert not farm.submit(campaign()).created
 
 
 def why(farm, *target):
@@ -734,12 +722,12 @@ def test_why_says_what_a_campaign_waits_for(farm, engine, settings):
     first = "The campaign urgent of priority 90 goes first. Its own priority is 50."
     assert why(farm, "spring") == first
     (row,) = farm.campaigns()
-    assert farm.status("spring")["refusal"] == row["refusal"]
-    assert row["refusal"] == {
+    assert farm.status("spring").refusal == row.refusal
+    assert row.refusal.as_json() == {
         "rule": "priority", "other": "urgent", "has": 50, "limit": 90, "sentence": first,
     }  # fmt: skip
     Campaigns(engine).note_refusals({spring: '["a rule of a later version"]'})
-    assert farm.status("spring")["refusal"] is None
+    assert farm.status("spring").refusal is None
     assert why(farm, "spring") == "Its next chunk is about to be given to a worker."
     farm.pause("spring")
     assert "farm resume spring" in why(farm, "spring")

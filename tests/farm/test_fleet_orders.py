@@ -63,7 +63,7 @@ def seen(watching, queue):
 
 
 def test_orders_about_the_fleet_are_kept_and_told(farm, watching, queue):
-    assert farm.scaling() == {
+    assert farm.scaling().as_json() == {
         "floor": None,
         "ceiling": None,
         "frozen": False,
@@ -72,22 +72,24 @@ def test_orders_about_the_fleet_are_kept_and_told(farm, watching, queue):
         "workers": {},
     }
     seen(watching, queue)
-    assert farm.scale(floor=1, ceiling=3)["workers"] == {"painting": 1, "idle": 1}
-    assert farm.scale(frozen=True) == {**farm.scaling(), "floor": 1, "ceiling": 3, "frozen": True}
+    assert farm.scale(floor=1, ceiling=3).workers == {"painting": 1, "idle": 1}
+    frozen = farm.scale(frozen=True)
+    assert frozen == farm.scaling()
+    assert (frozen.floor, frozen.ceiling, frozen.frozen) == (1, 3, True)
     with pytest.raises(RequestError, match="At least 4 workers and at most 3"):
         farm.scale(floor=4)
-    assert farm.scaling()["floor"] == 1
-    assert [row["pool"] for row in farm.workers()] == ["spot", "spot"]
-    floor, ceiling, frozen = farm.scaling()["orders"]
+    assert farm.scaling().floor == 1
+    assert [row.pool for row in farm.workers()] == ["spot", "spot"]
+    floor, ceiling, frozen = farm.scaling().orders
     assert floor.startswith("The floor was set to 1 by ")
     assert ceiling.startswith("The ceiling was set to 3 by ")
     assert frozen.startswith("The fleet was frozen by ")
     assert "UTC" in frozen
-    assert farm.scale(ceiling=2, default=True)["orders"] == [
-        ceiling for ceiling in farm.scaling()["orders"] if "to 2" in ceiling
+    assert farm.scale(ceiling=2, default=True).orders == [
+        ceiling for ceiling in farm.scaling().orders if "to 2" in ceiling
     ]
     unset = farm.scale(default=True)
-    assert (unset["floor"], unset["ceiling"], unset["frozen"], unset["orders"]) == (
+    assert (unset.floor, unset.ceiling, unset.frozen, unset.orders) == (
         None,
         None,
         False,
@@ -99,12 +101,12 @@ def test_a_campaign_says_that_an_order_or_a_missing_farm_keeps_it_waiting(farm, 
     farm.submit(parse_campaign(data(name="spring")))
     (row,) = farm.campaigns()
     assert (
-        row["standstill"]
-        == farm.status("spring")["standstill"]
+        row.standstill
+        == farm.status("spring").standstill
         == "No farm is running: start one with `farm up`."
     )
     seen(watching, queue)
-    assert farm.status("spring")["standstill"] is None
+    assert farm.status("spring").standstill is None
     assert not any("ceiling" in reason for reason in farm.why("spring"))
     farm.scale(ceiling=2)
     (reason,) = [reason for reason in farm.why("spring") if "ceiling" in reason]
@@ -121,10 +123,10 @@ def test_a_campaign_says_that_an_order_or_a_missing_farm_keeps_it_waiting(farm, 
 def test_what_is_drained_is_a_worker_or_a_node_that_is_there(farm, watching, queue):
     seen(watching, queue)
     for target in ("spot-1", "host-a", "bb"):
-        assert target in farm.drain(target)["draining"]
+        assert target in farm.drain(target).draining
     with pytest.raises(NotFound, match="no worker and no node host-b"):
         farm.drain("host-b")
-    assert farm.drain("host-a", undo=True)["draining"] == ["bb", "spot-1"]
+    assert farm.drain("host-a", undo=True).draining == ["bb", "spot-1"]
     with pytest.raises(NotFound, match="is not being drained"):
         farm.drain("host-a", undo=True)
 
@@ -138,7 +140,7 @@ def test_a_farm_on_this_machine_alone_has_no_node_to_spare(settings, watching, q
     ):
         with pytest.raises(RequestError, match="nowhere else to go"):
             farm.drain("host-a")
-        assert farm.drain("spot-1")["draining"] == ["spot-1"]
+        assert farm.drain("spot-1").draining == ["spot-1"]
 
 
 # --- the token ---

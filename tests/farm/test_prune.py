@@ -96,7 +96,7 @@ def command(*arguments, code=0, **more):
 
 
 def names(client):
-    return sorted(row["campaign"] for row in client.campaigns())
+    return sorted(row.campaign for row in client.campaigns())
 
 
 # --- which ---
@@ -108,13 +108,13 @@ def test_only_the_callers_own_project_is_pruned_unless_all_are_asked_for(farm, p
     painted("autumn")
     change("UPDATE campaigns SET project = 'shop' WHERE name = 'autumn'")
     with farm.of("shop") as shop:
-        assert farm.prune(0)["pruned"] == 1
+        assert farm.prune(0).pruned == 1
         assert (names(farm), names(shop)) == ([], ["autumn"])
         command("--older-than", "0s", "--yes")
         assert names(shop) == ["autumn"]
         command("--older-than", "0s", "--all-projects", "--project", "shop", code=2)
         assert "shop/autumn" in command("--older-than", "0s", "--project", "shop", "--dry-run")
-        assert farm.prune(0, all_projects=True)["pruned"] == 1
+        assert farm.prune(0, all_projects=True).pruned == 1
         assert names(shop) == []
 
 
@@ -127,7 +127,7 @@ def test_named_campaigns_are_forgotten_and_no_others(farm, painted):
     assert names(farm) == ["autumn", "spring"]
     with pytest.raises(RequestError, match="not both"):
         farm.prune(names=["spring"], all_projects=True)
-    assert farm.prune(names=["spring"])["pruned"] == 1
+    assert farm.prune(names=["spring"]).pruned == 1
     assert names(farm) == ["autumn"]
 
 
@@ -135,13 +135,9 @@ def test_named_campaigns_are_forgotten_and_no_others(farm, painted):
 def test_a_dry_run_says_what_would_go_and_changes_nothing(farm, painted, store):
     files = painted()
     answer = farm.prune(0, with_pictures=True, dry_run=True)
-    assert [(c["campaign"], c["renders"], c["pictures"]) for c in answer["campaigns"]] == [
-        ("spring", 3, 3)
-    ]
-    assert answer["campaigns"][0]["bytes"] == sum(
-        line["bytes"] for line in farm.manifest("spring")
-    )
-    assert (answer["pruned"], answer["files_removed"]) == (0, 0)
+    assert [(c.campaign, c.renders, c.pictures) for c in answer.campaigns] == [("spring", 3, 3)]
+    assert answer.campaigns[0].bytes == sum(line["bytes"] for line in farm.manifest("spring"))
+    assert (answer.pruned, answer.files_removed) == (0, 0)
     assert "1 campaign would be forgotten" in command("spring", "--dry-run")
     assert names(farm) == ["spring"]
     assert sorted(store.keys("default/spring")) == files
@@ -153,12 +149,12 @@ def test_a_campaign_with_held_renders_is_spared_and_the_answer_says_why(farm, pa
     painted("autumn")
     hold("autumn")
     answer = farm.prune(0)
-    assert (answer["pruned"], [(s["campaign"], s["why"][:18]) for s in answer["spared"]]) == (
+    assert (answer.pruned, [(s.campaign, s.why[:18]) for s in answer.spared]) == (
         1,
         [("autumn", "1 render is held, ")],
     )
     assert "default/autumn is spared. 1 render is held" in command("--older-than", "0s", "--yes")
-    assert farm.prune(names=["autumn"])["pruned"] == 1
+    assert farm.prune(names=["autumn"]).pruned == 1
 
 
 @FOLDER
@@ -204,13 +200,13 @@ def test_what_becomes_old_enough_while_a_person_is_asked_stays(
 
 def test_pictures_stay_and_the_answer_counts_them(farm, painted, store):
     files = painted()
-    assert farm.prune(0)["files_left"] == len(files) > 3
+    assert farm.prune(0).files_left == len(files) > 3
     assert sorted(store.keys("default/spring")) == files
     painted("autumn")
     said = command("autumn", "--yes")
     assert f"{len(files)} files kept as they are" in said
     painted()  # what stayed is taken up
-    assert farm.prune(names=["spring"], with_pictures=True)["files_removed"] == len(files)
+    assert farm.prune(names=["spring"], with_pictures=True).files_removed == len(files)
 
 
 @FOLDER
@@ -222,7 +218,7 @@ def test_a_farm_that_has_lost_its_outputs_can_still_forget(farm, painted, monkey
 
     monkeypatch.setattr(FolderOutputs, "keys", keys)
     answer = farm.prune(0)
-    assert (answer["pruned"], answer["files_left"]) == (1, None)
+    assert (answer.pruned, answer.files_left) == (1, None)
 
 
 def test_with_pictures_every_file_that_the_farm_wrote_goes_and_what_people_put_there_stays(
@@ -239,7 +235,7 @@ def test_with_pictures_every_file_that_the_farm_wrote_goes_and_what_people_put_t
     assert list(store.keys("default/spring")) == ["default/spring/notes.txt"]
     assert sorted(store.keys("default/spring-two")) == others
     assert change("SELECT name FROM campaigns").scalars().all() == ["spring-two"]
-    assert farm.submit(campaign(**SMALL))["created"]
+    assert farm.submit(campaign(**SMALL)).created
 
 
 def test_what_renders_of_another_campaign_name_stays_with_its_previews(
@@ -256,7 +252,7 @@ def test_what_renders_of_another_campaign_name_stays_with_its_previews(
     kept = sorted([line["key"], *line["previews"]])
     assert len(kept) > 1
     answer = farm.prune(names=["spring"], with_pictures=True)
-    assert (answer["files_removed"], answer["files_left"]) == (len(files) - len(kept), len(kept))
+    assert (answer.files_removed, answer.files_left) == (len(files) - len(kept), len(kept))
     assert sorted(store.keys("default/spring")) == kept
     assert names(farm) == ["autumn"]
 
@@ -275,7 +271,7 @@ def test_many_files_go_in_several_requests_and_pages(farm, painted, store, monke
     monkeypatch.setattr("farm.service.pruning._PAGE", 2)
     monkeypatch.setattr("farm.service.pruning._PER_REQUEST", 4)
     answer = farm.prune(names=["spring", "autumn"], with_pictures=True)
-    assert (answer["pruned"], answer["files_removed"], answer["files_left"], answer["more"]) == (
+    assert (answer.pruned, answer.files_removed, answer.files_left, answer.more) == (
         2,
         len(files),
         0,
@@ -327,23 +323,21 @@ def test_the_next_pruning_finishes_what_a_kill_has_left(farm, broken_off, store,
     assert "default/spring: removing" in command(*arguments, "--yes")
     assert list(store.keys("default/spring")) == []
     assert names(farm) == []
-    assert farm.submit(campaign(**SMALL))["created"]
+    assert farm.submit(campaign(**SMALL)).created
 
 
 def test_a_removal_that_was_broken_off_is_finished_in_a_bucket_too(farm, broken_off, store):
-    assert farm.prune()["files_removed"] == len(broken_off) - 2
+    assert farm.prune().files_removed == len(broken_off) - 2
     assert list(store.keys("default/spring")) == []
 
 
 @FOLDER
 def test_while_it_is_removed_every_order_says_so_and_the_list_shows_it(farm, broken_off, tmp_path):
-    assert [(row["campaign"], row["state"]) for row in farm.campaigns()] == [
-        ("spring", "removing")
-    ]
+    assert [(row.campaign, row.state) for row in farm.campaigns()] == [("spring", "removing")]
     orders = (
         lambda: farm.submit(campaign(**SMALL)),
         lambda: farm.submit(campaign(**LAMP), update=True),
-        lambda: farm.submit(campaign(**LAMP), update=True, dry_run=True),
+        lambda: farm.plan(campaign(**LAMP), update=True),
         lambda: farm.pause("spring"),
         lambda: farm.resume("spring"),
         lambda: farm.cancel("spring"),
@@ -387,10 +381,10 @@ def test_old_versions_are_counted_and_forgotten_in_that_project_alone(farm, pain
     change("UPDATE campaigns SET pruned_at = pruned_at - 100 WHERE version = 1")
     change("UPDATE campaigns SET finished_at = finished_at + 3600 WHERE version = 2")
     with farm.of("shop") as shop:
-        assert shop.prune(60)["versions"] == 0
-    assert farm.prune(60, dry_run=True)["versions"] == 1
+        assert shop.prune(60).versions == 0
+    assert farm.prune(60, dry_run=True).versions == 1
     assert "1 version that updates have replaced" in command("--older-than", "1m", "--yes")
-    assert [v["version"] for v in farm.versions("spring")] == [2]
+    assert [v.version for v in farm.versions("spring")] == [2]
 
 
 @FOLDER
@@ -399,6 +393,6 @@ def test_another_campaign_of_the_name_does_not_take_over_the_versions(farm, pain
     painted(prompt="a {color} {product} on white")
     Removal(engine).forget(Campaigns(engine).get("default", "spring").id)
     farm.submit(campaign(**SMALL))
-    assert [v["version"] for v in farm.versions("spring")] == [1]
+    assert [v.version for v in farm.versions("spring")] == [1]
     farm.submit(campaign(**LAMP), update=True)
-    assert [v["version"] for v in farm.versions("spring")] == [1, 2]
+    assert [v.version for v in farm.versions("spring")] == [1, 2]

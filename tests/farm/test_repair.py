@@ -136,7 +136,7 @@ def test_exactly_what_is_damaged_or_missing_is_painted_again(
     }
     assert touched == {name for n in numbers for name in (lines[n]["key"], *lines[n]["previews"])}
     assert list(farm.manifest("spring")) == lines
-    assert [row["campaign"] for row in farm.campaigns()] == [
+    assert [row.campaign for row in farm.campaigns()] == [
         "spring"
     ]  # the repair has gone with its files
     assert sorted(path.name for path in (settings.home / "outputs" / "default").iterdir()) == [
@@ -238,17 +238,17 @@ def test_a_repair_that_was_broken_off_goes_on(farm, settings, submit, mending):
     damage(settings, lines)
     seen = inspect(farm, "spring", mending.tell)
     begun = farm.repair("spring", list(seen.damaged))
-    paint(settings, begun["campaign"])
+    paint(settings, begun.campaign)
     store = settings.open_outputs()
     store.copy(
-        f"default/{begun['campaign']}/{lines[5]['key'].removeprefix('default/spring/')}",
+        f"default/{begun.campaign}/{lines[5]['key'].removeprefix('default/spring/')}",
         lines[5]["key"],
     )
     mending.painted.clear()
     assert mending.repair() == 0
     assert mending.painted == []  # all of it was painted already
     assert mending.inspect() == 0
-    assert [row["campaign"] for row in farm.campaigns()] == ["spring"]
+    assert [row.campaign for row in farm.campaigns()] == ["spring"]
 
 
 def test_the_budget_that_a_campaign_has_spent_does_not_keep_its_files_from_being_repaired(
@@ -326,7 +326,7 @@ def test_a_campaign_that_only_has_the_name_of_a_repair_is_left_alone(
     for order in (mending.repair, lambda: farm.put_back("spring")):
         with pytest.raises(RequestError, match="no repair of spring is in the way"):
             order()
-    assert farm.status(name)["renders"]["total"] == 18
+    assert farm.status(name).renders.total == 18
 
 
 def test_a_version_that_took_its_place_meanwhile_keeps_its_files(
@@ -336,7 +336,7 @@ def test_a_version_that_took_its_place_meanwhile_keeps_its_files(
     lines = submit()
     (settings.home / "outputs" / lines[5]["key"]).unlink()
     begun = farm.repair("spring", [5])
-    paint(settings, begun["campaign"])
+    paint(settings, begun.campaign)
     farm.submit(campaign(**{**SMALL, "settings": {"steps": 7}}), update=True)
     paint(settings, "spring")
     before = files()
@@ -389,16 +389,16 @@ def test_a_retry_that_queues_nothing_says_why(farm, settings, submit):
     ):
         farm.retry("spring", render=4)
     answer = farm.retry("spring")
-    assert answer["retried"] == 0
-    (why,) = answer["why"]
+    assert answer.retried == 0
+    (why,) = answer.why
     assert why.startswith("No render of spring failed or is held: 18 done.")
     assert "`farm verify spring --repair`" in why
     farm.submit(campaign(name="autumn"))
-    assert farm.retry("autumn")["why"] == ["No render of autumn failed or is held: 18 queued."]
-    assert farm.retry("autumn", render=2)["why"] == [
+    assert farm.retry("autumn").why == ["No render of autumn failed or is held: 18 queued."]
+    assert farm.retry("autumn", render=2).why == [
         "The render 2 of autumn has not ended: it waits or is being painted already."
     ]
-    assert farm.retry("autumn", failed=False, held=False)["why"] == [
+    assert farm.retry("autumn", failed=False, held=False).why == [
         "Neither failed nor held renders were asked for."
     ]
 
@@ -407,7 +407,7 @@ def test_a_retry_of_the_other_kind_names_it(farm, settings):
     farm.submit(campaign())
     with closing_engine(settings.database_address) as engine:
         paint_all(engine, settings, fail={3, 4})
-    assert farm.retry("spring", failed=False)["why"] == [
+    assert farm.retry("spring", failed=False).why == [
         "No render of spring is held, but 2 failed: `farm retry spring --failed`."
     ]
     with pytest.raises(

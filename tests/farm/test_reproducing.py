@@ -106,8 +106,8 @@ def test_one_render_and_the_files_of_a_campaign_can_be_asked_for(farm, engine, s
 def test_a_repaint_is_a_fresh_campaign_of_just_these_renders(farm, engine, settings):
     farm.submit(campaign(previews={"every": 2}))
     answer = farm.repaint("spring", [3, 11, 17])
-    assert answer["renders"]["total"] == 3
-    row = Campaigns(engine).get(answer["project"], answer["campaign"])
+    assert answer.renders.total == 3
+    row = Campaigns(engine).get(answer.project, answer.campaign)
     assert (row.project, row.name.startswith("spring-verify-"), row.is_fresh) == (
         "reproduce",
         True,

@@ -16,6 +16,7 @@ from farm.client.client import Client
 from farm.config import read_settings
 from farm.documents.document import DocumentError
 from farm.service.reviews import ReviewService
+from farm.service.views import AxisVerdicts
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import NotFound, RequestError
@@ -69,11 +70,11 @@ def proofed(farm, settings):
 
 
 def test_proofs_then_a_review_then_finals_with_the_same_seeds(proofed, settings):
-    assert proofed.status("spring")["state"] == "awaiting_review"
+    assert proofed.status("spring").state == "awaiting_review"
     waiting = list(proofed.waiting("spring"))
     assert [line["number"] for line in waiting] == list(range(12))
-    assert proofed.approve("spring", [0, 3])["queued"] == 2
-    assert proofed.reject("spring", where=["place=beach"], reason="composition")["changed"] == 3
+    assert proofed.approve("spring", [0, 3]).queued == 2
+    assert proofed.reject("spring", where=["place=beach"], reason="composition").changed == 3
     assert paint(settings, "spring") == [0, 3]
     finals = list(proofed.manifest("spring"))
     proofs = {line["number"]: line for line in proofed.manifest("spring", stage="proof")}
@@ -85,31 +86,31 @@ def test_proofs_then_a_review_then_finals_with_the_same_seeds(proofed, settings)
         assert [final[key] for key in same] == [proof[key] for key in same]
         assert (final["settings"]["steps"], proof["settings"]["steps"]) == (20, 4)
     status = proofed.status("spring")
-    assert status["renders"]["rejected"] == 3
-    assert status["state"] == "awaiting_review"
+    assert status.renders.rejected == 3
+    assert status.state == "awaiting_review"
     proofed.approve("spring")
     paint(settings, "spring")
     status = proofed.status("spring")
-    assert (status["state"], status["renders"]["done"]) == ("done", 9)
+    assert (status.state, status.renders.done) == ("done", 9)
 
 
 def test_decisions_in_bulk_leave_those_made_by_number_alone(proofed):
     proofed.reject("spring", [4])
     answer = proofed.approve("spring", seed=11)
-    assert answer["changed"] == 5
-    assert answer["why"] == ["Render 4 is rejected and stays so: name numbers to decide again."]
-    assert proofed.approve("spring", [4])["changed"] == 1
+    assert answer.changed == 5
+    assert answer.why == ["Render 4 is rejected and stays so: name numbers to decide again."]
+    assert proofed.approve("spring", [4]).changed == 1
 
 
 def test_a_dry_run_counts_and_changes_nothing(proofed):
     answer = proofed.approve("spring", where=["color=red"], dry_run=True)
-    assert (answer["changed"], answer["dry_run"]) == (6, True)
-    assert proofed.reviews("spring")["approved"] == 0
+    assert (answer.changed, answer.dry_run) == (6, True)
+    assert proofed.reviews("spring").approved == 0
 
 
 def test_one_sentence_says_why_nothing_changes(proofed):
     proofed.approve("spring", [0])
-    assert proofed.approve("spring", [0])["why"] == ["Render 0 is approved already."]
+    assert proofed.approve("spring", [0]).why == ["Render 0 is approved already."]
     with pytest.raises(NotFound, match="no render 99"):
         proofed.approve("spring", [0, 99])
     with pytest.raises(RequestError, match="place=moon"):
@@ -125,22 +126,22 @@ def test_one_sentence_says_why_nothing_changes(proofed):
     with pytest.raises(DocumentError, match="only what is rejected"):
         proofed.approve("spring", [1], reason="colour")
     proofed.cancel("spring")
-    assert "was cancelled" in proofed.approve("spring", [1])["why"][0]
-    assert proofed.reviews("spring")["approved"] == 1
+    assert "was cancelled" in proofed.approve("spring", [1]).why[0]
+    assert proofed.reviews("spring").approved == 1
 
 
 def test_a_review_works_on_the_proofs_that_are_painted(farm):
     farm.submit(campaign(**PROOFED))
     answer = farm.approve("spring", seed=11)
-    assert answer["changed"] == 0
-    assert answer["why"] == ["6 renders have no proof yet: decide once it is painted."]
+    assert answer.changed == 0
+    assert answer.why == ["6 renders have no proof yet: decide once it is painted."]
 
 
 def test_proofs_of_some_shots_decide_about_those_and_the_rest_is_decided_in_bulk(farm, settings):
     farm.submit(campaign(**{**PROOFED, "proof": {"seeds": 1, "shots": "first-last"}}))
     assert paint_proofs(settings) == [0, 10]
     farm.reject("spring", [10])
-    assert farm.approve("spring")["queued"] == 11
+    assert farm.approve("spring").queued == 11
     assert len(paint(settings, "spring")) == 11
 
 
@@ -157,23 +158,23 @@ def test_rejects_are_counted_by_reason_and_by_axis_value(proofed):
     proofed.reject("spring", where=["place=beach"], reason="composition", note="too wide")
     proofed.reject("spring", [2], reason="colour")
     overview = proofed.reviews("spring")
-    assert overview["rejects_by_reason"] == {"composition": 4, "colour": 1}
-    assert overview["notable"] == ["80% of the rejects are place=beach."]
-    assert overview["by_axis"]["place"][0] == {"value": "beach", "rejected": 4, "approved": 0}
-    last = overview["decisions"][0]
-    assert (last["note"], last["chosen_by"], last["count"]) == (
+    assert overview.rejects_by_reason == {"composition": 4, "colour": 1}
+    assert overview.notable == ["80% of the rejects are place=beach."]
+    assert overview.by_axis["place"][0] == AxisVerdicts(value="beach", rejected=4, approved=0)
+    last = overview.decisions[0]
+    assert (last.note, last.chosen_by, last.count) == (
         "too wide",
         {"where": ["place=beach"]},
         4,
     )
-    assert "@" in last["by"]
+    assert "@" in last.by
 
 
 def test_undo_is_another_entry(proofed):
     proofed.approve("spring")
-    assert proofed.undo("spring")["changed"] == 12
+    assert proofed.undo("spring").changed == 12
     overview = proofed.reviews("spring")
-    assert (overview["undecided"], len(overview["decisions"])) == (12, 2)
+    assert (overview.undecided, len(overview.decisions)) == (12, 2)
     with pytest.raises(NotFound, match="there is none"):
         proofed.undo("spring")
     with pytest.raises(NotFound, match="no decision 99"):
@@ -182,7 +183,7 @@ def test_undo_is_another_entry(proofed):
 
 def test_a_reroll_is_a_proof_of_the_next_seed_and_never_silent(proofed, settings):
     answer = proofed.reject("spring", [5], reroll=True)
-    assert answer["redone"] == [12]
+    assert answer.redone == [12]
     assert paint_proofs(settings) == [12]
     line = proofed.render("spring", 12, stage="proof")
     assert line["redo"] == {"of": 5, "version": 2}
@@ -199,24 +200,24 @@ def test_a_picture_painted_again_with_another_prompt_is_a_version_of_its_cell(fa
     farm.submit(campaign(**{**PROOFED, "proof": None}))
     paint(settings, "spring")
     answer = farm.redo("spring", [3, 4], prompt="a red mug, seen from above")
-    assert answer["redone"] == [12, 13]
-    assert farm.status("spring")["state"] == "running"
+    assert answer.redone == [12, 13]
+    assert farm.status("spring").state == "running"
     assert paint(settings, "spring") == [12, 13]
     line, before = farm.render("spring", 12), farm.render("spring", 3)
     assert (line["prompt"], line["seed"]) == ("a red mug, seen from above", before["seed"])
     assert line["key"] == before["key"].replace(".png", "-r1.png")
-    assert farm.status("spring")["state"] == "done"
+    assert farm.status("spring").state == "done"
     with pytest.raises(DocumentError, match="say what changes"):
         farm.redo("spring", [1])
     with pytest.raises(DocumentError, match="not both"):
         farm.redo("spring", [1], seed=3, next_seed=True)
-    assert not farm.submit(campaign(**{**PROOFED, "proof": None}))["created"]
-    assert farm.clean("spring", dry_run=True)["files"] == 0
+    assert not farm.submit(campaign(**{**PROOFED, "proof": None})).created
+    assert farm.clean("spring", dry_run=True).files == 0
 
 
 def test_finals_without_proofs_are_approved_for_export(farm, settings, tmp_path):
     farm.submit(campaign(**{**PROOFED, "proof": None}))
-    assert "no picture yet" in farm.approve("spring", [0])["why"][0]
+    assert "no picture yet" in farm.approve("spring", [0]).why[0]
     paint(settings, "spring")
     farm.approve("spring", where=["color=red"])
     farm.reject("spring", [1])
@@ -231,10 +232,10 @@ def test_an_update_paints_other_proofs_and_begins_the_review_anew(proofed, setti
     changed = {**PROOFED, "vary": {"color": ["red", "teal"], "place": PLACES}}
     proofed.submit(campaign(**changed), update=True)
     status = proofed.status("spring")
-    assert (status["renders"]["done"], status["renders"]["undecided"]) == (1, 11)
-    assert status["proofs"]["total"] == 12
+    assert (status.renders.done, status.renders.undecided) == (1, 11)
+    assert status.proofs.total == 12
     paint_proofs(settings)
-    assert proofed.status("spring")["state"] == "awaiting_review"
+    assert proofed.status("spring").state == "awaiting_review"
 
 
 def test_a_proof_that_cannot_be_as_it_is_asked_for_is_refused_at_its_place(farm):
@@ -255,8 +256,8 @@ def test_a_proof_that_cannot_be_as_it_is_asked_for_is_refused_at_its_place(farm)
 
 
 def test_another_size_of_proofs_is_said_at_submission(farm):
-    warnings = farm.submit(campaign(**{**PROOFED, "proof": {"size": "64x64"}}))["warnings"]
-    assert any("another size is another composition" in warning["message"] for warning in warnings)
+    warnings = farm.submit(campaign(**{**PROOFED, "proof": {"size": "64x64"}})).warnings
+    assert any("another size is another composition" in warning.message for warning in warnings)
 
 
 def test_the_commands_say_what_happens_and_what_to_do_next(proofed, settings):
@@ -319,9 +320,9 @@ def test_proofs_that_pass_what_the_file_asks_for_are_approved_by_themselves(
         for _ in range(2):
             service.auto_approve(proofs)
     overview = farm.reviews("spring")
-    assert (overview["approved"], len(overview["decisions"])) == (12 - failing, 1)
-    assert overview["decisions"][0]["by"] == "auto_approve"
-    assert overview["decisions"][0]["chosen_by"] == {"rules": "all"}
+    assert (overview.approved, len(overview.decisions)) == (12 - failing, 1)
+    assert overview.decisions[0].by == "auto_approve"
+    assert overview.decisions[0].chosen_by == {"rules": "all"}
 
 
 def test_what_cannot_approve_by_itself_is_refused(farm):
@@ -356,6 +357,6 @@ def test_the_prompt_of_a_redo_passes_what_a_file_passes(farm, settings, prompt, 
 def test_braces_in_the_prompt_of_a_redo_are_text(farm, settings):
     farm.submit(campaign(**{**PROOFED, "proof": None, "syntax": "literal"}))
     paint(settings, "spring")
-    (number,) = farm.redo("spring", [0], prompt="a {red} mug")["redone"]
+    (number,) = farm.redo("spring", [0], prompt="a {red} mug").redone
     paint(settings, "spring")
     assert farm.render("spring", number)["prompt"] == "a {red} mug"

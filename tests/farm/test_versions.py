@@ -76,10 +76,10 @@ def test_the_manifest_of_each_version_leads_to_its_own_pictures(farm, settings, 
     assert (
         len({line["key"] for line in versions[1]} & {line["key"] for line in versions[2]}) == 6
     )  # kept as they are
-    assert [v["version"] for v in farm.versions("spring")] == [1, 2, 3]
-    assert [v["renders"]["done"] for v in farm.versions("spring")] == [18, 18, 9]
-    assert [v["replaced_at"] is None for v in farm.versions("spring")] == [False, False, True]
-    assert farm.status("spring")["version"] == 3
+    assert [v.version for v in farm.versions("spring")] == [1, 2, 3]
+    assert [v.renders.done for v in farm.versions("spring")] == [18, 18, 9]
+    assert [v.replaced_at is None for v in farm.versions("spring")] == [False, False, True]
+    assert farm.status("spring").version == 3
 
 
 def test_the_sheet_of_each_version_can_be_drawn(farm, update, tmp_path):
@@ -97,11 +97,9 @@ def test_what_a_version_never_painted_is_not_waited_for(farm, settings, engine):
     farm.submit(campaign())
     paint_all(engine, settings, chunks=1)
     farm.submit(campaign(**WHITE), update=True)
-    assert (
-        len(list(farm.manifest("spring@1"))) == farm.versions("spring")[0]["renders"]["done"] > 0
-    )
+    assert len(list(farm.manifest("spring@1"))) == farm.versions("spring")[0].renders.done > 0
     Image.open(io.BytesIO(farm.sheet("spring@1"))).verify()
-    assert farm.status("spring@1")["state"] == "cancelled"
+    assert farm.status("spring@1").state == "cancelled"
     assert "of 18 renders" in command("status", "spring@1")
 
 
@@ -110,7 +108,7 @@ def test_painting_the_same_again_makes_no_version(farm, settings, engine, update
     farm.submit(campaign(), fresh=True, update=True)
     paint_all(engine, settings)
     assert [line["key"] for line in farm.manifest("spring")] == [line["key"] for line in lines]
-    assert [v["version"] for v in farm.versions("spring")] == [1]
+    assert [v.version for v in farm.versions("spring")] == [1]
 
 
 def test_clean_says_what_is_gone_of_versions_and_leaves_what_the_present_one_has(
@@ -119,7 +117,7 @@ def test_clean_says_what_is_gone_of_versions_and_leaves_what_the_present_one_has
     update()
     update(vary={"product": ["mug"], "color": ["red", "blue"]})
     last = update(vary={"product": ["mug"], "color": ["red"]}, prompt="a {color} {product}, again")
-    assert farm.clean("spring")["removed"] == 18
+    assert farm.clean("spring").removed == 18
     assert export(farm, "spring", open_outputs(str(tmp_path / "now"))).pictures == len(last) == 3
     with pytest.raises(WorkError, match="18 of 18 pictures were left out"):
         export(farm, "spring@1", open_outputs(str(tmp_path / "then")))
@@ -130,7 +128,7 @@ def test_clean_while_an_update_is_under_way_leaves_what_it_keeps(farm, settings,
     lines = update()
     farm.submit(campaign(vary={"product": ["mug", "vase"], "color": ["red", "blue"]}), update=True)
     store = settings.open_outputs()
-    assert farm.clean("spring")["removed"] == 12
+    assert farm.clean("spring").removed == 12
     assert {line["key"] for line in lines if "mug" in line["shot"]} <= set(
         store.keys("default/spring")
     )
@@ -179,9 +177,9 @@ def test_versions_go_with_their_campaign_or_once_they_are_old(farm, settings, en
             text("UPDATE campaigns SET pruned_at = pruned_at - 100 WHERE version = 1")
         )
     assert prune_old(engine, 60) == 0
-    assert [v["version"] for v in farm.versions("spring")] == [2, 3]
+    assert [v.version for v in farm.versions("spring")] == [2, 3]
     assert update(prompt="a {color} {product}, 4")
-    assert [v["version"] for v in farm.versions("spring")] == [2, 3, 4]  # no number stands for two
+    assert [v.version for v in farm.versions("spring")] == [2, 3, 4]  # no number stands for two
     with engine.begin() as connection:
         connection.execute(
             text("UPDATE campaigns SET finished_at = finished_at - 100 WHERE version = 4")

@@ -4,15 +4,22 @@ from html.parser import HTMLParser
 import pytest
 
 from farm.client.gallery import write_pages
+from farm.service.views import CampaignStatus, RenderCounts
 from tests.unit.test_where import line
 
-HEAD = {"campaign": "spring", "project": "default", "left": 0}
+
+def head(queued=0, name="spring"):
+    counts = dict.fromkeys(RenderCounts.model_fields, 0) | {"queued": queued}
+    rest = dict.fromkeys(CampaignStatus.model_fields) | {"campaign": name, "project": name}
+    return CampaignStatus.model_construct(**rest | {"renders": RenderCounts(**counts)})
+
+
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>&\u202e'
 
 
-def pages(lines, head=HEAD, links=("manifest.jsonl",)):
+def pages(lines, campaign=None, links=("manifest.jsonl",)):
     written = {}
-    names = write_pages(iter(lines), len(lines), head, links, written.__setitem__)
+    names = write_pages(iter(lines), len(lines), campaign or head(), links, written.__setitem__)
     assert list(written) == names
     return {name: data.decode() for name, data in written.items()}
 
@@ -55,7 +62,7 @@ def test_every_render_is_shown_with_its_picture_coordinates_seed_and_state():
         1, {"product": "lamp"}, path=None, state="failed", reason="unknown", detail="boom & bust"
     )
     (page,) = pages(
-        [painted(0, {"product": "mug", "style": {"look": "bright"}}), failed], {**HEAD, "left": 3}
+        [painted(0, {"product": "mug", "style": {"look": "bright"}}), failed], head(queued=3)
     ).values()
     seen = Parsed(page)
     (image,) = seen.all("img")
@@ -86,7 +93,7 @@ def test_whatever_a_campaign_holds_is_text():
     )
     evil |= {"state": EVIL}
     failed = painted(1, {"product": EVIL}, path=None, detail=EVIL)
-    page = pages([evil, failed], {**HEAD, "campaign": EVIL, "project": EVIL})["index.html"]
+    page = pages([evil, failed], head(name=EVIL))["index.html"]
     plain = pages(
         [
             painted(0, {"p": "x", "style": {"x": "x"}}, negative="x"),

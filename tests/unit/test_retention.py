@@ -4,6 +4,7 @@ import pytest
 
 from farm.commands.prune import question, read_age, result
 from farm.service.retention import Order, choose
+from farm.service.views import ForgottenCampaign, Pruned
 from storage.errors import RequestError
 from storage.rows import CampaignRow
 from storage.states import CampaignState
@@ -87,41 +88,49 @@ def test_an_age_is_a_number_and_a_unit():
             read_age(text)
 
 
-ENTRY = {
-    "project": "p",
-    "campaign": "spring",
-    "state": "done",
-    "renders": 4,
-    "pictures": 4,
-    "bytes": None,
-}
-ANSWER = {
-    "dry_run": False,
-    "with_pictures": False,
-    "pruned": 1,
-    "versions": 0,
-    "files_removed": 0,
-    "files_left": 9,
-    "campaigns": [ENTRY],
-}
+def forgotten(size=None):
+    return ForgottenCampaign(
+        project="p",
+        campaign="spring",
+        state="done",
+        renders=4,
+        pictures=4,
+        bytes=size,
+        finished_at=100.0,
+    )
+
+
+def pruned(**changes):
+    base = {
+        "dry_run": False,
+        "with_pictures": False,
+        "pruned": 1,
+        "versions": 0,
+        "files_removed": 0,
+        "files_left": 9,
+        "campaigns": [forgotten()],
+        "spared": [],
+        "project": None,
+        "over_before": None,
+        "more": False,
+    }
+    return Pruned(**{**base, **changes})
 
 
 def test_the_question_says_what_becomes_of_the_pictures():
-    assert question(ANSWER) == "Forget 1 campaign? Their pictures stay."
-    whole = {**ANSWER, "campaigns": [{**ENTRY, "bytes": 2_000_000}]}
+    assert question(pruned()) == "Forget 1 campaign? Their pictures stay."
+    whole = pruned(campaigns=[forgotten(2_000_000)])
     assert (
         question(whole) == "Forget 1 campaign, and delete 4 pictures (2.0 MB) with their previews?"
     )
-    assert question({**ANSWER, "campaigns": [], "versions": 2}) == "Forget 2 replaced versions?"
+    assert question(pruned(campaigns=[], versions=2)) == "Forget 2 replaced versions?"
 
 
 def test_the_answer_says_how_many_files_stay_and_how_they_can_be_deleted():
-    assert "9 files kept as they are" in result(ANSWER)[1]
-    assert "--with-pictures" in result(ANSWER)[1]
-    assert "not known" in result({**ANSWER, "files_left": None})[1]
-    assert result({**ANSWER, "with_pictures": True, "files_left": 1, "files_removed": 1_200})[
-        1:
-    ] == [
+    assert "9 files kept as they are" in result(pruned())[1]
+    assert "--with-pictures" in result(pruned())[1]
+    assert "not known" in result(pruned(files_left=None))[1]
+    assert result(pruned(with_pictures=True, files_left=1, files_removed=1_200))[1:] == [
         "1,200 files deleted.",
         "1 file kept: other campaigns have them, or the farm did not write them.",
     ]

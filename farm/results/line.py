@@ -1,0 +1,123 @@
+"""A line of the manifest: one render that has ended, as the API and an export have it. It is a
+plain mapping, since a campaign may have a million renders, and views cost time.
+"""
+
+from typing import Any
+
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict
+
+
+def may_grow(schema: dict[str, Any]) -> None:
+    """Leave it open in the API's description whether a later farm answers with more keys."""
+    schema.pop("additionalProperties", None)
+
+
+_STRICT = ConfigDict(extra="forbid", json_schema_extra=may_grow)
+
+
+@with_config(_STRICT)
+class LineSettings(TypedDict):
+    """How a render is painted. `size` is WIDTHxHEIGHT in pixels."""
+
+    steps: int
+    guidance: float | None
+    scheduler: str
+    size: str
+    batch: int
+    dtype: str
+    strength: float | None
+
+
+@with_config(_STRICT)
+class LineReference(TypedDict):
+    """The picture that a render starts from, and the digest of its file."""
+
+    address: str
+    digest: str
+
+
+@with_config(_STRICT)
+class LineAdapter(TypedDict):
+    """A LoRA of a render: its file, the digest of it, and how strongly it counts."""
+
+    path: str
+    digest: str
+    scale: float
+
+
+@with_config(_STRICT)
+class LineRules(TypedDict):
+    """The verdict of a brand's rules on a picture: how many it passed of those tested, and the
+    names of those it failed.
+    """
+
+    passed: int
+    tested: int
+    failed: list[str]
+
+
+@with_config(_STRICT)
+class LineRedo(TypedDict):
+    """The render whose cell a redo has, and its place among the pictures of that cell."""
+
+    of: int
+    version: int
+
+
+class Repaint(TypedDict):
+    """As much of a line as tells whether a render came out the same when it was painted again."""
+
+    digest: str
+    pixels: str | None
+    detail: str | None
+    numerics_class: str | None
+
+
+@with_config(_STRICT)
+class Line(TypedDict):
+    """A render that has ended. `coordinates` has its value on each axis. `key`, `pixels` and
+    `sha256` are None if it has no picture. `seconds` is its share of its batch's device time,
+    `finished_at` is in seconds since 1970.
+    """
+
+    campaign: str
+    stage: str
+    number: int
+    redo: LineRedo | None
+    shot: str
+    coordinates: dict[str, Any]
+    seed: int
+    prompt: str
+    negative: str
+    settings: LineSettings
+    reference: LineReference | None
+    adapters: list[LineAdapter]
+    model: str
+    brand: dict[str, Any] | None
+    digest: str
+    pixels: str | None
+    key: str | None
+    bytes: int | None
+    sha256: str | None
+    previews: list[str]
+    state: str
+    reason: str
+    detail: str | None
+    review: str | None
+    rules: LineRules | None
+    drift: float | None
+    attempts: int
+    worker: str | None
+    numerics_class: str | None
+    seconds: float | None
+    finished_at: float | None
+
+
+class ExportedLine(Line):
+    """A line of an export's manifest, with the paths of its files beside it. `path` is None if it
+    has no picture.
+    """
+
+    path: str | None
+    preview_paths: list[str]
