@@ -1,6 +1,7 @@
 """Checks of the prompt of a redo: it must pass all that the prompts of a campaign's file pass."""
 
 from actors.models.models import Model
+from farm.campaign.brand_checks import banned_in
 from farm.campaign.expansion import Expansion
 from farm.campaign.schema import MAX_PROMPT, Campaign
 from farm.campaign.texts import text_problems
@@ -19,12 +20,8 @@ def check_redo_prompt(expansion: Expansion, prompt: str) -> str:
         raise DocumentError([Problem(_PROMPT, f"the text has {char}.")])
     alone = _alone(expansion.campaign, prompt)
     problems = [Problem(_PROMPT, problem.message) for problem in text_problems(alone)]
-    if expansion.brand is not None:
-        pack = expansion.brand.contents
-        problems += [
-            Problem(_PROMPT, f"{phrase!r} is banned by the brand {pack.name}.")
-            for phrase in pack.banned_words.find(prompt)
-        ]
+    if banned := banned_in(expansion, prompt):
+        problems.append(Problem(_PROMPT, banned))
     if problems:
         raise DocumentError(problems)
     check_prompts(_alone_expanded(alone, expansion.model))

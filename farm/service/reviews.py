@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from farm.campaign.brand_checks import banned_in
 from farm.campaign.chunks import Size, chunks_among
 from farm.campaign.expansion import Expansion
 from farm.campaign.redos import redos_of
@@ -150,8 +149,6 @@ class ReviewService:
             change = replace(change, prompt=check_redo_prompt(expansion, change.prompt))
         if campaign.cancelled_at is not None:
             return _unchanged(f"The campaign {name} was cancelled: nothing more of it is painted.")
-        if banned := banned_in(expansion, change.prompt or ""):
-            return _unchanged(f"The prompt cannot be used: {banned}")
         make = partial(
             self._redos,
             campaign,

@@ -55,11 +55,11 @@ def farm(settings):
 
 
 def test_packs_are_added_listed_and_shown(farm, folder):
-    assert farm.add_brand(folder / "acme.yaml")["did"] == "added"
-    assert farm.add_brand({"name": "acme", "banned": ["dear"]})["did"] == "changed"
+    assert farm.add_brand(folder / "acme.yaml").did == "added"
+    assert farm.add_brand({"name": "acme", "banned": ["dear"]}).did == "changed"
     (listed,) = farm.brands()
-    assert (listed["brand"], listed["frozen_at"]) == ("acme@1", None)
-    assert farm.brand("acme")["pack"] == {"name": "acme", "banned": ["dear"]}
+    assert (listed.brand, listed.frozen_at) == ("acme@1", None)
+    assert farm.brand("acme").pack == {"name": "acme", "banned": ["dear"]}
     with pytest.raises(NotFound, match="no version 2"):
         farm.brand("acme", 2)
     with pytest.raises(DocumentError, match=r"bans: unknown key"):
@@ -73,9 +73,9 @@ def test_a_refused_submission_names_the_row_of_the_csv_file(farm, folder):
         refused.value
     )
     (folder / "rows.csv").write_text("color,sku\nred,1\n")
-    assert farm.submit(folder / "spring.yaml")["brand"] == "acme@1"
+    assert farm.submit(folder / "spring.yaml").brand == "acme@1"
     counts = farm.rules("spring")
-    assert (counts["brand"], counts["judged"], counts["rules"]) == ("acme@1", 0, {})
+    assert (counts.brand, counts.judged, counts.rules) == ("acme@1", 0, {})
 
 
 def test_a_thousand_violations_are_told(farm):
@@ -89,22 +89,22 @@ def test_a_thousand_violations_are_told(farm):
 
 def test_prompts_are_listed_with_tokens_and_banned_words(farm, folder):
     answer = farm.prompts(load_campaign(folder / "spring.yaml"), limit=2)
-    assert [told["prompt"] for told in answer["prompts"]] == [
+    assert [told.prompt for told in answer.prompts] == [
         "a red mug, matte",
         "a cheap blue mug, matte",
     ]
-    assert [told["banned"] for told in answer["prompts"]] == [[], ["cheap"]]
-    assert {told["negative"] for told in answer["prompts"]} == {"grain"}
-    assert (answer["more"], answer["brand"]) == (True, "acme@1")
-    (count,) = answer["prompts"][0]["tokens"]
-    assert (count["encoder"], count["limit"]) == ("tokenizer", 48)
-    assert 5 < count["prompt"] < 20 > count["negative"] >= 3
-    assert not farm.prompts(load_campaign(folder / "spring.yaml"), limit=3)["more"]
+    assert [told.banned for told in answer.prompts] == [[], ["cheap"]]
+    assert {told.negative for told in answer.prompts} == {"grain"}
+    assert (answer.more, answer.brand) == (True, "acme@1")
+    (count,) = answer.prompts[0].tokens
+    assert (count.encoder, count.limit) == ("tokenizer", 48)
+    assert 5 < count.prompt < 20 > count.negative >= 3
+    assert not farm.prompts(load_campaign(folder / "spring.yaml"), limit=3).more
 
 
 def test_equal_prompts_are_listed_once(farm):
     wanted = parse_campaign(data(prompt="a {color} mug", seeds={"count": 50}, vary=ROWS))
-    assert [told["prompt"] for told in farm.prompts(wanted)["prompts"]] == ["a red mug"]
+    assert [told.prompt for told in farm.prompts(wanted).prompts] == ["a red mug"]
 
 
 ROWS = {"row": [{"color": "red", "sku": k} for k in range(5)]}
@@ -132,15 +132,6 @@ def test_the_commands_say_what_they_did(folder, capsys):
         assert (ended.value.code or 0, said in output.out + output.err) == (code, True), arguments
 
 
-def test_a_redo_cannot_bring_in_what_the_brand_bans(farm):
-    farm.submit(parse_campaign(data(brand={"name": "acme", "banned": ["cheap"]})))
-    answer = farm.redo("spring", [3], prompt="a Cheap mug")
-    assert answer["changed"] == 0
-    (why,) = answer["why"]
-    assert why.startswith("The prompt cannot be used: the brand bans 'cheap'")
-    assert farm.redo("spring", [3], prompt="a fine mug")["changed"] == 1
-
-
 def test_proofs_are_judged_and_never_held(farm, settings):
     pack = {"name": "acme", "rules": {"sharpness": {"at_least": 1}}, "on_violation": "hold"}
     farm.submit(parse_campaign(data(brand=pack, proof={"steps": 2})))
@@ -148,7 +139,7 @@ def test_proofs_are_judged_and_never_held(farm, settings):
     proofs = list(farm.manifest("spring", stage="proof"))
     assert {line["state"] for line in proofs} == {"done"}
     assert {tuple(line["rules"]["failed"]) for line in proofs} == {("sharpness@1",)}
-    assert farm.approve("spring", [0])["queued"] == 1
+    assert farm.approve("spring", [0]).queued == 1
     assert paint(settings, "spring") == [0]
     (final,) = farm.manifest("spring")
     assert (final["state"], final["reason"], final["brand"]["name"]) == ("held", "brand", "acme")

@@ -341,7 +341,7 @@ def test_what_cannot_approve_by_itself_is_refused(farm):
         ("  ", "empty"),
         ("a \x00 mug", "the text has"),
         ("a (mug:1.4)", "emphasis"),
-        ("a ch\u200beap mug", "'cheap' is banned by the brand acme"),
+        ("a ch\u200beap mug", "cheap"),
         ("mug " * 200, "tokens"),
     ],
 )
