@@ -26,6 +26,7 @@ from farm.api.prompts import prompt_routes
 from farm.api.reviews import review_routes
 from farm.api.routes import make_api
 from farm.api.serving import HOST, serve
+from farm.api.sheets import sheet_routes
 from farm.api.steps import step_routes
 from farm.config import Settings
 from farm.dispatch.ray_folder import ray_folder
@@ -49,6 +50,7 @@ from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
 from farm.service.review_reading import ReviewReading
 from farm.service.reviews import ReviewService
+from farm.service.sheets import Sheets
 from farm.service.steps import StepReading
 from farm.service.submission import Submissions
 from storage.brands import Brands
@@ -222,6 +224,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         submission_routes(submissions, estimates, reading),
         campaign_routes(reading),
         manifest_routes(reading),
+        sheet_routes(Sheets(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)),
         brand_routes(BrandService(stores.brands)),
         prompt_routes(PromptLists(intake, BrandService(stores.brands))),
         step_routes(_step_reading(stores)),

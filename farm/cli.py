@@ -61,7 +61,7 @@ COMMANDS = {
         "prune:prune",
         "Forget campaigns of the project that are over, with their pictures or without.",
     ),
-    "sheet": ("campaigns:sheet", "Draw the contact sheet of what is done so far."),
+    "sheet": ("sheets:sheet", "Draw the contact sheet of what is done so far."),
     "diff": (
         "diff:diff",
         (

@@ -14,6 +14,7 @@ from farm.campaign.schema import Campaign
 from farm.client.brand_calls import BrandCalls
 from farm.client.fleet_calls import FleetCalls
 from farm.client.review_calls import ReviewCalls
+from farm.client.sheet_calls import SheetCalls
 from farm.client.step_calls import StepCalls
 from farm.client.transport import Transport
 from farm.documents.document import Document, DocumentError, Problem
@@ -46,7 +47,7 @@ T = TypeVar("T")
 quote = partial(quote_text, errors="surrogatepass")  # the farm refuses a name that is not text
 
 
-class Client(FleetCalls, BrandCalls, ReviewCalls, StepCalls):
+class Client(FleetCalls, BrandCalls, ReviewCalls, SheetCalls, StepCalls):
     """A farm, from afar.
 
         with Client("http://127.0.0.1:8600") as farm:
@@ -249,16 +250,6 @@ class Client(FleetCalls, BrandCalls, ReviewCalls, StepCalls):
         """Have the farm write the manifest beside the pictures; returns its address."""
         params = {"project": self.project, "stage": stage}
         return self._http.post(SavedManifest, _path(name, "manifest"), params=params).manifest
-
-    def sheet(self, name: str, *, where: Sequence[str] = (), stage: str = "final") -> bytes:
-        """The contact sheet as PNG; with conditions like `product=mug`, of the renders that they
-        choose; of the proofs if `stage` is `proof`.
-        """
-        name, params = self._version(name)
-        chosen = {"where": "\n".join(where)} if where else {}
-        return self._http.request(
-            "GET", _path(name, "sheet"), params=params | chosen | {"stage": stage}
-        ).content
 
     def versions(self, name: str) -> list[CampaignVersion]:
         """The versions that can be read, the oldest first; `status`, `manifest`, `render`, `sheet`

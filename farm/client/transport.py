@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -91,6 +91,21 @@ class Transport:
                     _raise(response)
                 for line in response.iter_lines():
                     yield json.loads(line)
+        except httpx.TransportError as exc:
+            raise WorkError(
+                f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"
+                f" ({exc}): try again."
+            ) from exc
+
+    def download(self, path: str, params: Mapping[str, str], file: IO[bytes]) -> None:
+        """Write the answer to a request to a file, in pieces."""
+        try:
+            with self._http.stream("GET", f"/api/v1/{path}", params=params) as response:
+                if response.is_error:
+                    response.read()
+                    _raise(response)
+                for piece in response.iter_bytes():
+                    file.write(piece)
         except httpx.TransportError as exc:
             raise WorkError(
                 f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"

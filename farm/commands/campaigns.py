@@ -1,6 +1,5 @@
-"""Commands about campaigns: `submit`, `watch`, `sheet`."""
+"""Commands about campaigns: `submit`, `watch`."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -119,50 +118,6 @@ def _follow_as_json(client: Client, campaign: str) -> CampaignStatus:
         last = answer
     assert last is not None
     return last
-
-
-def sheet(
-    campaign: CampaignName,
-    proofs: Annotated[
-        bool, typer.Option("--proofs", help="Of the proofs, not of the finals.")
-    ] = False,
-    steps: Annotated[
-        bool,
-        typer.Option("--steps", help="A filmstrip of each picture: its previews, then itself."),
-    ] = False,
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", help="Only these, as in product=mug. Repeatable."),
-    ] = None,
-    out_file: Annotated[
-        Path | None,
-        typer.Option("--out", help="Where the sheet goes; CAMPAIGN.png when not given."),
-    ] = None,
-    home: Home = None,
-    project: Project = None,
-    as_json: AsJson = False,
-) -> None:
-    """Draw the contact sheet of what is done so far."""
-    with open_client(settings_for(home, project)) as client:
-        if steps:
-            data = client.filmstrip(campaign, where=where or ())
-        else:
-            stage = "proof" if proofs else "final"
-            data = client.sheet(campaign, where=where or (), stage=stage)
-    target = (out_file or Path(f"{campaign}.png")).absolute()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    except OSError as exc:
-        raise RequestError(
-            f"The sheet cannot be written to {target} ({exc.strerror}): choose another place with"
-            " --out."
-        ) from exc
-    (
-        print_json({"campaign": campaign, "sheet": str(target)})
-        if as_json
-        else say(f"Contact sheet: {target}")
-    )
 
 
 def _summary(answer: Submitted) -> Json:

@@ -19,12 +19,12 @@ from farm.results.sheet_cells import (
     Cell,
     CellState,
     draw_cell,
-    draw_marks,
     draw_picture,
     read_cell,
 )
 from farm.results.sheet_layout import GAP, MAX_PIXELS, MAX_SIDE, shapes
-from farm.results.sheet_legend import Entry, draw_legend, legend_height
+from farm.results.sheet_legend import draw_legend, legend_height
+from farm.results.sheet_marks import Entry, draw_marks
 from storage.errors import RequestError
 from storage.store import Outputs
 

@@ -2,164 +2,58 @@
 axes.
 """
 
-import io
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from math import ceil, prod
-from pathlib import PurePath
+from math import ceil
 
 from PIL import Image, ImageDraw
 
 from actors.pictures.rules import RULES
-from farm.campaign.axes import Axis
 from farm.campaign.expansion import Expansion
-from farm.campaign.seeding import OWN, own_place
 from farm.campaign.seeds import SEED_LIMIT
-from farm.campaign.sources import FILES
-from farm.campaign.specs import expansion_of
-from farm.results.lettering import Lettering, plain
+from farm.results.lettering import Lettering
+from farm.results.sheet_axes import constants, sheet_axes
 from farm.results.sheet_cells import (
     FAINT,
     INK,
     PAPER,
     Cell,
     CellState,
-    cells_among,
-    cells_of,
     draw_cell,
-    draw_marks,
     draw_picture,
     read_cell,
 )
-from farm.results.sheet_layout import (
-    GAP,
-    SEED,
-    Dimension,
-    Plan,
-    bare_plan,
-    distinct_names,
-    labelled,
-    shapes,
-)
-from farm.results.sheet_legend import Entry, draw_legend, legend_height
-from storage.campaigns import Campaigns
+from farm.results.sheet_layout import GAP, SEED, Dimension, Plan, bare_plan, labelled, shapes
+from farm.results.sheet_legend import draw_legend, legend_height
+from farm.results.sheet_marks import Entry, draw_marks, draw_notes, entries_of
+from farm.results.sheet_pages import Page
 from storage.errors import RequestError
-from storage.rows import CampaignRow
 from storage.store import Outputs
-
-MAX_CELLS = 10_000
 
 _CAPTION = 11  # pixels: the smallest letters that can be read
 _GROUPS = 1_000  # how many groups are asked for the size of their pictures
 _TITLE_LINES = 4
-_LONGEST = 2_000  # letters of a label that are looked at
 
 
-def sheet_of(
-    campaigns: Campaigns,
-    campaign: CampaignRow,
-    outputs: Outputs,
-    chosen: Collection[int] | None = None,
-) -> bytes:
-    """The sheet of a stored campaign as it is now, as PNG; `chosen` has the numbers of the renders
-    to draw, if not all.
-
-    Raises RequestError for a campaign too large for one picture.
+def draw_page(
+    expansion: Expansion, page: Page, cell_of: Callable[[int], Cell], outputs: Outputs
+) -> Image.Image:
+    """A page of a sheet; `cell_of` gives the cell of a render by its number. Raises RequestError
+    if its pictures and their labels do not fit into one picture.
     """
-    expansion = expansion_of(campaign.spec)
-    check_cells(expansion)
-    ended = (outcome for outcome, _, _ in campaigns.outcomes(campaign.id))
-    cell_of = cells_of(campaign, expansion, ended, campaigns.under_way(campaign.id))
-    return draw_sheet(
-        expansion, cell_of if chosen is None else cells_among(chosen, cell_of), outputs
-    )
-
-
-def check_cells(expansion: Expansion) -> int:
-    """How many cells a sheet has. Raises RequestError for a campaign too large for one picture."""
-    cells = prod(len(axis.values) for axis in expansion.axes) * expansion.seeds_per_shot
-    if cells > MAX_CELLS:
-        raise RequestError(
-            f"The campaign has {cells:,} cells, too many for one sheet (at most {MAX_CELLS:,}):"
-            " export its pictures instead."
-        )
-    return cells
-
-
-def draw_sheet(expansion: Expansion, cell_of: Callable[[int], Cell], outputs: Outputs) -> bytes:
-    """A PNG of every render, `cell_of` its number. Raises RequestError for a campaign too large
-    for one picture.
-    """
-    count = check_cells(expansion)
-    sheet = _Sheet(expansion)
+    marks = {entry for number in page.numbers for entry in entries_of(cell_of(number))}
+    marks.discard(CellState.NONE)
+    sheet = _Sheet(expansion, page, marks)
     entries: Counter[Entry] = Counter()
-    for number in range(count):
+    for place, number in enumerate(page.numbers):
         cell, picture = read_cell(outputs, cell_of(number))
         if cell.state is CellState.NONE:
             continue
-        entries.update((cell.state, *cell.failed_rules))
-        sheet.place(number, cell, picture)
+        entries.update(entries_of(cell))
+        sheet.place(place, cell, picture)
     sheet.draw_legend(entries)
-    file = io.BytesIO()
-    sheet.image.save(file, "PNG")
-    return file.getvalue()
-
-
-def _dimensions(expansion: Expansion) -> tuple[list[Dimension], str]:
-    """What varies, and a sentence of what does not though it is named: axes of one value, and the
-    one seed of all renders.
-    """
-    has_own = own_place(expansion.campaign, expansion.axes)
-    axes = [
-        Dimension(axis.name, tuple(_labels(axis, has_seeds=place == has_own)))
-        for place, axis in enumerate(expansion.axes)
-    ]
-    locked = expansion.locked_seeds
-    # Seeds that differ from shot to shot stand under each picture.
-    seeds = (
-        [f"seed {seed}" for seed in locked]
-        if locked
-        else [f"seed no. {k + 1}" for k in range(expansion.seeds_per_shot)]
-    )
-    varied = [d for d in (*axes, Dimension(SEED, tuple(seeds))) if len(d.labels) > 1]
-    single = [
-        f"{d.name}: {d.labels[0].removeprefix(f'{d.name} ')}" for d in axes if len(d.labels) == 1
-    ]
-    return varied, " · ".join([*single, *(seeds if locked and len(locked) == 1 else [])])
-
-
-def _labels(axis: Axis, *, has_seeds: bool) -> list[str]:
-    """The values, of files the names that tell them apart, with the name of the axis if a
-    number would say nothing alone.
-
-    Seeds in a column are left out: they stand under the pictures.
-    """
-    columns = []
-    for name in axis.assignments(0):
-        if has_seeds and name == OWN:
-            continue
-        values = [str(axis.assignments(index)[name]) for index in range(len(axis.values))]
-        columns.append(
-            distinct_names([PurePath(value).parts or (value,) for value in values])
-            if name in FILES
-            else values
-        )
-    labels = [
-        _bounded(plain(", ".join(filter(None, parts)))) or "(empty)"
-        for parts in zip(*columns, strict=True)
-    ]
-    named = [isinstance(value, str | Mapping) for value in axis.values]
-    return [
-        label if alone else f"{axis.name} {label}"
-        for label, alone in zip(labels, named, strict=True)
-    ]
-
-
-def _bounded(label: str) -> str:
-    if len(label) <= _LONGEST:
-        return label
-    return f"{label[: _LONGEST // 2]}… {label[-_LONGEST // 2 :]}"
+    return sheet.image
 
 
 def _picture_size(expansion: Expansion) -> tuple[int, int]:
@@ -168,54 +62,71 @@ def _picture_size(expansion: Expansion) -> tuple[int, int]:
     return max(group.width for group in groups), max(group.height for group in groups)
 
 
+def _title(expansion: Expansion, page: Page) -> list[str]:
+    named = f"{expansion.campaign.name} · {expansion.campaign.prompt}"
+    single = constants(expansion, sheet_axes(expansion))
+    return [named, *([single] if single else []), *page.heading]
+
+
+def _numbered(dimension: Dimension) -> Dimension:
+    """Seeds by their places, which are shorter than they are."""
+    if dimension.name != SEED:
+        return dimension
+    return replace(dimension, labels=tuple(f"no. {k + 1}" for k in range(len(dimension.labels))))
+
+
 def _plan(
-    expansion: Expansion, dimensions: Sequence[Dimension], title: Sequence[str]
+    expansion: Expansion, page: Page, marks: Collection[Entry] = ()
 ) -> tuple[Plan, list[str]]:
-    """The first plan whose sheet is not too large, and the title in lines. Seeds are whole, unless
-    there are thousands of them.
+    """The first plan whose page is not too large, and the title in lines. Seeds are whole, unless
+    there are thousands of them. `marks` are those that cells have.
     """
-    count, size, caption = check_cells(expansion), _picture_size(expansion), Lettering(_CAPTION)
-    widest = _caption(count, None if expansion.locked_seeds else SEED_LIMIT - 1)
-    digits = [d.labels[-1].split()[-1] for d in dimensions if d.name == SEED]
-    numbered = [
-        (
-            replace(d, labels=tuple(f"no. {k + 1}" for k in range(len(d.labels))))
-            if d.name == SEED
-            else d
-        )
-        for d in dimensions
-    ]
-    for shown, words in ((dimensions, [*widest.split(), *digits]), (numbered, widest.split())):
+    entries = dict.fromkeys({*_possible_entries(expansion), *marks}, len(page.numbers))
+    count, size, caption = len(page.numbers), _picture_size(expansion), Lettering(_CAPTION)
+    title, widest = _title(expansion, page), _widest_caption(expansion, page)
+    digits = [d.labels[-1].split()[-1] for d in page.dimensions if d.name == SEED]
+    numbered = [_numbered(dimension) for dimension in page.dimensions]
+    for shown, words in (
+        (page.dimensions, [*widest.split(), *digits]),
+        (numbered, widest.split()),
+    ):
         for picture, cell_width, most in shapes(size, count, ceil(max(map(caption.width, words)))):
-            bare = bare_plan(
-                shown, picture, cell_width, len(caption.wrap(widest, cell_width)), caption, most
-            )
-            if not bare.fits:
-                continue
-            plan = labelled(bare, most)
-            lines = [
-                line
-                for text in title
-                for line in plan.label.wrap(text, plan.size[0] - 4 * GAP, _TITLE_LINES)
-            ]
-            legend = legend_height(
-                dict.fromkeys(_possible_entries(expansion), count),
-                caption,
-                plan.size[0] - 4 * GAP,
-            )
-            plan = replace(plan, top=GAP + len(lines) * plan.label.line + legend + 2 * GAP)
-            if plan.fits:
-                return plan, lines
+            lines = len(caption.wrap(widest, cell_width))
+            bare = bare_plan(shown, picture, cell_width, lines, caption, most, page.split)
+            if bare.fits:
+                plan, told = _titled(labelled(bare, most), title, entries)
+                if plan.fits:
+                    return plan, told
     raise RequestError(
-        "The campaign's pictures and their labels do not fit onto one sheet: export its pictures"
-        " instead."
+        "The campaign's pictures and their labels do not fit onto one sheet: lay two axes out as"
+        " rows and columns, or export its pictures instead."
     )
 
 
+def _titled(
+    plan: Plan, title: Sequence[str], entries: Mapping[Entry, int]
+) -> tuple[Plan, list[str]]:
+    """A plan with room for its title and its legend, and the title in lines."""
+    width = plan.size[0] - 4 * GAP
+    lines = [line for text in title for line in plan.label.wrap(text, width, _TITLE_LINES)]
+    legend = legend_height(entries, plan.caption, width)
+    return replace(plan, top=GAP + len(lines) * plan.label.line + legend + 2 * GAP), lines
+
+
 def _possible_entries(expansion: Expansion) -> set[Entry]:
-    """What the legend may have to name."""
+    """What the legend may have to name, whatever the cells are: so a sheet keeps its size while a
+    campaign is painted.
+    """
     has_rules = expansion.brand is not None and expansion.brand.rules is not None
-    return (set(CellState) - {CellState.NONE}) | (set(RULES) if has_rules else set())
+    states: set[Entry] = {state for state in CellState if state is not CellState.NONE}
+    return states | (set(RULES) if has_rules else set())
+
+
+def _widest_caption(expansion: Expansion, page: Page) -> str:
+    """As wide as any caption of a page may be."""
+    has_seeds = not expansion.locked_seeds or expansion.redos
+    number = max((*page.numbers, *expansion.redos))
+    return _caption(number, SEED_LIMIT - 1 if has_seeds else None)
 
 
 def _caption(number: int, seed: int | None) -> str:
@@ -225,14 +136,10 @@ def _caption(number: int, seed: int | None) -> str:
 class _Sheet:
     """The picture of a grid, its labels nested: the outermost axis once over all that it spans."""
 
-    def __init__(self, expansion: Expansion) -> None:
-        dimensions, constants = _dimensions(expansion)
-        title = [
-            f"{expansion.campaign.name} · {expansion.campaign.prompt}",
-            *([constants] if constants else []),
-        ]
+    def __init__(self, expansion: Expansion, page: Page, marks: Collection[Entry]) -> None:
         self._expansion = expansion
-        self._plan, lines = _plan(expansion, dimensions, title)
+        self._numbers = page.numbers
+        self._plan, lines = _plan(expansion, page, marks)
         self.image = Image.new("RGB", self._plan.size, PAPER)
         self._pen = ImageDraw.Draw(self.image)
         for k, text in enumerate(lines):
@@ -244,15 +151,18 @@ class _Sheet:
             self._label_columns(line)
             self._label_rows(line)
 
-    def place(self, number: int, cell: Cell, picture: Image.Image | None) -> None:
+    def place(self, place: int, cell: Cell, picture: Image.Image | None) -> None:
         plan = self._plan
-        (x, y), (_, height) = plan.corner(number), plan.picture
+        (x, y), (_, height) = plan.corner(place), plan.picture
+        number = self._numbers[place] if cell.number is None else cell.number
         self._write_caption(number, x, y + height)
+        box = (x, y, x + plan.cell_width, y + height)
         if picture is None:
-            draw_cell(self.image, (x, y, x + plan.cell_width, y + height), cell, plan.caption)
-            return
-        box = draw_picture(self.image, (x, y, x + plan.cell_width, y + height), picture)
-        draw_marks(self.image, box, cell)
+            draw_cell(self.image, box, cell, plan.caption)
+        else:
+            box = draw_picture(self.image, box, picture)
+            draw_marks(self.image, box, cell)
+        draw_notes(self.image, box, cell, plan.caption)
 
     def draw_legend(self, entries: Mapping[Entry, int]) -> None:
         width = self._plan.size[0] - 4 * GAP
@@ -260,11 +170,10 @@ class _Sheet:
 
     def _write_caption(self, number: int, x: int, y: int) -> None:
         plan, expansion = self._plan, self._expansion
-        seed = (
-            None
-            if expansion.locked_seeds or not expansion.has(number)
-            else expansion.render(number)[1].seed
+        is_said = expansion.has(number) and (
+            not expansion.locked_seeds or number in expansion.redos
         )
+        seed = expansion.render(number)[1].seed if is_said else None
         for k, line in enumerate(plan.caption.wrap(_caption(number, seed), plan.cell_width)):
             plan.caption.draw(self.image, x, y + k * plan.caption.line, line, FAINT)
 

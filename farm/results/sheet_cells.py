@@ -3,7 +3,7 @@ without one.
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from PIL import Image, ImageDraw
@@ -13,8 +13,9 @@ from farm.campaign.expansion import Expansion
 from farm.results.lettering import Color, Lettering
 from storage.errors import NotFound
 from storage.rows import CampaignRow, Chunk, RenderOutcome
-from storage.states import RenderState
+from storage.states import RenderState, Verdict
 from storage.store import Outputs
+from storage.verdicts import Verdicts
 
 INK: Color = (40, 40, 44)
 PAPER: Color = (250, 250, 248)
@@ -53,6 +54,14 @@ class Cell:
     """Why it failed or is held, for a person."""
     failed_rules: tuple[str, ...] = ()
     """The rules of its brand that the picture fails."""
+    drift: float | None = None
+    """From 0, the composition of its anchor, to 1; None if it was not measured."""
+    has_drifted: bool = False
+    """Whether that is beyond the campaign's limit."""
+    verdict: Verdict | None = None
+    number: int | None = None
+    """The render's number, if it is not that of the cell: it was asked for again."""
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,10 +83,9 @@ LOOKS = {
     CellState.REJECTED: _Look((245, 232, 232), (150, 88, 88)),
     CellState.NONE: _Look(PAPER, PAPER),
 }
-_RULE_MARK: Color = (200, 30, 90)
 _EDGE: Color = (214, 214, 210)
 _HATCH = 8  # pixels between the lines over a skipped cell
-_MARK = 9  # pixels: half of the largest mark
+_MARK = 9  # pixels: half of the largest sign of a state
 _PAD = 4
 
 
@@ -86,13 +94,22 @@ def cells_of(
     expansion: Expansion,
     outcomes: Iterable[RenderOutcome],
     under_way: Iterable[Chunk],
+    verdicts: Verdicts | None = None,
 ) -> Callable[[int], Cell]:
     """What gives a render's cell by its number: of pictures that were asked for again, the last
     one that has ended, or the one that is painted now.
     """
-    known = {expansion.origin(outcome.number): _ended(outcome) for outcome in outcomes}
+    known = {
+        expansion.origin(outcome.number): _versioned(
+            _ended(outcome, expansion), expansion, outcome.number, verdicts
+        )
+        for outcome in outcomes
+    }
     known.update(
-        (expansion.origin(number), Cell(state=CellState.RUNNING))
+        (
+            expansion.origin(number),
+            _versioned(Cell(state=CellState.RUNNING), expansion, number, verdicts),
+        )
         for chunk in under_way
         for number in _numbers(expansion, chunk)
     )
@@ -101,10 +118,25 @@ def cells_of(
 
     def cell_of(number: int) -> Cell:
         return known.get(number) or (
-            rest if expansion.has(number) else skipped if expansion.is_skipped(number) else none
+            _versioned(rest, expansion, number, verdicts)
+            if expansion.has(number)
+            else skipped
+            if expansion.is_skipped(number)
+            else none
         )
 
     return cell_of
+
+
+def _versioned(cell: Cell, expansion: Expansion, number: int, verdicts: Verdicts | None) -> Cell:
+    """A cell with the verdict on its render, and which version of the picture that is."""
+    redo = expansion.redos.get(number)
+    return replace(
+        cell,
+        verdict=None if verdicts is None else verdicts.of(number),
+        number=None if redo is None else number,
+        version=1 if redo is None else redo.version,
+    )
 
 
 def cells_among(chosen: Collection[int], cell_of: Callable[[int], Cell]) -> Callable[[int], Cell]:
@@ -142,26 +174,6 @@ def draw_picture(image: Image.Image, box: Box, picture: Image.Image) -> Box:
     )
     image.paste(picture, (x, y))
     return x, y, x + picture.width, y + picture.height
-
-
-def draw_marks(image: Image.Image, box: Box, cell: Cell) -> None:
-    """Mark the picture in a box: a corner if it fails a rule of its brand, an edge if it is
-    held.
-    """
-    left, top, right, bottom = box
-    pen = ImageDraw.Draw(image)
-    if cell.state is CellState.HELD:
-        pen.rectangle([left, top, right - 1, bottom - 1], outline=LOOKS[cell.state].line, width=2)
-    if cell.failed_rules:
-        size = max(2, min(2 * _MARK, right - left, bottom - top))
-        draw_rule_mark(image, (right - size, top, right, top + size))
-
-
-def draw_rule_mark(image: Image.Image, box: Box) -> None:
-    """The mark of pictures that fail a rule: the upper right half of a square."""
-    left, top, right, bottom = box
-    corners = [(left, top), (right - 1, top), (right - 1, bottom - 1)]
-    ImageDraw.Draw(image).polygon(corners, fill=_RULE_MARK, outline=PAPER)
 
 
 def draw_state(image: Image.Image, box: Box, state: CellState) -> None:
@@ -203,23 +215,33 @@ def _numbers(expansion: Expansion, chunk: Chunk) -> Iterable[int]:
     return (render.number for render in expansion.renders(chunk.group_no, chunk.start, chunk.stop))
 
 
-def _ended(outcome: RenderOutcome) -> Cell:
-    match outcome.state:
-        case RenderState.DONE:
-            failed = outcome.rules_failed
-            return Cell(state=CellState.DONE, key=outcome.key, failed_rules=failed)
-        case RenderState.CANCELLED:
-            return Cell(state=CellState.CANCELLED)
-        case RenderState.REJECTED:
-            return Cell(state=CellState.REJECTED)
-    state = CellState.HELD if outcome.state is RenderState.HELD else CellState.FAILED
-    reason = outcome.reason.replace("_", " ")
+def _ended(outcome: RenderOutcome, expansion: Expansion) -> Cell:
+    if outcome.state is RenderState.CANCELLED:
+        return Cell(state=CellState.CANCELLED)
+    if outcome.state is RenderState.REJECTED:
+        return Cell(state=CellState.REJECTED)
+    drift, wanted = outcome.drift, expansion.campaign.drift
+    limit = None if wanted is None else wanted.limit
     return Cell(
-        state=state,
+        state=_STATES[outcome.state],
         key=outcome.key,
-        why=f"{reason}: {outcome.detail}" if outcome.detail else reason,
+        why="" if outcome.state is RenderState.DONE else _why(outcome),
         failed_rules=outcome.rules_failed,
+        drift=drift,
+        has_drifted=drift is not None and limit is not None and drift > limit,
     )
+
+
+_STATES = {
+    RenderState.DONE: CellState.DONE,
+    RenderState.HELD: CellState.HELD,
+    RenderState.FAILED: CellState.FAILED,
+}
+
+
+def _why(outcome: RenderOutcome) -> str:
+    reason = outcome.reason.replace("_", " ")
+    return f"{reason}: {outcome.detail}" if outcome.detail else reason
 
 
 def _hatch(image: Image.Image, box: Box, color: Color) -> None:

@@ -10,6 +10,8 @@ from math import ceil, log, prod
 from farm.results.lettering import Lettering
 
 SEED = "seed"
+BLOCK = "block"
+"""The name of a dimension whose labels are headings of matrices that stand on one page."""
 MAX_SIDE = 12_000
 MAX_PIXELS = 40_000_000  # 120 MB in memory, whoever asks
 GAP = 4
@@ -37,6 +39,10 @@ class Dimension:
 
     name: str
     labels: tuple[str, ...]
+
+    def said(self, place: int) -> str:
+        """A value with the name of its axis."""
+        return f"{self.name}: {self.labels[place].removeprefix(f'{self.name} ')}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,27 +83,30 @@ def cells(dimensions: Iterable[Dimension]) -> int:
     return prod(len(dimension.labels) for dimension in dimensions)
 
 
-def choose_grid(dimensions: Sequence[Dimension], ratio: float) -> Grid:
+def choose_grid(dimensions: Sequence[Dimension], ratio: float, split: int | None = None) -> Grid:
     """The grid of these dimensions that comes nearest to the form of a page; `ratio` is a cell's
-    width by its height.
+    width by its height. With `split`, so many of them are rows.
     """
+    folded = _FOLDED if split is None else 0  # blocks lose nothing by going on in another line
 
     def cost(grid: Grid) -> float:
         form = grid.columns_per_line * ratio / (grid.lines * grid.down)
         waste = grid.lines * grid.columns_per_line / grid.across - 1
-        return abs(log(form / _ASPECT)) + (_FOLDED + _WASTE * waste if grid.lines > 1 else 0)
+        return abs(log(form / _ASPECT)) + (folded + _WASTE * waste if grid.lines > 1 else 0)
 
-    return min(_grids(dimensions), key=cost)
+    splits = range(len(dimensions) + 1) if split is None else [split]
+    return min((grid for rows in splits for grid in _grids(dimensions, rows, split)), key=cost)
 
 
-def _grids(dimensions: Sequence[Dimension]) -> Iterator[Grid]:
-    for split in range(len(dimensions) + 1):
-        rows, columns = tuple(dimensions[:split]), tuple(dimensions[split:])
-        outer = len(columns[0].labels) if columns else 1
-        for per_line in {
-            ceil(outer / lines) for lines in range(1, outer + 1)
-        }:  # more would leave as many lines, and a larger gap
-            yield Grid(rows=rows, columns=columns, per_line=per_line)
+def _grids(dimensions: Sequence[Dimension], row_count: int, split: int | None) -> Iterator[Grid]:
+    rows, columns = tuple(dimensions[:row_count]), tuple(dimensions[row_count:])
+    outer = len(columns[0].labels) if columns else 1
+    can_fold = split is None or (columns and columns[0].name == BLOCK)
+    for per_line in (
+        # more would leave as many lines, and a larger gap
+        {ceil(outer / lines) for lines in range(1, outer + 1)} if can_fold else {outer}
+    ):
+        yield Grid(rows=rows, columns=columns, per_line=per_line)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,10 +208,11 @@ def bare_plan(
     caption_lines: int,
     caption: Lettering,
     most: int,
+    split: int | None = None,
 ) -> Plan:
     """The least that a sheet takes: labels as high as the shortest, and no title."""
     step = picture[1] + caption_lines * caption.line + GAP
-    grid = choose_grid(dimensions, (cell_width + GAP) / step)
+    grid = choose_grid(dimensions, (cell_width + GAP) / step, split)
     label = Lettering(max(caption.size, min(_LARGEST_LABEL, picture[1] // 8)))
     columns = [
         (label.wrap(min(dimension.labels, key=len), width, lines),) * len(dimension.labels)

@@ -1,5 +1,5 @@
-"""The legend of a contact sheet: how many of its cells are in each state, and how many fail each
-rule of their brand.
+"""The legend of a contact sheet: how many of its cells are in each state, and how many have each
+mark.
 """
 
 from collections.abc import Mapping
@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from PIL import Image
 
 from farm.results.lettering import Lettering
-from farm.results.sheet_cells import FAINT, CellState, draw_rule_mark, draw_state
+from farm.results.sheet_cells import FAINT, CellState, draw_state
 from farm.results.sheet_layout import GAP
+from farm.results.sheet_marks import Entry, Mark, draw_mark
 
 _SWATCH = 12  # pixels a side
-
-Entry = CellState | str
-"""A state, or the name of a rule that pictures fail."""
 
 
 def legend_height(entries: Mapping[Entry, int], lettering: Lettering, width: int) -> int:
@@ -34,17 +32,17 @@ def draw_legend(
         if isinstance(entry, CellState):
             draw_state(image, swatch, entry)
         else:
-            draw_rule_mark(image, swatch)
+            draw_mark(image, swatch, entry)
         lettering.draw(image, left + _SWATCH + GAP, top, _words(entry, entries[entry]), FAINT)
 
 
 def _places(
     entries: Mapping[Entry, int], lettering: Lettering, width: int
 ) -> list[tuple[int, int, Entry]]:
-    """The place of each entry, from the legend's upper left corner: states first."""
-    rules = sorted(entry for entry in entries if not isinstance(entry, CellState))
+    """The place of each entry, from the legend's upper left corner: states, marks, rules."""
+    rules = sorted(entry for entry in entries if not isinstance(entry, CellState | Mark))
     places, x, y = [], 0, 0
-    for entry in (*CellState, *rules):
+    for entry in (*CellState, *Mark, *rules):
         if count := entries.get(entry, 0):
             room = _SWATCH + int(lettering.width(f" {_words(entry, count)}")) + 6 * GAP
             if x and x + room > width:
@@ -55,4 +53,5 @@ def _places(
 
 
 def _words(entry: Entry, count: int) -> str:
-    return f"{count:,} {entry}" if isinstance(entry, CellState) else f"{count:,} fail {entry}"
+    is_rule = not isinstance(entry, CellState | Mark)
+    return f"{count:,} fail {entry}" if is_rule else f"{count:,} {entry}"

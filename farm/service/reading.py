@@ -1,18 +1,15 @@
 """Reading: a campaign's status, its explanation, its renders and its files."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from farm.campaign.specs import expansion_of
 from farm.results.line import Line
 from farm.results.manifest import manifest_line, manifest_lines, write_manifest
 from farm.results.rule_counts import fails, rule_counts
-from farm.results.sheet import sheet_of
 from farm.results.versions import version_json
-from farm.results.where import read_conditions, resolve
 from farm.scheduling.reasons import reason_sentence
 from farm.scheduling.why import (
     refusal_to,
@@ -142,25 +139,6 @@ class Reading:
         campaign = self.at_stage(project, name, None, stage)
         key = write_manifest(self._campaigns, self._reviews, campaign, self._outputs)
         return f"{self._outputs.address}/{key}"
-
-    def sheet(
-        self,
-        project: str,
-        name: str,
-        where: Sequence[str] = (),
-        version: int | None = None,
-        stage: Stage = Stage.FINAL,
-    ) -> bytes:
-        """The contact sheet of what is done so far, as PNG; with conditions like `product=mug`, of
-        the renders that they choose.
-        """
-        campaign = self.at_stage(project, name, version, stage)
-        if not where:
-            return sheet_of(self._campaigns, campaign, self._outputs)
-        lines = partial(manifest_lines, self._campaigns, self._reviews, campaign)
-        chosen = resolve(read_conditions(where), lines())
-        numbers = {line["number"] for line in lines() if chosen.chooses(line)}
-        return sheet_of(self._campaigns, campaign, self._outputs, numbers)
 
     def workers(self) -> list[WorkerRow]:
         return self._watching.workers()

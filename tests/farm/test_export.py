@@ -519,7 +519,7 @@ def test_a_campaign_too_large_for_a_sheet_is_exported_without(
 ):
     farm.submit(campaign(seeds={"count": 1}))
     paint(settings, "spring")
-    monkeypatch.setattr("farm.results.sheet.MAX_CELLS", 5)
+    monkeypatch.setattr("farm.results.sheet_pages.MAX_CELLS", 5)
     done = export(farm, "spring", destination)
     assert done.sheet is None
     assert "too many for one sheet" in done.no_sheet

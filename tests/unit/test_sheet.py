@@ -10,7 +10,8 @@ from PIL import Image
 from actors.pictures.files import write
 from actors.recipes.encoding import Encoding
 from farm.results.lettering import Lettering
-from farm.results.sheet import _dimensions, _plan, draw_sheet
+from farm.results.sheet import _plan, draw_page
+from farm.results.sheet_axes import constants, sheet_axes
 from farm.results.sheet_cells import LOOKS, Cell, CellState, cells_of, draw_cell
 from farm.results.sheet_layout import (
     MAX_PIXELS,
@@ -20,6 +21,7 @@ from farm.results.sheet_layout import (
     distinct_names,
     told_apart,
 )
+from farm.results.sheet_pages import Pages
 from storage.errors import NotFound
 from storage.rows import RenderOutcome
 from storage.states import Reason, RenderState
@@ -52,16 +54,15 @@ def done(number):
 
 def drawn(cell_of=done, size=(64, 64), **changes):
     plan = expansion(settings={"size": f"{size[0]}x{size[1]}"}, **changes)
-    return Image.open(io.BytesIO(draw_sheet(plan, cell_of, Pictures(size)))), planned(plan)
+    return draw_page(plan, whole(plan), cell_of, Pictures(size)), planned(plan)
+
+
+def whole(plan):
+    return Pages(sheet_axes(plan)).page(0)
 
 
 def planned(plan):
-    dimensions, constants = _dimensions(plan)
-    return _plan(
-        plan,
-        dimensions,
-        [f"{plan.campaign.name} · {plan.campaign.prompt}", *([constants] if constants else [])],
-    )[0]
+    return _plan(plan, whole(plan))[0]
 
 
 def axis(*sizes):
@@ -198,11 +199,10 @@ def test_files_of_one_name_are_told_apart_by_their_folders():
 def test_seeds_are_whole_wherever_they_stand():
     for changes in ({"seeds": [5, 4294967295]}, {"seeds": [4294967295]}, {"seeds": {"count": 2}}):
         plan = expansion(**changes)
-        dimensions, constants = _dimensions(plan)
-        shown = constants + " ".join(
+        shown = constants(plan, sheet_axes(plan)) + " ".join(
             "".join(lines) for labels in planned(plan).column_labels for lines in labels
         )
-        assert all(str(seed) in shown for seed in plan.locked_seeds), dimensions
+        assert all(str(seed) in shown for seed in plan.locked_seeds)
     # Where they differ from shot to shot, they stand under each picture, whole in however small a
     # cell.
     small = planned(expansion(seeds={"count": 2, "per": ["product"]}, settings={"size": "16x16"}))
@@ -210,10 +210,10 @@ def test_seeds_are_whole_wherever_they_stand():
 
 
 def test_axes_of_one_value_are_said_once():
-    _, constants = _dimensions(
-        expansion(vary={"product": ["mug"], "color": ["red"], "guidance": [3.0]}, seeds=[7])
+    plan = expansion(vary={"product": ["mug"], "color": ["red"], "guidance": [3.0]}, seeds=[7])
+    assert (
+        constants(plan, sheet_axes(plan)) == "product: mug · color: red · guidance: 3.0 · seed 7"
     )
-    assert constants == "product: mug · color: red · guidance: 3.0 · seed 7"
 
 
 def test_every_state_looks_unlike_the_others_even_without_colour():
@@ -306,11 +306,10 @@ def test_rows_with_fewer_seeds_leave_their_places_empty():
         CellState.WAITING,
         CellState.NONE,
     ]
-    dimensions, _ = _dimensions(plan)
-    assert [dimension.labels for dimension in dimensions] == [
+    assert [dimension.labels for dimension in whole(plan).dimensions] == [
         ("mug", "box"),
         ("seed no. 1", "seed no. 2"),
     ]
-    sheet = Image.open(io.BytesIO(draw_sheet(plan, cell_of, Pictures())))
+    sheet = draw_page(plan, whole(plan), cell_of, Pictures())
     x, y = planned(plan).corner(3)
     assert sheet.getpixel((x + 5, y + 5)) == LOOKS[CellState.NONE].fill
