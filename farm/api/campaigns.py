@@ -79,18 +79,6 @@ def campaign_routes(reading: Reading) -> APIRouter:
     def status(name: Name, project: Project = "default", version: Version = None) -> Json:
         return reading.status(project, name, version)
 
-    @routes.get("/campaigns/{name}/sheet", **answers_with("image/png"))
-    def sheet(
-        name: Name,
-        project: Project = "default",
-        where: Annotated[str, Query(max_length=10_000)] = "",
-        version: Version = None,
-        stage: AtStage = Stage.FINAL,
-    ) -> Response:
-        """`where` has conditions like `product=mug`, one a line."""
-        picture = reading.sheet(project, name, where.splitlines(), version, stage)
-        return Response(picture, media_type="image/png")
-
     @routes.get("/campaigns/{name}/versions", **shows(list[CampaignVersion]))
     def versions(name: Name, project: Project = "default") -> list[Json]:
         return reading.versions(project, name)

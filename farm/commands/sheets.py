@@ -87,7 +87,10 @@ def _span(page: str) -> tuple[int, int]:
     found = _SPAN.fullmatch(page.strip())
     if found is None:
         raise RequestError(f"--page {page}: name a page from 1, or pages like 3-7.")
-    return int(found[1]), int(found[2] or found[1])
+    first, last = int(found[1]), int(found[2] or found[1])
+    if last < first:
+        raise RequestError(f"--page {page}: the last page stands before the first one.")
+    return first, last
 
 
 def _write(

@@ -53,9 +53,9 @@ def matrix_of(
 
     Raises RequestError for a name that is not an axis, or that is given twice.
     """
-    if not rows.strip() and not columns.strip():
-        return None
     chosen = {"rows": _names(rows), "columns": _names(columns)}
+    if not any(chosen.values()):
+        return None
     seen: set[str] = set()
     for place, names in chosen.items():
         for name in names:

@@ -30,6 +30,9 @@ class CellState(StrEnum):
     DONE = "done"
     RUNNING = "running"
     WAITING = "waiting"
+    UNDECIDED = "undecided"
+    """Its final is painted if a person approves it."""
+    NO_PROOF = "no proof"
     HELD = "held"
     FAILED = "failed"
     LOST = "file missing"
@@ -74,6 +77,8 @@ LOOKS = {
     CellState.DONE: _Look((176, 200, 172), (112, 146, 108)),
     CellState.RUNNING: _Look((214, 229, 247), (58, 112, 186)),
     CellState.WAITING: _Look((234, 234, 231), (176, 176, 170)),
+    CellState.UNDECIDED: _Look((242, 238, 226), (150, 138, 96)),
+    CellState.NO_PROOF: _Look((247, 247, 247), (196, 196, 200)),
     CellState.HELD: _Look((253, 238, 198), (184, 132, 16)),
     CellState.FAILED: _Look((250, 222, 217), (186, 52, 42)),
     CellState.LOST: _Look((236, 224, 245), (128, 76, 168)),
@@ -95,9 +100,11 @@ def cells_of(
     outcomes: Iterable[RenderOutcome],
     under_way: Iterable[Chunk],
     verdicts: Verdicts | None = None,
+    proofs: Collection[int] | None = None,
 ) -> Callable[[int], Cell]:
     """What gives a render's cell by its number: of pictures that were asked for again, the last
-    one that has ended, or the one that is painted now.
+    one that has ended, or the one that is painted now. Of a campaign of proofs, `proofs` are the
+    renders that have one.
     """
     known = {
         expansion.origin(outcome.number): _versioned(
@@ -113,19 +120,48 @@ def cells_of(
         for chunk in under_way
         for number in _numbers(expansion, chunk)
     )
-    rest = Cell(state=CellState.WAITING if campaign.cancelled_at is None else CellState.CANCELLED)
     skipped, none = Cell(state=CellState.SKIPPED), Cell(state=CellState.NONE)
+    last = {redo.of: redo.number for redo in expansion.redos.values()}
 
     def cell_of(number: int) -> Cell:
-        return known.get(number) or (
-            _versioned(rest, expansion, number, verdicts)
-            if expansion.has(number)
-            else skipped
-            if expansion.is_skipped(number)
-            else none
-        )
+        if cell := known.get(number):
+            return cell
+        if not expansion.has(number):
+            return skipped if expansion.is_skipped(number) else none
+        versions = (number, last.get(number, number))
+        return _open_cell(campaign, versions, verdicts, proofs, expansion)
 
     return cell_of
+
+
+def _open_cell(
+    campaign: CampaignRow,
+    versions: tuple[int, int],
+    verdicts: Verdicts | None,
+    proofs: Collection[int] | None,
+    expansion: Expansion,
+) -> Cell:
+    """The cell of a render none of whose versions has begun: `versions` has the first and the last
+    one.
+    """
+    first, last = versions
+    if campaign.cancelled_at is not None:
+        return _versioned(Cell(state=CellState.CANCELLED), expansion, first, verdicts)
+    if proofs is not None and first == last and first not in proofs:
+        return _versioned(Cell(state=CellState.NO_PROOF), expansion, first, verdicts)
+    if campaign.released is None or verdicts is None:
+        return _versioned(Cell(state=CellState.WAITING), expansion, first, verdicts)
+    # The last version that is approved will be painted; else the last one is in question.
+    wanted = [number for number in (first, last) if verdicts.of(number) is Verdict.APPROVED]
+    state = _OPEN[Verdict.APPROVED if wanted else verdicts.of(last)]
+    return _versioned(Cell(state=state), expansion, wanted[-1] if wanted else last, verdicts)
+
+
+_OPEN = {
+    None: CellState.UNDECIDED,
+    Verdict.APPROVED: CellState.WAITING,
+    Verdict.REJECTED: CellState.REJECTED,
+}
 
 
 def _versioned(cell: Cell, expansion: Expansion, number: int, verdicts: Verdicts | None) -> Cell:
@@ -266,6 +302,8 @@ def _mark(
         case CellState.HELD:
             for left in (x - size, x + size // 3):
                 pen.rectangle([left, y - size, left + size * 2 // 3, y + size], fill=color)
+        case CellState.UNDECIDED | CellState.NO_PROOF:
+            _mark_review(pen, state, x, y, size, color)
         case CellState.FAILED:
             for slope in (1, -1):
                 pen.line(
@@ -280,3 +318,14 @@ def _mark(
             pen.line([(x - size, y + size), (x + size, y - size)], color, max(1, size // 4))
         case CellState.CANCELLED | CellState.REJECTED:
             pen.line([(x - size, y), (x + size, y)], color, max(2, size // 4))
+
+
+def _mark_review(
+    pen: ImageDraw.ImageDraw, state: CellState, x: int, y: int, size: int, color: Color
+) -> None:
+    """Three points for a decision that is open, an empty square for a proof that there is not."""
+    if state is CellState.NO_PROOF:
+        pen.rectangle([x - size, y - size, x + size, y + size], outline=color)
+        return
+    for left in (x - size, x - size // 4, x + size // 2):
+        pen.rectangle([left, y - size // 4, left + size // 2, y + size // 4], fill=color)

@@ -18,7 +18,7 @@ class Mark(StrEnum):
     APPROVED = "approved by review"
     REJECTED = "rejected by review"
     VERSION = "painted again (v2, v3 …)"
-    DRIFT = "with their drift, 0 to 1"
+    DRIFT = "with their drift (0 to 1)"
     DRIFTED = "with a drift beyond the limit"
 
 

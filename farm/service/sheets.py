@@ -6,9 +6,12 @@ from functools import partial
 from tempfile import TemporaryFile
 from typing import IO
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from farm.campaign.expansion import Expansion
+from farm.campaign.selection import proof_numbers
 from farm.campaign.specs import expansion_of
 from farm.results.manifest import manifest_lines
 from farm.results.sheet import draw_page
@@ -49,6 +52,8 @@ class _Sheet:
     expansion: Expansion
     pages: Pages
     verdicts: Verdicts
+    proofs: NDArray[np.int64] | None
+    """The renders that have a proof, if it is a sheet of proofs."""
     chosen: Collection[int] | None
 
 
@@ -98,7 +103,9 @@ class Sheets:
         return file
 
     def _open(self, project: str, name: str, choice: SheetChoice) -> _Sheet:
-        campaign = self._campaign(project, name, choice)
+        final = self._campaign(project, name, choice.version)
+        is_final = choice.stage is Stage.FINAL
+        campaign = final if is_final else self._campaigns.proofs_of(final)
         expansion = expansion_of(campaign.spec)
         axes = sheet_axes(expansion)
         return _Sheet(
@@ -106,16 +113,16 @@ class Sheets:
             expansion=expansion,
             pages=Pages(axes, matrix_of(expansion, axes, choice.rows, choice.columns)),
             verdicts=self._reviews.verdicts(campaign),
+            proofs=None if is_final else _with_proof(final),
             chosen=self._chosen(campaign, choice.where) if choice.where else None,
         )
 
-    def _campaign(self, project: str, name: str, choice: SheetChoice) -> CampaignRow:
-        campaign = (
+    def _campaign(self, project: str, name: str, version: int | None) -> CampaignRow:
+        return (
             self._campaigns.get(project, name)
-            if choice.version is None
-            else self._campaigns.version(project, name, choice.version)
+            if version is None
+            else self._campaigns.version(project, name, version)
         )
-        return campaign if choice.stage is Stage.FINAL else self._campaigns.proofs_of(campaign)
 
     def _chosen(self, campaign: CampaignRow, where: Sequence[str]) -> Collection[int]:
         lines = partial(manifest_lines, self._campaigns, self._reviews, campaign)
@@ -130,7 +137,10 @@ class Sheets:
         """The cells of one page: no others are read."""
         under_way = self._campaigns.under_way(sheet.campaign.id)
         ended = self._ended(sheet, page)
-        cell_of = cells_of(sheet.campaign, sheet.expansion, ended, under_way, sheet.verdicts)
+        proofs = None if sheet.proofs is None else _among(page.numbers, sheet.proofs)
+        cell_of = cells_of(
+            sheet.campaign, sheet.expansion, ended, under_way, sheet.verdicts, proofs
+        )
         return cell_of if sheet.chosen is None else cells_among(sheet.chosen, cell_of)
 
     def _ended(self, sheet: _Sheet, page: Page) -> Iterator[RenderOutcome]:
@@ -142,6 +152,16 @@ class Sheets:
             wanted = numbers[start : start + _AT_ONCE]
             found = self._campaigns.outcomes_of(sheet.campaign.id, wanted)
             yield from sorted(found, key=lambda outcome: outcome.number)
+
+
+def _with_proof(final: CampaignRow) -> NDArray[np.int64]:
+    expansion = expansion_of(final.spec)
+    assert expansion.campaign.proof is not None, "it has a campaign of proofs"
+    return proof_numbers(expansion, expansion.campaign.proof)
+
+
+def _among(numbers: Sequence[int], chosen: NDArray[np.int64]) -> frozenset[int]:
+    return frozenset(np.intersect1d(np.asarray(numbers, np.int64), chosen).tolist())
 
 
 def _span(count: int, span: tuple[int, int]) -> tuple[int, int]:
@@ -160,7 +180,7 @@ def _too_many(sheet: _Sheet, choice: SheetChoice) -> str:
             " them."
         )
     return (
-        f"The campaign has too many cells for one sheet (at most {MAX_CELLS:,}): name one of its"
+        f"The campaign's cells are too many for one sheet (at most {MAX_CELLS:,}): name one of its"
         f" {sheet.pages.count:,} pages, or ask for a PDF of them, as `farm sheet"
         f" {sheet.campaign.title} --out FILE.pdf` does."
     )

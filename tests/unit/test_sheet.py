@@ -258,6 +258,7 @@ def test_pictures_of_several_sizes_all_fit_into_their_cells():
 
 class Row:
     cancelled_at = None
+    released = None
 
 
 def test_a_render_is_where_its_outcome_says():
