@@ -190,6 +190,18 @@ def _step_reading(stores: _Stores) -> StepReading:
     )
 
 
+def _review_router(stores: _Stores, chunk: int | None) -> APIRouter:
+    service = ReviewService(
+        campaigns=stores.campaigns,
+        reviews=stores.reviews,
+        watching=stores.watching,
+        outputs=stores.outputs,
+        chunk=chunk,
+    )
+    reading = ReviewReading(campaigns=stores.campaigns, reviews=stores.reviews)
+    return review_routes(service, reading)
+
+
 def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[APIRouter]:
     """The services over the stores, and the API's routes to them. `files` are those of this
     machine that a submission may name.
@@ -235,16 +247,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         repair_routes(repaints, repairs, reading),
         prune_routes(pruner, _preview_pruner(stores)),
         control_routes(controls, reading, explaining),
-        review_routes(
-            ReviewService(
-                campaigns=campaigns,
-                reviews=stores.reviews,
-                watching=watching,
-                outputs=outputs,
-                chunk=chunk,
-            ),
-            ReviewReading(campaigns=campaigns, reviews=stores.reviews),
-        ),
+        _review_router(stores, chunk),
         farm_routes(reading, Home(settings.home).digest),
         fleet_routes(reading, fleet),
     ]

@@ -46,6 +46,10 @@ def shown_address(url: str) -> str:
     return _shown(_parse(url))
 
 
+JobDatabase = Engine
+"""An open job database."""
+
+
 def open_database(url: str, *, looks_first: bool = True) -> Engine:
     """An engine for `url`, SQLite or PostgreSQL. With `looks_first`, a connection to a server is
     looked at before each use, so that one that a restart has cut is replaced unseen; without,

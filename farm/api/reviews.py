@@ -11,8 +11,8 @@ from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.documents.document import DocumentError, Problem
 from farm.service.review_reading import ReviewReading
 from farm.service.review_rules import Choice
+from farm.service.review_views import Decided, ReviewOverview
 from farm.service.reviews import Change, ReviewService
-from farm.service.views import Decided, ReviewOverview
 from storage.reviews import NewDecision
 from storage.states import Verdict
 

@@ -129,7 +129,7 @@ class Expansion:
         )
 
     def settings(self, group_no: int) -> Settings:
-        """The settings of a group, as its first cell has them."""
+        """As a group's first cell has them."""
         return self.cells.settings(self.first_cell(group_no))
 
     def scheduler_of(self, settings: Settings) -> tuple[str, dict[str, Any]]:
@@ -236,9 +236,7 @@ class Expansion:
         return self.grid.group_of(self._at(self.origin(number))[0])
 
     def origin(self, number: int) -> int:
-        """The number of the render whose cell and settings this one has: its own, but for a
-        redo.
-        """
+        """The render whose cell and settings this one has: itself, unless it is a redo."""
         redo = self.redos.get(number)
         return number if redo is None else redo.of
 

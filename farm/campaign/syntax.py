@@ -346,20 +346,12 @@ def _shouted(text: str) -> Iterator[Syntax]:
         words = [word for word in around if any(c.isalpha() for c in word)]
         if words and all(word.isupper() for word in words):
             continue
-        if match[0] == "AND":
-            yield Syntax(
-                start=match.start(),
-                stop=match.end(),
-                kind="a blend of two prompts in other tools",
-                instead="write `and`",
-            )
-        else:
-            yield Syntax(
-                start=match.start(),
-                stop=match.end(),
-                kind="a break between parts of a prompt in other tools",
-                instead="write a comma",
-            )
+        kind, instead = (
+            ("a blend of two prompts in other tools", "write `and`")
+            if match[0] == "AND"
+            else ("a break between parts of a prompt in other tools", "write a comma")
+        )
+        yield Syntax(start=match.start(), stop=match.end(), kind=kind, instead=instead)
 
 
 def _flags(text: str) -> Iterator[Syntax]:
@@ -368,13 +360,8 @@ def _flags(text: str) -> Iterator[Syntax]:
             name = match["name"].replace("-", "_").lower()
             if name.endswith("_"):  # a dash on both sides of a word is punctuation
                 continue
-            instead = _FLAGS.get(name, "leave it out")
-            yield Syntax(
-                start=match.start(),
-                stop=match.end(),
-                kind="a flag of other tools",
-                instead=instead,
-            )
+            kind, instead = "a flag of other tools", _FLAGS.get(name, "leave it out")
+            yield Syntax(start=match.start(), stop=match.end(), kind=kind, instead=instead)
 
 
 _FLAGS = {

@@ -12,6 +12,7 @@ from urllib.parse import quote as quote_text
 from farm.campaign.loading import CampaignFile, load_campaign
 from farm.campaign.schema import Campaign
 from farm.client.brand_calls import BrandCalls
+from farm.client.diff_calls import DiffCalls
 from farm.client.fleet_calls import FleetCalls
 from farm.client.review_calls import ReviewCalls
 from farm.client.sheet_calls import SheetCalls
@@ -47,7 +48,7 @@ T = TypeVar("T")
 quote = partial(quote_text, errors="surrogatepass")  # the farm refuses a name that is not text
 
 
-class Client(FleetCalls, BrandCalls, ReviewCalls, SheetCalls, StepCalls):
+class Client(FleetCalls, BrandCalls, ReviewCalls, SheetCalls, StepCalls, DiffCalls):
     """A farm, from afar.
 
         with Client("http://127.0.0.1:8600") as farm:
@@ -257,33 +258,6 @@ class Client(FleetCalls, BrandCalls, ReviewCalls, SheetCalls, StepCalls):
         """
         params = {"project": self.project}
         return self._http.get(list[CampaignVersion], _path(name, "versions"), params)
-
-    def diff(
-        self, name: str, against: str | None = None, *, limit: int | None = None
-    ) -> Iterator[Json]:
-        """What changed in a campaign, or a version of it, since `against`; if that is None, since
-        the version before: a mapping for each render that is `changed`, `new` or `retired` (its
-        `kind`), at most `limit` of them, and a last one that counts them all.
-        """
-        name, params = self._compared(name, against)
-        return self._http.lines(
-            _path(name, "diff"), params | ({} if limit is None else {"limit": str(limit)})
-        )
-
-    def diff_sheet(
-        self, name: str, against: str | None = None, *, limit: int | None = None
-    ) -> bytes:
-        """The changed cells as PNG, at most `limit` of them, the old ones on the left."""
-        name, params = self._compared(name, against)
-        return self._http.request(
-            "GET",
-            _path(name, "diff/sheet"),
-            params=params | ({} if limit is None else {"limit": str(limit)}),
-        ).content
-
-    def _compared(self, name: str, against: str | None) -> tuple[str, dict[str, str]]:
-        name, params = self._version(name)
-        return name, params | ({} if against is None else {"against": against})
 
     def _version(self, name: str) -> tuple[str, dict[str, str]]:
         """The name and the parameters of something that may be asked of a version."""

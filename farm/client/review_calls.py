@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from farm.client.fleet_calls import who
 from farm.client.transport import Transport
-from farm.service.views import Decided, ReviewOverview
+from farm.service.review_views import Decided, ReviewOverview
 
 Json = dict[str, Any]
 

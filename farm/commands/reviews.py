@@ -17,7 +17,7 @@ from farm.commands.shared import (
     show_table,
 )
 from farm.connect import open_client
-from farm.service.views import Decided, ReviewOverview
+from farm.service.review_views import Decided, ReviewOverview
 from storage.errors import RequestError
 from storage.states import RejectReason
 

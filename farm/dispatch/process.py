@@ -27,7 +27,7 @@ from farm.logs import log_to_file
 from farm.service.reviews import ReviewService
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
-from storage.database import closing_engine
+from storage.database import JobDatabase, closing_engine
 from storage.errors import DatabaseAway, SeedbedError, SessionLost
 from storage.layouts import Layouts
 from storage.ledgers import Ledgers
@@ -70,44 +70,47 @@ def dispatch(stop: threading.Event) -> None:
             threading.Thread(
                 target=sweep, args=(outputs,), daemon=True
             ).start()  # beside the loop: a folder may have millions of files
-            campaigns, orders = Campaigns(engine), Orders(engine)
-            dispatcher = Dispatcher(
-                session=session,
-                queue=queue,
-                settling=Settling(engine),
-                campaigns=campaigns,
-                watching=Watching(engine),
-                canaries=Canaries(engine),
-                reuse=Reuse(engine),
-                ledgers=Ledgers(engine),
-                finishing=Finishing(
-                    campaigns=campaigns,
-                    reviews=Reviews(engine),
-                    service=ReviewService(
-                        campaigns=campaigns,
-                        reviews=Reviews(engine),
-                        watching=Watching(engine),
-                        outputs=outputs,
-                    ),
-                    outputs=outputs,
-                ),
-                layouts=Layouts(engine),
-                fleet=fleet,
-                autoscaler=Autoscaler(
-                    fleet=fleet,
-                    queue=queue,
-                    orders=orders,
-                    campaigns=campaigns,
-                    pools=settings.pools(),
-                    limits=settings.limits(),
-                    quotas=settings.quotas,
-                ),
-                weights=settings.shares,
-                quotas=settings.quotas,
-            )
+            dispatcher = _dispatcher(session, settings, engine, fleet, outputs)
             _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")
     disconnect(folder)
     log.info("Stopped. action=end")
+
+
+def _dispatcher(
+    session: int, settings: Settings, engine: JobDatabase, fleet: Fleet, outputs: Outputs
+) -> Dispatcher:
+    """The dispatcher of a session, put together."""
+    campaigns, reviews, watching = Campaigns(engine), Reviews(engine), Watching(engine)
+    queue = Queue(engine)
+    service = ReviewService(
+        campaigns=campaigns, reviews=reviews, watching=watching, outputs=outputs
+    )
+    return Dispatcher(
+        session=session,
+        queue=queue,
+        settling=Settling(engine),
+        campaigns=campaigns,
+        watching=watching,
+        canaries=Canaries(engine),
+        reuse=Reuse(engine),
+        ledgers=Ledgers(engine),
+        finishing=Finishing(
+            campaigns=campaigns, reviews=reviews, service=service, outputs=outputs
+        ),
+        layouts=Layouts(engine),
+        fleet=fleet,
+        autoscaler=Autoscaler(
+            fleet=fleet,
+            queue=queue,
+            orders=Orders(engine),
+            campaigns=campaigns,
+            pools=settings.pools(),
+            limits=settings.limits(),
+            quotas=settings.quotas,
+        ),
+        weights=settings.shares,
+        quotas=settings.quotas,
+    )
 
 
 def wait_for_cluster(address: str, stop: threading.Event) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from farm.client.transport import Transport
-from farm.service.views import Decided
+from farm.service.review_views import Decided
 from storage.errors import SeedbedError
 
 _AT_ONCE = 24

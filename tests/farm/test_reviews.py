@@ -15,8 +15,8 @@ from farm.cli import app
 from farm.client.client import Client
 from farm.config import read_settings
 from farm.documents.document import DocumentError
+from farm.service.review_views import AxisVerdicts
 from farm.service.reviews import ReviewService
-from farm.service.views import AxisVerdicts
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import NotFound, RequestError
