@@ -36,6 +36,7 @@ _COLORS: dict[Mark, Color] = {
 }
 _CORNER = 18  # pixels: the largest mark of a failed rule
 _DISC = 16  # pixels: the largest mark of a verdict
+_SQUARE = 8  # pixels: a mark that has no room for its words
 _PART = 3  # a mark covers at most a third of a side
 
 
@@ -60,13 +61,13 @@ def draw_marks(image: Image.Image, box: Box, cell: Cell) -> None:
     if cell.state is CellState.HELD:
         pen.rectangle([left, top, right - 1, bottom - 1], outline=LOOKS[cell.state].line, width=2)
     if cell.failed_rules:
-        size = max(2, min(_CORNER, right - left, bottom - top))
+        size = max(4, min(_CORNER, (right - left) // _PART, (bottom - top) // _PART))
         _draw_rule(image, (right - size, top, right, top + size))
 
 
 def draw_notes(image: Image.Image, box: Box, cell: Cell, lettering: Lettering) -> None:
     """Its version in the upper left corner of a box, the verdict in the lower left and its drift
-    in the lower right one. Words that have no room are left out.
+    in the lower right one.
     """
     left, top, right, bottom = box
     used = 0
@@ -123,14 +124,18 @@ def _draw_words(
     image: Image.Image, box: Box, words: str, mark: Mark, lettering: Lettering
 ) -> None:
     """Words on a small field: a version in the upper left corner of a box, all else in the lower
-    right one.
+    right one. Without room for them, an empty square, or nothing for a drift within the limit.
     """
     left, top, right, bottom = box
     width, height = int(lettering.width(words)) + 5, lettering.line
-    if width > right - left or 2 * height > bottom - top:
-        return
     is_version = mark is Mark.VERSION
+    has_room = width <= right - left and 2 * height <= bottom - top
+    if not has_room and mark is Mark.DRIFT:
+        return
+    if not has_room:
+        width = height = max(2, min(_SQUARE, (right - left) // _PART, (bottom - top) // _PART))
     x, y = (left, top) if is_version else (right - width, bottom - height)
     field = [x, y, x + width - 1, y + height - 1]
     ImageDraw.Draw(image).rectangle(field, fill=_COLORS[mark], outline=PAPER)
-    lettering.draw(image, x + 2, y, words, PAPER if is_version else INK)
+    if has_room:
+        lettering.draw(image, x + 2, y, words, PAPER if is_version else INK)

@@ -218,6 +218,20 @@ def test_marks_stay_inside_the_smallest_cells():
     assert (pixels == 90).all()
 
 
+def test_a_drift_beyond_the_limit_is_seen_in_the_smallest_cells():
+    plain, within, beyond, again = (
+        noted(cell, 24).tobytes()
+        for cell in (
+            Cell(state=CellState.DONE),
+            Cell(state=CellState.DONE, drift=0.1),
+            Cell(state=CellState.DONE, drift=0.9, has_drifted=True),
+            Cell(state=CellState.DONE, version=2),
+        )
+    )
+    assert within == plain
+    assert len({plain, beyond, again}) == 3
+
+
 def test_the_legend_counts_the_marks_of_a_page():
     plan = expansion(seeds=[7])
     page = Pages(sheet_axes(plan)).page(0)
