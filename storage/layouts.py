@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
 from storage.rows import Settlement
-from storage.tables import anchors, attempts, layouts, renders
+from storage.states import Reason, RenderState, moved
+from storage.tables import anchors, attempts, campaigns, layouts, renders
 
 _AT_ONCE = 500
+_NONE: Mapping[int, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +81,20 @@ class Layouts:
         return stopped, saved_s
 
     def settle(
-        self, campaign_id: int, seed: int, anchor: str, drifts: Mapping[int, float]
+        self,
+        campaign_id: int,
+        seed: int,
+        anchor: str,
+        drifts: Mapping[int, float],
+        held: Mapping[int, str] = _NONE,
     ) -> None:
         """Write down the median of a set and the drift of its renders so far, whose compositions
-        are not needed any more. A median that is there already stays.
+        are not needed any more. A median that is there already stays. Of those renders, the `held`
+        are held for a person, each for a reason in words.
         """
         mine = (layouts.c.campaign_id == campaign_id) & (layouts.c.seed == seed)
         with self._engine.begin() as connection:
+            _hold(connection, campaign_id, held)
             has_one = select(anchors.c.seed).where(
                 anchors.c.campaign_id == campaign_id, anchors.c.seed == seed
             )
@@ -99,6 +108,27 @@ class Layouts:
                 connection.execute(change, rows)
                 gone = delete(layouts).where(mine, layouts.c.number == bindparam("n"))
                 connection.execute(gone, [{"n": number} for number in drifts])
+
+
+def _hold(connection: Connection, campaign_id: int, held: Mapping[int, str]) -> None:
+    """Hold renders that are done. Their campaign's row is locked before them."""
+    if not held:
+        return
+    c = campaigns.c
+    connection.execute(select(c.id).where(c.id == campaign_id).with_for_update())
+    count = 0
+    for number, detail in held.items():
+        done = (
+            (renders.c.campaign_id == campaign_id)
+            & (renders.c.number == number)
+            & (renders.c.state == RenderState.DONE)
+        )
+        state = moved(RenderState.DONE, RenderState.HELD)
+        change = update(renders).where(done)
+        found = connection.execute(change.values(state=state, reason=Reason.DRIFT, detail=detail))
+        count += found.rowcount
+    mine = update(campaigns).where(c.id == campaign_id)
+    connection.execute(mine.values(done=c.done - count, held=c.held + count))
 
 
 def keep_layouts(connection: Connection, settlements: Iterable[Settlement]) -> None:

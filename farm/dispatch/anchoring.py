@@ -4,11 +4,13 @@ painted.
 
 from collections.abc import Iterable
 
+from actors.recipes.drift import DriftRule
+from farm.campaign.specs import expansion_of
 from farm.scheduling.drift import ENOUGH, FEWEST, anchored
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
 from storage.layouts import Layouts
-from storage.rows import Settlement
+from storage.rows import CampaignRow, Settlement
 
 
 class Anchoring:
@@ -39,12 +41,26 @@ class Anchoring:
     def _measure(self, campaign_id: int) -> bool:
         """Whether nothing more of a campaign can come to wait."""
         try:
-            is_over = self._campaigns.by_id(campaign_id).finished_at is not None
+            campaign = self._campaigns.by_id(campaign_id)
         except NotFound:
             return True
+        is_over, rule = campaign.finished_at is not None, _rule(campaign)
         full = self._layouts.full(campaign_id, FEWEST if is_over else ENOUGH)
         known = self._layouts.anchors(campaign_id, full)
         for seed, layouts in full.items():
             found = anchored({one.number: one.layout for one in layouts}, known.get(seed))
-            self._layouts.settle(campaign_id, seed, found.anchor, found.drifts)
+            held = {
+                number: verdict[2]
+                for number, drift in found.drifts.items()
+                if rule is not None and (verdict := rule.verdict(drift))
+            }
+            self._layouts.settle(campaign_id, seed, found.anchor, found.drifts, held)
         return is_over
+
+
+def _rule(campaign: CampaignRow) -> DriftRule | None:
+    """By which the renders are judged that make the median of their set."""
+    drift = expansion_of(campaign.spec).campaign.drift
+    if drift is None or drift.limit is None:
+        return None
+    return DriftRule(limit=drift.limit, action=drift.action)

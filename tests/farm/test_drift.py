@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from actors.pictures.drift import drift, layout_of
+from storage.states import Reason
 from tests.campaigns import data
 from tests.farm.fakes import FakeFleet, answer
 
@@ -60,6 +61,29 @@ def test_the_first_of_a_set_make_its_median_and_later_ones_are_told(
     assert drifts == {n: pytest.approx(AWAY) if n in (4, 16) else 0.0 for n in range(48)}
     assert told[0] == {None}
     assert told[-1] == {USUAL.text}
+    held = {o.number: o.reason for o, _, _ in campaigns.outcomes(row.id) if o.state == "held"}
+    assert set(held) >= {4}
+    assert set(held.values()) == {Reason.DRIFT}
+    found = campaigns.by_id(row.id)
+    assert (found.held, found.done) == (len(held), 48 - len(held))
+
+
+def test_what_only_flags_holds_nothing(service, start, campaigns):
+    fleet = FakeFleet(1)
+    row, _ = service.submit(
+        "p",
+        data(
+            drift={"limit": 0.2, "action": "flag"},
+            seeds=[7],
+            vary={"n": [1, 2, 3, 4]},
+            prompt="a mug {n}",
+        ),
+    )
+    dispatcher = start(fleet)
+    for now in range(20):
+        dispatcher.tick(float(now))
+        fleet.results += [measured(job, worker, odd={2}) for job, worker in fleet.take()]
+    assert campaigns.by_id(row.id).held == 0
 
 
 def test_a_small_set_gets_its_median_when_the_campaign_is_over(service, start, campaigns):
@@ -74,6 +98,7 @@ def test_a_small_set_gets_its_median_when_the_campaign_is_over(service, start, c
     assert {o.number: o.drift for o, _, _ in campaigns.outcomes(row.id)} == {
         0: 0.0, 1: 0.0, 2: pytest.approx(AWAY), 3: 0.0,
     }  # fmt: skip
+    assert (campaigns.by_id(row.id).held, campaigns.by_id(row.id).done) == (1, 3)
 
 
 def test_what_a_dispatcher_left_unmeasured_the_next_one_finds(service, start, campaigns):
