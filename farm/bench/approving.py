@@ -5,6 +5,7 @@ its memory can be told.
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from farm.bench.figures import Json
@@ -12,16 +13,18 @@ from farm.bench.submitting import STEP, campaign_document, peak_mb
 from farm.service.review_rules import Choice
 from farm.service.reviews import ReviewService
 from farm.service.submission import Submissions
+from storage.bench.postgres import temporary_postgres
 from storage.bench.queue import end_proofs, make_durable
 from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
-from storage.database import open_database
+from storage.database import open_database, sqlite_address, upgrade
 from storage.outputs import open_outputs
 from storage.reviews import NewDecision, Reviews
 from storage.states import Verdict
 from storage.watching import Watching
 
+MILLION = 1_000_000
 _HALF = tuple(f"color=color {k}" for k in range(50))
 
 
@@ -33,6 +36,28 @@ def approve_apart(address: str, folder: Path, renders: int) -> Json:
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(_approve, address, folder, renders).result()
+
+
+def approvals(renders: int) -> dict[str, float]:
+    """Seconds to approve all proofs, half by the value of an axis and then the rest, on SQLite and
+    on PostgreSQL.
+    """
+    with TemporaryDirectory() as folder:
+        found = {"sqlite": _approve_on(sqlite_address(Path(folder) / "farm.db"), folder, renders)}
+    with TemporaryDirectory() as folder, temporary_postgres() as postgres:
+        found["postgresql"] = _approve_on(postgres.new_database(), folder, renders)
+    return {
+        f"{name}_{part}": figures[part]
+        for name, figures in found.items()
+        for part in ("approve_half_s", "approve_rest_s", "approve_memory_mb")
+    }
+
+
+def _approve_on(address: str, folder: str, renders: int) -> Json:
+    engine = open_database(address)
+    upgrade(engine)
+    engine.dispose()
+    return approve_apart(address, Path(folder), renders)
 
 
 def _approve(address: str, folder: Path, renders: int) -> Json:
@@ -55,7 +80,7 @@ def _approve(address: str, folder: Path, renders: int) -> Json:
     before_mb = peak_mb()
     figures: Json = {"renders": renders}
     for sequence, (name, choice) in enumerate(
-        {"half_s": Choice(where=_HALF), "rest_s": Choice()}.items()
+        {"approve_half_s": Choice(where=_HALF), "approve_rest_s": Choice()}.items()
     ):
         new = NewDecision(
             client="bench", sequence=sequence, verdict=Verdict.APPROVED, chosen_by={}
@@ -66,4 +91,4 @@ def _approve(address: str, folder: Path, renders: int) -> Json:
         figures[name] = round(perf_counter() - began, 3)
         assert answer["queued"] == renders // 2, answer
     assert renders % STEP == 0
-    return {**figures, "memory_mb": round(peak_mb() - before_mb, 1)}
+    return {**figures, "approve_memory_mb": round(peak_mb() - before_mb, 1)}

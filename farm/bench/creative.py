@@ -18,6 +18,7 @@ from actors.pictures.rules import judge
 from actors.recipes.previews import Decode, Previews, step_at
 from actors.recipes.recipe import Recipe
 from actors.recipes.rules import CopySpace, Palette, Rules, SafeArea
+from farm.bench.approving import approvals
 from farm.bench.figures import Json, machine, spreads
 from farm.campaign.checks import parse_campaign
 from farm.campaign.expansion import Expansion
@@ -34,17 +35,19 @@ RULES = Rules(
 )
 
 
-def measure(*, rounds: int) -> Json:
-    """Paint and judge `rounds` batches, after one that is not counted."""
+def measure(*, rounds: int, proofs: int) -> Json:
+    """Paint and judge `rounds` batches, after one that is not counted, and approve so many proofs
+    once.
+    """
     engine = Engine(device="cpu", threads=1)
     found = [_round(engine, k) for k in range(rounds + 1)][1:]
-    setup = {"rounds": rounds, "steps": STEPS, "model": "seedling", "rules": 6}
+    setup = {"rounds": rounds, "proofs": proofs, "steps": STEPS, "model": "seedling", "rules": 6}
     on = machine(workers=1, threads=1)
     return {
         "bench": "creative",
         "machine": on,
         "setup": setup,
-        "figures": spreads(found),
+        "figures": {**spreads(found), **spreads([approvals(proofs)])},
         "peers": {},
     }
 
