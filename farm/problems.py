@@ -66,7 +66,7 @@ _BOUNDS = {
 }
 
 
-def check(kind: type[S], data: Mapping[str, Any], document: Document) -> S:
+def check(kind: type[S], data: Mapping[str, Any], document: Document | None) -> S:
     """A document as a model of pydantic. Raises DocumentError with every problem, each at its
     place.
     """

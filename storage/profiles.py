@@ -2,7 +2,8 @@
 
 import json
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.clock import db_time
 from storage.rows import Json, dump
@@ -28,11 +29,14 @@ class Profiles:
         is known now.
         """
         mine = model_profiles.c.digest == digest
+        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+        nothing = {"digest": digest, "profile": "{}", "measured_at": db_time()}
+        first = dialect.insert(model_profiles).values(nothing)
         with self._engine.begin() as connection:
+            # Two that measure a model at once wait for each other: there is a row to be locked.
+            connection.execute(first.on_conflict_do_nothing())
             query = select(model_profiles.c.profile).where(mine).with_for_update()
-            found = connection.execute(query).scalar_one_or_none()
-            whole = {**(json.loads(found) if found else {}), **measured}
-            connection.execute(delete(model_profiles).where(mine))
-            values = {"digest": digest, "profile": dump(whole), "measured_at": db_time()}
-            connection.execute(insert(model_profiles).values(values))
+            whole: Json = {**json.loads(connection.execute(query).scalar_one()), **measured}
+            values = {"profile": dump(whole), "measured_at": db_time()}
+            connection.execute(update(model_profiles).where(mine).values(values))
         return whole

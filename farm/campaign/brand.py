@@ -228,7 +228,7 @@ def load_pack(path: Path) -> Pack:
 
 def parse_pack(data: Mapping[str, Any], document: Document | None = None) -> Pack:
     """Check a pack's data. Raises DocumentError with every problem found, each at its place."""
-    pack = check(Pack, data, document or Document("", {}))
+    pack = check(Pack, data, document)
     if problems := list(_problems(pack)):
         raise DocumentError(problems, document)
     return pack

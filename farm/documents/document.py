@@ -145,5 +145,7 @@ def parse_document(text: str, source: str) -> Document:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`Did you mean 'x'?` if something known is near, else a list of what is."""
     known = sorted(known)
+    if not known:
+        return "there are none."
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
