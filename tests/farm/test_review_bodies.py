@@ -133,7 +133,12 @@ def test_what_is_no_object_is_refused(http, route, body):
         ("GET", "campaigns/nothing/drift", 404, "no campaign nothing"),
         ("GET", "campaigns/spring/reviews/waiting?limit=0", 422, "limit"),
         ("GET", "campaigns/spring/reviews/waiting?limit=many", 422, "limit"),
-        ("GET", "campaigns/spring/steps?where=hue%3Dred", 409, "no render has a 'hue': there are none."),
+        (
+            "GET",
+            "campaigns/spring/steps?where=hue%3Dred",
+            409,
+            "has a 'hue': there are none.",
+        ),
         ("GET", "campaigns/spring/steps", 409, "no steps to show"),
         ("GET", "brands/nobody", 404, "nobody"),
         ("GET", "brands/acme?version=0", 422, "version"),
