@@ -1,5 +1,6 @@
 """Commands about campaigns: `submit`, `watch`."""
 
+import time
 from typing import Annotated, Any
 
 import typer
@@ -26,8 +27,11 @@ from farm.commands.shared import (
 from farm.connect import open_client, running_farm
 from farm.service.views import CampaignStatus, Plan, Submitted, UpdateCounts
 from storage.errors import RequestError, WorkError
+from storage.keys import is_preview
+from storage.states import Stage
 
 Json = dict[str, Any]
+LOOK_S = 2.0
 
 
 def submit(
@@ -84,7 +88,14 @@ def submit(
 
 
 def watch(
-    campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False
+    campaign: CampaignName,
+    steps: Annotated[
+        bool,
+        typer.Option("--steps", help="Name each preview once it is stored."),
+    ] = False,
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
 ) -> None:
     """Follow a campaign until it is over."""
     settings = settings_for(home, project)
@@ -97,9 +108,16 @@ def watch(
                 "No farm is running, so nothing moves: start one with `farm up`, or use `farm run"
                 " FILE`."
             )
+        looks = _Looks(client, campaign)
         answer = (
-            _follow_as_json(client, campaign) if as_json else follow(client, campaign, quiet=False)
+            _follow_as_json(client, campaign)
+            if as_json
+            else follow(client, campaign, quiet=False, check=looks.tell_soon)
+            if steps
+            else follow(client, campaign, quiet=False)
         )
+        if steps and not as_json:
+            looks.tell()
     if answer.state == "awaiting_review":
         say_aside(f"`farm review {campaign}` lists what waits for a decision.")
     elif answer.state != "done":
@@ -107,6 +125,34 @@ def watch(
             f"The campaign {campaign} is {answer.state}:"
             f" {answer.halted or '`farm status` says why.'}"
         )
+
+
+class _Looks:
+    """Previews that were not there before. Each look lists the campaign's files."""
+
+    def __init__(self, client: Client, campaign: str) -> None:
+        self._client = client
+        self._campaign = campaign
+        self._told: set[str] = set()
+        self._next = 0.0
+
+    def tell_soon(self) -> None:
+        """Name the new ones, unless that was done a moment ago."""
+        if time.monotonic() >= self._next:
+            self.tell()
+            self._next = time.monotonic() + LOOK_S
+
+    def tell(self) -> None:
+        files = self._client.files(self._campaign)
+        new = sorted(key for key in files if _is_preview(key) and key not in self._told)
+        self._told.update(new)
+        for key in new:
+            say(key)
+
+
+def _is_preview(key: str) -> bool:
+    _project, _campaign, place = key.split("/", 2)
+    return any(is_preview(place, stage) for stage in Stage)
 
 
 def _follow_as_json(client: Client, campaign: str) -> CampaignStatus:

@@ -360,3 +360,13 @@ def test_braces_in_the_prompt_of_a_redo_are_text(farm, settings):
     (number,) = farm.redo("spring", [0], prompt="a {red} mug").redone
     paint(settings, "spring")
     assert farm.render("spring", number)["prompt"] == "a {red} mug"
+
+
+def test_watching_the_steps_names_each_preview_once(farm, settings):
+    farm.submit(campaign(**{**PROOFED, "proof": None, "previews": {"every": 10}}))
+    paint(settings, "spring")
+    said = [line for line in run("watch", "spring", "--steps").split() if ".step" in line]
+    assert sorted(said) == sorted(
+        key for line in farm.manifest("spring") for key in line["previews"]
+    )
+    assert len(said) == 12
