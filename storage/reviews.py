@@ -92,8 +92,7 @@ class Reviews:
     def verdicts(self, campaign: CampaignRow) -> Verdicts:
         """The verdicts on a campaign's renders; its proofs have those of their finals."""
         log = self.log(campaign.id if campaign.proof_of is None else campaign.proof_of)
-        last = max((int(entry.numbers[-1]) for entry in log if len(entry.numbers)), default=-1)
-        return fold(log, last + 1)
+        return fold(log, _size_of(log))
 
     def decide(
         self,
@@ -119,6 +118,7 @@ class Reviews:
             if sent is not None:
                 return sent
             log = _log(connection, campaign_id)
+            size = max(size, _size_of(log))  # others may have added renders since
             before = fold(log, size)
             outcome = choose(before, log)
             if not len(outcome.numbers):
@@ -181,6 +181,11 @@ class Reviews:
             if len(page) < _AT_ONCE:
                 return np.concatenate(found)
             last = page[-1]
+
+
+def _size_of(log: Iterable[Decision]) -> int:
+    """One more than the largest number that a log is about."""
+    return 1 + max((int(entry.numbers[-1]) for entry in log if len(entry.numbers)), default=-1)
 
 
 def _sent_before(connection: Connection, campaign_id: int, new: NewDecision) -> Json | None:

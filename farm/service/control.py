@@ -56,10 +56,16 @@ class CampaignControl:
     def retry(
         self, project: str, name: str, states: Sequence[RenderState], number: int | None = None
     ) -> int:
-        """Queue renders in these states again, all or one; returns how many."""
+        """Queue renders in these states again, all or one, proofs too; returns how many."""
         campaign = self._campaigns.get(project, name)
+        check_number(expansion_of(campaign.spec), campaign, number)
+        rows = [campaign, *([self._campaigns.proofs_of(campaign)] if campaign.proofs else [])]
+        return sum(self._retry(row, states, number) for row in rows)
+
+    def _retry(
+        self, campaign: CampaignRow, states: Sequence[RenderState], number: int | None
+    ) -> int:
         expansion = expansion_of(campaign.spec)
-        check_number(expansion, campaign, number)
         size = measured_size(expansion, self._watching, self._chunk)
 
         def plan(numbers: Sequence[int], attempts: int) -> Iterator[NewChunk]:

@@ -20,12 +20,13 @@ from farm.service.review_reading import proofs_json
 from storage.campaigns import Campaigns
 from storage.keys import campaign_folder
 from storage.reviews import Reviews
-from storage.rows import CampaignRow, WorkerRow
+from storage.rows import CampaignRow, RenderOutcome, WorkerRow
 from storage.states import Stage
 from storage.store import Outputs
 from storage.watching import Watching
 
 Json = dict[str, Any]
+_FAILURES = 5
 
 
 Range = tuple[float | None, float | None]
@@ -55,7 +56,7 @@ class Reading:
 
     def status(self, project: str, name: str, version: int | None = None) -> Json:
         campaign = self.version(project, name, version)
-        some = self._campaigns.failures(campaign.id, 5) if campaign.failed + campaign.held else []
+        some = self._failures(campaign)
         failures = [
             {"number": o.number, "state": o.state, "reason": o.reason, "detail": o.detail}
             for o in some
@@ -63,6 +64,15 @@ class Reading:
         waits_for = campaign.waits_for or without_its_class(campaign, self._watching.workers())
         status = status_of(campaign, is_led=self._watching.dispatcher() is not None)
         return {**status, "waits_for": waits_for, "failures": failures}
+
+    def _failures(self, campaign: CampaignRow) -> list[RenderOutcome]:
+        """The first renders that did not end well, and the first such proofs."""
+        proofs, some = campaign.proofs, list[RenderOutcome]()
+        if campaign.failed + campaign.held:
+            some += self._campaigns.failures(campaign.id, _FAILURES)
+        if proofs is not None and proofs.failed + proofs.held:
+            some += self._campaigns.failures(proofs.id, _FAILURES)
+        return some
 
     def versions(self, project: str, name: str) -> list[Json]:
         """The versions of a campaign that can be read, the oldest first."""

@@ -19,7 +19,7 @@ from farm.service.redo_checks import check_redo_prompt
 from farm.service.review_choices import Choices
 from farm.service.review_rules import Candidates, Choice, chosen, sentences
 from storage.campaigns import Campaigns
-from storage.errors import NotFound
+from storage.errors import NotFound, RequestError
 from storage.redoing import Redos
 from storage.reviews import NewDecision, Outcome, Reviews
 from storage.rows import CampaignRow, Chunk, NewChunk
@@ -149,6 +149,7 @@ class ReviewService:
             change = replace(change, prompt=check_redo_prompt(expansion, change.prompt))
         if campaign.cancelled_at is not None:
             return _unchanged(f"The campaign {name} was cancelled: nothing more of it is painted.")
+        self._refuse_mixed(campaign, numbers)
         make = partial(
             self._redos,
             campaign,
@@ -169,6 +170,17 @@ class ReviewService:
 
     def _plan(self, expansion: Expansion) -> "_Plan":
         return _Plan(expansion, measured_size(expansion, self._watching, self._chunk))
+
+    def _refuse_mixed(self, campaign: CampaignRow, numbers: Sequence[int]) -> None:
+        """Raise RequestError if some of these renders have a final and others only a proof."""
+        if campaign.released is None:
+            return
+        ended = {one.number for one in self._campaigns.outcomes_of(campaign.id, numbers)}
+        if (rest := sorted(set(numbers) - ended)) and ended:
+            raise RequestError(
+                f"Render {min(ended)} has a final and render {rest[0]} has none, so that its"
+                " proof is painted again: redo them one after the other."
+            )
 
     def _redos(
         self,

@@ -23,9 +23,11 @@ from storage.errors import NotFound, RequestError
 from storage.queue import Queue
 from storage.reviews import Reviews
 from storage.settling import Settling
+from storage.states import RenderState
 from storage.watching import Watching
 from tests.campaigns import campaign
 from tests.farm.resting import paint, paint_queued
+from tests.storage.conftest import outcomes, settlement
 
 PLACES = ["beach", "desk", "shelf"]
 PROOFED = {
@@ -370,3 +372,36 @@ def test_watching_the_steps_names_each_preview_once(farm, settings):
         key for line in farm.manifest("spring") for key in line["previews"]
     )
     assert len(said) == 12
+
+
+def test_proofs_that_failed_are_shown_and_tried_again(farm, settings):
+    farm.submit(campaign(**PROOFED))
+    fail_a_proof(settings)
+    status = farm.status("spring")
+    assert [failure.state for failure in status.failures] == ["failed"] * status.proofs.failed
+    assert farm.retry("spring").retried == status.proofs.failed > 0
+    assert farm.status("spring").proofs.failed == 0
+    assert len(paint_proofs(settings)) == 12
+
+
+def fail_a_proof(settings):
+    """Claim the first chunk of proofs, and let all of it fail."""
+    with closing_engine(settings.database_address) as engine:
+        campaigns, queue = Campaigns(engine), Queue(engine)
+        proofs = campaigns.proofs_of(campaigns.get("default", "spring"))
+        session = queue.lead(owner="test", host="h", pid=1)
+        (chunk,) = queue.claim(session, [(proofs.id, "w")])
+        numbers = range(chunk.start, chunk.stop)
+        Settling(engine).settle(
+            session, [settlement(chunk, outcomes(chunk, RenderState.FAILED, numbers))]
+        )
+        queue.end_session(session)
+
+
+def test_finals_and_proofs_are_not_painted_again_by_one_redo(proofed, settings):
+    proofed.approve("spring", [0])
+    paint(settings, "spring")
+    with pytest.raises(RequestError, match="Render 0 has a final and render 1 has none"):
+        proofed.redo("spring", [0, 1], next_seed=True)
+    (number,) = proofed.redo("spring", [0], next_seed=True).redone
+    assert paint(settings, "spring") == [number]

@@ -456,3 +456,12 @@ def test_renders_are_found_by_what_was_measured_of_them(
     assert measured(row.id, rule="clipped@1").tolist() == [1, 2]
     assert measured(row.id, rule="clip").tolist() == []
     assert measured(row.id).tolist() == [0]
+
+
+def test_a_decision_about_renders_that_others_have_added_since_counts(reviews, proofed, decide):
+    """A reviewer who read the campaign before a redo decides after it."""
+    decide(REJECTED, [TOTAL + 4])
+    new = NewDecision(client="d", sequence=0, verdict=APPROVED, chosen_by={})
+    outcome = Outcome(np.array([1], np.int64), {})
+    reviews.decide(proofed.id, new, TOTAL, lambda _before, _log: outcome, Plan())
+    assert fold(reviews.log(proofed.id), TOTAL + 5).of(TOTAL + 4) is REJECTED
