@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from actors.recipes.encoding import Format
 from farm.client.ahead import worked_ahead
@@ -16,7 +16,8 @@ from farm.results.verify import keys_of, line_problems, sampled
 from farm.results.versions import only_present
 from farm.service.views import CampaignStatus
 from storage.errors import NotFound, WorkError
-from storage.keys import is_painted
+from storage.keys import is_painted, manifest_key
+from storage.states import Stage
 
 Tell = Callable[[str, str], None]
 """Is given the key of a file, and what is wrong with it."""
@@ -39,9 +40,9 @@ class Inspection:
     strangers: int = 0
     """Other files that no render has."""
     damaged: dict[int, Line] = field(default_factory=dict)
-    """By number, the lines of the renders of which a file is damaged or missing."""
+    """By number, the lines of the finals of which a file is damaged or missing."""
     wrong: int = 0
-    """Files of these renders that are damaged or missing."""
+    """Files of renders and of proofs that are damaged or missing."""
     chosen: dict[int, Line] = field(default_factory=dict)
     """By number, the lines of the renders that are to be painted again, to compare them."""
 
@@ -52,13 +53,15 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
     places = set(sampled(status.renders.done, sample))
     seen = Inspection()
     folder = f"{status.project}/{campaign}/"
-    known = {f"{folder}manifest.jsonl"}
+    stages = [Stage.FINAL, *([Stage.PROOF] if status.proofs else [])]
+    known = {manifest_key(status.project, status.campaign, stage) for stage in stages}
 
     def look(line: Line) -> list[tuple[str, str]]:
         return line_problems(line, client.output)
 
     with ThreadPoolExecutor(_READERS) as pool:
-        lines = _with_pictures(client.manifest(campaign), known)
+        every = chain.from_iterable(client.manifest(campaign, stage=stage) for stage in stages)
+        lines = _with_pictures(every, known)
         looking = worked_ahead(pool, look, lines, _AHEAD)
         for place, (line, future) in enumerate(looking):
             problems = future.result()
@@ -67,10 +70,11 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
             known.update(files)
             for key, problem in problems:
                 tell(key, problem)
-            if problems:
+            seen.wrong += len(problems)
+            is_final = line["stage"] == Stage.FINAL
+            if problems and is_final:
                 seen.damaged[line["number"]] = line
-                seen.wrong += len(problems)
-            if place in places:
+            if place in places and is_final:
                 seen.chosen[line["number"]] = line
     if status.state in (
         "done",

@@ -405,3 +405,18 @@ def test_finals_and_proofs_are_not_painted_again_by_one_redo(proofed, settings):
         proofed.redo("spring", [0, 1], next_seed=True)
     (number,) = proofed.redo("spring", [0], next_seed=True).redone
     assert paint(settings, "spring") == [number]
+
+
+def test_verify_and_clean_know_proofs_and_redos(proofed, settings):
+    proofed.approve("spring", [0, 1])
+    paint(settings, "spring")
+    proofed.reject("spring", list(range(2, 12)))
+    proofed.redo("spring", [0], next_seed=True)
+    paint(settings, "spring")
+    proofed.save_manifest("spring", stage="proof")
+    told = json.loads(run("verify", "spring", "--json"))
+    assert (told["wrong"], told["retired"], told["files"]) == (0, 0, 15)
+    settings.open_outputs().delete(proofed.render("spring", 5, stage="proof")["key"])
+    result = CliRunner().invoke(app, ["verify", "spring"])
+    assert result.exit_code == 1
+    assert "/proof/" in result.output
