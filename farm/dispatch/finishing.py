@@ -10,7 +10,7 @@ from farm.results.manifest import write_manifest
 from farm.scheduling.budget import is_spent, spent_sentence
 from farm.service.reviews import ReviewService
 from storage.campaigns import Campaigns
-from storage.errors import DatabaseAway, NotFound, SeedbedError
+from storage.errors import DatabaseAway, NotFound, RequestError, SeedbedError
 from storage.reviews import Reviews
 from storage.rows import CampaignRow, OpenCampaign
 from storage.store import Outputs
@@ -39,23 +39,36 @@ class Finishing:
         self._touched.update(campaign_ids)
 
     def finish(self) -> None:
-        """Have the manifests written of those that are over."""
+        """Have the manifests written of those that are over, and proofs approved that need no
+        person. What a database that cannot be reached keeps from that is done later.
+        """
         for campaign_id in sorted(self._touched):
             try:
                 campaign = self._campaigns.by_id(campaign_id)
             except NotFound:
                 campaign = None  # removed meanwhile
+            is_over = campaign is not None and campaign.state.is_final
+            if campaign is not None and is_over and campaign.proof_of is not None:
+                self._approve(campaign)
+            # Before its manifest is begun, which may ask for another look at it.
             self._touched.discard(campaign_id)
-            if campaign is not None and campaign.state.is_final:
-                log.info(
-                    "Campaign %s is %s. action=finish campaign=%d",
-                    campaign.name,
-                    campaign.state,
-                    campaign_id,
-                )
-                if campaign.proof_of is not None:
-                    self._service.auto_approve(campaign)
-                self._clerk.submit(self._write_manifest, campaign)
+            if campaign is not None and is_over:
+                self._end(campaign)
+
+    def _approve(self, proofs: CampaignRow) -> None:
+        try:
+            self._service.auto_approve(proofs)
+        except (RequestError, NotFound) as exc:  # replaced or removed meanwhile
+            log.warning("The proofs of %s wait for a person: %s action=approve", proofs.title, exc)
+
+    def _end(self, campaign: CampaignRow) -> None:
+        log.info(
+            "Campaign %s is %s. action=finish campaign=%d",
+            campaign.name,
+            campaign.state,
+            campaign.id,
+        )
+        self._clerk.submit(self._write_manifest, campaign)
 
     def halt_spent(self, campaigns: Iterable[OpenCampaign]) -> None:
         """Halt campaigns whose budget is spent, once none of their chunks is under way: whoever
