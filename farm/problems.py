@@ -27,6 +27,8 @@ _EXAMPLES = {
     "previews": "{every: 10}",
     "at": "[0.2, 0.5]",
     "drift": "{limit: 0.3}",
+    "proof": "{steps: 8, seeds: 2}",
+    "auto_approve": "{drift: 0.2}",
     "output": "{format: webp}",
     "budget": "{gpu_hours: 10}",
     "pools": "[{name: spot}]",

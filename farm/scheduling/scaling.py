@@ -149,8 +149,8 @@ class _Plan:
         if not pool.price or self._limits.price == math.inf:
             return room
         costs = sum(self.counts[other.name] * other.price for other in self._pools)
-        affordable = math.floor((self._limits.price - costs) / pool.price + _ROUNDING)
-        return min(room, affordable)
+        affordable = (self._limits.price - costs) / pool.price + _ROUNDING
+        return math.floor(min(room, affordable))  # of a price near zero, countless many
 
 
 @dataclass

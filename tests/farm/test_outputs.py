@@ -19,6 +19,7 @@ from farm.dispatch.process import sweep
 from storage.bench.seaweed import READER_KEY, READER_SECRET, SECRET_KEY
 from storage.errors import OutputsAway, OutputsError, SeedbedError
 from storage.outputs import FolderOutputs, open_outputs
+from storage.states import Stage
 from tests.haproxy import answers
 
 look = CHECKS["outputs"]
@@ -174,7 +175,7 @@ names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,79}", fullmatch=True)
 def key_of(coordinates, project="p", name="c", seed=1):
     shot = Shot(coordinates=coordinates, by_content=coordinates, prompt="", negative="")
     return picture_key_of(
-        SimpleNamespace(project=project, name=name, version=1),
+        SimpleNamespace(project=project, title=name, version=1, stage=Stage.FINAL),
         Render(number=0, shot=shot, seed=seed),
         "png",
     )
