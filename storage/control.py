@@ -10,15 +10,15 @@ from sqlalchemy import Connection, Engine, Row, delete, func, select, update
 from storage.bulk import carry_over, insert_chunks
 from storage.campaigns import NAME_LEFT, with_proofs
 from storage.clock import db_time
-from storage.errors import NotFound, RequestError
+from storage.errors import RequestError
 from storage.inserting import insert_campaign, insert_proofs
+from storage.locking import locked, locked_with_proofs
 from storage.rows import ANY_CLASS, NewCampaign, NewChunk, RenderOutcome
 from storage.settling import cancel_queued
 from storage.states import ChunkState, RenderState, moved
 from storage.tables import campaigns, chunks, renders
 
 _AT_ONCE = 10_000
-_GONE = "The campaign is not there any more: `farm list` shows those that are."
 
 
 class Control:
@@ -46,7 +46,7 @@ class Control:
         done.
         """
         with self._engine.begin() as connection:
-            for row in _locked_with_proofs(connection, campaign_id):
+            for row in locked_with_proofs(connection, campaign_id):
                 if row.finished_at is None and row.cancelled_at is None:
                     _cancel(connection, row)
 
@@ -64,7 +64,7 @@ class Control:
         if only is not None:
             again &= renders.c.number == only
         with self._engine.begin() as connection:
-            row = _locked(connection, campaign_id)
+            row = locked(connection, campaign_id)
             if row.cancelled_at is not None:
                 raise RequestError(
                     f"The campaign {row.name} was cancelled: submit it under another name."
@@ -108,7 +108,7 @@ class Control:
         for another try of them.
         """
         with self._engine.begin() as connection:
-            old = _locked(connection, campaign_id)
+            old = locked(connection, campaign_id)
             is_another = old.fingerprint != new.fingerprint
             _retire(connection, old, is_another=is_another)
             old_proofs = _retired_proofs(connection, old)
@@ -173,15 +173,6 @@ def _cancel(connection: Connection, row: Row[Any]) -> None:
     cancel_queued(connection, [row.id])
 
 
-def _locked_with_proofs(connection: Connection, campaign_id: int) -> Sequence[Row[Any]]:
-    """The rows of a campaign and of its proofs, kept from others until the transaction ends."""
-    query = select(campaigns).where(with_proofs(campaign_id), campaigns.c.pruned_at.is_(None))
-    rows = connection.execute(query.order_by(campaigns.c.id).with_for_update()).all()
-    if not rows:
-        raise NotFound(_GONE)
-    return rows
-
-
 def _retire(connection: Connection, old: Row[Any], *, is_another: bool) -> None:
     """Take a campaign out of its place. The same campaign painted again is the same version: it
     differs in nothing, and the one before it is not kept as a version.
@@ -230,16 +221,3 @@ def _still_painted(connection: Connection, old: Row[Any]) -> int | None:
         .limit(1)
     )
     return old.replaces if connection.execute(leased).first() is None else int(old.id)
-
-
-def _locked(connection: Connection, campaign_id: int) -> Row[Any]:
-    """A campaign's row, kept from others until the transaction ends."""
-    query = (
-        select(campaigns)
-        .where(campaigns.c.id == campaign_id, campaigns.c.pruned_at.is_(None))
-        .with_for_update()
-    )
-    row = connection.execute(query).first()
-    if row is None:
-        raise NotFound(_GONE)
-    return row

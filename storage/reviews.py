@@ -21,6 +21,7 @@ from storage.bulk import insert_chunks
 from storage.campaigns import chunk_row, with_proofs
 from storage.clock import db_time
 from storage.held import follow_held
+from storage.locking import locked
 from storage.redoing import MakeRedos, add_redos
 from storage.rows import CampaignRow, Chunk, NewChunk, dump
 from storage.states import HELD_BY_RULE, ChunkState, RejectReason, RenderState, Verdict
@@ -92,7 +93,7 @@ class Reviews:
     def verdicts(self, campaign: CampaignRow) -> Verdicts:
         """The verdicts on a campaign's renders; its proofs have those of their finals."""
         log = self.log(campaign.id if campaign.proof_of is None else campaign.proof_of)
-        return fold(log, _size_of(log))
+        return fold(log)
 
     def decide(
         self,
@@ -108,17 +109,15 @@ class Reviews:
         far as no worker has them. With `redo`, other pictures of the same cells are asked for.
 
         Returns what the client is told; a decision that was sent before gets the same answer, and
-        changes nothing. One that is about no render is not written down.
+        changes nothing. One that is about no render is not written down. Raises NotFound if the
+        campaign was removed, or replaced by another version.
         """
         with self._engine.begin() as connection:
-            row = connection.execute(
-                select(campaigns).where(campaigns.c.id == campaign_id).with_for_update()
-            ).one()
+            row = locked(connection, campaign_id)
             sent = _sent_before(connection, campaign_id, new)
             if sent is not None:
                 return sent
             log = _log(connection, campaign_id)
-            size = max(size, _size_of(log))  # others may have added renders since
             before = fold(log, size)
             outcome = choose(before, log)
             if not len(outcome.numbers):
@@ -181,11 +180,6 @@ class Reviews:
             if len(page) < _AT_ONCE:
                 return np.concatenate(found)
             last = page[-1]
-
-
-def _size_of(log: Iterable[Decision]) -> int:
-    """One more than the largest number that a log is about."""
-    return 1 + max((int(entry.numbers[-1]) for entry in log if len(entry.numbers)), default=-1)
 
 
 def _sent_before(connection: Connection, campaign_id: int, new: NewDecision) -> Json | None:

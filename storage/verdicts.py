@@ -61,13 +61,16 @@ class Verdicts:
         return np.flatnonzero(self.codes == CODES[verdict])
 
 
-def fold(log: Iterable[Decision], size: int) -> Verdicts:
-    """The verdicts that a log comes to: the last decision about a render counts. An entry that was
-    taken back counts no more; taking back an entry that takes another one back makes that count
-    again.
+def fold(log: Iterable[Decision], size: int = 0) -> Verdicts:
+    """The verdicts that a log comes to, on `size` renders at least, and on all that it is about:
+    others may have added renders since the size was read.
+
+    The last decision about a render counts. An entry that was taken back counts no more; taking
+    back an entry that takes another one back makes that count again.
     """
     entries = list(log)
     undone = _undone(entries)
+    size = max([size, *(int(entry.numbers[-1]) + 1 for entry in entries if len(entry.numbers))])
     codes, reasons = np.zeros(size, np.int8), np.zeros(size, np.int8)
     were_approved = np.zeros(size, np.bool_)
     places = {reason: place for place, reason in enumerate(RejectReason, start=1)}

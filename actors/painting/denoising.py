@@ -45,7 +45,7 @@ class Batch:
     until: int | None = None
     """After which step the batch is parked instead of finished."""
     parked: Sequence[Parked] = ()
-    """Where each of the recipes goes on, if they were parked."""
+    """The parked state of each recipe, if they go on from one."""
 
     @property
     def group(self) -> Group:

@@ -81,8 +81,8 @@ class Writing:
     def begin(
         self, batch: Sequence[PictureJob], painted: Painted, seconds: Sequence[float]
     ) -> None:
-        """Begin to write every picture of a batch, which took each so many seconds of device time.
-        Waits if the threads are far behind, and then raises the error of a write that failed.
+        """Begin to write every picture of a batch; `seconds` has the device time of each. Waits
+        if the threads are far behind, and then raises the error of a write that failed.
         """
         for k, picture in enumerate(batch):
             pixels = painted.pixels[k]

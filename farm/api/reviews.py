@@ -78,7 +78,7 @@ def _review_problems(body: Review) -> list[Problem]:
         ]
     if body.verdict is Verdict.APPROVED:
         problems += [
-            Problem((name,), "only what is rejected has this: remove it.")
+            Problem((name,), "only a rejection has this: remove it.")
             for name in ("reason", "reroll")
             if getattr(body, name)
         ]

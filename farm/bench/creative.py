@@ -36,9 +36,7 @@ RULES = Rules(
 
 
 def measure(*, rounds: int, proofs: int) -> Json:
-    """Paint and judge `rounds` batches, after one that is not counted, and approve so many proofs
-    once.
-    """
+    """Paint and judge `rounds` batches, after one that is not counted; approve `proofs` proofs."""
     engine = Engine(device="cpu", threads=1)
     found = [_round(engine, k) for k in range(rounds + 1)][1:]
     setup = {"rounds": rounds, "proofs": proofs, "steps": STEPS, "model": "seedling", "rules": 6}

@@ -14,8 +14,8 @@ from farm.cost import SECONDS_PER_MEGAPIXEL_STEP, batches_of_chunk
 from storage.rows import NewChunk
 
 STOPPING_BATCHES = 4
-"""A chunk whose pictures may be stopped has at least so many batches: the survivors are packed
-anew within the chunk, and of one batch nothing could be saved but the whole."""
+"""The fewest batches of a chunk whose pictures may be stopped. Survivors are packed anew within
+the chunk: of a single batch, only the whole could be saved."""
 Size = Callable[[int, int], int]
 """The number of renders in a chunk, from its group and the renders left of the campaign."""
 

@@ -15,6 +15,7 @@ def redos_of(
     seed: int | None = None,
     next_seed: bool = False,
     prompt: str | None = None,
+    have_proofs: bool = False,
 ) -> list[Redo]:
     """A redo of each of these renders, numbered on from the last one of the campaign. Without a
     seed and without `next_seed` they keep theirs.
@@ -36,6 +37,7 @@ def redos_of(
                 else before.seed
                 if seed is None
                 else seed,
+                has_proof=have_proofs,
                 prompt=prompt if prompt is not None else _prompt_of(expansion, number),
             )
         )

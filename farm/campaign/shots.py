@@ -85,6 +85,8 @@ class Redo:
     seed: int
     prompt: str | None = None
     """The whole prompt, if that changes."""
+    has_proof: bool = False
+    """Whether its proof is painted first."""
 
     def changed(self, render: Render) -> Render:
         shot = render.shot if self.prompt is None else replace(render.shot, prompt=self.prompt)

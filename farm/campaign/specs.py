@@ -142,29 +142,28 @@ def _sources(spec: Json) -> Sources:
     return Sources(**spec.get("sources", {}))
 
 
-def proof_key_of(campaign: CampaignRow, render: Render, kind: Format) -> str:
-    """The key of the picture that a person saw before a final was painted, if it has a proof."""
-    return picture_key(
-        campaign.project,
-        campaign.title,
-        version=campaign.version,
-        stage=Stage.PROOF,
-        shot=render.shot.key,
-        seed=render.seed,
-        kind=kind,
-        redo=0,
-    )
+def proof_key_of(campaign: CampaignRow, expansion: Expansion, render: Render, kind: Format) -> str:
+    """The key of the picture that a person saw before a final was painted, if it has a proof: its
+    own, or for a redo without one that of its shot and seed.
+    """
+    redo = expansion.redos.get(render.number)
+    version = render.version if redo is not None and redo.has_proof else 1
+    return _key(campaign, render, kind, Stage.PROOF, version)
 
 
 def picture_key_of(campaign: CampaignRow, render: Render, kind: Format) -> str:
     """The key of a render's picture."""
+    return _key(campaign, render, kind, campaign.stage, render.version)
+
+
+def _key(campaign: CampaignRow, render: Render, kind: Format, stage: Stage, version: int) -> str:
     return picture_key(
         campaign.project,
         campaign.title,
         version=campaign.version,
-        stage=campaign.stage,
+        stage=stage,
         shot=render.shot.key,
         seed=render.seed,
         kind=kind,
-        redo=render.version - 1,
+        redo=version - 1,
     )

@@ -43,7 +43,7 @@ def measure(
 def show(
     model: ModelName, home: Home = None, project: Project = None, as_json: AsJson = False
 ) -> None:
-    """Say what was measured of a model."""
+    """Show the measurements of a model."""
     found = find_model(model)
     with open_client(settings_for(home, project)) as client:
         profile = client.model_profile(found.digest)

@@ -65,7 +65,7 @@ def _proof_key(campaign: CampaignRow, expansion: Expansion, render: Render) -> s
     if expansion.campaign.drift is None or expansion.campaign.proof is None:
         return None
     kind = expansion.campaign.encoding.format
-    return proof_key_of(campaign, render, kind)
+    return proof_key_of(campaign, expansion, render, kind)
 
 
 def _rules(campaign: CampaignRow, expansion: Expansion) -> Rules | None:

@@ -12,7 +12,7 @@ from farm.scheduling.values import CHUNKS_PER_WORKER
 from storage.rows import OpenCampaign
 
 WORKERS_LOOKED_AT = 64
-"""At most so many workers are asked for reasons, one of each kind first."""
+"""The most workers that are asked for reasons, one of each kind first."""
 
 Standing = tuple[int, Refusal | None]
 

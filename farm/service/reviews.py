@@ -192,10 +192,16 @@ class ReviewService:
         prompt: str | None = None,
         next_seed: bool = False,
     ) -> Redos:
-        expansion = expansion_of(spec)
-        redos = redos_of(expansion, numbers, seed=seed, prompt=prompt, next_seed=next_seed)
         has_proofs = campaign.released is not None
         are_proofs = has_proofs and not self._campaigns.outcomes_of(campaign.id, numbers)
+        redos = redos_of(
+            expansion_of(spec),
+            numbers,
+            seed=seed,
+            prompt=prompt,
+            next_seed=next_seed,
+            have_proofs=are_proofs,
+        )
         new_spec = with_redos(spec, redos)
         painted = expansion_of(proof_spec(new_spec) if are_proofs else new_spec)
         added = [redo.number for redo in redos]

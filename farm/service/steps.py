@@ -128,7 +128,7 @@ class StepReading:
             proofs = {}
             if expansion.campaign.proof is not None:
                 render = expansion.render(line["number"])[1]
-                proofs = {line["number"]: proof_key_of(campaign, render, kind)}
+                proofs = {line["number"]: proof_key_of(campaign, expansion, render, kind)}
             medians = self._layouts.anchors(campaign.id, [line["seed"]])
             yield Strips(self._outputs, campaign.project, medians, proofs).read(line)
 

@@ -11,9 +11,11 @@ from actors.painting.painter import Painter
 from actors.painting.resting import RestingEngine
 from farm.api.serving import serve
 from farm.app import open_app
+from farm.campaign.specs import expansion_of
 from farm.cli import app
 from farm.client.client import Client
 from farm.config import read_settings
+from farm.dispatch.chunk_job import chunk_job
 from farm.documents.document import DocumentError
 from farm.service.review_views import AxisVerdicts
 from farm.service.reviews import ReviewService
@@ -125,7 +127,7 @@ def test_one_sentence_says_why_nothing_changes(proofed):
         proofed.approve("spring", shot="x")
     with pytest.raises(DocumentError, match="either them, or a filter"):
         proofed.approve("spring", [1], seed=11)
-    with pytest.raises(DocumentError, match="only what is rejected"):
+    with pytest.raises(DocumentError, match="only a rejection has this"):
         proofed.approve("spring", [1], reason="colour")
     proofed.cancel("spring")
     assert "was cancelled" in proofed.approve("spring", [1]).why[0]
@@ -420,3 +422,25 @@ def test_verify_and_clean_know_proofs_and_redos(proofed, settings):
     result = CliRunner().invoke(app, ["verify", "spring"])
     assert result.exit_code == 1
     assert "/proof/" in result.output
+
+
+def test_the_anchor_of_a_final_is_the_very_proof_that_was_approved(farm, settings):
+    """A proof that was rolled again has a name of its own."""
+    farm.submit(campaign(**{**PROOFED, "drift": {"limit": 0.5}}))
+    paint_proofs(settings)
+    (rolled,) = farm.reject("spring", [5], reroll=True).redone
+    paint_proofs(settings)
+    farm.approve("spring", [0, rolled])
+    with closing_engine(settings.database_address) as engine:
+        campaigns, queue = Campaigns(engine), Queue(engine)
+        row = campaigns.get("default", "spring")
+        session = queue.lead(owner="test", host="h", pid=1)
+        chunks = queue.claim(session, [(row.id, "w"), (row.id, "w")])
+        anchors = {
+            picture.number: picture.anchor_key
+            for chunk in chunks
+            for picture in chunk_job(row, expansion_of(row.spec), chunk).pictures
+        }
+    assert anchors == {
+        number: farm.render("spring", number, stage="proof")["key"] for number in (0, rolled)
+    }

@@ -34,6 +34,18 @@ def numbers_of(chunk):
     return chunk.numbers if chunk.numbers is not None else tuple(range(chunk.start, chunk.stop))
 
 
+class Plan:
+    """Approved renders of one group, cut into chunks of four."""
+
+    def chunks(self, numbers):
+        for k in range(0, len(numbers), 4):
+            few = tuple(numbers[k : k + 4].tolist())
+            yield NewChunk(group_no=0, numbers=few, total=len(few))
+
+    def numbers(self, chunk):
+        return list(numbers_of(chunk))
+
+
 def outcomes(chunk, state=RenderState.DONE, numbers=None):
     reason = Reason.PAINTED if state is RenderState.DONE else Reason.UNKNOWN
     return tuple(

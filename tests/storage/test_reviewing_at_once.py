@@ -17,6 +17,7 @@ from storage.rows import NewChunk
 from storage.states import Reason, RenderState, Verdict
 from storage.verdicts import fold
 from tests.storage.conftest import (
+    Plan,
     claim_one,
     new_campaign,
     new_chunks,
@@ -27,16 +28,6 @@ from tests.storage.conftest import (
 
 TOTAL = 40
 APPROVED, REJECTED = Verdict.APPROVED, Verdict.REJECTED
-
-
-class Plan:
-    def chunks(self, numbers):
-        for k in range(0, len(numbers), 4):
-            few = tuple(numbers[k : k + 4].tolist())
-            yield NewChunk(group_no=0, numbers=few, total=len(few))
-
-    def numbers(self, chunk):
-        return list(numbers_of(chunk))
 
 
 @pytest.fixture

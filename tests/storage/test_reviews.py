@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from storage.errors import NotFound
 from storage.redoing import Redos
 from storage.reviews import NewDecision, Outcome, Reviews
 from storage.rows import NewChunk
 from storage.states import CampaignState, Reason, RenderState, Verdict
 from storage.verdicts import fold
 from tests.storage.conftest import (
+    Plan,
     claim_one,
     new_campaign,
     new_chunks,
@@ -23,16 +25,6 @@ from tests.storage.conftest import (
 
 TOTAL = 12
 APPROVED, REJECTED = Verdict.APPROVED, Verdict.REJECTED
-
-
-class Plan:
-    def chunks(self, numbers):
-        for k in range(0, len(numbers), 4):
-            few = tuple(numbers[k : k + 4].tolist())
-            yield NewChunk(group_no=0, numbers=few, total=len(few))
-
-    def numbers(self, chunk):
-        return list(numbers_of(chunk))
 
 
 @pytest.fixture
@@ -465,3 +457,13 @@ def test_a_decision_about_renders_that_others_have_added_since_counts(reviews, p
     outcome = Outcome(np.array([1], np.int64), {})
     reviews.decide(proofed.id, new, TOTAL, lambda _before, _log: outcome, Plan())
     assert fold(reviews.log(proofed.id), TOTAL + 5).of(TOTAL + 4) is REJECTED
+
+
+def test_nothing_is_decided_about_a_version_that_was_replaced_meanwhile(
+    engine, control, proofed, decide
+):
+    new = new_campaign(total=TOTAL, released=0, fingerprint="g")
+    assert control.replace(proofed.id, new, [], (), (new_campaign(total=6), new_chunks()))
+    with pytest.raises(NotFound, match="not there any more"):
+        decide(APPROVED, [0])
+    assert waiting(engine, proofed) == []
