@@ -17,6 +17,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 
 from storage.errors import DatabaseAway, DatabaseError
+from storage.events import write_events_with_commits
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _UPGRADING = 5_000_160_325  # the number of the lock on PostgreSQL; any would do
@@ -66,6 +67,7 @@ def open_database(url: str, *, looks_first: bool = True) -> Engine:
         else _open_postgresql(parsed, looks_first=looks_first)
     )
     event.listen(engine, "handle_error", _translate)
+    write_events_with_commits(engine)
     return engine
 
 

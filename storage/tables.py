@@ -341,3 +341,29 @@ reviews = Table(
     UniqueConstraint("campaign_id", "client", "sequence"),
     sqlite_autoincrement=True,
 )
+
+# One row for each change, written with it; those with an author are the audit log. No foreign key:
+# an event outlives what it is about.
+events = Table(
+    "events",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("kind", String(60), nullable=False),
+    Column("project", String(100)),
+    Column("campaign", String(100)),
+    Column("data", Text, nullable=False),  # JSON
+    Column("author", String(200)),  # NULL for what the farm did by itself
+    Column("token", String(100)),
+    Column("address", String(100)),
+    Column("before", Text),  # JSON
+    Column("after", Text),  # JSON
+    Index("ix_events_campaign", "project", "campaign", "id"),
+    Index(
+        "ix_events_audit",
+        "id",
+        sqlite_where=text("author IS NOT NULL"),
+        postgresql_where=text("author IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
