@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.clock import db_time
-from storage.errors import NotFound, RequestError
+from storage.errors import Conflict, NotFound
 from storage.rows import Json, dump
 from storage.tables import brands
 
@@ -49,7 +49,7 @@ class Brands:
                     return _added(connection, project, name, digest, document)
             except IntegrityError:
                 continue
-        raise RequestError(f"The brand {name} changes too fast: add it again.")
+        raise Conflict(f"The brand {name} changes too fast: add it again.")
 
     def get(self, project: str, name: str, version: int | None = None) -> BrandRow:
         """A version of a pack, the newest if none is named. Raises NotFound, with those that there
@@ -87,7 +87,7 @@ class Brands:
         with self._engine.begin() as connection:
             found = connection.execute(select(brands).where(mine).with_for_update()).first()
             if found is None or found.digest != digest:
-                raise RequestError(
+                raise Conflict(
                     f"The brand {name}@{version} was changed while the campaign was submitted:"
                     " submit it again."
                 )

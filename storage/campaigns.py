@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.bulk import insert_chunks
 from storage.clock import db_time
-from storage.errors import AlreadyThere, NotFound, RequestError
+from storage.errors import AlreadyThere, Conflict, NotFound
 from storage.inserting import insert_campaign, insert_proofs
 from storage.rows import (
     CampaignRow,
@@ -87,7 +87,7 @@ class Campaigns:
         return self.get(new.project, new.name)
 
     def get(self, project: str, name: str) -> CampaignRow:
-        """Raises NotFound if the project has no campaign of that name, RequestError if it is being
+        """Raises NotFound if the project has no campaign of that name, Conflict if it is being
         removed.
         """
         mine = (campaigns.c.project == project) & (campaigns.c.name == name)
@@ -98,7 +98,7 @@ class Campaigns:
                 f"Project {project} has no campaign {name}: `farm list` shows those it has."
             )
         if row.pruned_at is not None:
-            raise RequestError(
+            raise Conflict(
                 f"The campaign {name} is being removed with its pictures. `farm prune {name}`"
                 " finishes a removal that was broken off; then the name can be used again."
             )

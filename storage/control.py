@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Row, delete, func, select, update
 from storage.bulk import carry_over, insert_chunks
 from storage.campaigns import NAME_LEFT, with_proofs
 from storage.clock import db_time
-from storage.errors import RequestError
+from storage.errors import Conflict
 from storage.inserting import insert_campaign, insert_proofs
 from storage.locking import locked, locked_with_proofs
 from storage.rows import ANY_CLASS, NewCampaign, NewChunk, RenderOutcome
@@ -66,7 +66,7 @@ class Control:
         with self._engine.begin() as connection:
             row = locked(connection, campaign_id)
             if row.cancelled_at is not None:
-                raise RequestError(
+                raise Conflict(
                     f"The campaign {row.name} was cancelled: submit it under another name."
                 )
             gone = connection.execute(

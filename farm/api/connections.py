@@ -12,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from farm.api.errors import refusal
+from farm.api.errors import PROBLEM_JSON, refusal
 
 MOST = 1000
 LEAST = 16
@@ -115,6 +115,7 @@ class Connection(H11Protocol):  # type: ignore[misc]  # uvicorn's types are not 
         else:
             self._refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE,
+                "full",
                 "The farm has as many connections as it may have: try again in a moment.",
             )
 
@@ -151,14 +152,15 @@ class Connection(H11Protocol):  # type: ignore[misc]  # uvicorn's types are not 
         """The answer to what is no HTTP, in the shape of all refusals."""
         self._refuse(
             HTTPStatus.BAD_REQUEST,
+            "no-http",
             "This is not an HTTP request that can be read: its head is wrong, or too long.",
         )
 
-    def _refuse(self, status: HTTPStatus, error: str) -> None:
-        body = bytes(refusal(status, error).body)
+    def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
+        body = bytes(refusal(status, code, detail).body)
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type:"
-            f" application/json\r\nContent-Length: {len(body)}\r\n"
+            f" {PROBLEM_JSON}\r\nContent-Length: {len(body)}\r\n"
         )
         self.transport.write(head.encode() + b"Connection: close\r\n\r\n" + body)
         self.transport.close()

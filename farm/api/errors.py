@@ -1,11 +1,12 @@
-"""How the API answers: JSON that any parser takes, and one shape for every refusal, {"error": a
-sentence, "problems": [...]}.
+"""How the API answers: JSON that any parser takes, and one shape for every refusal, the problem
+details of RFC 9457 with a code for programs and the places of what is wrong.
 """
 
 import json
 import math
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -19,19 +20,28 @@ from farm.documents.document import DocumentError, Problem, problem_json
 from farm.problems import problem_of
 from storage.errors import (
     BadKey,
+    Conflict,
     DatabaseError,
+    NotAllowed,
     NotFound,
     OutputsError,
     RequestError,
     SeedbedError,
+    TooManyRequests,
+    Unauthenticated,
 )
 
+PROBLEM_JSON = "application/problem+json"
 TOO_LARGE = "The body is too large: split the campaign."
 _STATUS = (
     (NotFound, 404),
     (BadKey, 400),
     (DocumentError, 422),
-    (RequestError, 409),
+    (Conflict, 409),
+    (Unauthenticated, 401),
+    (NotAllowed, 403),
+    (TooManyRequests, 429),
+    (RequestError, 400),
     (OutputsError, 507),
     (DatabaseError, 503),
     (SeedbedError, 500),
@@ -74,23 +84,52 @@ class Trouble(BaseModel):
 
 
 class Refusal(BaseModel):
-    """Every answer but a good one: a sentence, and, for a request that is wrong in some places,
-    each of them.
+    """Every answer but a good one, as RFC 9457 has it: `title` is the phrase of the `status`,
+    `detail` a sentence, and `code` a word for programs, which stays as it is. A request that is
+    wrong in some places has each of them in `problems`.
     """
 
-    error: str
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
     problems: list[Trouble]
+
+
+class _ProblemAnswer(Answer):
+    media_type = PROBLEM_JSON
 
 
 def refusal(
     status: int,
-    error: str,
+    code: str,
+    detail: str,
     problems: list[Problem] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """An answer in the one shape of all refusals."""
-    told = [problem_json(problem) for problem in problems or []]
-    return Answer({"error": error, "problems": told}, status, headers)
+    answer = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "code": code,
+        "detail": detail,
+        "problems": [problem_json(problem) for problem in problems or []],
+    }
+    return _ProblemAnswer(answer, status, headers)
+
+
+def refusal_of(error: SeedbedError) -> Response:
+    """The answer that an error stands for."""
+    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    told = error.problems[: error.most] if isinstance(error, DocumentError) else None
+    headers = None
+    if isinstance(error, Unauthenticated):
+        headers = {"WWW-Authenticate": "Bearer"}
+    elif isinstance(error, TooManyRequests):
+        headers = {"Retry-After": str(error.retry_after_s)}
+    return refusal(status, error.code, str(error), told, headers)
 
 
 def answer_errors(api: FastAPI) -> None:
@@ -102,9 +141,8 @@ def answer_errors(api: FastAPI) -> None:
 
 
 def _refuse(_request: Request, exc: Exception) -> Response:
-    code = next(code for kind, code in _STATUS if isinstance(exc, kind))
-    told = exc.problems[: exc.most] if isinstance(exc, DocumentError) else None
-    return refusal(code, str(exc), told)
+    assert isinstance(exc, SeedbedError)
+    return refusal_of(exc)
 
 
 def _refuse_invalid(request: Request, exc: Exception) -> Response:
@@ -142,20 +180,19 @@ def _refuse_path(request: Request, exc: Exception) -> Response:
     path, headers = request.url.path, exc.headers
     match exc.status_code:
         case 404:
+            code = "no-such-path"
             error = f"There is nothing at {path}: /api/docs shows what there is."
         case 405:
             allowed = ", ".join(
                 sorted(_methods(request.app, path))
             )  # the framework names those of one route alone
-            headers, error = (
-                {"Allow": allowed},
-                f"{request.method} is not possible at {path}: use {allowed}.",
-            )
+            code, headers = "no-such-method", {"Allow": allowed}
+            error = f"{request.method} is not possible at {path}: use {allowed}."
         case 413:
-            error = TOO_LARGE
+            code, error = "too-large", TOO_LARGE
         case _:
-            error = str(exc.detail)
-    return refusal(exc.status_code, error, headers=headers)
+            code, error = "bad-request", str(exc.detail)
+    return refusal(exc.status_code, code, error, headers=headers)
 
 
 def _methods(api: FastAPI, path: str) -> set[str]:
@@ -173,6 +210,7 @@ def _apologize(_request: Request, exc: Exception) -> Response:
     """For what nobody foresaw: a sentence to whoever asked; the server logs the rest."""
     return refusal(
         500,
+        "fault",
         f"The farm could not answer ({type(exc).__name__}): this is a fault of the farm, not of"
         " the request.",
     )

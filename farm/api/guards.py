@@ -10,19 +10,21 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from farm.api.errors import TOO_LARGE, refusal
+from farm.api.errors import TOO_LARGE, refusal, refusal_of
+from storage.errors import NotAllowed, Unauthenticated
 
 _HEALTH = "/api/v1/health"
 _OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
-_UNKNOWN = refusal(
-    401,
-    "This farm asks for a token: set FARM_TOKEN, or give the client one.",
-    headers={"WWW-Authenticate": "Bearer"},
+_UNKNOWN = refusal_of(
+    Unauthenticated("This farm asks for a token: set FARM_TOKEN, or give the client one.")
 )
-_FOREIGN = refusal(403, "Orders from pages of other sites are refused.")
-_TOO_LARGE = refusal(413, TOO_LARGE)
+_FOREIGN = refusal_of(
+    NotAllowed("Orders from pages of other sites are refused.", code="other-site")
+)
+_TOO_LARGE = refusal(413, "too-large", TOO_LARGE)
 _OTHER_HOST = refusal(
     400,
+    "other-host",
     "A farm without a token answers to this machine alone: ask for it as 127.0.0.1 or localhost.",
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from farm.api.description import Application
 from farm.api.errors import Answer, Refusal, answer_errors
 from farm.api.guards import OwnHostOnly, OwnPagesOnly, SmallBodiesOnly, TokenOnly
 from farm.api.hidden_paths import PathsHidden
@@ -29,7 +30,7 @@ def make_api(
     """The application. With a `token`, every path but the health asks for it. No answer has paths
     below `hidden` folders, but for those below `shown` ones.
     """
-    api = FastAPI(
+    api = Application(
         title="Seedbed",
         version="1",
         docs_url="/api/docs",

@@ -8,7 +8,17 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from farm.documents.document import MAX_TOLD, DocumentError, problem_from_json
-from storage.errors import NotFound, RequestError, WorkError
+from storage.errors import (
+    Conflict,
+    NotAllowed,
+    NotFound,
+    RequestError,
+    SeedbedError,
+    TooManyRequests,
+    Unauthenticated,
+    Unreachable,
+    WorkError,
+)
 
 Json = dict[str, Any]
 CONNECT_S = 5.0
@@ -75,7 +85,7 @@ class Transport:
         try:
             response = self._http.send(request)
         except httpx.TransportError as exc:
-            raise WorkError(
+            raise Unreachable(
                 f"No farm answers at {self.url} ({exc}): start one with `farm up`, or run one"
                 " campaign with `farm run FILE`."
             ) from exc
@@ -92,7 +102,7 @@ class Transport:
                 for line in response.iter_lines():
                     yield json.loads(line)
         except httpx.TransportError as exc:
-            raise WorkError(
+            raise Unreachable(
                 f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"
                 f" ({exc}): try again."
             ) from exc
@@ -107,23 +117,34 @@ class Transport:
                 for piece in response.iter_bytes():
                     file.write(piece)
         except httpx.TransportError as exc:
-            raise WorkError(
+            raise Unreachable(
                 f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"
                 f" ({exc}): try again."
             ) from exc
 
 
+_KINDS: dict[int, type[SeedbedError]] = {
+    401: Unauthenticated,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    429: TooManyRequests,
+    502: Unreachable,
+    504: Unreachable,
+}
+"""What statuses stand for. Those that are not here are RequestError below 500, else WorkError."""
+
+
 def _raise(response: httpx.Response) -> None:
+    """Raise the error that an answer stands for, with its code and its places."""
+    status = response.status_code
+    kind = _KINDS.get(status, RequestError if status < 500 else WorkError)
     try:
         answer = response.json()
-        message = str(answer["error"])
-        if answer["problems"]:
-            told = map(problem_from_json, answer["problems"])
-            raise DocumentError(told, most=MAX_TOLD)
+        detail, code = str(answer["detail"]), str(answer["code"])
+        problems = [problem_from_json(told) for told in answer["problems"]]
     except (ValueError, KeyError, TypeError):
-        message = f"The farm answered {response.status_code}: {response.text[:300]}"
-    if response.status_code == 404:
-        raise NotFound(message)
-    if response.status_code < 500:
-        raise RequestError(message)
-    raise WorkError(message)
+        raise kind(f"The farm answered {status}: {response.text[:300]}") from None
+    if problems:
+        raise DocumentError(problems, most=MAX_TOLD)
+    raise kind(detail, code=code)

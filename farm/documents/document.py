@@ -48,6 +48,8 @@ def problem_from_json(told: Mapping[str, Any]) -> Problem:
 class DocumentError(RequestError):
     """A file that cannot be used: one line a problem, each with file, line and place."""
 
+    code = "invalid"
+
     def __init__(
         self,
         problems: Iterable[Problem],
@@ -59,6 +61,10 @@ class DocumentError(RequestError):
         self.problems = list(problems)
         self.most = most
         super().__init__("\n".join(sentences(self.problems, document, most=most)))
+
+    @property
+    def place(self) -> str | None:
+        return next((problem.place for problem in self.problems if problem.path), None)
 
 
 @dataclass(frozen=True)

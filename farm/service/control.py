@@ -10,7 +10,7 @@ from farm.scheduling.why import nothing_to_retry, render_not_retried
 from farm.service.new_campaign import measured_size
 from storage.campaigns import Campaigns
 from storage.control import Control
-from storage.errors import NotFound, RequestError
+from storage.errors import Conflict, NotFound
 from storage.rows import CampaignRow, NewChunk
 from storage.states import RenderState
 from storage.watching import Watching
@@ -42,9 +42,7 @@ class CampaignControl:
         """
         campaign = self._open(project, name, "resumed")
         if is_spent(campaign):
-            raise RequestError(
-                f"The campaign {name} cannot be resumed. {spent_sentence(campaign)}"
-            )
+            raise Conflict(f"The campaign {name} cannot be resumed. {spent_sentence(campaign)}")
         self._control.resume(campaign.id)
 
     def cancel(self, project: str, name: str) -> None:
@@ -83,7 +81,7 @@ class CampaignControl:
         if number is None:
             return [nothing_to_retry(campaign, states)]
         if found := self._campaigns.outcome(campaign.id, number):
-            raise RequestError(render_not_retried(campaign, found[0]))
+            raise Conflict(render_not_retried(campaign, found[0]))
         return [
             f"The render {number} of {name} has not ended: it waits or is being painted already."
         ]
@@ -91,9 +89,7 @@ class CampaignControl:
     def _open(self, project: str, name: str, verb: str) -> CampaignRow:
         campaign = self._campaigns.get(project, name)
         if campaign.state.is_final:
-            raise RequestError(
-                f"The campaign {name} is over ({campaign.state}): it cannot be {verb}."
-            )
+            raise Conflict(f"The campaign {name} is over ({campaign.state}): it cannot be {verb}.")
         return campaign
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from farm.scheduling.orders import ordered_sentences
-from storage.errors import NotFound, RequestError
+from storage.errors import Conflict, NotFound, RequestError
 from storage.orders import Orders
 from storage.watching import Watching
 
@@ -74,7 +74,7 @@ class FleetService:
         if not any(target in (worker.name, worker.node, worker.node_id) for worker in workers):
             raise NotFound(f"There is no worker and no node {target}: `farm workers` lists them.")
         if self._is_alone and target not in {worker.name for worker in workers}:
-            raise RequestError(
+            raise Conflict(
                 f"The farm is alone on {target}, and has nowhere else to go: drain its workers, or"
                 " `farm scale --ceiling 0`."
             )

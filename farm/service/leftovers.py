@@ -10,7 +10,7 @@ from actors.recipes.encoding import Format
 from farm.campaign.specs import expansion_of, picture_key_of
 from farm.results.manifest import manifest_lines
 from storage.campaigns import Campaigns
-from storage.errors import RequestError
+from storage.errors import Conflict
 from storage.keys import campaign_folder, is_painted, without_ending
 from storage.reviews import Reviews
 from storage.rows import CampaignRow
@@ -37,7 +37,7 @@ class Leftovers:
         return self._find(self._campaigns.get(project, name))
 
     def clean(self, project: str, name: str) -> int:
-        """Remove them, and return how many there were. Raises RequestError if the campaign is
+        """Remove them, and return how many there were. Raises Conflict if the campaign is
         changed meanwhile: ask again.
         """
         campaign = self._campaigns.get(project, name)
@@ -46,7 +46,7 @@ class Leftovers:
             for k in range(0, len(keys), _AT_ONCE):
                 now = self._campaigns.get(project, name)
                 if (now.id, now.state.is_final) != (campaign.id, campaign.state.is_final):
-                    raise RequestError(
+                    raise Conflict(
                         f"The campaign {name} was changed after {k:,} files were removed: run"
                         f" `farm clean {name}` again."
                     )

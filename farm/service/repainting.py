@@ -18,7 +18,7 @@ from farm.service.control import check_number
 from farm.service.intake import Intake
 from farm.service.new_campaign import measured_size, megapixel_steps, new_campaign
 from storage.campaigns import Campaigns
-from storage.errors import NotFound, RequestError
+from storage.errors import Conflict, NotFound, RequestError
 from storage.keys import reference_key
 from storage.rows import CampaignRow
 from storage.store import Outputs
@@ -51,7 +51,7 @@ class Repaints:
         """Store a campaign that paints some of another's renders again, without previews, so that
         they can be compared with what was recorded. They keep their numbers.
 
-        Raises RequestError if the model's weights have changed since, NotFound for a number that
+        Raises Conflict if the model's weights have changed since, NotFound for a number that
         the campaign does not have.
         """
         campaign = self._campaigns.get(project, name)
@@ -132,12 +132,12 @@ class Repaints:
 
 
 def _same_spec(campaign: CampaignRow, changes: Json) -> Json:
-    """The spec of a campaign without its limits, for the same model. Raises RequestError if the
+    """The spec of a campaign without its limits, for the same model. Raises Conflict if the
     model's weights have changed.
     """
     model = find_model(campaign.model)
     if model.digest != campaign.model_digest:
-        raise RequestError(
+        raise Conflict(
             f"The model {campaign.model} has other weights than when {campaign.name} was painted:"
             " it cannot paint the same pixels."
         )

@@ -18,7 +18,7 @@ from farm.results.verify import repaint_problem
 from farm.service.repainting import NAME_KEPT, Repaints
 from storage.campaigns import Campaigns
 from storage.control import Control
-from storage.errors import AlreadyThere, NotFound, RequestError
+from storage.errors import AlreadyThere, Conflict, NotFound
 from storage.keys import campaign_folder, preview_key
 from storage.rows import CampaignRow, RenderOutcome
 from storage.states import RenderState
@@ -51,7 +51,7 @@ class Repairs:
         outcomes = {number: self._outcome(campaign, number) for number in numbers}
         for number, outcome in outcomes.items():
             if outcome is None or outcome.state is not RenderState.DONE:
-                raise RequestError(
+                raise Conflict(
                     f"The render {number} of {name} is not done: only files of renders that are"
                     " done can be repaired."
                 )
@@ -79,7 +79,7 @@ class Repairs:
         campaign = self._campaigns.get(project, name)
         repair = self._repair_of(campaign)
         if not repair.state.is_final:
-            raise RequestError(
+            raise Conflict(
                 f"The repair of {name} is {repair.state}: its files take their places once it is"
                 " over."
             )
@@ -115,7 +115,7 @@ class Repairs:
         """
         repair = self._campaigns.get(campaign.project, _repair_name(campaign))
         if repair.spec.get("repaints") != campaign.id:
-            raise RequestError(
+            raise Conflict(
                 f"A campaign {repair.name} that is no repair of {campaign.name} is in the way:"
                 f" remove it with `farm prune {repair.name}`."
             )

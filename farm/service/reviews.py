@@ -19,7 +19,7 @@ from farm.service.redo_checks import check_redo_prompt
 from farm.service.review_choices import Choices
 from farm.service.review_rules import Candidates, Choice, chosen, sentences
 from storage.campaigns import Campaigns
-from storage.errors import NotFound, RequestError
+from storage.errors import Conflict, NotFound
 from storage.redoing import Redos
 from storage.reviews import NewDecision, Outcome, Reviews
 from storage.rows import CampaignRow, Chunk, NewChunk
@@ -177,7 +177,7 @@ class ReviewService:
             return
         ended = {one.number for one in self._campaigns.outcomes_of(campaign.id, numbers)}
         if (rest := sorted(set(numbers) - ended)) and ended:
-            raise RequestError(
+            raise Conflict(
                 f"Render {min(ended)} has a final and render {rest[0]} has none, so that its"
                 " proof is painted again: redo them one after the other."
             )

@@ -14,7 +14,7 @@ from farm.results.steps import Strip, Strips
 from farm.results.where import read_conditions, resolve
 from farm.scheduling.drift import calibrated, wrongly_stopped
 from storage.campaigns import Campaigns
-from storage.errors import RequestError
+from storage.errors import Conflict, RequestError
 from storage.layouts import Layouts
 from storage.profiles import Profiles
 from storage.reviews import Reviews
@@ -72,7 +72,7 @@ class StepReading:
                     pair = (look.drift, strip.final.drift or 0.0)
                     by_fraction[round(look.step / made, 3)].append(pair)
         if not by_fraction:
-            raise RequestError(
+            raise Conflict(
                 f"The campaign {name} has nothing to calibrate by: it needs finished pictures that"
                 " have previews and an anchor."
             )

@@ -17,7 +17,7 @@ from farm.service.update import Kept, compare, counts
 from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
-from storage.errors import AlreadyThere, RequestError
+from storage.errors import AlreadyThere, Conflict
 from storage.profiles import Profiles
 from storage.rows import CampaignRow, NewCampaign, NewChunk
 from storage.store import Outputs
@@ -87,7 +87,7 @@ class Submissions:
             fingerprint(known.spec),
         )  # an earlier version may have counted otherwise
         if is_other and not update:
-            raise RequestError(
+            raise Conflict(
                 f"A different campaign {new.name} was submitted before: give this one another"
                 " name, or put it in the other's place with"
                 f" --update.\n{difference(known.spec, spec)}"
@@ -117,9 +117,7 @@ class Submissions:
                     "created": False,
                     "updated": counts(known.total, new.total, len(kept)),
                 }
-        raise RequestError(
-            f"The campaign {new.name} changes too fast to be updated: pause it first."
-        )
+        raise Conflict(f"The campaign {new.name} changes too fast to be updated: pause it first.")
 
     def _kept(
         self, known: CampaignRow, new: NewCampaign, expansion: Expansion, size: Size

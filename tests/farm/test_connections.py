@@ -18,6 +18,7 @@ from farm.app import open_app, serve
 from farm.config import read_settings
 from farm.dispatch import supervisor
 from farm.dispatch.supervisor import Supervisor
+from tests.answers import SHAPE
 
 FEW = 6
 POST = (
@@ -150,7 +151,7 @@ def test_who_is_busy_does_not_give_way_and_who_comes_then_is_told(app):
             threading.Event().wait(0.01)
         head, _, body = told(stack.enter_context(connect(url))).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 503")
-        assert set(json.loads(body)) == {"error", "problems"}
+        assert set(json.loads(body)) == SHAPE
         busy[0].sendall(b'{"older_than_s": 1000000' + b" " * 75 + b"}")
         assert busy[0].recv(12) == b"HTTP/1.1 200"
         with connect(url) as connection:  # the first is idle now
@@ -173,7 +174,7 @@ def test_what_is_no_http_is_refused_in_the_shape_of_all_refusals(app, said):
         connection.sendall(said)
         head, _, body = told(connection).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400")
-    assert set(json.loads(body)) == {"error", "problems"}
+    assert set(json.loads(body)) == SHAPE
 
 
 def test_clients_leave_descriptors_for_the_farm(monkeypatch):

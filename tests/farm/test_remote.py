@@ -105,7 +105,7 @@ def test_what_the_operator_allows_works(remote, brand, tmp_path):
     assert answer.status_code == 201, answer.text
     assert len(list((tmp_path / "home/outputs").rglob("references/*"))) == 1
     assert answer.json()["model"] == f"{brand}/model"
-    told = submit(remote, reference={"image": f"{brand}/gone.png"}).json()["error"]
+    told = submit(remote, reference={"image": f"{brand}/gone.png"}).json()["detail"]
     assert "there is no such file" in told
 
 
@@ -113,9 +113,9 @@ def test_models_by_name_need_no_folder(remote, monkeypatch):
     monkeypatch.setattr("actors.models.models.fetch_model", lambda _repo, _revision: SEEDLING)
     for model in ("seedling", "owner/name@main", "owner/name@refs/pr/3"):
         assert submit(remote, model=model).status_code == 200
-    assert "name its revision" in submit(remote, model="owner/name").json()["error"]
+    assert "name its revision" in submit(remote, model="owner/name").json()["detail"]
     for model in ("owner/name@/etc/passwd", "owner/name@../../x", "../x@main", "owner/..@main"):
-        assert NOT_TAKEN in submit(remote, model=model).json()["error"]
+        assert NOT_TAKEN in submit(remote, model=model).json()["detail"]
 
 
 def test_whoever_is_on_the_machine_names_what_he_likes_unless_the_operator_says_otherwise(
@@ -192,7 +192,7 @@ def test_no_answer_has_a_path_of_the_server(remote, brand, tmp_path):
     (tmp_path / "home/outputs").rename(tmp_path / "home/away")
     (tmp_path / "home/outputs").write_text("in the way")
     broken = remote.post("campaigns/spring/manifest")
-    assert (broken.status_code, "the outputs folder" in broken.json()["error"]) == (507, True)
+    assert (broken.status_code, "the outputs folder" in broken.json()["detail"]) == (507, True)
     for answer in [*answers, broken]:
         assert str(tmp_path / "home") not in answer.text
         assert str(code) not in answer.text
