@@ -42,6 +42,7 @@ from farm.service.fleet import FleetService
 from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
 from farm.service.local_files import LocalFiles
+from farm.service.pacing import Pacing
 from farm.service.preview_pruning import PreviewPruner
 from farm.service.prompt_list import PromptLists
 from farm.service.pruning import Pruner
@@ -53,6 +54,7 @@ from farm.service.reviews import ReviewService
 from farm.service.sheets import Sheets
 from farm.service.steps import StepReading
 from farm.service.submission import Submissions
+from storage.attempts import Attempts
 from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
@@ -87,6 +89,7 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
         prepare(engine)
         stores = _Stores(
             campaigns=Campaigns(engine),
+            attempts=Attempts(engine),
             brands=Brands(engine),
             profiles=Profiles(engine),
             layouts=Layouts(engine),
@@ -163,6 +166,7 @@ class _Stores:
     """The job database and the outputs of a home."""
 
     campaigns: Campaigns
+    attempts: Attempts
     brands: Brands
     profiles: Profiles
     layouts: Layouts
@@ -172,6 +176,16 @@ class _Stores:
     reviews: Reviews
     watching: Watching
     outputs: Outputs
+
+
+def _pacing(settings: Settings, stores: _Stores) -> Pacing:
+    return Pacing(
+        campaigns=stores.campaigns,
+        attempts=stores.attempts,
+        watching=stores.watching,
+        weights=settings.shares,
+        quotas=settings.quotas,
+    )
 
 
 def _preview_pruner(stores: _Stores) -> PreviewPruner:
@@ -211,8 +225,9 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     buckets, style = settings.reference_buckets, settings.s3_style
     intake = Intake(outputs, buckets=buckets, s3_style=style, files=files)
     reading = Reading(
-        campaigns=campaigns, reviews=stores.reviews, watching=watching, outputs=outputs
-    )
+        campaigns=campaigns, reviews=stores.reviews, watching=watching, outputs=outputs,
+        pacing=_pacing(settings, stores),
+    )  # fmt: skip
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
         brands=stores.brands, profiles=stores.profiles, intake=intake, chunk=chunk,

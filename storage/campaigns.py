@@ -139,9 +139,9 @@ class Campaigns:
             raise NotFound("The campaign is not there any more: `farm list` shows those that are.")
         return _campaign(row)
 
-    def all(self, project: str | None = None) -> list[CampaignRow]:
+    def all(self, project: str | None = None, *, only_open: bool = False) -> list[CampaignRow]:
         """All campaigns, the newest first, without their specs; those that are being removed with
-        their pictures too.
+        their pictures too. With `only_open`, those that are not over.
         """
         query = (
             _stored(with_spec=False)
@@ -150,6 +150,9 @@ class Campaigns:
         )
         if project is not None:
             query = query.where(campaigns.c.project == project)
+        if only_open:
+            is_open = campaigns.c.finished_at.is_(None) & campaigns.c.pruned_at.is_(None)
+            query = query.where(is_open)
         with self._reader.connect() as connection:
             return [_campaign(row) for row in connection.execute(query)]
 

@@ -114,7 +114,7 @@ class Control:
             old_proofs = _retired_proofs(connection, old)
             history = {
                 name: getattr(old, name)
-                for name in ("device_s", "created_at", "started_at", "paused_at")
+                for name in ("device_s", "money", "created_at", "started_at", "paused_at")
             }
             history["version"] = old.version + is_another
             if kept and new.numerics_class is None and old.numerics_class != ANY_CLASS:

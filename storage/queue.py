@@ -333,6 +333,8 @@ def _open_campaign(row: Any, running: int, holders: frozenset[str]) -> OpenCampa
         device_s=row.device_s,
         megapixel_steps=row.megapixel_steps,
         budget_s=row.budget_s,
+        money=row.money or 0.0,
+        budget_money=row.budget_money,
         backoffs=row.waits,
         waiting=bool(row.waiting),
         workers=holders,

@@ -7,6 +7,7 @@ from typing import Any
 
 from storage.keys import campaign_name
 from storage.moments import FARTHEST_S, is_to_come
+from storage.spent import Spent
 from storage.states import (
     AttemptOutcome,
     CampaignState,
@@ -40,6 +41,8 @@ class NewCampaign:
     deadline: float | None = None
     budget_s: float | None = None
     """How much device time it may have."""
+    budget_money: float | None = None
+    """What its attempts may cost."""
     encoding: str = "png"
     """How its files are written, previews included: those of another campaign can take their place
     only if that is equal.
@@ -95,6 +98,8 @@ class CampaignRow(NewCampaign):
     """
     running: int
     device_s: float
+    money: float | None = None
+    """What its attempts have cost; None if none had a price."""
     halted: str | None
     paused_at: float | None
     cancelled_at: float | None
@@ -240,6 +245,8 @@ class OpenCampaign:
     device_s: float
     megapixel_steps: float
     budget_s: float | None = None
+    money: float = 0.0
+    budget_money: float | None = None
     backoffs: int = 0
     waiting: bool
     workers: frozenset[str]
@@ -314,6 +321,7 @@ class Settlement:
     halt: str | None = None
     """Why nothing more of the campaign is painted until a person has acted."""
     device_s: float = 0.0
+    spent: Spent = field(default_factory=Spent)
     facts: Json = field(default_factory=dict)
 
 

@@ -3,7 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Engine,
     Row,
     bindparam,
+    func,
     insert,
     or_,
     select,
@@ -24,6 +25,7 @@ from storage.clock import db_time
 from storage.layouts import keep_layouts
 from storage.moments import is_to_come
 from storage.rows import RenderOutcome, Settlement, dump
+from storage.spent import Spent
 from storage.states import AttemptOutcome, ChunkState, RenderState, moved
 from storage.tables import attempts, campaigns, chunks, refusals
 
@@ -192,11 +194,14 @@ def _count(
     """
     states = Counter(o.state for s in settlements for o in s.outcomes)
     device_s = sum(s.device_s for s in settlements)
+    prices = [cost for s in settlements if (cost := s.spent.money) is not None]
+    costs = {"money": func.coalesce(campaigns.c.money, 0) + sum(prices)} if prices else {}
     values: dict[str, Any] = {
         "done": campaign.done + states[RenderState.DONE],
         "failed": campaign.failed + states[RenderState.FAILED],
         "held": campaign.held + states[RenderState.HELD],
         "device_s": campaigns.c.device_s + device_s,
+        **costs,
     }
     waits = [s.backoff for s in settlements if s.backoff is not None]
     # A chunk that was under way when the backoff began does not lengthen it.
@@ -215,18 +220,19 @@ def _count(
     if ended + campaign.rejected >= campaign.total:
         values["finished_at"] = time
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**values))
-    shared = {name: values[name] for name in ("device_s", "halted") if name in values}
+    names = ("device_s", "money", "halted")
+    shared = {name: values[name] for name in names if name in values}
     connection.execute(
         update(campaigns)
         .where(with_proofs(campaign.id), campaigns.c.id != campaign.id)
         .values(**shared)
     )
-    # Device time of a version that was replaced is spent of the same budget.
+    # What a version that was replaced takes is spent of the same budget.
     if campaign.pruned_at is not None:
         heir = update(campaigns).where(
             campaigns.c.replaces == campaign.id, campaigns.c.pruned_at.is_(None)
         )
-        connection.execute(heir.values(device_s=campaigns.c.device_s + device_s))
+        connection.execute(heir.values(device_s=campaigns.c.device_s + device_s, **costs))
     if campaign.cancelled_at is not None:
         cancel_queued(connection, [campaign.id])
 
@@ -268,6 +274,7 @@ def _attempt_row(settlement: Settlement, time: float) -> dict[str, object]:
         "held": states[RenderState.HELD],
         "facts": dump(settlement.facts),
         "ended_at": time,
+        **asdict(settlement.spent),
     }
 
 
@@ -279,4 +286,6 @@ def _stale_row(settlement: Settlement, time: float) -> dict[str, object]:
         "failed": 0,
         "held": 0,
         "facts": json.dumps({}),
+        # The same attempt may have been recorded before: its seconds are counted once.
+        **asdict(Spent()),
     }

@@ -45,6 +45,8 @@ campaigns = Table(
     Column("max_workers", Integer),
     Column("deadline", Float),
     Column("budget_s", Float),  # how much of `device_s` it may have
+    Column("money", Float),  # what its attempts cost; NULL if none had a price
+    Column("budget_money", Float),  # how much of `money` it may have
     Column("megapixel_steps", Float, nullable=False, server_default="0"),
     Column("encoding", String(100), nullable=False, server_default="png"),
     Column("is_fresh", Boolean, nullable=False, server_default=false()),
@@ -269,6 +271,17 @@ attempts = Table(
     Column("held", Integer, nullable=False),
     Column("facts", Text, nullable=False),  # JSON: what the worker measured
     Column("ended_at", Float, nullable=False),
+    Column("pool", String(100)),
+    Column("price", Float),  # of an hour of the worker; NULL if the fleet file has no prices
+    # How long the worker had the chunk, by use (`storage.spent`).
+    Column("painted_s", Float, nullable=False, server_default="0"),
+    Column("padding_s", Float, nullable=False, server_default="0"),
+    Column("load_s", Float, nullable=False, server_default="0"),
+    Column("retries_s", Float, nullable=False, server_default="0"),
+    Column("stopped_s", Float, nullable=False, server_default="0"),
+    Column("lost_s", Float, nullable=False, server_default="0"),
+    Column("idle_s", Float, nullable=False, server_default="0"),
+    Column("megapixel_steps", Float, nullable=False, server_default="0"),
     Index("ix_attempts_campaign", "campaign_id", "id"),
     sqlite_autoincrement=True,
 )

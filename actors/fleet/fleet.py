@@ -6,6 +6,7 @@ import logging
 import shutil
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,7 @@ from actors.fleet.actor import render_actor
 from actors.fleet.nodes import Nodes
 from actors.fleet.settings import FleetSettings
 from actors.fleet.worker import AssignedChunk, Phase, Worker
-from actors.recipes.jobs import ChunkJob, ChunkResult, Failure, FailureKind, Health
+from actors.recipes.jobs import ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health
 from storage.rows import WorkerRow
 
 _LOOK_S = 0.1
@@ -154,7 +155,7 @@ class Fleet:
             to.handle.expect.remote(job.group, job.model_folder)
         to.next_model = job.group.model
         chunk = AssignedChunk(job.chunk_id, job.campaign_id, job.lease)
-        to.assign(to.handle.paint.remote(job), chunk)
+        to.assign(to.handle.paint.remote(job), chunk, time.monotonic())
 
     def inherit(self, worker: str, chunk_id: int, campaign_id: int, lease: int) -> None:
         """Expect from a worker the result of a chunk that an earlier dispatcher gave to it."""
@@ -240,7 +241,7 @@ class Fleet:
             return [_failed(worker, worker.drop(ref), FailureKind.UNKNOWN, str(exc))]
         if isinstance(answer, Health):
             return self._hear(worker, answer)
-        worker.returned(ref)
+        worker.returned(ref, time.monotonic())
         return [answer]
 
     def _hear(self, worker: Worker, health: Health) -> list[ChunkResult]:
@@ -288,12 +289,16 @@ class Fleet:
         del self.workers[worker.name]
         worker.lose()
         ray.kill(worker.handle)
-        kinds = [kind, *[FailureKind.PREEMPTED] * len(worker.assigned)]
         detail = f"The worker {worker.name} was lost: {why}."
+        lost = [_failed(worker, chunk, FailureKind.PREEMPTED, detail) for chunk in worker.assigned]
         return [
-            _failed(worker, chunk, kind, detail)
-            for chunk, kind in zip(worker.assigned, kinds, strict=False)
-        ]
+            replace(
+                result,
+                failure=Failure(kind=kind, detail=detail),
+                facts=Facts(lost_s=worker.painted_for_s(time.monotonic())),
+            )
+            for result in lost[:1]
+        ] + lost[1:]
 
 
 def _failed(worker: Worker, chunk: AssignedChunk, kind: FailureKind, detail: str) -> ChunkResult:

@@ -99,6 +99,8 @@ class Worker:
     """Chunks that an earlier dispatcher assigned to it: their results come through its mailbox."""
     proof: Proof = Proof.NONE
     idle_answers: int = 0
+    began_at: float | None = None
+    """When it began with the first of its chunks; None if an earlier dispatcher knew."""
     next_model: str | None = None
     """The digest of the model that the last chunk assigned to it needs."""
 
@@ -113,8 +115,10 @@ class Worker:
 
     # --- chunks ---
 
-    def assign(self, ref: Any, chunk: AssignedChunk) -> None:
+    def assign(self, ref: Any, chunk: AssignedChunk, now: float = 0.0) -> None:
         assert self.is_ready, f"{self.name} has not answered yet"
+        if not self.assigned:
+            self.began_at = now
         self.jobs[ref] = chunk
         self._paint_or_idle()
 
@@ -130,11 +134,16 @@ class Worker:
         self._paint_or_idle()
         return chunk
 
-    def returned(self, ref: Any) -> None:
-        """A chunk's result has come."""
+    def returned(self, ref: Any, now: float = 0.0) -> None:
+        """A chunk's result has come: it begins with the next one."""
         self.drop(ref)
+        self.began_at = now
         if self.proof is Proof.NONE:
             self.proof = Proof.LATER_CHUNK_RETURNED
+
+    def painted_for_s(self, now: float) -> float:
+        """Seconds for which it has had the first of its chunks, as far as is known."""
+        return 0.0 if self.began_at is None or not self.assigned else now - self.began_at
 
     # --- health ---
 

@@ -6,6 +6,7 @@ full batches of the same shape.
 """
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
@@ -62,6 +63,7 @@ class Chunk:
         self._bad: list[int] = []
         self._early: dict[int, float | None] = {}
         """By number, the drift of looks at the step at which pictures are stopped."""
+        self._began = time.monotonic()
         self._measuring = Measuring(job)
         self._canary: Canary | None = None
 
@@ -91,7 +93,12 @@ class Chunk:
             outcomes=(*self._outcomes, *(w.outcome for w in written)),
             bad_outputs=tuple(self._bad),
             failure=failure,
-            facts=self._measuring.facts(self._engine.numerics_class, self._outcomes, written),
+            facts=self._measuring.facts(
+                self._engine.numerics_class,
+                self._outcomes,
+                written,
+                chunk_s=time.monotonic() - self._began,
+            ),
             canary=self._canary,
         )
 

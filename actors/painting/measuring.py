@@ -22,6 +22,9 @@ class Measuring:
         self._resumed_s: list[float] = []
         self._steps = 0
         self._seconds: defaultdict[int, float] = defaultdict(float)
+        self._place_s: defaultdict[int, float] = defaultdict(float)
+        """By number, the time of the picture's own places in batches, without those beside it."""
+        self._padding_s = 0.0
 
     def note(
         self,
@@ -43,17 +46,27 @@ class Measuring:
             self._begun_s.append(painted.paint_s)
         if is_resumed:
             self._resumed_s.append(painted.paint_s)
+        places = self._job.group.batch
+        place_s = painted.paint_s / places
         for picture in batch:
             self._seconds[picture.number] += painted.paint_s / len(batch)
+            self._place_s[picture.number] += place_s
+        self._padding_s += place_s * (places - len(batch))
 
     def seconds_of(self, picture: PictureJob) -> float:
         """A picture's share of the device time of its batches so far."""
         return self._seconds[picture.number]
 
     def facts(
-        self, numerics_class: str, found: Sequence[RenderOutcome], written: Sequence[Written]
+        self,
+        numerics_class: str,
+        found: Sequence[RenderOutcome],
+        written: Sequence[Written],
+        chunk_s: float = 0.0,
     ) -> Facts:
-        """`found` are the outcomes of pictures of which this chunk has written no file."""
+        """`found` are the outcomes of pictures of which this chunk has written no file. `chunk_s`
+        is the wall time since the chunk came.
+        """
         group = self._job.group
         made = max(1, group.steps_made)
         # A batch that goes on is the same batch as before: its places are counted once.
@@ -68,6 +81,12 @@ class Measuring:
             loads=self._loads,
             swaps=self._swaps,
             batch_s=tuple(self._batch_s),
+            kept_s=sum(self._place_s[w.outcome.number] for w in written if _is_kept(w.outcome)),
+            padding_s=self._padding_s,
+            stopped_s=sum(
+                self._place_s[o.number] for o in found if o.reason is Reason.DRIFT_STOPPED
+            ),
+            chunk_s=chunk_s,
             megapixel_steps=self._steps / made * group.batch * group.megapixel_steps,
             encode_s=sum(w.seconds for w in written),
             pictures=len(written),
@@ -92,3 +111,7 @@ class Measuring:
             return fewer * sum(self._resumed_s) / len(self._resumed_s)
         per_step = sum(self._begun_s) / len(self._begun_s) / rule.stop_step
         return fewer * per_step * (made - rule.stop_step)
+
+
+def _is_kept(outcome: RenderOutcome) -> bool:
+    return outcome.state in (RenderState.DONE, RenderState.HELD)

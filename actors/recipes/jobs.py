@@ -142,6 +142,16 @@ class Facts:
     loads: int = 0
     swaps: int = 0
     batch_s: tuple[float, ...] = ()
+    kept_s: float = 0.0
+    """Device time, of `batch_s`, of the pictures that were kept: done, or held for a person."""
+    padding_s: float = 0.0
+    """Device time, of `batch_s`, of empty places."""
+    stopped_s: float = 0.0
+    """Device time, of `batch_s`, of the pictures that were stopped."""
+    chunk_s: float = 0.0
+    """Wall time from the arrival of the chunk until its last picture was written."""
+    lost_s: float = 0.0
+    """Of a worker that was lost: how long it had the chunk, by the dispatcher's clock."""
     megapixel_steps: float = 0.0
     encode_s: float = 0.0
     pictures: int = 0

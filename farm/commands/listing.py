@@ -20,6 +20,7 @@ from farm.commands.shared import (
 )
 from farm.connect import open_client
 from farm.scheduling.budget import spent_of
+from farm.scheduling.money_text import clock_text, money_text
 from farm.service.views import CampaignStatus
 
 
@@ -81,6 +82,20 @@ def _failure_sentences(answer: CampaignStatus) -> Iterator[str]:
         yield (f"Render {failure.number} {failure.state} ({failure.reason}): {failure.detail}")
 
 
+def cost_sentences(answer: CampaignStatus) -> Iterator[str]:
+    """What a campaign has cost, how fast it is painted, and when it will be done."""
+    if answer.budget_s is not None:
+        yield f"It has spent {spent_of(answer.device_s, answer.budget_s)}."
+    if answer.money is not None:
+        yield f"It has cost {money_text(answer.money)}."
+    if answer.eta is not None and answer.eta_low is not None and answer.eta_high is not None:
+        rate = f", at {answer.renders_per_s:.3g} renders/s" if answer.renders_per_s else ""
+        yield (
+            f"It will be done at about {clock_text(answer.eta)}, between"
+            f" {clock_text(answer.eta_low)} and {clock_text(answer.eta_high)}{rate}."
+        )
+
+
 def status(
     campaign: CampaignName, home: Home = None, project: Project = None, as_json: AsJson = False
 ) -> None:
@@ -102,8 +117,8 @@ def status(
         say(f"Proofs: {proofs.done:,} done of {proofs.total:,}.")
     if answer.state == "awaiting_review":
         say(f"It waits for a person: `farm review {campaign}` lists what to decide.")
-    if answer.budget_s is not None:
-        say(f"It has spent {spent_of(answer.device_s, answer.budget_s)}.")
+    for sentence in cost_sentences(answer):
+        say(sentence)
     if answer.waits_for:
         say(f"It waits for something that cannot be used now: {answer.waits_for}")
     elif answer.standstill:

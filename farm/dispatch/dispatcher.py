@@ -28,6 +28,7 @@ from farm.dispatch.roster import Roster, free_worker, published, roster_of
 from farm.dispatch.sending import Sending
 from farm.scheduling.assignment import fill
 from farm.scheduling.situation import Claimed, Situation
+from farm.scheduling.spending import NO_PRICES, Prices
 from farm.scheduling.values import NO_QUOTAS, Assignment
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
@@ -67,6 +68,7 @@ class Dispatcher:
         finishing: Finishing,
         weights: Mapping[str, float],
         quotas: Mapping[str, int] = NO_QUOTAS,
+        prices: Prices = NO_PRICES,
     ) -> None:
         self._session = session
         self._queue = queue
@@ -88,6 +90,7 @@ class Dispatcher:
             loading=self._loading,
             sending=self._sending,
             anchoring=Anchoring(layouts, campaigns),
+            prices=prices,
         )
         self._explaining = Explaining(campaigns)
         self._finishing = finishing

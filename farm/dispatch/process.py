@@ -24,6 +24,7 @@ from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
 from farm.home import Home
 from farm.logs import log_to_file
+from farm.scheduling.spending import prices_of
 from farm.service.reviews import ReviewService
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
@@ -110,6 +111,7 @@ def _dispatcher(
         ),
         weights=settings.shares,
         quotas=settings.quotas,
+        prices=prices_of(settings.pools()),
     )
 
 

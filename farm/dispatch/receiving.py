@@ -13,6 +13,7 @@ from farm.dispatch.numerics import Judge
 from farm.dispatch.roster import Roster
 from farm.dispatch.sending import Sending
 from farm.scheduling.retry import settlement_of, unknown_chunk
+from farm.scheduling.spending import NO_PRICES, Prices, priced
 from storage.errors import NotFound
 from storage.rows import OpenCampaign, Settlement
 from storage.settling import Settling
@@ -31,6 +32,7 @@ class Receiving:
         loading: Loading,
         sending: Sending,
         anchoring: Anchoring,
+        prices: Prices = NO_PRICES,
     ) -> None:
         self._session = session
         self._settling = settling
@@ -38,6 +40,7 @@ class Receiving:
         self._loading = loading
         self._sending = sending
         self._anchoring = anchoring
+        self._prices = prices
         self._results: list[ChunkResult] = []
 
     def __len__(self) -> int:
@@ -61,7 +64,11 @@ class Receiving:
     ) -> list[Settlement]:
         """Write down what follows from all results, and return the settlements that counted."""
         settlements = [
-            self._settlement(result, campaigns.get(result.campaign_id), roster)
+            priced(
+                self._settlement(result, campaigns.get(result.campaign_id), roster),
+                result.facts,
+                self._prices,
+            )
             for result in results
         ]
         counted = self._settling.settle(self._session, settlements)

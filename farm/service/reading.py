@@ -1,7 +1,7 @@
 """Reading: a campaign's status, its explanation, its renders and its files."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,12 +10,14 @@ from farm.results.line import Line
 from farm.results.manifest import manifest_line, manifest_lines, write_manifest
 from farm.results.rule_counts import fails, rule_counts
 from farm.results.versions import version_json
+from farm.scheduling.eta import NO_OUTLOOK, Outlook
 from farm.scheduling.reasons import reason_sentence
 from farm.scheduling.why import (
     refusal_to,
     standstill,
     without_its_class,
 )
+from farm.service.pacing import Pacing, may_be_painted
 from farm.service.review_reading import proofs_json
 from storage.campaigns import Campaigns
 from storage.keys import campaign_folder
@@ -44,7 +46,10 @@ class Reading:
         reviews: Reviews,
         watching: Watching,
         outputs: Outputs,
+        pacing: Pacing | None = None,
     ) -> None:
+        """Without `pacing`, nothing is said of how fast campaigns are painted."""
+        self._pacing = pacing
         self._campaigns = campaigns
         self._reviews = reviews
         self._watching = watching
@@ -52,7 +57,12 @@ class Reading:
 
     def all(self, project: str | None) -> list[Json]:
         is_led = self._watching.dispatcher() is not None
-        return [status_of(campaign, is_led=is_led) for campaign in self._campaigns.all(project)]
+        rows = self._campaigns.all(project)
+        outlooks = self._outlooks(rows)
+        return [
+            status_of(campaign, is_led=is_led, outlook=outlooks.get(campaign.id, NO_OUTLOOK))
+            for campaign in rows
+        ]
 
     def status(self, project: str, name: str, version: int | None = None) -> Json:
         campaign = self.version(project, name, version)
@@ -62,8 +72,15 @@ class Reading:
             for o in some
         ]
         waits_for = campaign.waits_for or without_its_class(campaign, self._watching.workers())
-        status = status_of(campaign, is_led=self._watching.dispatcher() is not None)
+        is_led = self._watching.dispatcher() is not None
+        outlook = self._outlooks([campaign]).get(campaign.id, NO_OUTLOOK)
+        status = status_of(campaign, is_led=is_led, outlook=outlook)
         return {**status, "waits_for": waits_for, "failures": failures}
+
+    def _outlooks(self, rows: Collection[CampaignRow]) -> Mapping[int, Outlook]:
+        """How fast these campaigns are painted; nothing is read if none of them is open."""
+        is_needed = self._pacing is not None and any(map(may_be_painted, rows))
+        return self._pacing.outlooks() if self._pacing is not None and is_needed else {}
 
     def _failures(self, campaign: CampaignRow) -> list[RenderOutcome]:
         """The first renders that did not end well, and the first such proofs."""
@@ -169,7 +186,7 @@ def _is_within(line: Line, bounds: Range) -> bool:
     )
 
 
-def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:
+def status_of(campaign: CampaignRow, *, is_led: bool, outlook: Outlook = NO_OUTLOOK) -> Json:
     """A campaign as the API shows it. `is_led`: whether a dispatcher is at work."""
     return {
         "campaign": campaign.name,
@@ -198,6 +215,9 @@ def status_of(campaign: CampaignRow, *, is_led: bool) -> Json:
         "deadline": campaign.deadline,
         "device_s": round(campaign.device_s, 3),
         "budget_s": campaign.budget_s,
+        "money": None if campaign.money is None else round(campaign.money, 6),
+        "budget_money": campaign.budget_money,
+        **asdict(outlook),
         "version": campaign.version,
         # A clock that was set back, or an update by a version before, may have made it the later
         # of the two.

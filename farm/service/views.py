@@ -88,7 +88,11 @@ class RefusalView(View):
 
 
 class CampaignRowView(View):
-    """A campaign in the list of all. Times are seconds since 1970."""
+    """A campaign in the list of all. Times are seconds since 1970.
+
+    `money` is what its attempts have cost; none without prices in the fleet file. `eta` is when
+    all of it that may be painted now will have ended, probably between `eta_low` and `eta_high`.
+    """
 
     campaign: str
     project: str
@@ -106,6 +110,13 @@ class CampaignRowView(View):
     deadline: float | None
     device_s: float
     budget_s: float | None
+    money: float | None = None
+    budget_money: float | None = None
+    renders_per_s: float | None = None
+    megapixel_steps_per_s: float | None = None
+    eta: float | None = None
+    eta_low: float | None = None
+    eta_high: float | None = None
     version: int
     created_at: float
     started_at: float | None

@@ -92,6 +92,8 @@ def test_the_facts_say_what_was_saved(outputs):
     assert facts.batch_s == (2.0, 2.0, 2.0, 3.0, 3.0)
     assert (facts.stopped, facts.pictures, facts.slots) == (6, 6, 12)
     assert facts.saved_s == 3.0  # one batch of three did not go on
+    assert (facts.kept_s, facts.stopped_s, facts.padding_s) == (7.5, 3.0, 1.5)
+    assert facts.kept_s + facts.stopped_s + facts.padding_s == sum(facts.batch_s)
     steps = 3 * 2 + 2 * (GROUP.steps - 2)
     assert facts.megapixel_steps == pytest.approx(
         steps / GROUP.steps * GROUP.batch * GROUP.megapixel_steps

@@ -7,6 +7,7 @@ from actors.painting.resting import RestingEngine
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
+from farm.scheduling.spending import prices_of
 from farm.scheduling.values import Limits, Pool
 from farm.service.estimate import Estimates
 from farm.service.explaining import Explaining
@@ -54,7 +55,7 @@ def explaining(engine, campaigns, watching):
 def start(engine, queue, settling, campaigns, watching, outputs):
     begun = []
 
-    def start(fleet, owner="one", quotas=None, **weights):
+    def start(fleet, owner="one", quotas=None, pools=(), **weights):
         session = queue.lead(owner=owner, host="h", pid=1)
         dispatcher = Dispatcher(
             session=session,
@@ -83,12 +84,13 @@ def start(engine, queue, settling, campaigns, watching, outputs):
                 queue=queue,
                 orders=Orders(engine),
                 campaigns=campaigns,
-                pools=[Pool()],
+                pools=pools or [Pool()],
                 limits=Limits(ceiling=fleet.size),
                 quotas=quotas or {},
             ),
             weights=weights,
             quotas=quotas or {},
+            prices=prices_of(pools),
         )
         dispatcher.adopt()
         begun.append(dispatcher)

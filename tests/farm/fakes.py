@@ -121,8 +121,11 @@ class FakeFleet:
         self.results += [answer(job, worker, failure, **changes) for job, worker in self.take()]
 
 
-def answer(job, worker, failure=None, *, bad=(), done=None, seconds=1.0):
-    """A worker's answer: all pictures painted, or with a failure those in `done`."""
+def answer(job, worker, failure=None, *, bad=(), done=None, seconds=1.0, lost_s=0.0):
+    """A worker's answer: all pictures painted, or with a failure those in `done`. One that is lost
+    for `lost_s` has measured nothing.
+    """
+    seconds = 0.0 if lost_s else seconds
     painted = [
         p
         for p in job.pictures
@@ -148,7 +151,13 @@ def answer(job, worker, failure=None, *, bad=(), done=None, seconds=1.0):
         outcomes=outcomes,
         bad_outputs=tuple(p.number for p in job.pictures if p.number in bad),
         failure=failure,
-        facts=Facts(pictures=len(outcomes), batch_s=(seconds,)),
+        facts=Facts(
+            pictures=len(outcomes),
+            batch_s=(seconds,),
+            kept_s=seconds * len(outcomes) / max(1, len(job.pictures)),
+            chunk_s=seconds,
+            lost_s=lost_s,
+        ),
     )
 
 

@@ -1,0 +1,101 @@
+"""How fast open campaigns are painted, and when they will be done."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+from farm.scheduling.eta import NO_OUTLOOK, Moment, Open, Outlook, outlooks
+from storage.attempts import Attempts
+from storage.campaigns import Campaigns
+from storage.rows import CampaignRow
+from storage.states import CampaignState
+from storage.watching import Watching
+
+_PAINTED_IN = (CampaignState.QUEUED, CampaignState.RUNNING)
+
+
+class Pacing:
+    """Reads what the last attempts have shown."""
+
+    def __init__(
+        self,
+        *,
+        campaigns: Campaigns,
+        attempts: Attempts,
+        watching: Watching,
+        weights: Mapping[str, float],
+        quotas: Mapping[str, int],
+    ) -> None:
+        self._campaigns = campaigns
+        self._attempts = attempts
+        self._watching = watching
+        self._weights = weights
+        self._quotas = quotas
+
+    def outlooks(self) -> dict[int, Outlook]:
+        """The outlook of each open campaign, by its id."""
+        rows = [row for row in self._campaigns.all(only_open=True) if may_be_painted(row)]
+        lately = self._attempts.lately()
+        found = outlooks(
+            Moment(
+                now=lately.now,
+                campaigns=[one for row in rows for one in _open(row)],
+                attempts=lately.attempts,
+                under_way=lately.under_way,
+                workers={
+                    worker.name: worker.numerics_class
+                    for worker in self._watching.workers()
+                    if worker.state.takes_work
+                },
+                weights=self._weights,
+                quotas=self._quotas,
+            )
+        )
+        return {row.id: _of(row, found) for row in rows}
+
+
+def may_be_painted(campaign: CampaignRow) -> bool:
+    """Whether something of it or its proofs is left, and nothing stops it."""
+    return campaign.state in _PAINTED_IN and campaign.waits_for is None
+
+
+def _open(row: CampaignRow) -> Iterator[Open]:
+    """What is left of a campaign, and of its proofs."""
+    whole = Open(
+        id=row.id,
+        project=row.project,
+        model=row.model_digest,
+        priority=row.priority,
+        max_workers=row.max_workers,
+        left=row.left,
+        ended=row.ended,
+        megapixel_steps=row.megapixel_steps,
+        numerics_class=row.numerics_class,
+        budget_left=_affordable(row),
+    )
+    if row.left:
+        yield whole
+    if row.proofs is not None and row.proofs.left:
+        ended = row.proofs.total - row.proofs.left
+        yield Open(
+            id=row.proofs.id,
+            project=row.project,
+            model=row.model_digest,
+            priority=row.priority,
+            max_workers=row.max_workers,
+            left=row.proofs.left,
+            ended=ended,
+            megapixel_steps=0.0,
+        )
+
+
+def _affordable(row: CampaignRow) -> float:
+    """How many more renders the budget pays for, at what the others have cost."""
+    if row.budget_s is None or not row.ended or not row.device_s:
+        return math.inf
+    return (row.budget_s - row.device_s) / (row.device_s / row.ended)
+
+
+def _of(row: CampaignRow, found: Mapping[int, Outlook]) -> Outlook:
+    """The outlook of a campaign: that of its proofs while these are painted."""
+    proofs = None if row.proofs is None else found.get(row.proofs.id)
+    return proofs or found.get(row.id, NO_OUTLOOK)
