@@ -129,7 +129,7 @@ def _pace(one: Open, mine: Sequence[PastPace], others: Iterable[PastPace]) -> _P
 
 
 def _rest(moment: Moment, one: Open, pace: _Pace) -> Rest:
-    """What is left of a campaign, without the parts of chunks under way that are painted."""
+    """The rest of a campaign, without the parts of chunks under way that are painted."""
     able = [
         name
         for name, known in moment.workers.items()

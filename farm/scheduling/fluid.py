@@ -17,7 +17,7 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, kw_only=True)
 class Rest:
-    """What is left of a campaign: `seconds` of one worker, and how many workers it may have."""
+    """The rest of a campaign: `seconds` of one worker, and how many workers it may have."""
 
     id: int
     project: str

@@ -59,7 +59,7 @@ def may_be_painted(campaign: CampaignRow) -> bool:
 
 
 def _open(row: CampaignRow) -> Iterator[Open]:
-    """What is left of a campaign, and of its proofs."""
+    """The rest of a campaign, and of its proofs."""
     whole = Open(
         id=row.id,
         project=row.project,
