@@ -10,12 +10,15 @@ from io import TextIOWrapper
 from typing import Annotated, Any, cast
 
 import typer
+from typer import completion as typer_completion
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from storage.errors import DatabaseError, RequestError, SeedbedError
+from farm.commands.exits import ExitCode, error_line, exit_code_of
+from farm.commands.help import group_of, with_epilogs
+from storage.errors import SeedbedError
 
-FAILED, WRONG = 1, 2
+_HELP = {"help_option_names": ["-h", "--help"]}
 
 # name: (module and what in it, the first sentence of its help). A module is imported when its
 # command is run, and no earlier: `farm list` waits for none of what `farm bench` needs. A test
@@ -127,10 +130,10 @@ def load(name: str) -> Any:
     if isinstance(found, typer.Typer):
         group = get_command(found)
         group.name = name
-        return group
+        return with_epilogs(group, name)
     alone = typer.Typer(add_completion=False)
     alone.command(name)(found)
-    return get_command(alone)
+    return with_epilogs(get_command(alone), name)
 
 
 class _Commands(TyperGroup):
@@ -149,6 +152,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings=_HELP,
 )
 
 
@@ -175,7 +179,7 @@ def _not_loaded() -> None:
 
 
 for _name, (_, _help) in COMMANDS.items():
-    app.command(_name, help=_help)(_not_loaded)
+    app.command(_name, help=_help, rich_help_panel=group_of(_name))(_not_loaded)
 
 
 def whole() -> Any:
@@ -186,29 +190,41 @@ def whole() -> Any:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command. Exit codes: 0 fine, 1 the work failed, 2 the request was wrong."""
+    """Run one command. Its exit code tells the kind of error, see farm.commands.exits."""
     signal.signal(signal.SIGTERM, _leave)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(
                 errors="backslashreplace"
             )  # a terminal that cannot show a letter is no failure
+    typer_completion.completion_init()  # type: ignore[attr-defined]  # how shells ask, by typer
+    asked = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in asked
     try:
-        app(args=arguments)
-    except (RequestError, DatabaseError) as exc:
-        _say_error(exc)
-        sys.exit(WRONG)
+        # else typer would print its own errors, and not as JSON
+        ended = app(args=arguments, standalone_mode=not as_json)
     except SeedbedError as exc:
-        _say_error(exc)
-        sys.exit(FAILED)
+        sys.exit(_say_error(exc, as_json=as_json))
+    except typer.TyperException as exc:
+        sys.stderr.write(error_line(exc, exit_code=exc.exit_code, code="usage"))
+        sys.exit(exc.exit_code)
+    except typer.Abort:
+        sys.exit(ExitCode.FAILED)
+    if isinstance(ended, int):
+        sys.exit(ended)
 
 
-def _say_error(error: SeedbedError) -> None:
-    from farm.commands.shared import (  # noqa: PLC0415
-        say_error,
-    )  # most commands end well, and --help needs no settings
+def _say_error(error: SeedbedError, *, as_json: bool) -> int:
+    """Print an error as it was asked for; returns the exit code."""
+    if as_json:
+        sys.stderr.write(error_line(error))
+    else:
+        from farm.commands.shared import (  # noqa: PLC0415
+            say_error,
+        )  # most commands end well, and --help needs no settings
 
-    say_error(error)
+        say_error(error)
+    return exit_code_of(error)
 
 
 def _leave(_number: int, _frame: object) -> None:

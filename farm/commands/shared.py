@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from farm.commands.times import with_iso_times
 from farm.config import Settings, read_settings
 from farm.documents.document import Document, Problem, sentences
 from farm.scheduling.budget import estimate_sentence
@@ -62,9 +63,15 @@ def show_table(table: Table) -> None:
 
 
 def print_json(value: Any) -> None:
-    """To a program: a view, or a mapping that may have views in it."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=View.as_json) + "\n")
+    """To a program: a view, or a mapping that may have views in it. Its times are printed in ISO
+    8601.
+    """
+    sys.stdout.write(json.dumps(with_iso_times(_plain(value)), ensure_ascii=False) + "\n")
     sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, ensure_ascii=False, default=View.as_json))
 
 
 def say(text: str) -> None:

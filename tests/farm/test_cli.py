@@ -101,7 +101,7 @@ def test_a_warning_has_its_line_and_fails_nothing(tmp_path, file):
 
 def test_commands_without_a_farm_act_on_the_home(farm):
     assert farm("list", "--json") == ""
-    assert "no campaign nothing" in farm("status", "nothing", code=2)
+    assert "no campaign nothing" in farm("status", "nothing", code=4)
     assert json.loads(farm("db", "upgrade", "--json"))["revision"]
     assert farm("workers", "--json") == ""
 
@@ -164,12 +164,15 @@ def test_a_dry_run_as_json_is_one_object(farm, file):
         ({"FARM_QUOTAS": "acme"}, "FARM_SHARES and FARM_QUOTAS are written like"),
         ({"FARM_DATABASE_URL": "nonsense"}, "postgresql://user:password@host"),
         ({"FARM_DATABASE_URL": "mysql://host/farm"}, "mysql"),
-        ({"FARM_DATABASE_URL": "postgresql://farm:s3cret@127.0.0.1:9/farm"}, "does not answer"),
     ],
 )
 def test_a_wrong_setting_is_named(farm, environment, words):
-    error = farm("list", code=2, **environment)
-    assert words in error
+    assert words in farm("list", code=2, **environment)
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(farm):
+    error = farm("list", code=6, FARM_DATABASE_URL="postgresql://farm:s3cret@127.0.0.1:9/farm")
+    assert "does not answer" in error
     assert "s3cret" not in error
 
 
@@ -198,8 +201,8 @@ def test_a_length_of_time_and_a_render_are_read_with_care(farm):
     assert "30d" in farm("prune", "--older-than", "a while", code=2)
     assert json.loads(farm("prune", "--older-than", "30d", "--json"))["pruned"] == 0
     assert "CAMPAIGN/NUMBER" in farm("why", "spring/x", code=2)
-    assert "no campaign spring" in farm("why", "spring/3", code=2)
-    assert "no campaign spring" in farm("retry", "spring/3", code=2)
+    assert "no campaign spring" in farm("why", "spring/3", code=4)
+    assert "no campaign spring" in farm("retry", "spring/3", code=4)
 
 
 def test_a_farm_that_was_named_but_is_not_there_is_an_error(farm):
@@ -253,5 +256,5 @@ def test_orders_about_the_fleet_without_a_farm_act_on_the_home(farm):
         is True
     )
     assert "at least 1, at most 4, frozen" in farm("scale")
-    assert "There is no worker" in farm("drain", "nobody", code=2)
+    assert "There is no worker" in farm("drain", "nobody", code=4)
     assert "set FARM_TOKEN" in farm("up", "--host", "0.0.0.0", code=2)

@@ -1,0 +1,88 @@
+"""What the help of commands says beside their options: the group of each, examples, and exit
+codes.
+"""
+
+from typing import Any
+
+from farm.commands.exits import WORDS
+
+GROUPS = {
+    "Farms": "demo run up doctor config logs db",
+    "Campaigns": "submit list status watch why pause resume cancel retry priority prune estimate"
+    " costs",
+    "Reviews": "review approve reject undo redo",
+    "Pictures": "sheet diff export reproduce verify clean",
+    "Prompts, brands and models": "prompts brands drift models",
+    "Fleet": "workers scale drain simulate",
+    "Teams": "projects tokens audit events webhooks notifications files",
+    "Other": "completion bench",
+}
+"""Panel of `farm --help`: its commands."""
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "demo": ("farm demo --sheet demo.png",),
+    "run": ("farm run spring.yaml", "farm run spring.yaml --update --workers 2"),
+    "up": ("farm up", "FARM_TOKEN=$(openssl rand -hex 32) farm up --host 0.0.0.0 --port 8600"),
+    "doctor": ("farm doctor",),
+    "submit": ("farm submit spring.yaml --wait", "farm submit spring.yaml --dry-run"),
+    "list": ("farm list", "farm list --json"),
+    "status": ("farm status spring", "farm status spring --json"),
+    "watch": ("farm watch spring",),
+    "why": ("farm why spring", "farm why spring/12"),
+    "pause": ("farm pause spring",),
+    "resume": ("farm resume spring",),
+    "cancel": ("farm cancel spring",),
+    "retry": ("farm retry spring --failed", "farm retry spring/12"),
+    "priority": ("farm priority spring 90",),
+    "prune": ("farm prune --older-than 30d --dry-run", "farm prune spring --yes --with-pictures"),
+    "review": ("farm review spring",),
+    "approve": ("farm approve spring 3 7", "farm approve spring --where color=red"),
+    "reject": ("farm reject spring 4 --reason composition",),
+    "undo": ("farm undo spring",),
+    "redo": ("farm redo spring 4 --next-seed",),
+    "sheet": (
+        "farm sheet spring --out spring.pdf",
+        "farm sheet spring --rows color --columns seed",
+    ),
+    "diff": ("farm diff spring", "farm diff spring@1 spring@3 --image changes.png"),
+    "export": ("farm export spring ./spring --parquet",),
+    "reproduce": ("farm reproduce picture.png", "farm reproduce spring/12"),
+    "verify": ("farm verify spring", "farm verify spring --repair"),
+    "clean": ("farm clean spring --dry-run",),
+    "prompts": ("farm prompts spring.yaml --limit 20",),
+    "workers": ("farm workers",),
+    "scale": ("farm scale --floor 1 --ceiling 8", "farm scale --default"),
+    "drain": ("farm drain worker-1",),
+    "simulate": ("farm simulate spring.yaml --workers 1,8,64",),
+}
+"""Command: examples, of which a test tries that each can be read."""
+
+_CODES = "Exit codes: " + ", ".join(f"{code:d} {words}" for code, words in WORDS.items()) + "."
+_OWN_CODES = {
+    "reproduce": (
+        "Exit codes: 0 identical, 1 close, 2 different or the request was wrong; for other errors"
+        " those of all commands."
+    )
+}
+
+
+def group_of(name: str) -> str:
+    """The panel of `farm --help` that a command stands in."""
+    return next((panel for panel, names in GROUPS.items() if name in names.split()), "Other")
+
+
+def epilog_of(name: str) -> str:
+    """What stands below the options of a command."""
+    examples = EXAMPLES.get(name, ())
+    head = ["Examples:" if len(examples) > 1 else "Example:"] if examples else []
+    lines = "\n".join([*head, *(f"  {example}" for example in examples)])
+    said = [lines, _OWN_CODES.get(name, _CODES)] if lines else [_OWN_CODES.get(name, _CODES)]
+    return "\n\n".join(said).replace("[", r"\[")
+
+
+def with_epilogs(command: Any, name: str) -> Any:
+    """A command, and those in it if it is a group, with their epilogs."""
+    command.epilog = epilog_of(name)
+    for inner, part in getattr(command, "commands", {}).items():
+        with_epilogs(part, f"{name} {inner}")
+    return command
