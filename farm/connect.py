@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from farm.client.client import Client
 from farm.config import Settings
 from farm.home import Home
-from storage.errors import SeedbedError, WorkError
+from storage.errors import SeedbedError, Unreachable
 
 
 def client_of(settings: Settings, url: str, project: str | None = None) -> Client:
@@ -25,7 +25,7 @@ def open_client(settings: Settings) -> Iterator[Client]:
             yield client
         return
     if "url" in settings.model_fields_set:
-        raise WorkError(
+        raise Unreachable(
             f"No farm answers at {settings.url} (FARM_URL): start it with `farm up`, or unset"
             " FARM_URL."
         )

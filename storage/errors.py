@@ -1,5 +1,6 @@
 """The root of every error that is written for people, and the errors of requests, of the job
-database and of the outputs. Other parts derive theirs from these.
+database and of the outputs. Other parts derive theirs from these. Which exit code a command ends
+with is said in farm.commands.exits.
 
 SeedbedError                 the root; its text is a sentence for the person who sees it
 ├── RequestError             what was asked for is wrong
@@ -9,12 +10,12 @@ SeedbedError                 the root; its text is a sentence for the person who
 │   ├── NotAllowed           whoever asks may not have this
 │   │   └── Unauthenticated  the farm does not know who asks
 │   └── TooManyRequests      the same may be asked again after some seconds
-├── WorkError                the work failed (exit code 1)
+├── WorkError                the work failed
 │   └── Unreachable          no farm answers
-├── DatabaseError            the job database cannot be used (exit code 2)
+├── DatabaseError            the job database cannot be used
 │   ├── DatabaseAway         it does not answer; the same may work later
 │   └── SessionLost          another dispatcher leads now
-└── OutputsError             the outputs cannot be written or read (exit code 1)
+└── OutputsError             the outputs cannot be written or read
     ├── BadKey               a key that no file of them can have
     ├── OutputsAway          they are full or do not answer; the same may work later
     └── OutputsForbidden     the keys, or the user, have no permission for this

@@ -26,7 +26,7 @@ from farm.commands.shared import (
 )
 from farm.connect import open_client, running_farm
 from farm.service.views import CampaignStatus, Plan, Submitted, UpdateCounts
-from storage.errors import RequestError, WorkError
+from storage.errors import Unreachable, WorkError
 from storage.keys import is_preview
 from storage.states import Stage
 
@@ -56,7 +56,7 @@ def submit(
     loaded = load_campaign(file)
     name = loaded.campaign.name
     if not dry_run and running_farm(settings) is None:
-        raise RequestError(
+        raise Unreachable(
             "No farm is running: start one with `farm up`, or paint this campaign alone with `farm"
             " run FILE`."
         )
@@ -104,7 +104,7 @@ def watch(
             "queued",
             "running",
         ):
-            raise RequestError(
+            raise Unreachable(
                 "No farm is running, so nothing moves: start one with `farm up`, or use `farm run"
                 " FILE`."
             )

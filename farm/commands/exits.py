@@ -8,12 +8,13 @@ from typing import Any
 
 from farm.documents.document import DocumentError, problem_json
 from storage.errors import (
-    AlreadyThere,
+    Conflict,
     DatabaseAway,
     DatabaseError,
+    NotAllowed,
     NotFound,
-    OutputsAway,
     RequestError,
+    Unreachable,
 )
 
 
@@ -44,20 +45,22 @@ WORDS = {
 }
 
 # The first that fits counts: classes stand before those that they derive from.
-_KINDS: tuple[tuple[type[Exception], ExitCode, str], ...] = (
-    (NotFound, ExitCode.NOT_FOUND, "not_found"),
-    (AlreadyThere, ExitCode.CONFLICT, "conflict"),
-    (DocumentError, ExitCode.BAD_REQUEST, "invalid"),
-    (RequestError, ExitCode.BAD_REQUEST, "bad_request"),
-    (DatabaseAway, ExitCode.UNREACHABLE, "database_away"),
-    (DatabaseError, ExitCode.BAD_REQUEST, "database"),
-    (OutputsAway, ExitCode.FAILED, "outputs_away"),
+_KINDS: tuple[tuple[type[Exception], ExitCode], ...] = (
+    (NotFound, ExitCode.NOT_FOUND),
+    (Conflict, ExitCode.CONFLICT),
+    (NotAllowed, ExitCode.NOT_ALLOWED),
+    (RequestError, ExitCode.BAD_REQUEST),
+    (Unreachable, ExitCode.UNREACHABLE),
+    (DatabaseAway, ExitCode.UNREACHABLE),
+    (DatabaseError, ExitCode.BAD_REQUEST),
 )
 
 
 def exit_code_of(error: Exception) -> ExitCode:
     """The exit code that an error ends a command with."""
-    return next((code for kind, code, _ in _KINDS if isinstance(error, kind)), ExitCode.FAILED)
+    if getattr(error, "code", None) == DatabaseAway.code:  # said by a farm that is there
+        return ExitCode.UNREACHABLE
+    return next((code for kind, code in _KINDS if isinstance(error, kind)), ExitCode.FAILED)
 
 
 def worst(codes: list[ExitCode]) -> ExitCode:
@@ -71,11 +74,9 @@ def error_json(
     """An error as `--json` prints it: the API's code, the sentence, and each place that is
     wrong.
     """
-    own = code or getattr(error, "code", None)
-    known = next((word for kind, _, word in _KINDS if isinstance(error, kind)), "failed")
     problems = error.problems if isinstance(error, DocumentError) else []
     return {
-        "code": own if isinstance(own, str) else known,
+        "code": code or getattr(error, "code", "fault"),
         "detail": str(error),
         "problems": [problem_json(problem) for problem in problems],
         "exit_code": int(exit_code_of(error) if exit_code is None else exit_code),

@@ -103,7 +103,7 @@ def test_a_campaign_over_its_budget_stops_and_goes_on_with_a_larger_one_and_pain
     assert row.device_s >= 1.9
     for command in (["submit", "--wait", file], ["watch", "c"]):
         assert "of its budget" in farm.run(*command, code=1)
-    assert "cannot be resumed" in farm.run("resume", "c", code=2)
+    assert "cannot be resumed" in farm.run("resume", "c", code=3)
     assert "It stays stopped" in farm.run("submit", file)
     assert "It is over budget" in farm.run("why", "c")
     assert farm.row().done == 2 * CHUNK

@@ -107,7 +107,7 @@ def test_commands_without_a_farm_act_on_the_home(farm):
 
 
 def test_commands_that_need_workers_say_how_to_get_them(farm, file):
-    error = farm("submit", file(), code=2)
+    error = farm("submit", file(), code=6)
     assert "farm up" in error
     assert "farm run" in error
 
@@ -206,7 +206,7 @@ def test_a_length_of_time_and_a_render_are_read_with_care(farm):
 
 
 def test_a_farm_that_was_named_but_is_not_there_is_an_error(farm):
-    assert "FARM_URL" in farm("list", code=1, FARM_URL="http://127.0.0.1:9")
+    assert "FARM_URL" in farm("list", code=6, FARM_URL="http://127.0.0.1:9")
 
 
 def test_words_that_are_no_command_are_refused(farm):

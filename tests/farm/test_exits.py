@@ -13,11 +13,15 @@ from farm.documents.document import DocumentError, Problem
 from storage import errors
 from storage.errors import (
     AlreadyThere,
+    Conflict,
     DatabaseAway,
     DatabaseError,
+    NotAllowed,
     NotFound,
     OutputsError,
     RequestError,
+    Unauthenticated,
+    Unreachable,
     WorkError,
 )
 
@@ -42,7 +46,12 @@ def command(tmp_path, monkeypatch, capsys):
         (RequestError("x"), 2),
         (DocumentError([Problem(("seeds",), "x")]), 2),
         (AlreadyThere("x"), 3),
+        (Conflict("x"), 3),
         (NotFound("x"), 4),
+        (NotAllowed("x"), 5),
+        (Unauthenticated("x"), 5),
+        (Unreachable("x"), 6),
+        (WorkError("x", code=DatabaseAway.code), 6),
         (DatabaseAway("x"), 6),
         (DatabaseError("x"), 2),
         (WorkError("x"), 1),
