@@ -4,6 +4,7 @@ Endpoint, region and keys come from where AWS' own tools find them (AWS_ENDPOINT
 AWS_REGION, AWS_PROFILE, instance roles …); none is ever shown, logged or stored.
 """
 
+import os
 import posixpath
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -75,6 +76,11 @@ _PASSING = frozenset(
 )
 
 
+def _region() -> str | None:
+    """AWS' other tools read AWS_REGION first; boto3 reads AWS_DEFAULT_REGION and files alone."""
+    return os.environ.get("AWS_REGION") or None
+
+
 class S3Outputs:
     """Outputs under a prefix of a bucket. An object can be read only once it is whole: that is how
     S3 writes.
@@ -110,7 +116,9 @@ class S3Outputs:
             user_agent_extra="seedbed",
         )
         try:
-            self._client: Any = boto3.session.Session().client("s3", config=config)
+            self._client: Any = boto3.session.Session(region_name=_region()).client(
+                "s3", config=config
+            )
         except (
             BotoCoreError,
             ValueError,

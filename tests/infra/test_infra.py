@@ -18,8 +18,18 @@ from farm.config import Settings
 from farm.fleet_file import load_fleet
 from farm.simulation.trace_file import load_trace
 from tests.infra.checks import INFRA, build, fleet_problems, problems
+from tests.infra.surroundings import (
+    CLOSED,
+    FLOWS,
+    compose_problems,
+    image_problems,
+    is_let_through,
+    unmade,
+)
 
 ROOT = INFRA.parent
+FOLDERS = ("base", "gke", "campaign", "ingress")
+DEPLOY = (ROOT / "docs/deploy.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +40,10 @@ def manifests():
     if shutil.which("kubectl") is None:
         assert "CI" not in os.environ, "kubectl is missing"
         pytest.skip("kubectl is not installed.")
-    return {folder: build(folder) for folder in ("base", "gke", "campaign")}
+    return {folder: build(folder) for folder in FOLDERS}
 
 
-@pytest.mark.parametrize("folder", ["base", "gke", "campaign"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_the_manifests_are_as_the_servers_and_our_rules_want_them(manifests, folder):
     assert problems(manifests[folder]) == []
 
@@ -122,7 +132,10 @@ def test_the_farm_has_the_settings_that_it_is_given(manifests):
     }
     compose = yaml.safe_load((INFRA / "compose.yaml").read_text())
     given |= {
-        name for name in compose["services"]["farm"]["environment"] if name.startswith("FARM_")
+        name
+        for service in compose["services"].values()
+        for name in service["environment"]
+        if name.startswith("FARM_")
     }
     assert given <= known
     assert len(given) > 5
@@ -144,7 +157,7 @@ def test_whoever_scrapes_or_probes_is_let_in(manifests):
     assert {
         "NetworkPolicy",
         "PodMonitor",
-        "PodDisruptionBudget",
+        "PersistentVolumeClaim",
         "Service",
         "Deployment",
         "RayCluster",
@@ -155,8 +168,53 @@ def test_whoever_scrapes_or_probes_is_let_in(manifests):
         if d["kind"] == "NetworkPolicy" and d["metadata"]["name"] == "farm-default"
     )
     assert closed["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
-    service = next(d for d in documents if d["kind"] == "Service")
+    service = next(
+        d for d in documents if d["kind"] == "Service" and d["metadata"]["name"] == "farm"
+    )
     assert service["spec"]["selector"] == _deployment(documents)["selector"]["matchLabels"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_whatever_a_manifest_names_is_made(manifests, folder):
+    documents = [*manifests["base"], *manifests[folder]]
+    assert unmade(documents, DEPLOY) == []
+    assert "Secret farm-database" in unmade(documents, DEPLOY.replace("farm-database", "other"))
+    without = [d for d in documents if d["kind"] not in ("PersistentVolumeClaim", "StatefulSet")]
+    without = [d for d in without if d["metadata"]["name"] != "redis"]
+    missing = unmade(without, DEPLOY)
+    assert "PersistentVolumeClaim farm-models" in missing
+    assert "Service redis" in missing
+
+
+def test_whoever_must_be_reached_is_reached_and_by_nobody_else(manifests):
+    for folder, flows in FLOWS.items():
+        documents = [*manifests["base"], *manifests[folder]]
+        assert [flow for flow in flows if not is_let_through(documents, flow)] == []
+    assert [flow for flow in CLOSED if is_let_through(manifests["base"], flow)] == []
+    policies = copy.deepcopy(manifests["base"])
+    policies = [d for d in policies if d["metadata"]["name"] != "farm-redis"]
+    (redis,) = [flow for flow in FLOWS["base"] if flow.port == 6379 and "redis" in str(flow.to)]
+    assert not is_let_through(policies, redis)
+
+
+def test_the_tables_are_there_before_the_farm_that_needs_them(manifests):
+    (first,) = _deployment(manifests["base"])["template"]["spec"]["initContainers"]
+    assert first["command"] == ["farm", "db", "upgrade"]
+    (job,) = [d for d in manifests["campaign"] if d["kind"] == "RayJob"]
+    assert job["spec"]["entrypoint"].startswith("farm db upgrade && ")
+
+
+def test_the_operator_reaches_the_dashboard_of_a_job(manifests):
+    (job,) = [d for d in manifests["campaign"] if d["kind"] == "RayJob"]
+    cluster = job["spec"]["rayClusterSpec"]
+    assert cluster["headGroupSpec"]["rayStartParams"]["dashboard-host"] == "0.0.0.0"
+    assert cluster["authOptions"] == {"mode": "token"}
+
+
+def test_the_pod_that_models_are_copied_through_is_as_the_servers_want_it():
+    (pod,) = yaml.safe_load_all((INFRA / "kubernetes/models/pod.yaml").read_text())
+    assert problems([pod]) == []
+    assert pod["spec"]["volumes"][0]["persistentVolumeClaim"] == {"claimName": "farm-models"}
 
 
 def test_the_pools_of_the_fleet_file_are_there(manifests):
@@ -281,11 +339,32 @@ def test_hadolint_has_nothing_to_say(tmp_path):
 
 def test_images_have_the_versions_that_are_tested():
     text = (INFRA / "Dockerfile").read_text()
+    assert image_problems(INFRA / "Dockerfile") == []
     assert text.count("--constraint constraints.txt") == 2
     assert text.count("'^torch==' constraints.txt") == 2
     for line in text.splitlines():
         if line.startswith("COPY"):
             assert all((ROOT / name).exists() for name in line.split()[1:-1]), line
+
+
+def test_images_that_nothing_could_start_are_found(tmp_path):
+    text = (INFRA / "Dockerfile").read_text()
+    (tmp_path / "Dockerfile").write_text(
+        text.replace('CMD ["farm", "up"]', 'ENTRYPOINT ["farm"]').replace("rsync tmux wget", "")
+    )
+    assert len(image_problems(tmp_path / "Dockerfile")) == 4
+
+
+def test_one_host_has_all_that_its_services_need():
+    compose = yaml.safe_load((INFRA / "compose.yaml").read_text())
+    dockerfile = (INFRA / "Dockerfile").read_text()
+    assert compose_problems(compose, dockerfile) == []
+    broken = copy.deepcopy(compose)
+    del broken["services"]["s3"], broken["services"]["tables"]
+    del broken["services"]["farm-cpu"]["profiles"]
+    found = compose_problems(broken, dockerfile.replace("/home/farm/state", "/home/farm/other"))
+    for words in ("waits for s3", "belongs to root", "one kind", "to reach s3", "the tables"):
+        assert any(words in problem for problem in found), (words, found)
 
 
 def test_one_host_is_reached_from_itself_alone_and_has_no_secret_in_its_file():

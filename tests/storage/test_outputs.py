@@ -402,6 +402,22 @@ def test_keys_region_and_endpoint_come_from_a_profile(bucket, monkeypatch, tmp_p
         S3Outputs(bucket)
 
 
+@pytest.mark.parametrize(
+    ("given", "region"),
+    [
+        ({"AWS_REGION": "eu-north-1"}, "eu-north-1"),
+        ({"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": "us-west-2"}, "eu-north-1"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"),
+    ],
+)
+def test_the_region_is_the_one_that_the_environment_names(monkeypatch, given, region):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert S3Outputs("s3://somewhere")._client.meta.region_name == region
+
+
 def test_what_is_sent_carries_a_checksum_and_what_comes_is_looked_at(bucket, monkeypatch, faulty):
     # "AAAAAA==" is the checksum of nothing.
     with faulty(
