@@ -39,6 +39,19 @@ class PictureJob:
     """
 
 
+class Look(StrEnum):
+    """Which pictures of a chunk are looked for in the outputs before they are painted."""
+
+    NEVER = "never"
+    """None: all are wanted anew."""
+    ENDS = "ends"
+    """The first and the last, and the others if one of these is there: a job database that was
+    restored from a dump knows nothing of them.
+    """
+    ALL = "all"
+    """Each: an attempt that nobody heard the end of may have written them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChunkJob:
     """A leased chunk, ready to paint."""
@@ -66,10 +79,8 @@ class ChunkJob:
     """Name, version and digest of its brand's pack, for the records in files."""
     canaries: Mapping[str, str] = field(default_factory=dict)
     """What the canaries of this model, dtype and shape are known to be, by numerics class."""
-    look_first: bool = False
-    """Whether some of it may be in the outputs already, from an attempt that nobody heard the end
-    of.
-    """
+    look: Look = Look.NEVER
+    """Which of its pictures are looked for in the outputs before they are painted."""
 
     @property
     def key(self) -> tuple[int, int]:

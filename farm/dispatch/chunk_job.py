@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from actors.recipes.drift import DriftAction, DriftRule
-from actors.recipes.jobs import ChunkJob, PictureJob
+from actors.recipes.jobs import ChunkJob, Look, PictureJob
 from actors.recipes.previews import step_at
 from actors.recipes.rules import Rules
 from farm.campaign.expansion import Expansion
@@ -56,8 +56,14 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         drift=_drift(expansion, chunk.group_no) if "repaints" not in campaign.spec else None,
         rules=_rules(campaign, expansion) if "repaints" not in campaign.spec else None,
         brand=brand.identity if brand else None,
-        look_first=not campaign.is_fresh and (chunk.lease > 1 or chunk.numbers is not None),
+        look=_look(campaign, chunk),
     )
+
+
+def _look(campaign: CampaignRow, chunk: Chunk) -> Look:
+    if campaign.is_fresh:
+        return Look.NEVER
+    return Look.ALL if chunk.lease > 1 or chunk.numbers is not None else Look.ENDS
 
 
 def _proof_key(campaign: CampaignRow, expansion: Expansion, render: Render) -> str | None:

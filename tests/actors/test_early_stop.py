@@ -13,7 +13,7 @@ from actors.painting.painter import Painter
 from actors.pictures.drift import drift, layout_of
 from actors.pictures.files import pixels_digest
 from actors.recipes.drift import DriftAction, DriftRule
-from actors.recipes.jobs import ChunkJob, PictureJob
+from actors.recipes.jobs import ChunkJob, Look, PictureJob
 from actors.recipes.previews import Previews
 from storage.keys import preview_key
 from storage.states import Reason, RenderState
@@ -134,7 +134,7 @@ def test_finished_pictures_are_marked_or_held_with_their_files(outputs, action, 
     assert (far.state, far.reason, far.drift) == (state, reason, AWAY)
     assert {near.key, far.key} <= set(outputs.keys("p"))
     again = Painter("x", FakeEngine(), outputs).paint(
-        replace(drifting(2, action), lease=4, look_first=True)
+        replace(drifting(2, action), lease=4, look=Look.ALL)
     )
     assert [(o.state, o.reason, o.drift) for o in again.outcomes] == [
         (o.state, o.reason, o.drift) for o in result.outcomes

@@ -20,11 +20,11 @@ from actors.painting.painter import Painter
 from actors.pictures.files import RECIPE_CHUNK, file_pixels_digest, pixels_digest, read, write
 from actors.recipes.encoding import Encoding, Format
 from actors.recipes.errors import BadRequest, LoadFailed, ModelMissing, PromptTooLong
-from actors.recipes.jobs import ChunkJob, FailureKind, PictureJob
+from actors.recipes.jobs import ChunkJob, FailureKind, Look, PictureJob
 from actors.recipes.previews import Previews
 from actors.recipes.recipe import Adapter, Group, Recipe
 from actors.recipes.rules import Rules
-from storage.errors import OutputsAway, OutputsError
+from storage.errors import NotFound, OutputsAway, OutputsError
 from storage.states import Reason, RenderState
 
 GROUP = Group(
@@ -162,7 +162,7 @@ def test_every_format_is_written_told_and_taken_over_alike(outputs, encoding):
         assert (found.digest == outcome.pixels) is encoding.is_lossless
         assert Recipe.from_json(found.record["recipe"]).digest == outcome.digest
     engine = FakeEngine()
-    again = Painter("x", engine, outputs).paint(replace(wanted, lease=4, look_first=True))
+    again = Painter("x", engine, outputs).paint(replace(wanted, lease=4, look=Look.ALL))
     assert (engine.shapes, again.facts.adopted) == ([], 3)
     assert again.outcomes == tuple(replace(outcome, seconds=None) for outcome in first.outcomes)
 
@@ -234,7 +234,7 @@ def test_a_picture_that_is_found_is_judged_as_one_that_is_painted(outputs, holds
     Painter("w", FakeEngine(), outputs).paint(job())
     engine = FakeEngine()
     rules = replace(PALE, holds=holds)
-    again = Painter("w", engine, outputs).paint(job(look_first=True, rules=rules))
+    again = Painter("w", engine, outputs).paint(job(look=Look.ALL, rules=rules))
     fresh = Painter("w", FakeEngine(), outputs).paint(job(rules=rules))
     assert engine.shapes == []
     told = [[replace(o, seconds=None) for o in one.outcomes] for one in (again, fresh)]
@@ -254,7 +254,7 @@ def test_files_of_another_encoding_or_without_the_previews_asked_for_are_not_tak
         {"encoding": webp, "previews": Previews(every=2)},
     ):
         engine = FakeEngine()
-        Painter("x", engine, outputs).paint(job(2, lease=4, look_first=True, **changes))
+        Painter("x", engine, outputs).paint(job(2, lease=4, look=Look.ALL, **changes))
         assert engine.shapes == [2]
 
 
@@ -263,7 +263,7 @@ def test_a_lossless_file_whose_pixels_were_changed_is_not_taken_over(outputs):
     with outputs.open(outcome.key) as file:
         record = read(file.read()).record
     outputs.put(outcome.key, write(FakeEngine.picture(7), record, "", Encoding()))
-    assert Painter("x", FakeEngine(), outputs).paint(job(1, look_first=True)).facts.adopted == 0
+    assert Painter("x", FakeEngine(), outputs).paint(job(1, look=Look.ALL)).facts.adopted == 0
 
 
 def test_numbers_that_are_no_picture_are_told_and_not_written(outputs):
@@ -309,7 +309,7 @@ def test_what_is_in_the_outputs_with_the_right_recipe_is_not_painted_again(outpu
     with outputs.open(keys[0]) as file:
         outputs.put(keys[2], file.read())  # another picture, with another recipe
     engine = FakeEngine()
-    again = Painter("x", engine, outputs).paint(job(6, lease=4, look_first=True))
+    again = Painter("x", engine, outputs).paint(job(6, lease=4, look=Look.ALL))
     assert engine.shapes == [2]
     assert again.facts.adopted == 4
     assert sorted((o.number, o.pixels, o.digest) for o in again.outcomes) == sorted(
@@ -321,11 +321,36 @@ def test_what_is_in_the_outputs_with_the_right_recipe_is_not_painted_again(outpu
     assert engine.shapes == [2, 4, 2]
 
 
+@pytest.mark.parametrize(("left", "adopted"), [((0, 2), 2), ((2, 3), 2), ((1, 2), 0)])
+def test_a_chunk_that_nobody_has_painted_is_looked_for_at_its_ends(outputs, left, adopted):
+    done = Painter("w", FakeEngine(), outputs).paint(job(4)).outcomes
+    for outcome in done:
+        if outcome.number not in left:
+            outputs.delete(outcome.key)
+    engine = FakeEngine()
+    again = Painter("x", engine, outputs).paint(job(4, look=Look.ENDS))
+    assert again.facts.adopted == adopted
+    assert [o.pixels for o in sorted(again.outcomes, key=lambda o: o.number)] == [
+        o.pixels for o in done
+    ]
+
+
+def test_a_chunk_of_new_pictures_costs_two_looks(outputs, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        type(outputs),
+        "open",
+        lambda self, key: asked.append(key) or (_ for _ in ()).throw(NotFound(key)),
+    )
+    Painter("x", FakeEngine(), outputs).paint(job(6, look=Look.ENDS))
+    assert len(asked) == 2
+
+
 def test_pictures_of_another_numerics_class_are_painted_again(outputs):
     Painter("w", FakeEngine(), outputs).paint(job(4))
     engine = FakeEngine()
     engine.numerics_class = "another"
-    assert Painter("x", engine, outputs).paint(job(4, look_first=True)).facts.adopted == 0
+    assert Painter("x", engine, outputs).paint(job(4, look=Look.ALL)).facts.adopted == 0
 
 
 def test_a_worker_says_how_long_it_has_made_no_step(outputs):

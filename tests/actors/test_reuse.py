@@ -6,7 +6,7 @@ import pytest
 
 from actors.painting.painter import Painter
 from actors.recipes.errors import WeightsChanged
-from actors.recipes.jobs import Canary, FailureKind
+from actors.recipes.jobs import Canary, FailureKind, Look
 from actors.recipes.previews import Previews
 from actors.recipes.rules import Rules
 from storage.keys import preview_key
@@ -153,11 +153,9 @@ def test_a_worker_whose_canaries_are_not_those_of_its_class_writes_nothing(outpu
 def test_nothing_is_adopted_of_a_worker_that_was_wrong(outputs):
     Painter("w", Proving("bad"), outputs).paint(job(4))
     engine = Proving("good")
-    result = Painter("x", engine, outputs).paint(
-        job(4, look_first=True, canaries={"fake": "good"})
-    )
+    result = Painter("x", engine, outputs).paint(job(4, look=Look.ALL, canaries={"fake": "good"}))
     assert (engine.shapes, result.facts.adopted) == ([4], 0)
-    again = Painter("y", engine, outputs).paint(job(4, look_first=True, canaries={"fake": "good"}))
+    again = Painter("y", engine, outputs).paint(job(4, look=Look.ALL, canaries={"fake": "good"}))
     assert again.facts.adopted == 4
 
 

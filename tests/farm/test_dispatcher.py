@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from actors.models.models import find_model
-from actors.recipes.jobs import Failure, FailureKind
+from actors.recipes.jobs import Failure, FailureKind, Look
 from farm.dispatch.autoscaler import STARTS_BEFORE_HALT
 from farm.scheduling.values import CHUNKS_PER_WORKER
 from storage.states import CampaignState
@@ -47,7 +47,7 @@ def test_jobs_carry_all_that_a_worker_needs(start, campaign):
     assert (job.model_folder, job.group.model) == (model.folder, model.digest)
     assert job.pictures[0].prompt == "a red mug"
     assert job.pictures[0].key.startswith("p/spring/final/red_mug_")
-    assert not job.look_first
+    assert job.look is Look.ENDS
 
 
 def test_a_cancelled_campaign_is_stopped_on_its_workers(start, campaign, campaigns, control):

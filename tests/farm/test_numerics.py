@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from actors.recipes.canary import subject_of
-from actors.recipes.jobs import Canary, Failure, FailureKind
+from actors.recipes.jobs import Canary, Failure, FailureKind, Look
 from farm.scheduling.trust import FORGIVE_S
 from storage.canaries import Canaries
 from storage.states import CampaignState
@@ -270,7 +270,7 @@ def test_painting_afresh_keeps_and_copies_nothing(start, service, campaigns, pai
     # Nor is what lies there adopted, when a chunk is given out again.
     fleet.paint(Failure(kind=FailureKind.PREEMPTED, detail="spot"))
     dispatcher.tick(NOW)
-    assert [job.look_first for job in fleet.jobs()] == [False] * 2
+    assert [job.look for job in fleet.jobs()] == [Look.NEVER] * 2
     run(dispatcher, fleet)
     assert campaigns.by_id(campaign.id).done == 18
     # Without it, the same again changes nothing.
