@@ -54,6 +54,7 @@ from farm.service.reviews import ReviewService
 from farm.service.sheets import Sheets
 from farm.service.steps import StepReading
 from farm.service.submission import Submissions
+from storage.answers import Answers
 from storage.attempts import Attempts
 from storage.brands import Brands
 from storage.campaigns import Campaigns
@@ -106,6 +107,7 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
         app = make_api(
             _routers(settings, stores, LocalFiles(allowed)),
             Metrics(stores.watching, connections),
+            Answers(engine),
             token=settings.secret,
             hidden=() if allowed is None else own,
             shown=allowed or (),

@@ -27,6 +27,8 @@ class SeedbedError(Exception):
 
     code = "fault"
     """A short word for programs. It stays as it is when the sentence changes."""
+    retry_after_s: int | None = None
+    """Seconds after which the same request may be granted."""
 
     def __init__(self, *said: object, code: str | None = None) -> None:
         """`code` is given if it tells more than the word of the class."""

@@ -380,3 +380,17 @@ events = Table(
     ),
     sqlite_autoincrement=True,
 )
+
+# Answers to orders that had a key of their own, for a day; without a `status` while one is carried
+# out.
+answers = Table(
+    "answers",
+    metadata,
+    Column("scope", String(64), primary_key=True),  # whoever sent it, as a digest
+    Column("key", String(255), primary_key=True),
+    Column("digest", String(64), nullable=False),  # of the whole order
+    Column("status", Integer),
+    Column("body", LargeBinary),
+    Column("begun_at", Float, nullable=False),
+    Index("ix_answers_begun_at", "begun_at"),
+)

@@ -5,17 +5,22 @@ from typing import Any
 from fastapi import FastAPI
 
 from farm.api.errors import PROBLEM_JSON
+from farm.api.idempotency import PARAMETER
 
 
 class Application(FastAPI):
-    """An application that says of its refusals of which kind they are."""
+    """An application that says of its refusals of which kind they are, and that orders may have
+    keys.
+    """
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             described = super().openapi()
             for operations in described["paths"].values():
-                for operation in operations.values():
+                for method, operation in operations.items():
                     _name_refusals(operation["responses"])
+                    if method == "post":
+                        operation.setdefault("parameters", []).append(PARAMETER)
         return super().openapi()
 
 

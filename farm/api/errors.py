@@ -52,7 +52,7 @@ class Answer(JSONResponse):
     """JSON without what only some parsers take: no NaN, no Infinity, no halves of characters."""
 
     def render(self, content: Any) -> bytes:
-        return to_json(content)
+        return content if isinstance(content, bytes) else to_json(content)
 
 
 def to_json(value: Any) -> bytes:
@@ -124,11 +124,9 @@ def refusal_of(error: SeedbedError) -> Response:
     """The answer that an error stands for."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     told = error.problems[: error.most] if isinstance(error, DocumentError) else None
-    headers = None
-    if isinstance(error, Unauthenticated):
-        headers = {"WWW-Authenticate": "Bearer"}
-    elif isinstance(error, TooManyRequests):
-        headers = {"Retry-After": str(error.retry_after_s)}
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(error.retry_after_s)
     return refusal(status, error.code, str(error), told, headers)
 
 

@@ -13,6 +13,7 @@ from farm.api.guards import OwnHostOnly, OwnPagesOnly, SmallBodiesOnly, TokenOnl
 from farm.api.hidden_paths import PathsHidden
 from farm.api.metrics import Metrics
 from farm.api.routing import StrictRoute, answers_with
+from storage.answers import Answers
 
 MAX_BODY_BYTES = 128 * 1024 * 1024  # a campaign's file of 64 MB, with its CSV files read in
 # In the description of the API, beside what each path answers when all is well.
@@ -22,6 +23,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal}, "5XX": 
 def make_api(
     routers: Iterable[APIRouter],
     metrics: Metrics,
+    answers: Answers,
     *,
     token: str | None = None,
     hidden: Sequence[Path] = (),
@@ -48,6 +50,7 @@ def make_api(
     if hidden:
         api.add_middleware(PathsHidden, hidden=hidden, shown=shown)
     answer_errors(api)
+    api.state.answers = answers
     api.router.route_class = StrictRoute
 
     for router in routers:

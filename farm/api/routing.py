@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
+from farm.api.idempotency import once
 from farm.documents.document import DocumentError, Problem, did_you_mean
 from farm.documents.strict_json import parse_strictly
 
@@ -47,7 +48,7 @@ class StrictRoute(APIRoute):
                 raise DocumentError(
                     [Problem((), f"{request.method} {request.url.path} takes no body: send none.")]
                 )
-            return await handle(read)
+            return await once(request.app.state.answers, read, data, lambda: handle(read))
 
         return strictly
 

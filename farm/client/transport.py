@@ -1,11 +1,21 @@
 """HTTP to a farm: requests that it refuses are raised as the errors that they stand for."""
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import IO, Any, TypeVar
+from uuid import uuid4
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
 
 from farm.documents.document import MAX_TOLD, DocumentError, problem_from_json
 from storage.errors import (
@@ -22,14 +32,24 @@ from storage.errors import (
 
 Json = dict[str, Any]
 CONNECT_S = 5.0
+TRIES = 4
+LONGEST_PAUSE_S = 30
 T = TypeVar("T")
 
 
 class Transport:
     """Requests to the API at one address."""
 
-    def __init__(self, url: str, *, token: str | None, timeout_s: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None,
+        timeout_s: float,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.url = url
+        self._sleep = sleep
         # Never through a proxy of the environment: a farm is on this machine or on one's own
         # network.
         self._http = httpx.Client(
@@ -44,7 +64,7 @@ class Transport:
 
     def get(self, view: type[T], path: str, params: Mapping[str, str] | None = None) -> T:
         """The answer to a question, as `view`: a class of farm.service.views, or a list of one."""
-        return self._read(view, self.request("GET", path, params=params))
+        return self.read(view, self.request("GET", path, params=params))
 
     def post(
         self,
@@ -55,9 +75,9 @@ class Transport:
         params: Mapping[str, str] | None = None,
     ) -> T:
         """The answer to an order, as `view`."""
-        return self._read(view, self.request("POST", path, params=params, body=body))
+        return self.read(view, self.request("POST", path, params=params, body=body))
 
-    def _read(self, view: type[T], response: httpx.Response) -> T:
+    def read(self, view: type[T], response: httpx.Response) -> T:
         """An answer as a view. Keys of a later farm are passed over."""
         try:
             return TypeAdapter(view).validate_json(response.content, extra="ignore")
@@ -74,16 +94,68 @@ class Transport:
         *,
         params: Mapping[str, str] | None = None,
         body: Json | None = None,
+        tries: int = TRIES,
     ) -> httpx.Response:
+        """The answer to a request. What did not arrive, or met a farm that is busy, is sent again,
+        up to `tries` times in all: questions change nothing, and an order has a key, so that the
+        farm carries it out once.
+        """
+        return self._sent(self._built(method, path, params, body), tries=tries)
+
+    def lines(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
+        with self._stream(path, params) as response:
+            for line in response.iter_lines():
+                yield json.loads(line)
+
+    def download(self, path: str, params: Mapping[str, str], file: IO[bytes]) -> None:
+        """Write the answer to a request to a file, in pieces."""
+        with self._stream(path, params) as response:
+            for piece in response.iter_bytes():
+                file.write(piece)
+
+    @contextmanager
+    def _stream(self, path: str, params: Mapping[str, str]) -> Iterator[httpx.Response]:
+        response = self._sent(self._built("GET", path, params, None), stream=True)
         try:
-            request = self._http.build_request(method, f"/api/v1/{path}", params=params, json=body)
+            with closing(response):
+                yield response
+        except httpx.TransportError as exc:
+            raise Unreachable(
+                f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"
+                f" ({exc}): try again."
+            ) from exc
+
+    def _built(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: Json | None
+    ) -> httpx.Request:
+        headers = {"Idempotency-Key": uuid4().hex} if method == "POST" else {}
+        try:
+            return self._http.build_request(
+                method, f"/api/v1/{path}", params=params, json=body, headers=headers
+            )
         except ValueError as exc:
             raise RequestError(
                 "This cannot be sent, as it has half a character or a number that is not finite:"
                 f" {exc}."
             ) from exc
+
+    def _sent(
+        self, request: httpx.Request, *, stream: bool = False, tries: int = TRIES
+    ) -> httpx.Response:
+        retrying = Retrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_attempt(tries),
+            wait=_pause_s,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(self._send, request, stream=stream)
+
+    def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
         try:
-            response = self._http.send(request)
+            response = self._http.send(request, stream=stream)
+            if response.is_error:
+                response.read()
         except httpx.TransportError as exc:
             raise Unreachable(
                 f"No farm answers at {self.url} ({exc}): start one with `farm up`, or run one"
@@ -93,36 +165,29 @@ class Transport:
             _raise(response)
         return response
 
-    def lines(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
-        try:
-            with self._http.stream("GET", f"/api/v1/{path}", params=params) as response:
-                if response.is_error:
-                    response.read()
-                    _raise(response)
-                for line in response.iter_lines():
-                    yield json.loads(line)
-        except httpx.TransportError as exc:
-            raise Unreachable(
-                f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"
-                f" ({exc}): try again."
-            ) from exc
 
-    def download(self, path: str, params: Mapping[str, str], file: IO[bytes]) -> None:
-        """Write the answer to a request to a file, in pieces."""
-        try:
-            with self._http.stream("GET", f"/api/v1/{path}", params=params) as response:
-                if response.is_error:
-                    response.read()
-                    _raise(response)
-                for piece in response.iter_bytes():
-                    file.write(piece)
-        except httpx.TransportError as exc:
-            raise Unreachable(
-                f"The farm at {self.url} broke off in the middle of the {path.rpartition('/')[2]}"
-                f" ({exc}): try again."
-            ) from exc
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same request may be answered a moment later. One that got no answer in all of
+    its time is not sent again: its caller has waited long enough.
+    """
+    if isinstance(error, Unreachable):
+        return not isinstance(error.__cause__, httpx.TimeoutException) or isinstance(
+            error.__cause__, httpx.ConnectTimeout
+        )
+    return isinstance(error, SeedbedError) and error.code in _PASSING
 
 
+def _pause_s(state: RetryCallState) -> float:
+    """As many seconds as the farm asks for, else more each time, and not the same for all who
+    wait.
+    """
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_s if isinstance(error, SeedbedError) else None
+    return min(asked, LONGEST_PAUSE_S) if asked is not None else _BACKOFF(state)
+
+
+_PASSING = frozenset({"in-progress", "too-many-requests", "full", "database-unavailable"})
+_BACKOFF = wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1)
 _KINDS: dict[int, type[SeedbedError]] = {
     401: Unauthenticated,
     403: NotAllowed,
@@ -144,7 +209,12 @@ def _raise(response: httpx.Response) -> None:
         detail, code = str(answer["detail"]), str(answer["code"])
         problems = [problem_from_json(told) for told in answer["problems"]]
     except (ValueError, KeyError, TypeError):
+        if status == 503:  # of a proxy before the farm
+            kind = Unreachable
         raise kind(f"The farm answered {status}: {response.text[:300]}") from None
     if problems:
         raise DocumentError(problems, most=MAX_TOLD)
-    raise kind(detail, code=code)
+    error = kind(detail, code=code)
+    after = response.headers.get("retry-after", "")
+    error.retry_after_s = int(after) if after.isdecimal() else None
+    raise error
