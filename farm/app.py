@@ -13,6 +13,7 @@ from farm.api.brands import brand_routes
 from farm.api.campaigns import (
     campaign_routes,
     control_routes,
+    explaining_routes,
     manifest_routes,
     submission_routes,
 )
@@ -39,6 +40,7 @@ from farm.service.diff import Diffs
 from farm.service.estimate import Estimates
 from farm.service.explaining import Explaining
 from farm.service.fleet import FleetService
+from farm.service.identity import Identities
 from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
 from farm.service.local_files import LocalFiles
@@ -67,6 +69,7 @@ from storage.profiles import Profiles
 from storage.removal import Removal
 from storage.reviews import Reviews
 from storage.store import Outputs
+from storage.tokens import Tokens
 from storage.watching import Watching
 
 LOOPBACK = (HOST, "localhost", "::1")
@@ -81,12 +84,17 @@ class RunningFarm:
 
 
 @contextmanager
-def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
+def open_app(
+    settings: Settings, host: str = HOST, own_token: str | None = None
+) -> Iterator[FastAPI]:
     """The API over a home's database and outputs, for those who reach it on `host`. The tables of
-    a SQLite database are brought up to date.
+    a SQLite database are brought up to date. Whoever shows `own_token` is an admin.
     """
     Home(settings.home).make()
-    with closing_engine(settings.database_address) as engine:
+    with (
+        closing_engine(settings.database_address) as engine,
+        _identities(settings, Tokens(engine), host, own_token) as identities,
+    ):
         prepare(engine)
         stores = _Stores(
             campaigns=Campaigns(engine),
@@ -108,7 +116,7 @@ def open_app(settings: Settings, host: str = HOST) -> Iterator[FastAPI]:
             _routers(settings, stores, LocalFiles(allowed)),
             Metrics(stores.watching, connections),
             Answers(engine),
-            token=settings.secret,
+            identities=identities,
             hidden=() if allowed is None else own,
             shown=allowed or (),
         )
@@ -148,7 +156,8 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
     try:
         with (
             ray_folder(settings.home) as folder,
-            open_app(settings, host) as app,
+            Home(settings.home).own_token() as own_token,
+            open_app(settings, host, own_token) as app,
             serve(app, port, host) as url,
             Home(settings.home).published(url),
         ):
@@ -161,6 +170,17 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
                 supervisor.stop()
     finally:
         lock.release()
+
+
+def _identities(
+    settings: Settings, tokens: Tokens, host: str, own_token: str | None
+) -> Identities:
+    admins = {"FARM_TOKEN": settings.secret, "(farm)": own_token}
+    return Identities(
+        tokens,
+        admins={name: secret for name, secret in admins.items() if secret is not None},
+        is_open=settings.secret is None and host in LOOPBACK,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,7 +283,8 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         ),
         repair_routes(repaints, repairs, reading),
         prune_routes(pruner, _preview_pruner(stores)),
-        control_routes(controls, reading, explaining),
+        control_routes(controls, reading),
+        explaining_routes(explaining),
         _review_router(stores, chunk),
         farm_routes(reading, Home(settings.home).digest),
         fleet_routes(reading, fleet),

@@ -1,5 +1,6 @@
 """How a command finds a farm: one that runs, or the API over the home in its own process."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,8 +11,11 @@ from storage.errors import SeedbedError, Unreachable
 
 
 def client_of(settings: Settings, url: str, project: str | None = None) -> Client:
-    """A client with what the settings say it is to show."""
-    return Client(url, project=project or settings.project, token=settings.secret)
+    """A client that shows FARM_TOKEN, or to the farm of one's own home the token that it keeps
+    there.
+    """
+    token = settings.secret or Home(settings.home).token_of(url)
+    return Client(url, project=project or settings.project, token=token)
 
 
 @contextmanager
@@ -34,7 +38,13 @@ def open_client(settings: Settings) -> Iterator[Client]:
         open_app,
     )  # it loads a web server and a database, which a running farm has already
 
-    with open_app(settings) as app, serve(app, 0) as url, client_of(settings, url) as client:
+    # Whoever can open the database may do anything; whoever else finds this port may not.
+    token = settings.secret or secrets.token_urlsafe(32)
+    with (
+        open_app(settings, own_token=token) as app,
+        serve(app, 0) as url,
+        Client(url, project=settings.project, token=token) as client,
+    ):
         yield client
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from storage.errors import RequestError
 
+_OWN_TOKEN = "farm.token"  # noqa: S105  # the name of a file
+
 
 @dataclass(frozen=True)
 class Home:
@@ -66,6 +68,29 @@ class Home:
         token.touch(mode=0o600)
         token.write_text(secrets.token_hex(32))
         return token
+
+    @contextmanager
+    def own_token(self) -> Iterator[str]:
+        """A new token, in a file, for commands of whoever the running farm belongs to: only those
+        who can read it may use it.
+        """
+        path, token = self.folder / _OWN_TOKEN, secrets.token_urlsafe(32)
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(token)
+        try:
+            yield token
+        finally:
+            path.unlink(missing_ok=True)
+
+    def token_of(self, url: str) -> str | None:
+        """That token, for a farm at an address; None for any but the farm of this home, which must
+        not learn it.
+        """
+        try:
+            return (self.folder / _OWN_TOKEN).read_text() if url == self.published_url() else None
+        except (OSError, ValueError):
+            return None
 
     @contextmanager
     def published(self, url: str) -> Iterator[None]:

@@ -38,3 +38,8 @@ class EventKind(StrEnum):
     FLEET_DRAIN_WITHDRAWN = "fleet.drain_withdrawn"
     BRAND_ADDED = "brand.added"
     BRAND_CHANGED = "brand.changed"
+    TOKEN_CREATED = "token.created"  # noqa: S105  # a name
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105  # likewise
+    ROLE_CHANGED = "role.changed"
+    PROJECT_CREATED = "project.created"
+    PROJECT_CHANGED = "project.changed"

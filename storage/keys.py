@@ -17,6 +17,17 @@ def campaign_folder(project: str, name: str) -> str:
     return f"{project}/{name}"
 
 
+def project_of(key: str) -> str:
+    """The project whose files a key is among: its first part. A key that is written in another way
+    than the farm writes keys may lead elsewhere: the whole of it is returned, which names none.
+    """
+    parts = key.split("/")
+    is_plain = all(
+        part not in ("", ".", "..") and part.isprintable() and "\\" not in part for part in parts
+    )
+    return parts[0] if is_plain else key
+
+
 def proofs_name(name: str) -> str:
     """The name under which the job database has the proofs of a campaign."""
     return f"{name}{_PROOFS}"

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -20,16 +19,9 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-# SQLite counts rows only in a column declared INTEGER, whatever its size.
-_Id = BigInteger().with_variant(Integer(), "sqlite")
+import storage.access_tables  # noqa: F401  # so that the metadata has all tables
+from storage.metadata import Id as _Id
+from storage.metadata import metadata
 
 campaigns = Table(
     "campaigns",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from farm.api.bodies import (
@@ -16,7 +16,9 @@ from farm.api.bodies import (
     Submission,
     Version,
 )
+from farm.api.needs import access_of, needs
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
+from farm.service.access import Deed
 from farm.service.control import CampaignControl
 from farm.service.estimate import Estimates
 from farm.service.explaining import Explaining
@@ -48,6 +50,7 @@ def submission_routes(
         responses={201: {"description": "The campaign was not there before."}},
         **shows(Submitted | Plan),
     )
+    @needs(Deed.SUBMIT)
     def submit(submission: Submission, response: Response) -> Json:
         if submission.dry_run:
             return estimates.plan(
@@ -72,14 +75,19 @@ def campaign_routes(reading: Reading) -> APIRouter:
     routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
 
     @routes.get("/campaigns", **shows(list[CampaignRowView]))
-    def campaigns(project: Project | None = None) -> list[Json]:
-        return reading.all(project)
+    @needs(Deed.LOOK, across=True)
+    def campaigns(request: Request, project: Project | None = None) -> list[Json]:
+        """Those of a project, or of all projects in which whoever asks has a role."""
+        mine = access_of(request).projects(Deed.LOOK)
+        return [row for row in reading.all(project) if mine is None or row["project"] in mine]
 
     @routes.get("/campaigns/{name}", **shows(CampaignStatus))
+    @needs(Deed.LOOK)
     def status(name: Name, project: Project = "default", version: Version = None) -> Json:
         return reading.status(project, name, version)
 
     @routes.get("/campaigns/{name}/versions", **shows(list[CampaignVersion]))
+    @needs(Deed.LOOK)
     def versions(name: Name, project: Project = "default") -> list[Json]:
         return reading.versions(project, name)
 
@@ -90,6 +98,7 @@ def manifest_routes(reading: Reading) -> APIRouter:
     routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/manifest", **answers_with(LINES))
+    @needs(Deed.LOOK)
     def manifest(
         name: Name,
         project: Project = "default",
@@ -107,6 +116,7 @@ def manifest_routes(reading: Reading) -> APIRouter:
         return StreamingResponse(lines, media_type=LINES)
 
     @routes.get("/campaigns/{name}/rules", **shows(RuleCounts))
+    @needs(Deed.LOOK)
     def rules(
         name: Name,
         project: Project = "default",
@@ -116,6 +126,7 @@ def manifest_routes(reading: Reading) -> APIRouter:
         return reading.rules(project, name, version, stage)
 
     @routes.post("/campaigns/{name}/manifest", **shows(SavedManifest))
+    @needs(Deed.CONTROL)
     def save_manifest(
         name: Name, project: Project = "default", stage: AtStage = Stage.FINAL
     ) -> Json:
@@ -124,32 +135,35 @@ def manifest_routes(reading: Reading) -> APIRouter:
     return routes
 
 
-def control_routes(
-    control: CampaignControl, reading: Reading, explaining: Explaining
-) -> APIRouter:
+def control_routes(control: CampaignControl, reading: Reading) -> APIRouter:
     routes = APIRouter(tags=["control"], route_class=StrictRoute)
 
     @routes.post("/campaigns/{name}/pause", **shows(CampaignStatus))
+    @needs(Deed.CONTROL)
     def pause(name: Name, project: Project = "default") -> Json:
         control.pause(project, name)
         return reading.status(project, name)
 
     @routes.post("/campaigns/{name}/resume", **shows(CampaignStatus))
+    @needs(Deed.CONTROL)
     def resume(name: Name, project: Project = "default") -> Json:
         control.resume(project, name)
         return reading.status(project, name)
 
     @routes.post("/campaigns/{name}/cancel", **shows(CampaignStatus))
+    @needs(Deed.CONTROL)
     def cancel(name: Name, project: Project = "default") -> Json:
         control.cancel(project, name)
         return reading.status(project, name)
 
     @routes.post("/campaigns/{name}/priority", **shows(CampaignStatus))
+    @needs(Deed.CONTROL)
     def priority(name: Name, body: Priority, project: Project = "default") -> Json:
         control.set_priority(project, name, body.priority)
         return reading.status(project, name)
 
     @routes.post("/campaigns/{name}/retry", **shows(Retried))
+    @needs(Deed.CONTROL)
     def retry(name: Name, body: Retry, project: Project = "default") -> Json:
         states = [
             state
@@ -160,7 +174,14 @@ def control_routes(
         why = [] if count else control.why_not_retried(project, name, states, body.render)
         return {**reading.status(project, name), "retried": count, "why": why}
 
+    return routes
+
+
+def explaining_routes(explaining: Explaining) -> APIRouter:
+    routes = APIRouter(tags=["control"], route_class=StrictRoute)
+
     @routes.get("/campaigns/{name}/why", **shows(Explanation))
+    @needs(Deed.LOOK)
     def why(
         name: Name,
         project: Project = "default",

@@ -6,8 +6,10 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from farm.api.bodies import Name, Project, Version
+from farm.api.needs import needs
 from farm.api.routing import LINES, StrictRoute, answers_with
 from farm.results.diff_sheet import MAX_PAIRS
+from farm.service.access import Deed
 from farm.service.diff import Diffs
 
 Against = Annotated[
@@ -26,6 +28,7 @@ def diff_routes(diffs: Diffs) -> APIRouter:
     routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/diff", **answers_with(LINES))
+    @needs(Deed.LOOK)
     def diff(
         name: Name,
         project: Project = "default",
@@ -43,6 +46,7 @@ def diff_routes(diffs: Diffs) -> APIRouter:
         )
 
     @routes.get("/campaigns/{name}/diff/sheet", **answers_with("image/png"))
+    @needs(Deed.LOOK)
     def sheet(
         name: Name,
         project: Project = "default",

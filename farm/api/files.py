@@ -18,8 +18,10 @@ from farm.api.bodies import (
     Repaint,
     Version,
 )
+from farm.api.needs import needs
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.results.line import Line
+from farm.service.access import Deed
 from farm.service.leftovers import Leftovers
 from farm.service.preview_pruning import PreviewPruner
 from farm.service.pruning import Pruner
@@ -45,6 +47,7 @@ def file_routes(reading: Reading, leftovers: Leftovers) -> APIRouter:
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/renders/{number}", **shows(Line))
+    @needs(Deed.LOOK)
     def render(
         name: Name,
         number: Annotated[int, Path(ge=0, lt=2**53)],
@@ -55,10 +58,12 @@ def file_routes(reading: Reading, leftovers: Leftovers) -> APIRouter:
         return reading.render(project, name, number, version, stage)
 
     @routes.get("/campaigns/{name}/files", **answers_with(LINES))
+    @needs(Deed.LOOK)
     def files(name: Name, project: Project = "default") -> StreamingResponse:
         return StreamingResponse(reading.files(project, name), media_type=LINES)
 
     @routes.post("/campaigns/{name}/clean", **shows(Cleaned))
+    @needs(Deed.OPERATE)
     def clean(name: Name, body: Cleaning, project: Project = "default") -> Json:
         if body.dry_run:
             keys = leftovers.find(project, name)
@@ -77,11 +82,13 @@ def repair_routes(repaints: Repaints, repairs: Repairs, reading: Reading) -> API
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
     @routes.post("/campaigns/{name}/repaint", status_code=201, **shows(CampaignStatus))
+    @needs(Deed.CONTROL)
     def repaint(name: Name, body: Repaint, project: Project = "default") -> Json:
         campaign = repaints.repaint(project, name, body.numbers)
         return reading.status(campaign.project, campaign.name)
 
     @routes.post("/campaigns/{name}/repair", **shows(RepairStarted))
+    @needs(Deed.OPERATE)
     def repair(
         name: Name, body: Repaint, response: Response, project: Project = "default"
     ) -> Json:
@@ -90,6 +97,7 @@ def repair_routes(repaints: Repaints, repairs: Repairs, reading: Reading) -> API
         return {**reading.status(campaign.project, campaign.name), "created": is_new}
 
     @routes.post("/campaigns/{name}/repair/put-back", **shows(PutBackPage))
+    @needs(Deed.OPERATE)
     def put_back(name: Name, body: PutBack, project: Project = "default") -> Json:
         return repairs.put_back(project, name, body.after)
 
@@ -100,6 +108,7 @@ def prune_routes(pruner: Pruner, previews: PreviewPruner) -> APIRouter:
     routes = APIRouter(tags=["files"], route_class=StrictRoute)
 
     @routes.post("/prune/previews", **shows(PrunedPreviews))
+    @needs(Deed.OPERATE)
     def prune_previews(body: PreviewPruning) -> Json:
         """Removes the previews of campaigns that are over, and keeps their pictures."""
         age = body.older_than_s
@@ -108,6 +117,7 @@ def prune_routes(pruner: Pruner, previews: PreviewPruner) -> APIRouter:
         return previews.prune(body.project, order, dry_run=body.dry_run)
 
     @routes.post("/prune", **shows(Pruned))
+    @needs(Deed.OPERATE)
     def prune(body: Pruning) -> Json:
         """Deletes some thousand files a request: ask again, with neither names nor an age, until
         `more` is false.

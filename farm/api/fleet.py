@@ -8,7 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from farm.api.bodies import Drain, Scaling
+from farm.api.needs import needs, open_to_all
 from farm.api.routing import StrictRoute, answers_with, shows
+from farm.service.access import Deed
 from farm.service.fleet import FleetService
 from farm.service.reading import Reading
 from farm.service.views import Fleet, Health, Worker
@@ -21,10 +23,12 @@ def farm_routes(reading: Reading, home: str) -> APIRouter:
     routes = APIRouter(tags=["farm"], route_class=StrictRoute)
 
     @routes.get("/health", **shows(Health))
+    @open_to_all
     def health() -> Json:
         return {"farm": "seedbed", "home": home}
 
     @routes.get("/outputs/{key:path}", **answers_with("application/octet-stream"))
+    @needs(Deed.LOOK)
     def output(key: str) -> Response:
         return Response(reading.picture(key), media_type="application/octet-stream")
 
@@ -35,14 +39,17 @@ def fleet_routes(reading: Reading, fleet: FleetService) -> APIRouter:
     routes = APIRouter(tags=["fleet"], route_class=StrictRoute)
 
     @routes.get("/workers", **shows(list[Worker]))
+    @needs(Deed.SEE_FLEET)
     def workers() -> list[Json]:
         return [asdict(worker) for worker in reading.workers()]
 
     @routes.get("/scaling", **shows(Fleet))
+    @needs(Deed.SEE_FLEET)
     def scaling() -> Json:
         return fleet.scaling()
 
     @routes.post("/scaling", **shows(Fleet))
+    @needs(Deed.ORDER_FLEET)
     def scale(body: Scaling) -> Json:
         return fleet.scale(
             floor=body.floor,
@@ -53,6 +60,7 @@ def fleet_routes(reading: Reading, fleet: FleetService) -> APIRouter:
         )
 
     @routes.post("/drains", **shows(Fleet))
+    @needs(Deed.ORDER_FLEET)
     def drain(body: Drain) -> Json:
         return fleet.drain(body.target, undo=body.undo, by=body.by)
 

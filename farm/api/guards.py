@@ -1,9 +1,7 @@
-"""Who may speak to the API at all. Written for ASGI itself: starlette's decorator would hide it
-where a streamed answer breaks off.
+"""What may be sent to the API at all; `farm.api.known_only` finds out who sends it. Written for
+ASGI itself: starlette's decorator would hide it where a streamed answer breaks off.
 """
 
-import re
-import secrets
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -11,58 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from farm.api.errors import TOO_LARGE, refusal, refusal_of
-from storage.errors import NotAllowed, Unauthenticated
+from storage.errors import NotAllowed
 
-_HEALTH = "/api/v1/health"
-_OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
-_UNKNOWN = refusal_of(
-    Unauthenticated("This farm asks for a token: set FARM_TOKEN, or give the client one.")
-)
 _FOREIGN = refusal_of(
     NotAllowed("Orders from pages of other sites are refused.", code="other-site")
 )
 _TOO_LARGE = refusal(413, "too-large", TOO_LARGE)
-_OTHER_HOST = refusal(
-    400,
-    "other-host",
-    "A farm without a token answers to this machine alone: ask for it as 127.0.0.1 or localhost.",
-)
-
-
-class TokenOnly:
-    """Lets through who shows the token; that there is a farm, anybody may know."""
-
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app = app
-        self._expected = f"Bearer {token}".encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = (
-            scope["type"] != "http" or scope["path"] == _HEALTH or self._shows(Request(scope))
-        )
-        app: ASGIApp = self._app if allowed else _UNKNOWN
-        await app(scope, receive, send)
-
-    def _shows(self, request: Request) -> bool:
-        return secrets.compare_digest(
-            request.headers.get("authorization", "").encode(), self._expected
-        )
-
-
-class OwnHostOnly:
-    """Answers to the names of this machine alone: a page on the web must not reach the farm
-    through a name that it points here.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_own = scope["type"] != "http" or _OWN_HOST.fullmatch(
-            Request(scope).headers.get("host", "")
-        )
-        app: ASGIApp = self._app if is_own else _OTHER_HOST
-        await app(scope, receive, send)
 
 
 class OwnPagesOnly:

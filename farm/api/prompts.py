@@ -5,7 +5,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from farm.api.bodies import PromptQuestion
+from farm.api.needs import needs
 from farm.api.routing import StrictRoute, shows
+from farm.service.access import Deed
 from farm.service.prompt_list import PromptLists
 from farm.service.views import PromptList
 
@@ -16,6 +18,7 @@ def prompt_routes(prompts: PromptLists) -> APIRouter:
     routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
 
     @routes.post("/prompts", **shows(PromptList))
+    @needs(Deed.SUBMIT)
     def list_prompts(question: PromptQuestion) -> Json:
         """The prompts of a campaign, which is not submitted."""
         return prompts.list(question.project, question.campaign, question.limit)

@@ -1,14 +1,16 @@
 """The API's routes about reviews: reading them, deciding, taking decisions back, and redos."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from farm.api.bodies import Name, Project, Redo, Review, Undo
+from farm.api.errors import to_json
+from farm.api.needs import needs
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.documents.document import DocumentError, Problem
+from farm.service.access import Deed
 from farm.service.review_reading import ReviewReading
 from farm.service.review_rules import Choice
 from farm.service.review_views import Decided, ReviewOverview
@@ -24,22 +26,22 @@ def review_routes(service: ReviewService, reading: ReviewReading) -> APIRouter:
     routes = APIRouter(tags=["reviews"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/reviews", **shows(ReviewOverview))
+    @needs(Deed.LOOK)
     def overview(name: Name, project: Project = "default") -> Json:
         return reading.overview(project, name)
 
     @routes.get("/campaigns/{name}/reviews/waiting", **answers_with(LINES))
+    @needs(Deed.LOOK)
     def waiting(
         name: Name,
         project: Project = "default",
         limit: Annotated[int, Query(ge=1, le=1_000_000)] = 100,
     ) -> StreamingResponse:
-        lines = reading.waiting(project, name, limit)
-        return StreamingResponse(
-            (json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines),
-            media_type=LINES,
-        )
+        lines = (to_json(line) + b"\n" for line in reading.waiting(project, name, limit))
+        return StreamingResponse(lines, media_type=LINES)
 
     @routes.post("/campaigns/{name}/reviews", **shows(Decided))
+    @needs(Deed.REVIEW)
     def decide(name: Name, body: Review, project: Project = "default") -> Json:
         if problems := _review_problems(body):
             raise DocumentError(problems)
@@ -53,10 +55,12 @@ def review_routes(service: ReviewService, reading: ReviewReading) -> APIRouter:
         )
 
     @routes.post("/campaigns/{name}/reviews/undo", **shows(Decided))
+    @needs(Deed.REVIEW)
     def undo(name: Name, body: Undo, project: Project = "default") -> Json:
         return service.undo(project, name, _decision(body, None, undoes=body.entry))
 
     @routes.post("/campaigns/{name}/redo", **shows(Decided))
+    @needs(Deed.REVIEW)
     def redo(name: Name, body: Redo, project: Project = "default") -> Json:
         if problems := _redo_problems(body):
             raise DocumentError(problems)

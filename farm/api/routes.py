@@ -9,10 +9,15 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from farm.api.description import Application
 from farm.api.errors import Answer, Refusal, answer_errors
-from farm.api.guards import OwnHostOnly, OwnPagesOnly, SmallBodiesOnly, TokenOnly
+from farm.api.guards import OwnPagesOnly, SmallBodiesOnly
 from farm.api.hidden_paths import PathsHidden
+from farm.api.known_only import KnownOnly
 from farm.api.metrics import Metrics
+from farm.api.needs import needs
+from farm.api.open_answers import OpenAnswers
 from farm.api.routing import StrictRoute, answers_with
+from farm.service.access import Deed
+from farm.service.identity import Identities
 from storage.answers import Answers
 
 MAX_BODY_BYTES = 128 * 1024 * 1024  # a campaign's file of 64 MB, with its CSV files read in
@@ -25,12 +30,12 @@ def make_api(
     metrics: Metrics,
     answers: Answers,
     *,
-    token: str | None = None,
+    identities: Identities,
     hidden: Sequence[Path] = (),
     shown: Sequence[Path] = (),
 ) -> FastAPI:
-    """The application. With a `token`, every path but the health asks for it. No answer has paths
-    below `hidden` folders, but for those below `shown` ones.
+    """The application. `identities` say who asks; every path but the health needs somebody who is
+    known. No answer has paths below `hidden` folders, but for those below `shown` ones.
     """
     api = Application(
         title="Seedbed",
@@ -41,10 +46,7 @@ def make_api(
         default_response_class=Answer,
         responses=_REFUSALS,
     )
-    if token is None:
-        api.add_middleware(OwnHostOnly)
-    else:
-        api.add_middleware(TokenOnly, token=token)
+    api.add_middleware(KnownOnly, identities=identities, answers=OpenAnswers(identities.now))
     api.add_middleware(OwnPagesOnly)
     api.add_middleware(SmallBodiesOnly, limit=MAX_BODY_BYTES)
     if hidden:
@@ -57,6 +59,7 @@ def make_api(
         api.include_router(router, prefix="/api/v1")
 
     @api.get("/metrics", **answers_with("text/plain"))
+    @needs(Deed.SEE_FLEET)
     def exposition() -> Response:
         return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 

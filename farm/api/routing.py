@@ -1,5 +1,5 @@
 """Routes that take what they describe and nothing else: strict JSON, and no parameter that they do
-not know.
+not know. Each is held against what it needs (`farm.api.needs`).
 """
 
 from collections.abc import Callable, Coroutine, Iterable
@@ -10,8 +10,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from farm.api.idempotency import once
+from farm.api.needs import UNDECLARED, admit, declared_need, is_of_the_farm
 from farm.documents.document import DocumentError, Problem, did_you_mean
 from farm.documents.strict_json import parse_strictly
+from storage.keys import project_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 LINES = "application/x-ndjson"
@@ -28,15 +30,23 @@ def shows(view: Any) -> dict[str, Any]:
 
 
 class StrictRoute(APIRoute):
-    """A route that refuses parameters that it does not know, or gets twice, and bodies that are no
-    strict JSON.
+    """A route that refuses whoever may not ask, parameters that it does not know, or gets twice,
+    and bodies that are no strict JSON.
     """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self.need = declared_need(endpoint) or UNDECLARED
+        described = {**(options.pop("openapi_extra", None) or {}), "x-needs": self.need.text}
+        super().__init__(path, endpoint, openapi_extra=described, **options)
 
     def get_route_handler(self) -> Handler:
         handle, takes_body = super().get_route_handler(), self.body_field is not None
         known = [parameter.alias for parameter in self.dependant.query_params]
+        asks = _Question(self)
 
         async def strictly(request: Request) -> Response:
+            if not asks.in_body:
+                admit(request, self.need, asks.projects(request, None))
             if problems := list(_parameter_problems(request.query_params.multi_items(), known)):
                 raise DocumentError(problems)
             read = _ReadRequest(request.scope, request.receive)
@@ -44,6 +54,8 @@ class StrictRoute(APIRoute):
                 read.value = await run_in_threadpool(
                     parse_strictly, data
                 )  # a campaign may have megabytes
+            if asks.in_body:
+                admit(request, self.need, asks.projects(request, read.value))
             if not takes_body and read.value not in (None, {}):
                 raise DocumentError(
                     [Problem((), f"{request.method} {request.url.path} takes no body: send none.")]
@@ -51,6 +63,44 @@ class StrictRoute(APIRoute):
             return await once(request.app.state.answers, read, data, lambda: handle(read))
 
         return strictly
+
+
+class _Question:
+    """Where a route's requests name the project that they are about: in the path, the query or the
+    body. A key of the outputs begins with it.
+    """
+
+    def __init__(self, route: APIRoute) -> None:
+        self._need = declared_need(route.endpoint) or UNDECLARED
+        self._path = {parameter.alias for parameter in route.dependant.path_params}
+        query = {parameter.alias: parameter for parameter in route.dependant.query_params}
+        body = getattr(route.body_field, "field_info", None)
+        fields = getattr(getattr(body, "annotation", None), "model_fields", {})
+        named = query.get("project")
+        self.in_body = "project" in fields and not is_of_the_farm(self._need)
+        self._is_in_query = named is not None
+        self._default: str | None = None
+        if self.in_body:
+            self._default = fields["project"].default
+        elif named is not None:
+            self._default = named.default
+
+    def projects(self, request: Request, body: Any) -> list[str | None]:
+        """The projects that a request is about; None in it stands for all."""
+        if is_of_the_farm(self._need):
+            return [None]
+        if "project" in self._path:
+            return [request.path_params["project"]]
+        if "key" in self._path:
+            return [project_of(request.path_params["key"])]
+        if self.in_body:
+            given = body.get("project", self._default) if isinstance(body, dict) else self._default
+            found: list[str | None] = [given if isinstance(given, str) else None]
+        elif self._is_in_query:
+            found = [*request.query_params.getlist("project")] or [self._default]
+        else:
+            found = [None]
+        return [] if self._need.across and found == [None] else found
 
 
 class _ReadRequest(Request):

@@ -7,7 +7,9 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from farm.api.bodies import AtStage, Name, Project, Version
+from farm.api.needs import needs
 from farm.api.routing import StrictRoute
+from farm.service.access import Deed
 from farm.service.sheets import MAX_PDF_PAGES, SheetChoice, Sheets
 from storage.errors import RequestError
 from storage.states import Stage
@@ -36,6 +38,7 @@ def sheet_routes(sheets: Sheets) -> APIRouter:
         response_class=Response,
         responses={200: {"content": {"image/png": {}, "application/pdf": {}}}},
     )
+    @needs(Deed.LOOK)
     def sheet(
         name: Name,
         project: Project = "default",

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from farm.api.bodies import Calibrating, Measured, Name, Project
+from farm.api.needs import needs
 from farm.api.routing import StrictRoute, answers_with, shows
+from farm.service.access import Deed
 from farm.service.step_views import Calibrated, ModelProfile, Savings
 from farm.service.steps import StepReading
 
@@ -19,6 +21,7 @@ def step_routes(steps: StepReading) -> APIRouter:
     routes = APIRouter(tags=["steps"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/steps", **answers_with("image/png"))
+    @needs(Deed.LOOK)
     def filmstrip(
         name: Name,
         project: Project = "default",
@@ -31,21 +34,25 @@ def step_routes(steps: StepReading) -> APIRouter:
         return Response(picture, media_type="image/png")
 
     @routes.post("/campaigns/{name}/calibrate", **shows(Calibrated))
+    @needs(Deed.LEARN)
     def calibrate(name: Name, body: Calibrating, project: Project = "default") -> Json:
         """Says how early drift can be told, and remembers it for the campaign's model."""
         return steps.calibrate(project, name, body.limit)
 
     @routes.get("/campaigns/{name}/drift", **shows(Savings))
+    @needs(Deed.LOOK)
     def savings(name: Name, project: Project = "default") -> Json:
         """What stopping pictures early has saved."""
         return steps.savings(project, name)
 
     @routes.get("/models/{digest}", **shows(ModelProfile))
+    @needs(Deed.KNOW)
     def profile(digest: Digest) -> Json:
         """The measurements of a model, by the digest of its weights."""
         return steps.profile(digest)
 
     @routes.post("/models/{digest}", **shows(ModelProfile))
+    @needs(Deed.LEARN)
     def learn(digest: Digest, body: Measured) -> Json:
         """Remembers how much of a composition a seed decides."""
         return steps.learn(digest, {"grip": body.grip, "measure": body.measure})

@@ -128,11 +128,14 @@ def test_whoever_is_on_the_machine_names_what_he_likes_unless_the_operator_says_
         ([brand], "127.0.0.1", 200),
     ):
         with (
-            open_app(read_settings(home=tmp_path / "home", allowed_paths=allowed), host) as app,
+            open_app(
+                read_settings(home=tmp_path / "home", allowed_paths=allowed, token=TOKEN), host
+            ) as app,
             serve(app, 0) as url,
         ):
             answer = httpx.post(
                 f"{url}/api/v1/campaigns",
+                headers={"Authorization": f"Bearer {TOKEN}"},
                 json={"campaign": {**data(), "model": f"{brand}/model"}, "dry_run": True},
             )
             assert answer.status_code == status

@@ -1,0 +1,87 @@
+"""The guard that finds out who asks. Written for ASGI itself, like those of `farm.api.guards`."""
+
+import re
+
+from anyio import to_thread
+from fastapi import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from farm.api.errors import refusal, refusal_of
+from farm.api.open_answers import OpenAnswers
+from farm.service.access import Access
+from farm.service.identity import Identities
+from storage.author import Author, author
+from storage.errors import SeedbedError
+
+HEALTH = "/api/v1/health"
+_OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+_OTHER_HOST = refusal(
+    400,
+    "other-host",
+    "Without a token the farm answers to this machine alone: ask for it as 127.0.0.1 or"
+    " localhost.",
+)
+
+
+class KnownOnly:
+    """Lets through who is known, with what they may do; that there is a farm, anybody may know.
+
+    On a farm that is open to its machine, whoever shows no token must ask for it by a name of this
+    machine: a page on the web must not reach it through a name that it points here.
+    """
+
+    def __init__(self, app: ASGIApp, identities: Identities, answers: OpenAnswers) -> None:
+        self._app = app
+        self._identities = identities
+        self._answers = answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        secret = _shown(request)
+        if secret is None and self._identities.is_open and not _is_own(request):
+            await _OTHER_HOST(scope, receive, send)
+            return
+        if scope["path"] == HEALTH:
+            await self._app(scope, receive, send)
+            return
+        try:
+            access = await self._who(secret, scope)
+        except SeedbedError as exc:
+            await refusal_of(exc)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["access"] = access
+        author.set(Author(name=access.person, token_id=access.token, address=_address(scope)))
+        if access.token is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._answers.answer(self._app, access.token, scope, receive, send)
+
+    async def _who(self, secret: str | None, scope: Scope) -> Access:
+        own = self._identities.own(secret)
+        if own is not None:
+            return own
+        return await to_thread.run_sync(
+            lambda: self._identities.of(secret, address=_address(scope))
+        )
+
+
+def _shown(request: Request) -> str | None:
+    """The token that a request shows; any other kind of header counts as a wrong one."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    kind, _, secret = header.partition(" ")
+    return secret.strip() if kind.lower() == "bearer" else ""
+
+
+def _is_own(request: Request) -> bool:
+    return _OWN_HOST.fullmatch(request.headers.get("host", "")) is not None
+
+
+def _address(scope: Scope) -> str | None:
+    """Of the other end of the connection: what headers say of it anybody can write."""
+    client = scope.get("client")
+    return None if client is None else str(client[0])

@@ -1,0 +1,47 @@
+"""The tables of the job database about access: tokens, roles and projects."""
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, String, Table
+
+from storage.metadata import metadata
+
+# What people and programs show to be known. Rows stay, revoked ones too: the log names them.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),  # the part of a token that may be read by anybody
+    Column("person", String(80), nullable=False),
+    Column("digest", String(64), nullable=False),  # SHA-256 of the whole token
+    Column("created_at", Float, nullable=False),
+    Column("created_by", String(80)),
+    Column("expires_at", Float),
+    Column("revoked_at", Float),
+    Column("last_used_at", Float),  # to the minute
+    Column("last_used_from", String(100)),
+    Index("ix_tokens_person", "person"),
+)
+
+# The role of a person in a project; the project `*` stands for all of them.
+grants = Table(
+    "grants",
+    metadata,
+    Column("person", String(80), primary_key=True),
+    Column("project", String(100), primary_key=True),
+    Column("role", String(20), nullable=False),
+    Column("given_at", Float, nullable=False),
+    Column("given_by", String(80)),
+    Index("ix_grants_project", "project"),
+)
+
+# Projects that an operator has made known, with their quotas; NULL is no limit. A project without
+# a row has none.
+projects = Table(
+    "projects",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("created_by", String(80)),
+    Column("device_hours", Float),  # of one device, in a calendar month
+    Column("workers", Integer),  # at a time
+    Column("queued", BigInteger),  # renders
+    Column("stored_bytes", BigInteger),
+)

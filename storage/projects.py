@@ -1,0 +1,141 @@
+"""Projects in the job database: those that an operator has made known, with their quotas and the
+people who have a role in them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from storage.access_tables import grants, projects
+from storage.author import author
+from storage.clock import db_time
+from storage.errors import AlreadyThere, NotFound
+from storage.event_kinds import EventKind
+from storage.events import record
+from storage.granting import EVERYWHERE, put_grant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """The most that a project may have; None is no limit."""
+
+    device_hours: float | None = None
+    """Of one device, in a calendar month."""
+    workers: int | None = None
+    """At a time."""
+    queued: int | None = None
+    """Renders that wait."""
+    stored_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectRow:
+    """A project, and the roles of people in it."""
+
+    name: str
+    created_at: float
+    created_by: str | None
+    quota: Quota
+    roles: Mapping[str, str]
+
+
+class Projects:
+    """The projects of one job database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(readonly=True)
+
+    def create(self, name: str, quota: Quota, roles: Mapping[str, str | None]) -> ProjectRow:
+        """Raises AlreadyThere."""
+        by = author.get()
+        values = {"name": name, "created_at": db_time(), **vars(quota)}
+        try:
+            with self._engine.begin() as connection:
+                who = None if by is None else by.name
+                connection.execute(insert(projects).values(**values, created_by=who))
+                record(connection, EventKind.PROJECT_CREATED, project=name, after=vars(quota))
+                return _changed(connection, name, {}, roles)
+        except IntegrityError as exc:
+            raise AlreadyThere(
+                f"There is a project {name} already: `farm projects set {name}` changes it."
+            ) from exc
+
+    def all(self) -> list[ProjectRow]:
+        """In the order of their names."""
+        with self._reader.connect() as connection:
+            names = connection.execute(select(projects.c.name).order_by(projects.c.name))
+            return [_one(connection, name) for name in names.scalars().all()]
+
+    def get(self, name: str) -> ProjectRow:
+        """Raises NotFound."""
+        with self._reader.connect() as connection:
+            return _one(connection, name)
+
+    def change(
+        self, name: str, quota: Mapping[str, float | None], roles: Mapping[str, str | None]
+    ) -> ProjectRow:
+        """Change some limits, by the names of `Quota`, and the roles of some people; None takes a
+        limit or a role away. Raises NotFound.
+        """
+        with self._engine.begin() as connection:
+            return _changed(connection, name, quota, roles)
+
+    def give(self, roles: Mapping[str, str | None], *, project: str) -> dict[str, str]:
+        """Change the roles that people have in a project, which needs no row, or with EVERYWHERE
+        in all of them; returns those that they have then.
+        """
+        with self._engine.begin() as connection:
+            for person, role in sorted(roles.items()):
+                put_grant(connection, person, project, role)
+            return _roles(connection, project)
+
+    def everywhere(self) -> dict[str, str]:
+        """The roles that people have in all projects."""
+        with self._reader.connect() as connection:
+            return _roles(connection, EVERYWHERE)
+
+
+def _changed(
+    connection: Connection,
+    name: str,
+    quota: Mapping[str, float | None],
+    roles: Mapping[str, str | None],
+) -> ProjectRow:
+    before = vars(_one(connection, name, locks=True).quota)
+    if after := {limit: value for limit, value in quota.items() if value != before[limit]}:
+        connection.execute(update(projects).where(projects.c.name == name).values(**after))
+        was = {limit: before[limit] for limit in after}
+        record(connection, EventKind.PROJECT_CHANGED, project=name, before=was, after=after)
+    for person, role in sorted(roles.items()):
+        put_grant(connection, person, name, role)
+    return _one(connection, name)
+
+
+def _one(connection: Connection, name: str, *, locks: bool = False) -> ProjectRow:
+    query = select(projects).where(projects.c.name == name)
+    row = connection.execute(query.with_for_update() if locks else query).first()
+    if row is None:
+        raise NotFound(
+            f"There is no project {name}: `farm projects list` shows those there are, and"
+            f" `farm projects create {name}` makes it."
+        )
+    return ProjectRow(
+        name=row.name,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        quota=Quota(
+            device_hours=row.device_hours,
+            workers=row.workers,
+            queued=row.queued,
+            stored_bytes=row.stored_bytes,
+        ),
+        roles=_roles(connection, name),
+    )
+
+
+def _roles(connection: Connection, project: str) -> dict[str, str]:
+    query = select(grants.c.person, grants.c.role).where(grants.c.project == project)
+    return {row.person: row.role for row in connection.execute(query.order_by(grants.c.person))}
