@@ -56,6 +56,7 @@ from farm.service.reviews import ReviewService
 from farm.service.sheets import Sheets
 from farm.service.steps import StepReading
 from farm.service.submission import Submissions
+from farm.web.pages import page_routes
 from storage.answers import Answers
 from storage.attempts import Attempts
 from storage.brands import Brands
@@ -117,6 +118,7 @@ def open_app(
             Metrics(stores.watching, connections),
             Answers(engine),
             identities=identities,
+            pages=page_routes(reading=_reading(settings, stores)),
             hidden=() if allowed is None else own,
             shown=allowed or (),
         )
@@ -210,6 +212,16 @@ def _pacing(settings: Settings, stores: _Stores) -> Pacing:
     )
 
 
+def _reading(settings: Settings, stores: _Stores) -> Reading:
+    return Reading(
+        campaigns=stores.campaigns,
+        reviews=stores.reviews,
+        watching=stores.watching,
+        outputs=stores.outputs,
+        pacing=_pacing(settings, stores),
+    )
+
+
 def _preview_pruner(stores: _Stores) -> PreviewPruner:
     return PreviewPruner(
         campaigns=stores.campaigns, removal=stores.removal, outputs=stores.outputs
@@ -246,10 +258,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     outputs, chunk = stores.outputs, settings.chunk
     buckets, style = settings.reference_buckets, settings.s3_style
     intake = Intake(outputs, buckets=buckets, s3_style=style, files=files)
-    reading = Reading(
-        campaigns=campaigns, reviews=stores.reviews, watching=watching, outputs=outputs,
-        pacing=_pacing(settings, stores),
-    )  # fmt: skip
+    reading = _reading(settings, stores)
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
         brands=stores.brands, profiles=stores.profiles, intake=intake, chunk=chunk,

@@ -122,12 +122,17 @@ def refusal(
 
 def refusal_of(error: SeedbedError) -> Response:
     """The answer that an error stands for."""
-    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    status = status_of(error)
     told = error.problems[: error.most] if isinstance(error, DocumentError) else None
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     return refusal(status, error.code, str(error), told, headers)
+
+
+def status_of(error: Exception) -> int:
+    """The status that an error of the farm is answered with."""
+    return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
 def answer_errors(api: FastAPI) -> None:

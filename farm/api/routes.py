@@ -31,11 +31,13 @@ def make_api(
     answers: Answers,
     *,
     identities: Identities,
+    pages: Iterable[APIRouter] = (),
     hidden: Sequence[Path] = (),
     shown: Sequence[Path] = (),
 ) -> FastAPI:
-    """The application. `identities` say who asks; every path but the health needs somebody who is
-    known. No answer has paths below `hidden` folders, but for those below `shown` ones.
+    """The application, with `pages` at the root. `identities` say who asks; every path but the
+    health needs somebody who is known. No answer has paths below `hidden` folders, but for those
+    below `shown` ones.
     """
     api = Application(
         title="Seedbed",
@@ -57,6 +59,8 @@ def make_api(
 
     for router in routers:
         api.include_router(router, prefix="/api/v1")
+    for router in pages:
+        api.include_router(router)
 
     @api.get("/metrics", **answers_with("text/plain"))
     @needs(Deed.SEE_FLEET)

@@ -1,0 +1,62 @@
+"""The page of all campaigns."""
+
+import time
+from collections import Counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from farm.api.bodies import Project
+from farm.service.reading import Reading
+from farm.web.rendering import Renderer
+from farm.web.routing import page_router
+from farm.web.standing import Wanted, grouped_by_need, standing_of
+from farm.web.words import STATES
+
+MOST_ROWS = 200
+"""Campaigns on one page."""
+
+Text = Annotated[str, Query(max_length=200)]
+State = Annotated[str, Query(max_length=20)]
+Json = dict[str, Any]
+
+
+def campaign_list_routes(renderer: Renderer, reading: Reading) -> APIRouter:
+    routes = page_router(renderer)
+
+    @routes.get("/")
+    def campaigns(
+        request: Request,
+        project: Project | None = None,
+        q: Text = "",
+        state: State = "",
+        start: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+    ) -> Response:
+        everything = reading.all(project)
+        wanted = Wanted(text=q, state=state or None)
+        found = [row for row in everything if wanted.fits(row)]
+        now = time.time()
+        rows = [standing_of(row, now) for row in found]
+        ordered = [one for _, some in grouped_by_need(rows) for one in some]
+        return renderer.page(
+            request,
+            "campaigns.html",
+            page="campaigns",
+            groups=grouped_by_need(ordered[start : start + MOST_ROWS]),
+            states=_states(everything),
+            projects=sorted({row["project"] for row in everything}),
+            wanted=wanted,
+            project=project,
+            total=len(everything),
+            found=len(found),
+            start=start,
+            more=start + MOST_ROWS if len(found) > start + MOST_ROWS else None,
+        )
+
+    return routes
+
+
+def _states(rows: list[Json]) -> list[tuple[str, int]]:
+    """The states that some campaign is in, with how many are."""
+    counts = Counter(row["state"] for row in rows)
+    return [(state, counts[state]) for state in STATES if counts[state]]

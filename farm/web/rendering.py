@@ -1,0 +1,93 @@
+"""Making pages: templates with everything escaped, and the headers that keep a page to itself."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from farm.web import words
+from farm.web.static_files import StaticFiles
+
+POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data: blob:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""What a page may load and do. Modules that a script with the nonce imports have it too."""
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+
+
+@dataclass(frozen=True)
+class NavLink:
+    """An entry of the navigation: its word, where it leads, and the name of its page."""
+
+    word: str
+    path: str
+    page: str
+
+
+NAVIGATION = (NavLink("Campaigns", "/", "campaigns"),)
+"""The pages that every page leads to."""
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """Fills templates. `asks_for_token`: whether people log in, and so can log out."""
+
+    static: StaticFiles
+    templates: Environment = field(repr=False)
+    asks_for_token: bool = False
+
+    def page(
+        self, request: Request, template: str, /, status: int = 200, **values: Any
+    ) -> Response:
+        """A page of its own. `page` among the values says which entry of the navigation it is."""
+        nonce = secrets.token_urlsafe(16)
+        shared: Mapping[str, Any] = {
+            "nonce": nonce,
+            "static": self.static.url,
+            "navigation": NAVIGATION,
+            "asks_for_token": self.asks_for_token,
+            "path": request.url.path,
+            "page": None,
+        }
+        text = self.templates.get_template(template).render({**shared, **values})
+        headers = {**HEADERS, "Content-Security-Policy": POLICY.format(nonce=nonce)}
+        return HTMLResponse(text, status, headers=headers)
+
+
+def environment() -> Environment:
+    """The templates of the package. All that they show is escaped, whatever they are called, and a
+    name that nobody set is an error.
+    """
+    folder = files(__package__).joinpath("templates")
+    templates = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir()}
+    made = Environment(
+        loader=DictLoader(templates),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "state_word": words.state_word,
+        "grouped": words.grouped,
+        "counted": words.counted,
+        "duration": words.duration,
+        "utc": words.utc,
+        "plain_time": words.plain_time,
+        "percent": words.percent,
+    }
+    return made

@@ -1,0 +1,59 @@
+"""Routes that answer with pages: what goes wrong is a page too, with the same sentence that the
+API answers with.
+"""
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from farm.api.errors import status_of
+from farm.web.rendering import Renderer
+from storage.errors import SeedbedError
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_log = logging.getLogger(__name__)
+
+_NOT_AN_ADDRESS = "This address is not one of the farm's: look at its spelling."
+_FAULT = (
+    "The farm could not make this page. This is a fault of the farm, not of yours: its log says"
+    " more."
+)
+
+
+def page_router(renderer: Renderer) -> APIRouter:
+    """A router whose errors are pages; none of its routes is a part of the API's description."""
+
+    class PageRoute(APIRoute):
+        def get_route_handler(self) -> Handler:
+            handle = super().get_route_handler()
+
+            async def with_error_pages(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except SeedbedError as exc:
+                    return error_page(renderer, request, status_of(exc), str(exc))
+                except RequestValidationError:
+                    return error_page(renderer, request, 404, _NOT_AN_ADDRESS)
+                except HTTPException as exc:
+                    return error_page(renderer, request, exc.status_code, str(exc.detail))
+                except Exception:  # noqa: BLE001  # a page for whoever asked; the rest goes to the log
+                    _log.exception("the page %s could not be made", request.url.path)
+                    return error_page(renderer, request, 500, _FAULT)
+
+            return with_error_pages
+
+    return APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+_TITLES = {401: "Log in first", 403: "Not allowed", 404: "Not found", 409: "Not possible"}
+
+
+def error_page(renderer: Renderer, request: Request, status: int, sentence: str) -> Response:
+    """A page that says what went wrong and what to do."""
+    title = _TITLES.get(status, "Something went wrong")
+    return renderer.page(request, "error.html", status=status, title=title, sentence=sentence)

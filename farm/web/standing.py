@@ -1,0 +1,143 @@
+"""How a campaign stands, in one word and one sentence, and whether it waits for a person. Pure: it
+reads the rows that the API lists.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from farm.web.words import counted, duration
+
+Json = Mapping[str, Any]
+BUDGET_NEAR = 0.9
+"""The spent share of its budget at which a campaign wants to be looked at."""
+DEADLINE_NEAR_S = 3_600.0
+
+
+class Group(StrEnum):
+    """The parts of the list of campaigns, in their order."""
+
+    NEEDS_YOU = "Needs you"
+    PAINTING = "Painting"
+    WAITING = "Waiting"
+    ENDED = "Ended"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A row of the list of campaigns."""
+
+    row: Json
+    group: Group
+    why: str
+    needs: str | None
+    """What a person has to decide, in a few words; None if nothing."""
+
+    @property
+    def parts(self) -> list[tuple[str, int]]:
+        """The counts that its bar is made of, the finished ones first."""
+        counts = self.row["renders"]
+        names = ("done", "held", "failed", "rejected", "running", "cancelled")
+        return [(name, counts[name]) for name in names if counts[name]]
+
+    @property
+    def ended(self) -> int:
+        counts = self.row["renders"]
+        return sum(counts[name] for name in ("done", "failed", "held", "cancelled", "rejected"))
+
+
+def standing_of(row: Json, now: float) -> Standing:
+    """How a campaign stands at a moment in seconds since 1970."""
+    needs = _needs(row, now)
+    return Standing(row=row, group=_group(row, needs), why=why_of(row), needs=needs)
+
+
+def _group(row: Json, needs: str | None) -> Group:
+    if needs is not None:
+        return Group.NEEDS_YOU
+    if row["state"] in ("done", "failed", "cancelled", "removing"):
+        return Group.ENDED
+    if row["renders"]["running"] or (row["proofs"] or {}).get("running"):
+        return Group.PAINTING
+    return Group.WAITING
+
+
+def _needs(row: Json, now: float) -> str | None:
+    """The first thing that only a person can do about a campaign."""
+    counts, state = row["renders"], row["state"]
+    if state == "awaiting_review":
+        return f"{counted(counts['undecided'], 'proof')} to review"
+    if state in ("cancelled", "removing", "paused"):
+        return None
+    if state == "stopped":
+        return "stopped: read why, then resume it"
+    if counts["held"]:
+        return f"{counted(counts['held'], 'picture')} held for you"
+    if state == "failed":
+        return f"{counted(counts['failed'], 'render')} failed"
+    return None if state == "done" else _running_out(row, now)
+
+
+def _running_out(row: Json, now: float) -> str | None:
+    """Whether its budget or its time is about to end."""
+    budget = row["budget_s"]
+    if budget and row["device_s"] >= BUDGET_NEAR * budget:
+        share = row["device_s"] / budget
+        return f"{share:.0%} of its budget is spent".replace("%", " %")
+    deadline = row["deadline"]
+    if deadline is not None and deadline - now < DEADLINE_NEAR_S:
+        left = deadline - now
+        return f"due in {duration(left)}" if left > 0 else f"late by {duration(-left)}"
+    return None
+
+
+def why_of(row: Json) -> str:
+    """Why a campaign is in its state, as one sentence; empty if the state says all."""
+    counts, state = row["renders"], row["state"]
+    told = row["halted"] or row["waits_for"] or row["standstill"]
+    if told and state not in ("done", "failed", "cancelled"):
+        return str(told)
+    if state == "awaiting_review":
+        return "Every proof that was asked for is painted; the rest waits for your decisions."
+    if state == "paused":
+        return "Somebody paused it; nothing of it is painted until it is resumed."
+    if state == "failed":
+        return f"{counted(counts['failed'] + counts['held'], 'render')} did not end well."
+    if state in ("done", "cancelled", "removing"):
+        return ""
+    if counts["running"] or (row["proofs"] or {}).get("running"):
+        return _running_why(row)
+    if row["refusal"]:
+        return str(row["refusal"]["sentence"])
+    return "It waits for a worker."
+
+
+def _running_why(row: Json) -> str:
+    running = row["renders"]["running"] + (row["proofs"] or {}).get("running", 0)
+    noun = "render is" if running == 1 else "renders are"
+    return f"{running:,} {noun} with workers now."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a person asked the list for."""
+
+    text: str = ""
+    state: str | None = None
+
+    def fits(self, row: Json) -> bool:
+        """Whether a row has every word of the text in its names, and the state."""
+        if self.state is not None and row["state"] != self.state:
+            return False
+        names = " ".join(
+            str(row[name] or "") for name in ("campaign", "project", "brand", "model", "state")
+        ).lower()
+        return all(word in names for word in self.text.lower().split())
+
+
+def grouped_by_need(found: Iterable[Standing]) -> list[tuple[Group, list[Standing]]]:
+    """Rows by their group, as the page shows them; groups without any are left out."""
+    rows = list(found)
+    parts = [(group, [one for one in rows if one.group is group]) for group in Group]
+    return [(group, some) for group, some in parts if some]

@@ -1,0 +1,130 @@
+// What every page does: times in the reader's zone, filters without a button, and parts that
+// follow the farm while somebody looks.
+
+const QUIET_MS = 400; // events come in bursts: one look at the end of each
+const POLL_MS = 4000;
+const LONGEST_MS = 30000; // between looks while the farm does not answer
+
+const formats = {
+  time: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }),
+  ago: new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "narrow" }),
+};
+const STEPS = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [604800, "day", 86400]];
+
+export function ago(seconds) {
+  const size = Math.abs(seconds);
+  const step = STEPS.find(([limit]) => size < limit);
+  return step ? formats.ago.format(-Math.round(seconds / step[2]), step[1]) : null;
+}
+
+export function tellTimes(root = document) {
+  for (const element of root.querySelectorAll("time[data-at]")) {
+    const at = Number(element.dataset.at) * 1000;
+    element.title = formats.time.format(at);
+    element.textContent = ago((Date.now() - at) / 1000) ?? formats.time.format(at);
+  }
+}
+
+// --- parts that follow the farm ---
+
+let waiting = 0;
+let failed = 0;
+let underWay = false;
+let again = false;
+
+// Fetches this page once more and puts its [data-live] parts in the places of ours. Whoever types
+// or chooses in a part keeps it as it is.
+export async function refresh() {
+  if (underWay) { again = true; return; }
+  underWay = true;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (answer.redirected && new URL(answer.url).pathname === "/login") { location.reload(); return; }
+    if (!answer.ok) throw new Error(answer.status);
+    replaceParts(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    failed = 0;
+    tell("on", "Live");
+  } catch {
+    failed += 1;
+    tell("late", "The farm does not answer");
+  } finally {
+    underWay = false;
+    if (again) { again = false; soon(); }
+  }
+}
+
+function replaceParts(page) {
+  for (const part of document.querySelectorAll("[data-live][id]")) {
+    const fresh = page.getElementById(part.id);
+    if (!fresh || fresh.isEqualNode(part.fresh ?? part)) continue;
+    const copy = fresh.cloneNode(true);
+    const focused = part.contains(document.activeElement) ? pathOf(part, document.activeElement) : null;
+    part.replaceChildren(...fresh.childNodes);
+    part.fresh = copy; // as it was sent: times are rewritten in the page
+    tellTimes(part);
+    if (focused) follow(part, focused)?.focus({ preventScroll: true });
+  }
+}
+
+// An element is found again by its address or its name, and not by its place: others come and go.
+function pathOf(part, element) {
+  for (const name of ["id", "href", "value", "name"]) {
+    const value = element.getAttribute(name);
+    if (value) return `${element.localName}[${name}="${CSS.escape(value)}"]`;
+  }
+  return null;
+}
+
+function follow(part, path) { return part.querySelector(path); }
+
+function tell(state, words) {
+  const sign = document.getElementById("live");
+  if (sign.dataset.on === state) return;
+  sign.dataset.on = state;
+  sign.textContent = words;
+}
+
+export function soon() {
+  clearTimeout(waiting);
+  waiting = setTimeout(refresh, QUIET_MS);
+}
+
+function poll() {
+  const delay = Math.min(POLL_MS * 2 ** failed, LONGEST_MS);
+  setTimeout(async () => {
+    if (!document.hidden) await refresh();
+    poll();
+  }, delay);
+}
+
+// --- filters ---
+
+async function filter(form) {
+  const chosen = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (value) chosen.set(name, value);
+  const query = chosen.toString();
+  history.replaceState(null, "", query ? `?${query}` : location.pathname);
+  await refresh();
+}
+
+function watchFilters() {
+  for (const form of document.querySelectorAll("form[data-filters]")) {
+    let typing = 0;
+    form.addEventListener("submit", (event) => { event.preventDefault(); filter(form); });
+    form.addEventListener("input", (event) => {
+      clearTimeout(typing);
+      typing = setTimeout(() => filter(form), event.target.type === "search" ? 200 : 0);
+    });
+  }
+}
+
+tellTimes();
+setInterval(tellTimes, 30000);
+watchFilters();
+if (document.querySelector("[data-live]")) {
+  tell("on", "Live");
+  poll();
+  // A page that was asleep catches up at once.
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
+  addEventListener("pageshow", (event) => { if (event.persisted) soon(); });
+}
