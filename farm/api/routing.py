@@ -42,7 +42,7 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         handle, takes_body = super().get_route_handler(), self.body_field is not None
         known = [parameter.alias for parameter in self.dependant.query_params]
-        asks = _Question(self)
+        asks = Question(self)
 
         async def strictly(request: Request) -> Response:
             if not asks.in_body:
@@ -65,7 +65,7 @@ class StrictRoute(APIRoute):
         return strictly
 
 
-class _Question:
+class Question:
     """Where a route's requests name the project that they are about: in the path, the query or the
     body. A key of the outputs begins with it.
     """

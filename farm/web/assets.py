@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from farm.api.needs import open_to_all
 from farm.web.rendering import Renderer
 from farm.web.routing import error_page, page_router
 from farm.web.static_files import StaticFiles
@@ -13,6 +14,7 @@ def asset_routes(renderer: Renderer, static: StaticFiles) -> APIRouter:
     routes = page_router(renderer)
 
     @routes.get("/static/{digest}/{name}")
+    @open_to_all
     def asset(request: Request, digest: str, name: str) -> Response:
         file = static.files.get(name)
         if file is None or digest != static.digest:
@@ -27,6 +29,7 @@ def asset_routes(renderer: Renderer, static: StaticFiles) -> APIRouter:
         return Response(data, media_type=file.kind, headers=headers)
 
     @routes.get("/favicon.ico")
+    @open_to_all
     def icon() -> Response:
         file = static.files["icon.svg"]
         headers = {"Cache-Control": "max-age=86400", "X-Content-Type-Options": "nosniff"}

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from farm.api.bodies import Project
+from farm.api.needs import access_of, needs
+from farm.service.access import Deed
 from farm.service.reading import Reading
 from farm.web.rendering import Renderer
 from farm.web.routing import page_router
@@ -25,6 +27,7 @@ def campaign_list_routes(renderer: Renderer, reading: Reading) -> APIRouter:
     routes = page_router(renderer)
 
     @routes.get("/")
+    @needs(Deed.LOOK, across=True)
     def campaigns(
         request: Request,
         project: Project | None = None,
@@ -32,7 +35,10 @@ def campaign_list_routes(renderer: Renderer, reading: Reading) -> APIRouter:
         state: State = "",
         start: Annotated[int, Query(ge=0, lt=2**31)] = 0,
     ) -> Response:
-        everything = reading.all(project)
+        mine = access_of(request).projects(Deed.LOOK)
+        everything = [
+            row for row in reading.all(project or None) if mine is None or row["project"] in mine
+        ]
         wanted = Wanted(text=q, state=state or None)
         found = [row for row in everything if wanted.fits(row)]
         now = time.time()

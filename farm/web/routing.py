@@ -1,5 +1,5 @@
-"""Routes that answer with pages: what goes wrong is a page too, with the same sentence that the
-API answers with.
+"""Routes that answer with pages. Each is held against what it needs, as those of the API are
+(`farm.api.needs`). What goes wrong is a page too, with the sentence that the API answers with.
 """
 
 import logging
@@ -12,6 +12,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from farm.api.errors import status_of
+from farm.api.needs import UNDECLARED, admit, declared_need
+from farm.api.routing import Question
 from farm.web.rendering import Renderer
 from storage.errors import SeedbedError
 
@@ -29,11 +31,16 @@ def page_router(renderer: Renderer) -> APIRouter:
     """A router whose errors are pages; none of its routes is a part of the API's description."""
 
     class PageRoute(APIRoute):
+        def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+            self.need = declared_need(endpoint) or UNDECLARED
+            super().__init__(path, endpoint, **options)
+
         def get_route_handler(self) -> Handler:
-            handle = super().get_route_handler()
+            handle, asks = super().get_route_handler(), Question(self)
 
             async def with_error_pages(request: Request) -> Response:
                 try:
+                    admit(request, self.need, asks.projects(request, None))
                     return await handle(request)
                 except SeedbedError as exc:
                     return error_page(renderer, request, status_of(exc), str(exc))
