@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
@@ -23,6 +24,7 @@ from farm.api.files import file_routes, prune_routes, repair_routes
 from farm.api.fleet import farm_routes, fleet_routes
 from farm.api.hidden_paths import own_folders
 from farm.api.metrics import Metrics
+from farm.api.operations import operation_routes
 from farm.api.prompts import prompt_routes
 from farm.api.reviews import review_routes
 from farm.api.routes import make_api
@@ -36,6 +38,7 @@ from farm.home import Home
 from farm.logs import log_to_file
 from farm.service.brands import BrandService
 from farm.service.control import CampaignControl
+from farm.service.diagnosis import Diagnosis
 from farm.service.diff import Diffs
 from farm.service.estimate import Estimates
 from farm.service.explaining import Explaining
@@ -62,7 +65,7 @@ from storage.attempts import Attempts
 from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
-from storage.database import closing_engine, prepare
+from storage.database import closing_engine, prepare, shown_address
 from storage.errors import RequestError
 from storage.layouts import Layouts
 from storage.orders import Orders
@@ -250,6 +253,15 @@ def _review_router(stores: _Stores, chunk: int | None) -> APIRouter:
     return review_routes(service, reading)
 
 
+def _diagnosis(settings: Settings, stores: _Stores) -> Diagnosis:
+    return Diagnosis(
+        watching=stores.watching,
+        outputs=stores.outputs,
+        version=version("seedbed"),
+        database=shown_address(settings.database_address),
+    )
+
+
 def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[APIRouter]:
     """The services over the stores, and the API's routes to them. `files` are those of this
     machine that a submission may name.
@@ -296,6 +308,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         explaining_routes(explaining),
         _review_router(stores, chunk),
         farm_routes(reading, Home(settings.home).digest),
+        operation_routes(_diagnosis(settings, stores)),
         fleet_routes(reading, fleet),
     ]
 

@@ -118,6 +118,14 @@ COMMANDS = {
         "doctor:doctor",
         "Look at everything that painting needs, and say what to do about what is missing.",
     ),
+    "config": (
+        "settings:config",
+        "Every setting, its value, and where that comes from.",
+    ),
+    "completion": (
+        "completion:completion",
+        "Print what a shell needs to complete commands, options, and names that the farm has.",
+    ),
     "db": ("database:app", "The job database."),
     "bench": ("bench:app", "Measurements, as ratios side by side in one run."),
 }

@@ -3,6 +3,7 @@ not counted yet.
 """
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,6 +29,18 @@ class Backlog:
     running: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Leader:
+    """The dispatcher that leads, and how long ago it was heard."""
+
+    host: str
+    silent_s: float
+
+    @property
+    def is_fresh(self) -> bool:
+        return abs(self.silent_s) <= ROSTER_FRESH_S
+
+
 class Watching:
     """Read-mostly views of one job database."""
 
@@ -50,14 +63,14 @@ class Watching:
             ):
                 return
             connection.execute(delete(workers))
-            time = now(connection)
+            seen_at = now(connection)
             if seen:
                 rows = [
                     {
                         **asdict(worker),
                         "blamed": dump(worker.blamed),
                         "session_id": session,
-                        "seen_at": time,
+                        "seen_at": seen_at,
                     }
                     for worker in seen
                 ]
@@ -84,6 +97,21 @@ class Watching:
         )
         with self._reader.connect() as connection:
             return connection.execute(query).scalar()
+
+    def leader(self) -> Leader | None:
+        """The dispatcher that has led last and has not ended its session, however long ago it was
+        heard.
+        """
+        silent = (db_time() - sessions.c.heartbeat_at).label("silent")
+        query = select(sessions.c.host, silent).where(sessions.c.live == 1)
+        with self._reader.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else Leader(host=row.host, silent_s=float(row.silent))
+
+    def clock_skew_s(self) -> float:
+        """How far the database's clock is ahead of this machine's."""
+        with self._reader.connect() as connection:
+            return now(connection) - time.time()
 
     def backlog(self) -> list[Backlog]:
         """Renders that wait or are being painted, by model; models of which nothing waits have

@@ -4,7 +4,7 @@ paths made absolute.
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from farm.campaign.addresses import whole_address
 from farm.campaign.brand import load_pack, version_named
 from farm.campaign.checks import parse_campaign
+from farm.campaign.given import with_given
 from farm.campaign.schema import Campaign
 from farm.campaign.sources import FILES, NONE
 from farm.campaign.texts import overruled
@@ -44,14 +45,19 @@ class CampaignFile:
     """
 
 
-def load_campaign(path: Path) -> CampaignFile:
-    """Read and check a campaign file. Raises RequestError or DocumentError, naming file and
-    line.
+def load_campaign(path: Path, given: Sequence[str] = ()) -> CampaignFile:
+    """Read and check a campaign file, with keys as `key=value` in the place of its own. Raises
+    RequestError or DocumentError, naming file and line.
     """
-    document = read_document(path)
+    return campaign_of(with_given(read_document(path), given), path.absolute().parent)
+
+
+def campaign_of(document: Document, folder: Path) -> CampaignFile:
+    """The checked campaign of a document whose paths begin in a folder. Raises as `load_campaign`
+    does.
+    """
     if problems := list(cut_problems(document)):
         raise DocumentError(problems, document)
-    folder = path.absolute().parent
     data = with_written_texts(document)
     if isinstance(data.get("vary"), dict):
         data["vary"] = {

@@ -14,6 +14,7 @@ from farm.campaign.schema import Campaign
 from farm.client.brand_calls import BrandCalls
 from farm.client.diff_calls import DiffCalls
 from farm.client.fleet_calls import FleetCalls
+from farm.client.operation_calls import OperationCalls
 from farm.client.review_calls import ReviewCalls
 from farm.client.sheet_calls import SheetCalls
 from farm.client.step_calls import StepCalls
@@ -48,7 +49,9 @@ T = TypeVar("T")
 quote = partial(quote_text, errors="surrogatepass")  # the farm refuses a name that is not text
 
 
-class Client(FleetCalls, BrandCalls, ReviewCalls, SheetCalls, StepCalls, DiffCalls):
+class Client(
+    OperationCalls, FleetCalls, BrandCalls, ReviewCalls, SheetCalls, StepCalls, DiffCalls
+):
     """A farm, from afar.
 
         with Client("http://127.0.0.1:8600") as farm:
@@ -125,9 +128,10 @@ class Client(FleetCalls, BrandCalls, ReviewCalls, SheetCalls, StepCalls, DiffCal
             raise DocumentError(exc.problems, document, most=exc.most) from None
         return answer.model_copy(update={"warnings": [*own, *answer.warnings]})
 
-    def campaigns(self) -> list[CampaignRowView]:
-        """Every campaign of the project, the newest first."""
-        return self._http.get(list[CampaignRowView], "campaigns", {"project": self.project})
+    def campaigns(self, *, all_projects: bool = False) -> list[CampaignRowView]:
+        """Every campaign of the project, or of all of them, the newest first."""
+        params = {} if all_projects else {"project": self.project}
+        return self._http.get(list[CampaignRowView], "campaigns", params)
 
     def status(self, name: str) -> CampaignStatus:
         name, params = self._version(name)

@@ -55,7 +55,7 @@ class Transport:
         self._http = httpx.Client(
             base_url=url,
             headers={} if token is None else {"Authorization": f"Bearer {token}"},
-            timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
+            timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
             trust_env=False,
         )
 

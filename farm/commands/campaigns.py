@@ -1,21 +1,27 @@
 """Commands about campaigns: `submit`, `watch`."""
 
+import json
 import time
-from typing import Annotated, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from farm.campaign.loading import load_campaign
+from farm.campaign.loading import CampaignFile
 from farm.client.client import Client
+from farm.commands.bulk import for_each
+from farm.commands.campaign_files import CampaignFiles, campaign_paths, load_given
 from farm.commands.farms import report
-from farm.commands.progress import follow, states_of
+from farm.commands.progress import follow, leaving_it, patience, states_of
 from farm.commands.shared import (
     AsJson,
     CampaignName,
-    CampaignPath,
     Fresh,
     Home,
     Project,
+    Timeout,
     Update,
     budget_sentence,
     print_json,
@@ -26,24 +32,35 @@ from farm.commands.shared import (
 )
 from farm.connect import open_client, running_farm
 from farm.service.views import CampaignStatus, Plan, Submitted, UpdateCounts
-from storage.errors import Unreachable, WorkError
+from storage.errors import RequestError, Unreachable, WorkError
 from storage.keys import is_preview
 from storage.states import Stage
 
-Json = dict[str, Any]
 LOOK_S = 2.0
 
 
 def submit(
-    file: CampaignPath,
+    files: CampaignFiles,
     home: Home = None,
     project: Project = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Another name than that in the file.")
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="A key in the place of the file's, as YAML: settings.steps=30. Repeatable.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
     wait: Annotated[
         bool,
         typer.Option(
             "--wait", help="Wait until it is painted, then write its sheet and manifest."
         ),
     ] = False,
+    timeout: Timeout = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only check the file and say what it would do.")
     ] = False,
@@ -53,38 +70,82 @@ def submit(
 ) -> None:
     """Give a campaign to the running farm. Submitting the same file twice does it once."""
     settings = settings_for(home, project)
-    loaded = load_campaign(file)
-    name = loaded.campaign.name
-    if not dry_run and running_farm(settings) is None:
+    paths = campaign_paths(files)
+    if name is not None and len(paths) > 1:
+        raise RequestError(f"--name names one campaign, and there are {len(paths)} files.")
+    if timeout is not None and not wait:
+        raise RequestError("--timeout says how long --wait waits: give both.")
+    keys = [*(given or ()), *([] if name is None else [f"name={json.dumps(name)}"])]
+    how = _How(update=update, fresh=fresh, as_json=as_json)
+    if dry_run:
+        with open_client(settings) as client:
+            for_each(
+                paths, lambda path: _plan(client, load_given(path, keys), how), as_json=as_json
+            )
+        return
+    first = load_given(paths[0], keys) if len(paths) == 1 else None  # before a farm is looked for
+    if running_farm(settings) is None:
         raise Unreachable(
             "No farm is running: start one with `farm up`, or paint this campaign alone with `farm"
             " run FILE`."
         )
     with open_client(settings) as client:
-        if dry_run:
-            plan = client.plan(loaded, update=update, fresh=fresh)
-            say_warnings(loaded.document, plan.warnings)
-            print_json(plan) if as_json else _show_plan(plan, is_update=update)
-            return
-        answer = client.submit(loaded, update=update, fresh=fresh)
-        say_warnings(loaded.document, answer.warnings)
-        if wait:
-            status = follow(client, name, quiet=as_json)
-            target = settings.home / "sheets" / settings.project / f"{name}.png"
-            report(client, status, target, as_json=as_json, warnings=answer.warnings)
-        elif as_json:
-            print_json({**_summary(answer), "sheet": None, "manifest": None})
-        elif updated := answer.updated:
-            stopped = f" It stays stopped: {answer.halted}" if answer.halted else ""
-            say(f"Updated {name}: {_counted(updated)}.{stopped}")
-        else:
-            verb = "Submitted" if answer.created else "Known already:"
-            stopped = (
-                f"It stays stopped: {answer.halted}"
-                if answer.halted
-                else f"`farm watch {name}` follows it."
-            )
-            say(f"{verb} {name}, {answer.renders.total:,} renders. {stopped}")
+
+        def one(path: Path) -> None:
+            loaded = first or load_given(path, keys)
+            answer = _submit(client, loaded, how, wait=wait)
+            if wait:
+                target = settings.home / "sheets" / settings.project
+                _wait(client, answer, target, timeout, as_json=as_json)
+
+        for_each(paths, one, as_json=as_json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _How:
+    """How campaigns are submitted and told about."""
+
+    update: bool
+    fresh: bool
+    as_json: bool
+
+
+def _plan(client: Client, loaded: CampaignFile, how: _How) -> None:
+    plan = client.plan(loaded, update=how.update, fresh=how.fresh)
+    say_warnings(loaded.document, plan.warnings)
+    print_json(plan) if how.as_json else _show_plan(plan, is_update=how.update)
+
+
+def _submit(client: Client, loaded: CampaignFile, how: _How, *, wait: bool) -> Submitted:
+    """Submit a campaign, and say what that did unless it is waited for."""
+    answer = client.submit(loaded, update=how.update, fresh=how.fresh)
+    say_warnings(loaded.document, answer.warnings)
+    if how.as_json and not wait:
+        print_json({**answer.as_json(), "sheet": None, "manifest": None})
+    elif not wait:
+        say(_submitted_sentence(answer))
+    return answer
+
+
+def _submitted_sentence(answer: Submitted) -> str:
+    name = answer.campaign
+    stopped = f" It stays stopped: {answer.halted}" if answer.halted else ""
+    if updated := answer.updated:
+        return f"Updated {name}: {_counted(updated)}.{stopped}"
+    verb = "Submitted" if answer.created else "Known already:"
+    follows = stopped or f" `farm watch {name}` follows it."
+    return f"{verb} {name}, {answer.renders.total:,} renders.{follows}"
+
+
+def _wait(
+    client: Client, answer: Submitted, folder: Path, timeout: str | None, *, as_json: bool
+) -> None:
+    """Follow a campaign that was submitted to its end, and report it."""
+    name = answer.campaign
+    with leaving_it(name):
+        status = follow(client, name, quiet=as_json, check=patience(name, timeout))
+        target = folder / f"{name}.png"
+        report(client, status, target, as_json=as_json, warnings=answer.warnings)
 
 
 def watch(
@@ -93,13 +154,15 @@ def watch(
         bool,
         typer.Option("--steps", help="Name each preview once it is stored."),
     ] = False,
+    timeout: Timeout = None,
     home: Home = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
     """Follow a campaign until it is over."""
     settings = settings_for(home, project)
-    with open_client(settings) as client:
+    check = patience(campaign, timeout)
+    with open_client(settings) as client, leaving_it(campaign):
         if running_farm(settings) is None and client.status(campaign).state in (
             "queued",
             "running",
@@ -109,12 +172,16 @@ def watch(
                 " FILE`."
             )
         looks = _Looks(client, campaign)
+
+        def look() -> None:
+            check()
+            if steps:
+                looks.tell_soon()
+
         answer = (
-            _follow_as_json(client, campaign)
+            _follow_as_json(client, campaign, check)
             if as_json
-            else follow(client, campaign, quiet=False, check=looks.tell_soon)
-            if steps
-            else follow(client, campaign, quiet=False)
+            else follow(client, campaign, quiet=False, check=look)
         )
         if steps and not as_json:
             looks.tell()
@@ -155,20 +222,15 @@ def _is_preview(key: str) -> bool:
     return any(is_preview(place, stage) for stage in Stage)
 
 
-def _follow_as_json(client: Client, campaign: str) -> CampaignStatus:
+def _follow_as_json(client: Client, campaign: str, check: Callable[[], None]) -> CampaignStatus:
     """A line for each change, the last one at the end."""
     last: CampaignStatus | None = None
-    for answer in states_of(client, campaign):
+    for answer in states_of(client, campaign, check):
         if answer != last:
             print_json(answer)
         last = answer
     assert last is not None
     return last
-
-
-def _summary(answer: Submitted) -> Json:
-    names = ("campaign", "state", "renders", "warnings", "updated")
-    return {name: value for name, value in answer.as_json().items() if name in names}
 
 
 def _counted(updated: UpdateCounts) -> str:

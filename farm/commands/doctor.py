@@ -4,13 +4,13 @@ missing.
 
 import os
 import platform
-import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,12 +22,12 @@ from actors.models.models import find_model
 from farm.api.serving import HOST
 from farm.commands.shared import AsJson, Home, out, print_json, settings_for
 from farm.config import Settings, cuda_devices
-from farm.connect import running_farm
+from farm.connect import open_client, running_farm
 from farm.dispatch.ray_folder import ray_folder
+from farm.service.outputs_trial import MOST_SKEW_S, try_outputs
 from storage.database import open_database, prepare, shown_address
-from storage.errors import NotFound, OutputsForbidden, SeedbedError
+from storage.errors import SeedbedError
 from storage.outputs import open_outputs
-from storage.store import Outputs
 
 PACKAGES = (
     "torch",
@@ -39,9 +39,7 @@ PACKAGES = (
     "boto3",
     "prometheus-client",
 )
-MOST_SKEW_S = 60.0  # S3 refuses requests that are 15 minutes off
 FREE_BYTES = 2 * 1024**3
-_PROBE = b"fine"
 _RAY = """import ray
 ray.init(
     address="local", num_cpus=1, include_dashboard=False, log_to_driver=False,
@@ -63,9 +61,16 @@ class Finding:
 
 
 def doctor(home: Home = None, as_json: AsJson = False) -> None:
-    """Look at everything that painting needs, and say what to do about what is missing."""
+    """Look at everything that painting needs, and say what to do about what is missing. If
+    FARM_URL names a farm, that farm is looked at, not this machine.
+    """
     settings = settings_for(home)
-    findings = [_look(name, check, settings) for name, check in CHECKS.items()]
+    if "url" in settings.model_fields_set:
+        findings = list(_of_farm(settings))
+    else:
+        findings = [_look(name, check, settings) for name, check in CHECKS.items()]
+        if running_farm(settings):
+            findings += [found for found in _of_farm(settings) if found.check not in CHECKS]
     for finding in findings:
         if as_json:
             print_json(asdict(finding))
@@ -76,6 +81,25 @@ def doctor(home: Home = None, as_json: AsJson = False) -> None:
             )
     if not all(finding.fine for finding in findings):
         raise typer.Exit(1)
+
+
+def _of_farm(settings: Settings) -> Iterator[Finding]:
+    """What the named farm says of itself, and how far its clock is from this machine's."""
+    with open_client(settings) as client:
+        asked = time.time()
+        diagnosis = client.diagnosis()
+        answered = time.time()
+    yield Finding("farm", True, f"it answers at {client.url}")
+    for found in diagnosis.findings:
+        yield Finding(found.check, found.fine, found.detail)
+    # it looked at its clock first
+    skew_s = max(asked - diagnosis.looked_at, diagnosis.looked_at - answered, 0.0)
+    if skew_s > MOST_SKEW_S:
+        yield Finding(
+            "clock", False, f"its clock is {skew_s:.0f} s from that of this machine: set them."
+        )
+    else:
+        yield Finding("clock", True, "its clock agrees with that of this machine")
 
 
 def _look(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
@@ -116,57 +140,12 @@ def _folders(settings: Settings) -> str:
 
 
 def _outputs(settings: Settings) -> str:
-    """Do with a small file all that the farm does with pictures, and say what of it is
-    forbidden.
-    """
     store = open_outputs(
         settings.outputs_address,
         s3_style=settings.s3_style,
         called=f"the outputs folder {settings.outputs_address}",
     )
-    key = f".doctor/{secrets.token_hex(8)}"
-    deeds: tuple[Callable[[], None], ...] = (
-        lambda: store.put(key, _PROBE),
-        lambda: _read_back(store, key),
-        lambda: _find(store, key),
-        lambda: store.copy(key, f"{key}-copy"),
-        lambda: store.delete(f"{key}-copy"),
-        lambda: store.delete(key),
-    )
-    forbidden = []
-    for deed in deeds:
-        try:
-            deed()
-        except OutputsForbidden as exc:
-            forbidden.append(str(exc))
-        except NotFound:
-            if not forbidden:  # what could not be written is not there
-                raise
-    if forbidden:
-        raise SeedbedError(" ".join(dict.fromkeys(forbidden)))
-    if (skew := store.clock_skew_s()) > MOST_SKEW_S:
-        raise SeedbedError(
-            f"The clock of this machine is {skew:.0f} s from that of {store.address}: set it, or"
-            " requests will be refused."
-        )
-    return f"{store.address} can be written, read, listed, copied and cleared"
-
-
-def _read_back(store: Outputs, key: str) -> None:
-    with store.open(key) as file:
-        if file.read() != _PROBE:
-            raise SeedbedError(
-                f"{store.address} gives back other bytes than were written to it: do not keep"
-                " pictures there."
-            )
-
-
-def _find(store: Outputs, key: str) -> None:
-    if key not in store.keys(".doctor"):
-        raise NotFound(
-            f"{store.address} does not list what was just written to it: do not keep pictures"
-            " there."
-        )
+    return try_outputs(store)
 
 
 def _database(settings: Settings) -> str:

@@ -63,7 +63,7 @@ def exit_code_of(error: Exception) -> ExitCode:
     return next((code for kind, code in _KINDS if isinstance(error, kind)), ExitCode.FAILED)
 
 
-def worst(codes: list[ExitCode]) -> ExitCode:
+def worst(codes: list[int]) -> int:
     """The exit code of several orders: the highest of theirs."""
     return max(codes, default=ExitCode.FINE)
 

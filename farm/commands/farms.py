@@ -158,12 +158,7 @@ def report(
         manifest = client.save_manifest(name, stage=stage)
         drawn = _write_sheet(client, name, sheet, stage)
     if as_json:
-        told = {
-            "campaign": name,
-            "state": state,
-            "renders": status.renders,
-            "warnings": warnings,
-        }
+        told = {**status.as_json(), "warnings": warnings}
         print_json({**told, "sheet": drawn, "manifest": manifest})
     if state == "stopped":
         raise WorkError(f"The campaign {name} was stopped: {status.halted}")

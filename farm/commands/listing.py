@@ -2,8 +2,11 @@
 can.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from typing import Annotated
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -18,44 +21,91 @@ from farm.commands.shared import (
     settings_for,
     show_table,
 )
+from farm.commands.times import age_text, read_age
 from farm.connect import open_client
 from farm.scheduling.budget import spent_of
 from farm.scheduling.money_text import clock_text, money_text
-from farm.service.views import CampaignStatus
+from farm.service.views import CampaignRowView, CampaignStatus
+from storage.errors import RequestError
+from storage.states import CampaignState
 
 
-def list_campaigns(home: Home = None, project: Project = None, as_json: AsJson = False) -> None:
+def list_campaigns(
+    everywhere: Annotated[
+        bool, typer.Option("--all-projects", "-A", help="Those of every project.")
+    ] = False,
+    state: Annotated[
+        list[CampaignState] | None,
+        typer.Option("--state", help="Only those in this state. Repeatable."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="Only those submitted lately, like 2d, 12h or 90m."),
+    ] = None,
+    home: Home = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
     """The campaigns of the project, the newest first."""
+    if everywhere and project is not None:
+        raise RequestError(
+            "--project names one project, --all-projects means every one: give one of them."
+        )
+    oldest = 0.0 if since is None else time.time() - read_age(since)
     with open_client(settings_for(home, project)) as client:
-        rows = client.campaigns()
+        rows = [
+            row
+            for row in client.campaigns(all_projects=everywhere)
+            if row.created_at >= oldest and (not state or row.state in state)
+        ]
     if as_json:
         for row in rows:
             print_json(row)
         return
-    table = Table(
-        "campaign",
-        "state",
-        "priority",
-        "renders",
-        "left",
-        "done",
-        "failed",
-        "held",
-        box=SIMPLE_HEAD,
-    )
-    for row in rows:
-        counts = row.renders
-        numbers = (counts.total, counts.left, counts.done, counts.failed, counts.held)
-        state = f"{row.state}, stands still" if row.standstill else row.state
-        table.add_row(
-            row.campaign, state, str(row.priority), *(f"{number:,}" for number in numbers)
-        )
-    show_table(table)
+    show_table(table_of(rows, time.time(), has_projects=everywhere))
     for sentence in dict.fromkeys(row.standstill for row in rows if row.standstill):
         say(f"Standing still: {sentence}")
     for row in rows:
         if row.refusal and not row.standstill and not row.renders.running:
             say(f"{row.campaign} waits: {row.refusal.sentence}")
+
+
+def table_of(rows: Sequence[CampaignRowView], now: float, *, has_projects: bool) -> Table:
+    """Campaigns as a table that fits a terminal of 80 columns. `done` counts of how many;
+    `trouble` those that failed or are held.
+    """
+    project = ["project"] if has_projects else []
+    table = Table(*project, "campaign", "state", "prio", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("done", "failed", "held", "rate", "ready", "cost", "age"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        counts = row.renders
+        state = f"{row.state}, stands still" if row.standstill else row.state
+        table.add_row(
+            *([row.project] if has_projects else []),
+            row.campaign, state, str(row.priority), f"{counts.done:,}/{counts.total:,}",
+            f"{counts.failed:,}", f"{counts.held:,}", rate_text(row.renders_per_s),
+            "" if row.eta is None else f"in {age_text(row.eta - now)}", cost_text(row),
+            age_text(now - row.created_at),
+        )  # fmt: skip
+    return table
+
+
+def rate_text(renders_per_s: float | None) -> str:
+    """A pace in the unit that gives it a number of one or more, if there is one."""
+    if not renders_per_s:
+        return ""
+    for unit, length in (("s", 1), ("min", 60)):
+        if renders_per_s * length >= 1:
+            return f"{renders_per_s * length:.1f}/{unit}"
+    return f"{renders_per_s * 3_600:.1f}/h"
+
+
+def cost_text(row: CampaignRowView) -> str:
+    """Its cost in money if workers have prices, else in device hours."""
+    if row.money is not None:
+        return f"{row.money:,.2f}"
+    return f"{row.device_s / 3_600:,.2f} h"
 
 
 def _rule_sentences(client: Client, campaign: str) -> Iterator[str]:

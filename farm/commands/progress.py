@@ -4,8 +4,10 @@ elsewhere.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
+import typer
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,7 +20,9 @@ from rich.progress import (
 from rich.text import Text
 
 from farm.client.client import Client
-from farm.commands.shared import err, say_error
+from farm.commands.exits import ExitCode
+from farm.commands.shared import err, say_aside, say_error
+from farm.commands.times import read_age
 from farm.service.views import CampaignStatus
 from storage.errors import WorkError
 
@@ -91,6 +95,37 @@ def states_of(
             return
         check()
         time.sleep(POLL_S)
+
+
+@contextmanager
+def leaving_it(name: str) -> Iterator[None]:
+    """Whoever presses Ctrl-C ends the waiting alone, and is told so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say_aside(f"Not waiting any more. {_goes_on(name)}")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def patience(name: str, timeout: str | None) -> Callable[[], None]:
+    """A check that ends the command once it has waited for so long, like 90s or 10m."""
+    if timeout is None:
+        return lambda: None
+    ends = time.monotonic() + read_age(timeout)
+
+    def check() -> None:
+        if time.monotonic() >= ends:
+            say_aside(f"{name} is not over after {timeout}. {_goes_on(name)}")
+            raise typer.Exit(ExitCode.TIMED_OUT)
+
+    return check
+
+
+def _goes_on(name: str) -> str:
+    return (
+        f"The campaign goes on: `farm watch {name}` follows it again, `farm cancel {name}` stops"
+        " it."
+    )
 
 
 def _progress(status: CampaignStatus) -> tuple[int, int]:

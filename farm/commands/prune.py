@@ -1,6 +1,5 @@
 """The command `prune`: what would be forgotten is listed, and a person is asked."""
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated
@@ -8,12 +7,12 @@ from typing import Annotated
 import typer
 
 from farm.commands.shared import AsJson, Home, Project, Yes, ask, print_json, say, settings_for
+from farm.commands.times import read_age
 from farm.config import Settings
 from farm.connect import open_client
 from farm.service.views import ForgottenCampaign, Pruned, SparedCampaign
 from storage.errors import RequestError
 
-_AGE = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LISTED = 50
 
 
@@ -141,16 +140,6 @@ def _report(answer: Pruned, *, as_json: bool) -> None:
         print_json({key: value for key, value in answer.as_json().items() if key != "more"})
     else:
         say("\n".join(result(answer)))
-
-
-def read_age(text: str) -> int:
-    """Seconds. Raises RequestError for what is no length of time."""
-    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
-    if match is None:
-        raise RequestError(
-            f"{text!r} is no length of time: write a number and s, m, h, d or w, like 30d."
-        )
-    return int(match[1]) * _AGE[match[2]]
 
 
 def listing(found: Pruned) -> list[str]:

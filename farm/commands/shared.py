@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from farm.commands.completion import campaign_names
 from farm.commands.times import with_iso_times
 from farm.config import Settings, read_settings
 from farm.documents.document import Document, Problem, sentences
@@ -28,7 +29,9 @@ AsJson = Annotated[
         "--json", help="One JSON object, or one a line, on standard output and nothing else."
     ),
 ]
-CampaignName = Annotated[str, typer.Argument(help="The campaign's name.")]
+CampaignName = Annotated[
+    str, typer.Argument(help="The campaign's name.", autocompletion=campaign_names)
+]
 Update = Annotated[
     bool,
     typer.Option("--update", help="Put this version in the place of the one submitted before."),
@@ -40,6 +43,10 @@ Fresh = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Timeout = Annotated[
+    str | None,
+    typer.Option("--timeout", help="How long to wait at most, like 90s, 10m or 2h."),
+]
 CampaignPath = Annotated[Path, typer.Argument(help="The campaign file.", metavar="FILE")]
 
 _WIDE = 100_000

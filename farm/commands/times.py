@@ -4,7 +4,10 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-_TIME = re.compile(r"(.+_)?(at|until|before|deadline|since|expires)")
+from storage.errors import RequestError
+
+_AGE = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_TIME = re.compile(r"(.+_)?(at|until|before|deadline|since|expires|eta|eta_low|eta_high)")
 _AS_WRITTEN = frozenset({"pack", "campaign_file", "data", "before", "after"})
 """Keys below which a person's own words or another's object stand: nothing in them is a time."""
 
@@ -39,3 +42,13 @@ def age_text(seconds: float) -> str:
         if seconds < until:
             return f"{max(0, seconds) / length:.0f} {unit}"
     return f"{seconds / 86_400:.0f} d"
+
+
+def read_age(text: str) -> int:
+    """Seconds. Raises RequestError for what is no length of time."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
+    if match is None:
+        raise RequestError(
+            f"{text!r} is no length of time: write a number and s, m, h, d or w, like 30d."
+        )
+    return int(match[1]) * _AGE[match[2]]

@@ -10,10 +10,11 @@ from typing import Any
 
 from farm.documents.json_reader import read_json
 from farm.documents.parsed import Path_, Unreadable
-from farm.documents.text_file import read_text
+from farm.documents.text_file import read_text, text_of
 from farm.documents.yaml_reader import read_yaml
 from storage.errors import RequestError
 
+PIPED = "<standard input>"
 MAX_PROBLEMS = 20
 MAX_TOLD = 1_000
 """How many are told if all of them matter to whoever mends them."""
@@ -86,6 +87,13 @@ class Document:
     cuts: dict[Path_, str] = field(default_factory=dict)
     tables: dict[Path_, Table] = field(default_factory=dict)
     """The parts that stand in files of their own."""
+    given: dict[Path_, str] = field(default_factory=dict)
+    """The parts that do not stand in the file, and how each was given instead."""
+
+    def given_as(self, path: Path_) -> str | None:
+        """How a part was given that does not stand in the file."""
+        lengths = range(len(path), 0, -1)
+        return next((self.given[path[:n]] for n in lengths if path[:n] in self.given), None)
 
     def row_of(self, path: Path_) -> str | None:
         """The file and line of a row of a table, as `FILE:LINE`, if the path leads into one."""
@@ -119,7 +127,9 @@ def sentences(
 
 def _sentence(problem: Problem, document: Document | None, kind: str | None) -> str:
     where = []
-    if document is not None:
+    if document is not None and (given := document.given_as(problem.path)):
+        where.append(given)
+    elif document is not None:
         line = document.line_of(problem.path)
         where.append(f"{document.source}:{line}" if line else document.source)
     if problem.path:
@@ -134,6 +144,15 @@ def read_document(path: Path) -> Document:
         return parse_document(read_text(path), str(path))
     except ValueError as exc:
         raise RequestError(f"{path}: {exc}") from exc
+
+
+def read_piped(data: bytes) -> Document:
+    """Parse what came on standard input. Raises as `read_document` does."""
+    try:
+        text = text_of(data)
+    except ValueError as exc:
+        raise RequestError(f"{PIPED}: {exc}") from exc
+    return parse_document(text, PIPED)
 
 
 def parse_document(text: str, source: str) -> Document:

@@ -21,7 +21,11 @@ def read_text(path: Path, encoding: str | None = None) -> str:
 
     Raises ValueError, as a sentence, if it cannot be read.
     """
-    data = _read(path)
+    return text_of(_read(path), encoding)
+
+
+def text_of(data: bytes, encoding: str | None = None) -> str:
+    """The text of a file's bytes. Raises as `read_text` does."""
     if data.startswith(b"PK\x03\x04"):
         raise ValueError(
             "the file is a workbook or another archive, not text: save it as CSV in UTF-8."
