@@ -10,6 +10,7 @@ import typer
 from farm.campaign.given import with_given
 from farm.campaign.loading import CampaignFile, campaign_of, load_campaign
 from farm.documents.document import read_piped
+from farm.documents.text_file import MAX_BYTES
 from storage.errors import RequestError
 
 CampaignFiles = Annotated[
@@ -46,6 +47,6 @@ def _inside(folder: Path) -> list[Path]:
 def load_given(path: Path, given: Sequence[str]) -> CampaignFile:
     """A checked campaign of a file or of standard input, with keys in the place of its own."""
     if path == PIPE:
-        document = with_given(read_piped(sys.stdin.buffer.read()), given)
+        document = with_given(read_piped(sys.stdin.buffer.read(MAX_BYTES + 1)), given)
         return campaign_of(document, Path.cwd())
     return load_campaign(path, given)

@@ -39,31 +39,33 @@ from storage.states import Stage
 LOOK_S = 2.0
 
 
+_Name = Annotated[str | None, typer.Option("--name", help="Another name than that in the file.")]
+_Given = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="A key in the place of the file's, as YAML: settings.steps=30. Repeatable.",
+        metavar="KEY=VALUE",
+    ),
+]
+_Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Wait until it is painted, then write its sheet and manifest."),
+]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only check the file and say what it would do.")
+]
+
+
 def submit(
     files: CampaignFiles,
     home: Home = None,
     project: Project = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Another name than that in the file.")
-    ] = None,
-    given: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="A key in the place of the file's, as YAML: settings.steps=30. Repeatable.",
-            metavar="KEY=VALUE",
-        ),
-    ] = None,
-    wait: Annotated[
-        bool,
-        typer.Option(
-            "--wait", help="Wait until it is painted, then write its sheet and manifest."
-        ),
-    ] = False,
+    name: _Name = None,
+    given: _Given = None,
+    wait: _Wait = False,
     timeout: Timeout = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only check the file and say what it would do.")
-    ] = False,
+    dry_run: _DryRun = False,
     update: Update = False,
     fresh: Fresh = False,
     as_json: AsJson = False,

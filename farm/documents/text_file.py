@@ -4,6 +4,7 @@ import codecs
 from pathlib import Path
 
 MAX_BYTES = 64 * 1024 * 1024
+_TOO_LARGE = f"the file is larger than {MAX_BYTES >> 20} MB."
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -26,6 +27,8 @@ def read_text(path: Path, encoding: str | None = None) -> str:
 
 def text_of(data: bytes, encoding: str | None = None) -> str:
     """The text of a file's bytes. Raises as `read_text` does."""
+    if len(data) > MAX_BYTES:
+        raise ValueError(_TOO_LARGE)
     if data.startswith(b"PK\x03\x04"):
         raise ValueError(
             "the file is a workbook or another archive, not text: save it as CSV in UTF-8."
@@ -57,7 +60,7 @@ def text_of(data: bytes, encoding: str | None = None) -> str:
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"the file is larger than {MAX_BYTES >> 20} MB.")
+            raise ValueError(_TOO_LARGE)
         return path.read_bytes()
     except FileNotFoundError as exc:
         raise ValueError("there is no such file.") from exc
