@@ -20,7 +20,9 @@ from diffusers import (
     SanaTransformer2DModel,
     SD3Transformer2DModel,
     UNet2DConditionModel,
+    ZImageTransformer2DModel,
 )
+from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -29,6 +31,9 @@ from transformers import (
     Gemma2Config,
     Gemma2Model,
     GemmaTokenizerFast,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3Model,
     T5Config,
     T5EncoderModel,
     T5TokenizerFast,
@@ -166,6 +171,17 @@ def sana() -> diffusers.DiffusionPipeline:
     )
 
 
+def z_image() -> diffusers.DiffusionPipeline:
+    transformer = ZImageTransformer2DModel(
+        in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2,
+        cap_feat_dim=WIDTH, axes_dims=[4, 6, 6], axes_lens=[1024, 64, 64],
+    )  # fmt: skip
+    return diffusers.ZImagePipeline(
+        transformer=transformer, vae=_vae(shift_factor=0.1), text_encoder=_qwen3(),
+        tokenizer=_qwen_tokenizer(), scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )  # fmt: skip
+
+
 def latent_consistency() -> diffusers.DiffusionPipeline:
     """One that the table of families does not have."""
     return diffusers.LatentConsistencyModelPipeline(
@@ -183,6 +199,7 @@ BUILDERS: dict[str, Callable[[], diffusers.DiffusionPipeline]] = {
     "FluxPipeline": flux,
     "PixArtSigmaPipeline": pixart_sigma,
     "SanaPipeline": sana,
+    "ZImagePipeline": z_image,
 }
 PLAIN = {"LatentConsistencyModelPipeline": latent_consistency}
 
@@ -248,3 +265,30 @@ def _t5_tokenizer() -> T5TokenizerFast:
 def _gemma_tokenizer() -> GemmaTokenizerFast:
     tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "▁", *LETTERS]
     return GemmaTokenizerFast(vocab={token: k for k, token in enumerate(tokens)}, merges=[])
+
+
+_CHAT = (
+    "{% for message in messages %}<|im_start|>u\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>a\n{% endif %}"
+)
+"""Eight tokens, as many as the words of the real one are."""
+
+
+def _qwen3() -> Qwen3Model:
+    """Two layers: the last but one is what is read of it."""
+    return Qwen3Model(
+        Qwen3Config(
+            vocab_size=len(_qwen_tokenizer()), hidden_size=WIDTH, intermediate_size=2 * WIDTH,
+            num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, head_dim=16,
+        )
+    ).eval()  # fmt: skip
+
+
+def _qwen_tokenizer() -> Qwen2Tokenizer:
+    """A token a byte, with the words of a chat."""
+    letters = sorted(ByteLevel.alphabet())
+    return Qwen2Tokenizer(
+        vocab={letter: k for k, letter in enumerate(letters)}, merges=[],
+        additional_special_tokens=["<|im_start|>", "<|im_end|>"], chat_template=_CHAT,
+        model_max_length=1024,
+    )  # fmt: skip

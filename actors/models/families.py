@@ -173,6 +173,19 @@ FAMILIES = (
             Reader(tokenizer="tokenizer", tokens=298),
         ),  # of 300, two go to the instruction before the prompt
     ),
+    Family(
+        name="Z-Image",
+        pipeline="ZImagePipeline",
+        image_to_image="ZImageImg2ImgPipeline",
+        weights=("transformer", "vae", "text_encoder"),
+        # Turbo is painted without, the base model with 3 to 5, and no file says which one it is.
+        guidance=None,
+        schedulers=("flow-match-euler",),
+        is_flow=True,
+        multiple_of=16,
+        sample_size=128,
+        readers=(Reader(tokenizer="tokenizer", tokens=504),),  # eight of 512 go to the template
+    ),
 )
 _WITHOUT_PART = {
     "feature_extractor",

@@ -119,9 +119,11 @@ class LoadedPipeline:
         """Float pictures [n, 3, h, w] in 0..1. `generators` are those of `generators_of`."""
         pipe = self.pipe if group.strength is None else self._from_reference
         pipe.scheduler = scheduler
-        prompts = _stacked([embed(recipe.prompt, is_negative=False) for recipe in recipes])
+        prompts = self._given([embed(recipe.prompt, is_negative=False) for recipe in recipes])
         if self.family.has_negative:
-            negatives = _stacked([embed(recipe.negative, is_negative=True) for recipe in recipes])
+            negatives = self._given(
+                [embed(recipe.negative, is_negative=True) for recipe in recipes]
+            )
             prompts |= {f"negative_{name}": tensor for name, tensor in negatives.items()}
         begin: dict[str, Any]
         if group.strength is None:
@@ -136,6 +138,13 @@ class LoadedPipeline:
         return pipe(
             **prompts, **begin, generator=list(generators), **self._options(pipe, group)
         ).images
+
+    def _given(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
+        """The embeddings of a batch, as the pipeline takes them."""
+        return {
+            name: torch.cat([embedding[name] for embedding in embeddings])
+            for name in embeddings[0]
+        }
 
     def noise(self, generators: Sequence[torch.Generator], width: int, height: int) -> Tensor:
         config, factor = self.denoiser.config, self.pipe.vae_scale_factor
@@ -227,12 +236,6 @@ def drawn(generators: Sequence[torch.Generator], shape: tuple[int, ...]) -> Tens
     return torch.cat(
         [torch.randn(shape, generator=generator, dtype=torch.float32) for generator in generators]
     )
-
-
-def _stacked(embeddings: Sequence[Embedding]) -> Embedding:
-    return {
-        name: torch.cat([embedding[name] for embedding in embeddings]) for name in embeddings[0]
-    }
 
 
 def _images(pictures: Sequence[Pixels]) -> Tensor:

@@ -24,6 +24,12 @@ class Answer:
     shape: torch.Size
     dtype: torch.dtype
     device: torch.device
+    count: int | None = None
+    """How many of them it answers with, if it is a list of them."""
+
+    def zeros(self) -> Tensor | list[Tensor]:
+        zero = torch.zeros(self.shape, dtype=self.dtype, device=self.device)
+        return zero if self.count is None else [zero] * self.count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +63,11 @@ def parked_after(
     step, done, answers = scheduler.step, 0, []
 
     def listen(_module: Any, _given: Any, output: Any) -> None:
-        tensor = output[0]
-        answers.append(Answer(shape=tensor.shape, dtype=tensor.dtype, device=tensor.device))
+        count = len(output[0]) if isinstance(output[0], list) else None
+        tensor = output[0] if count is None else output[0][0]
+        answers.append(
+            Answer(shape=tensor.shape, dtype=tensor.dtype, device=tensor.device, count=count)
+        )
 
     @wraps(step)
     def parking(*args: Any, **kwargs: Any) -> Any:
@@ -87,9 +96,8 @@ def resumed(
     first = parked[0]
     step, done = scheduler.step, 0
 
-    def forward(*_args: Any, **_kwargs: Any) -> tuple[Tensor]:
-        answer = first.answer
-        return (torch.zeros(answer.shape, dtype=answer.dtype, device=answer.device),)
+    def forward(*_args: Any, **_kwargs: Any) -> tuple[Tensor | list[Tensor]]:
+        return (first.answer.zeros(),)
 
     @wraps(step)
     def replaying(

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import diffusers
 import torch
 from torch import Tensor
 
@@ -111,6 +112,48 @@ class Sana(LoadedPipeline):
         return {"prompt_embeds": embeds, "prompt_attention_mask": mask}
 
 
+class OneByOne(diffusers.ZImageTransformer2DModel):  # type: ignore[misc]  # untyped
+    """Looks at each picture of a batch alone, with its negative beside it. All at once, it would
+    pad every prompt to the longest of the batch, and neighbours would count.
+    """
+
+    pictures = 1
+
+    def forward(
+        self, x: list[Tensor], t: Tensor, cap_feats: list[Tensor], **more: Any
+    ) -> tuple[list[Tensor]]:
+        found: dict[int, Tensor] = {}
+        for first in range(self.pictures):
+            own = list(range(first, len(x), self.pictures))
+            texts = [cap_feats[k] for k in own]
+            answers = super().forward([x[k] for k in own], t[own], texts, **more)[0]
+            found |= zip(own, answers, strict=True)
+        return ([found[k] for k in range(len(x))],)
+
+
+class ZImage(LoadedPipeline):
+    """Its prompts are lists of tensors, each as long as its own text."""
+
+    latents_dtype = torch.float32
+
+    def __init__(self, family: Family, pipe: Any) -> None:
+        super().__init__(family, pipe)
+        pipe.transformer.__class__ = OneByOne
+
+    def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
+        (embeds,), _ = self.pipe.encode_prompt(
+            text, device=self.pipe.device, do_classifier_free_guidance=False
+        )
+        return {"prompt_embeds": embeds[None]}
+
+    def _given(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
+        self.denoiser.pictures = len(embeddings)
+        return {
+            name: [tensor for embedding in embeddings for tensor in embedding[name]]
+            for name in embeddings[0]
+        }
+
+
 PIPELINES: Mapping[str, type[LoadedPipeline]] = {
     "StableDiffusionPipeline": StableDiffusion,
     "StableDiffusionXLPipeline": StableDiffusionXL,
@@ -118,6 +161,7 @@ PIPELINES: Mapping[str, type[LoadedPipeline]] = {
     "FluxPipeline": Flux,
     "PixArtSigmaPipeline": PixArtSigma,
     "SanaPipeline": Sana,
+    "ZImagePipeline": ZImage,
 }
 
 

@@ -42,7 +42,10 @@ def campaign(folder, **changes):
         "seeds": {"count": 2},
         "settings": {"steps": 2, "size": "32x64"},
     }
-    return {**base, **changes}
+    whole = {**base, **changes}
+    if folder.name == "ZImagePipeline":  # paints only with a guidance that is named
+        whole["settings"] = {"guidance": 3.0, **whole["settings"]}
+    return whole
 
 
 def paint(service, queue, settling, outputs, data):
