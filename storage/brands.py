@@ -11,6 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.clock import db_time
 from storage.errors import Conflict, NotFound
+from storage.event_kinds import EventKind
+from storage.events import record
 from storage.rows import Json, dump
 from storage.tables import brands
 
@@ -114,6 +116,9 @@ def _added(
         key = {"project": project, "name": name, "version": version}
         connection.execute(insert(brands).values(**key, **values))
     row = connection.execute(select(brands).where(mine, c.version == version)).one()
+    kind = EventKind.BRAND_ADDED if did == "added" else EventKind.BRAND_CHANGED
+    data = {"brand": name, "version": version, "digest": digest}
+    record(connection, kind, project=project, data=data)
     return _brand(row), did
 
 

@@ -26,7 +26,8 @@ from sqlalchemy.exc import IntegrityError
 from storage.bulk import insert_chunks
 from storage.clock import db_time
 from storage.errors import AlreadyThere, Conflict, NotFound
-from storage.inserting import insert_campaign, insert_proofs
+from storage.event_kinds import EventKind
+from storage.inserting import insert_campaign, insert_proofs, tell_submitted
 from storage.rows import (
     CampaignRow,
     Chunk,
@@ -37,6 +38,7 @@ from storage.rows import (
 )
 from storage.states import ChunkState, Reason, RenderState
 from storage.tables import campaigns, chunks, renders, sessions
+from storage.telling import tell
 
 _READ_AT_ONCE = 5_000
 
@@ -80,6 +82,7 @@ class Campaigns:
                 campaign_id = insert_campaign(connection, new)
                 insert_chunks(connection, campaign_id, new_chunks)
                 insert_proofs(connection, campaign_id, proofs)
+                tell_submitted(connection, campaign_id, new, proofs and proofs[0])
         except IntegrityError as exc:
             raise AlreadyThere(
                 f"Project {new.project} has a campaign {new.name} already."
@@ -184,10 +187,13 @@ class Campaigns:
 
     def halt(self, campaign_id: int, sentence: str) -> None:
         """Stop claiming chunks of a campaign and of its proofs until somebody has read why."""
+        mine = with_proofs(campaign_id)
         with self._engine.begin() as connection:
-            connection.execute(
-                update(campaigns).where(with_proofs(campaign_id)).values(halted=sentence)
-            )
+            query = select(campaigns).where(mine).order_by(campaigns.c.id).with_for_update()
+            rows = connection.execute(query).all()
+            connection.execute(update(campaigns).where(mine).values(halted=sentence))
+            if any(row.halted != sentence for row in rows):
+                tell(connection, rows[0], EventKind.CAMPAIGN_STOPPED, {"why": sentence})
 
     def note_refusals(self, refusals: Mapping[int, str | None]) -> None:
         """Write down the rules that keep campaigns waiting, by their ids; None if nothing does."""

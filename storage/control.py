@@ -2,7 +2,8 @@
 same effect when it is made twice.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, func, select, update
@@ -11,12 +12,14 @@ from storage.bulk import carry_over, insert_chunks
 from storage.campaigns import NAME_LEFT, with_proofs
 from storage.clock import db_time
 from storage.errors import Conflict
+from storage.event_kinds import EventKind
 from storage.inserting import insert_campaign, insert_proofs
 from storage.locking import locked, locked_with_proofs
 from storage.rows import ANY_CLASS, NewCampaign, NewChunk, RenderOutcome
 from storage.settling import cancel_queued
 from storage.states import ChunkState, RenderState, moved
 from storage.tables import campaigns, chunks, renders
+from storage.telling import tell, tell_change, tell_end
 
 _AT_ONCE = 10_000
 
@@ -30,25 +33,38 @@ class Control:
 
     def pause(self, campaign_id: int) -> None:
         """Claim none of its chunks any more; leased chunks are finished."""
-        self._set(campaign_id, paused_at=func.coalesce(campaigns.c.paused_at, db_time()))
+        paused_at = func.coalesce(campaigns.c.paused_at, db_time())
+        with self._set(campaign_id, paused_at=paused_at) as (connection, rows):
+            if any(row.paused_at is None for row in rows):
+                tell(connection, rows[0], EventKind.CAMPAIGN_PAUSED)
 
     def resume(self, campaign_id: int) -> None:
         """Let a campaign go on, whether it was paused, halted or waits."""
-        self._set(
-            campaign_id, paused_at=None, halted=None, waits=0, waits_until=None, waits_why=None
-        )
+        no_marks = {"paused_at": None, "halted": None, "waits_until": None, "waits_why": None}
+        with self._set(campaign_id, waits=0, **no_marks) as (connection, rows):
+            if any(row.paused_at or row.halted or row.waits for row in rows):
+                was = {"paused": any(row.paused_at for row in rows), "stopped": rows[0].halted}
+                tell(connection, rows[0], EventKind.CAMPAIGN_RESUMED, before=was)
 
     def set_priority(self, campaign_id: int, priority: int) -> None:
-        self._set(campaign_id, priority=priority)
+        with self._set(campaign_id, priority=priority) as (connection, rows):
+            if any(row.priority != priority for row in rows):
+                data, before = {"priority": priority}, rows[0].priority
+                tell(
+                    connection, rows[0], EventKind.CAMPAIGN_PRIORITY, data,
+                    before=before, after=priority,
+                )  # fmt: skip
 
     def cancel(self, campaign_id: int) -> None:
         """Paint nothing more of it. Leased chunks end with their batch; renders that are done stay
         done.
         """
         with self._engine.begin() as connection:
-            for row in locked_with_proofs(connection, campaign_id):
-                if row.finished_at is None and row.cancelled_at is None:
-                    _cancel(connection, row)
+            rows = locked_with_proofs(connection, campaign_id)
+            left = [row for row in rows if row.finished_at is None and row.cancelled_at is None]
+            for row in left:
+                kind = EventKind.CAMPAIGN_CANCELLED if row is left[0] else None
+                _cancel(connection, row, kind)
 
     def retry(
         self,
@@ -91,6 +107,7 @@ class Control:
                 connection.execute(
                     update(campaigns).where(campaigns.c.id == campaign_id).values(**values)
                 )
+                tell_change(connection, row, EventKind.CAMPAIGN_RETRIED, {"renders": len(gone)})
             return len(gone)
 
     def replace(
@@ -137,6 +154,7 @@ class Control:
             if len(kept) == new.total:
                 values["finished_at"] = db_time()
             connection.execute(update(campaigns).where(campaigns.c.id == new_id).values(**values))
+            _tell_update(connection, old, new_id, counts)
         return True
 
     def record_file(self, campaign_id: int, written: RenderOutcome) -> None:
@@ -153,16 +171,48 @@ class Control:
 
     def forget(self, campaign_id: int) -> None:
         """Let nobody see a campaign any more; the next `prune` removes its rows."""
-        self._set(campaign_id, name=NAME_LEFT, pruned_at=db_time())
+        with self._set(campaign_id, name=NAME_LEFT, pruned_at=db_time()) as (connection, rows):
+            if any(row.pruned_at is None for row in rows):
+                tell(connection, rows[0], EventKind.CAMPAIGN_PRUNED)
 
-    def _set(self, campaign_id: int, **values: Any) -> None:
-        """Of a campaign and of its proofs."""
+    @contextmanager
+    def _set(
+        self, campaign_id: int, **values: Any
+    ) -> Iterator[tuple[Connection, Sequence[Row[Any]]]]:
+        """Change a campaign and its proofs; gives the transaction, and the rows as they were."""
+        query = select(campaigns).where(with_proofs(campaign_id)).order_by(campaigns.c.id)
         with self._engine.begin() as connection:
-            connection.execute(update(campaigns).where(with_proofs(campaign_id)).values(**values))
+            rows = connection.execute(query.with_for_update()).all()
+            ids = [row.id for row in rows]
+            connection.execute(update(campaigns).where(campaigns.c.id.in_(ids)).values(**values))
+            yield connection, rows
 
 
-def _cancel(connection: Connection, row: Row[Any]) -> None:
-    """Renders that nobody has decided about are cancelled too."""
+def _tell_update(
+    connection: Connection, old: Row[Any], new_id: int, counts: dict[str, int]
+) -> None:
+    new = connection.execute(select(campaigns).where(campaigns.c.id == new_id)).one()
+    shown = ("version", "total", "priority", "model", "fingerprint")
+    tell(
+        connection,
+        new,
+        EventKind.CAMPAIGN_UPDATED,
+        {
+            "replaces": old.id,
+            "version": new.version,
+            "total": new.total,
+            "kept": sum(counts.values()),
+        },
+        counts=counts,
+        before={name: getattr(old, name) for name in shown},
+        after={name: getattr(new, name) for name in shown},
+    )
+    if new.finished_at is not None:
+        tell_end(connection, new)
+
+
+def _cancel(connection: Connection, row: Row[Any], kind: EventKind | None) -> None:
+    """Renders that nobody has decided about are cancelled too. An event of that kind says so."""
     undecided = 0 if row.released is None else row.total - row.released - row.rejected
     values = {
         "cancelled_at": db_time(),
@@ -170,6 +220,8 @@ def _cancel(connection: Connection, row: Row[Any]) -> None:
         "released": None if row.released is None else row.released + undecided,
     }
     connection.execute(update(campaigns).where(campaigns.c.id == row.id).values(**values))
+    if kind is not None:
+        tell(connection, row, kind, counts={"cancelled": undecided})
     cancel_queued(connection, [row.id])
 
 

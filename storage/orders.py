@@ -11,6 +11,8 @@ from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.clock import db_time, now
+from storage.event_kinds import EventKind
+from storage.events import record
 from storage.tables import drains, scaling
 
 _ONLY = 1
@@ -90,18 +92,36 @@ class Orders:
                 if is_standing({**row._mapping, **changes}[name])
             }
             connection.execute(update(scaling).values(**changes, given=json.dumps(standing)))
+            before = {name: row._mapping[name] for name in changes}
+            if before != changes:
+                data = {**changes, "by": by}
+                record(
+                    connection, EventKind.FLEET_ORDERED, data=data, before=before, after=changes
+                )
+
+    def note_change(self, **change: Collection[str]) -> None:
+        """Write down that the farm changes its fleet by itself: the pools from which it asks for
+        workers, the workers that it ends, and the pools that it leaves alone for a time.
+        """
+        data = {name: sorted(names) for name, names in change.items() if names}
+        with self._engine.begin() as connection:
+            record(connection, EventKind.FLEET_SCALED, data=data)
 
     def drain(self, target: str, *, by: str | None = None) -> None:
         with self._engine.begin() as connection:
             asked = self._insert(drains).values(target=target, asked_at=db_time(), asked_by=by)
-            connection.execute(asked.on_conflict_do_nothing())
+            if connection.execute(asked.on_conflict_do_nothing()).rowcount:
+                data = {"target": target, "by": by}
+                record(connection, EventKind.FLEET_DRAIN_ORDERED, data=data)
 
     def undrain(self, targets: Collection[str]) -> int:
         """Take drains back; returns how many there were."""
         with self._engine.begin() as connection:
-            return connection.execute(
-                delete(drains).where(drains.c.target.in_(list(targets)))
-            ).rowcount
+            gone = delete(drains).where(drains.c.target.in_(list(targets)))
+            ended = connection.execute(gone.returning(drains.c.target)).scalars().all()
+            for target in sorted(ended):
+                record(connection, EventKind.FLEET_DRAIN_ENDED, data={"target": target})
+            return len(ended)
 
     def _insert(self, table: Any) -> Any:
         return (sqlite if self._engine.dialect.name == "sqlite" else postgresql).insert(table)

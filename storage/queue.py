@@ -26,11 +26,13 @@ from storage.campaigns import chunk_row
 from storage.claiming import claim_next
 from storage.clock import db_time, now
 from storage.errors import SessionLost
+from storage.event_kinds import EventKind
 from storage.moments import FARTHEST_S
 from storage.rows import Chunk, OpenCampaign, Snapshot
 from storage.settling import cancel_queued
 from storage.states import ChunkState
 from storage.tables import campaigns, chunks, sessions
+from storage.telling import tell
 
 HEARTBEAT_S = 3.0
 LEASE_S = 2 * HEARTBEAT_S
@@ -248,10 +250,7 @@ class Queue:
             if renewed is None:
                 raise SessionLost(_LOST)
             if renewed.has_new:
-                first = campaigns.c.id.in_(wanted) & campaigns.c.started_at.is_(None)
-                connection.execute(
-                    update(campaigns).where(first).values(started_at=renewed.heartbeat_at)
-                )
+                _start(connection, wanted, renewed.heartbeat_at)
             for campaign_id, worker in assignments:
                 chunk = claim_next(connection, session, campaign_id, worker, classes.get(worker))
                 if chunk is not None:
@@ -267,6 +266,17 @@ class Queue:
         )
         with self._reader.connect() as connection:
             return [chunk_row(row) for row in connection.execute(query)]
+
+
+def _start(connection: Connection, wanted: Collection[int], time: float) -> None:
+    """Note that campaigns have begun of which nothing was claimed before."""
+    c = campaigns.c
+    first = update(campaigns).where(c.id.in_(wanted), c.started_at.is_(None))
+    begun = first.values(started_at=time).returning(c.id, c.project, c.name, c.proof_of)
+    for row in connection.execute(begun).all():
+        is_final = row.proof_of is None
+        kind = EventKind.CAMPAIGN_STARTED if is_final else EventKind.PROOFS_STARTED
+        tell(connection, row, kind)
 
 
 def _renew(connection: Connection, session: int) -> float:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Row,
     Table,
     delete,
     exists,
@@ -24,9 +25,12 @@ from sqlalchemy import (
 
 from storage.campaigns import HAS_LEFT, IS_LEAVING, NAME_LEFT
 from storage.clock import db_time, now
+from storage.event_kinds import EventKind
+from storage.events import record
 from storage.keys import campaign_folder
 from storage.states import ChunkState
 from storage.tables import attempts, campaigns, chunks, renders, reviews
+from storage.telling import tell
 
 _AT_ONCE = 10_000
 _ROWS = ((renders, "number"), (attempts, "id"), (chunks, "id"), (reviews, "id"))
@@ -55,7 +59,8 @@ class Removal:
         any more.
         """
         not_leaving = campaigns.c.pruned_at.is_(None)
-        return self._change(campaign_id, not_leaving, previews_pruned_at=db_time())
+        kind = EventKind.CAMPAIGN_PREVIEWS_PRUNED
+        return self._change(campaign_id, not_leaving, kind, previews_pruned_at=db_time())
 
     def forget(self, campaign_id: int) -> bool:
         """Let nobody see a campaign any more, and give its name free. False if it is not over, or
@@ -80,7 +85,11 @@ class Removal:
             campaigns.c.version_of.is_not(None), _older(project, before)
         )
         with self._engine.begin() as connection:
-            return int(connection.execute(gone.values(version_of=None)).rowcount)
+            count = int(connection.execute(gone.values(version_of=None)).rowcount)
+            if count:
+                data = {"versions": count}
+                record(connection, EventKind.VERSIONS_PRUNED, project=project, data=data)
+        return count
 
     def sweep(self) -> None:
         """Remove the rows of what nobody sees any more. Goes step by step, so that nobody waits
@@ -145,17 +154,23 @@ class Removal:
         with self._reader.connect() as connection:
             return set(connection.execute(query).scalars())
 
-    def _change(self, campaign_id: int, condition: ColumnElement[bool], **values: Any) -> bool:
-        mine = update(campaigns).where(
-            campaigns.c.id == campaign_id, campaigns.c.finished_at.is_not(None), condition
-        )
+    def _change(
+        self,
+        campaign_id: int,
+        condition: ColumnElement[bool],
+        kind: EventKind = EventKind.CAMPAIGN_PRUNED,
+        **values: Any,
+    ) -> bool:
+        is_over = (campaigns.c.id == campaign_id) & campaigns.c.finished_at.is_not(None)
+        query = select(campaigns).where(is_over, condition).with_for_update()
+        both = (campaigns.c.id == campaign_id) | (campaigns.c.proof_of == campaign_id)
         with self._engine.begin() as connection:
-            is_changed = connection.execute(mine.values(**values)).rowcount > 0
-            if is_changed:
-                proofs = update(campaigns).where(campaigns.c.proof_of == campaign_id)
-                connection.execute(proofs.values(**values))
+            row = connection.execute(query).first()
+            if row is not None:
+                connection.execute(update(campaigns).where(both).values(**values))
+                _tell_pruned(connection, row, kind)
             _let_orphans_go(connection)
-        return is_changed
+        return row is not None
 
     def _remove_some(self, table: Table, key: str, campaign_id: int) -> bool:
         column = table.c[key]
@@ -172,6 +187,13 @@ class Removal:
                 ).rowcount
                 > 0
             )
+
+
+def _tell_pruned(connection: Connection, row: Row[Any], kind: EventKind) -> None:
+    """Note that a campaign goes, once: when it is marked, or when it is forgotten unmarked."""
+    mark = "previews_pruned_at" if kind is EventKind.CAMPAIGN_PREVIEWS_PRUNED else "pruned_at"
+    if getattr(row, mark) is None:
+        tell(connection, row, kind)
 
 
 def _let_orphans_go(connection: Connection) -> None:

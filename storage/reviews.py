@@ -1,7 +1,7 @@
 """The log of decisions about renders, and what each of them changes in the queue."""
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,12 +20,14 @@ from sqlalchemy import (
 from storage.bulk import insert_chunks
 from storage.campaigns import chunk_row, with_proofs
 from storage.clock import db_time
+from storage.event_kinds import EventKind
 from storage.held import follow_held
-from storage.locking import locked
+from storage.locking import locked_with_proofs
 from storage.redoing import MakeRedos, add_redos
 from storage.rows import CampaignRow, Chunk, NewChunk, dump
 from storage.states import HELD_BY_RULE, ChunkState, RejectReason, RenderState, Verdict
 from storage.tables import campaigns, chunks, renders, reviews
+from storage.telling import tell_change
 from storage.verdicts import (
     CODES,
     Decision,
@@ -113,7 +115,8 @@ class Reviews:
         campaign was removed, or replaced by another version.
         """
         with self._engine.begin() as connection:
-            row = locked(connection, campaign_id)
+            rows = locked_with_proofs(connection, campaign_id)
+            row = next(row for row in rows if row.id == campaign_id)
             sent = _sent_before(connection, campaign_id, new)
             if sent is not None:
                 return sent
@@ -132,7 +135,9 @@ class Reviews:
             if redo is not None:
                 redone = add_redos(connection, campaign_id, redo, outcome.numbers.tolist())
                 answer = {**answer, "redone": redone}
-            return {**answer, "entry": _write(connection, campaign_id, new, outcome, answer)}
+            answer["entry"] = _write(connection, campaign_id, new, outcome, answer)
+            _tell(connection, rows, campaign_id, new, answer, len(outcome.numbers))
+            return answer
 
     def ended(
         self, campaign_id: int, states: Collection[RenderState] = tuple(RenderState)
@@ -248,6 +253,25 @@ def _write(
     }
     statement = insert(reviews).values(values).returning(reviews.c.id)
     return int(connection.execute(statement).scalar_one())
+
+
+def _tell(
+    connection: Connection,
+    rows: Sequence[Row[Any]],
+    campaign_id: int,
+    new: NewDecision,
+    answer: Json,
+    count: int,
+) -> None:
+    """Note a decision, and what it has made of the campaign and of its proofs."""
+    shown = ("verdict", "undoes", "reason", "reviewer")
+    said = {name: getattr(new, name) for name in shown if getattr(new, name) is not None}
+    data = {"entry": answer["entry"], "renders": count, **said}
+    if "redone" in answer:
+        data["redone"] = len(answer["redone"])
+    for row in rows:
+        kind = EventKind.REVIEW_DECIDED if row.id == campaign_id else None
+        tell_change(connection, row, kind, data)
 
 
 def _follow(

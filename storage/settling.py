@@ -22,12 +22,14 @@ from sqlalchemy import (
 from storage.bulk import insert_chunks, insert_renders
 from storage.campaigns import with_proofs
 from storage.clock import db_time
+from storage.event_kinds import EventKind
 from storage.layouts import keep_layouts
 from storage.moments import is_to_come
 from storage.rows import RenderOutcome, Settlement, dump
 from storage.spent import Spent
 from storage.states import AttemptOutcome, ChunkState, RenderState, moved
 from storage.tables import attempts, campaigns, chunks, refusals
+from storage.telling import finish_if_over, tell, tell_end, tell_marks, tell_settled, tell_spent
 
 _other = campaigns.alias("other")
 
@@ -115,6 +117,7 @@ class Settling:
             for campaign_id, group in by_campaign.items():
                 _go_on(connection, known[campaign_id], group)
                 _count(connection, known[campaign_id], group, time)
+            tell_spent(connection, known, by_campaign)
         return counted
 
 
@@ -131,11 +134,14 @@ def cancel_queued(connection: Connection, campaign_ids: Iterable[int]) -> None:
     )
     for campaign_id in connection.execute(query).scalars().all():
         unwanted = sum(connection.execute(CANCEL_QUEUED, {"campaign": campaign_id}).scalars())
-        mine = update(campaigns).where(c.id == campaign_id)
-        connection.execute(mine.values(cancelled=c.cancelled + unwanted))
-        ended = c.done + c.failed + c.held + c.cancelled + c.rejected
-        over = (ended >= c.total) & c.finished_at.is_(None)
-        connection.execute(mine.where(over).values(finished_at=db_time()))
+        if unwanted:
+            mine = update(campaigns).where(c.id == campaign_id)
+            columns = (c.id, c.project, c.name, c.proof_of)
+            row = connection.execute(
+                mine.values(cancelled=c.cancelled + unwanted).returning(*columns)
+            ).one()
+            tell(connection, row, EventKind.RENDERS_CANCELLED, counts={"cancelled": unwanted})
+        finish_if_over(connection, campaign_id)
 
 
 def _return_chunk(connection: Connection, session: int, settlement: Settlement) -> bool:
@@ -216,9 +222,14 @@ def _count(
     halts = [s.halt for s in settlements if s.halt is not None]
     if halts:
         values["halted"] = halts[-1]
+    tell_settled(connection, campaign, settlements)
+    tell_marks(connection, campaign, values)
     ended = values["done"] + values["failed"] + values["held"] + campaign.cancelled
     if ended + campaign.rejected >= campaign.total:
         values["finished_at"] = time
+        if campaign.finished_at is None:
+            spent = campaign.device_s + device_s
+            tell_end(connection, campaign, **{**values, "device_s": spent})
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**values))
     names = ("device_s", "money", "halted")
     shared = {name: values[name] for name in names if name in values}

@@ -4,19 +4,22 @@ not counted yet.
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Engine, Row, delete, func, insert, select
 
 from storage.clock import db_time, now
+from storage.event_kinds import EventKind
+from storage.events import record
 from storage.orders import FleetOrders, Orders
 from storage.queue import HEARTBEAT_S
-from storage.rows import AttemptRow, WorkerRow, dump
+from storage.rows import AttemptRow, Json, WorkerRow, dump
 from storage.states import AttemptOutcome, ChunkState, WorkerState
 from storage.tables import attempts, campaigns, chunks, sessions, workers
 
+NOBODY: Mapping[str, EventKind] = {}
 ROSTER_FRESH_S = 5 * HEARTBEAT_S  # a dispatcher that has been silent for longer is taken for dead
 
 
@@ -48,9 +51,17 @@ class Watching:
         self._engine = engine
         self._reader = engine.execution_options(readonly=True)
 
-    def save_workers(self, session: int, seen: Sequence[WorkerRow]) -> None:
-        """Replace the roster with the workers that the leading dispatcher sees. A session that
-        leads no longer changes nothing.
+    def save_workers(
+        self,
+        session: int,
+        seen: Sequence[WorkerRow],
+        *,
+        let_go: Mapping[str, EventKind] = NOBODY,
+        is_end: bool = False,
+    ) -> None:
+        """Replace the roster with the workers that the leading dispatcher sees. It says whom it
+        has let go, and how; at its end, these are all. A session that leads no longer changes
+        nothing.
         """
         with self._engine.begin() as connection:
             if (
@@ -62,6 +73,9 @@ class Watching:
                 is None
             ):
                 return
+            before = {row.name: row for row in connection.execute(select(workers))}
+            for kind, name, data in roster_events(before, seen, let_go, is_end=is_end):
+                record(connection, kind, data={"worker": name, **data})
             connection.execute(delete(workers))
             seen_at = now(connection)
             if seen:
@@ -189,6 +203,29 @@ class Watching:
             )
             for row in rows
         ]
+
+
+def roster_events(
+    before: Mapping[str, Any],
+    seen: Sequence[WorkerRow],
+    let_go: Mapping[str, EventKind] = NOBODY,
+    *,
+    is_end: bool = False,
+) -> Iterator[tuple[EventKind, str, Json]]:
+    """The events that lie between two rosters: their kinds, the workers' names, and details."""
+    for worker in seen:
+        old = before.get(worker.name)
+        if old is None:
+            place = {"pool": worker.pool, "node": worker.node, "device": worker.device}
+            yield EventKind.WORKER_JOINED, worker.name, place
+        if worker.state is WorkerState.QUARANTINED and (
+            old is None or old.state != WorkerState.QUARANTINED
+        ):
+            why = {"until": worker.quarantined_until, "why": worker.quarantined_why}
+            yield EventKind.WORKER_QUARANTINED, worker.name, why
+    for name in sorted(before.keys() - {worker.name for worker in seen}):
+        unsaid = EventKind.WORKER_LEFT if is_end else EventKind.WORKER_LOST
+        yield let_go.get(name, unsaid), name, {"node": before[name].node}
 
 
 def _outcome(text: str) -> AttemptOutcome:

@@ -16,6 +16,7 @@ from farm.scheduling.needs import rooms_of
 from farm.scheduling.scaling import COOL_OFF_S, classes_of, next_change, surplus_of
 from farm.scheduling.values import NO_QUOTAS, Change, Limits, Member, Pool
 from storage.campaigns import Campaigns
+from storage.event_kinds import EventKind
 from storage.orders import FleetOrders, Orders
 from storage.queue import Queue
 from storage.rows import OpenCampaign
@@ -67,6 +68,8 @@ class Autoscaler:
         self._idle_since: dict[str, float] = {}
         self._failed_starts = 0
         self._next = 0.0
+        self.let_go: dict[str, EventKind] = {}
+        """The workers that were retired since the roster was last published, and why."""
 
     @property
     def leaving(self) -> frozenset[str]:
@@ -139,6 +142,12 @@ class Autoscaler:
         )  # fmt: skip
 
     def _act(self, change: Change, now: float) -> None:
+        if change != Change():
+            self._orders.note_change(
+                start=change.start,
+                end=(*change.withdraw, *change.end),
+                cool=change.cool,
+            )
         for name in change.cool:
             log.warning(
                 "No worker has come from pool %s in %.0f s: other pools are asked. action=cool",
@@ -148,7 +157,7 @@ class Autoscaler:
             self._cooling[name] = now + COOL_OFF_S
         for name in (*change.withdraw, *change.end):
             log.info("Worker %s is not needed. action=retire worker=%s", name, name)
-            self._fleet.retire(name)
+            self._retire_one(name, EventKind.WORKER_LEFT)
         for pool in change.start:
             name = self._fleet.start(now, pool, self._pools[pool].labels)
             log.info("Asked for worker %s. action=start worker=%s", name, name)
@@ -203,10 +212,14 @@ class Autoscaler:
         empty = [name for name in self._leaving if not self._fleet.workers[name].assigned]
         for name in empty:
             log.info("Worker %s was drained. action=drained worker=%s", name, name)
-            self._fleet.retire(name)
+            self._retire_one(name, EventKind.WORKER_DRAINED)
             del self._leaving[name]
         if empty:
             self._orders.undrain(empty)
+
+    def _retire_one(self, name: str, how: EventKind) -> None:
+        self._fleet.retire(name)
+        self.let_go[name] = how
 
     # --- workers that cannot start ---
 

@@ -146,7 +146,7 @@ class Dispatcher:
         with suppress(DatabaseAway):
             self._make_sure()
         self._fleet.end()
-        self._watching.save_workers(self._session, [])
+        self._watching.save_workers(self._session, [], is_end=True)
         self._queue.end_session(self._session)
 
     def close(self) -> None:
@@ -240,7 +240,8 @@ class Dispatcher:
         rows = published(
             self._fleet, self._books.ledger.records, self._autoscaler.leaving, snapshot.now
         )
-        self._watching.save_workers(self._session, rows)
+        self._watching.save_workers(self._session, rows, let_go=self._autoscaler.let_go)
+        self._autoscaler.let_go.clear()
 
     # --- what the steps need ---
 

@@ -27,11 +27,21 @@ from storage.campaigns import Campaigns
 from storage.clock import now
 from storage.control import Control
 from storage.errors import AlreadyThere, NotFound, RequestError, SessionLost
+from storage.events import EventRow, Events
 from storage.queue import Queue
 from storage.rows import CampaignBackoff, Chunk, NewChunk, Settlement, WorkerRow
 from storage.settling import Settling
 from storage.states import AttemptOutcome, ChunkState, RenderState
-from storage.tables import attempts, campaigns, chunks, refusals, renders, sessions, workers
+from storage.tables import (
+    attempts,
+    campaigns,
+    chunks,
+    events,
+    refusals,
+    renders,
+    sessions,
+    workers,
+)
 from storage.watching import Watching
 from tests.storage.conftest import (
     claim_one,
@@ -41,6 +51,7 @@ from tests.storage.conftest import (
     prune_old,
     settlement,
 )
+from tests.storage.events_check import compare_step, disagreements
 
 OWNERS = ("one", "two")
 NAMES = ("spring", "summer", "autumn")
@@ -311,6 +322,10 @@ class Seen:
     renders: list[Any]
     sessions: list[Any]
     workers: list[Any]
+    newest: int
+    """The id of the last event: nothing changes without one, and where nothing does there is
+    none.
+    """
 
     def refused(self, chunk_id: int) -> frozenset[str]:
         return frozenset(row.worker for row in self.refusals if row.chunk_id == chunk_id)
@@ -341,7 +356,8 @@ def look(engine: Engine) -> Seen:
                 for campaign_id, outcome, count in connection.execute(noted)
             }
         )
-        return Seen(now=now(connection), attempts=counts, **rows)
+        newest = connection.execute(select(func.coalesce(func.max(events.c.id), 0))).scalar_one()
+        return Seen(now=now(connection), attempts=counts, newest=newest, **rows)
 
 
 def numbers_in(row: Any) -> tuple[int, ...]:
@@ -615,9 +631,11 @@ class QueueMachine(RuleBasedStateMachine):
         self.claimed: list[Chunk] = []
         self.tokens: dict[int, int] = {}
         with engine.begin() as connection:
-            for table in ("campaigns", "workers", "sessions"):  # and what hangs on them
+            for table in ("campaigns", "workers", "sessions", "events"):  # and what hangs on them
                 connection.execute(text(f"DELETE FROM {table}"))
         self.seen = look(engine)
+        self.told: list[EventRow] = []
+        self.before = self.seen
 
     def assert_nothing_changed(self) -> None:
         assert look(self.engine) == self.seen
@@ -898,9 +916,19 @@ class QueueMachine(RuleBasedStateMachine):
         for chunk in self.seen.chunks:
             assert chunk.lease >= self.tokens.get(chunk.id, 0)
             self.tokens[chunk.id] = chunk.lease
+        self.check_events()
         compare_sessions(self.seen, self.model)
         compare_campaigns(self.seen, self.model)
         compare_snapshot(self.queue, self.model)
+
+    def check_events(self):
+        """Each change has exactly one event, in the order of the changes."""
+        new = Events(self.engine).after(self.told[-1].id if self.told else 0)
+        self.told += new
+        rows = [{row.id: row for row in seen.campaigns} for seen in (self.before, self.seen)]
+        compare_step(*rows, new)
+        assert not disagreements(self.seen.campaigns, self.told)
+        self.before = self.seen
 
 
 @pytest.mark.timeout(600)  # making a failure small takes up to five minutes
