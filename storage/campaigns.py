@@ -26,7 +26,6 @@ from sqlalchemy.exc import IntegrityError
 from storage.bulk import insert_chunks
 from storage.clock import db_time
 from storage.errors import AlreadyThere, Conflict, NotFound
-from storage.event_kinds import EventKind
 from storage.inserting import insert_campaign, insert_proofs, tell_submitted
 from storage.rows import (
     CampaignRow,
@@ -38,7 +37,7 @@ from storage.rows import (
 )
 from storage.states import ChunkState, Reason, RenderState
 from storage.tables import campaigns, chunks, renders, sessions
-from storage.telling import tell
+from storage.telling import stop
 
 _READ_AT_ONCE = 5_000
 
@@ -187,13 +186,8 @@ class Campaigns:
 
     def halt(self, campaign_id: int, sentence: str) -> None:
         """Stop claiming chunks of a campaign and of its proofs until somebody has read why."""
-        mine = with_proofs(campaign_id)
         with self._engine.begin() as connection:
-            query = select(campaigns).where(mine).order_by(campaigns.c.id).with_for_update()
-            rows = connection.execute(query).all()
-            connection.execute(update(campaigns).where(mine).values(halted=sentence))
-            if any(row.halted != sentence for row in rows):
-                tell(connection, rows[0], EventKind.CAMPAIGN_STOPPED, {"why": sentence})
+            stop(connection, with_proofs(campaign_id), sentence)
 
     def note_refusals(self, refusals: Mapping[int, str | None]) -> None:
         """Write down the rules that keep campaigns waiting, by their ids; None if nothing does."""

@@ -29,7 +29,7 @@ from storage.rows import RenderOutcome, Settlement, dump
 from storage.spent import Spent
 from storage.states import AttemptOutcome, ChunkState, RenderState, moved
 from storage.tables import attempts, campaigns, chunks, refusals
-from storage.telling import finish_if_over, tell, tell_end, tell_marks, tell_settled, tell_spent
+from storage.telling import finish_if_over, tell, tell_counted, tell_settled, tell_spent
 
 _other = campaigns.alias("other")
 
@@ -222,14 +222,11 @@ def _count(
     halts = [s.halt for s in settlements if s.halt is not None]
     if halts:
         values["halted"] = halts[-1]
-    tell_settled(connection, campaign, settlements)
-    tell_marks(connection, campaign, values)
     ended = values["done"] + values["failed"] + values["held"] + campaign.cancelled
     if ended + campaign.rejected >= campaign.total:
         values["finished_at"] = time
-        if campaign.finished_at is None:
-            spent = campaign.device_s + device_s
-            tell_end(connection, campaign, **{**values, "device_s": spent})
+    tell_settled(connection, campaign, settlements)
+    tell_counted(connection, campaign, values, campaign.device_s + device_s)
     connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(**values))
     names = ("device_s", "money", "halted")
     shared = {name: values[name] for name in names if name in values}

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, select, update
 
 from storage.clock import db_time
 from storage.event_kinds import EventKind
@@ -104,6 +104,16 @@ def finish_if_over(connection: Connection, campaign_id: int) -> None:
         tell_end(connection, row)
 
 
+def stop(connection: Connection, mine: ColumnElement[bool], sentence: str) -> None:
+    """Stop a campaign and its proofs, with the sentence that says why."""
+    c = campaigns.c
+    others = update(campaigns).where(mine, c.halted.is_distinct_from(sentence))
+    halt = others.values(halted=sentence).returning(c.id, c.project, c.name, c.proof_of)
+    if rows := connection.execute(halt).all():
+        row = min(rows, key=lambda row: int(row.id))
+        tell(connection, row, EventKind.CAMPAIGN_STOPPED, {"why": sentence})
+
+
 # --- what settled chunks change ---
 
 
@@ -123,8 +133,12 @@ def tell_settled(connection: Connection, row: Row[Any], settlements: Sequence[Se
         tell(connection, row, kind, data, counts=states)
 
 
-def tell_marks(connection: Connection, before: Row[Any], values: Mapping[str, Any]) -> None:
-    """Note that a campaign waits, or that enough of it has failed for a person to look."""
+def tell_counted(
+    connection: Connection, before: Row[Any], values: Mapping[str, Any], spent_s: float
+) -> None:
+    """Note what new counts mean: that a campaign waits, that enough of it has failed for a person
+    to look, or that it is over.
+    """
     if "waits_until" in values and values["waits_until"] is not None:
         why = {"why": values["waits_why"], "times": values["waits"]}
         tell(connection, before, EventKind.CAMPAIGN_WAITING, why)
@@ -132,6 +146,8 @@ def tell_marks(connection: Connection, before: Row[Any], values: Mapping[str, An
     if before.failed < enough <= values["failed"]:
         failed = {"failed": values["failed"], "total": before.total}
         tell(connection, before, EventKind.CAMPAIGN_FAILING, failed)
+    if before.finished_at is None and values.get("finished_at") is not None:
+        tell_end(connection, before, **{**values, "device_s": spent_s})
 
 
 def tell_spent(
