@@ -23,6 +23,7 @@ from farm.api.diff import diff_routes
 from farm.api.files import file_routes, prune_routes, repair_routes
 from farm.api.fleet import farm_routes, fleet_routes
 from farm.api.hidden_paths import own_folders
+from farm.api.live import Listeners, event_routes, stream_routes
 from farm.api.metrics import Metrics
 from farm.api.operations import operation_routes
 from farm.api.prompts import prompt_routes
@@ -41,6 +42,7 @@ from farm.service.control import CampaignControl
 from farm.service.diagnosis import Diagnosis
 from farm.service.diff import Diffs
 from farm.service.estimate import Estimates
+from farm.service.events import EventReading
 from farm.service.explaining import Explaining
 from farm.service.fleet import FleetService
 from farm.service.identity import Identities
@@ -67,6 +69,7 @@ from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.database import closing_engine, prepare, shown_address
 from storage.errors import RequestError
+from storage.events import Events
 from storage.layouts import Layouts
 from storage.orders import Orders
 from storage.profiles import Profiles
@@ -110,14 +113,20 @@ def open_app(
             orders=Orders(engine),
             removal=Removal(engine),
             reviews=Reviews(engine),
+            events=Events(engine),
             watching=Watching(engine),
             outputs=settings.open_outputs(),
         )
         allowed = _allowed_paths(settings, host)
         own = own_folders(settings.home, Path(settings.outputs_address))
-        connections = Connections()
+        connections, listeners = Connections(), Listeners()
+        events = EventReading(stores.events)
         app = make_api(
-            _routers(settings, stores, LocalFiles(allowed)),
+            [
+                *_routers(settings, stores, LocalFiles(allowed)),
+                stream_routes(events, listeners),
+                event_routes(events),
+            ],
             Metrics(stores.watching, connections),
             Answers(engine),
             identities=identities,
@@ -126,6 +135,7 @@ def open_app(
             shown=allowed or (),
         )
         app.state.connections = connections
+        app.state.listeners = listeners
         yield app
 
 
@@ -203,6 +213,7 @@ class _Stores:
     reviews: Reviews
     watching: Watching
     outputs: Outputs
+    events: Events
 
 
 def _pacing(settings: Settings, stores: _Stores) -> Pacing:

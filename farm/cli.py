@@ -101,6 +101,14 @@ COMMANDS = {
     "brands": ("brands:app", "Brand packs: what a brand wants of its campaigns."),
     "drift": ("drift:app", "Drift: how far compositions are from their anchors."),
     "models": ("models:app", "Measurements of models."),
+    "events": (
+        "events:events",
+        "Print what has changed: campaigns, renders, reviews, workers, the fleet.",
+    ),
+    "audit": (
+        "events:audit",
+        "Print who changed what, when and from where: with --json, one JSON object a line.",
+    ),
     "workers": ("fleet:workers", "The workers as the dispatcher last saw them."),
     "scale": ("fleet:scale", "Order how many workers there are, or say what is ordered."),
     "drain": (

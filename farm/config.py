@@ -133,6 +133,7 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Weights of projects in sharing the fleet, as JSON; 1 for those not named.",
     )
+    events_days: float = Field(30, description="Days that events of no author are kept.", gt=0)
     quotas: dict[str, int] = Field(
         default_factory=dict,
         description=(

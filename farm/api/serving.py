@@ -64,6 +64,8 @@ def serve(app: FastAPI, port: int, host: str = HOST) -> Iterator[str]:
         yield f"http://{_shown(host)}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
+        if (listeners := getattr(app.state, "listeners", None)) is not None:
+            listeners.is_over.set()  # else their answers would end only with them
         thread.join(10)
         listener.close()
 

@@ -13,6 +13,7 @@ from farm.campaign.loading import CampaignFile, load_campaign
 from farm.campaign.schema import Campaign
 from farm.client.brand_calls import BrandCalls
 from farm.client.diff_calls import DiffCalls
+from farm.client.event_calls import EventCalls
 from farm.client.fleet_calls import FleetCalls
 from farm.client.operation_calls import OperationCalls
 from farm.client.review_calls import ReviewCalls
@@ -50,7 +51,14 @@ quote = partial(quote_text, errors="surrogatepass")  # the farm refuses a name t
 
 
 class Client(
-    OperationCalls, FleetCalls, BrandCalls, ReviewCalls, SheetCalls, StepCalls, DiffCalls
+    OperationCalls,
+    FleetCalls,
+    BrandCalls,
+    ReviewCalls,
+    SheetCalls,
+    StepCalls,
+    DiffCalls,
+    EventCalls,
 ):
     """A farm, from afar.
 

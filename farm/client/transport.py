@@ -107,6 +107,11 @@ class Transport:
             for line in response.iter_lines():
                 yield json.loads(line)
 
+    def text_lines(self, path: str, params: Mapping[str, str]) -> Iterator[str]:
+        """The lines of an answer that comes piece by piece."""
+        with self._stream(path, params) as response:
+            yield from response.iter_lines()
+
     def download(self, path: str, params: Mapping[str, str], file: IO[bytes]) -> None:
         """Write the answer to a request to a file, in pieces."""
         with self._stream(path, params) as response:

@@ -60,6 +60,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "workers": ("farm workers",),
     "scale": ("farm scale --floor 1 --ceiling 8", "farm scale --default"),
     "drain": ("farm drain worker-1",),
+    "events": ("farm events --campaign spring --follow", "farm events --kinds worker.*"),
+    "audit": ("farm audit --since 2026-11-01 --who ann --json",),
     "simulate": ("farm simulate spring.yaml --workers 1,8,64",),
 }
 """Command: examples, of which a test tries that each can be read."""

@@ -15,13 +15,16 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from actors.fleet.fleet import Fleet, connect, disconnect
 from farm.config import Settings
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
+from farm.dispatch.forgetting import forget_events
 from farm.home import Home
 from farm.logs import log_to_file
 from farm.scheduling.spending import prices_of
@@ -30,6 +33,7 @@ from storage.campaigns import Campaigns
 from storage.canaries import Canaries
 from storage.database import JobDatabase, closing_engine
 from storage.errors import DatabaseAway, SeedbedError, SessionLost
+from storage.events import Events
 from storage.layouts import Layouts
 from storage.ledgers import Ledgers
 from storage.orders import Orders
@@ -72,7 +76,8 @@ def dispatch(stop: threading.Event) -> None:
                 target=sweep, args=(outputs,), daemon=True
             ).start()  # beside the loop: a folder may have millions of files
             dispatcher = _dispatcher(session, settings, engine, fleet, outputs)
-            _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")
+            with _beside(forget_events, Events(engine), settings.events_days):
+                _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")
     disconnect(folder)
     log.info("Stopped. action=end")
 
@@ -113,6 +118,19 @@ def _dispatcher(
         quotas=settings.quotas,
         prices=prices_of(settings.pools()),
     )
+
+
+@contextlib.contextmanager
+def _beside(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
+    """Do some work in a thread beside the block, until that has ended."""
+    over = threading.Event()
+    thread = threading.Thread(target=work, args=(*arguments, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(5)
 
 
 def wait_for_cluster(address: str, stop: threading.Event) -> bool:

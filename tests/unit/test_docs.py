@@ -11,6 +11,7 @@ from farm.campaign.loading import load_campaign
 from farm.campaign.schema import Campaign, Settings
 from farm.cli import COMMANDS, whole
 from farm.config import Settings as FarmSettings
+from storage.event_kinds import EventKind
 from storage.states import RenderState
 
 ROOT = Path(__file__).parents[2]
@@ -167,6 +168,13 @@ def test_the_states_in_a_renders_life_are_the_states():
     assert rows(LIFE, "Where a render can be") - {"state"} == {
         state.value for state in RenderState
     }
+
+
+def test_every_kind_of_event_is_documented():
+    page = (ROOT / "docs" / "events.md").read_text().partition("## Kinds\n")[2]
+    cells = re.findall(r"^\| (`[a-z_.`, ]+`) \|", page.partition("\n## ")[0], re.MULTILINE)
+    named = re.findall(r"`([a-z_.]+)`", " ".join(cells))
+    assert sorted(named) == sorted(EventKind)
 
 
 def test_every_metric_is_documented(watching):
