@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What has changed. The part before the full stop names the subject."""
+    """The changes that events are about. The part before the full stop names the subject."""
 
     CAMPAIGN_SUBMITTED = "campaign.submitted"
     CAMPAIGN_UPDATED = "campaign.updated"

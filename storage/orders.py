@@ -110,7 +110,8 @@ class Orders:
     def drain(self, target: str, *, by: str | None = None) -> None:
         with self._engine.begin() as connection:
             asked = self._insert(drains).values(target=target, asked_at=db_time(), asked_by=by)
-            if connection.execute(asked.on_conflict_do_nothing()).rowcount:
+            new = asked.on_conflict_do_nothing().returning(drains.c.target)
+            if connection.execute(new).first() is not None:
                 data = {"target": target, "by": by}
                 record(connection, EventKind.FLEET_DRAIN_ORDERED, data=data)
 
