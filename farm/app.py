@@ -32,11 +32,11 @@ from farm.api.routes import make_api
 from farm.api.serving import HOST, serve
 from farm.api.sheets import sheet_routes
 from farm.api.steps import step_routes
-from farm.config import Settings
+from farm.config import Settings, known_secrets
 from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
 from farm.home import Home
-from farm.logs import log_to_file
+from farm.logs import log_to_file, shown_on
 from farm.service.brands import BrandService
 from farm.service.control import CampaignControl
 from farm.service.diagnosis import Diagnosis
@@ -49,6 +49,7 @@ from farm.service.identity import Identities
 from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
 from farm.service.local_files import LocalFiles
+from farm.service.logs import LogReading
 from farm.service.pacing import Pacing
 from farm.service.preview_pruning import PreviewPruner
 from farm.service.prompt_list import PromptLists
@@ -140,9 +141,12 @@ def open_app(
 
 
 @contextmanager
-def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterator[RunningFarm]:
+def embedded_farm(
+    settings: Settings, *, port: int, host: str = HOST, shown: str | None = None
+) -> Iterator[RunningFarm]:
     """A farm for as long as the block lasts: its API serves at once, its dispatcher is the
-    caller's to start.
+    caller's to start. `shown` says how its events are shown on standard output, if at all: json
+    or text.
 
     Raises RequestError where the home has a farm already, or where anybody could give it orders.
     """
@@ -156,7 +160,7 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
     lock = FileLock(settings.home / "farm.lock")
     try:
         lock.acquire(timeout=0)
-        log_to_file(Home(settings.home).logs / "api.log")
+        _log(settings, shown)
     except Timeout as exc:
         at = Home(settings.home).published_url() or "another address"
         raise RequestError(
@@ -176,8 +180,9 @@ def embedded_farm(settings: Settings, *, port: int, host: str = HOST) -> Iterato
             serve(app, port, host) as url,
             Home(settings.home).published(url),
         ):
+            command = (sys.executable, "-m", "farm.dispatch.process", folder)
             supervisor = Supervisor(
-                settings, (sys.executable, "-m", "farm.dispatch.process", folder)
+                settings, (*command, *([shown] if shown else [])), shows_log=shown is not None
             )
             try:
                 yield RunningFarm(url, supervisor)
@@ -196,6 +201,12 @@ def _identities(
         admins={name: secret for name, secret in admins.items() if secret is not None},
         is_open=settings.secret is None and host in LOOPBACK,
     )
+
+
+def _log(settings: Settings, shown: str | None) -> None:
+    known = known_secrets(settings)
+    beside = shown_on(sys.stdout, shown, known=known) if shown else None
+    log_to_file(Home(settings.home).logs / "api.log", known=known, beside=beside)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,7 +330,9 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         explaining_routes(explaining),
         _review_router(stores, chunk),
         farm_routes(reading, Home(settings.home).digest),
-        operation_routes(_diagnosis(settings, stores)),
+        operation_routes(
+            _diagnosis(settings, stores), LogReading(Home(settings.home).logs, campaigns)
+        ),
         fleet_routes(reading, fleet),
     ]
 

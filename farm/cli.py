@@ -126,6 +126,10 @@ COMMANDS = {
         "doctor:doctor",
         "Look at everything that painting needs, and say what to do about what is missing.",
     ),
+    "logs": (
+        "logs:logs",
+        "What the farm and its workers say, the latest lines, about a campaign or a worker.",
+    ),
     "config": (
         "settings:config",
         "Every setting, its value, and where that comes from.",

@@ -16,6 +16,7 @@ from actors.fleet.settings import FleetSettings
 from farm.home import Home, short_digest
 from storage.errors import RequestError
 from storage.outputs import open_outputs
+from storage.redaction import password_in, secrets_in
 from storage.store import SCHEME, Outputs, is_text
 
 if TYPE_CHECKING:
@@ -157,6 +158,13 @@ class Settings(BaseSettings):
         ge=1,
         le=1000,
     )
+    log: Literal["auto", "json", "text"] = Field(
+        "auto",
+        description=(
+            "How `farm up` shows its log: every event as a line of `json`, or warnings as `text`;"
+            " `auto` is text on a terminal, else json."
+        ),
+    )
     chunk: int | None = Field(
         None,
         description="Renders in a chunk; about a minute of work when not given.",
@@ -295,6 +303,13 @@ def _namespace(settings: Settings) -> str:
     )
     database = short_digest(shown_address(settings.database_address))
     return f"farm-{database}-{short_digest(workers)}"
+
+
+def known_secrets(settings: Settings) -> set[str]:
+    """What no log may show: the token, and every password and key of the environment."""
+    passwords = {password_in(settings.database_address), password_in(settings.url)}
+    own = {secret for secret in (settings.secret, *passwords) if secret}
+    return own | secrets_in(os.environ)
 
 
 def cuda_devices() -> int:

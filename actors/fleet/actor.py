@@ -12,7 +12,9 @@ import ray
 from actors.fleet.settings import FleetSettings
 from actors.recipes.jobs import ChunkJob, ChunkResult, Health
 from actors.recipes.recipe import Group
+from storage.log_events import KeptEvents, PlainLines
 from storage.outputs import open_outputs
+from storage.redaction import Redaction, secrets_in
 
 PAINT, CONTROL = "paint", "control"
 
@@ -34,13 +36,7 @@ class RenderActor:
         from actors.painting.painter import Painter  # noqa: PLC0415
         from actors.painting.resting import RestingEngine  # noqa: PLC0415
 
-        logging.basicConfig(
-            level=logging.INFO,
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-            force=True,
-        )
-        # httpx would log each request for the cloud's notices
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        self._log = _log_events()
         s = settings
         engine: Engine | RestingEngine
         if s.rest_s is None:
@@ -66,7 +62,12 @@ class RenderActor:
     def health(self) -> Health:
         self._heard.set()
         leaves_in_s = self._watch.left_s() if self._watch else None
-        return replace(self._painter.health(), node_id=self._node_id, leaves_in_s=leaves_in_s)
+        return replace(
+            self._painter.health(),
+            node_id=self._node_id,
+            leaves_in_s=leaves_in_s,
+            log=self._log.take(),
+        )
 
     # Ray's types are not followed
     @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]
@@ -87,6 +88,19 @@ class RenderActor:
         while self._heard.wait(orphan_s):
             self._heard.clear()
         os._exit(0)
+
+
+def _log_events() -> KeptEvents:
+    """Log to this process's output, which Ray keeps on its node, and keep the latest events for
+    the dispatcher, without secrets.
+    """
+    redact = Redaction(secrets_in(os.environ))
+    kept, own = KeptEvents(redact), logging.StreamHandler()
+    own.setFormatter(PlainLines(redact))
+    logging.basicConfig(level=logging.INFO, handlers=[own, kept], force=True)
+    # httpx would log each request for the cloud's notices
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return kept
 
 
 # One thread paints: a device has one stream of work, and torch keeps settings by thread. Two

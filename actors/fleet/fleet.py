@@ -19,6 +19,7 @@ from actors.fleet.nodes import Nodes
 from actors.fleet.settings import FleetSettings
 from actors.fleet.worker import AssignedChunk, Phase, Worker
 from actors.recipes.jobs import ChunkJob, ChunkResult, Facts, Failure, FailureKind, Health
+from storage.log_events import relay
 from storage.rows import WorkerRow
 
 _LOOK_S = 0.1
@@ -247,6 +248,8 @@ class Fleet:
     def _hear(self, worker: Worker, health: Health) -> list[ChunkResult]:
         """Take a worker's answer, and from its mailbox the results of inherited chunks."""
         worker.answered(health)
+        for event in health.log:
+            relay(event, worker=worker.name)
         stuck_s = self._settings.stuck_s
         if health.quiet_s > min(stuck_s, health.hung_after_s or stuck_s):
             why = f"it made no step for {health.quiet_s:.0f} seconds"

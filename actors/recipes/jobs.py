@@ -5,6 +5,7 @@ send, without pictures.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from actors.recipes.drift import DriftRule
 from actors.recipes.encoding import Encoding
@@ -236,3 +237,5 @@ class Health:
     """Seconds until the machine is taken away, if its provider has said so."""
     mailbox: tuple[ChunkResult, ...] = ()
     """Results that no dispatcher has acknowledged."""
+    log: tuple[dict[str, Any], ...] = ()
+    """What it has logged since it was asked last, as events without secrets."""

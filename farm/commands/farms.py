@@ -1,5 +1,6 @@
 """Commands that run a farm: `demo`, `run`, `up`."""
 
+import logging
 import signal
 import threading
 from collections.abc import Callable
@@ -29,8 +30,11 @@ from farm.commands.shared import (
 )
 from farm.config import Settings
 from farm.connect import client_of
+from farm.logs import way_of
 from farm.service.views import CampaignStatus, Warned
 from storage.errors import SeedbedError, WorkError
+
+log = logging.getLogger(__name__)
 
 Workers = Annotated[int | None, typer.Option("--workers", help="How many workers (FARM_WORKERS).")]
 
@@ -88,13 +92,17 @@ def up(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with embedded_farm(settings, port=settings.port, host=settings.host) as farm:
+    shown = way_of(settings.log)
+    with embedded_farm(settings, port=settings.port, host=settings.host, shown=shown) as farm:
         farm.supervisor.start()
         _say_orders(settings, farm)
-        say(
-            f"The farm is up at {farm.url} (API: {farm.url}/api/docs, metrics:"
-            f" {farm.url}/metrics). Stop it with Ctrl-C."
-        )
+        if shown == "json":
+            log.info("The farm is up at %s. action=up", farm.url)
+        else:
+            say(
+                f"The farm is up at {farm.url} (API: {farm.url}/api/docs, metrics:"
+                f" {farm.url}/metrics). Stop it with Ctrl-C."
+            )
         while not stop.wait(1.0):
             if farm.supervisor.gave_up:
                 raise WorkError(farm.supervisor.gave_up)

@@ -25,6 +25,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "up": ("farm up", "FARM_TOKEN=$(openssl rand -hex 32) farm up --host 0.0.0.0 --port 8600"),
     "doctor": ("farm doctor", "FARM_URL=http://farm.example:8600 farm doctor"),
     "config": ("farm config",),
+    "logs": ("farm logs spring --follow", "farm logs worker-1a2b3c4d -n 500 --json"),
     "completion": ('eval "$(farm completion bash)"',),
     "submit": (
         "farm submit spring.yaml --wait --timeout 2h",

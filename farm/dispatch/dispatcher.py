@@ -26,6 +26,7 @@ from farm.dispatch.numerics import Judge
 from farm.dispatch.receiving import Receiving
 from farm.dispatch.roster import Roster, free_worker, published, roster_of
 from farm.dispatch.sending import Sending
+from farm.dispatch.settled_log import log_settled
 from farm.scheduling.assignment import fill
 from farm.scheduling.situation import Claimed, Situation
 from farm.scheduling.spending import NO_PRICES, Prices
@@ -272,12 +273,8 @@ class Dispatcher:
 
     def _apply(self, settlement: Settlement, db_now: float) -> None:
         """Do what follows from one attempt, once it is written down."""
-        log.info(
-            "Chunk %d: %s. action=settle campaign=%d worker=%s %s",
-            settlement.chunk_id, settlement.outcome, settlement.campaign_id, settlement.worker,
-            settlement.detail or "",
-        )  # fmt: skip
         campaign = self._known.get(settlement.campaign_id)
+        log_settled(log, settlement, campaign)
         self._books.account(settlement, campaign, self._loading.to_blame(settlement), db_now)
         self._reuse.learn(settlement.campaign_id, settlement.outcomes)
 

@@ -3,7 +3,8 @@ taken over.
 
 It is a process of its own, because Ray may end a process that talks to it without an exception;
 its parent (`farm.dispatch.supervisor`) starts it again. Settings come as the first line of
-standard input; the argument is the folder for Ray's files.
+standard input; the first argument is the folder for Ray's files, the second, if there is one, how
+events are shown on standard output: json or text.
 """
 
 import contextlib
@@ -17,16 +18,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from actors.fleet.fleet import Fleet, connect, disconnect
-from farm.config import Settings
+from farm.config import Settings, known_secrets
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
 from farm.dispatch.forgetting import forget_events
 from farm.home import Home
-from farm.logs import log_to_file
+from farm.logs import log_to_file, shown_on
 from farm.scheduling.spending import prices_of
 from farm.service.reviews import ReviewService
 from storage.campaigns import Campaigns
@@ -54,7 +55,9 @@ log = logging.getLogger(__name__)
 def dispatch(stop: threading.Event) -> None:
     """Dispatch until `stop` is set."""
     settings = Settings.model_validate_json(sys.stdin.readline())
-    log_to_file(Home(settings.home).logs / "dispatcher.log")
+    known = known_secrets(settings)
+    beside = shown_on(_own_output(), sys.argv[2], known=known) if sys.argv[2:] else None
+    log_to_file(Home(settings.home).logs / "dispatcher.log", known=known, beside=beside)
     threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
     folder = Path(sys.argv[1])
     if not wait_for_cluster(settings.ray, stop):
@@ -80,6 +83,13 @@ def dispatch(stop: threading.Event) -> None:
                 _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")
     disconnect(folder)
     log.info("Stopped. action=end")
+
+
+def _own_output() -> TextIO:
+    """Standard output for events alone: whatever else is printed goes where errors go."""
+    own = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+    os.dup2(2, 1)
+    return own
 
 
 def _dispatcher(

@@ -7,13 +7,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from farm.config import Settings
 from farm.home import Home
+from farm.logs import bound
 
 STABLE_S = 60.0
 LONGEST_BACKOFF_S = 30.0
 QUICK_ENDS = 4
+LOOK_S = 30.0
 
 # Errors that keep a process from being started now, and may pass.
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
@@ -32,9 +35,15 @@ def backoffs() -> Iterator[float]:
 class Supervisor:
     """One child process, restarted with growing backoffs until `stop`."""
 
-    def __init__(self, settings: Settings, command: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Settings, command: Sequence[str], *, shows_log: bool = False
+    ) -> None:
+        """With `shows_log` the child has this process's standard output; else that, too, goes into
+        its file.
+        """
         self._settings = settings
         self._command = command
+        self._shows_log = shows_log
         self._environment = settings.dispatcher_environment()
         self._stopping = threading.Event()
         self._child: subprocess.Popen[str] | None = None
@@ -90,19 +99,20 @@ class Supervisor:
 
     def _last_words(self) -> str:
         """The last line that the child printed, and the path of the others."""
-        path = Home(self._settings.home).logs / "dispatcher.out"
+        path = self._output
         lines = path.read_text(errors="replace").strip().splitlines()
         return f"{lines[-1][:500] if lines else 'it said nothing.'} (All it said is in {path}.)"
 
     def _live_once(self) -> float:
         Home(self._settings.home).logs.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
-        with (Home(self._settings.home).logs / "dispatcher.out").open("a") as output:
+        bound(self._output)
+        with self._output.open("a") as output:
             # A session of its own, so that a Ctrl-C at the terminal reaches only the parent.
             self._child = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
-                stdout=output,
+                stdout=None if self._shows_log else output,
                 stderr=output,
                 text=True,
                 env=self._environment,
@@ -118,7 +128,20 @@ class Supervisor:
                 self._child.stdin.flush()
             if self._stopping.is_set():
                 self._child.terminate()
-            self._child.wait()
+            self._wait(self._child)
             with contextlib.suppress(BrokenPipeError):
                 self._child.stdin.close()
         return time.monotonic() - began
+
+    @property
+    def _output(self) -> Path:
+        return Home(self._settings.home).logs / "dispatcher.out"
+
+    def _wait(self, child: "subprocess.Popen[str]") -> None:
+        """Wait for the child's end, and keep what it prints within bounds meanwhile."""
+        while True:
+            try:
+                child.wait(LOOK_S)
+                return
+            except subprocess.TimeoutExpired:
+                bound(self._output)

@@ -1,4 +1,6 @@
-"""Views for operators: a look at the farm."""
+"""Views for operators: a look at the farm, and its logs."""
+
+from typing import Any
 
 from farm.service.views import View
 
@@ -16,3 +18,16 @@ class FarmDiagnosis(View):
 
     looked_at: float
     findings: list[Finding]
+
+
+class LogEvent(View):
+    """A line of a log: its time in seconds since 1970, its sentence, and its fields, such as
+    `action`, `campaign`, `chunk` and `worker`.
+    """
+
+    at: float
+    level: str
+    logger: str
+    message: str
+    error: str | None
+    fields: dict[str, Any]

@@ -93,7 +93,7 @@ def test_connections_that_say_nothing_take_no_descriptors_from_the_farm(tmp_path
             > 300
         )
         assert len(list(Path(f"/proc/{server.pid}/fd").iterdir())) < 100
-        assert "action=connections" in (tmp_path / "home/logs/api.log").read_text()
+        assert '"action": "connections"' in (tmp_path / "home/logs/api.log").read_text()
 
 
 @pytest.fixture
