@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from farm.api.bodies import Name, Project
+from farm.api.needs import needs
 from farm.api.routing import StrictRoute, shows
+from farm.service.access import Deed
 from farm.service.diagnosis import Diagnosis
 from farm.service.logs import LogReading
 from farm.service.operation_views import FarmDiagnosis, LogEvent
 
 Json = dict[str, Any]
-
 
 After = Annotated[float | None, Query(ge=0, allow_inf_nan=False)]
 WorkerName = Annotated[str, Query(min_length=1, max_length=200)]
@@ -22,10 +23,12 @@ def operation_routes(diagnosis: Diagnosis, logs: LogReading) -> APIRouter:
     routes = APIRouter(tags=["farm"], route_class=StrictRoute)
 
     @routes.get("/doctor", **shows(FarmDiagnosis))
+    @needs(Deed.ORDER_FLEET)
     def doctor() -> Json:
         return diagnosis.look()
 
     @routes.get("/logs", **shows(list[LogEvent]))
+    @needs(Deed.ORDER_FLEET)
     def of_farm(
         worker: WorkerName | None = None, after: After = None, limit: Limit = 100
     ) -> list[Json]:
@@ -33,6 +36,7 @@ def operation_routes(diagnosis: Diagnosis, logs: LogReading) -> APIRouter:
         return logs.of_farm(worker, after=after, limit=limit)
 
     @routes.get("/campaigns/{name}/logs", **shows(list[LogEvent]))
+    @needs(Deed.LOOK)
     def of_campaign(
         name: Name, project: Project = "default", after: After = None, limit: Limit = 100
     ) -> list[Json]:

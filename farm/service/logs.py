@@ -99,7 +99,7 @@ def _lines_of(path: Path, size: int) -> Iterator[bytes]:
 
 
 def _parsed(line: bytes) -> Json | None:
-    """An event with its time in seconds; None for what is none, like a line of an older version."""
+    """An event with its time in seconds; None for what is none, as older versions wrote."""
     try:
         event = json.loads(line)
         event["at"] = datetime.fromisoformat(event["at"]).timestamp()
