@@ -234,16 +234,6 @@ class Settings(BaseSettings):
     def open_outputs(self) -> Outputs:
         return open_outputs(self.outputs_address, s3_style=self.s3_style)
 
-    def dispatcher_environment(self) -> dict[str, str]:
-        """The environment of the dispatcher, complete: Ray reads how to authenticate from it when
-        it is imported. A cluster that the farm starts itself gets a new token.
-        """
-        environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
-        if self.ray == "local":
-            token = Home(self.home).new_cluster_token()
-            environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-        return environment
-
     def pools(self) -> "list[Pool]":
         """The pools that supply workers. Raises RequestError if the fleet file cannot be used."""
         from farm.fleet_file import load_fleet  # noqa: PLC0415  # the policy: for who decides alone
@@ -303,6 +293,17 @@ def _namespace(settings: Settings) -> str:
     )
     database = short_digest(shown_address(settings.database_address))
     return f"farm-{database}-{short_digest(workers)}"
+
+
+def dispatcher_environment(settings: Settings) -> dict[str, str]:
+    """The environment of the dispatcher, complete: Ray reads how to authenticate from it when it
+    is imported. A cluster that the farm starts itself gets a new token.
+    """
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    if settings.ray == "local":
+        token = Home(settings.home).new_cluster_token()
+        environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+    return environment
 
 
 def known_secrets(settings: Settings) -> set[str]:

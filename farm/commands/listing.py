@@ -71,23 +71,29 @@ def list_campaigns(
 
 
 def table_of(rows: Sequence[CampaignRowView], now: float, *, has_projects: bool) -> Table:
-    """Campaigns as a table that fits a terminal of 80 columns. `done` counts of how many;
-    `trouble` those that failed or are held.
+    """Campaigns as a table that fits a terminal of 80 columns. `done` says of how many, `left` how
+    long it will take.
     """
     project = ["project"] if has_projects else []
-    table = Table(*project, "campaign", "state", "prio", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("done", "failed", "held", "rate", "ready", "cost", "age"):
+    table = Table(*project, "campaign", "state", "prio", box=SIMPLE_HEAD, show_edge=False)
+    table.padding = (0, 0 if has_projects else 1, 0, 0)
+    for name in ("done", "problems", "rate", "left", "cost", "age"):
         table.add_column(name, justify="right")
     for row in rows:
         counts = row.renders
-        state = f"{row.state}, stands still" if row.standstill else row.state
+        problems = {"failed": counts.failed, "held": counts.held}
         table.add_row(
             *([row.project] if has_projects else []),
-            row.campaign, state, str(row.priority), f"{counts.done:,}/{counts.total:,}",
-            f"{counts.failed:,}", f"{counts.held:,}", rate_text(row.renders_per_s),
-            "" if row.eta is None else f"in {age_text(row.eta - now)}", cost_text(row),
+            row.campaign,
+            f"{row.state}, stands still" if row.standstill else row.state,
+            str(row.priority),
+            f"{counts.done:,}/{counts.total:,}",
+            ", ".join(f"{count:,} {word}" for word, count in problems.items() if count),
+            rate_text(row.renders_per_s),
+            "" if row.eta is None else age_text(row.eta - now),
+            cost_text(row),
             age_text(now - row.created_at),
-        )  # fmt: skip
+        )
     return table
 
 
@@ -97,8 +103,8 @@ def rate_text(renders_per_s: float | None) -> str:
         return ""
     for unit, length in (("s", 1), ("min", 60)):
         if renders_per_s * length >= 1:
-            return f"{renders_per_s * length:.1f}/{unit}"
-    return f"{renders_per_s * 3_600:.1f}/h"
+            return f"{renders_per_s * length:.2g}/{unit}"
+    return f"{renders_per_s * 3_600:.2g}/h"
 
 
 def cost_text(row: CampaignRowView) -> str:

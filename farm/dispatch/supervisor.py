@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from farm.config import Settings
+from farm.config import Settings, dispatcher_environment
 from farm.home import Home
 from farm.logs import bound
 
@@ -44,7 +44,7 @@ class Supervisor:
         self._settings = settings
         self._command = command
         self._shows_log = shows_log
-        self._environment = settings.dispatcher_environment()
+        self._environment = dispatcher_environment(settings)
         self._stopping = threading.Event()
         self._child: subprocess.Popen[str] | None = None
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)

@@ -2,6 +2,7 @@
 settings, completion, and a look at a farm from afar.
 """
 
+import io
 import json
 import re
 import time
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner
 
 from farm.api.serving import serve
@@ -21,7 +23,7 @@ from farm.commands.campaign_files import campaign_paths
 from farm.commands.completion import campaign_names, model_names, worker_names
 from farm.commands.listing import rate_text, table_of
 from farm.commands.settings import HIDDEN, without_password
-from farm.commands.times import age_text, iso, with_iso_times
+from farm.commands.times import age_text, is_time, iso, with_iso_times
 from farm.config import read_settings
 from storage.errors import RequestError
 from tests.campaigns import campaign, data
@@ -140,13 +142,55 @@ def test_a_list_shows_pace_end_cost_and_age(three):
     table = table_of([busy], now, has_projects=True)
     cells = {str(column.header): next(iter(column.cells)) for column in table.columns}
     assert cells["project"] == "default"
-    assert (cells["rate"], cells["ready"]) == ("30.0/min", "in 10 min")
+    assert (cells["rate"], cells["left"]) == ("30/min", "10 min")
+    assert cells["problems"] == ""
     assert (cells["cost"], cells["age"]) == ("1.23", "2 h")
+
+
+@pytest.mark.parametrize("has_projects", [True, False])
+def test_a_list_fits_a_terminal_of_80_columns(three, has_projects):
+    (row,) = [row for row in three.campaigns() if row.campaign == "one"]
+    counts = row.renders.model_copy(update={"done": 999, "total": 1_000, "held": 12})
+    busy = row.model_copy(
+        update={
+            "campaign": "spring-11",
+            "state": "running",
+            "standstill": None,
+            "renders": counts,
+            "renders_per_s": 0.6,
+            "eta": row.created_at + 3_000,
+        }
+    )
+    console = Console(width=80, file=io.StringIO())
+    console.print(table_of([busy], row.created_at + 60, has_projects=has_projects))
+    told = [line for line in console.file.getvalue().splitlines() if line.strip()]
+    assert len(told) == 3, "\n".join(told)
+    assert "12 held" in told[-1]
+    assert "spring-11" in told[-1]
+
+
+JSON_COMMANDS = (
+    "list", "status one", "why one", "pause one", "resume one", "priority one 60", "retry one",
+    "cancel two", "workers", "scale", "config", "logs", "prune --older-than 1d", "brands list",
+    "db upgrade", "review one", "verify one", "clean one --dry-run", "pause --all --dry-run",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", JSON_COMMANDS)
+def test_what_commands_print_as_json_is_objects_whose_times_are_iso(three, words):
+    answer = CliRunner().invoke(app, [*words.split(), "--json"])
+    objects = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert answer.exit_code in (0, 1), answer.output
+    assert all(isinstance(told, dict) for told in objects)
+    for told in objects:
+        for name, value in told.items():
+            if is_time(name):
+                assert value is None or value.endswith("Z"), (name, value)
 
 
 def test_paces_and_ages_are_in_units_that_fit():
     assert [rate_text(rate) for rate in (None, 0, 2, 0.5, 0.001)] == [
-        "", "", "2.0/s", "30.0/min", "3.6/h",
+        "", "", "2/s", "30/min", "3.6/h",
     ]  # fmt: skip
     assert [age_text(age) for age in (-1, 80, 600, 7_200, 864_000)] == [
         "0 s", "80 s", "10 min", "2 h", "10 d",

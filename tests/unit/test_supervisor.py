@@ -71,7 +71,7 @@ def test_a_child_that_will_not_go_is_killed(settings, tmp_path):
 
 
 def test_the_token_of_the_cluster_is_for_its_owner_alone(settings):
-    environment = settings.dispatcher_environment()
+    environment = supervisor.dispatcher_environment(settings)
     token = settings.home / "ray.token"
     assert environment["RAY_AUTH_MODE"] == "token"
     assert token.stat().st_mode & 0o077 == 0
