@@ -19,6 +19,7 @@ from farm.api.campaigns import (
     submission_routes,
 )
 from farm.api.connections import Connections
+from farm.api.costs import cost_routes
 from farm.api.diff import diff_routes
 from farm.api.files import file_routes, prune_routes, repair_routes
 from farm.api.fleet import farm_routes, fleet_routes
@@ -37,8 +38,10 @@ from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
+from farm.scheduling.spending import Prices, prices_of
 from farm.service.brands import BrandService
 from farm.service.control import CampaignControl
+from farm.service.costs import CostReading
 from farm.service.diagnosis import Diagnosis
 from farm.service.diff import Diffs
 from farm.service.estimate import Estimates
@@ -68,10 +71,12 @@ from storage.attempts import Attempts
 from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
+from storage.costs import Costs
 from storage.database import closing_engine, prepare, shown_address
 from storage.errors import RequestError
 from storage.events import Events
 from storage.layouts import Layouts
+from storage.ledgers import Ledgers
 from storage.orders import Orders
 from storage.profiles import Profiles
 from storage.removal import Removal
@@ -107,16 +112,19 @@ def open_app(
         stores = _Stores(
             campaigns=Campaigns(engine),
             attempts=Attempts(engine),
+            ledgers=Ledgers(engine),
             brands=Brands(engine),
             profiles=Profiles(engine),
             layouts=Layouts(engine),
             control=Control(engine),
+            costs=Costs(engine),
             orders=Orders(engine),
             removal=Removal(engine),
             reviews=Reviews(engine),
             events=Events(engine),
             watching=Watching(engine),
             outputs=settings.open_outputs(),
+            prices=prices_of(settings.pools()),
         )
         allowed = _allowed_paths(settings, host)
         own = own_folders(settings.home, Path(settings.outputs_address))
@@ -215,22 +223,26 @@ class _Stores:
 
     campaigns: Campaigns
     attempts: Attempts
+    ledgers: Ledgers
     brands: Brands
     profiles: Profiles
     layouts: Layouts
     control: Control
+    costs: Costs
     orders: Orders
     removal: Removal
     reviews: Reviews
     watching: Watching
     outputs: Outputs
     events: Events
+    prices: Prices
 
 
 def _pacing(settings: Settings, stores: _Stores) -> Pacing:
     return Pacing(
         campaigns=stores.campaigns,
         attempts=stores.attempts,
+        ledgers=stores.ledgers,
         watching=stores.watching,
         weights=settings.shares,
         quotas=settings.quotas,
@@ -245,6 +257,10 @@ def _reading(settings: Settings, stores: _Stores) -> Reading:
         outputs=stores.outputs,
         pacing=_pacing(settings, stores),
     )
+
+
+def _cost_reading(stores: _Stores) -> CostReading:
+    return CostReading(campaigns=stores.campaigns, costs=stores.costs, reviews=stores.reviews)
 
 
 def _preview_pruner(stores: _Stores) -> PreviewPruner:
@@ -290,16 +306,17 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     """
     campaigns, control, watching = stores.campaigns, stores.control, stores.watching
     outputs, chunk = stores.outputs, settings.chunk
-    buckets, style = settings.reference_buckets, settings.s3_style
+    buckets, style, prices = settings.reference_buckets, settings.s3_style, stores.prices
     intake = Intake(outputs, buckets=buckets, s3_style=style, files=files)
     reading = _reading(settings, stores)
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
         brands=stores.brands, profiles=stores.profiles, intake=intake, chunk=chunk,
+        prices=prices,
     )  # fmt: skip
     estimates = Estimates(
         campaigns=campaigns, watching=watching, outputs=outputs, brands=stores.brands,
-        profiles=stores.profiles, intake=intake, chunk=chunk,
+        profiles=stores.profiles, intake=intake, chunk=chunk, prices=prices,
     )  # fmt: skip
     repaints = Repaints(
         campaigns=campaigns, watching=watching, outputs=outputs, intake=intake, chunk=chunk
@@ -320,6 +337,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         brand_routes(BrandService(stores.brands)),
         prompt_routes(PromptLists(intake, BrandService(stores.brands))),
         step_routes(_step_reading(stores)),
+        cost_routes(_cost_reading(stores)),
         diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
         file_routes(
             reading, Leftovers(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)

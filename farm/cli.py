@@ -34,6 +34,10 @@ COMMANDS = {
     "list": ("listing:list_campaigns", "The campaigns of the project, the newest first."),
     "status": ("listing:status", "Where a campaign is."),
     "watch": ("campaigns:watch", "Follow a campaign until it is over."),
+    "costs": (
+        "costs:costs",
+        "What campaigns were given, how much of it was wasted and why, and what that cost.",
+    ),
     "why": ("control:why", "Why a campaign or a render is waiting, or how it ended."),
     "pause": ("control:pause", "Start nothing more of a campaign; chunks under way are finished."),
     "resume": (

@@ -38,9 +38,34 @@ def budget_left_s(campaign: OpenCampaign | CampaignRow) -> float:
     """The device time that its budget leaves for renders that are not begun. Those under way
     count with the time that they are expected to take.
     """
+    limits = [math.inf]
+    if campaign.budget_s is not None:
+        limits.append(campaign.budget_s - campaign.device_s)
+    if campaign.budget_money is not None:
+        limits.append(money_left_s(campaign))
+    return min(limits) - campaign.running * seconds_per_render(campaign)
+
+
+def money_left_s(campaign: OpenCampaign | CampaignRow) -> float:
+    """The device time for which its budget of money pays, at the price of the dearest pool if that
+    is known, or else at what its own attempts have cost.
+    """
+    if isinstance(campaign, OpenCampaign) and campaign.money_left_s is not None:
+        return campaign.money_left_s
+    spent = campaign.money or 0.0
+    left = (campaign.budget_money or 0.0) - spent
+    if left <= 0:
+        return 0.0
+    return left * campaign.device_s / spent if spent and campaign.device_s else math.inf
+
+
+def is_by_money(campaign: OpenCampaign | CampaignRow) -> bool:
+    """Whether its money is spent before its device time is."""
+    if campaign.budget_money is None:
+        return False
     if campaign.budget_s is None:
-        return math.inf
-    return campaign.budget_s - campaign.device_s - campaign.running * seconds_per_render(campaign)
+        return True
+    return money_left_s(campaign) <= campaign.budget_s - campaign.device_s
 
 
 def would_be_late(campaign: OpenCampaign, now: float, fleet_size: int) -> bool:

@@ -4,7 +4,7 @@ import json
 
 from sqlalchemy import Connection, Engine, func, select, update
 
-from storage.rows import PastAttempt
+from storage.spent import PastAttempt
 from storage.states import AttemptOutcome
 from storage.tables import attempts, campaigns, sessions
 
@@ -33,6 +33,12 @@ class Ledgers:
             if saved.rowcount:
                 earlier = sessions.c.ledger.is_not(None) & (sessions.c.id != session)
                 connection.execute(update(sessions).where(earlier).values(ledger=None))
+
+    def text(self) -> str | None:
+        """The ledger that was saved last; None if none was."""
+        query = select(sessions.c.ledger).where(sessions.c.ledger.is_not(None))
+        with self._reader.connect() as connection:
+            return connection.execute(query.order_by(sessions.c.id.desc()).limit(1)).scalar()
 
     def last(self) -> tuple[str | None, list[PastAttempt]]:
         """The ledger that was saved last, and the attempts since, the oldest first. If none was

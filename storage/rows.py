@@ -247,11 +247,17 @@ class OpenCampaign:
     budget_s: float | None = None
     money: float = 0.0
     budget_money: float | None = None
+    money_left_s: float | None = None
+    """How long its budget of money pays for a device, with a budget of money."""
     backoffs: int = 0
     waiting: bool
     workers: frozenset[str]
     numerics_class: str | None = None
     refusal: str | None = None
+
+    @property
+    def has_budget(self) -> bool:
+        return self.budget_s is not None or self.budget_money is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -338,36 +344,6 @@ class CampaignBackoff:
         assert self.seconds <= FARTHEST_S, (
             "a longer backoff would be taken for one of before the clock was set back"
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class AttemptRow:
-    """One attempt at a chunk, as metrics read it."""
-
-    id: int
-    model: str
-    outcome: AttemptOutcome
-    done: int
-    failed: int
-    held: int
-    facts: Json
-
-
-@dataclass(frozen=True, kw_only=True)
-class PastAttempt:
-    """One attempt at a chunk, as the next dispatcher accounts for it. `has_ended`: whether some of
-    its renders have ended.
-    """
-
-    campaign_id: int
-    project: str
-    model_digest: str
-    worker: str
-    outcome: str
-    detail: str | None
-    has_ended: bool
-    facts: Json
-    ended_at: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,19 @@
-"""How the seconds of an attempt were spent, and what they cost. Values alone."""
+"""Attempts as values: how their seconds were spent and what they cost, and the rows in which they
+are read.
+"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from storage.states import AttemptOutcome
+
+Json = dict[str, Any]
 
 WASTES = ("padding_s", "load_s", "retries_s", "stopped_s", "lost_s")
 """The seconds of a worker that no picture came of, by reason."""
+USES = ("painted_s", *WASTES, "idle_s")
+"""All the seconds for which a worker has a chunk, by use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +52,21 @@ class Spent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CostRow:
+    """The attempts at a campaign, or at its proofs, in one pool: their seconds by use (`USES`),
+    and what these cost; None if none of them had a price. `kept` counts pictures.
+    """
+
+    campaign: str
+    is_proof: bool = False
+    pool: str | None
+    attempts: int
+    kept: int
+    seconds: Mapping[str, float]
+    money: Mapping[str, float] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PastPace:
     """One attempt, as it tells how long others will take. `given_s` is how long the worker had the
     chunk, `painted_s` for how long of that its device painted.
@@ -55,3 +80,33 @@ class PastPace:
     painted_s: float
     renders: int
     megapixel_steps: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRow:
+    """One attempt at a chunk, as metrics read it."""
+
+    id: int
+    model: str
+    outcome: AttemptOutcome
+    done: int
+    failed: int
+    held: int
+    facts: Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastAttempt:
+    """One attempt at a chunk, as the next dispatcher accounts for it. `has_ended`: whether some of
+    its renders have ended.
+    """
+
+    campaign_id: int
+    project: str
+    model_digest: str
+    worker: str
+    outcome: str
+    detail: str | None
+    has_ended: bool
+    facts: Json
+    ended_at: float

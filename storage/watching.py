@@ -15,7 +15,8 @@ from storage.event_kinds import EventKind
 from storage.events import record
 from storage.orders import FleetOrders, Orders
 from storage.queue import HEARTBEAT_S
-from storage.rows import AttemptRow, Json, WorkerRow, dump
+from storage.rows import Json, WorkerRow, dump
+from storage.spent import AttemptRow
 from storage.states import AttemptOutcome, ChunkState, WorkerState
 from storage.tables import attempts, campaigns, chunks, sessions, workers
 

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from farm.api.connections import Connections
-from storage.rows import AttemptRow
+from storage.spent import AttemptRow
 from storage.states import AttemptOutcome, RenderState, WorkerState
 from storage.watching import Watching
 

@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
@@ -166,11 +167,26 @@ class Proof(BaseModel):
 
 
 class Budget(BaseModel):
-    """What workers' devices may give to the campaign, in hours of one."""
+    """What workers' devices may give to the campaign, in hours of one; and what that may cost, in
+    the money of the fleet file.
+    """
 
     model_config = _STRICT
 
-    gpu_hours: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+    gpu_hours: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)] | None = None
+    money: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if self.gpu_hours is None and self.money is None:
+            raise ValueError("it needs gpu_hours, money or both: {gpu_hours: 10} or {money: 40}.")
+        return self
+
+    @model_serializer
+    def _as_written(self) -> dict[str, float]:
+        """Without what it does not have: a stored spec of before means the same."""
+        limits = {"gpu_hours": self.gpu_hours, "money": self.money}
+        return {name: limit for name, limit in limits.items() if limit is not None}
 
 
 class Output(BaseModel):
@@ -324,7 +340,12 @@ class Campaign(BaseModel):
 
     @property
     def budget_s(self) -> float | None:
-        return None if self.budget is None else self.budget.gpu_hours * 3600
+        hours = None if self.budget is None else self.budget.gpu_hours
+        return None if hours is None else hours * 3600
+
+    @property
+    def budget_money(self) -> float | None:
+        return None if self.budget is None else self.budget.money
 
     @property
     def encoding(self) -> Encoding:

@@ -12,6 +12,7 @@ from urllib.parse import quote as quote_text
 from farm.campaign.loading import CampaignFile, load_campaign
 from farm.campaign.schema import Campaign
 from farm.client.brand_calls import BrandCalls
+from farm.client.cost_calls import CostCalls
 from farm.client.diff_calls import DiffCalls
 from farm.client.event_calls import EventCalls
 from farm.client.fleet_calls import FleetCalls
@@ -54,6 +55,7 @@ class Client(
     OperationCalls,
     FleetCalls,
     BrandCalls,
+    CostCalls,
     ReviewCalls,
     SheetCalls,
     StepCalls,

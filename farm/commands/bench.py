@@ -10,6 +10,7 @@ from farm.bench.approving import MILLION
 from farm.bench.cold import measure as measure_cold
 from farm.bench.creative import measure as measure_creative
 from farm.bench.encode import measure as measure_encode
+from farm.bench.eta import measure as measure_eta
 from farm.bench.figures import Json
 from farm.bench.fleet import measure as measure_fleet
 from farm.bench.outputs import measure as measure_outputs
@@ -160,6 +161,20 @@ def creative(
     Takes about four minutes.
     """
     _show(measure_creative(rounds=rounds, proofs=proofs), as_json)
+
+
+@app.command("eta")
+def eta(as_json: AsJson = False) -> None:
+    """Estimates of the time that is left against the time that it took, on recorded attempts."""
+    report = measure_eta()
+    if as_json:
+        print_json(report)
+        return
+    table = Table("recording", "estimates", "median error", "p90 error", "within the range")
+    for name, of in report["figures"].items():
+        shares = (of["median_error"], of["p90_error"], of["within_range"])
+        table.add_row(name, str(of["estimates"]), *(f"{share:.1%}" for share in shares))
+    show_table(table)
 
 
 @app.command("encode")

@@ -23,7 +23,7 @@ from farm.commands.shared import (
 )
 from farm.commands.times import age_text, read_age
 from farm.connect import open_client
-from farm.scheduling.budget import spent_of
+from farm.scheduling.budget import money_of, spent_of
 from farm.scheduling.money_text import clock_text, money_text
 from farm.service.views import CampaignRowView, CampaignStatus
 from storage.errors import RequestError
@@ -142,7 +142,9 @@ def cost_sentences(answer: CampaignStatus) -> Iterator[str]:
     """What a campaign has cost, how fast it is painted, and when it will be done."""
     if answer.budget_s is not None:
         yield f"It has spent {spent_of(answer.device_s, answer.budget_s)}."
-    if answer.money is not None:
+    if answer.budget_money is not None:
+        yield f"It has spent {money_of(answer.money or 0.0, answer.budget_money)}."
+    elif answer.money is not None:
         yield f"It has cost {money_text(answer.money)}."
     if answer.eta is not None and answer.eta_low is not None and answer.eta_high is not None:
         rate = f", at {answer.renders_per_s:.3g} renders/s" if answer.renders_per_s else ""

@@ -29,7 +29,7 @@ from farm.dispatch.sending import Sending
 from farm.dispatch.settled_log import log_settled
 from farm.scheduling.assignment import fill
 from farm.scheduling.situation import Claimed, Situation
-from farm.scheduling.spending import NO_PRICES, Prices
+from farm.scheduling.spending import NO_PRICES, Prices, priced_snapshot
 from farm.scheduling.values import NO_QUOTAS, Assignment
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
@@ -80,6 +80,7 @@ class Dispatcher:
         self._autoscaler = autoscaler
         self._weights = weights
         self._quotas = quotas
+        self._prices = prices
         judge, self._loading = Judge(canaries), Loading()
         self._sending = Sending(
             fleet=fleet, campaigns=campaigns, judge=judge, reuse=reuse, layouts=layouts
@@ -159,7 +160,7 @@ class Dispatcher:
     def _look(self) -> Snapshot:
         if self._database_was_away:
             self._recover()
-        snapshot = self._queue.snapshot(self._session)
+        snapshot = priced_snapshot(self._queue.snapshot(self._session), self._prices)
         under_way = self._sending.campaigns
         left = {number: known for number, known in self._known.items() if number in under_way}
         self._known = {**left, **{campaign.id: campaign for campaign in snapshot.campaigns}}

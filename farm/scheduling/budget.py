@@ -2,19 +2,40 @@
 under it.
 """
 
-from farm.cost import SECONDS_PER_MEGAPIXEL_STEP, budget_left_s
+from farm.cost import SECONDS_PER_MEGAPIXEL_STEP, budget_left_s, is_by_money
+from farm.scheduling.money_text import money_text
 from storage.rows import CampaignRow, OpenCampaign
 
 _REMEDY = "raise `budget` in the file, or take it out, and submit the file with --update."
 
 
 def is_spent(campaign: OpenCampaign | CampaignRow) -> bool:
-    """Whether its device time has reached its budget; chunks under way do not count."""
-    return campaign.budget_s is not None and campaign.device_s >= campaign.budget_s
+    """Whether its device time or its money has reached its budget; chunks under way do not
+    count.
+    """
+    if campaign.budget_s is not None and campaign.device_s >= campaign.budget_s:
+        return True
+    return campaign.budget_money is not None and (
+        (campaign.money or 0.0) >= campaign.budget_money or _is_without_prices(campaign)
+    )
+
+
+def _is_without_prices(campaign: OpenCampaign | CampaignRow) -> bool:
+    """Whether nobody can say what it spends any more, as the fleet file has no prices."""
+    return (
+        isinstance(campaign, OpenCampaign)
+        and campaign.money_left_s == 0
+        and campaign.money < (campaign.budget_money or 0.0)
+    )
 
 
 def spent_sentence(campaign: OpenCampaign | CampaignRow) -> str:
     """Why nothing more is begun of a campaign whose budget is spent, and what to do."""
+    if _is_without_prices(campaign):
+        return (
+            "Its budget is money, and no pool of the fleet file has a price: write price_per_hour"
+            f" there, or {_REMEDY}"
+        )
     return (
         f"It has spent {_figures(campaign)} with {campaign.left:,} of"
         f" {campaign.left + campaign.ended:,} renders left: {_REMEDY}"
@@ -55,8 +76,14 @@ def spent_of(device_s: float, budget_s: float) -> str:
 
 
 def _figures(campaign: OpenCampaign | CampaignRow) -> str:
+    if campaign.budget_money is not None and (is_by_money(campaign) or campaign.budget_s is None):
+        return money_of(campaign.money or 0.0, campaign.budget_money)
     assert campaign.budget_s is not None
     return spent_of(campaign.device_s, campaign.budget_s)
+
+
+def money_of(money: float, budget: float) -> str:
+    return f"{money_text(money)} of its budget of {money_text(budget)}"
 
 
 def gpu_hours(seconds: float) -> str:

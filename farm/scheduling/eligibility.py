@@ -5,9 +5,9 @@ refusal.
 from collections import Counter
 from collections.abc import Callable
 
-from farm.cost import CHUNK_S, PARTS, seconds_per_render
+from farm.cost import CHUNK_S, PARTS, is_by_money, seconds_per_render
 from farm.scheduling.allocation import Allocation
-from farm.scheduling.refusal import Refusal, Rule, rounded
+from farm.scheduling.refusal import MONEY, Refusal, Rule, rounded
 from storage.rows import ANY_CLASS, OpenCampaign
 
 
@@ -57,7 +57,7 @@ def _is_plain(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bo
     class does not.
     """
     has_bounds = (
-        campaign.budget_s is not None
+        campaign.has_budget
         or campaign.max_workers is not None
         or campaign.project in allocation.quotas
         or allocation.speed(campaign, allocation.class_of[worker]) != 1
@@ -95,8 +95,11 @@ def _numerics(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Re
 def _budget(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refusal | None:  # noqa: ARG001
     """What it has been given, and what is assigned, spends its budget."""
     left_s = allocation.affordable_s[campaign.id]
-    if left_s > 0 or campaign.budget_s is None:
+    if left_s > 0 or not campaign.has_budget:
         return None
+    if is_by_money(campaign) or campaign.budget_s is None:
+        has = rounded(campaign.money)
+        return Refusal(rule=Rule.BUDGET, other=MONEY, has=has, limit=campaign.budget_money)
     given_s = campaign.budget_s - left_s
     return Refusal(rule=Rule.BUDGET, has=rounded(given_s), limit=campaign.budget_s)
 

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from farm.scheduling.fluid import Rest, ends_of
-from storage.rows import ANY_CLASS
+from farm.scheduling.history import History
+from farm.scheduling.share import Shares
 from storage.spent import PastPace
 
 NEWEST = 0.1
@@ -21,10 +21,11 @@ RATE_OF = 32
 """Attempts that tell how fast a campaign is painted now."""
 MOST_CAMPAIGNS = 200
 """Campaigns that are looked at; those behind them have no estimate."""
-SPREAD = 0.12
-"""How far, as a part of the time that is left, an estimate is off even if all attempts take the
-same: by what others will submit, and by workers that come and go."""
-_RANGE = 1.3  # standard deviations: four in five campaigns end within the range
+SPREAD, SPREAD_BESIDE_OTHERS = 0.12, 0.35
+"""How far, as a part of the time that is left, estimates are off even if all attempts take the
+same: alone on the farm by workers that come and go, beside others also by whose turn it is
+(`farm bench eta`)."""
+_RANGE = 1.3  # standard deviations: nine in ten campaigns end within the range (`farm bench eta`)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,8 @@ class Moment:
     workers: Mapping[str, str | None]
     weights: Mapping[str, float] = field(default_factory=dict)
     quotas: Mapping[str, int] = field(default_factory=dict)
+    shares: Shares = field(default_factory=Shares)
+    history: History = field(default_factory=History)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,32 +79,44 @@ NO_OUTLOOK = Outlook()
 
 
 @dataclass(frozen=True)
-class _Pace:
+class Pace:
     """Seconds of a worker for a render, and how far they vary, as a part of that."""
 
     seconds: float
     spread: float
 
 
-def outlooks(moment: Moment) -> dict[int, Outlook]:
-    """The outlook of each campaign that is open."""
+def paces_of(moment: Moment) -> dict[int, Pace]:
+    """The pace of each campaign that has one, of the first in line."""
     looked_at = sorted(moment.campaigns, key=lambda one: -one.priority)[:MOST_CAMPAIGNS]
-    mine: dict[int, list[PastPace]] = defaultdict(list)
-    for attempt in moment.attempts:
-        mine[attempt.campaign_id].append(attempt)
+    mine = _by_campaign(moment.attempts)
     paces = {one.id: _pace(one, mine[one.id], moment.attempts) for one in looked_at}
-    rests = [_rest(moment, one, pace) for one in looked_at if (pace := paces[one.id]) is not None]
-    ends = ends_of(rests, len(moment.workers), weights=moment.weights, quotas=moment.quotas)
-    found = {}
-    for one in looked_at:
-        outlook, pace = _rate(mine[one.id], moment, one), paces[one.id]
-        if pace is not None and one.id in ends and one.left <= one.budget_left:
-            outlook = _with_end(outlook, moment, one, pace, ends[one.id])
+    return {number: pace for number, pace in paces.items() if pace is not None}
+
+
+def outlooks(
+    moment: Moment, paces: Mapping[int, Pace], ends: Mapping[int, float]
+) -> dict[int, Outlook]:
+    """The outlook of each campaign. `ends` says in how many seconds each will be done, as far as
+    that can be foreseen.
+    """
+    mine, found = _by_campaign(moment.attempts), {}
+    for one in moment.campaigns:
+        outlook = _rate(mine[one.id], moment, one)
+        if one.id in ends and one.left <= one.budget_left:
+            outlook = _with_end(outlook, moment, one, paces[one.id], ends[one.id])
         found[one.id] = outlook
     return found
 
 
-def _pace(one: Open, mine: Sequence[PastPace], others: Iterable[PastPace]) -> _Pace | None:
+def _by_campaign(attempts: Iterable[PastPace]) -> dict[int, list[PastPace]]:
+    mine: dict[int, list[PastPace]] = defaultdict(list)
+    for attempt in attempts:
+        mine[attempt.campaign_id].append(attempt)
+    return mine
+
+
+def _pace(one: Open, mine: Sequence[PastPace], others: Iterable[PastPace]) -> Pace | None:
     """The pace of a campaign: its own, or else the one of its model."""
     seconds = [(past.given_s / past.renders, past.renders) for past in mine if past.renders]
     if not seconds and one.left + one.ended:
@@ -125,39 +140,13 @@ def _pace(one: Open, mine: Sequence[PastPace], others: Iterable[PastPace]) -> _P
         )
         / total
     )
-    return _Pace(mean, math.sqrt(variance) / mean if mean else 0.0)
+    return Pace(mean, math.sqrt(variance) / mean if mean else 0.0)
 
 
-def _rest(moment: Moment, one: Open, pace: _Pace) -> Rest:
-    """The rest of a campaign, without the parts of chunks under way that are painted."""
-    able = [
-        name
-        for name, known in moment.workers.items()
-        if one.numerics_class in (None, ANY_CLASS) or known in (None, one.numerics_class)
-    ]
-    seconds = max(0.0, one.left * pace.seconds - _begun_s(moment, one, pace))
-    most = len(able) if one.max_workers is None else min(len(able), one.max_workers)
-    return Rest(
-        id=one.id,
-        project=one.project,
-        priority=one.priority,
-        seconds=seconds,
-        most=min(most, one.left),
-    )
-
-
-def _begun_s(moment: Moment, one: Open, pace: _Pace) -> float:
-    """The seconds that workers have painted at chunks of a campaign that are under way."""
+def begun_by(moment: Moment, worker: str) -> float:
+    """The seconds since a worker's last attempt ended, in which it has painted at the next."""
     ended = {past.worker: past.ended_at for past in moment.attempts}
-    held: dict[str, int] = defaultdict(int)
-    for (_, worker), renders in moment.under_way.items():
-        held[worker] += renders
-    return sum(
-        min(max(0.0, moment.now - ended[worker]) * renders / held[worker],
-            renders * pace.seconds / 2)
-        for (campaign, worker), renders in moment.under_way.items()
-        if campaign == one.id and worker in ended
-    )  # fmt: skip
+    return max(0.0, moment.now - ended[worker]) if worker in ended else 0.0
 
 
 def _rate(mine: Sequence[PastPace], moment: Moment, one: Open) -> Outlook:
@@ -173,9 +162,10 @@ def _rate(mine: Sequence[PastPace], moment: Moment, one: Open) -> Outlook:
     )
 
 
-def _with_end(outlook: Outlook, moment: Moment, one: Open, pace: _Pace, left_s: float) -> Outlook:
+def _with_end(outlook: Outlook, moment: Moment, one: Open, pace: Pace, left_s: float) -> Outlook:
     chunks_left = max(1.0, one.left / max(1, _renders_of_chunk(moment, one)))
-    off = left_s * math.hypot(SPREAD, pace.spread / math.sqrt(chunks_left)) * _RANGE
+    usual = SPREAD if len(moment.campaigns) == 1 else SPREAD_BESIDE_OTHERS
+    off = left_s * math.hypot(usual, pace.spread / math.sqrt(chunks_left)) * _RANGE
     return replace(
         outlook,
         eta=moment.now + left_s,

@@ -11,7 +11,8 @@ from farm.scheduling.history import History, learn
 from farm.scheduling.retry import BLAMED_ON_WORKER
 from farm.scheduling.share import Shares, charge, welcome
 from farm.scheduling.trust import Record, after_attempt, distrusted
-from storage.rows import OpenCampaign, PastAttempt, Settlement
+from storage.rows import OpenCampaign, Settlement
+from storage.spent import PastAttempt
 from storage.states import AttemptOutcome
 
 

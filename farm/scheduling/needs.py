@@ -100,7 +100,7 @@ def _need(campaign: OpenCampaign, most: int, now: float) -> Need:
 
 def _affordable_chunks(campaign: OpenCampaign) -> int:
     """How many more chunks of the usual length its budget has room for."""
-    if campaign.budget_s is None:
+    if not campaign.has_budget:
         return sys.maxsize
     return max(0, math.ceil(budget_left_s(campaign) / max(1e-3, chunk_s(campaign))))
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from farm.scheduling.budget import gpu_hours
-from farm.scheduling.refusal import Refusal, Rule
+from farm.scheduling.money_text import money_text
+from farm.scheduling.refusal import MONEY, Refusal, Rule
 
 Words = Callable[[Refusal], str]
 
@@ -22,6 +23,12 @@ def _time(seconds: float | None) -> str:
 
 
 def _budget(refusal: Refusal) -> str:
+    if refusal.other == MONEY:
+        has, limit = money_text(refusal.has or 0), money_text(refusal.limit or 0)
+        return (
+            f"It has cost {has} of its budget of {limit}, and chunks under way may take the rest:"
+            " more is begun only if they leave some."
+        )
     return (
         f"It has been given {gpu_hours(refusal.has or 0)} of its budget of"
         f" {gpu_hours(refusal.limit or 0)} GPU hours, chunks under way included: more is begun"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Any
 
+MONEY = "money"
+"""Stands in `other` for a budget of money."""
 LONGEST = 300  # characters of a refusal as it is stored
 
 
@@ -28,7 +30,9 @@ class Rule(StrEnum):
     NUMERICS = auto()
     """`other`: the numerics class that its pixels are of."""
     BUDGET = auto()
-    """`has`: device seconds given and under way; `limit`: those of its budget."""
+    """`has`: device seconds given and under way; `limit`: those of its budget. Both are money if
+    `other` says so.
+    """
     QUOTA = auto()
     """`other`: its project; `has`: the workers of that; `limit`: the most it may have."""
     MAX_WORKERS = auto()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from actors.recipes.jobs import Facts
 from farm.scheduling.values import Pool
-from storage.rows import Settlement
+from storage.rows import OpenCampaign, Settlement, Snapshot
 from storage.spent import Spent
 
 
@@ -67,3 +67,22 @@ def spent_by(worker: str, facts: Facts, prices: Prices) -> Spent:
 def priced(settlement: Settlement, facts: Facts, prices: Prices) -> Settlement:
     """The settlement of an attempt with what the attempt cost."""
     return replace(settlement, spent=spent_by(settlement.worker, facts, prices))
+
+
+def with_money_left(campaign: OpenCampaign, prices: Prices) -> OpenCampaign:
+    """A campaign with the device time for which its budget of money pays: at the price of the
+    dearest pool, or at what its attempts have cost, whichever is more. Nothing, if no pool has a
+    price any more: then nobody could say what is spent.
+    """
+    if campaign.budget_money is None:
+        return campaign
+    dearest = max(prices.of_pools.values(), default=0.0) / 3600
+    shown = campaign.money / campaign.device_s if campaign.device_s else 0.0
+    price_s, left = max(dearest, shown), campaign.budget_money - campaign.money
+    return replace(campaign, money_left_s=max(0.0, left) / price_s if prices else 0.0)
+
+
+def priced_snapshot(snapshot: Snapshot, prices: Prices) -> Snapshot:
+    """The queue with the device time that budgets of money pay for."""
+    priced = tuple(with_money_left(campaign, prices) for campaign in snapshot.campaigns)
+    return replace(snapshot, campaigns=priced)

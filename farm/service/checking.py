@@ -17,6 +17,7 @@ from farm.campaign.stages import proof_campaign, proof_warnings
 from farm.campaign.texts import overruled
 from farm.campaign.warnings import campaign_warnings
 from farm.documents.document import MAX_TOLD, DocumentError, Problem, problem_json
+from farm.scheduling.spending import NO_PRICES, Prices
 from farm.service.brands import BrandService
 from farm.service.drift_fit import calibrated_campaign, drift_problems, drift_warnings
 from farm.service.fit import check_fit
@@ -26,15 +27,24 @@ from farm.service.prompts import check_prompts
 from storage.profiles import Profiles
 
 Json = dict[str, Any]
+_NO_PRICES = (
+    "no pool of this farm has a price, so nobody could say when it is spent: write price_per_hour"
+    " in the fleet file (FARM_FLEET), or give the budget as gpu_hours."
+)
 
 
 class CampaignChecks:
     """Checks campaigns, together with the files and the model that they name."""
 
     def __init__(
-        self, intake: Intake, brands: BrandService, profiles: Profiles | None = None
+        self,
+        intake: Intake,
+        brands: BrandService,
+        profiles: Profiles | None = None,
+        prices: Prices = NO_PRICES,
     ) -> None:
         """Without `profiles`, nothing that was measured of models is known."""
+        self._prices = prices
         self._intake = intake
         self._brands = brands
         self._profiles = profiles
@@ -43,6 +53,8 @@ class CampaignChecks:
         brand = self._brands.brand_of(project, data.get("brand"))
         written = parse_campaign(data, pack=brand.contents if brand else None)
         campaign = branded(written, brand)
+        if campaign.budget_money is not None and not self._prices:
+            raise DocumentError([Problem(("budget", "money"), _NO_PRICES)])
         model = self._intake.model(campaign.model)
         profile = self._profiles.get(model.digest) if self._profiles else {}
         campaign = calibrated_campaign(campaign, profile)

@@ -8,6 +8,7 @@ from typing import Any
 from farm.campaign.expansion import Expansion
 from farm.campaign.seeding import DERIVATION
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP
+from farm.scheduling.spending import NO_PRICES, Prices
 from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks, derived_as, warnings_of
 from farm.service.intake import Intake
@@ -39,11 +40,14 @@ class Estimates:
         profiles: Profiles | None = None,
         intake: Intake | None = None,
         chunk: int | None = None,
+        prices: Prices = NO_PRICES,
     ) -> None:
         """`chunk` is the number of renders in a chunk; None sizes chunks by their work."""
         self._campaigns = campaigns
         self._watching = watching
-        self._checks = CampaignChecks(intake or Intake(outputs), BrandService(brands), profiles)
+        self._checks = CampaignChecks(
+            intake or Intake(outputs), BrandService(brands), profiles, prices
+        )
         self._chunk = chunk
 
     def plan(
@@ -85,6 +89,7 @@ class Estimates:
             "seconds_per_megapixel_step": pace,
             "estimate_s": round(work * (pace or SECONDS_PER_MEGAPIXEL_STEP), 3),
             "budget_s": campaign.budget_s,
+            "budget_money": campaign.budget_money,
             "model": campaign.model,
             "brand": expansion.brand.label if expansion.brand else None,
             "priority": campaign.priority,

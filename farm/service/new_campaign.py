@@ -30,6 +30,7 @@ def new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign:
         megapixel_steps=megapixel_steps(expansion),
         deadline=campaign.deadline_at,
         budget_s=campaign.budget_s,
+        budget_money=campaign.budget_money,
         encoding=campaign.files,
         brand=brand.label if brand else None,
         brand_digest=brand.digest if brand else None,

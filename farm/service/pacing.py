@@ -1,11 +1,15 @@
 """How fast open campaigns are painted, and when they will be done."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from farm.scheduling.eta import NO_OUTLOOK, Moment, Open, Outlook, outlooks
+from farm.scheduling.eta import NO_OUTLOOK, Moment, Open, Outlook, outlooks, paces_of
+from farm.scheduling.ledger import Ledger
+from farm.scheduling.ledger_text import read_ledger
+from farm.simulation.foresight import foreseen
 from storage.attempts import Attempts
 from storage.campaigns import Campaigns
+from storage.ledgers import Ledgers
 from storage.rows import CampaignRow
 from storage.states import CampaignState
 from storage.watching import Watching
@@ -21,12 +25,14 @@ class Pacing:
         *,
         campaigns: Campaigns,
         attempts: Attempts,
+        ledgers: Ledgers,
         watching: Watching,
         weights: Mapping[str, float],
         quotas: Mapping[str, int],
     ) -> None:
         self._campaigns = campaigns
         self._attempts = attempts
+        self._ledgers = ledgers
         self._watching = watching
         self._weights = weights
         self._quotas = quotas
@@ -34,23 +40,37 @@ class Pacing:
     def outlooks(self) -> dict[int, Outlook]:
         """The outlook of each open campaign, by its id."""
         rows = [row for row in self._campaigns.all(only_open=True) if may_be_painted(row)]
-        lately = self._attempts.lately()
-        found = outlooks(
-            Moment(
-                now=lately.now,
-                campaigns=[one for row in rows for one in _open(row)],
-                attempts=lately.attempts,
-                under_way=lately.under_way,
-                workers={
-                    worker.name: worker.numerics_class
-                    for worker in self._watching.workers()
-                    if worker.state.takes_work
-                },
-                weights=self._weights,
-                quotas=self._quotas,
-            )
-        )
+        moment = self.moment([one for row in rows for one in _open(row)])
+        paces = paces_of(moment)
+        found = outlooks(moment, paces, foreseen(moment, paces))
         return {row.id: _of(row, found) for row in rows}
+
+    def moment(self, campaigns: Sequence[Open]) -> Moment:
+        """All that estimates are made of, as of now, with these campaigns open."""
+        lately, ledger = self._attempts.lately(), self._ledger()
+        return Moment(
+            now=lately.now,
+            campaigns=campaigns,
+            attempts=lately.attempts,
+            under_way=lately.under_way,
+            workers={
+                worker.name: worker.numerics_class
+                for worker in self._watching.workers()
+                if worker.state.takes_work
+            },
+            weights=self._weights,
+            quotas=self._quotas,
+            shares=ledger.shares,
+            history=ledger.history,
+        )
+
+    def _ledger(self) -> Ledger:
+        """What the dispatcher knew of shares and paces a moment ago."""
+        text = self._ledgers.text()
+        try:
+            return Ledger() if text is None else read_ledger(text)
+        except ValueError:  # of a later version: all shares begin level
+            return Ledger()
 
 
 def may_be_painted(campaign: CampaignRow) -> bool:

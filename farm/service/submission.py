@@ -9,6 +9,7 @@ from farm.campaign.chunks import Size, chunks_of, in_order, plan_chunks
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import derivation_of, difference, expansion_of, fingerprint
 from farm.scheduling.budget import is_spent
+from farm.scheduling.spending import NO_PRICES, Prices
 from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks, branded_as, derived_as, warnings_of
 from farm.service.intake import Intake
@@ -42,13 +43,14 @@ class Submissions:
         profiles: Profiles | None = None,
         intake: Intake | None = None,
         chunk: int | None = None,
+        prices: Prices = NO_PRICES,
     ) -> None:
         """`chunk` is the number of renders in a chunk; None sizes chunks by their work."""
         self._campaigns = campaigns
         self._control = control
         self._watching = watching
         self._intake = intake or Intake(outputs)
-        self._checks = CampaignChecks(self._intake, BrandService(brands), profiles)
+        self._checks = CampaignChecks(self._intake, BrandService(brands), profiles, prices)
         self._brands = BrandService(brands)
         self._chunk = chunk
 

@@ -189,6 +189,7 @@ class Plan(Checked):
     seconds_per_megapixel_step: float | None
     estimate_s: float
     budget_s: float | None
+    budget_money: float | None = None
     model: str
     brand: str | None
     priority: int

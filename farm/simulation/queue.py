@@ -93,6 +93,10 @@ class CampaignQueue:
         self.uncut -= renders
         return self._cut(renders)
 
+    def part(self, renders: int) -> SimulatedChunk:
+        """A chunk that a worker has already."""
+        return self._cut(renders)
+
     def assign(self, chunk: SimulatedChunk, worker: str, numerics_class: str) -> None:
         """Count a chunk as one that a worker has. The first worker settles the class."""
         chunk.lease += 1

@@ -3,11 +3,19 @@
 import pytest
 
 from actors.recipes.jobs import Failure, FailureKind
+from farm.documents.document import DocumentError
+from farm.scheduling.reasons import reason_sentence
+from farm.scheduling.refusal import MONEY, Refusal, Rule, read_refusal, refusal_text
+from farm.scheduling.spending import prices_of
 from farm.scheduling.values import Pool
 from farm.service.pacing import Pacing
 from farm.service.reading import Reading
+from farm.service.submission import Submissions
 from storage.attempts import Attempts
+from storage.ledgers import Ledgers
 from storage.reviews import Reviews
+from storage.states import CampaignState
+from tests.campaigns import data
 from tests.farm.fakes import NOW, FakeFleet, FakeWorker, run
 
 POOLS = (Pool(name="gpu", price=36.0),)  # a cent for each second
@@ -16,7 +24,12 @@ POOLS = (Pool(name="gpu", price=36.0),)  # a cent for each second
 @pytest.fixture
 def pacing(engine, campaigns, watching):
     return Pacing(
-        campaigns=campaigns, attempts=Attempts(engine), watching=watching, weights={}, quotas={}
+        campaigns=campaigns,
+        attempts=Attempts(engine),
+        ledgers=Ledgers(engine),
+        watching=watching,
+        weights={},
+        quotas={},
     )
 
 
@@ -90,3 +103,68 @@ def test_seconds_that_were_lost_with_a_worker_cost_money_too(start, campaign, ca
     dispatcher.tick(NOW)
     row = campaigns.by_id(campaign.id)
     assert (row.done, row.device_s, row.money) == (0, 0.0, pytest.approx(1.0))
+
+
+# --- budgets of money ---
+
+
+def priced(campaigns, control, watching, outputs, brands, pools=POOLS):
+    return Submissions(
+        campaigns=campaigns, control=control, watching=watching, outputs=outputs, brands=brands,
+        chunk=3, prices=prices_of(pools),
+    )  # fmt: skip
+
+
+def test_a_campaign_stops_once_its_money_is_spent_and_goes_on_with_more(
+    start, campaigns, control, watching, outputs, brands, paced
+):
+    """A chunk of three takes 10 s and costs ten cents."""
+    submissions = priced(campaigns, control, watching, outputs, brands)
+    submissions.submit("p", data(budget={"money": 0.25}))
+    fleet = Named(1)
+    dispatcher = start(fleet, pools=POOLS)
+    run(dispatcher, fleet, 8, seconds=10.0)
+    row = campaigns.get("p", "spring")
+    assert (row.state, row.budget_money) == (CampaignState.HALTED, 0.25)
+    assert 0.25 <= row.money <= 0.25 + 2 * 0.1, "exceeded by no more than was under way"
+    assert row.halted.startswith(f"It has spent {row.money:.4g} of its budget of 0.25 with")
+    assert paced.status("p", "spring")["budget_money"] == 0.25
+
+    more = data(budget={"money": 5, "gpu_hours": 1})
+    assert submissions.submit("p", more, update=True)[1]["updated"]["kept"] == row.done
+    run(dispatcher, fleet, 8, seconds=10.0)
+    row = campaigns.get("p", "spring")
+    assert (row.state, row.money) == (CampaignState.DONE, pytest.approx(0.6))
+
+
+def test_whichever_of_time_and_money_is_spent_first_stops_it(
+    start, campaigns, control, watching, outputs, brands
+):
+    submissions = priced(campaigns, control, watching, outputs, brands)
+    submissions.submit("p", data(budget={"money": 100, "gpu_hours": 15 / 3600}))
+    fleet = Named(1)
+    run(start(fleet, pools=POOLS), fleet, 8, seconds=10.0)
+    row = campaigns.get("p", "spring")
+    assert row.state is CampaignState.HALTED
+    assert row.device_s >= 15 > row.device_s - 2 * 10 * 2
+    assert "GPU hours" in row.halted
+
+
+def test_a_budget_of_money_needs_prices(
+    start, service, campaigns, control, watching, outputs, brands
+):
+    with pytest.raises(DocumentError, match="no pool of this farm has a price"):
+        service.submit("p", data(budget={"money": 40}))
+    priced(campaigns, control, watching, outputs, brands).submit("p", data(budget={"money": 40}))
+    fleet = Named(1)
+    dispatcher = start(fleet)  # its fleet file has lost its prices
+    run(dispatcher, fleet, 3)
+    row = campaigns.get("p", "spring")
+    assert (row.done, row.state) == (0, CampaignState.HALTED)
+    assert "no pool of the fleet file has a price" in row.halted
+
+
+def test_the_refusal_speaks_of_money():
+    refusal = Refusal(rule=Rule.BUDGET, other=MONEY, has=0.1, limit=0.12)
+    assert read_refusal(refusal_text(refusal)) == refusal
+    assert reason_sentence(refusal).startswith("It has cost 0.1 of its budget of 0.12")

@@ -3,7 +3,7 @@
 import pytest
 
 from storage.ledgers import Ledgers
-from storage.rows import PastAttempt
+from storage.spent import PastAttempt
 from storage.states import AttemptOutcome
 from tests.storage.conftest import claim_one, outcomes, settlement
 

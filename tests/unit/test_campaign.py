@@ -233,3 +233,14 @@ def test_the_format_of_files_changes_no_recipe():
         ]
 
     assert digests() == digests(output={"format": "jxl", "quality": 50})
+
+
+def test_a_budget_is_time_or_money_or_both_and_a_stored_one_of_time_is_as_before():
+    both = campaign(budget={"gpu_hours": 2, "money": 40})
+    assert (both.budget_s, both.budget_money) == (7200, 40)
+    assert campaign(budget={"money": 40}).budget_s is None
+    time = campaign(budget={"gpu_hours": 2})
+    assert time.model_dump(mode="json")["budget"] == {"gpu_hours": 2}
+    for wrong in ({}, {"money": 0}, {"money": -1}, {"money": float("inf")}, {"coins": 1}):
+        with pytest.raises(DocumentError, match="budget"):
+            campaign(budget=wrong)

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.scheduling.eta import NO_OUTLOOK, Moment, Open, outlooks
+from farm.bench.eta import measure
+from farm.bench.recording import moments, simulated
+from farm.scheduling.eta import NO_OUTLOOK, Moment, Open, paces_of
+from farm.scheduling.eta import outlooks as outlooks_of
+from farm.scheduling.history import History
+from farm.scheduling.values import Limits, Pool
+from farm.simulation.foresight import foreseen
+from farm.simulation.trace import Trace, Work
 from storage.spent import PastPace
 
 NOW = 1000.0
@@ -37,38 +44,46 @@ def moment(*campaigns, **changes):
         "attempts": [past(NOW - 10 * k) for k in range(9, -1, -1)],
         "under_way": {(1, "w1"): 5},
         "workers": {"w1": "c"},
+        "history": History(loads={"m": 0.0}),
     }
     return Moment(**{**values, **changes})
+
+
+def outlooks(known):
+    paces = paces_of(known)
+    return outlooks_of(known, paces, foreseen(known, paces))
 
 
 def test_an_even_campaign_ends_when_its_pace_says():
     outlook = outlooks(moment())[1]
     assert outlook.renders_per_s == pytest.approx(0.5)
     assert outlook.megapixel_steps_per_s == pytest.approx(1.0)
-    assert outlook.eta == pytest.approx(NOW + 100)
+    assert outlook.eta == pytest.approx(NOW + 100, abs=3)
     assert outlook.eta_low < outlook.eta < outlook.eta_high
 
 
 def test_workers_that_it_may_have_share_the_rest():
     four = {f"w{k}": "c" for k in range(1, 5)}
-    assert outlooks(moment(workers=four))[1].eta == pytest.approx(NOW + 25)
+    assert outlooks(moment(workers=four))[1].eta == pytest.approx(NOW + 25, abs=3)
     bound = outlooks(moment(one(max_workers=2), workers=four))[1]
-    assert bound.eta == pytest.approx(NOW + 50)
+    assert bound.eta == pytest.approx(NOW + 50, abs=3)
     mixed = {"w1": "c", "w2": "other", "w3": None}
     pinned = outlooks(moment(one(numerics_class="c"), workers=mixed))[1]
-    assert pinned.eta == pytest.approx(NOW + 50), "one that starts may be of its class"
+    assert pinned.eta == pytest.approx(NOW + 50, abs=3), "one that starts may be of its class"
 
 
 def test_the_part_of_a_chunk_that_is_painted_is_not_painted_again():
     later = outlooks(moment(now=NOW + 4))[1]
-    assert later.eta == pytest.approx(NOW + 100), "the estimate stands still while all goes well"
+    assert later.eta == pytest.approx(NOW + 100, abs=3), (
+        "the estimate stands still while all goes well"
+    )
 
 
 def test_another_campaign_takes_its_share_until_it_is_done():
     both = moment(one(), one(2, left=10, ended=0, megapixel_steps=20.0))
     found = outlooks(both)
-    assert found[2].eta == pytest.approx(NOW + 40), "by the pace of its model"
-    assert found[1].eta == pytest.approx(NOW + 120)
+    assert found[2].eta == pytest.approx(NOW + 40, abs=3), "by the pace of its model"
+    assert found[1].eta == pytest.approx(NOW + 120, abs=3)
     assert found[2].renders_per_s is None, "nothing of it is under way"
 
 
@@ -92,3 +107,41 @@ def test_an_estimate_lies_within_its_range_and_never_in_the_past(seconds, left):
     attempts = [past(NOW - k, given_s=s) for k, s in enumerate(reversed(seconds))][::-1]
     outlook = outlooks(moment(one(left=left), attempts=attempts))[1]
     assert NOW <= outlook.eta_low <= outlook.eta <= outlook.eta_high
+
+
+# --- replays of recorded attempts ---
+
+
+def test_what_is_replayed_is_what_was_known_then():
+    trace = Trace(
+        works=[
+            Work(name="first", model="m", renders=40, batch_s=4.0, load_s=0.0),
+            Work(name="later", model="m", renders=8, batch_s=4.0, load_s=0.0, arrives_s=20.0),
+        ],
+        pools=[Pool(name="gpu")],
+        limits=Limits(ceiling=1),
+    )
+    replay = simulated("two", trace)
+    assert sum(attempt.renders for attempt in replay.attempts) == 48
+    assert {attempt.worker.partition("-")[0] for attempt in replay.attempts} == {"gpu"}
+    for known in moments(replay):
+        assert all(attempt.ended_at <= known.now for attempt in known.attempts)
+        assert {one.id for one in known.campaigns} <= ({1} if known.now < 20 else {1, 2})
+        for one in known.campaigns:
+            done = sum(a.renders for a in known.attempts if a.campaign_id == one.id)
+            assert (one.ended, one.left + one.ended) == (done, {1: 40, 2: 8}[one.id])
+
+
+def test_estimates_on_recordings_are_near_and_mostly_within_their_range():
+    """What `farm bench eta` reports: the figures repeat, as no clock is read."""
+    figures = measure()["figures"]
+    assert set(figures) == {"day", "rested", "alone", "uneven", "losses", "all"}
+    assert figures["all"]["median_error"] <= 0.15
+    assert figures["all"]["within_range"] >= 0.7
+
+
+def test_a_campaign_that_no_worker_may_paint_has_no_end():
+    pinned = moment(one(numerics_class="gone"), workers={"w1": "c"})
+    assert outlooks(pinned)[1].eta is None
+    with_quota = moment(quotas={"p": 1}, workers={"w1": "c", "w2": "c"})
+    assert outlooks(with_quota)[1].eta == pytest.approx(NOW + 100, abs=3)

@@ -18,7 +18,8 @@ from farm.scheduling.ledger import (
 from farm.scheduling.ledger_text import ledger_text, read_ledger
 from farm.scheduling.share import Shares
 from farm.scheduling.trust import BLAMED_CAMPAIGNS, Record
-from storage.rows import OpenCampaign, PastAttempt, Settlement
+from storage.rows import OpenCampaign, Settlement
+from storage.spent import PastAttempt
 from storage.states import AttemptOutcome
 
 NOW = 1000.0

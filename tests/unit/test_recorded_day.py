@@ -1,14 +1,14 @@
 """A recorded day of a real farm, on the virtual clock: the same decisions."""
 
 import json
+from importlib import resources
 from itertools import pairwise
-from pathlib import Path
 
 from farm.scheduling.values import Limits, Pool
 from farm.simulation.simulator import Simulation
 from farm.simulation.trace import Trace, Work
 
-DAY = json.loads((Path(__file__).parent.parent / "recorded" / "day.json").read_text())
+DAY = json.loads((resources.files("farm.bench") / "recorded" / "day.json").read_text())
 BATCH = 4
 
 
