@@ -11,9 +11,12 @@ import torch
 from diffusers import (
     AutoencoderDC,
     AutoencoderKL,
+    AutoencoderKLFlux2,
+    ChromaTransformer2DModel,
     DDIMScheduler,
     DPMSolverMultistepScheduler,
     FlowMatchEulerDiscreteScheduler,
+    Flux2Transformer2DModel,
     FluxTransformer2DModel,
     LCMScheduler,
     PixArtTransformer2DModel,
@@ -33,6 +36,7 @@ from transformers import (
     GemmaTokenizerFast,
     Qwen2Tokenizer,
     Qwen3Config,
+    Qwen3ForCausalLM,
     Qwen3Model,
     T5Config,
     T5EncoderModel,
@@ -182,6 +186,39 @@ def z_image() -> diffusers.DiffusionPipeline:
     )  # fmt: skip
 
 
+def flux_2_klein() -> diffusers.DiffusionPipeline:
+    transformer = Flux2Transformer2DModel(
+        patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
+        num_attention_heads=2, joint_attention_dim=3 * WIDTH, timestep_guidance_channels=16,
+        axes_dims_rope=[4, 4, 4, 4], guidance_embeds=False,
+    )  # fmt: skip
+    vae = AutoencoderKLFlux2(
+        block_out_channels=(8, 16), latent_channels=4, norm_num_groups=8, layers_per_block=1,
+        sample_size=32,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+    )  # fmt: skip
+    vae.bn.running_mean.normal_(0, 0.1)
+    vae.bn.running_var.uniform_(0.5, 2)
+    return diffusers.Flux2KleinPipeline(
+        transformer=transformer, vae=vae, scheduler=FlowMatchEulerDiscreteScheduler(),
+        tokenizer=_qwen_tokenizer(), text_encoder=_qwen3(Qwen3ForCausalLM, layers=27),
+        is_distilled=False,
+    )  # fmt: skip
+
+
+def chroma() -> diffusers.DiffusionPipeline:
+    transformer = ChromaTransformer2DModel(
+        patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
+        num_attention_heads=2, joint_attention_dim=WIDTH, axes_dims_rope=(4, 4, 8),
+        approximator_num_channels=8, approximator_hidden_dim=16, approximator_layers=1,
+    )  # fmt: skip
+    return diffusers.ChromaPipeline(
+        transformer=transformer, vae=_vae(shift_factor=0.1),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        text_encoder=_t5(), tokenizer=_t5_tokenizer(),
+    )  # fmt: skip
+
+
 def latent_consistency() -> diffusers.DiffusionPipeline:
     """One that the table of families does not have."""
     return diffusers.LatentConsistencyModelPipeline(
@@ -200,6 +237,8 @@ BUILDERS: dict[str, Callable[[], diffusers.DiffusionPipeline]] = {
     "PixArtSigmaPipeline": pixart_sigma,
     "SanaPipeline": sana,
     "ZImagePipeline": z_image,
+    "Flux2KleinPipeline": flux_2_klein,
+    "ChromaPipeline": chroma,
 }
 PLAIN = {"LatentConsistencyModelPipeline": latent_consistency}
 
@@ -274,14 +313,12 @@ _CHAT = (
 """Eight tokens, as many as the words of the real one are."""
 
 
-def _qwen3() -> Qwen3Model:
-    """Two layers: the last but one is what is read of it."""
-    return Qwen3Model(
-        Qwen3Config(
-            vocab_size=len(_qwen_tokenizer()), hidden_size=WIDTH, intermediate_size=2 * WIDTH,
-            num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, head_dim=16,
-        )
-    ).eval()  # fmt: skip
+def _qwen3(kind: type = Qwen3Model, layers: int = 2) -> torch.nn.Module:
+    config = Qwen3Config(
+        vocab_size=len(_qwen_tokenizer()), hidden_size=WIDTH, intermediate_size=2 * WIDTH,
+        num_hidden_layers=layers, num_attention_heads=2, num_key_value_heads=1, head_dim=16,
+    )  # fmt: skip
+    return kind(config).eval()
 
 
 def _qwen_tokenizer() -> Qwen2Tokenizer:

@@ -186,6 +186,29 @@ FAMILIES = (
         sample_size=128,
         readers=(Reader(tokenizer="tokenizer", tokens=504),),  # eight of 512 go to the template
     ),
+    Family(
+        name="FLUX.2 klein",
+        pipeline="Flux2KleinPipeline",
+        weights=("transformer", "vae", "text_encoder"),
+        guidance=4.0,
+        schedulers=("flow-match-euler",),
+        is_flow=True,
+        multiple_of=16,
+        sample_size=128,
+        readers=(Reader(tokenizer="tokenizer", tokens=500),),  # twelve of 512 go to the template
+    ),
+    Family(
+        name="Chroma",
+        pipeline="ChromaPipeline",
+        image_to_image="ChromaImg2ImgPipeline",
+        weights=("transformer", "vae", "text_encoder"),
+        guidance=5.0,
+        schedulers=("flow-match-euler",),
+        is_flow=True,
+        multiple_of=16,
+        sample_size=128,
+        readers=(Reader(tokenizer="tokenizer", tokens=512),),
+    ),
 )
 _WITHOUT_PART = {
     "feature_extractor",

@@ -15,16 +15,19 @@ GUIDED = {"ZImagePipeline": [0.0, 3.0]}
 
 def _bare(path, recipe, family):
     """What diffusers paints of a recipe, from its text on."""
+    torch.set_num_threads(1)
     pipe = getattr(diffusers, family.pipeline).from_pretrained(path)
     pipe.set_progress_bar_config(disable=True)
     made_of = recipe.group
     pipe.scheduler = new_scheduler(made_of)
     options = {"negative_prompt": recipe.negative} if family.has_negative else {}
+    if family.pipeline == "Flux2KleinPipeline":  # it takes a negative as an embedding alone
+        with torch.no_grad():
+            options = {"negative_prompt_embeds": pipe.encode_prompt(recipe.negative)[0]}
     if family.pipeline in ("PixArtSigmaPipeline", "SanaPipeline"):
         options |= {"clean_caption": False, "use_resolution_binning": False}
-    torch.set_num_threads(1)
     images = pipe(
-        recipe.prompt,
+        prompt=recipe.prompt,
         width=made_of.width,
         height=made_of.height,
         num_inference_steps=made_of.steps,
