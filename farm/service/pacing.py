@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from farm.cost import budget_left_s, seconds_per_render
 from farm.scheduling.eta import NO_OUTLOOK, Moment, Open, Outlook, outlooks, paces_of
 from farm.scheduling.ledger import Ledger
 from farm.scheduling.ledger_text import read_ledger
@@ -110,9 +111,9 @@ def _open(row: CampaignRow) -> Iterator[Open]:
 
 def _affordable(row: CampaignRow) -> float:
     """How many more renders the budget pays for, at what the others have cost."""
-    if row.budget_s is None or not row.ended or not row.device_s:
+    if not row.ended or not row.device_s:
         return math.inf
-    return (row.budget_s - row.device_s) / (row.device_s / row.ended)
+    return row.running + budget_left_s(row) / seconds_per_render(row)
 
 
 def _of(row: CampaignRow, found: Mapping[int, Outlook]) -> Outlook:

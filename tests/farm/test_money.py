@@ -168,3 +168,17 @@ def test_the_refusal_speaks_of_money():
     refusal = Refusal(rule=Rule.BUDGET, other=MONEY, has=0.1, limit=0.12)
     assert read_refusal(refusal_text(refusal)) == refusal
     assert reason_sentence(refusal).startswith("It has cost 0.1 of its budget of 0.12")
+
+
+def test_no_end_is_told_of_a_campaign_whose_budget_will_not_last(
+    start, campaigns, control, watching, outputs, brands, paced
+):
+    submissions = priced(campaigns, control, watching, outputs, brands)
+    submissions.submit("p", data(budget={"money": 0.35}))
+    fleet = Named(1)
+    dispatcher = start(fleet, pools=POOLS)
+    run(dispatcher, fleet, 2, seconds=10.0)
+    dispatcher.tick(NOW + 60)
+    short = paced.status("p", "spring")
+    assert (short["state"], short["eta"]) == ("running", None)
+    assert short["renders_per_s"] is not None or short["renders"]["running"] == 0
