@@ -10,6 +10,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from filelock import FileLock, Timeout
 
+from farm.api.access import project_routes, token_routes
 from farm.api.brands import brand_routes
 from farm.api.campaigns import (
     campaign_routes,
@@ -55,6 +56,7 @@ from farm.service.local_files import LocalFiles
 from farm.service.logs import LogReading
 from farm.service.pacing import Pacing
 from farm.service.preview_pruning import PreviewPruner
+from farm.service.projects import ProjectService
 from farm.service.prompt_list import PromptLists
 from farm.service.pruning import Pruner
 from farm.service.reading import Reading
@@ -65,6 +67,7 @@ from farm.service.reviews import ReviewService
 from farm.service.sheets import Sheets
 from farm.service.steps import StepReading
 from farm.service.submission import Submissions
+from farm.service.tokens import TokenService
 from farm.web.pages import page_routes
 from storage.answers import Answers
 from storage.attempts import Attempts
@@ -79,6 +82,7 @@ from storage.layouts import Layouts
 from storage.ledgers import Ledgers
 from storage.orders import Orders
 from storage.profiles import Profiles
+from storage.projects import Projects
 from storage.removal import Removal
 from storage.reviews import Reviews
 from storage.store import Outputs
@@ -119,6 +123,8 @@ def open_app(
             control=Control(engine),
             costs=Costs(engine),
             orders=Orders(engine),
+            tokens=Tokens(engine),
+            projects=Projects(engine),
             removal=Removal(engine),
             reviews=Reviews(engine),
             events=Events(engine),
@@ -230,6 +236,8 @@ class _Stores:
     control: Control
     costs: Costs
     orders: Orders
+    tokens: Tokens
+    projects: Projects
     removal: Removal
     reviews: Reviews
     watching: Watching
@@ -352,6 +360,8 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
             _diagnosis(settings, stores), LogReading(Home(settings.home).logs, campaigns)
         ),
         fleet_routes(reading, fleet),
+        token_routes(TokenService(stores.tokens)),
+        project_routes(ProjectService(stores.projects)),
     ]
 
 

@@ -122,6 +122,8 @@ COMMANDS = {
             " settled."
         ),
     ),
+    "tokens": ("tokens:app", "Tokens: what people and programs show to be known."),
+    "projects": ("projects:app", "Projects: their quotas, and who has which role in them."),
     "simulate": (
         "simulate:simulate",
         "How long campaigns would take with so many workers, and what they would cost.",

@@ -92,6 +92,11 @@ class Projects:
                 put_grant(connection, person, project, role)
             return _roles(connection, project)
 
+    def roles(self, project: str) -> dict[str, str]:
+        """The roles that people have in a project, whether it was made known or not."""
+        with self._reader.connect() as connection:
+            return _roles(connection, project)
+
     def everywhere(self) -> dict[str, str]:
         """The roles that people have in all projects."""
         with self._reader.connect() as connection:

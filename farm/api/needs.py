@@ -21,6 +21,8 @@ class Need:
 
     deed: Deed | None
     across: bool = False
+    tells_secret: bool = False
+    """Its answer is shown once and kept nowhere, for an order that is sent again neither."""
 
     @property
     def text(self) -> str:
@@ -33,9 +35,9 @@ it.
 """
 
 
-def needs(deed: Deed, *, across: bool = False) -> Callable[[F], F]:
+def needs(deed: Deed, *, across: bool = False, tells_secret: bool = False) -> Callable[[F], F]:
     """Declares the deed of a route's function; stands below the route's own decorator."""
-    return _declared(Need(deed=deed, across=across))
+    return _declared(Need(deed=deed, across=across, tells_secret=tells_secret))
 
 
 def open_to_all(endpoint: F) -> F:

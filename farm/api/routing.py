@@ -60,6 +60,8 @@ class StrictRoute(APIRoute):
                 raise DocumentError(
                     [Problem((), f"{request.method} {request.url.path} takes no body: send none.")]
                 )
+            if self.need.tells_secret:
+                return await handle(read)
             return await once(request.app.state.answers, read, data, lambda: handle(read))
 
         return strictly

@@ -52,6 +52,7 @@ def serve(app: FastAPI, port: int, host: str = HOST) -> Iterator[str]:
             backlog=ACCEPTED,
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # anybody can write those
             lifespan="off",
         )
     )

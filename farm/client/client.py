@@ -11,6 +11,7 @@ from urllib.parse import quote as quote_text
 
 from farm.campaign.loading import CampaignFile, load_campaign
 from farm.campaign.schema import Campaign
+from farm.client.access_calls import AccessCalls
 from farm.client.brand_calls import BrandCalls
 from farm.client.cost_calls import CostCalls
 from farm.client.diff_calls import DiffCalls
@@ -61,6 +62,7 @@ class Client(
     StepCalls,
     DiffCalls,
     EventCalls,
+    AccessCalls,
 ):
     """A farm, from afar.
 

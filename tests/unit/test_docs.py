@@ -56,6 +56,8 @@ def test_every_command_that_is_documented_is_there():
         "farm brands",
         "farm drift",
         "farm models",
+        "farm projects",
+        "farm tokens",
     }
     for words in re.findall(r"`farm ([a-z]+)", README + COMMANDS_PAGE):
         assert f"farm {words}" in known

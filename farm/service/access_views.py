@@ -1,0 +1,60 @@
+"""Views of tokens, roles and projects."""
+
+from farm.service.access import Role
+from farm.service.views import View
+
+
+class WhoAmI(View):
+    """Whoever asks: their name, the id of the token that they showed, and their role in each
+    project; `*` stands for all projects.
+    """
+
+    person: str
+    token: str | None
+    roles: dict[str, Role]
+
+
+class TokenView(View):
+    """A token without its secret. Times are seconds since 1970."""
+
+    id: str
+    person: str
+    state: str
+    """`valid`, `expired` or `revoked`."""
+    created_at: float
+    created_by: str | None
+    expires_at: float | None
+    revoked_at: float | None
+    last_used_at: float | None
+    last_used_from: str | None
+
+
+class NewTokenView(TokenView):
+    """A token that was made just now, with its secret, which is shown this once."""
+
+    secret: str
+
+
+class Limits(View):
+    """The most that a project may have; null is no limit."""
+
+    device_hours: float | None
+    workers: int | None
+    queued: int | None
+    stored_bytes: int | None
+
+
+class ProjectView(View):
+    """A project with its quota, and the roles that people have in it."""
+
+    project: str
+    created_at: float | None
+    created_by: str | None
+    quota: Limits
+    roles: dict[str, str]
+
+
+class Roles(View):
+    """The roles that people have in all projects."""
+
+    roles: dict[str, str]
