@@ -116,7 +116,7 @@ def set_project(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a project's quota and roles; what is not named stays. --workers 0 stops all that a
+    """Change a project's quota and roles; all others stay. --workers 0 stops all that a
     project paints.
     """
     limits, roles = _limits(device_hours, workers, queued, stored), read_roles(role or [])

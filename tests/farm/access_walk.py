@@ -111,10 +111,9 @@ def question(route):
 
 def verdict(status, body):
     """Whether somebody was let in, whatever became of what they asked then."""
-    told = json.loads(body) if status >= 400 else {}
-    if status == 401 or (status == 403 and told["code"] == "not-allowed"):
+    if status == 401 or (status == 403 and b"other-site" not in body):
         return str(status)
-    if status == 404 and told["detail"].startswith(f"There is no project {OWN}, or"):
+    if status == 404 and f"There is no project {OWN}, or".encode() in body:
         return "404"
     return "in"
 
@@ -122,14 +121,12 @@ def verdict(status, body):
 async def walk(app, secrets, headers=()):
     """By route, for each subject the verdict."""
     found = {}
-    for route in sorted(routes_of(app), key=lambda route: (route.path, *route.methods)):
+    for path, route in sorted(routes_of(app), key=lambda pair: (pair[0], *pair[1].methods)):
         for method in sorted(route.methods):
-            path = filled(f"{'' if route.path.startswith('/metrics') else '/api/v1'}{route.path}")
-            path = path.replace("/api/v1/api/v1", "/api/v1")
-            row = found[f"{method} {route.path}"] = []
+            row = found[f"{method} {path}"] = []
             for subject in SUBJECTS:
                 status, body = await ask(
-                    app, method, path, secret=secrets.get(subject), headers=headers,
+                    app, method, filled(path), secret=secrets.get(subject), headers=headers,
                     **question(route),
                 )  # fmt: skip
                 row.append(verdict(status, body))

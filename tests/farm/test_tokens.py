@@ -176,8 +176,8 @@ def test_projects_of_others_are_as_if_they_were_not_there(settings, give):
 def test_every_route_says_what_it_needs(settings):
     with open_app(settings) as app:
         routes = routes_of(app)
-        undeclared = [route.path for route in routes if declared_need(route.endpoint) is None]
-        others = [route.path for route in routes if not hasattr(route, "need")]
+        undeclared = [path for path, route in routes if declared_need(route.endpoint) is None]
+        others = [path for path, route in routes if not hasattr(route, "need")]
         assert (undeclared, others) == ([], [])
 
 
