@@ -6,7 +6,6 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from farm.commands.prune import read_age
 from farm.commands.shared import (
     AsJson,
     Home,
@@ -17,7 +16,7 @@ from farm.commands.shared import (
     settings_for,
     show_table,
 )
-from farm.commands.times import iso
+from farm.commands.times import iso, read_age
 from farm.connect import open_client
 from farm.service.access_views import NewTokenView
 from storage.errors import RequestError
