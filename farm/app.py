@@ -308,6 +308,18 @@ def _diagnosis(settings: Settings, stores: _Stores) -> Diagnosis:
     )
 
 
+def _fleet_service(settings: Settings, stores: _Stores) -> FleetService:
+    is_alone = settings.ray == "local"
+    return FleetService(orders=stores.orders, watching=stores.watching, is_alone=is_alone)
+
+
+def _access_routers(stores: _Stores) -> list[APIRouter]:
+    return [
+        token_routes(TokenService(stores.tokens)),
+        project_routes(ProjectService(stores.projects)),
+    ]
+
+
 def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[APIRouter]:
     """The services over the stores, and the API's routes to them. `files` are those of this
     machine that a submission may name.
@@ -335,8 +347,6 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         campaigns=campaigns, control=control, watching=watching, chunk=chunk
     )
     pruner = Pruner(campaigns=campaigns, removal=stores.removal, outputs=outputs)
-    is_alone = settings.ray == "local"
-    fleet = FleetService(orders=stores.orders, watching=watching, is_alone=is_alone)
     return [
         submission_routes(submissions, estimates, reading),
         campaign_routes(reading),
@@ -359,9 +369,8 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         operation_routes(
             _diagnosis(settings, stores), LogReading(Home(settings.home).logs, campaigns)
         ),
-        fleet_routes(reading, fleet),
-        token_routes(TokenService(stores.tokens)),
-        project_routes(ProjectService(stores.projects)),
+        fleet_routes(reading, _fleet_service(settings, stores)),
+        *_access_routers(stores),
     ]
 
 
