@@ -7,9 +7,7 @@ from storage.author import author
 from storage.clock import db_time
 from storage.event_kinds import EventKind
 from storage.events import record
-
-EVERYWHERE = "*"
-"""In a grant: all projects, those that are still to come too."""
+from storage.everywhere import EVERYWHERE
 
 
 def put_grant(connection: Connection, person: str, project: str, role: str | None) -> None:

@@ -14,7 +14,8 @@ from storage.clock import db_time
 from storage.errors import AlreadyThere, NotFound
 from storage.event_kinds import EventKind
 from storage.events import record
-from storage.granting import EVERYWHERE, put_grant
+from storage.everywhere import EVERYWHERE
+from storage.granting import put_grant
 
 
 @dataclass(frozen=True, kw_only=True)

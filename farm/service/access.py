@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 
 from storage.errors import NotAllowed, NotFound
-from storage.granting import EVERYWHERE
+from storage.everywhere import EVERYWHERE
 
 
 class Role(StrEnum):

@@ -11,7 +11,7 @@ from typing import Self
 from farm.service.access import Access, Role, roles_from
 from farm.service.secrets import digest_of, id_in, is_same
 from storage.errors import SeedbedError, Unauthenticated
-from storage.granting import EVERYWHERE
+from storage.everywhere import EVERYWHERE
 from storage.tokens import USE_NOTED_S, Known, TokenRow, Tokens
 
 _NOBODY = digest_of("")  # what the secret of an unknown token is compared with, to take as long

@@ -5,7 +5,7 @@ from typing import Any
 
 from farm.service.access import Access, Deed, Role, no_project
 from storage.errors import NotFound
-from storage.granting import EVERYWHERE
+from storage.everywhere import EVERYWHERE
 from storage.projects import ProjectRow, Projects, Quota
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 from farm.service.access import Access, Role
 from farm.service.secrets import Secret, new_secret
 from storage.errors import NotFound
-from storage.granting import EVERYWHERE
+from storage.everywhere import EVERYWHERE
 from storage.tokens import TokenRow, Tokens
 
 Json = dict[str, Any]
