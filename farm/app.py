@@ -34,6 +34,7 @@ from farm.api.routes import make_api
 from farm.api.serving import HOST, serve
 from farm.api.sheets import sheet_routes
 from farm.api.steps import step_routes
+from farm.api.webhooks import webhook_routes
 from farm.config import Settings, known_secrets
 from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
@@ -68,6 +69,7 @@ from farm.service.sheets import Sheets
 from farm.service.steps import StepReading
 from farm.service.submission import Submissions
 from farm.service.tokens import TokenService
+from farm.service.webhooks import WebhookService
 from farm.web.pages import page_routes
 from storage.answers import Answers
 from storage.attempts import Attempts
@@ -88,6 +90,7 @@ from storage.reviews import Reviews
 from storage.store import Outputs
 from storage.tokens import Tokens
 from storage.watching import Watching
+from storage.webhooks import Webhooks
 
 LOOPBACK = (HOST, "localhost", "::1")
 
@@ -141,6 +144,7 @@ def open_app(
                 *_routers(settings, stores, LocalFiles(allowed)),
                 stream_routes(events, listeners),
                 event_routes(events),
+                webhook_routes(WebhookService(Webhooks(engine))),
             ],
             Metrics(stores.watching, connections),
             Answers(engine),

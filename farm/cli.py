@@ -109,6 +109,7 @@ COMMANDS = {
         "events:events",
         "Print what has changed: campaigns, renders, reviews, workers, the fleet.",
     ),
+    "webhooks": ("webhooks:app", "Webhooks: addresses that hear of a project's events."),
     "audit": (
         "events:audit",
         "Print who changed what, when and from where: with --json, one JSON object a line.",

@@ -5,6 +5,7 @@ file reads settings from it.
 import math
 import os
 from importlib.metadata import version
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +24,20 @@ if TYPE_CHECKING:
     from farm.scheduling.values import Limits, Pool
 
 
-class Settings(BaseSettings):
+class _Telling(BaseSettings):
+    """What concerns events and those who hear of them."""
+
+    events_days: float = Field(
+        30.0,
+        description="Days after which events that nobody made are removed; the audit log stays.",
+        gt=0,
+    )
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="Networks inside the farm's own that webhooks may lead to, as JSON."
+    )
+
+
+class Settings(_Telling):
     """Everything that can be set. Each field is read from FARM_ and its name in capitals, like
     FARM_HOME.
     """
@@ -134,7 +148,6 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Weights of projects in sharing the fleet, as JSON; 1 for those not named.",
     )
-    events_days: float = Field(30, description="Days that events of no author are kept.", gt=0)
     quotas: dict[str, int] = Field(
         default_factory=dict,
         description=(

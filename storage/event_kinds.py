@@ -46,3 +46,5 @@ class EventKind(StrEnum):
     ROLE_CHANGED = "role.changed"
     PROJECT_CREATED = "project.created"
     PROJECT_CHANGED = "project.changed"
+    WEBHOOK_ADDED = "webhook.added"
+    WEBHOOK_REMOVED = "webhook.removed"

@@ -22,6 +22,7 @@ from farm.client.review_calls import ReviewCalls
 from farm.client.sheet_calls import SheetCalls
 from farm.client.step_calls import StepCalls
 from farm.client.transport import Transport
+from farm.client.webhook_calls import WebhookCalls
 from farm.documents.document import Document, DocumentError, Problem
 from farm.results.line import Line
 from farm.results.versions import only_present, split_version
@@ -63,6 +64,7 @@ class Client(
     DiffCalls,
     EventCalls,
     AccessCalls,
+    WebhookCalls,
 ):
     """A farm, from afar.
 

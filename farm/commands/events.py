@@ -113,6 +113,8 @@ def _told(value: Any) -> str:
     text = (
         ", ".join(f"{key} {inner}" for key, inner in value.items())
         if isinstance(value, dict)
+        else ", ".join(map(str, value))
+        if isinstance(value, list)
         else str(value)
     )
     text = " ".join(text.split())

@@ -76,6 +76,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "scale": ("farm scale --floor 1 --ceiling 8", "farm scale --default"),
     "drain": ("farm drain worker-1",),
     "events": ("farm events --campaign spring --follow", "farm events --kinds worker.*"),
+    "webhooks": ("farm webhooks add https://example.com/hook --kinds campaign.finished",),
     "audit": ("farm audit --since 2026-11-01 --who ann --json",),
     "simulate": ("farm simulate spring.yaml --workers 1,8,64",),
 }

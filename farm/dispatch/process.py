@@ -26,6 +26,7 @@ from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
 from farm.dispatch.forgetting import forget_events
+from farm.dispatch.webhooks import send_webhooks, sender
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
 from farm.scheduling.spending import prices_of
@@ -45,6 +46,7 @@ from storage.reviews import Reviews
 from storage.settling import Settling
 from storage.store import Outputs
 from storage.watching import Watching
+from storage.webhooks import Webhooks
 
 STANDBY_S = 1.0
 CLUSTER_S = 2.0
@@ -79,7 +81,11 @@ def dispatch(stop: threading.Event) -> None:
                 target=sweep, args=(outputs,), daemon=True
             ).start()  # beside the loop: a folder may have millions of files
             dispatcher = _dispatcher(session, settings, engine, fleet, outputs)
-            with _beside(forget_events, Events(engine), settings.events_days):
+            send = sender(settings.webhook_networks)
+            with (
+                _beside(forget_events, Events(engine), settings.events_days),
+                _beside(send_webhooks, Webhooks(engine), send),
+            ):
                 _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")
     disconnect(folder)
     log.info("Stopped. action=end")

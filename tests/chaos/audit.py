@@ -13,6 +13,7 @@ from sqlalchemy import Engine, Row, Table, select
 from actors.pictures.files import file_pixels_digest
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import expansion_of
+from storage.events import Events
 from storage.keys import campaign_name, manifest_key
 from storage.reviews import Reviews
 from storage.states import AttemptOutcome, ChunkState, Reason, RenderState, Stage, Verdict
@@ -20,6 +21,7 @@ from storage.tables import attempts, campaigns, chunks, renders, sessions
 from storage.verdicts import Decision
 from tests.chaos.cluster import Painted
 from tests.chaos.reviewing import is_wanted
+from tests.storage.events_check import disagreements
 
 Pixels = dict[tuple[str, int], str]
 """The pixel hash of every render, by its campaign's name and its number."""
@@ -84,6 +86,11 @@ def audit(
     reviews = Reviews(engine)
     for campaign in read(campaigns):
         _check_campaign(found, campaign, read, reviews.log(campaign.id))
+    # one end for each, and counts that add up, whatever was killed in between
+    found.check(
+        disagreements(read(campaigns), list(Events(engine).all())),
+        "events say something else than the rows that they are about",
+    )
     _check_sessions(found, read(sessions), read(chunks))
     _check_files(found, outputs, read(campaigns), read(renders))
     _check_pixels(
