@@ -20,13 +20,13 @@ from sqlalchemy import (
 )
 
 import storage.access_tables  # noqa: F401  # so that the metadata has all tables
-from storage.metadata import Id as _Id
+from storage.metadata import Id as ID
 from storage.metadata import metadata
 
 campaigns = Table(
     "campaigns",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("project", String(100), nullable=False),
     Column("name", String(100), nullable=False),
     Column("spec", Text, nullable=False),  # JSON: everything that a render is computed from
@@ -102,7 +102,7 @@ campaigns = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column(
         "owner", String(255), nullable=False, server_default=""
     ),  # whose child it is: one owner has one dispatcher at a time
@@ -122,8 +122,8 @@ sessions = Table(
 chunks = Table(
     "chunks",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("campaign_id", ID, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
     Column("group_no", Integer, nullable=False),
     Column(
         "start", BigInteger, nullable=False
@@ -138,7 +138,7 @@ chunks = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("losses", Integer, nullable=False, server_default="0"),
     Column("bad_outputs", Integer, nullable=False, server_default="0"),
-    Column("session_id", _Id, ForeignKey("sessions.id")),
+    Column("session_id", ID, ForeignKey("sessions.id")),
     Column("worker", String(100)),
     Index("ix_chunks_queue", "campaign_id", "state", "id"),
     Index(
@@ -154,7 +154,7 @@ chunks = Table(
 refusals = Table(
     "refusals",
     metadata,
-    Column("chunk_id", _Id, ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True),
+    Column("chunk_id", ID, ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True),
     Column("worker", String(100), primary_key=True),
 )
 
@@ -164,7 +164,7 @@ refusals = Table(
 renders = Table(
     "renders",
     metadata,
-    Column("campaign_id", _Id, primary_key=True),
+    Column("campaign_id", ID, primary_key=True),
     Column("number", BigInteger, primary_key=True),  # the render's place in the expansion
     Column("digest", String(64), nullable=False),
     Column("state", String(10), nullable=False),
@@ -196,7 +196,7 @@ renders = Table(
 layouts = Table(
     "layouts",
     metadata,
-    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+    Column("campaign_id", ID, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
     Column("seed", BigInteger, primary_key=True),
     Column("number", BigInteger, primary_key=True),
     Column("layout", String(200), nullable=False),
@@ -206,7 +206,7 @@ layouts = Table(
 anchors = Table(
     "anchors",
     metadata,
-    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+    Column("campaign_id", ID, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
     Column("seed", BigInteger, primary_key=True),
     Column("layout", String(200), nullable=False),
 )
@@ -251,9 +251,9 @@ canaries = Table(
 attempts = Table(
     "attempts",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
-    Column("chunk_id", _Id, nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("campaign_id", ID, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
+    Column("chunk_id", ID, nullable=False),
     Column("lease", Integer, nullable=False),
     Column("worker", String(100), nullable=False),
     Column("outcome", String(20), nullable=False),
@@ -282,7 +282,7 @@ workers = Table(
     "workers",
     metadata,
     Column("name", String(100), primary_key=True),
-    Column("session_id", _Id, ForeignKey("sessions.id"), nullable=False),
+    Column("session_id", ID, ForeignKey("sessions.id"), nullable=False),
     Column("state", String(20), nullable=False),
     Column("pool", String(100)),
     Column("node", String(255)),
@@ -325,8 +325,8 @@ drains = Table(
 reviews = Table(
     "reviews",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("campaign_id", _Id, nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("campaign_id", ID, nullable=False),
     Column("client", String(64), nullable=False),
     Column(
         "sequence", BigInteger, nullable=False
@@ -352,7 +352,7 @@ reviews = Table(
 events = Table(
     "events",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("at", Float, nullable=False),
     Column("kind", String(60), nullable=False),
     Column("project", String(100)),
@@ -385,35 +385,4 @@ answers = Table(
     Column("body", LargeBinary),
     Column("begun_at", Float, nullable=False),
     Index("ix_answers_begun_at", "begun_at"),
-)
-
-# Addresses that hear of a project's events.
-webhooks = Table(
-    "webhooks",
-    metadata,
-    Column("id", _Id, primary_key=True),
-    Column("project", String(100), nullable=False),
-    Column("url", String(2000), nullable=False),
-    Column("secret", String(100), nullable=False),  # itself: it signs what is sent
-    Column("kinds", Text, nullable=False),  # JSON: a list
-    Column("seen", BigInteger, nullable=False),  # the last event that it was asked about
-    Column("created_at", Float, nullable=False),
-    UniqueConstraint("project", "url"),
-    sqlite_autoincrement=True,
-)
-
-# What is still to be sent. One that was sent goes; one that was given up has no `due_at`.
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("id", _Id, primary_key=True),
-    Column("webhook_id", _Id, ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False),
-    Column("event_id", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("due_at", Float),
-    Column("error", Text),
-    UniqueConstraint("webhook_id", "event_id"),
-    Index("ix_deliveries_due", "due_at"),
-    sqlite_autoincrement=True,
 )

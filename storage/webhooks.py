@@ -12,7 +12,8 @@ from storage.clock import db_time
 from storage.errors import AlreadyThere, NotFound
 from storage.event_kinds import EventKind
 from storage.events import Events, Wanted, record
-from storage.tables import deliveries, events, webhooks
+from storage.tables import events
+from storage.webhook_tables import deliveries, webhooks
 
 _AT_ONCE = 500
 
@@ -117,7 +118,7 @@ class Webhooks:
         return len(found)
 
     def due(self, limit: int) -> list[Delivery]:
-        """What may be sent now, what has waited longest first."""
+        """Those that may be sent now, the longest waiting first."""
         query = select(deliveries).where(deliveries.c.due_at <= db_time())
         with self._reader.connect() as connection:
             rows = connection.execute(query.order_by(deliveries.c.due_at).limit(limit))
@@ -136,7 +137,7 @@ class Webhooks:
             connection.execute(mine.values(**values))
 
     def dead(self, project: str) -> list[Delivery]:
-        """What was given up."""
+        """The deliveries that were given up."""
         mine = select(webhooks.c.id).where(webhooks.c.project == project)
         query = select(deliveries).where(
             deliveries.c.due_at.is_(None), deliveries.c.webhook_id.in_(mine)
@@ -146,7 +147,7 @@ class Webhooks:
             return [Delivery(**row._mapping) for row in rows]
 
     def send_again(self, project: str) -> int:
-        """Queue what was given up once more; returns how many."""
+        """Queue those that were given up once more; returns how many."""
         ids = [delivery.id for delivery in self.dead(project)]
         again = update(deliveries).where(deliveries.c.id.in_(ids), deliveries.c.due_at.is_(None))
         with self._engine.begin() as connection:

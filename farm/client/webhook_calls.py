@@ -26,7 +26,7 @@ class WebhookCalls:
         return self._http.post(WebhookView, f"webhooks/{number}/test", params=self._mine())
 
     def dead_letters(self) -> list[DeadLetter]:
-        """What was given up."""
+        """The deliveries that were given up."""
         return self._http.get(list[DeadLetter], "webhooks/dead", self._mine())
 
     def send_again(self) -> int:
