@@ -19,14 +19,15 @@ from sqlalchemy import (
     text,
 )
 
-import storage.access_tables  # noqa: F401  # so that the metadata has all tables
-from storage.metadata import Id as ID
+import storage.access_tables  # so that the metadata has all tables
+import storage.webhook_tables  # noqa: F401
+from storage.metadata import Id as _Id
 from storage.metadata import metadata
 
 campaigns = Table(
     "campaigns",
     metadata,
-    Column("id", ID, primary_key=True),
+    Column("id", _Id, primary_key=True),
     Column("project", String(100), nullable=False),
     Column("name", String(100), nullable=False),
     Column("spec", Text, nullable=False),  # JSON: everything that a render is computed from
@@ -102,7 +103,7 @@ campaigns = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("id", ID, primary_key=True),
+    Column("id", _Id, primary_key=True),
     Column(
         "owner", String(255), nullable=False, server_default=""
     ),  # whose child it is: one owner has one dispatcher at a time
@@ -122,8 +123,8 @@ sessions = Table(
 chunks = Table(
     "chunks",
     metadata,
-    Column("id", ID, primary_key=True),
-    Column("campaign_id", ID, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
+    Column("id", _Id, primary_key=True),
+    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
     Column("group_no", Integer, nullable=False),
     Column(
         "start", BigInteger, nullable=False
@@ -138,7 +139,7 @@ chunks = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("losses", Integer, nullable=False, server_default="0"),
     Column("bad_outputs", Integer, nullable=False, server_default="0"),
-    Column("session_id", ID, ForeignKey("sessions.id")),
+    Column("session_id", _Id, ForeignKey("sessions.id")),
     Column("worker", String(100)),
     Index("ix_chunks_queue", "campaign_id", "state", "id"),
     Index(
@@ -154,7 +155,7 @@ chunks = Table(
 refusals = Table(
     "refusals",
     metadata,
-    Column("chunk_id", ID, ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True),
+    Column("chunk_id", _Id, ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True),
     Column("worker", String(100), primary_key=True),
 )
 
@@ -164,7 +165,7 @@ refusals = Table(
 renders = Table(
     "renders",
     metadata,
-    Column("campaign_id", ID, primary_key=True),
+    Column("campaign_id", _Id, primary_key=True),
     Column("number", BigInteger, primary_key=True),  # the render's place in the expansion
     Column("digest", String(64), nullable=False),
     Column("state", String(10), nullable=False),
@@ -196,7 +197,7 @@ renders = Table(
 layouts = Table(
     "layouts",
     metadata,
-    Column("campaign_id", ID, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
     Column("seed", BigInteger, primary_key=True),
     Column("number", BigInteger, primary_key=True),
     Column("layout", String(200), nullable=False),
@@ -206,7 +207,7 @@ layouts = Table(
 anchors = Table(
     "anchors",
     metadata,
-    Column("campaign_id", ID, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
     Column("seed", BigInteger, primary_key=True),
     Column("layout", String(200), nullable=False),
 )
@@ -251,9 +252,9 @@ canaries = Table(
 attempts = Table(
     "attempts",
     metadata,
-    Column("id", ID, primary_key=True),
-    Column("campaign_id", ID, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
-    Column("chunk_id", ID, nullable=False),
+    Column("id", _Id, primary_key=True),
+    Column("campaign_id", _Id, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
+    Column("chunk_id", _Id, nullable=False),
     Column("lease", Integer, nullable=False),
     Column("worker", String(100), nullable=False),
     Column("outcome", String(20), nullable=False),
@@ -282,7 +283,7 @@ workers = Table(
     "workers",
     metadata,
     Column("name", String(100), primary_key=True),
-    Column("session_id", ID, ForeignKey("sessions.id"), nullable=False),
+    Column("session_id", _Id, ForeignKey("sessions.id"), nullable=False),
     Column("state", String(20), nullable=False),
     Column("pool", String(100)),
     Column("node", String(255)),
@@ -325,8 +326,8 @@ drains = Table(
 reviews = Table(
     "reviews",
     metadata,
-    Column("id", ID, primary_key=True),
-    Column("campaign_id", ID, nullable=False),
+    Column("id", _Id, primary_key=True),
+    Column("campaign_id", _Id, nullable=False),
     Column("client", String(64), nullable=False),
     Column(
         "sequence", BigInteger, nullable=False
@@ -352,7 +353,7 @@ reviews = Table(
 events = Table(
     "events",
     metadata,
-    Column("id", ID, primary_key=True),
+    Column("id", _Id, primary_key=True),
     Column("at", Float, nullable=False),
     Column("kind", String(60), nullable=False),
     Column("project", String(100)),

@@ -13,13 +13,13 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from storage.tables import ID, metadata
+from storage.metadata import Id, metadata
 
 # Addresses that hear of a project's events.
 webhooks = Table(
     "webhooks",
     metadata,
-    Column("id", ID, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("project", String(100), nullable=False),
     Column("url", String(2000), nullable=False),
     Column("secret", String(100), nullable=False),  # itself: it signs what is sent
@@ -34,8 +34,8 @@ webhooks = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("id", ID, primary_key=True),
-    Column("webhook_id", ID, ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("webhook_id", Id, ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False),
     Column("event_id", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),

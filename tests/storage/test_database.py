@@ -14,7 +14,7 @@ from storage.errors import DatabaseAway, DatabaseError
 from storage.queue import LEASES, OPEN_CAMPAIGNS, RENEW, Queue
 from storage.reuse import DIGESTS, FOUND, SIBLINGS
 from storage.settling import CANCEL_QUEUED, RETURN
-from storage.webhook_tables import metadata
+from storage.tables import metadata
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from storage.removal import Removal
 from storage.reviews import NewDecision, Outcome, Reviews
 from storage.settling import Settling
 from storage.states import CampaignState, RenderState, Verdict
+from storage.tables import metadata
 from storage.verdicts import fold
 from storage.watching import Watching
-from storage.webhook_tables import metadata
 from tests.campaigns import MODEL, campaign
 from tests.storage.conftest import claim_one, outcomes, settlement
 
