@@ -213,10 +213,18 @@ def test_the_audit_log_says_who_changed_what_and_from_where(url, note):
     get = httpx.get(f"{url}/api/v1/audit").json()
     assert [event["author"] for event in get["events"]] == ["ann", "bob"]
     assert get["events"][0] == {
-        "id": 2, "at": get["events"][0]["at"], "kind": "campaign.paused", "project": "p",
-        "campaign": "spring", "data": {}, "author": "ann", "token": None,
-        "address": "192.0.2.7", "before": 1, "after": 2,
-    }  # fmt: skip
+        "id": 2,
+        "at": get["events"][0]["at"],
+        "kind": "campaign.paused",
+        "project": "p",
+        "campaign": "spring",
+        "data": {},
+        "author": "ann",
+        "token": None,
+        "address": "192.0.2.7",
+        "before": 1,
+        "after": 2,
+    }
     with Client(url) as client:
         assert [entry.id for entry in client.audit(who="bob")] == [3]
         assert [entry.id for entry in client.audit(project="p")] == [2]
@@ -250,10 +258,18 @@ class Breaking:
 
 def test_a_client_whose_connection_breaks_goes_on_and_gives_up_at_last():
     events = [
-        {"id": n, "at": 1.0, "kind": "k", "project": None, "campaign": None, "data": {},
-         "author": None, "new": "key"}
+        {
+            "id": n,
+            "at": 1.0,
+            "kind": "k",
+            "project": None,
+            "campaign": None,
+            "data": {},
+            "author": None,
+            "new": "key",
+        }
         for n in (1, 2, 3)
-    ]  # fmt: skip
+    ]
     client, slept = Client("http://nowhere"), []
     client._http = Breaking(events)
     follow = client.events(after=0, sleep=slept.append)

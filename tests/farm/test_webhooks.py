@@ -108,9 +108,11 @@ def is_signed(secret, headers, body):
 
 def test_the_signature_is_that_of_the_standards_own_example():
     headers = headers_for(
-        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330,
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        1614265330,
         b'{"test": 2432232314}',
-    )  # fmt: skip
+    )
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
@@ -261,9 +263,19 @@ def test_the_loop_goes_on_when_the_database_was_away():
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://example.com", "example.com", "http://", "http://a b", "https://[::1", "http://x:99999",
-     "http://ünï.example", "http://user:pass@example.com", "javascript:alert(1)", "http://x\n"],
-)  # fmt: skip
+    [
+        "ftp://example.com",
+        "example.com",
+        "http://",
+        "http://a b",
+        "https://[::1",
+        "http://x:99999",
+        "http://ünï.example",
+        "http://user:pass@example.com",
+        "javascript:alert(1)",
+        "http://x\n",
+    ],
+)
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(RequestError):
         check_address(url)
@@ -309,3 +321,56 @@ def test_the_commands_add_try_and_remove_them(
         with Client(url) as client:
             assert client.webhooks() == client.dead_letters() == []
         assert httpx.get(f"{url}/api/v1/webhooks?project=other").json() == []
+
+
+@pytest.fixture
+def asking(tmp_path, database_url):
+    settings = read_settings(home=tmp_path / "home", database_url=database_url)
+    with open_app(settings, "127.0.0.1") as app, serve(app, 0) as url:
+        yield lambda method, path, **how: httpx.request(method, f"{url}/api/v1/{path}", **how)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"url": "ftp://example.com"}, 400),
+        ({"url": "http://user:secret@example.com"}, 400),
+        ({"url": "https://example.com", "kinds": "campaign.eaten"}, 400),
+        ({"url": 7}, 422),
+        ({"url": "https://example.com/" + "x" * 2000}, 422),
+        ({"kinds": "campaign.*"}, 422),
+        ({"url": "https://example.com", "secret": "mine"}, 422),
+    ],
+)
+def test_a_wrong_webhook_is_refused_and_none_is_made(asking, webhooks, body, status):
+    answer = asking("POST", "webhooks", json=body)
+    assert answer.status_code == status
+    assert answer.json()["detail"]
+    assert webhooks.all() == []
+
+
+@pytest.mark.parametrize("path", ["webhooks/9/remove", "webhooks/9/test"])
+def test_a_webhook_that_is_not_there_is_not_found(asking, path):
+    assert asking("POST", path).status_code == 404
+
+
+def test_projects_keep_their_webhooks_to_themselves(asking, webhooks):
+    mine = asking("POST", "webhooks?project=acme", json={"url": "https://example.com/a"}).json()
+    other = asking("POST", "webhooks?project=else", json={"url": "https://example.com/a"}).json()
+    assert mine["secret"] != other["secret"]
+    assert [one["id"] for one in asking("GET", "webhooks?project=acme").json()] == [mine["id"]]
+    wrong = asking("POST", f"webhooks/{other['id']}/remove?project=acme")
+    assert wrong.status_code == 404
+    assert len(webhooks.all()) == 2
+    again = asking("POST", "webhooks?project=acme", json={"url": "https://example.com/a"})
+    assert again.status_code == 409
+
+
+def test_dead_letters_are_listed_for_their_project_alone(asking, webhooks, note):
+    webhooks.add("p", "http://a.example", SECRET, [PAUSED])
+    note()
+    WebhookLoop(webhooks, lambda *_: Answer(error="Never.", is_final=True)).tick(1.0)
+    (letter,) = asking("GET", "webhooks/dead?project=p").json()
+    assert (letter["error"], letter["tries"]) == ("Never.", 1)
+    assert asking("GET", "webhooks/dead?project=q").json() == []
+    assert asking("POST", "webhooks/dead/again?project=p").json() == {"queued": 1}

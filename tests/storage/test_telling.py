@@ -55,8 +55,11 @@ def test_a_campaign_is_told_from_its_submission_to_its_end(
     finish(queue, settling, session, campaign)
     events = told()
     assert [event.kind for event in events] == [
-        "campaign.submitted", "campaign.started", *["renders.settled"] * 3, "campaign.finished",
-    ]  # fmt: skip
+        "campaign.submitted",
+        "campaign.started",
+        *["renders.settled"] * 3,
+        "campaign.finished",
+    ]
     assert {(event.project, event.campaign, event.data["id"]) for event in events} == {
         ("p", "spring", campaign.id)
     }
@@ -78,8 +81,11 @@ def test_orders_that_are_given_twice_are_told_once(campaign, control, kinds):
         order()
         assert kinds() == []
         assert first[0] in {
-            "campaign.paused", "campaign.resumed", "campaign.priority", "campaign.cancelled",
-        }  # fmt: skip
+            "campaign.paused",
+            "campaign.resumed",
+            "campaign.priority",
+            "campaign.cancelled",
+        }
         assert len(first) == (3 if first[0] == "campaign.cancelled" else 1)
 
 
@@ -176,8 +182,10 @@ def test_a_decision_is_told_once_with_what_it_changes(
         decide(reviews, campaign, [0, 1], 1)
     (event,) = told()
     assert (event.kind, event.data["renders"], event.data["verdict"]) == (
-        "review.decided", 2, "approved",
-    )  # fmt: skip
+        "review.decided",
+        2,
+        "approved",
+    )
     decide(reviews, campaign, [2, 3, 4, 5], 2, Verdict.REJECTED)
     assert told()[0].data["counts"] == {"rejected": 4}
     decide(reviews, campaign, [], 3)
@@ -209,9 +217,12 @@ def test_orders_to_the_fleet_are_told_if_they_change_something(engine, told):
     orders.note_change(start=["cpu", "cpu"], end=(), cool=frozenset({"spot"}))
     events = told()
     assert [event.kind for event in events] == [
-        "fleet.ordered", "fleet.ordered", "fleet.drain_ordered", "fleet.drain_ended",
+        "fleet.ordered",
+        "fleet.ordered",
+        "fleet.drain_ordered",
+        "fleet.drain_ended",
         "fleet.scaled",
-    ]  # fmt: skip
+    ]
     assert (events[0].before, events[0].after) == ({"floor": None}, {"floor": 1})
     assert events[2].data == {"target": "w1", "by": "ann@studio"}
     assert events[4].data == {"start": ["cpu", "cpu"], "cool": ["spot"]}
