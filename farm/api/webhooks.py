@@ -9,7 +9,8 @@ from farm.api.bodies import Project
 from farm.api.needs import needs
 from farm.api.routing import StrictRoute, shows
 from farm.service.access import Deed
-from farm.service.webhooks import DeadLetter, SentAgain, WebhookService, WebhookView
+from farm.service.webhook_views import DeadLetter, SentAgain, WebhookView
+from farm.service.webhooks import WebhookService
 
 Json = dict[str, Any]
 Number = Annotated[int, Path(ge=1, lt=2**53)]

@@ -1,7 +1,7 @@
 """The part of the client that is about webhooks."""
 
 from farm.client.transport import Transport
-from farm.service.webhooks import DeadLetter, SentAgain, WebhookView
+from farm.service.webhook_views import DeadLetter, SentAgain, WebhookView
 
 
 class WebhookCalls:

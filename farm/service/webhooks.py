@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from farm.service.events import kinds_named
-from farm.service.views import View
 from storage.errors import RequestError
 from storage.webhooks import Webhook, Webhooks
 
@@ -17,33 +16,6 @@ Json = dict[str, Any]
 NOTABLE = "campaign.*,proofs.finished,review.decided"
 """What a webhook hears of if its kinds are not named."""
 TEST = "webhook.test"
-
-
-class WebhookView(View):
-    """A webhook. `secret` is in the answer to adding it, and never shown again."""
-
-    id: int
-    project: str
-    url: str
-    kinds: list[str]
-    created_at: float
-    secret: str | None = None
-
-
-class DeadLetter(View):
-    """A delivery that was given up, and why."""
-
-    id: int
-    webhook: int
-    event: int
-    tries: int
-    error: str | None
-
-
-class SentAgain(View):
-    """How many deliveries are queued again."""
-
-    queued: int
 
 
 class WebhookService:
