@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from filelock import FileLock, Timeout
+from limits import parse
 
 from farm.api.access import project_routes, token_routes
 from farm.api.brands import brand_routes
@@ -25,9 +26,11 @@ from farm.api.diff import diff_routes
 from farm.api.files import file_routes, prune_routes, repair_routes
 from farm.api.fleet import farm_routes, fleet_routes
 from farm.api.hidden_paths import own_folders
+from farm.api.lists import campaign_list_routes, render_list_routes
 from farm.api.live import Listeners, event_routes, stream_routes
 from farm.api.metrics import Metrics
 from farm.api.operations import operation_routes
+from farm.api.outputs import output_routes
 from farm.api.prompts import prompt_routes
 from farm.api.reviews import review_routes
 from farm.api.routes import make_api
@@ -53,8 +56,10 @@ from farm.service.fleet import FleetService
 from farm.service.identity import Identities
 from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
+from farm.service.lists import Lists
 from farm.service.local_files import LocalFiles
 from farm.service.logs import LogReading
+from farm.service.output_files import OutputFiles
 from farm.service.pacing import Pacing
 from farm.service.preview_pruning import PreviewPruner
 from farm.service.projects import ProjectService
@@ -82,6 +87,7 @@ from storage.errors import RequestError
 from storage.events import Events
 from storage.layouts import Layouts
 from storage.ledgers import Ledgers
+from storage.listing import Listing
 from storage.orders import Orders
 from storage.profiles import Profiles
 from storage.projects import Projects
@@ -123,6 +129,7 @@ def open_app(
             brands=Brands(engine),
             profiles=Profiles(engine),
             layouts=Layouts(engine),
+            listing=Listing(engine),
             control=Control(engine),
             costs=Costs(engine),
             orders=Orders(engine),
@@ -148,6 +155,7 @@ def open_app(
             ],
             Metrics(stores.watching, connections),
             Answers(engine),
+            rate=parse(settings.rate),
             identities=identities,
             pages=page_routes(reading=_reading(settings, stores)),
             hidden=() if allowed is None else own,
@@ -237,6 +245,7 @@ class _Stores:
     brands: Brands
     profiles: Profiles
     layouts: Layouts
+    listing: Listing
     control: Control
     costs: Costs
     orders: Orders
@@ -279,6 +288,16 @@ def _preview_pruner(stores: _Stores) -> PreviewPruner:
     return PreviewPruner(
         campaigns=stores.campaigns, removal=stores.removal, outputs=stores.outputs
     )
+
+
+def _reading_routers(stores: _Stores, reading: Reading) -> list[APIRouter]:
+    lists = Lists(
+        listing=stores.listing, campaigns=stores.campaigns, reviews=stores.reviews, reading=reading
+    )
+    return [
+        campaign_list_routes(lists), render_list_routes(lists), campaign_routes(reading),
+        manifest_routes(reading), output_routes(OutputFiles(stores.outputs)),
+    ]  # fmt: skip
 
 
 def _step_reading(stores: _Stores) -> StepReading:
@@ -353,8 +372,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     pruner = Pruner(campaigns=campaigns, removal=stores.removal, outputs=outputs)
     return [
         submission_routes(submissions, estimates, reading),
-        campaign_routes(reading),
-        manifest_routes(reading),
+        *_reading_routers(stores, reading),
         sheet_routes(Sheets(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)),
         brand_routes(BrandService(stores.brands)),
         prompt_routes(PromptLists(intake, BrandService(stores.brands))),
@@ -369,12 +387,12 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         control_routes(controls, reading),
         explaining_routes(explaining),
         _review_router(stores, chunk),
-        farm_routes(reading, Home(settings.home).digest),
         operation_routes(
             _diagnosis(settings, stores), LogReading(Home(settings.home).logs, campaigns)
         ),
         fleet_routes(reading, _fleet_service(settings, stores)),
         *_access_routers(stores),
+        farm_routes(Home(settings.home).digest),
     ]
 
 

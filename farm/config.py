@@ -7,7 +7,7 @@ import os
 from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -55,10 +55,9 @@ class Settings(_Telling):
         max_length=80,
     )
     database_url: str | None = Field(
-        None,
-        repr=False,
+        None, repr=False,
         description="The job database: a PostgreSQL server; SQLite in the home when not given.",
-    )
+    )  # fmt: skip
     outputs: str | None = Field(
         None,
         description=(
@@ -92,6 +91,9 @@ class Settings(_Telling):
         None,
         description="What whoever speaks to the farm must show; commands show it too.",
         min_length=16,
+    )
+    rate: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour)$")] = Field(
+        "12000/minute", description="How often one token, or one address, may ask the API."
     )
     ray: str = Field(
         "local",

@@ -94,7 +94,7 @@ class Campaigns:
         """
         mine = (campaigns.c.project == project) & (campaigns.c.name == name)
         with self._reader.connect() as connection:
-            row = connection.execute(_stored().where(mine, ~HAS_LEFT)).first()
+            row = connection.execute(stored().where(mine, ~HAS_LEFT)).first()
         if row is None:
             raise NotFound(
                 f"Project {project} has no campaign {name}: `farm list` shows those it has."
@@ -104,7 +104,7 @@ class Campaigns:
                 f"The campaign {name} is being removed with its pictures. `farm prune {name}`"
                 " finishes a removal that was broken off; then the name can be used again."
             )
-        return _campaign(row)
+        return campaign_of(row)
 
     def version(self, project: str, name: str, number: int) -> CampaignRow:
         """A version of a campaign, the present one or one that was replaced, under the campaign's
@@ -128,9 +128,9 @@ class Campaigns:
             campaigns.c.version_of == name,
             (campaigns.c.name == name) & campaigns.c.pruned_at.is_(None),
         )
-        query = _stored().where(campaigns.c.project == project, mine).order_by(campaigns.c.id)
+        query = stored().where(campaigns.c.project == project, mine).order_by(campaigns.c.id)
         with self._reader.connect() as connection:
-            found = [_campaign(row) for row in connection.execute(query)]
+            found = [campaign_of(row) for row in connection.execute(query)]
         return [_to_be_read(row, name) for row in found]
 
     def by_id(self, campaign_id: int) -> CampaignRow:
@@ -139,14 +139,14 @@ class Campaigns:
             row = connection.execute(_campaigns().where(campaigns.c.id == campaign_id)).first()
         if row is None:
             raise NotFound("The campaign is not there any more: `farm list` shows those that are.")
-        return _campaign(row)
+        return campaign_of(row)
 
     def all(self, project: str | None = None, *, only_open: bool = False) -> list[CampaignRow]:
         """All campaigns, the newest first, without their specs; those that are being removed with
         their pictures too. With `only_open`, those that are not over.
         """
         query = (
-            _stored(with_spec=False)
+            stored(with_spec=False)
             .where(~HAS_LEFT, campaigns.c.proof_of.is_(None))
             .order_by(campaigns.c.id.desc())
         )
@@ -156,18 +156,18 @@ class Campaigns:
             is_open = campaigns.c.finished_at.is_(None) & campaigns.c.pruned_at.is_(None)
             query = query.where(is_open)
         with self._reader.connect() as connection:
-            return [_campaign(row) for row in connection.execute(query)]
+            return [campaign_of(row) for row in connection.execute(query)]
 
     def proofs_of(self, campaign: CampaignRow) -> CampaignRow:
         """The row of a campaign's proofs. Raises NotFound if it was submitted without."""
-        query = _stored().where(campaigns.c.proof_of == campaign.id)
+        query = stored().where(campaigns.c.proof_of == campaign.id)
         with self._reader.connect() as connection:
             row = connection.execute(query).first()
         if row is None:
             raise NotFound(
                 f"The campaign {campaign.name} has no proofs: `proof:` in its file asks for them."
             )
-        return _campaign(row)
+        return campaign_of(row)
 
     def ended_unheard(self, session: int, margin_s: float) -> list[int]:
         """The ids of campaigns that ended since `margin_s` seconds before the last heartbeat of
@@ -317,10 +317,10 @@ def chunk_row(row: Row[Any]) -> Chunk:
 
 
 def _campaigns(*, with_spec: bool = True) -> Select[Any]:
-    return _stored(with_spec=with_spec).where(campaigns.c.pruned_at.is_(None))
+    return stored(with_spec=with_spec).where(campaigns.c.pruned_at.is_(None))
 
 
-def _stored(*, with_spec: bool = True) -> Select[Any]:
+def stored(*, with_spec: bool = True) -> Select[Any]:
     """The query for all campaigns, including those that nobody sees any more."""
     columns = [
         column if with_spec or column.name != "spec" else literal_column("'{}'").label("spec")
@@ -361,7 +361,7 @@ def _to_be_read(row: CampaignRow, name: str) -> CampaignRow:
     )
 
 
-def _campaign(row: Row[Any]) -> CampaignRow:
+def campaign_of(row: Row[Any]) -> CampaignRow:
     values = dict(row._mapping)
     counts = {name: values.pop(f"proofs_{name}") for name in (*_PROOF_COLUMNS, "running")}
     proofs = None if counts["id"] is None else ProofCounts(**counts)

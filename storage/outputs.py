@@ -100,6 +100,17 @@ class FolderOutputs:
             refuse_larger(os.fstat(file.fileno()).st_size, limit)
             return file.read()
 
+    def has(self, key: str) -> bool:
+        try:
+            self.open(key).close()
+        except NotFound:
+            return False
+        return True
+
+    def address_of(self, key: str, seconds: int) -> str | None:  # noqa: ARG002  # of every store
+        self._path(key)
+        return None
+
     def delete(self, key: str) -> None:
         path = self._path(key)
         with self._telling("delete", key), suppress(FileNotFoundError, NotADirectoryError):

@@ -21,6 +21,7 @@ from storage.bulk import insert_chunks
 from storage.campaigns import chunk_row, with_proofs
 from storage.clock import db_time
 from storage.event_kinds import EventKind
+from storage.failed_rules import fails_rule
 from storage.held import follow_held
 from storage.locking import locked_with_proofs
 from storage.redoing import MakeRedos, add_redos
@@ -160,9 +161,7 @@ class Reviews:
         if drift_below is not None:
             return self._numbers(campaign_id, renders.c.drift < drift_below)
         if rule is not None:
-            named = "," + renders.c.rules_failed + ","
-            any_version = f",{rule}," if "@" in rule else f",{rule}@"
-            return self._numbers(campaign_id, named.contains(any_version, autoescape=True))
+            return self._numbers(campaign_id, fails_rule(rule))
         passes = renders.c.rules_tested.is_not(None) & renders.c.rules_failed.is_(None)
         return self._numbers(campaign_id, passes)
 

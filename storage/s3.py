@@ -113,6 +113,7 @@ class S3Outputs:
             connect_timeout=5,
             read_timeout=read_timeout_s,
             s3={"addressing_style": style},
+            signature_version="s3v4",  # addresses would have an older one
             user_agent_extra="seedbed",
         )
         try:
@@ -179,6 +180,29 @@ class S3Outputs:
                 if broken + 1 >= self._attempts:
                     raise
         return self._get(name, limit, broken=broken + 1)
+
+    def has(self, key: str) -> bool:
+        name = self._name(key)
+        try:
+            with self._telling("HeadObject", name):
+                self._client.head_object(Bucket=self._bucket, Key=name)
+        except NotFound:
+            return False
+        return True
+
+    def address_of(self, key: str, seconds: int) -> str | None:
+        """For one key, to read it alone. A file that is not a picture is saved, whatever it
+        holds.
+        """
+        name = self._name(key)
+        kind = _content_type(key)
+        asked = {"Bucket": self._bucket, "Key": name, "ResponseContentType": kind}
+        if not kind.startswith("image/"):
+            asked["ResponseContentDisposition"] = "attachment"
+        with self._telling("GetObject", name):
+            return str(
+                self._client.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
+            )
 
     def delete(self, key: str) -> None:
         name = self._name(key)

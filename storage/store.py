@@ -35,6 +35,16 @@ class Outputs(Protocol):
         """
         ...
 
+    def has(self, key: str) -> bool:
+        """Whether there is a file under a key."""
+        ...
+
+    def address_of(self, key: str, seconds: int) -> str | None:
+        """An address at which anybody can read a file for some seconds; None if the store hands
+        out none.
+        """
+        ...
+
     def delete(self, key: str) -> None: ...
 
     def keys(self, prefix: str) -> Iterator[str]: ...

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from farm.api.bodies import (
@@ -16,7 +16,7 @@ from farm.api.bodies import (
     Submission,
     Version,
 )
-from farm.api.needs import access_of, needs
+from farm.api.needs import needs
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.service.access import Deed
 from farm.service.control import CampaignControl
@@ -25,7 +25,6 @@ from farm.service.explaining import Explaining
 from farm.service.reading import Reading
 from farm.service.submission import Submissions
 from farm.service.views import (
-    CampaignRowView,
     CampaignStatus,
     CampaignVersion,
     Explanation,
@@ -73,13 +72,6 @@ def submission_routes(
 
 def campaign_routes(reading: Reading) -> APIRouter:
     routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
-
-    @routes.get("/campaigns", **shows(list[CampaignRowView]))
-    @needs(Deed.LOOK, across=True)
-    def campaigns(request: Request, project: Project | None = None) -> list[Json]:
-        """Those of a project, or of all projects in which whoever asks has a role."""
-        mine = access_of(request).projects(Deed.LOOK)
-        return [row for row in reading.all(project) if mine is None or row["project"] in mine]
 
     @routes.get("/campaigns/{name}", **shows(CampaignStatus))
     @needs(Deed.LOOK)

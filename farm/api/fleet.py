@@ -1,15 +1,13 @@
-"""The API's routes about the farm itself: its health, its outputs, its workers and orders to
-them.
-"""
+"""The API's routes about the farm itself: its health, its workers and orders to them."""
 
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from farm.api.bodies import Drain, Scaling
 from farm.api.needs import needs, open_to_all
-from farm.api.routing import StrictRoute, answers_with, shows
+from farm.api.routing import StrictRoute, shows
 from farm.service.access import Deed
 from farm.service.fleet import FleetService
 from farm.service.reading import Reading
@@ -18,7 +16,7 @@ from farm.service.views import Fleet, Health, Worker
 Json = dict[str, Any]
 
 
-def farm_routes(reading: Reading, home: str) -> APIRouter:
+def farm_routes(home: str) -> APIRouter:
     """`home` says to a client which farm it has reached."""
     routes = APIRouter(tags=["farm"], route_class=StrictRoute)
 
@@ -26,11 +24,6 @@ def farm_routes(reading: Reading, home: str) -> APIRouter:
     @open_to_all
     def health() -> Json:
         return {"farm": "seedbed", "home": home}
-
-    @routes.get("/outputs/{key:path}", **answers_with("application/octet-stream"))
-    @needs(Deed.LOOK)
-    def output(key: str) -> Response:
-        return Response(reading.picture(key), media_type="application/octet-stream")
 
     return routes
 

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Response
+from limits import RateLimitItem
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from farm.api.description import Application
+from farm.api.docs_page import docs_routes
 from farm.api.errors import Answer, Refusal, answer_errors
 from farm.api.guards import OwnPagesOnly, SmallBodiesOnly
 from farm.api.hidden_paths import PathsHidden
@@ -15,6 +17,7 @@ from farm.api.known_only import KnownOnly
 from farm.api.metrics import Metrics
 from farm.api.needs import needs
 from farm.api.open_answers import OpenAnswers
+from farm.api.rates import SteadyOnly
 from farm.api.routing import StrictRoute, answers_with
 from farm.service.access import Deed
 from farm.service.identity import Identities
@@ -31,23 +34,26 @@ def make_api(
     answers: Answers,
     *,
     identities: Identities,
+    rate: RateLimitItem,
     pages: Iterable[APIRouter] = (),
     hidden: Sequence[Path] = (),
     shown: Sequence[Path] = (),
 ) -> FastAPI:
     """The application, with `pages` at the root. `identities` say who asks; every path but the
-    health needs somebody who is known. No answer has paths below `hidden` folders, but for those
+    health needs somebody who is known, and who asks no
+    more often than `rate` allows. No answer has paths below `hidden` folders, but for those
     below `shown` ones.
     """
     api = Application(
         title="Seedbed",
         version="1",
-        docs_url="/api/docs",
+        docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
         default_response_class=Answer,
         responses=_REFUSALS,
     )
+    api.add_middleware(SteadyOnly, rate=rate)
     api.add_middleware(KnownOnly, identities=identities, answers=OpenAnswers(identities.now))
     api.add_middleware(OwnPagesOnly)
     api.add_middleware(SmallBodiesOnly, limit=MAX_BODY_BYTES)
@@ -59,6 +65,7 @@ def make_api(
 
     for router in routers:
         api.include_router(router, prefix="/api/v1")
+    api.include_router(docs_routes())
     for router in pages:
         api.include_router(router)
 

@@ -9,25 +9,26 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote as quote_text
 
-from farm.campaign.loading import CampaignFile, load_campaign
+from farm.campaign.loading import CampaignFile, campaign_of, load_campaign
 from farm.campaign.schema import Campaign
 from farm.client.access_calls import AccessCalls
 from farm.client.brand_calls import BrandCalls
+from farm.client.campaign import CampaignHandle
 from farm.client.cost_calls import CostCalls
 from farm.client.diff_calls import DiffCalls
 from farm.client.event_calls import EventCalls
 from farm.client.fleet_calls import FleetCalls
+from farm.client.list_calls import ListCalls
 from farm.client.operation_calls import OperationCalls
 from farm.client.review_calls import ReviewCalls
 from farm.client.sheet_calls import SheetCalls
 from farm.client.step_calls import StepCalls
 from farm.client.transport import Transport
 from farm.client.webhook_calls import WebhookCalls
-from farm.documents.document import Document, DocumentError, Problem
+from farm.documents.document import Document, DocumentError, Problem, parse_document
 from farm.results.line import Line
 from farm.results.versions import only_present, split_version
 from farm.service.views import (
-    CampaignRowView,
     CampaignStatus,
     CampaignVersion,
     Checked,
@@ -47,7 +48,7 @@ from farm.service.views import (
 )
 
 Json = dict[str, Any]
-Source = Campaign | CampaignFile | str | Path
+Source = Campaign | CampaignFile | Mapping[str, Any] | str | Path
 Answer = TypeVar("Answer", bound=Checked)
 T = TypeVar("T")
 quote = partial(quote_text, errors="surrogatepass")  # the farm refuses a name that is not text
@@ -58,6 +59,7 @@ class Client(
     FleetCalls,
     BrandCalls,
     CostCalls,
+    ListCalls,
     ReviewCalls,
     SheetCalls,
     StepCalls,
@@ -114,7 +116,8 @@ class Client(
         return self._http.read(Health, self._http.request("GET", "health", tries=1))
 
     def submit(self, campaign: Source, *, update: bool = False, fresh: bool = False) -> Submitted:
-        """Submit a campaign, or the file of one. Doing it twice does it once. With `update`,
+        """Submit a campaign: the path of a file, the text of one, or a mapping of its keys. Doing
+        it twice does it once. With `update`,
         another version takes the place of the one that was submitted before; with `fresh`, all of
         it is painted, even if the project has the pictures already. `warnings` in the answer names
         parts that may not be meant.
@@ -122,6 +125,12 @@ class Client(
         Raises DocumentError, with the file's lines, if the file is wrong.
         """
         return self._submit(Submitted, campaign, {"update": update, "fresh": fresh})
+
+    def campaign(self, name: str) -> CampaignHandle:
+        """A campaign as an object: it can be waited for, read, and decided about. Nothing is asked
+        yet.
+        """
+        return CampaignHandle(self, name)
 
     def plan(self, campaign: Source, *, update: bool = False, fresh: bool = False) -> Plan:
         """Say what `submit` would do with the same arguments, and change nothing. Raises as it
@@ -131,9 +140,7 @@ class Client(
         return self._submit(Plan, campaign, how)
 
     def _submit(self, view: type[Answer], campaign: Source, how: Mapping[str, bool]) -> Answer:
-        if isinstance(campaign, str | Path):
-            campaign = load_campaign(Path(campaign))
-        checked, document, found = _parts(campaign)
+        checked, document, found = _parts(_loaded(campaign))
         own = [Warned(path=list(problem.path), message=problem.message) for problem in found]
         body = {"project": self.project, "campaign": written(checked), **how}
         try:
@@ -141,11 +148,6 @@ class Client(
         except DocumentError as exc:
             raise DocumentError(exc.problems, document, most=exc.most) from None
         return answer.model_copy(update={"warnings": [*own, *answer.warnings]})
-
-    def campaigns(self, *, all_projects: bool = False) -> list[CampaignRowView]:
-        """Every campaign of the project, or of all of them, the newest first."""
-        params = {} if all_projects else {"project": self.project}
-        return self._http.get(list[CampaignRowView], "campaigns", params)
 
     def status(self, name: str) -> CampaignStatus:
         name, params = self._version(name)
@@ -288,6 +290,15 @@ class Client(
     def output(self, key: str) -> bytes:
         """The bytes of one file of the outputs."""
         return self._http.request("GET", f"outputs/{quote(key)}").content
+
+
+def _loaded(campaign: Source) -> Campaign | CampaignFile:
+    """A campaign from wherever it stands. A text has several lines, a path has one."""
+    if isinstance(campaign, Mapping):
+        return campaign_of(Document("the campaign", dict(campaign)), Path.cwd())
+    if isinstance(campaign, str) and "\n" in campaign:
+        return campaign_of(parse_document(campaign, "the campaign"), Path.cwd())
+    return load_campaign(Path(campaign)) if isinstance(campaign, str | Path) else campaign
 
 
 def written(campaign: Campaign) -> Json:

@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import typer
+from packaging.version import Version
 from rich.markup import escape
 
 from actors.models.models import find_model
@@ -38,7 +39,12 @@ PACKAGES = (
     "alembic",
     "boto3",
     "prometheus-client",
+    "starlette",
 )
+FLOORS = {"transformers": "5.3", "diffusers": "0.40", "starlette": "0.49.1", "ray": "2.54"}
+"""Older versions run code of a model's files, read beyond its folder, take hours for a header, or
+start a cluster that anybody may give orders.
+"""
 FREE_BYTES = 2 * 1024**3
 _RAY = """import ray
 ray.init(
@@ -117,12 +123,18 @@ def _packages(_settings: Settings) -> str:
     found = []
     for name in PACKAGES:
         try:
-            found.append(f"{name} {version(name)}")
+            has = version(name)
+            found.append(f"{name} {has}")
         except PackageNotFoundError as exc:
             raise SeedbedError(
                 f"The package {name} is missing: install Seedbed again, in an environment of its"
                 " own."
             ) from exc
+        if name in FLOORS and Version(has) < Version(FLOORS[name]):
+            raise SeedbedError(
+                f"{name} {has} has holes that are known and closed since {FLOORS[name]}: install"
+                " Seedbed again, in an environment of its own."
+            )
     return ", ".join(found)
 
 

@@ -1,7 +1,7 @@
 """Reading: a campaign's status, its explanation, its renders and its files."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -56,8 +56,11 @@ class Reading:
         self._outputs = outputs
 
     def all(self, project: str | None) -> list[Json]:
+        return self.rows(self._campaigns.all(project))
+
+    def rows(self, rows: Sequence[CampaignRow]) -> list[Json]:
+        """These campaigns as a list has them."""
         is_led = self._watching.dispatcher() is not None
-        rows = self._campaigns.all(project)
         outlooks = self._outlooks(rows)
         return [
             status_of(campaign, is_led=is_led, outlook=outlooks.get(campaign.id, NO_OUTLOOK))

@@ -539,3 +539,42 @@ def test_a_server_that_was_killed_is_away_and_has_what_it_took_when_it_is_back(
         when_it_is_back(lambda: read(store, "p/7"))
         assert len(list(store.keys("p"))) == 21
         assert read(store, "p/7") == b"x" * 1000
+
+
+def test_a_store_knows_what_it_has(store):
+    store.put("p/a.png", b"abc")
+    assert store.has("p/a.png")
+    assert not store.has("p/b.png")
+    assert not store.has("p")
+    store.delete("p/a.png")
+    assert not store.has("p/a.png")
+    with pytest.raises(BadKey):
+        store.has("../secret")
+
+
+def test_an_address_is_of_one_file_for_some_seconds(store):
+    import httpx
+
+    store.put("p/a.png", b"abc")
+    store.put("p/page.html", b"<script>")
+    address = store.address_of("p/a.png", 60)
+    if isinstance(store, FolderOutputs):
+        assert address is None
+        return
+    answer = httpx.get(address)
+    assert (answer.status_code, answer.content) == (200, b"abc")
+    assert answer.headers["content-type"] == "image/png"
+    assert "content-disposition" not in answer.headers
+    page = httpx.get(store.address_of("p/page.html", 60))
+    assert page.headers["content-type"] == "application/octet-stream"
+    assert page.headers["content-disposition"] == "attachment"
+    other = httpx.get(address.replace("a.png", "page.html"))
+    assert other.status_code == 403
+    assert httpx.put(address, content=b"other").status_code == 403
+    assert httpx.get(address.replace("Expires=60", "Expires=9999")).status_code == 403
+
+
+@pytest.mark.parametrize("key", ["../secret", "/etc/passwd", "a\0b"])
+def test_there_is_no_address_out_of_the_store(store, key):
+    with pytest.raises(BadKey):
+        store.address_of(key, 60)
