@@ -123,25 +123,14 @@ def open_app(
     ):
         prepare(engine)
         stores = _Stores(
-            campaigns=Campaigns(engine),
-            attempts=Attempts(engine),
-            ledgers=Ledgers(engine),
-            brands=Brands(engine),
-            profiles=Profiles(engine),
-            layouts=Layouts(engine),
-            listing=Listing(engine),
-            control=Control(engine),
-            costs=Costs(engine),
-            orders=Orders(engine),
-            tokens=Tokens(engine),
-            projects=Projects(engine),
-            removal=Removal(engine),
-            reviews=Reviews(engine),
-            events=Events(engine),
-            watching=Watching(engine),
-            outputs=settings.open_outputs(),
+            campaigns=Campaigns(engine), attempts=Attempts(engine), ledgers=Ledgers(engine),
+            brands=Brands(engine), profiles=Profiles(engine), layouts=Layouts(engine),
+            listing=Listing(engine), control=Control(engine), costs=Costs(engine),
+            orders=Orders(engine), tokens=Tokens(engine), projects=Projects(engine),
+            removal=Removal(engine), reviews=Reviews(engine), events=Events(engine),
+            watching=Watching(engine), outputs=settings.open_outputs(),
             prices=prices_of(settings.pools()),
-        )
+        )  # fmt: skip
         allowed = _allowed_paths(settings, host)
         own = own_folders(settings.home, Path(settings.outputs_address))
         connections, listeners = Connections(), Listeners()
