@@ -4,7 +4,7 @@ import base64
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from farm.service.list_views import RenderItem
 from farm.service.review_views import Decided
@@ -13,8 +13,6 @@ from storage.errors import RequestError, WorkError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from farm.client.client import Client
 
 POLL_S = 1.0
 _OVER = ("done", "failed", "cancelled")
@@ -35,12 +33,34 @@ class SheetPicture:
         return f'<img alt="contact sheet" src="data:image/png;base64,{data}">'
 
 
+class Farm(Protocol):
+    """As much of a client as a campaign needs."""
+
+    url: str
+
+    def status(self, name: str) -> CampaignStatus: ...
+    def pause(self, name: str) -> CampaignStatus: ...
+    def resume(self, name: str) -> CampaignStatus: ...
+    def cancel(self, name: str) -> CampaignStatus: ...
+    def output(self, key: str) -> bytes: ...
+    @property
+    def renders(self) -> Callable[..., Iterator[RenderItem]]: ...
+    @property
+    def sheet(self) -> Callable[..., bytes]: ...
+    def approve(
+        self, name: str, numbers: Sequence[int] | None = None, **choice: Any
+    ) -> Decided: ...
+    def reject(
+        self, name: str, numbers: Sequence[int] | None = None, **choice: Any
+    ) -> Decided: ...
+
+
 class CampaignHandle:
     """A campaign of a farm: `client.campaign("spring-launch")`."""
 
     def __init__(
         self,
-        client: "Client",
+        client: Farm,
         name: str,
         *,
         clock: Callable[[], float] = time.monotonic,
