@@ -12,6 +12,7 @@ from diffusers import (
     AutoencoderDC,
     AutoencoderKL,
     AutoencoderKLFlux2,
+    AutoencoderKLQwenImage,
     ChromaTransformer2DModel,
     DDIMScheduler,
     DPMSolverMultistepScheduler,
@@ -20,6 +21,7 @@ from diffusers import (
     FluxTransformer2DModel,
     LCMScheduler,
     PixArtTransformer2DModel,
+    QwenImageTransformer2DModel,
     SanaTransformer2DModel,
     SD3Transformer2DModel,
     UNet2DConditionModel,
@@ -34,6 +36,8 @@ from transformers import (
     Gemma2Config,
     Gemma2Model,
     GemmaTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
     Qwen2Tokenizer,
     Qwen3Config,
     Qwen3ForCausalLM,
@@ -219,6 +223,32 @@ def chroma() -> diffusers.DiffusionPipeline:
     )  # fmt: skip
 
 
+def qwen_image() -> diffusers.DiffusionPipeline:
+    transformer = QwenImageTransformer2DModel(
+        patch_size=2, in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16,
+        num_attention_heads=2, joint_attention_dim=WIDTH, guidance_embeds=False,
+        axes_dims_rope=(4, 6, 6),
+    )  # fmt: skip
+    vae = AutoencoderKLQwenImage(
+        base_dim=8, z_dim=4, dim_mult=[1, 2], num_res_blocks=1, temperal_downsample=[False],
+        latents_mean=[0.1, -0.1, 0.2, 0.0], latents_std=[1.5, 0.7, 1.0, 2.0],
+    )  # fmt: skip
+    text = {
+        "hidden_size": WIDTH, "intermediate_size": WIDTH, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": len(_qwen_tokenizer()),
+        "rope_scaling": {"mrope_section": [2, 3, 3], "rope_type": "default", "type": "default"},
+    }  # fmt: skip
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "out_hidden_size": WIDTH}
+    vision = {"depth": 1, "num_heads": 2, **sizes}
+    encoder = Qwen2_5_VLForConditionalGeneration(
+        Qwen2_5_VLConfig(text_config=text, vision_config=vision)
+    ).eval()
+    return diffusers.QwenImagePipeline(
+        transformer=transformer, vae=vae, scheduler=FlowMatchEulerDiscreteScheduler(),
+        text_encoder=encoder, tokenizer=_qwen_tokenizer(),
+    )  # fmt: skip
+
+
 def latent_consistency() -> diffusers.DiffusionPipeline:
     """One that the table of families does not have."""
     return diffusers.LatentConsistencyModelPipeline(
@@ -239,6 +269,7 @@ BUILDERS: dict[str, Callable[[], diffusers.DiffusionPipeline]] = {
     "ZImagePipeline": z_image,
     "Flux2KleinPipeline": flux_2_klein,
     "ChromaPipeline": chroma,
+    "QwenImagePipeline": qwen_image,
 }
 PLAIN = {"LatentConsistencyModelPipeline": latent_consistency}
 

@@ -84,6 +84,10 @@ class Family:
     """
     has_previews: bool = True
     max_batch: int | None = None
+    unpaintable: str | None = None
+    """What the denoiser's config must not say, since the pipeline and the denoiser of diffusers
+    disagree about it.
+    """
 
     @property
     def takes_adapters(self) -> bool:
@@ -208,6 +212,19 @@ FAMILIES = (
         multiple_of=16,
         sample_size=128,
         readers=(Reader(tokenizer="tokenizer", tokens=512),),
+    ),
+    Family(
+        name="Qwen-Image",
+        pipeline="QwenImagePipeline",
+        image_to_image="QwenImageImg2ImgPipeline",
+        weights=("transformer", "vae", "text_encoder"),
+        guidance=4.0,
+        schedulers=("flow-match-euler",),
+        is_flow=True,
+        multiple_of=16,
+        sample_size=128,
+        readers=(Reader(tokenizer="tokenizer", tokens=507),),  # five of 512 end the template
+        unpaintable="guidance_embeds",
     ),
 )
 _WITHOUT_PART = {

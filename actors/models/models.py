@@ -18,7 +18,7 @@ from actors.models.hub import fetch_model
 from actors.models.model_files import read_json, require_file
 from actors.models.schedulers import assumptions, usable_schedulers
 from actors.models.tokenizers import TOKENIZER_JSON, VOCABULARIES
-from actors.models.traits import traits_of
+from actors.models.traits import scale_of_vae, traits_of
 from actors.models.whole import check_shapes
 from storage.errors import RequestError
 
@@ -105,6 +105,11 @@ def inspect_model(name: str, folder: Path) -> Model:
     denoiser = (
         read_json(folder / family.denoiser / "config.json", name) if is_known(family) else {}
     )
+    if family.unpaintable and denoiser.get(family.unpaintable):
+        raise RequestError(
+            f"The model {name} cannot be used: with {family.unpaintable} in its"
+            f" {family.denoiser}/config.json, a {pipeline} of this diffusers cannot paint."
+        )
     config = _scheduler_config(name, folder)
     assumed = (
         assumptions(config, is_flow=family.is_flow, kind=family.noise) if is_known(family) else {}
@@ -156,12 +161,10 @@ def _native_size(
         return _PLAIN_SIZE
     vae = read_json(folder / "vae" / "config.json", name)
     try:
-        levels = len(
-            vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [0] * 4
-        )
+        factor = scale_of_vae(vae) or 8
         latent = denoiser.get("sample_size") or family.sample_size
         height, width = latent if isinstance(latent, list) else (latent, latent)
-        size = int(width) * 2 ** (levels - 1), int(height) * 2 ** (levels - 1)
+        size = int(width) * factor, int(height) * factor
     except (TypeError, ValueError, OverflowError) as exc:
         raise RequestError(
             f"The model {name} cannot be used: `sample_size` in {family.denoiser}/config.json, or"

@@ -67,10 +67,16 @@ def traits_of(family: Family, facts: Facts) -> Traits:
         guidance=guidance,
         has_guidance=has_guidance,
         needs_guidance=has_guidance and family.guidance is None,
-        guidance_off=limits[0] if limits and not is_fed else None,
+        guidance_off=_guidance_off(family, source, [] if is_fed else limits),
         steps=_own_steps(source, facts),
         has_negative=family.has_negative and not is_off and _is_truly_guided(source),
     )
+
+
+def _guidance_off(family: Family, source: PipelineSource, limits: list[float]) -> float | None:
+    """The "true" guidance of a family with a row is told to it, and is none up to 1."""
+    is_true = is_known(family) and (source.call or {}).get("true_cfg_scale", 0.0) > 1
+    return limits[0] if limits else 1.0 if is_true else None
 
 
 def multiple_of(source: PipelineSource, facts: Facts, family: Family) -> int:

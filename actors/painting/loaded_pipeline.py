@@ -172,8 +172,11 @@ class LoadedPipeline:
     @cached_property
     @torch.inference_mode()
     def _colours(self) -> Colours:
-        vae = self.pipe.vae
-        return fitted(self._picture_of, vae.config.latent_channels, vae.device)
+        return fitted(self._picture_of, self._latent_channels, self.pipe.vae.device)
+
+    @property
+    def _latent_channels(self) -> int:
+        return int(self.pipe.vae.config.latent_channels)
 
     def _picture_of(self, latents: Tensor) -> Tensor:
         vae = self.pipe.vae

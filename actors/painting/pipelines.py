@@ -6,14 +6,13 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import diffusers
 import torch
 from torch import Tensor
 
 from actors.models.families import Family
 from actors.painting.loaded_pipeline import Embedding, LoadedPipeline, drawn
 from actors.painting.plain import Plain
-from actors.recipes.errors import PromptTooLong
+from actors.painting.talking_encoders import Flux2Klein, QwenImage, ZImage
 
 
 class StableDiffusion(LoadedPipeline):
@@ -113,90 +112,6 @@ class Sana(LoadedPipeline):
         return {"prompt_embeds": embeds, "prompt_attention_mask": mask}
 
 
-class OneByOne(diffusers.ZImageTransformer2DModel):  # type: ignore[misc]  # untyped
-    """Looks at each picture of a batch alone, with its negative beside it. All at once, it would
-    pad every prompt to the longest of the batch, and neighbours would count.
-    """
-
-    pictures = 1
-
-    def forward(
-        self, x: list[Tensor], t: Tensor, cap_feats: list[Tensor], **more: Any
-    ) -> tuple[list[Tensor]]:
-        found: dict[int, Tensor] = {}
-        for first in range(self.pictures):
-            own = list(range(first, len(x), self.pictures))
-            texts = [cap_feats[k] for k in own]
-            answers = super().forward([x[k] for k in own], t[own], texts, **more)[0]
-            found |= zip(own, answers, strict=True)
-        return ([found[k] for k in range(len(x))],)
-
-
-class Chatting(LoadedPipeline):
-    """Its encoder is a model for conversations, and reads a prompt as a turn of one."""
-
-    tokens = 512
-    thinks = False
-
-    def check_prompt(self, text: str) -> None:
-        turn = [{"role": "user", "content": text}]
-        whole = self.pipe.tokenizer.apply_chat_template(
-            turn, tokenize=False, add_generation_prompt=True, enable_thinking=self.thinks
-        )
-        if (tokens := len(self.pipe.tokenizer(whole).input_ids)) > self.tokens:
-            raise PromptTooLong(text, tokens, self.tokens)
-
-
-class ZImage(Chatting):
-    """Its prompts are lists of tensors, each as long as its own text."""
-
-    latents_dtype = torch.float32
-    thinks = True
-
-    def __init__(self, family: Family, pipe: Any) -> None:
-        super().__init__(family, pipe)
-        pipe.transformer.__class__ = OneByOne
-
-    def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
-        (embeds,), _ = self.pipe.encode_prompt(
-            text, device=self.pipe.device, do_classifier_free_guidance=False
-        )
-        return {"prompt_embeds": embeds[None]}
-
-    def _given(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
-        self.denoiser.pictures = len(embeddings)
-        return {
-            name: [tensor for embedding in embeddings for tensor in embedding[name]]
-            for name in embeddings[0]
-        }
-
-
-class Flux2Klein(Chatting):
-    """Its latents are patches of two by two, packed inside, and its VAE normalises them by
-    statistics of its training.
-    """
-
-    def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
-        return {"prompt_embeds": self.pipe.encode_prompt(text, self.pipe.device)[0]}
-
-    def noise(self, generators: Sequence[torch.Generator], width: int, height: int) -> Tensor:
-        channels, factor = self.denoiser.config.in_channels, 2 * self.pipe.vae_scale_factor
-        return drawn(generators, (1, channels, height // factor, width // factor))
-
-    def _unpacked(self, latents: Tensor, width: int, height: int) -> Tensor:
-        factor, vae = 2 * self.pipe.vae_scale_factor, self.pipe.vae
-        rows, columns = height // factor, width // factor
-        patches = latents.reshape(len(latents), rows, columns, -1).permute(0, 3, 1, 2)
-        mean = vae.bn.running_mean.view(1, -1, 1, 1).to(patches)
-        spread = torch.sqrt(vae.bn.running_var.view(1, -1, 1, 1) + vae.config.batch_norm_eps)
-        unpacked: Tensor = self.pipe._unpatchify_latents(patches * spread.to(patches) + mean)
-        return unpacked
-
-    def _picture_of(self, latents: Tensor) -> Tensor:
-        picture: Tensor = self.pipe.vae.decode(latents.to(self.pipe.vae.dtype)).sample
-        return picture / 2 + 0.5
-
-
 class Chroma(Flux):
     """Flux with negatives, and a mask that leaves one token after the prompt to be seen."""
 
@@ -217,6 +132,7 @@ PIPELINES: Mapping[str, type[LoadedPipeline]] = {
     "ZImagePipeline": ZImage,
     "Flux2KleinPipeline": Flux2Klein,
     "ChromaPipeline": Chroma,
+    "QwenImagePipeline": QwenImage,
 }
 
 

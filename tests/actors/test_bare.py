@@ -26,12 +26,13 @@ def _bare(path, recipe, family):
             options = {"negative_prompt_embeds": pipe.encode_prompt(recipe.negative)[0]}
     if family.pipeline in ("PixArtSigmaPipeline", "SanaPipeline"):
         options |= {"clean_caption": False, "use_resolution_binning": False}
+    scale = "true_cfg_scale" if family.pipeline == "QwenImagePipeline" else "guidance_scale"
     images = pipe(
         prompt=recipe.prompt,
         width=made_of.width,
         height=made_of.height,
         num_inference_steps=made_of.steps,
-        guidance_scale=made_of.guidance,
+        **{scale: made_of.guidance},
         generator=torch.Generator().manual_seed(recipe.seed),
         output_type="pt",
         **options,

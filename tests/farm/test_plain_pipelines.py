@@ -103,7 +103,7 @@ def test_sides_that_a_pipeline_cannot_paint_are_refused(
 
 READ = [
     ("ZImagePipeline", 504),
-    ("QwenImagePipeline", 512),
+    ("QwenImagePipeline", 507),
     ("PixArtAlphaPipeline", 120),
     ("HunyuanDiTPipeline", 256),
 ]
@@ -131,7 +131,6 @@ WITHOUT_EFFECT = [
         "settings.guidance",
         "has no guidance",
     ),
-    ("QwenImagePipeline", {}, dict(vary=SWEEP), "vary.guidance[0]", "has no guidance"),
     (
         "FluxKontextPipeline",
         {"guidance_embeds": False},
@@ -151,6 +150,13 @@ WITHOUT_EFFECT = [
         "QwenImagePipeline",
         {"guidance_embeds": True},
         {},
+        "model",
+        "with guidance_embeds in its transformer/config.json",
+    ),
+    (
+        "ZImagePipeline",
+        {},
+        {"settings": {"steps": 2, "size": "64x32", "guidance": None}},
         "settings",
         "only with a guidance that is named: add one, like `guidance: 4.0`",
     ),
@@ -172,7 +178,7 @@ def test_guidance_is_taken_by_those_that_have_it(estimates, folder):
     for name, how in (
         ("Flux2KleinPipeline", {"is_distilled": False}),
         ("FluxKontextPipeline", {}),
-        ("QwenImagePipeline", {"guidance_embeds": True}),
+        ("QwenImagePipeline", {}),
     ):
         assert estimates.plan(campaign(folder(name, **how), vary=SWEEP))["renders"] == 3
 

@@ -131,14 +131,11 @@ def test_guidance_and_negatives_follow_the_flag_that_a_model_was_distilled():
 
 
 def test_guidance_without_a_default_must_be_named():
-    distilled = traits("QwenImagePipeline", transformer={"guidance_embeds": True})
-    assert (distilled.has_guidance, distilled.needs_guidance, distilled.guidance) == (
-        True,
-        True,
-        None,
-    )
+    image = traits("ZImagePipeline")
+    assert (image.has_guidance, image.needs_guidance, image.guidance) == (True, True, None)
     assert traits("Ideogram4Pipeline").needs_guidance
-    assert not traits("QwenImagePipeline", transformer={"guidance_embeds": False}).needs_guidance
+    true = traits("QwenImagePipeline", transformer={"guidance_embeds": False})
+    assert (true.needs_guidance, true.guidance, true.guidance_off) == (False, 4.0, 1.0)
 
 
 def test_a_schedule_in_the_index_decides_the_steps():
