@@ -65,6 +65,7 @@ from farm.service.preview_pruning import PreviewPruner
 from farm.service.projects import ProjectService
 from farm.service.prompt_list import PromptLists
 from farm.service.pruning import Pruner
+from farm.service.quotas import ProjectRoom
 from farm.service.reading import Reading
 from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
@@ -344,7 +345,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
         brands=stores.brands, profiles=stores.profiles, intake=intake, chunk=chunk,
-        prices=prices,
+        prices=prices, room=ProjectRoom(stores.projects),
     )  # fmt: skip
     estimates = Estimates(
         campaigns=campaigns, watching=watching, outputs=outputs, brands=stores.brands,

@@ -5,7 +5,7 @@ people who have a role in them.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.access_tables import grants, projects
@@ -16,19 +16,26 @@ from storage.event_kinds import EventKind
 from storage.events import record
 from storage.everywhere import EVERYWHERE
 from storage.granting import put_grant
+from storage.tables import campaigns, renders
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
     """The most that a project may have; None is no limit."""
 
-    device_hours: float | None = None
-    """Of one device, in a calendar month."""
     workers: int | None = None
     """At a time."""
     queued: int | None = None
     """Renders that wait."""
     stored_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a project has at a moment: renders that have not ended, and bytes of pictures."""
+
+    queued: int
+    stored_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +100,31 @@ class Projects:
                 put_grant(connection, person, project, role)
             return _roles(connection, project)
 
+    def worker_limits(self) -> dict[str, int]:
+        """The most workers at a time of the projects that have such a limit."""
+        query = select(projects.c.name, projects.c.workers).where(projects.c.workers.is_not(None))
+        with self._reader.connect() as connection:
+            return {row.name: row.workers for row in connection.execute(query)}
+
+    def usage(self, name: str) -> Usage:
+        """What a project has of that which its quota limits, as far as campaigns are known."""
+        c = campaigns.c
+        mine = (c.project == name) & c.pruned_at.is_(None)
+        ended = c.done + c.failed + c.held + c.cancelled + c.rejected
+        waiting = select(func.coalesce(func.sum(c.total - ended), 0)).where(
+            mine, c.finished_at.is_(None), c.proof_of.is_(None)
+        )
+        stored = (
+            select(func.coalesce(func.sum(renders.c.bytes), 0))
+            .join(campaigns, c.id == renders.c.campaign_id)
+            .where(mine)
+        )
+        with self._reader.connect() as connection:
+            return Usage(
+                queued=int(connection.execute(waiting).scalar_one()),
+                stored_bytes=int(connection.execute(stored).scalar_one()),
+            )
+
     def roles(self, project: str) -> dict[str, str]:
         """The roles that people have in a project, whether it was made known or not."""
         with self._reader.connect() as connection:
@@ -133,7 +165,6 @@ def _one(connection: Connection, name: str, *, locks: bool = False) -> ProjectRo
         created_at=row.created_at,
         created_by=row.created_by,
         quota=Quota(
-            device_hours=row.device_hours,
             workers=row.workers,
             queued=row.queued,
             stored_bytes=row.stored_bytes,

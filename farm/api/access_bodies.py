@@ -22,7 +22,6 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Hours = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, lt=2**53), BeforeValidator(_whole)]
 FewWorkers = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_whole)]
 
@@ -55,7 +54,6 @@ class ProjectChange(BaseModel):
 
     model_config = _STRICT
 
-    device_hours: Hours | None = None
     workers: FewWorkers | None = None
     queued: Count | None = None
     stored_bytes: Count | None = None

@@ -66,7 +66,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "tokens list": ("farm tokens list",),
     "tokens revoke": ("farm tokens revoke k3j9x2abcd",),
     "tokens rotate": ("farm tokens rotate k3j9x2abcd",),
-    "projects create": ("farm projects create acme --device-hours 200 --role mira=operator",),
+    "projects create": ("farm projects create acme --workers 8 --role mira=operator",),
     "projects list": ("farm projects list --json",),
     "projects show": ("farm projects show acme",),
     "projects set": (

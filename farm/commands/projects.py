@@ -20,12 +20,6 @@ app = typer.Typer(
 )
 
 ProjectArgument = Annotated[str, typer.Argument(help="The project's name.", metavar="PROJECT")]
-DeviceHours = Annotated[
-    str | None,
-    typer.Option(
-        "--device-hours", help="The most hours of one device a month; none for no limit."
-    ),
-]
 Workers = Annotated[
     str | None, typer.Option("--workers", help="The most workers at a time; none for no limit.")
 ]
@@ -55,7 +49,6 @@ def projects() -> None:
 @app.command("create")
 def create(
     name: ProjectArgument,
-    device_hours: DeviceHours = None,
     workers: Workers = None,
     queued: Queued = None,
     stored: Stored = None,
@@ -64,7 +57,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a project known, with its quota and the people who have a role in it."""
-    limits = _limits(device_hours, workers, queued, stored)
+    limits = _limits(workers, queued, stored)
     with open_client(settings_for(home)) as client:
         made = client.create_project(name, limits=limits, roles=read_roles(role or []))
     print_json(made) if as_json else say("\n".join(lines_of(made)))
@@ -79,12 +72,11 @@ def list_projects(home: Home = None, as_json: AsJson = False) -> None:
         for row in rows:
             print_json(row)
         return
-    table = Table("project", "device hours", "workers", "queued", "stored", box=SIMPLE_HEAD)
+    table = Table("project", "workers", "queued", "stored", box=SIMPLE_HEAD)
     for row in rows:
         quota = row.quota
         table.add_row(
             row.project,
-            _figure(quota.device_hours),
             _figure(quota.workers),
             _figure(quota.queued),
             "no limit" if quota.stored_bytes is None else bytes_text(quota.stored_bytes),
@@ -105,7 +97,6 @@ def set_project(
     name: Annotated[
         str | None, typer.Argument(help="The project's name.", metavar="PROJECT")
     ] = None,
-    device_hours: DeviceHours = None,
     workers: Workers = None,
     queued: Queued = None,
     stored: Stored = None,
@@ -119,7 +110,7 @@ def set_project(
     """Change a project's quota and roles; all others stay. --workers 0 stops all that a
     project paints.
     """
-    limits, roles = _limits(device_hours, workers, queued, stored), read_roles(role or [])
+    limits, roles = _limits(workers, queued, stored), read_roles(role or [])
     if (name is None) != everywhere or (everywhere and limits):
         raise RequestError("Name a project, or give --all-projects with roles alone.")
     if not limits and not roles:
@@ -159,10 +150,10 @@ def _number(text: str, name: str) -> float:
 
 
 def _limits(
-    device_hours: str | None, workers: str | None, queued: str | None, stored: str | None
+    workers: str | None, queued: str | None, stored: str | None
 ) -> dict[str, float | None]:
     """The limits that are named, by the names of the API."""
-    given = {"device_hours": device_hours, "workers": workers, "queued": queued}
+    given = {"workers": workers, "queued": queued}
     limits = {
         name: None if text == "none" else _number(text, f"--{name.replace('_', '-')}")
         for name, text in given.items()
@@ -179,7 +170,6 @@ def lines_of(row: ProjectView) -> list[str]:
     stored = None if quota.stored_bytes is None else bytes_text(quota.stored_bytes)
     return [
         f"Project {row.project}",
-        f"  device hours a month  {_figure(quota.device_hours)}",
         f"  workers at a time     {_figure(quota.workers)}",
         f"  renders that wait     {_figure(quota.queued)}",
         f"  files stored          {stored or 'no limit'}",

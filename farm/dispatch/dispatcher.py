@@ -188,7 +188,7 @@ class Dispatcher:
             fleet_size=self._fleet.size,
             ledger=self._books.ledger,
             weights=self._weights,
-            quotas=self._quotas,
+            quotas=dict(self._quotas),  # those of one moment, for the whole round
             closing=snapshot.closing,
             unable=self._loading.barred(snapshot.campaigns, roster.ready_classes),
         )

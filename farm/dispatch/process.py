@@ -26,6 +26,7 @@ from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
 from farm.dispatch.forgetting import forget_events
+from farm.dispatch.live_quotas import LiveQuotas
 from farm.dispatch.webhooks import send_webhooks, sender
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
@@ -40,6 +41,7 @@ from storage.layouts import Layouts
 from storage.ledgers import Ledgers
 from storage.orders import Orders
 from storage.outputs import LEFT_BEHIND_S
+from storage.projects import Projects
 from storage.queue import LEASE_S, Queue
 from storage.reuse import Reuse
 from storage.reviews import Reviews
@@ -104,6 +106,7 @@ def _dispatcher(
     """The dispatcher of a session, put together."""
     campaigns, reviews, watching = Campaigns(engine), Reviews(engine), Watching(engine)
     queue = Queue(engine)
+    quotas = LiveQuotas(settings.quotas, Projects(engine).worker_limits)
     service = ReviewService(
         campaigns=campaigns, reviews=reviews, watching=watching, outputs=outputs
     )
@@ -128,10 +131,10 @@ def _dispatcher(
             campaigns=campaigns,
             pools=settings.pools(),
             limits=settings.limits(),
-            quotas=settings.quotas,
+            quotas=quotas,
         ),
         weights=settings.shares,
-        quotas=settings.quotas,
+        quotas=quotas,
         prices=prices_of(settings.pools()),
     )
 

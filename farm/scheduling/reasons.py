@@ -38,7 +38,8 @@ def _budget(refusal: Refusal) -> str:
 
 def _quota(refusal: Refusal) -> str:
     has = f"{refusal.has:.0f} of the {refusal.limit:.0f} workers that it may have at a time"
-    return f"Its project {refusal.other} has {has} (FARM_QUOTAS)."
+    where = f"FARM_QUOTAS, or `farm projects show {refusal.other}`"
+    return f"Its project {refusal.other} has {has} ({where})."
 
 
 def _max_workers(refusal: Refusal) -> str:

@@ -38,7 +38,6 @@ class NewTokenView(TokenView):
 class Limits(View):
     """The most that a project may have; null is no limit."""
 
-    device_hours: float | None
     workers: int | None
     queued: int | None
     stored_bytes: int | None

@@ -14,11 +14,12 @@ from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks, branded_as, derived_as, warnings_of
 from farm.service.intake import Intake
 from farm.service.new_campaign import measured_size, new_campaign, new_proofs
+from farm.service.quotas import ProjectRoom
 from farm.service.update import Kept, compare, counts
 from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
-from storage.errors import AlreadyThere, Conflict
+from storage.errors import AlreadyThere, Conflict, NotFound
 from storage.profiles import Profiles
 from storage.rows import CampaignRow, NewCampaign, NewChunk
 from storage.store import Outputs
@@ -43,6 +44,7 @@ class Submissions:
         profiles: Profiles | None = None,
         intake: Intake | None = None,
         chunk: int | None = None,
+        room: ProjectRoom | None = None,
         prices: Prices = NO_PRICES,
     ) -> None:
         """`chunk` is the number of renders in a chunk; None sizes chunks by their work."""
@@ -53,6 +55,7 @@ class Submissions:
         self._checks = CampaignChecks(self._intake, BrandService(brands), profiles, prices)
         self._brands = BrandService(brands)
         self._chunk = chunk
+        self._room = room
 
     def submit(
         self, project: str, data: Json, *, update: bool = False, fresh: bool = False
@@ -67,10 +70,21 @@ class Submissions:
         its name.
         """
         expansion, spec = self._checks.check(project, data)
+        self._check_room(project, expansion)
         if expansion.brand is not None:
             expansion, spec = branded_as(self._brands.keep(project, expansion.brand), spec)
         row, did = self._store(project, expansion, spec, update=update, fresh=fresh)
         return row, {**did, "warnings": warnings_of(data, expansion, derivation_of(row.spec))}
+
+    def _check_room(self, project: str, expansion: Expansion) -> None:
+        """Raise Conflict if the project's quota has no room for the renders that are new."""
+        if self._room is None:
+            return
+        try:
+            known = self._campaigns.get(project, expansion.campaign.name).total
+        except NotFound:
+            known = 0
+        self._room.check(project, expansion.total - known)
 
     def _store(
         self, project: str, expansion: Expansion, spec: Json, *, update: bool, fresh: bool

@@ -111,7 +111,7 @@ def test_projects_have_quotas_and_people(home):
     run("projects", "set", "acme", "--role", "tom=none")
     (row,) = as_json("projects", "list")
     assert row["quota"] == {
-        "device_hours": None, "workers": None, "queued": 500, "stored_bytes": 1_500_000_000_000,
+        "workers": None, "queued": 500, "stored_bytes": 1_500_000_000_000,
     }  # fmt: skip
     assert row["roles"] == {"a": "operator"}
     assert "acme" in run("projects", "list")
@@ -176,7 +176,7 @@ def test_every_change_is_in_the_log_with_whoever_made_it(home):
     assert [row.project for row in rows] == ["acme"] * 4 + [None] * 2
 
 
-NO_LIMITS = {"device_hours": None, "workers": None, "queued": None, "stored_bytes": None}
+NO_LIMITS = {"workers": None, "queued": None, "stored_bytes": None}
 
 
 def test_numbers_of_bytes_are_read_and_written():

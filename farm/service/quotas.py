@@ -1,0 +1,46 @@
+"""Whether a project's quota has room for a campaign."""
+
+from storage.errors import Conflict, NotFound
+from storage.projects import Projects, Quota, Usage
+
+
+def over_quota(quota: Quota, usage: Usage, more: int) -> list[str]:
+    """Why a project may not have `more` renders beside those it has: a sentence for each limit
+    that is in the way, none if it may.
+    """
+    reasons = []
+    if more <= 0:
+        return reasons
+    if quota.queued is not None and usage.queued + more > quota.queued:
+        reasons.append(
+            f"It would have {usage.queued + more:,} renders that wait, {more:,} of them new; its"
+            f" quota is {quota.queued:,}."
+        )
+    if quota.stored_bytes is not None and usage.stored_bytes >= quota.stored_bytes:
+        reasons.append(
+            f"Its pictures have {usage.stored_bytes:,} bytes; its quota is"
+            f" {quota.stored_bytes:,}. `farm prune --with-pictures` makes room."
+        )
+    return reasons
+
+
+class ProjectRoom:
+    """The room that projects have."""
+
+    def __init__(self, projects: Projects) -> None:
+        self._projects = projects
+
+    def check(self, project: str, more: int) -> None:
+        """Raise Conflict if the project's quota has no room for so many more renders."""
+        try:
+            quota = self._projects.get(project).quota
+        except NotFound:
+            return  # no quota was set
+        if quota.queued is None and quota.stored_bytes is None:
+            return
+        if reasons := over_quota(quota, self._projects.usage(project), more):
+            raise Conflict(
+                f"The project {project} has no room for this. {' '.join(reasons)} An admin"
+                f" changes quotas with `farm projects set {project}`.",
+                code="over-quota",
+            )

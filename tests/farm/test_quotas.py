@@ -1,0 +1,102 @@
+"""Quotas of projects: decided alone, refused at submission, and kept by the dispatcher."""
+
+import pytest
+
+from farm.dispatch.live_quotas import REFRESH_S, LiveQuotas, lower_of
+from farm.service.quotas import ProjectRoom, over_quota
+from farm.service.submission import Submissions
+from storage.errors import Conflict
+from storage.projects import Projects, Quota, Usage
+from tests.campaigns import data
+from tests.farm.fakes import NOW, FakeFleet, run
+
+
+@pytest.fixture
+def projects(engine):
+    return Projects(engine)
+
+
+@pytest.fixture
+def limited(campaigns, control, watching, outputs, brands, projects):
+    return Submissions(
+        campaigns=campaigns, control=control, watching=watching, outputs=outputs, brands=brands,
+        chunk=3, room=ProjectRoom(projects),
+    )  # fmt: skip
+
+
+def test_each_limit_that_is_in_the_way_is_named_with_its_figures():
+    usage = Usage(queued=90, stored_bytes=500)
+    assert over_quota(Quota(), usage, 10**9) == []
+    assert over_quota(Quota(queued=100, stored_bytes=501), usage, 10) == []
+    assert over_quota(Quota(queued=0, stored_bytes=0), usage, 0) == []
+    said = over_quota(Quota(queued=100, stored_bytes=500), usage, 1_011)
+    assert said[0].startswith(
+        "It would have 1,101 renders that wait, 1,011 of them new; its quota"
+    )
+    assert "500 bytes; its quota is 500" in said[1]
+    assert len(said) == 2
+
+
+def test_a_campaign_beyond_the_renders_that_may_wait_is_refused_and_nothing_is_stored(
+    limited, projects, campaigns
+):
+    projects.create("p", Quota(queued=30), {})
+    limited.submit("p", data())  # 18 renders
+    assert projects.usage("p") == Usage(queued=18, stored_bytes=0)
+    with pytest.raises(Conflict, match="36 renders that wait, 18 of them new; its quota is 30"):
+        limited.submit("p", data(name="other"))
+    assert [row.name for row in campaigns.all("p")] == ["spring"]
+    limited.submit("p", data())  # the same again adds nothing
+    limited.submit("elsewhere", data())  # no quota was set there
+    projects.change("p", {"queued": 36}, {})
+    limited.submit("p", data(name="other"))
+
+
+def test_a_project_whose_pictures_fill_its_quota_gets_no_more(limited, projects, start, campaigns):
+    projects.create("p", Quota(stored_bytes=18), {})
+    limited.submit("p", data())
+    fleet = FakeFleet(1)
+    run(start(fleet), fleet)  # pictures of one byte each
+    assert projects.usage("p") == Usage(queued=0, stored_bytes=18)
+    with pytest.raises(Conflict, match="have 18 bytes; its quota is 18") as refused:
+        limited.submit("p", data(name="other"))
+    assert refused.value.code == "over-quota"
+
+
+def test_a_project_with_no_worker_left_is_not_painted_until_it_has_one(
+    service, projects, start, campaigns
+):
+    now = 0.0
+    quotas = LiveQuotas({}, projects.worker_limits, lambda: now)
+    projects.create("p", Quota(workers=0), {})
+    service.submit("p", data())
+    fleet = FakeFleet(2)
+    dispatcher = start(fleet, quotas=quotas)
+    fleet.start(0.0)
+    run(dispatcher, fleet)
+    row = campaigns.get("p", "spring")
+    assert (row.done, row.running) == (0, 0)
+    projects.change("p", {"workers": 1}, {})
+    now += REFRESH_S
+    for later in range(12):  # the autoscaler looks once a second
+        dispatcher.tick(NOW + 10.0 + later)
+        fleet.paint()
+    dispatcher.tick(NOW + 30.0)
+    assert campaigns.get("p", "spring").done == 18
+
+
+def test_the_lower_of_two_limits_counts_and_the_database_is_asked_now_and_then():
+    asked, now = [], 0.0
+
+    def read():
+        asked.append(now)
+        return {"a": 1, "b": 9}
+
+    quotas = LiveQuotas({"b": 4, "c": 2}, read, lambda: now)
+    assert dict(quotas) == {"a": 1, "b": 4, "c": 2}
+    assert (quotas["a"], len(quotas), "nothing" in quotas) == (1, 3, False)
+    assert asked == [0.0]
+    now += REFRESH_S
+    assert quotas.get("b") == 4
+    assert asked == [0.0, REFRESH_S]
+    assert lower_of({}, {}) == {}
