@@ -8,7 +8,7 @@ def over_quota(quota: Quota, usage: Usage, more: int) -> list[str]:
     """Why a project may not have `more` renders beside those it has: a sentence for each limit
     that is in the way, none if it may.
     """
-    reasons = []
+    reasons: list[str] = []
     if more <= 0:
         return reasons
     if quota.queued is not None and usage.queued + more > quota.queued:
