@@ -58,7 +58,7 @@ chaos: $(READY)  ## Kill, stop and cut everything while it paints, 20 times, tak
 matrix: $(READY)  ## Paint one campaign with 1 to 3 workers, on folder and S3, SQLite and PostgreSQL, with kills, and compare
 	$(BIN)/python -m pytest tests/cluster/test_matrix.py -m "matrix or not matrix" -v
 
-dashboards: $(READY)  ## Build the Grafana dashboard's JSON again
+dashboards: $(READY)  ## Build dashboards, rules and alerts for Grafana and Prometheus again
 	$(BIN)/python -m dashboards.build
 
 openapi: $(READY)  ## Write the description of the API again, docs/openapi.json

@@ -1,189 +1,152 @@
-"""Builds the Grafana dashboard: `python -m dashboards.build` writes farm.json beside this file."""
+"""Builds everything for Prometheus and Grafana: `python -m dashboards.build` writes it beside this
+file.
+"""
 
 import sys
 from pathlib import Path
 
-from grafana_foundation_sdk.builders import bargauge, dashboard, prometheus, stat, timeseries
+import yaml
+from grafana_foundation_sdk.builders import dashboard, prometheus, stat, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.dashboard import DataSourceRef
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardLinkType,
+    DataSourceRef,
+    VariableRefresh,
+)
 
-TARGET = Path(__file__).parent / "farm.json"
+from dashboards.alerts import inhibitions, rule_files
+from dashboards.boards import BOARDS, Board, Panel
+from dashboards.config import CONFIG, Config
+
+ROOT = Path(__file__).parent
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
-_HEIGHT, _HALF = 8, 12
-
-# title, what it tells, unit, (expression, legend) …
-_STATS = [
-    (
-        "Renders a second",
-        "Renders that ended well, over five minutes.",
-        "ops",
-        'sum(rate(farm_renders_total{outcome="done"}[5m]))',
-    ),
-    (
-        "Waiting",
-        "Renders of open campaigns that no worker has yet.",
-        "short",
-        'sum(farm_queue_renders{state="queued"})',
-    ),
-    (
-        "Workers painting",
-        "Workers that hold at least one chunk.",
-        "short",
-        'farm_workers{state="painting"}',
-    ),
-    (
-        "Failed in an hour",
-        "Renders that failed or are held.",
-        "short",
-        'sum(increase(farm_renders_total{outcome=~"failed|held"}[1h]))',
-    ),
-]
-_GRAPHS = [
-    (
-        "Throughput",
-        "Renders that ended, by model and outcome.",
-        "ops",
-        [("sum by (model, outcome) (rate(farm_renders_total[5m]))", "{{model}} {{outcome}}")],
-    ),
-    (
-        "Queue depth",
-        "Renders of open campaigns, by where they are.",
-        "short",
-        [("sum by (model, state) (farm_queue_renders)", "{{model}} {{state}}")],
-    ),
-    (
-        "Time of a batch",
-        "Median and 95th percentile on the device.",
-        "s",
-        [
-            (
-                (
-                    "histogram_quantile(0.5,"
-                    " sum by (le, model) (rate(farm_paint_seconds_bucket[5m])))"
-                ),
-                "{{model}} p50",
-            ),
-            (
-                (
-                    "histogram_quantile(0.95,"
-                    " sum by (le, model) (rate(farm_paint_seconds_bucket[5m])))"
-                ),
-                "{{model}} p95",
-            ),
-        ],
-    ),
-    ("Workers", "Workers by state.", "short", [("sum by (state) (farm_workers)", "{{state}}")]),
-    (
-        "Loads of pipelines",
-        "How often a pipeline is loaded, and how long that takes.",
-        "short",
-        [
-            (
-                "sum by (model) (rate(farm_load_seconds_count[15m])) * 3600",
-                "{{model}} loads an hour",
-            ),
-            (
-                (
-                    "sum by (model) (rate(farm_load_seconds_sum[15m]))"
-                    " / sum by (model) (rate(farm_load_seconds_count[15m]))"
-                ),
-                "{{model}} seconds a load",
-            ),
-        ],
-    ),
-    (
-        "Batch fill",
-        "Filled places of all places in painted batches: what is missing was padding.",
-        "percentunit",
-        [
-            (
-                (
-                    "sum by (model) (rate(farm_batch_pictures_total[15m]))"
-                    " / sum by (model) (rate(farm_batch_slots_total[15m]))"
-                ),
-                "{{model}}",
-            )
-        ],
-    ),
-    (
-        "Uploads",
-        "Bytes written to the outputs.",
-        "Bps",
-        [("sum by (model) (rate(farm_upload_bytes_total[5m]))", "{{model}}")],
-    ),
-    (
-        "Files and encoding",
-        "Files written a second, and threads busy with encoding and writing.",
-        "short",
-        [
-            ("sum by (model) (rate(farm_uploads_total[5m]))", "{{model}} files/s"),
-            ("sum by (model) (rate(farm_encode_seconds_total[5m]))", "{{model}} busy threads"),
-        ],
-    ),
-    (
-        "Attempts by outcome",
-        "What became of chunks: everything but painted is worth a look.",
-        "ops",
-        [("sum by (outcome) (rate(farm_attempts_total[15m]))", "{{outcome}}")],
-    ),
-]
+_GENERATED = "# Made by `make dashboards` from dashboards/: change it there.\n"
+_FILTERS = {
+    "project": "label_values(farm_queue_renders{@}, project)",
+    "model": "label_values(farm_queue_renders{@}, model)",
+    "pool": "label_values(farm_workers{@}, pool)",
+}
 
 
-def build() -> str:
-    """The dashboard as JSON."""
-    board = (
-        dashboard.Dashboard("Seedbed farm")
-        .uid("seedbed-farm")
+def board_json(board: Board, config: Config = CONFIG) -> str:
+    """A dashboard as Grafana reads it."""
+    made = (
+        dashboard.Dashboard(board.title)
+        .uid(f"seedbed-{board.name}")
         .tags(["seedbed"])
-        .refresh("10s")
-        .time("now-1h", "now")
+        .refresh("30s")
+        .time("now-3h", "now")
+        .readonly()
         .with_variable(
             dashboard.DatasourceVariable("datasource").type("prometheus").label("Data source")
         )
-    )
-    for title, description, unit, expression in _STATS:
-        board.with_panel(
-            _panel(stat.Panel(), title, description, unit, 4, 6).with_target(
-                _query(expression, "")
-            )
+        .with_variable(_variable("job", "label_values(farm_leads, job)"))
+        .link(
+            dashboard.DashboardLink("Other dashboards")
+            .type(DashboardLinkType.DASHBOARDS)
+            .tags(["seedbed"])
+            .as_dropdown(True)
+            .include_vars(True)
+            .keep_time(True)
         )
-    board.with_panel(
-        _panel(
-            bargauge.Panel(),
-            "Batch fill of the last chunk",
-            "Below 1 a batch was padded.",
-            "percentunit",
-            _HEIGHT,
-            _HALF,
+        .link(
+            dashboard.DashboardLink("Pages of the farm")
+            .type(DashboardLinkType.LINK)
+            .url(config.farm)
         )
-        .min(0)
-        .max(1)
-        .with_target(_query("farm_batch_fill_ratio", "{{model}}"))
     )
-    for title, description, unit, queries in _GRAPHS:
-        panel = _panel(timeseries.Panel(), title, description, unit, _HEIGHT, _HALF)
-        for expression, legend in queries:
-            panel.with_target(_query(expression, legend))
-        board.with_panel(panel)
-    return f"{JSONEncoder(sort_keys=True, indent=2).encode(board.build())}\n"
+    for name in board.filters:
+        made.with_variable(_variable(name, _chosen(_FILTERS[name])).include_all(True).multi(True))
+    for panel in board.panels:
+        made.with_panel(_panel(panel))
+    return f"{JSONEncoder(sort_keys=True, indent=2).encode(made.build())}\n"
 
 
-# three kinds of builder, with no common type
-def _panel(panel, title: str, description: str, unit: str, height: int, span: int):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _variable(name: str, query: str) -> dashboard.QueryVariable:
     return (
-        panel.title(title)
-        .description(description)
-        .unit(unit)
-        .height(height)
-        .span(span)
+        dashboard.QueryVariable(name)
+        .label(name.capitalize())
         .datasource(_SOURCE)
+        .query(query)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
     )
 
 
-def _query(expression: str, legend: str) -> prometheus.Dataquery:
-    return prometheus.Dataquery().expr(expression).legend_format(legend)
+def _panel(panel: Panel):  # type: ignore[no-untyped-def]  # noqa: ANN202  # two kinds of builder
+    is_stat = panel.kind == "stat"
+    made = stat.Panel() if is_stat else timeseries.Panel()
+    made.title(panel.title).description(panel.description).unit(panel.unit).datasource(_SOURCE)
+    made.height(4 if is_stat else 8).span(4 if is_stat else 12)
+    for expression, legend in panel.queries:
+        query = prometheus.Dataquery().expr(_chosen(expression)).legend_format(legend)
+        made.with_target(query.exemplar(True) if "_bucket" in expression else query)
+    return made
+
+
+def _chosen(expression: str) -> str:
+    return expression.replace("@", 'job=~"$job"')
+
+
+def files(config: Config = CONFIG) -> dict[str, str]:
+    """Everything that is built, by its path in this folder."""
+    boards = {f"{board.name}.json": board_json(board, config) for board in BOARDS}
+    rules = {f"rules/{name}": _yaml(rule) for name, rule in rule_files(config).items()}
+    return {
+        **boards,
+        **rules,
+        "alertmanager/inhibit.yaml": _yaml(inhibitions()),
+        "mixin.libsonnet": _mixin(),
+        "grafana/dashboards.yaml": _yaml(_PROVIDER),
+        "grafana/datasources.yaml": _yaml(_DATASOURCES),
+    }
+
+
+_PROVIDER = {
+    "apiVersion": 1,
+    "providers": [
+        {
+            "name": "seedbed",
+            "folder": "Seedbed",
+            "type": "file",
+            "allowUiUpdates": False,
+            "options": {"path": "/var/lib/grafana/dashboards"},
+        }
+    ],
+}
+_DATASOURCES = {
+    "apiVersion": 1,
+    "datasources": [
+        {
+            "name": "Prometheus",
+            "type": "prometheus",
+            "access": "proxy",
+            "url": "http://prometheus:9090",
+            "isDefault": True,
+            "jsonData": {"timeInterval": "15s"},
+        }
+    ],
+}
+
+
+def _mixin() -> str:
+    """For those who vendor it with jsonnet: it imports the files and adds nothing."""
+    boards = "".join(f"    '{board.name}.json': import '{board.name}.json',\n" for board in BOARDS)
+    return (
+        "// Made by `make dashboards` from dashboards/: change it there.\n"
+        "{\n"
+        f"  grafanaDashboards+:: {{\n{boards}  }},\n"
+        "  prometheusRules+:: std.parseYaml(importstr 'rules/recording.yaml'),\n"
+        "  prometheusAlerts+:: std.parseYaml(importstr 'rules/alerts.yaml'),\n"
+        "}\n"
+    )
+
+
+def _yaml(value: object) -> str:
+    return _GENERATED + yaml.safe_dump(value, sort_keys=False, width=10_000)
 
 
 if __name__ == "__main__":
-    TARGET.write_text(build(), encoding="utf-8")
-    sys.stdout.write(f"{TARGET}\n")
+    for name, text in files().items():
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{ROOT / name}\n")

@@ -28,7 +28,7 @@ from farm.api.fleet import farm_routes, fleet_routes
 from farm.api.hidden_paths import own_folders
 from farm.api.lists import campaign_list_routes, render_list_routes
 from farm.api.live import Listeners, event_routes, stream_routes
-from farm.api.metrics import Metrics
+from farm.api.metrics.exposition import Metrics
 from farm.api.operations import operation_routes
 from farm.api.outputs import output_routes
 from farm.api.prompts import prompt_routes
@@ -66,6 +66,7 @@ from farm.service.projects import ProjectService
 from farm.service.prompt_list import PromptLists
 from farm.service.pruning import Pruner
 from farm.service.quotas import ProjectRoom
+from farm.service.readiness import Readiness
 from farm.service.reading import Reading
 from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
@@ -89,6 +90,7 @@ from storage.events import Events
 from storage.layouts import Layouts
 from storage.ledgers import Ledgers
 from storage.listing import Listing
+from storage.metering import Metering
 from storage.orders import Orders
 from storage.profiles import Profiles
 from storage.projects import Projects
@@ -143,7 +145,7 @@ def open_app(
                 event_routes(events),
                 webhook_routes(WebhookService(Webhooks(engine))),
             ],
-            Metrics(stores.watching, connections),
+            Metrics(Metering(engine, Home(settings.home).owner()), connections),
             Answers(engine),
             rate=parse(settings.rate),
             identities=identities,
@@ -382,7 +384,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
         ),
         fleet_routes(reading, _fleet_service(settings, stores)),
         *_access_routers(stores),
-        farm_routes(Home(settings.home).digest),
+        farm_routes(Readiness(watching, outputs), Home(settings.home).digest),
     ]
 
 

@@ -108,7 +108,8 @@ class Settling:
                 connection, [_render_row(s, o, time) for s in counted for o in s.outcomes]
             )
             keep_layouts(connection, counted)
-            rows = [_attempt_row(s, time) for s in counted] + [_stale_row(s, time) for s in stale]
+            rows = [_attempt_row(s, session, time) for s in counted]
+            rows += [_stale_row(s, session, time) for s in stale]
             if rows:
                 connection.execute(insert(attempts), rows)
             by_campaign: dict[int, list[Settlement]] = defaultdict(list)
@@ -268,7 +269,7 @@ def _render_row(settlement: Settlement, outcome: RenderOutcome, time: float) -> 
     )
 
 
-def _attempt_row(settlement: Settlement, time: float) -> dict[str, object]:
+def _attempt_row(settlement: Settlement, session: int, time: float) -> dict[str, object]:
     states = Counter(o.state for o in settlement.outcomes)
     return {
         "campaign_id": settlement.campaign_id,
@@ -282,13 +283,14 @@ def _attempt_row(settlement: Settlement, time: float) -> dict[str, object]:
         "held": states[RenderState.HELD],
         "facts": dump(settlement.facts),
         "ended_at": time,
+        "session_id": session,
         **asdict(settlement.spent),
     }
 
 
-def _stale_row(settlement: Settlement, time: float) -> dict[str, object]:
+def _stale_row(settlement: Settlement, session: int, time: float) -> dict[str, object]:
     return {
-        **_attempt_row(settlement, time),
+        **_attempt_row(settlement, session, time),
         "outcome": AttemptOutcome.STALE,
         "done": 0,
         "failed": 0,

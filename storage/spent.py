@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from storage.states import AttemptOutcome
+from storage.states import AttemptOutcome, Stage
 
 Json = dict[str, Any]
 
@@ -87,11 +87,19 @@ class AttemptRow:
     """One attempt at a chunk, as metrics read it."""
 
     id: int
+    project: str
+    campaign: str
+    chunk_id: int
     model: str
+    model_digest: str
+    stage: Stage
     outcome: AttemptOutcome
     done: int
     failed: int
     held: int
+    first_picture_s: float | None
+    """Of the attempt that painted the campaign's first picture: the time since its submission."""
+    spent: Spent
     facts: Json
 
 

@@ -90,6 +90,13 @@ campaigns = Table(
     Index("ix_campaigns_versions", "project", "version_of", "version", unique=True),
     Index("ix_campaigns_proofs", "proof_of"),
     Index(
+        "ix_campaigns_held",
+        "project",
+        "held",
+        sqlite_where=text("held > 0"),
+        postgresql_where=text("held > 0"),
+    ),
+    Index(
         "ix_campaigns_open",
         "id",
         sqlite_where=text("finished_at IS NULL"),
@@ -247,8 +254,8 @@ canaries = Table(
     Column("seen_at", Float, nullable=False),
 )
 
-# One row for each time that a worker gave a chunk back, however it ended; `farm.api.metrics`
-# reads the new ones.
+# One row for each time that a worker gave a chunk back, however it ended; `storage.metering` reads
+# the new ones.
 attempts = Table(
     "attempts",
     metadata,
@@ -275,6 +282,7 @@ attempts = Table(
     Column("lost_s", Float, nullable=False, server_default="0"),
     Column("idle_s", Float, nullable=False, server_default="0"),
     Column("megapixel_steps", Float, nullable=False, server_default="0"),
+    Column("session_id", BigInteger),  # the session that settled it: its process counts it
     Index("ix_attempts_campaign", "campaign_id", "id"),
     sqlite_autoincrement=True,
 )

@@ -1,5 +1,5 @@
-"""Views for operators: workers as last seen, how much waits, and the attempts that metrics have
-not counted yet.
+"""Views for operators: workers as last seen, who leads, how fast models are, and what was
+attempted.
 """
 
 import json
@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, delete, func, insert, select
 
+from storage.attempts import attempts_after, last_attempt
 from storage.clock import db_time, now
 from storage.event_kinds import EventKind
 from storage.events import record
@@ -17,20 +18,11 @@ from storage.orders import FleetOrders, Orders
 from storage.queue import HEARTBEAT_S
 from storage.rows import Json, WorkerRow, dump
 from storage.spent import AttemptRow
-from storage.states import AttemptOutcome, ChunkState, WorkerState
-from storage.tables import attempts, campaigns, chunks, sessions, workers
+from storage.states import WorkerState
+from storage.tables import attempts, campaigns, sessions, workers
 
 NOBODY: Mapping[str, EventKind] = {}
 ROSTER_FRESH_S = 5 * HEARTBEAT_S  # a dispatcher that has been silent for longer is taken for dead
-
-
-@dataclass(frozen=True, kw_only=True)
-class Backlog:
-    """Renders of one model that are not over."""
-
-    model: str
-    queued: int
-    running: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,31 +120,6 @@ class Watching:
         with self._reader.connect() as connection:
             return now(connection) - time.time()
 
-    def backlog(self) -> list[Backlog]:
-        """Renders that wait or are being painted, by model; models of which nothing waits have
-        0, so that no series ends.
-        """
-        leased = select(func.coalesce(func.sum(chunks.c.total), 0)).where(
-            chunks.c.campaign_id == campaigns.c.id, chunks.c.state == ChunkState.LEASED
-        )
-        c = campaigns.c
-        wanted = func.coalesce(c.released, c.total - c.rejected)
-        left = wanted - c.done - c.failed - c.held - c.cancelled
-        each = (
-            select(c.model, left.label("left"), leased.scalar_subquery().label("running"))
-            .where(c.pruned_at.is_(None))
-            .subquery()
-        )
-        query = select(
-            each.c.model, func.sum(each.c.left - each.c.running), func.sum(each.c.running)
-        ).group_by(each.c.model)
-        with self._reader.connect() as connection:
-            rows = connection.execute(query.order_by(each.c.model)).all()
-        return [
-            Backlog(model=model, queued=int(queued), running=int(running))
-            for model, queued, running in rows
-        ]
-
     def seconds_per_megapixel_step(
         self, model_digest: str, attempts_looked_at: int = 50
     ) -> float | None:
@@ -178,32 +145,12 @@ class Watching:
 
     def last_attempt(self) -> int:
         with self._reader.connect() as connection:
-            return int(
-                connection.execute(select(func.coalesce(func.max(attempts.c.id), 0))).scalar_one()
-            )
+            return last_attempt(connection)
 
-    def attempts_after(self, attempt_id: int, limit: int = 1000) -> list[AttemptRow]:
-        query = (
-            select(attempts, campaigns.c.model)
-            .join(campaigns, campaigns.c.id == attempts.c.campaign_id)
-            .where(attempts.c.id > attempt_id)
-            .order_by(attempts.c.id)
-            .limit(limit)
-        )
+    def attempts_after(self, attempt_id: int) -> list[AttemptRow]:
+        """The next attempts beyond one."""
         with self._reader.connect() as connection:
-            rows = connection.execute(query).all()
-        return [
-            AttemptRow(
-                id=row.id,
-                model=row.model,
-                outcome=_outcome(row.outcome),
-                done=row.done,
-                failed=row.failed,
-                held=row.held,
-                facts=json.loads(row.facts),
-            )
-            for row in rows
-        ]
+            return attempts_after(connection, attempt_id)
 
 
 def roster_events(
@@ -227,16 +174,6 @@ def roster_events(
     for name in sorted(before.keys() - {worker.name for worker in seen}):
         unsaid = EventKind.WORKER_LEFT if is_end else EventKind.WORKER_LOST
         yield let_go.get(name, unsaid), name, {"node": before[name].node}
-
-
-def _outcome(text: str) -> AttemptOutcome:
-    """An outcome as it is stored. A later version of the farm on the same database may write
-    outcomes that this one does not know.
-    """
-    try:
-        return AttemptOutcome(text)
-    except ValueError:
-        return AttemptOutcome.UNKNOWN
 
 
 def _worker(row: Row[Any]) -> WorkerRow:

@@ -3,20 +3,22 @@
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from farm.api.bodies import Drain, Scaling
 from farm.api.needs import needs, open_to_all
 from farm.api.routing import StrictRoute, shows
 from farm.service.access import Deed
+from farm.service.farm_views import Ready
 from farm.service.fleet import FleetService
+from farm.service.readiness import Readiness
 from farm.service.reading import Reading
 from farm.service.views import Fleet, Health, Worker
 
 Json = dict[str, Any]
 
 
-def farm_routes(home: str) -> APIRouter:
+def farm_routes(readiness: Readiness, home: str) -> APIRouter:
     """`home` says to a client which farm it has reached."""
     routes = APIRouter(tags=["farm"], route_class=StrictRoute)
 
@@ -24,6 +26,13 @@ def farm_routes(home: str) -> APIRouter:
     @open_to_all
     def health() -> Json:
         return {"farm": "seedbed", "home": home}
+
+    @routes.get("/ready", **shows(Ready), responses={503: {"model": Ready}})
+    @open_to_all
+    def ready(response: Response) -> Ready:
+        found = readiness.look()
+        response.status_code = 200 if found.ready else 503
+        return found
 
     return routes
 

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from limits import RateLimitItem
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from farm.api.description import Application
 from farm.api.docs_page import docs_routes
@@ -14,7 +13,7 @@ from farm.api.errors import Answer, Refusal, answer_errors
 from farm.api.guards import OwnPagesOnly, SmallBodiesOnly
 from farm.api.hidden_paths import PathsHidden
 from farm.api.known_only import KnownOnly
-from farm.api.metrics import Metrics
+from farm.api.metrics.exposition import Metrics
 from farm.api.needs import needs
 from farm.api.open_answers import OpenAnswers
 from farm.api.rates import SteadyOnly
@@ -71,7 +70,8 @@ def make_api(
 
     @api.get("/metrics", **answers_with("text/plain"))
     @needs(Deed.SEE_FLEET)
-    def exposition() -> Response:
-        return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    def exposition(request: Request) -> Response:
+        page, kind = metrics.page(request.headers.get("accept", ""))
+        return Response(page, headers={"Content-Type": kind})
 
     return api

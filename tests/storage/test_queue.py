@@ -439,13 +439,3 @@ def test_a_render_is_found_in_its_chunk(campaigns, queue, campaign, session):
     state, chunk, ahead = campaigns.chunk_of(campaign.id, 0, 5, 5)
     assert (state, chunk.start, ahead) == ("queued", 4, 1)
     assert campaigns.chunk_of(campaign.id, 0, 6, 6) is None
-
-
-def test_the_backlog_counts_by_model(campaigns, queue, campaign, session, watching):
-    campaigns.add(new_campaign("two", 4), new_chunks(2))
-    campaigns.add(new_campaign("three", 4, model="other"), new_chunks(2))
-    claim_one(queue, session, campaign)
-    assert [(b.model, b.queued, b.running) for b in watching.backlog()] == [
-        ("m", 8, 2),
-        ("other", 4, 0),
-    ]

@@ -1,0 +1,29 @@
+"""Everything that an operator may want otherwise: change it here, then `make dashboards`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The names and thresholds of dashboards, rules and alerts. Times in seconds."""
+
+    job: str = "seedbed"
+    """The scrape job whose targets are the API processes of one farm."""
+    runbooks: str = "https://runbooks.example/seedbed/"
+    """Where docs/runbooks can be read; an alert's name and .md follow."""
+    grafana: str = "https://grafana.example/d/"
+    """Where the dashboards are; an uid follows."""
+    farm: str = "http://127.0.0.1:8600/"
+    """Where the farm's own pages are."""
+    objective: float = 0.995
+    """The part of claimed renders that must end well."""
+    queue_wait_s: int = 600
+    """A campaign that may be painted waits for longer only if something is wrong."""
+    queue_old_s: int = 1800
+    budget_used: float = 0.9
+    connections_used: float = 0.9
+    least_renders: int = 20
+    """Fewer renders in an hour say nothing about an error rate."""
+
+
+CONFIG = Config()

@@ -1,0 +1,166 @@
+"""Every alert fires if it should, stays quiet before, and resolves after: with promtool, which
+evaluates the very rules minute by minute.
+"""
+
+import os
+import shutil
+import subprocess
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from dashboards.alerts import alerts
+from dashboards.build import ROOT
+
+J = 'job="seedbed"'
+M = f'{J},project="p",model="m@1"'
+A = f'{J},model="m@1"'
+
+
+class Story(NamedTuple):
+    """What is served, minute by minute as promtool writes it; and the minutes at which the alert
+    is quiet, fires, and is quiet again.
+    """
+
+    series: dict[str, str]
+    quiet: int
+    fires: int
+    over: int
+
+
+def renders(outcome):
+    return f'farm_renders_total{{{M},stage="final",outcome="{outcome}"}}'
+
+
+def attempts(outcome):
+    return f'farm_attempts_total{{{A},outcome="{outcome}"}}'
+
+
+def gauge(name, value, labels=J, usual=0):
+    """A gauge that leaves its usual value for an hour."""
+    return {f"{name}{{{labels}}}": f"{usual}x59 {value}x59 {usual}x59"}
+
+
+def failing(outcome):
+    """Ten failures a minute for an hour."""
+    return {attempts(outcome): "0x59 10+10x59 600x90"}
+
+
+def lasting(series):
+    return Story(series, quiet=50, fires=115, over=178)
+
+
+WAIT = f"farm_queue_wait_seconds{{{M}}}"
+PAINTING = {renders("done"): "0+60x1000"}
+STORIES = {
+    "FarmMetricsAbsent": Story({f"farm_leads{{{J}}}": "1x59 _x59 1x59"}, 50, 115, 130),
+    "FarmDispatcherGone": lasting(gauge("farm_leads", 0, usual=1)),
+    "FarmTwoLeaders": lasting(
+        gauge("farm_leads", 1, f'{J},instance="a"', usual=1)
+        | gauge("farm_leads", 1, f'{J},instance="b"')
+    ),
+    "FarmDatabaseAway": lasting(gauge("farm_database_up", 0, usual=1)),
+    "FarmConnectionsFull": lasting(
+        gauge("farm_connections", 95) | gauge("farm_connections_allowed", 100, usual=100)
+    ),
+    "FarmNothingPainted": lasting(
+        {WAIT: "0x59 700+60x59 0x59", renders("done"): "0+60x59 3540x59 3540+60x59"}
+    ),
+    "FarmQueueOld": lasting({WAIT: "0x59 1900x59 0x59", **PAINTING}),
+    "FarmDeviceIdleWhileQueued": lasting(
+        gauge("farm_workers", 9, f'{J},pool="a",state="idle"')
+        | gauge("farm_workers", 1, f'{J},pool="a",state="painting"', usual=10)
+        | {WAIT: "0x59 100x59 0x59"}
+    ),
+    "FarmCampaignStopped": lasting(gauge("farm_queue_renders", 5, f'{M},state="stopped"')),
+    "FarmBudgetNearlySpent": lasting(gauge("farm_budget_used_ratio", 0.95, f'{J},project="p"')),
+    "FarmQuarantine": lasting(gauge("farm_workers", 1, f'{J},pool="a",state="quarantined"')),
+    "FarmWorkersDoNotStart": lasting(gauge("farm_workers", 2, f'{J},pool="a",state="starting"')),
+    "FarmNumericsSplit": lasting(gauge("farm_numerics_classes", 2, f'{J},pool="a"', usual=1)),
+    "FarmFailuresFast": Story(
+        {**PAINTING, renders("failed"): "0x59 30+30x59 1800x600"}, 50, 115, 600
+    ),
+    "FarmFailuresSlow": Story(
+        {renders("done"): "0+60x9000", renders("failed"): "0x59 1+1x1500 1500x7000"},
+        50, 1500, 7000,
+    ),
+    "FarmStorageFailing": lasting(failing("outputs")),
+    "FarmStaleWrites": lasting(failing("stale")),
+    "FarmWorkersLost": lasting(failing("stuck")),
+    "FarmModelCannotBeLoaded": lasting(failing("out_of_memory")),
+    "FarmCanaryFailed": lasting(failing("numerics")),
+}  # fmt: skip
+QUIET = {
+    "FarmNothingPainted": {WAIT: "900x180", **PAINTING},
+    "FarmFailuresFast": {renders("done"): "0x180", renders("failed"): "0x59 1x120"},
+    "FarmDeviceIdleWhileQueued": {
+        f'farm_workers{{{J},pool="a",state="idle"}}': "9x180",
+        WAIT: "0x180",
+    },
+    "FarmStaleWrites": {attempts("stale"): "0x59 1x120"},
+}
+
+
+@pytest.fixture(scope="module")
+def promtool():
+    found = shutil.which("promtool")
+    if found is None:
+        assert "CI" not in os.environ, "promtool is missing: apt-get install prometheus"
+        pytest.skip("promtool is missing: apt-get install prometheus")
+    return found
+
+
+def run(promtool, tmp_path, tests):
+    rules = [str(ROOT / "rules" / name) for name in ("recording.yaml", "alerts.yaml")]
+    text = {"rule_files": rules, "evaluation_interval": "1m", "tests": tests}
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(text))
+    asked = [promtool, "test", "rules", str(tmp_path / "tests.yaml")]
+    return subprocess.run(asked, capture_output=True, text=True, check=False)
+
+
+def firing(alert, minutes):
+    query = f'count(ALERTS{{alertname="{alert}",alertstate="firing"}}) or vector(0)'
+    return [
+        {
+            "expr": query,
+            "eval_time": f"{minute}m",
+            "exp_samples": [{"labels": "{}", "value": count}],
+        }
+        for minute, count in minutes.items()
+    ]
+
+
+def told_of(alert, series, minutes):
+    served = [{"series": name, "values": values} for name, values in series.items()]
+    return {"interval": "1m", "input_series": served, "promql_expr_test": firing(alert, minutes)}
+
+
+def test_every_alert_has_its_story():
+    assert {alert.name for alert in alerts()} == set(STORIES)
+
+
+@pytest.mark.parametrize("alert", STORIES)
+def test_an_alert_fires_in_its_time_and_resolves(alert, promtool, tmp_path):
+    story = STORIES[alert]
+    minutes = {story.quiet: 0, story.fires: 1, story.over: 0}
+    done = run(promtool, tmp_path, [told_of(alert, story.series, minutes)])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("alert", QUIET)
+def test_an_alert_stays_quiet_about_what_is_no_fault(alert, promtool, tmp_path):
+    minutes = dict.fromkeys((30, 90, 150), 0)
+    done = run(promtool, tmp_path, [told_of(alert, QUIET[alert], minutes)])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_story_that_is_wrong_is_found(promtool, tmp_path):
+    story = STORIES["FarmDispatcherGone"]
+    wrong = told_of("FarmDispatcherGone", story.series, {story.quiet: 1})
+    assert run(promtool, tmp_path, [wrong]).returncode != 0
+
+
+@pytest.mark.parametrize("name", ["recording.yaml", "alerts.yaml"])
+def test_prometheus_takes_the_rules(name, promtool):
+    subprocess.run([promtool, "check", "rules", str(ROOT / "rules" / name)], check=True)
