@@ -61,7 +61,7 @@ def test_what_is_refused_arrives_as_the_error_that_it_is(client, url):
     assert not isinstance(axis.value, farm.Conflict)
     assert axis.value.code == "bad-request"
     with farm.Client(url, token="f" * 16) as stranger:  # noqa: SIM117  # the error is of the call
-        with pytest.raises(farm.NotAllowed, match="asks for a token") as unauthenticated:
+        with pytest.raises(farm.NotAllowed, match="does not know that token") as unauthenticated:
             stranger.campaigns()
     assert unauthenticated.value.code == "unauthenticated"
 
