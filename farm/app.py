@@ -28,6 +28,7 @@ from farm.api.fleet import farm_routes, fleet_routes
 from farm.api.hidden_paths import own_folders
 from farm.api.lists import campaign_list_routes, render_list_routes
 from farm.api.live import Listeners, event_routes, stream_routes
+from farm.api.maps import map_routers
 from farm.api.metrics.exposition import Metrics
 from farm.api.operations import operation_routes
 from farm.api.outputs import output_routes
@@ -58,6 +59,7 @@ from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
 from farm.service.lists import Lists
 from farm.service.local_files import LocalFiles
+from farm.service.logins import LoginService
 from farm.service.logs import LogReading
 from farm.service.output_files import OutputFiles
 from farm.service.pacing import Pacing
@@ -84,17 +86,19 @@ from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.costs import Costs
-from storage.database import closing_engine, prepare, shown_address
+from storage.database import JobDatabase, closing_engine, prepare, shown_address
 from storage.errors import RequestError
 from storage.events import Events
 from storage.layouts import Layouts
 from storage.ledgers import Ledgers
 from storage.listing import Listing
+from storage.logins import Logins
 from storage.metering import Metering
 from storage.orders import Orders
 from storage.profiles import Profiles
 from storage.projects import Projects
 from storage.removal import Removal
+from storage.render_codes import RenderCodes
 from storage.reviews import Reviews
 from storage.store import Outputs
 from storage.tokens import Tokens
@@ -125,22 +129,15 @@ def open_app(
         _identities(settings, Tokens(engine), host, own_token) as identities,
     ):
         prepare(engine)
-        stores = _Stores(
-            campaigns=Campaigns(engine), attempts=Attempts(engine), ledgers=Ledgers(engine),
-            brands=Brands(engine), profiles=Profiles(engine), layouts=Layouts(engine),
-            listing=Listing(engine), control=Control(engine), costs=Costs(engine),
-            orders=Orders(engine), tokens=Tokens(engine), projects=Projects(engine),
-            removal=Removal(engine), reviews=Reviews(engine), events=Events(engine),
-            watching=Watching(engine), outputs=settings.open_outputs(),
-            prices=prices_of(settings.pools()),
-        )  # fmt: skip
+        stores = _stores_of(settings, engine)
         allowed = _allowed_paths(settings, host)
         own = own_folders(settings.home, Path(settings.outputs_address))
         connections, listeners = Connections(), Listeners()
-        events = EventReading(stores.events)
+        events, logins = EventReading(stores.events), LoginService(identities, Logins(engine))
         app = make_api(
             [
                 *_routers(settings, stores, LocalFiles(allowed)),
+                *map_routers(stores.campaigns, stores.reviews, stores.codes, stores.outputs),
                 stream_routes(events, listeners),
                 event_routes(events),
                 webhook_routes(WebhookService(Webhooks(engine))),
@@ -149,12 +146,12 @@ def open_app(
             Answers(engine),
             rate=parse(settings.rate),
             identities=identities,
-            pages=page_routes(reading=_reading(settings, stores)),
+            logins=logins,
+            pages=page_routes(reading=_reading(settings, stores), logins=logins),
             hidden=() if allowed is None else own,
             shown=allowed or (),
         )
-        app.state.connections = connections
-        app.state.listeners = listeners
+        app.state.connections, app.state.listeners = connections, listeners
         yield app
 
 
@@ -245,10 +242,23 @@ class _Stores:
     projects: Projects
     removal: Removal
     reviews: Reviews
+    codes: RenderCodes
     watching: Watching
     outputs: Outputs
     events: Events
     prices: Prices
+
+
+def _stores_of(settings: Settings, engine: JobDatabase) -> _Stores:
+    return _Stores(
+        campaigns=Campaigns(engine), attempts=Attempts(engine), ledgers=Ledgers(engine),
+        brands=Brands(engine), profiles=Profiles(engine), layouts=Layouts(engine),
+        listing=Listing(engine), control=Control(engine), costs=Costs(engine),
+        orders=Orders(engine), tokens=Tokens(engine), projects=Projects(engine),
+        removal=Removal(engine), reviews=Reviews(engine), events=Events(engine),
+        watching=Watching(engine), outputs=settings.open_outputs(),
+        codes=RenderCodes(engine), prices=prices_of(settings.pools()),
+    )  # fmt: skip
 
 
 def _pacing(settings: Settings, stores: _Stores) -> Pacing:
@@ -294,12 +304,9 @@ def _reading_routers(stores: _Stores, reading: Reading) -> list[APIRouter]:
 
 def _step_reading(stores: _Stores) -> StepReading:
     return StepReading(
-        campaigns=stores.campaigns,
-        reviews=stores.reviews,
-        layouts=stores.layouts,
-        profiles=stores.profiles,
-        outputs=stores.outputs,
-    )
+        campaigns=stores.campaigns, reviews=stores.reviews, layouts=stores.layouts,
+        profiles=stores.profiles, outputs=stores.outputs,
+    )  # fmt: skip
 
 
 def _review_router(stores: _Stores, chunk: int | None) -> APIRouter:

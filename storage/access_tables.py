@@ -45,3 +45,15 @@ projects = Table(
     Column("queued", BigInteger),  # renders
     Column("stored_bytes", BigInteger),
 )
+
+# Browsers whose users have shown a token, by its name and its digest: nothing here lets anybody
+# in.
+logins = Table(
+    "logins",
+    metadata,
+    Column("secret", String(64), primary_key=True),  # SHA-256 of the secret in the cookie
+    Column("token", String(100), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("begun_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)

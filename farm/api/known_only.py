@@ -1,15 +1,19 @@
 """The guard that finds out who asks. Written for ASGI itself, like those of `farm.api.guards`."""
 
 import re
+from urllib.parse import quote
 
 from anyio import to_thread
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from farm.api.cookies import COOKIE, LOGIN_PATH, is_open, wants_page
 from farm.api.errors import refusal, refusal_of
 from farm.api.open_answers import OpenAnswers
 from farm.service.access import Access, Deed
 from farm.service.identity import Identities
+from farm.service.logins import LoginService
 from farm.service.secrets import digest_of
 from storage.author import Author, author
 from storage.errors import DatabaseError, SeedbedError, Unauthenticated
@@ -18,6 +22,7 @@ OPEN = frozenset({"/api/v1/health", "/api/v1/ready"})
 METRICS = "/metrics"
 _READERS = 20  # whoever reads metrics, with the token last shown: a few Prometheus servers
 _OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+_NOT_KEPT = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
 _OTHER_HOST = refusal(
     400,
     "other-host",
@@ -33,8 +38,11 @@ class KnownOnly:
     machine: a page on the web must not reach it through a name that it points here.
     """
 
-    def __init__(self, app: ASGIApp, identities: Identities, answers: OpenAnswers) -> None:
+    def __init__(
+        self, app: ASGIApp, identities: Identities, answers: OpenAnswers, logins: LoginService
+    ) -> None:
         self._app = app
+        self._logins = logins
         self._identities = identities
         self._answers = answers
         self._readers: dict[str | None, Access] = {}
@@ -48,13 +56,13 @@ class KnownOnly:
         if secret is None and self._identities.is_open and not _is_own(request):
             await _OTHER_HOST(scope, receive, send)
             return
-        if scope["path"] in OPEN:
+        if scope["path"] in OPEN or is_open(scope["path"]):
             await self._app(scope, receive, send)
             return
         try:
-            access = await self._who(secret, scope)
+            access = await self._who(secret, request)
         except SeedbedError as exc:
-            await refusal_of(exc)(scope, receive, send)
+            await _refusal(exc, request)(scope, receive, send)
             return
         scope.setdefault("state", {})["access"] = access
         author.set(Author(name=access.person, token_id=access.token, address=_address(scope)))
@@ -63,14 +71,19 @@ class KnownOnly:
         else:
             await self._answers.answer(self._app, access.token, scope, receive, send)
 
-    async def _who(self, secret: str | None, scope: Scope) -> Access:
+    async def _who(self, secret: str | None, request: Request) -> Access:
         own = self._identities.own(secret)
         if own is not None:
             return own
+        cookie = request.cookies.get(COOKIE) if secret is None else None
+        if cookie is not None:
+            access = await to_thread.run_sync(self._logins.of, cookie)
+            request.state.is_logged_in = True
+            return access
         reader = None if secret is None else digest_of(secret)
         try:
             access = await to_thread.run_sync(
-                lambda: self._identities.of(secret, address=_address(scope))
+                lambda: self._identities.of(secret, address=_address(request.scope))
             )
         except Unauthenticated:
             self._readers.pop(reader, None)
@@ -78,12 +91,21 @@ class KnownOnly:
         except DatabaseError:
             # Metrics tell most while the database cannot be reached: whoever has read them before
             # may go on.
-            if scope["path"] != METRICS or reader not in self._readers:
+            if request.scope["path"] != METRICS or reader not in self._readers:
                 raise
             return self._readers[reader]
-        if scope["path"] == METRICS and access.may(Deed.SEE_FLEET):
+        if request.scope["path"] == METRICS and access.may(Deed.SEE_FLEET):
             self._readers = {**dict(list(self._readers.items())[-_READERS:]), reader: access}
         return access
+
+
+def _refusal(error: SeedbedError, request: Request) -> Response:
+    """A person who may not see a page yet is sent to the one to log in."""
+    if not isinstance(error, Unauthenticated) or not wants_page(request):
+        return refusal_of(error)
+    query = f"?{request.url.query}" if request.url.query else ""
+    to = quote(request.url.path + query, safe="")
+    return RedirectResponse(f"{LOGIN_PATH}?to={to}", 303, headers=_NOT_KEPT)
 
 
 def _shown(request: Request) -> str | None:

@@ -20,6 +20,7 @@ from farm.api.rates import SteadyOnly
 from farm.api.routing import StrictRoute, answers_with
 from farm.service.access import Deed
 from farm.service.identity import Identities
+from farm.service.logins import LoginService
 from storage.answers import Answers
 
 MAX_BODY_BYTES = 128 * 1024 * 1024  # a campaign's file of 64 MB, with its CSV files read in
@@ -34,14 +35,14 @@ def make_api(
     *,
     identities: Identities,
     rate: RateLimitItem,
+    logins: LoginService,
     pages: Iterable[APIRouter] = (),
     hidden: Sequence[Path] = (),
     shown: Sequence[Path] = (),
 ) -> FastAPI:
-    """The application, with `pages` at the root. `identities` say who asks; every path but the
-    health needs somebody who is known, and who asks no
-    more often than `rate` allows. No answer has paths below `hidden` folders, but for those
-    below `shown` ones.
+    """The application, with `pages` at the root. `identities` and `logins` say who asks; every
+    path but the health needs somebody who is known, and who asks no more often than `rate` allows.
+    No answer has paths below `hidden` folders, but for those below `shown` ones.
     """
     api = Application(
         title="Seedbed",
@@ -53,7 +54,9 @@ def make_api(
         responses=_REFUSALS,
     )
     api.add_middleware(SteadyOnly, rate=rate)
-    api.add_middleware(KnownOnly, identities=identities, answers=OpenAnswers(identities.now))
+    api.add_middleware(
+        KnownOnly, identities=identities, answers=OpenAnswers(identities.now), logins=logins
+    )
     api.add_middleware(OwnPagesOnly)
     api.add_middleware(SmallBodiesOnly, limit=MAX_BODY_BYTES)
     if hidden:

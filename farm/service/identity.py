@@ -2,6 +2,7 @@
 request. So a revocation or a demotion counts from the next one on.
 """
 
+import hmac
 import logging
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +68,14 @@ class Identities:
             raise Unauthenticated(_ended(known.token))
         self._note_use(known.token, address)
         return _access(known)
+
+    def by_digest(self, name: str, digest: str) -> Access | None:
+        """Whoever has the token of that name, or id, and that digest; None if it is not valid."""
+        if name in self._admins:
+            return _admin(name) if hmac.compare_digest(self._admins[name], digest) else None
+        known = self._tokens.known([name]).get(name)
+        is_it = known is not None and hmac.compare_digest(known.token.digest, digest)
+        return _access(known) if known is not None and is_it and known.token.is_valid else None
 
     def now(self, ids: Collection[str]) -> dict[str, Access]:
         """Those of the tokens that are still valid, with the roles that their holders have now."""

@@ -1,25 +1,27 @@
-"""The page of all campaigns."""
+"""The pages of all campaigns, and of one."""
 
 import time
 from collections import Counter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from farm.api.bodies import Project
+from farm.api.bodies import AtStage, Name, Project, Version
 from farm.api.needs import access_of, needs
 from farm.service.access import Deed
 from farm.service.reading import Reading
 from farm.web.rendering import Renderer
 from farm.web.routing import page_router
-from farm.web.standing import Wanted, grouped_by_need, standing_of
+from farm.web.standing import Group, Wanted, grouped_by_need, standing_of
 from farm.web.words import STATES
+from storage.states import CampaignState, Stage
 
 MOST_ROWS = 200
 """Campaigns on one page."""
 
 Text = Annotated[str, Query(max_length=200)]
 State = Annotated[str, Query(max_length=20)]
+PathName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
 Json = dict[str, Any]
 
 
@@ -57,6 +59,39 @@ def campaign_list_routes(renderer: Renderer, reading: Reading) -> APIRouter:
             found=len(found),
             start=start,
             more=start + MOST_ROWS if len(found) > start + MOST_ROWS else None,
+        )
+
+    return routes
+
+
+def campaign_routes(renderer: Renderer, reading: Reading) -> APIRouter:
+    routes = page_router(renderer)
+
+    @routes.get("/campaigns/{project}/{name}")
+    @needs(Deed.LOOK)
+    def campaign(
+        request: Request,
+        project: PathName,
+        name: Name,
+        version: Version = None,
+        stage: AtStage = Stage.FINAL,
+    ) -> Response:
+        """The parameters of its grid are read by its script."""
+        row = reading.status(project, name, version)
+        standing = standing_of(row, time.time())
+        return renderer.page(
+            request,
+            "campaign.html",
+            page="campaigns",
+            row=row,
+            version=version,
+            versions=reading.versions(project, name),
+            stage=stage,
+            over=standing.group is Group.ENDED or CampaignState(row["state"]).is_final,
+            needs=standing.needs,
+            why=standing.why,
+            parts=standing.parts,
+            ended=standing.ended,
         )
 
     return routes

@@ -20,7 +20,7 @@ POLICY = (
 """What a page may load and do. Modules that a script with the nonce imports have it too."""
 HEADERS = {
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # without any, browsers hide where forms come from
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -44,11 +44,10 @@ NAVIGATION = (NavLink("Campaigns", "/", "campaigns"),)
 
 @dataclass(frozen=True)
 class Renderer:
-    """Fills templates. `asks_for_token`: whether people log in, and so can log out."""
+    """Fills templates."""
 
     static: StaticFiles
     templates: Environment = field(repr=False)
-    asks_for_token: bool = False
 
     def page(
         self, request: Request, template: str, /, status: int = 200, **values: Any
@@ -59,7 +58,7 @@ class Renderer:
             "nonce": nonce,
             "static": self.static.url,
             "navigation": NAVIGATION,
-            "asks_for_token": self.asks_for_token,
+            "is_logged_in": getattr(request.state, "is_logged_in", False),
             "path": request.url.path,
             "page": None,
         }

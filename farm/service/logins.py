@@ -1,0 +1,37 @@
+"""Logging in: whoever shows a token once is known by another secret from then on, for a week, and
+never longer than by the token itself.
+"""
+
+from farm.service.access import Access
+from farm.service.identity import Identities
+from farm.service.secrets import digest_of
+from storage.errors import Unauthenticated
+from storage.logins import Logins
+
+
+class LoginService:
+    """Begins and ends logins, and finds out who is logged in."""
+
+    def __init__(self, identities: Identities, logins: Logins) -> None:
+        self._identities = identities
+        self._logins = logins
+
+    def begin(self, token: str, address: str | None) -> tuple[str, float]:
+        """The secret of a new login, and how many seconds it lasts. Raises Unauthenticated for a
+        token that lets nobody in.
+        """
+        access = self._identities.of(token, address=address)
+        return self._logins.begin(access.token or access.person, digest_of(token))
+
+    def of(self, secret: str) -> Access:
+        """Whoever logged in with this secret, with the roles that they have now. Raises
+        Unauthenticated if that has ended, or the token is not valid any more.
+        """
+        found = self._logins.find(secret)
+        access = None if found is None else self._identities.by_digest(*found)
+        if access is None:
+            raise Unauthenticated("This login has ended: log in again.")
+        return access
+
+    def end(self, secret: str) -> None:
+        self._logins.end(secret)

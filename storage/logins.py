@@ -1,0 +1,56 @@
+"""The logins of browsers: each row lets one of them in until it expires or is ended."""
+
+import hashlib
+import secrets
+
+from sqlalchemy import Engine, delete, insert, select
+
+from storage.access_tables import logins
+from storage.clock import db_time
+
+LASTS_S = 7 * 86_400.0
+"""How long a browser stays logged in."""
+
+
+class Logins:
+    """The logins in one job database. Of their secrets only digests are kept."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(readonly=True)
+
+    def begin(self, token: str, digest: str) -> tuple[str, float]:
+        """A new login with a token, by its name and its digest: the login's secret, and how many
+        seconds it lasts. Logins that have expired are removed.
+        """
+        secret = secrets.token_urlsafe(32)
+        row = {
+            "secret": _kept(secret),
+            "token": token,
+            "digest": digest,
+            "begun_at": db_time(),
+            "expires_at": db_time() + LASTS_S,
+        }
+        with self._engine.begin() as connection:
+            connection.execute(delete(logins).where(logins.c.expires_at < db_time()))
+            connection.execute(insert(logins).values(row))
+        return secret, LASTS_S
+
+    def find(self, secret: str) -> tuple[str, str] | None:
+        """The name and the digest of the token that a login began with; None if it has ended."""
+        if not secret:
+            return None
+        query = select(logins.c.token, logins.c.digest).where(
+            logins.c.secret == _kept(secret), logins.c.expires_at > db_time()
+        )
+        with self._reader.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.token, row.digest)
+
+    def end(self, secret: str) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(delete(logins).where(logins.c.secret == _kept(secret)))
+
+
+def _kept(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
