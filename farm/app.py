@@ -274,12 +274,9 @@ def _pacing(settings: Settings, stores: _Stores) -> Pacing:
 
 def _reading(settings: Settings, stores: _Stores) -> Reading:
     return Reading(
-        campaigns=stores.campaigns,
-        reviews=stores.reviews,
-        watching=stores.watching,
-        outputs=stores.outputs,
-        pacing=_pacing(settings, stores),
-    )
+        campaigns=stores.campaigns, reviews=stores.reviews, watching=stores.watching,
+        outputs=stores.outputs, pacing=_pacing(settings, stores),
+    )  # fmt: skip
 
 
 def _cost_reading(stores: _Stores) -> CostReading:
