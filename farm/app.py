@@ -33,19 +33,21 @@ from farm.api.metrics.exposition import Metrics
 from farm.api.operations import operation_routes
 from farm.api.outputs import output_routes
 from farm.api.prompts import prompt_routes
+from farm.api.renders import render_routers
 from farm.api.reviews import review_routes
 from farm.api.routes import make_api
 from farm.api.serving import HOST, serve
 from farm.api.sheets import sheet_routes
 from farm.api.steps import step_routes
+from farm.api.texts import text_routes
 from farm.api.webhooks import webhook_routes
 from farm.config import Settings, known_secrets
 from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
-from farm.scheduling.spending import Prices, prices_of
 from farm.service.brands import BrandService
+from farm.service.campaign_texts import CampaignTexts
 from farm.service.control import CampaignControl
 from farm.service.costs import CostReading
 from farm.service.diagnosis import Diagnosis
@@ -79,30 +81,14 @@ from farm.service.steps import StepReading
 from farm.service.submission import Submissions
 from farm.service.tokens import TokenService
 from farm.service.webhooks import WebhookService
+from farm.stores import Stores, open_stores
 from farm.web.pages import page_routes
 from storage.answers import Answers
-from storage.attempts import Attempts
-from storage.brands import Brands
-from storage.campaigns import Campaigns
-from storage.control import Control
-from storage.costs import Costs
-from storage.database import JobDatabase, closing_engine, prepare, shown_address
+from storage.database import closing_engine, prepare, shown_address
 from storage.errors import RequestError
-from storage.events import Events
-from storage.layouts import Layouts
-from storage.ledgers import Ledgers
-from storage.listing import Listing
 from storage.logins import Logins
 from storage.metering import Metering
-from storage.orders import Orders
-from storage.profiles import Profiles
-from storage.projects import Projects
-from storage.removal import Removal
-from storage.render_codes import RenderCodes
-from storage.reviews import Reviews
-from storage.store import Outputs
 from storage.tokens import Tokens
-from storage.watching import Watching
 from storage.webhooks import Webhooks
 
 LOOPBACK = (HOST, "localhost", "::1")
@@ -129,7 +115,7 @@ def open_app(
         _identities(settings, Tokens(engine), host, own_token) as identities,
     ):
         prepare(engine)
-        stores = _stores_of(settings, engine)
+        stores = open_stores(settings, engine)
         allowed = _allowed_paths(settings, host)
         own = own_folders(settings.home, Path(settings.outputs_address))
         connections, listeners = Connections(), Listeners()
@@ -138,6 +124,9 @@ def open_app(
             [
                 *_routers(settings, stores, LocalFiles(allowed)),
                 *map_routers(stores.campaigns, stores.reviews, stores.codes, stores.outputs),
+                *render_routers(
+                    stores.campaigns, stores.reviews, stores.outputs, _step_reading(stores)
+                ),
                 stream_routes(events, listeners),
                 event_routes(events),
                 webhook_routes(WebhookService(Webhooks(engine))),
@@ -147,7 +136,13 @@ def open_app(
             rate=parse(settings.rate),
             identities=identities,
             logins=logins,
-            pages=page_routes(reading=_reading(settings, stores), logins=logins),
+            pages=page_routes(
+                reading=_reading(settings, stores),
+                logins=logins,
+                campaigns=stores.campaigns,
+                reviews=stores.reviews,
+                watching=stores.watching,
+            ),
             hidden=() if allowed is None else own,
             shown=allowed or (),
         )
@@ -224,44 +219,7 @@ def _log(settings: Settings, shown: str | None) -> None:
     log_to_file(Home(settings.home).logs / "api.log", known=known, beside=beside)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Stores:
-    """The job database and the outputs of a home."""
-
-    campaigns: Campaigns
-    attempts: Attempts
-    ledgers: Ledgers
-    brands: Brands
-    profiles: Profiles
-    layouts: Layouts
-    listing: Listing
-    control: Control
-    costs: Costs
-    orders: Orders
-    tokens: Tokens
-    projects: Projects
-    removal: Removal
-    reviews: Reviews
-    codes: RenderCodes
-    watching: Watching
-    outputs: Outputs
-    events: Events
-    prices: Prices
-
-
-def _stores_of(settings: Settings, engine: JobDatabase) -> _Stores:
-    return _Stores(
-        campaigns=Campaigns(engine), attempts=Attempts(engine), ledgers=Ledgers(engine),
-        brands=Brands(engine), profiles=Profiles(engine), layouts=Layouts(engine),
-        listing=Listing(engine), control=Control(engine), costs=Costs(engine),
-        orders=Orders(engine), tokens=Tokens(engine), projects=Projects(engine),
-        removal=Removal(engine), reviews=Reviews(engine), events=Events(engine),
-        watching=Watching(engine), outputs=settings.open_outputs(),
-        codes=RenderCodes(engine), prices=prices_of(settings.pools()),
-    )  # fmt: skip
-
-
-def _pacing(settings: Settings, stores: _Stores) -> Pacing:
+def _pacing(settings: Settings, stores: Stores) -> Pacing:
     return Pacing(
         campaigns=stores.campaigns,
         attempts=stores.attempts,
@@ -272,24 +230,24 @@ def _pacing(settings: Settings, stores: _Stores) -> Pacing:
     )
 
 
-def _reading(settings: Settings, stores: _Stores) -> Reading:
+def _reading(settings: Settings, stores: Stores) -> Reading:
     return Reading(
         campaigns=stores.campaigns, reviews=stores.reviews, watching=stores.watching,
         outputs=stores.outputs, pacing=_pacing(settings, stores),
     )  # fmt: skip
 
 
-def _cost_reading(stores: _Stores) -> CostReading:
+def _cost_reading(stores: Stores) -> CostReading:
     return CostReading(campaigns=stores.campaigns, costs=stores.costs, reviews=stores.reviews)
 
 
-def _preview_pruner(stores: _Stores) -> PreviewPruner:
+def _preview_pruner(stores: Stores) -> PreviewPruner:
     return PreviewPruner(
         campaigns=stores.campaigns, removal=stores.removal, outputs=stores.outputs
     )
 
 
-def _reading_routers(stores: _Stores, reading: Reading) -> list[APIRouter]:
+def _reading_routers(stores: Stores, reading: Reading) -> list[APIRouter]:
     lists = Lists(
         listing=stores.listing, campaigns=stores.campaigns, reviews=stores.reviews, reading=reading
     )
@@ -299,14 +257,14 @@ def _reading_routers(stores: _Stores, reading: Reading) -> list[APIRouter]:
     ]  # fmt: skip
 
 
-def _step_reading(stores: _Stores) -> StepReading:
+def _step_reading(stores: Stores) -> StepReading:
     return StepReading(
         campaigns=stores.campaigns, reviews=stores.reviews, layouts=stores.layouts,
         profiles=stores.profiles, outputs=stores.outputs,
     )  # fmt: skip
 
 
-def _review_router(stores: _Stores, chunk: int | None) -> APIRouter:
+def _review_router(stores: Stores, chunk: int | None) -> APIRouter:
     service = ReviewService(
         campaigns=stores.campaigns,
         reviews=stores.reviews,
@@ -318,7 +276,7 @@ def _review_router(stores: _Stores, chunk: int | None) -> APIRouter:
     return review_routes(service, reading)
 
 
-def _diagnosis(settings: Settings, stores: _Stores) -> Diagnosis:
+def _diagnosis(settings: Settings, stores: Stores) -> Diagnosis:
     return Diagnosis(
         watching=stores.watching,
         outputs=stores.outputs,
@@ -327,19 +285,19 @@ def _diagnosis(settings: Settings, stores: _Stores) -> Diagnosis:
     )
 
 
-def _fleet_service(settings: Settings, stores: _Stores) -> FleetService:
+def _fleet_service(settings: Settings, stores: Stores) -> FleetService:
     is_alone = settings.ray == "local"
     return FleetService(orders=stores.orders, watching=stores.watching, is_alone=is_alone)
 
 
-def _access_routers(stores: _Stores) -> list[APIRouter]:
+def _access_routers(stores: Stores) -> list[APIRouter]:
     return [
         token_routes(TokenService(stores.tokens)),
         project_routes(ProjectService(stores.projects)),
     ]
 
 
-def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[APIRouter]:
+def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIRouter]:
     """The services over the stores, and the API's routes to them. `files` are those of this
     machine that a submission may name.
     """
@@ -368,6 +326,7 @@ def _routers(settings: Settings, stores: _Stores, files: LocalFiles) -> list[API
     pruner = Pruner(campaigns=campaigns, removal=stores.removal, outputs=outputs)
     return [
         submission_routes(submissions, estimates, reading),
+        text_routes(CampaignTexts(estimates, submissions), reading),
         *_reading_routers(stores, reading),
         sheet_routes(Sheets(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)),
         brand_routes(BrandService(stores.brands)),

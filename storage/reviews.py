@@ -140,6 +140,11 @@ class Reviews:
             _tell(connection, rows, campaign_id, new, answer, len(outcome.numbers))
             return answer
 
+    def answer_to(self, campaign_id: int, new: NewDecision) -> Json | None:
+        """What a client was told of a decision that it sent before; None if it did not."""
+        with self._reader.connect() as connection:
+            return _sent_before(connection, campaign_id, new)
+
     def ended(
         self, campaign_id: int, states: Collection[RenderState] = tuple(RenderState)
     ) -> Numbers:

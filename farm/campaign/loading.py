@@ -4,10 +4,10 @@ paths made absolute.
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from farm.campaign.addresses import whole_address
 from farm.campaign.brand import load_pack, version_named
@@ -17,13 +17,14 @@ from farm.campaign.schema import Campaign
 from farm.campaign.sources import FILES, NONE
 from farm.campaign.texts import overruled
 from farm.campaign.written import cut_problems, text_warnings, with_written_texts
-from farm.documents.csv_table import read_table
+from farm.documents.csv_table import CsvTable, read_table, table_of
 from farm.documents.document import (
     Document,
     DocumentError,
     Problem,
     Table,
     did_you_mean,
+    parse_document,
     read_document,
 )
 
@@ -45,6 +46,23 @@ class CampaignFile:
     """
 
 
+class Beside(Protocol):
+    """The files that a campaign's text may name."""
+
+    def table(self, name: str, options: Mapping[str, str]) -> CsvTable:
+        """The rows of a CSV file. Raises ValueError, as a sentence."""
+
+    def model(self, named: str) -> str: ...
+
+    def brand(self, named: str, document: Document) -> object:
+        """The contents of a pack's file, or the name of a version that the farm has. Raises
+        DocumentError if there is no such file, or with what is wrong in it.
+        """
+
+    def with_whole_paths(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The data with the paths of references and adapters made absolute."""
+
+
 def load_campaign(path: Path, given: Sequence[str] = ()) -> CampaignFile:
     """Read and check a campaign file, with keys as `key=value` in the place of its own. Raises
     RequestError or DocumentError, naming file and line.
@@ -56,46 +74,89 @@ def campaign_of(document: Document, folder: Path) -> CampaignFile:
     """The checked campaign of a document whose paths begin in a folder. Raises as `load_campaign`
     does.
     """
+    return _read(document, _Folder(folder))
+
+
+def campaign_from_text(
+    text: str, tables: Mapping[str, str], source: str = "the text"
+) -> CampaignFile:
+    """Read and check a campaign's text that came over the network. It has the CSV files that came
+    with it, by name, and no other: nothing of this machine is read. Raises as `load_campaign`.
+    """
+    return _read(parse_document(text, source), _Sent(tables))
+
+
+def _read(document: Document, beside: Beside) -> CampaignFile:
     if problems := list(cut_problems(document)):
         raise DocumentError(problems, document)
     data = with_written_texts(document)
     if isinstance(data.get("vary"), dict):
         data["vary"] = {
-            name: _with_csv(raw, folder, name, document) for name, raw in data["vary"].items()
+            name: _with_csv(raw, beside, name, document) for name, raw in data["vary"].items()
         }
-    model = data.get("model")
-    if isinstance(model, str) and model != "seedling":
-        # leaves what is not a home as it is
-        path = folder / os.path.expanduser(model)  # noqa: PTH111
-        if os.path.isdir(path):  # noqa: PTH112  # says no to impossible names
-            data["model"] = str(path)
-    if isinstance(data.get("brand"), str):
-        data["brand"] = _brand(data["brand"], folder, document)
-    campaign = parse_campaign(_with_whole_paths(data, folder), document)
+    if isinstance(data.get("model"), str):
+        data["model"] = beside.model(data["model"])
+    if isinstance(data.get("brand"), str) and version_named(data["brand"]) is None:
+        data["brand"] = beside.brand(data["brand"], document)
+    campaign = parse_campaign(beside.with_whole_paths(data), document)
     return CampaignFile(
         campaign, document, (*text_warnings(document, campaign), *overruled(data, campaign))
     )
 
 
-def _brand(named: str, folder: Path, document: Document) -> object:
-    """What a campaign names as its brand: the contents of a pack's file, or a version of the
-    farm's. Raises DocumentError if there is no such file, or with what is wrong in it.
-    """
-    if version_named(named) is not None:
+@dataclass(frozen=True)
+class _Folder:
+    """The folder of a campaign file on this machine."""
+
+    folder: Path
+
+    def table(self, name: str, options: Mapping[str, str]) -> CsvTable:
+        return read_table(self.folder / name, **options)
+
+    def model(self, named: str) -> str:
+        if named == "seedling":
+            return named
+        path = self._path(named)
+        return str(path) if os.path.isdir(path) else named  # noqa: PTH112  # no to impossible names
+
+    def brand(self, named: str, document: Document) -> object:
+        path = self._path(named)
+        if not os.path.isfile(path):  # noqa: PTH113  # says no to impossible names
+            raise _no_brand(f"there is no file {path}", document)
+        return load_pack(path).document
+
+    def with_whole_paths(self, data: dict[str, Any]) -> dict[str, Any]:
+        return _with_whole_paths(data, self.folder)
+
+    def _path(self, named: str) -> Path:
+        # leaves what is not a home as it is
+        return self.folder / os.path.expanduser(named)  # noqa: PTH111
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What came with a text over the network."""
+
+    tables: Mapping[str, str]
+
+    def table(self, name: str, options: Mapping[str, str]) -> CsvTable:
+        if name not in self.tables:
+            raise ValueError(f"the file {name} did not come with the text: add it.")
+        return table_of(self.tables[name], name, delimiter=options.get("delimiter"))
+
+    def model(self, named: str) -> str:
         return named
-    path = folder / os.path.expanduser(named)  # noqa: PTH111  # leaves what is not a home as it is
-    if not os.path.isfile(path):  # noqa: PTH113  # says no to impossible names
-        raise DocumentError(
-            [
-                Problem(
-                    ("brand",),
-                    f"there is no file {path}: write the file of a pack, or a version that the"
-                    " farm has, like acme@3.",
-                )
-            ],
-            document,
-        )
-    return load_pack(path).document
+
+    def brand(self, named: str, document: Document) -> object:
+        raise _no_brand(f"{named} is no version of a brand", document)
+
+    def with_whole_paths(self, data: dict[str, Any]) -> dict[str, Any]:
+        return data
+
+
+def _no_brand(why: str, document: Document) -> DocumentError:
+    said = f"{why}: write the file of a pack, or a version that the farm has, like acme@3."
+    return DocumentError([Problem(("brand",), said)], document)
 
 
 def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -117,7 +178,7 @@ def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _with_csv(raw: Any, folder: Path, axis: str, document: Document) -> Any:
+def _with_csv(raw: Any, beside: Beside, axis: str, document: Document) -> Any:
     """An axis with the rows of the CSV file that it names, if it names one; the document learns
     their lines.
     """
@@ -125,11 +186,11 @@ def _with_csv(raw: Any, folder: Path, axis: str, document: Document) -> Any:
         return raw
     place = ("vary", axis, "csv")
     try:
-        path, options = _named_table(raw["csv"])
-        table = read_table(folder / path, **options)
+        name, options = _named_table(raw["csv"])
+        table = beside.table(name, options)
     except ValueError as exc:
         raise DocumentError([Problem(place, str(exc))], document) from exc
-    document.tables[("vary", axis)] = Table(path, table.lines)
+    document.tables[("vary", axis)] = Table(name, table.lines)
     return [_typed(row) for row in table.rows]
 
 

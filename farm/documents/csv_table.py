@@ -41,18 +41,23 @@ def read_table(
         ) from exc
     except ValueError as exc:
         raise ValueError(f"{path}: {exc}") from exc
+    return table_of(text, str(path), delimiter=delimiter)
+
+
+def table_of(text: str, name: str, *, delimiter: str | None = None) -> CsvTable:
+    """The rows of a CSV file's text. Raises as `read_table` does."""
     said = _SEPARATOR_LINE.match(text)
     if said is not None:
         text = text[said.end() :]
     delimiter = delimiter or (said[1] if said else _delimiter_of(text))
-    rows = [(line, cells) for line, cells in _rows(text, delimiter, path) if any(cells)]
+    rows = [(line, cells) for line, cells in _rows(text, delimiter, name) if any(cells)]
     if len(rows) < 2:
         raise ValueError(
-            f"{path}: the file is empty: a heading line and at least one row are expected."
+            f"{name}: the file is empty: a heading line and at least one row are expected."
         )
-    heading = _heading(rows[0], delimiter, path)
+    heading = _heading(rows[0], delimiter, name)
     return CsvTable(
-        [_row(cells, heading, f"{path}:{line}", delimiter) for line, cells in rows[1:]],
+        [_row(cells, heading, f"{name}:{line}", delimiter) for line, cells in rows[1:]],
         [line for line, _ in rows[1:]],
     )
 
@@ -66,7 +71,7 @@ def _delimiter_of(text: str) -> str:
     )
 
 
-def _rows(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+def _rows(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
     """The cells of each row, and the line on which it begins."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
@@ -78,7 +83,7 @@ def _rows(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[str
             line = reader.line_num + 1
     except csv.Error as exc:
         raise ValueError(
-            f"{path}:{line}: the file is not a CSV table: {_sentence(exc, delimiter)}."
+            f"{name}:{line}: the file is not a CSV table: {_sentence(exc, delimiter)}."
         ) from exc
 
 
@@ -93,26 +98,26 @@ def _sentence(exc: csv.Error, delimiter: str) -> str:
     return str(exc)
 
 
-def _heading(row: tuple[int, list[str]], delimiter: str, path: Path) -> list[str]:
+def _heading(row: tuple[int, list[str]], delimiter: str, name: str) -> list[str]:
     line, cells = row
     while not cells[-1]:
         cells = cells[:-1]
     if not all(cells):
         raise ValueError(
-            f"{path}:{line}: column {cells.index('') + 1} has no heading: every column needs a"
+            f"{name}:{line}: column {cells.index('') + 1} has no heading: every column needs a"
             " heading of its own."
         )
     if twice := next((cell for cell in cells if cells.count(cell) > 1), None):
         raise ValueError(
-            f"{path}:{line}: two columns are called {twice!r}: every column needs a heading of its"
+            f"{name}:{line}: two columns are called {twice!r}: every column needs a heading of its"
             " own."
         )
     for cell in cells if delimiter == "," else ():
         if other := next((char for char in _OTHER_DELIMITERS if char in cell), None):
             raise ValueError(
-                f"{path}:{line}: the heading {cell!r} holds {_name(other)}, and {_name(delimiter)}"
+                f"{name}:{line}: the heading {cell!r} holds {_name(other)}, and {_name(delimiter)}"
                 " parts the columns: save the file with commas alone, or write `csv: {file:"
-                f" {path.name}, delimiter: {_written(other)}}}`."
+                f" {Path(name).name}, delimiter: {_written(other)}}}`."
             )
     return cells
 

@@ -60,6 +60,7 @@ class DocumentError(RequestError):
     ) -> None:
         """Of more problems than `most`, the rest are counted."""
         self.problems = list(problems)
+        self.document = document
         self.most = most
         super().__init__("\n".join(sentences(self.problems, document, most=most)))
 

@@ -75,10 +75,9 @@ class Repaint(TypedDict):
 
 
 @with_config(_STRICT)
-class Line(TypedDict):
-    """A render that has ended. `coordinates` has its value on each axis. `key`, `pixels` and
-    `sha256` are None if it has no picture. `seconds` is its share of its batch's device time,
-    `finished_at` is in seconds since 1970.
+class PlannedLine(TypedDict):
+    """What a campaign says of a render, whether it has ended or not. `coordinates` has its value
+    on each axis.
     """
 
     campaign: str
@@ -95,6 +94,14 @@ class Line(TypedDict):
     adapters: list[LineAdapter]
     model: str
     brand: dict[str, Any] | None
+
+
+@with_config(_STRICT)
+class Line(PlannedLine):
+    """A render that has ended. `key`, `pixels` and `sha256` are None if it has no picture.
+    `seconds` is its share of its batch's device time, `finished_at` is in seconds since 1970.
+    """
+
     digest: str
     pixels: str | None
     key: str | None

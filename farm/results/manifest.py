@@ -18,6 +18,7 @@ from farm.results.line import (
     LineReference,
     LineRules,
     LineSettings,
+    PlannedLine,
 )
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
@@ -79,20 +80,7 @@ def _line(
     group_no, render = expansion.render(outcome.number)
     group = expansion.group(group_no)
     return {
-        "campaign": campaign.title,
-        "stage": campaign.stage,
-        "number": outcome.number,
-        "redo": _redo(expansion, outcome.number),
-        "shot": render.shot.key,
-        "coordinates": dict(render.shot.coordinates),
-        "seed": render.seed,
-        "prompt": render.shot.prompt,
-        "negative": render.shot.negative,
-        "settings": _settings(group),
-        "reference": _reference(expansion, render),
-        "adapters": _adapters(expansion, group_no),
-        "model": campaign.model,
-        "brand": expansion.brand.identity if expansion.brand else None,
+        **planned_line(campaign, expansion, outcome.number),
         "digest": outcome.digest,
         "pixels": outcome.pixels,
         "key": outcome.key,
@@ -110,6 +98,27 @@ def _line(
         "numerics_class": outcome.numerics_class,
         "seconds": outcome.seconds,
         "finished_at": outcome.finished_at,
+    }
+
+
+def planned_line(campaign: CampaignRow, expansion: Expansion, number: int) -> PlannedLine:
+    """The part of a render's line that follows from its campaign alone."""
+    group_no, render = expansion.render(number)
+    return {
+        "campaign": campaign.title,
+        "stage": campaign.stage,
+        "number": number,
+        "redo": _redo(expansion, number),
+        "shot": render.shot.key,
+        "coordinates": dict(render.shot.coordinates),
+        "seed": render.seed,
+        "prompt": render.shot.prompt,
+        "negative": render.shot.negative,
+        "settings": _settings(expansion.group(group_no)),
+        "reference": _reference(expansion, render),
+        "adapters": _adapters(expansion, group_no),
+        "model": campaign.model,
+        "brand": expansion.brand.identity if expansion.brand else None,
     }
 
 

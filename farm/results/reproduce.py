@@ -111,7 +111,20 @@ def campaign_of(picture: Picture, *, name: str, model: str | None = None) -> Jso
     Prompts are values of axes, not templates, and read literally: every character in them stays
     what it is, however long they may be.
     """
-    recipe, group = picture.recipe, picture.recipe.group
+    return campaign_of_recipe(
+        picture.recipe,
+        name=name,
+        model=model or picture.record["model_name"],
+        encoding=str(picture.record.get("encoding", "png")),
+        sources=picture.record.get("sources") or {},
+    )
+
+
+def campaign_of_recipe(
+    recipe: Recipe, *, name: str, model: str, encoding: str, sources: Json
+) -> Json:
+    """The same of a recipe: `sources` say where the files are that it knows by their digests."""
+    group = recipe.group
     texts = {
         key: text
         for key, text in (("prompt", recipe.prompt), ("negative", recipe.negative))
@@ -127,14 +140,14 @@ def campaign_of(picture: Picture, *, name: str, model: str | None = None) -> Jso
     }
     return {
         "name": name,
-        "model": model or picture.record["model_name"],
+        "model": model,
         "syntax": "literal",
         **{key: f"{{{key}}}" for key in texts},
         "vary": {key: [text] for key, text in texts.items()},
         "settings": {key: value for key, value in settings.items() if value is not None},
         "seeds": [recipe.seed],
-        **_output(str(picture.record.get("encoding", "png"))),
-        **_sources(picture),
+        **_output(encoding),
+        **_sources(recipe, sources),
     }
 
 
@@ -155,10 +168,9 @@ def _output(encoding: str) -> Json:
     return {"output": {"format": name, "quality": int(quality)}}
 
 
-def _sources(picture: Picture) -> Json:
+def _sources(recipe: Recipe, sources: Json) -> Json:
     """The files beside the model that the recipe needs, from where the record says they were."""
-    recipe, group = picture.recipe, picture.recipe.group
-    sources = picture.record.get("sources") or {}
+    group = recipe.group
     parts: Json = {}
     try:
         if recipe.reference is not None:

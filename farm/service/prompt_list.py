@@ -39,14 +39,14 @@ class PromptLists:
             campaign, model, self._intake.check(campaign, model), DERIVATION, brand
         )
         banned = brand.contents.banned_words if brand else Banned(())
-        readers = list(_readers(expansion))
+        readers = list(readers_of(expansion))
         told: list[Json] = []
         has_more = False
         for prompt, negative in _texts(expansion):
             has_more = len(told) == limit
             if has_more:
                 break
-            tokens = [_tokens(*reader, prompt, negative) for reader in readers]
+            tokens = [tokens_of(*reader, prompt, negative) for reader in readers]
             told.append(
                 {
                     "prompt": prompt,
@@ -82,7 +82,7 @@ def _texts(expansion: Expansion) -> Iterator[tuple[str, str]]:
                 yield text
 
 
-def _readers(expansion: Expansion) -> Iterator[tuple[str, TextTokenizer, int | None]]:
+def readers_of(expansion: Expansion) -> Iterator[tuple[str, TextTokenizer, int | None]]:
     """The tokenizers of all text encoders that can be opened here, with what each has room for."""
     name, folder = expansion.model.name, Path(expansion.model.folder)
     present = components_of(name, folder)
@@ -94,8 +94,9 @@ def _readers(expansion: Expansion) -> Iterator[tuple[str, TextTokenizer, int | N
             yield reader.tokenizer, tokenizer, reader.tokens or tokenizer.max_length
 
 
-def _tokens(
+def tokens_of(
     name: str, tokenizer: TextTokenizer, room: int | None, prompt: str, negative: str
 ) -> Json:
+    """How many tokens a text encoder reads of a prompt and its negative, and its most."""
     of_prompt, of_negative = tokenizer.counts([prompt, negative])
     return {"encoder": name, "prompt": of_prompt, "negative": of_negative, "limit": room}

@@ -122,18 +122,22 @@ class ReviewService:
         """
         campaign = self._campaigns.get(project, name)
         expansion = expansion_of(campaign.spec)
+        sent = self._reviews.answer_to(campaign.id, new)
+        if sent is not None:
+            return sent  # the entry that it took back counts no more, and would not be found
         log = self._reviews.log(campaign.id)
         entry = _entry_to_undo(log, new.undoes, name)
         new = replace(new, undoes=entry.id)
 
         def choose(_before: Verdicts, _log: list[Decision]) -> Outcome:
-            return Outcome(entry.numbers, {"changed": len(entry.numbers), "why": []})
+            count = len(entry.numbers)
+            return Outcome(entry.numbers, {"changed": count, "why": [], "undoes": entry.id})
 
         answer = self._reviews.decide(
             campaign.id, new, expansion.size, choose, self._plan(expansion)
         )
         self._finish(project, name)
-        return {**answer, "undoes": entry.id}
+        return answer
 
     def redo(
         self, project: str, name: str, numbers: Sequence[int], change: Change, new: NewDecision

@@ -7,9 +7,11 @@ from functools import partial
 from itertools import islice
 
 from actors.recipes.recipe import Json
+from farm.campaign.expansion import Expansion
 from farm.campaign.specs import expansion_of, proof_key_of
 from farm.results.filmstrip import MAX_STRIPS, draw_strips
-from farm.results.manifest import manifest_lines
+from farm.results.line import Line
+from farm.results.manifest import manifest_line, manifest_lines
 from farm.results.steps import Strip, Strips
 from farm.results.where import read_conditions, resolve
 from farm.scheduling.drift import calibrated, wrongly_stopped
@@ -49,6 +51,16 @@ class StepReading:
         campaign = self._campaigns.get(project, name)
         strips = list(islice(self._strips(campaign, where), MAX_STRIPS + 1))
         return draw_strips(strips, campaign.name)
+
+    def looks(self, project: str, name: str, number: int) -> Json:
+        """The steps of one render with their drift from its anchor, the finished picture last."""
+        campaign = self._campaigns.get(project, name)
+        line = manifest_line(self._campaigns, self._reviews, campaign, number)
+        looks = self._strip(campaign, expansion_of(campaign.spec), line).looks
+        told = [
+            {"step": look.step, "drift": look.drift} for look in looks if look.pixels is not None
+        ]
+        return {"number": number, "looks": told}
 
     def calibrate(self, project: str, name: str, limit: float | None) -> Json:
         """What each step's looks tell about where pictures end, beyond a limit that is the
@@ -119,18 +131,21 @@ class StepReading:
         lines = partial(manifest_lines, self._campaigns, self._reviews, campaign)
         chosen = resolve(read_conditions(where), lines()) if where else None
         expansion = expansion_of(campaign.spec)
-        kind = expansion.campaign.encoding.format
         for line in lines():
             if not line["previews"] or line["state"] == RenderState.FAILED:
                 continue
             if chosen is not None and not chosen.chooses(line):
                 continue
-            proofs = {}
-            if expansion.campaign.proof is not None:
-                render = expansion.render(line["number"])[1]
-                proofs = {line["number"]: proof_key_of(campaign, expansion, render, kind)}
-            medians = self._layouts.anchors(campaign.id, [line["seed"]])
-            yield Strips(self._outputs, campaign.project, medians, proofs).read(line)
+            yield self._strip(campaign, expansion, line)
+
+    def _strip(self, campaign: CampaignRow, expansion: Expansion, line: Line) -> Strip:
+        proofs, number = {}, line["number"]
+        if expansion.campaign.proof is not None:
+            kind = expansion.campaign.encoding.format
+            render = expansion.render(number)[1]
+            proofs = {number: proof_key_of(campaign, expansion, render, kind)}
+        medians = self._layouts.anchors(campaign.id, [line["seed"]])
+        return Strips(self._outputs, campaign.project, medians, proofs).read(line)
 
 
 def _shown(digest: str, profile: Json) -> Json:

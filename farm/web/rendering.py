@@ -38,7 +38,7 @@ class NavLink:
     page: str
 
 
-NAVIGATION = (NavLink("Campaigns", "/", "campaigns"),)
+NAVIGATION = (NavLink("Campaigns", "/", "campaigns"), NavLink("New campaign", "/new", "new"))
 """The pages that every page leads to."""
 
 

@@ -1,0 +1,63 @@
+"""The job database and the outputs of a home, opened once, for the services over them."""
+
+from dataclasses import dataclass
+
+from farm.config import Settings
+from farm.scheduling.spending import Prices, prices_of
+from storage.attempts import Attempts
+from storage.brands import Brands
+from storage.campaigns import Campaigns
+from storage.control import Control
+from storage.costs import Costs
+from storage.database import JobDatabase
+from storage.events import Events
+from storage.layouts import Layouts
+from storage.ledgers import Ledgers
+from storage.listing import Listing
+from storage.orders import Orders
+from storage.profiles import Profiles
+from storage.projects import Projects
+from storage.removal import Removal
+from storage.render_codes import RenderCodes
+from storage.reviews import Reviews
+from storage.store import Outputs
+from storage.tokens import Tokens
+from storage.watching import Watching
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """The job database and the outputs of a home."""
+
+    campaigns: Campaigns
+    attempts: Attempts
+    ledgers: Ledgers
+    brands: Brands
+    profiles: Profiles
+    layouts: Layouts
+    listing: Listing
+    control: Control
+    costs: Costs
+    orders: Orders
+    tokens: Tokens
+    projects: Projects
+    removal: Removal
+    reviews: Reviews
+    codes: RenderCodes
+    watching: Watching
+    outputs: Outputs
+    events: Events
+    prices: Prices
+
+
+def open_stores(settings: Settings, engine: JobDatabase) -> Stores:
+    """The stores over a job database that is prepared, and the outputs that the settings name."""
+    return Stores(
+        campaigns=Campaigns(engine), attempts=Attempts(engine), ledgers=Ledgers(engine),
+        brands=Brands(engine), profiles=Profiles(engine), layouts=Layouts(engine),
+        listing=Listing(engine), control=Control(engine), costs=Costs(engine),
+        orders=Orders(engine), tokens=Tokens(engine), projects=Projects(engine),
+        removal=Removal(engine), reviews=Reviews(engine), events=Events(engine),
+        watching=Watching(engine), outputs=settings.open_outputs(),
+        codes=RenderCodes(engine), prices=prices_of(settings.pools()),
+    )  # fmt: skip

@@ -1,0 +1,130 @@
+"""The page of one picture: zoom, steps, neighbours, its campaign file, and one not painted yet."""
+
+import pytest
+
+from farm.campaign.loading import load_campaign
+from tests.campaigns import campaign
+from tests.web.looking import axe_problems, overflows
+from tests.web.painted import PROOFED, paint, save_reference
+
+PATH = "/campaigns/default/spring/renders"
+
+
+@pytest.fixture
+def painted(client, settings, tmp_path):
+    reference = {"image": save_reference(tmp_path / "from.png"), "strength": 1.0}
+    client.submit(
+        campaign(
+            **{**PROOFED, "proof": None},
+            negative="text",
+            previews={"at": [0.25, 0.5]},
+            settings={"steps": 8},
+            reference=reference,
+        )
+    )
+    paint(settings)
+    return client
+
+
+def opened(look, number=4, **options):
+    page = look.open(f"{PATH}/{number}", **options)
+    page.locator(".pane[data-loaded=yes]").first.wait_for()
+    page.locator(".around img").first.wait_for()
+    return page
+
+
+def test_everything_about_a_picture_is_on_its_page(look, painted):
+    page = opened(look)
+    text = page.locator("#picture").inner_text()
+    for word in (
+        "a red mug on a shelf",
+        "Negative text",
+        "tokens",
+        "farm reproduce --farm spring/4",
+    ):
+        assert word in text
+    assert "Render 4 is done (painted) by w" in text
+    assert page.locator(".around").first.locator("a").count() == 2  # the seeds of its shot
+    assert page.locator(".around").nth(1).locator("a").count() == 6  # the shots
+
+
+def test_steps_are_gone_through_with_a_slider(look, painted):
+    page = opened(look)
+    slider = page.get_by_label("Step", exact=True)
+    slider.wait_for()
+    assert "finished" in page.locator("#at-step").inner_text()
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    page.locator("#at-step", has_text="step 4").wait_for()
+    assert "/steps/4" in page.locator(".viewer img").first.get_attribute("src")
+    page.keyboard.press("End")
+    page.locator("#at-step", has_text="finished").wait_for()
+    assert "/picture" in page.locator(".viewer img").first.get_attribute("src")
+
+
+def test_a_picture_is_zoomed_to_its_own_pixels_and_back(look, painted):
+    page = opened(look)
+    viewer = page.locator("#viewer")
+    assert viewer.get_attribute("data-zoomed") == "no"
+    viewer.focus()
+    page.keyboard.press("z")
+    assert viewer.get_attribute("data-scale") == "100 %"
+    assert page.locator(".viewer img").first.evaluate("one => one.style.width") == "96px"
+    page.keyboard.press("z")
+    assert viewer.get_attribute("data-zoomed") == "no"
+
+
+def test_its_campaign_file_is_copied_and_can_be_read_again(look, painted, tmp_path):
+    page = opened(look, permissions=["clipboard-read", "clipboard-write"])
+    page.locator("[data-copy=file]").click()
+    page.get_by_text("Copied", exact=True).wait_for()
+    path = tmp_path / "one.yaml"
+    path.write_text(page.evaluate("navigator.clipboard.readText()"), "utf-8")
+    assert load_campaign(path).campaign.seeds == (11,)
+
+
+def test_arrows_and_links_lead_to_the_pictures_around_it(look, painted):
+    page = opened(look)
+    page.locator("#viewer").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**/renders/5")
+    page.locator(".around").first.locator("a").first.click()
+    page.wait_for_url("**/renders/4")
+    page.go_back()
+    page.wait_for_url("**/renders/5")
+
+
+def test_proof_and_final_are_shown_in_turn(look, client, settings):
+    client.submit(campaign(**PROOFED))
+    paint(settings, proofs=True)
+    client.approve("spring", [4], by="Ada", note="crisp")
+    paint(settings)
+    page = opened(look)
+    assert page.locator(".viewer figcaption").first.inner_text() == "Final 4"
+    page.get_by_label("Proof", exact=True).check()
+    page.locator(".viewer figcaption", has_text="Proof 4").wait_for()
+    assert "Approved by Ada" in page.locator(".head-line").inner_text()
+
+
+def test_a_picture_that_is_not_painted_says_why(look, client):
+    client.submit(campaign())
+    page = look.open(f"{PATH}/3")
+    page.get_by_text("This picture is not painted yet").wait_for()
+    assert "a blue mug" in page.locator("#picture").inner_text()
+    assert axe_problems(page) == []
+
+
+def test_a_number_that_there_is_not_is_told(http, client):
+    client.submit(campaign())
+    answer = http.get(f"{PATH}/18")
+    assert answer.status_code == 404
+    assert "has no render 18" in answer.text
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 2560])
+def test_everybody_can_use_it_in_every_window(look, painted, scheme, width):
+    page = opened(look, width=width, scheme=scheme)
+    page.get_by_label("Step", exact=True).wait_for()
+    assert not overflows(page)
+    assert axe_problems(page) == []
