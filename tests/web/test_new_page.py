@@ -106,7 +106,7 @@ def test_a_name_that_is_taken_says_so_and_can_be_replaced(look, client):
     page.get_by_role("button", name="Submit").click()
     page.locator(".said").wait_for()
     page.get_by_label("Replace a campaign of this name").check()
-    outcome(page, "2 retired")
+    outcome(page, "retired")
     page.get_by_role("button", name="Submit").click()
     page.wait_for_url("**/campaigns/default/mugs")
     look.troubles = [trouble for trouble in look.troubles if "409" not in trouble]
