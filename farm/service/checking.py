@@ -77,7 +77,7 @@ class CampaignChecks:
             )
         sources = None
         if brand is not None:
-            sources = self._intake.check(campaign, model)
+            sources = self._intake.check(project, campaign, model)
             whole = Expansion(campaign, model, sources, DERIVATION, brand)
             if found := violations(whole, brand.contents, written):
                 raise DocumentError(found, most=MAX_TOLD)
@@ -87,7 +87,7 @@ class CampaignChecks:
         if found := list(drift_problems(expansion, profile)):
             raise DocumentError(found)
         check_prompts(expansion)
-        sources = sources or self._intake.check(campaign, model)
+        sources = sources or self._intake.check(project, campaign, model)
         spec = make_spec(campaign, model, sources, DERIVATION, brand)
         return (
             expansion_of(spec),

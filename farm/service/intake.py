@@ -4,10 +4,12 @@ kept where every worker finds them.
 
 import hashlib
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 from actors.models.adapter_files import adapter_file
 from actors.models.lora import read_lora
@@ -25,6 +27,8 @@ from storage.keys import reference_key
 from storage.outputs import open_outputs
 from storage.store import SCHEME, Outputs
 
+T = TypeVar("T")
+Answer = TypeVar("Answer")
 MAX_REFERENCES = 2_000
 _READERS = 4  # a picture of the largest size takes 300 MB while it is looked at
 
@@ -67,9 +71,9 @@ class Intake:
         except RequestError as exc:
             raise DocumentError([Problem(("model",), str(exc))]) from exc
 
-    def check(self, campaign: Campaign, model: Model) -> Sources:
-        """The digests of all files that a campaign names. Raises DocumentError with what is wrong
-        with any, each at its place; nothing is written.
+    def check(self, project: str, campaign: Campaign, model: Model) -> Sources:
+        """The digests of all files that a campaign of a project names. Raises DocumentError with
+        what is wrong with any, each at its place; nothing is written.
         """
         named = list(named_files(campaign.reference, campaign.adapters, campaign.axes))
         references = {file.address: file for file in reversed(named) if file.kind == "reference"}
@@ -97,7 +101,9 @@ class Intake:
         problems: list[Problem] = []
         weights = Weights(model.name, Path(model.folder))
         sources = Sources(
-            references=_digests(references.values(), self._reference_digest, problems),
+            references=_digests(
+                references.values(), partial(self._reference_digest, project), problems
+            ),
             adapters=_digests(
                 adapters.values(), partial(self._adapter_digest, weights=weights), problems
             ),
@@ -116,8 +122,9 @@ class Intake:
         later changes nothing any more.
         """
 
-        def copy(address: str, digest: str) -> None:
-            data = self._read(address)
+        def copy(reference: tuple[str, str]) -> None:
+            address, digest = reference
+            data = self._read(project, address)
             if hashlib.sha256(data).hexdigest() != digest:
                 raise RequestError(
                     f"The reference {address} was changed while the campaign was submitted: submit"
@@ -125,11 +132,10 @@ class Intake:
                 )
             self._outputs.put(reference_key(project, digest), data)
 
-        with ThreadPoolExecutor(_READERS) as pool:
-            list(pool.map(copy, sources.references.keys(), sources.references.values()))
+        list(_at_once(copy, sources.references.items()))
 
-    def _reference_digest(self, address: str) -> str:
-        data = self._read(address)
+    def _reference_digest(self, project: str, address: str) -> str:
+        data = self._read(project, address)
         read_reference(data)
         return hashlib.sha256(data).hexdigest()
 
@@ -155,7 +161,7 @@ class Intake:
         self._files.check(path)
         return path
 
-    def _read(self, address: str) -> bytes:
+    def _read(self, project: str, address: str) -> bytes:
         if not address.startswith(SCHEME):
             return _read_file(self._path(address))
         bucket, _, key = address.removeprefix(SCHEME).partition("/")
@@ -166,6 +172,8 @@ class Intake:
                 f"references may not come from the bucket {bucket!r}: an operator may add it to"
                 " FARM_REFERENCE_BUCKETS."
             )
+        if self._is_of_another(project, address):
+            raise RequestError("there is no such file in the bucket.")
         try:
             return self._bucket(bucket).read(key, MAX_BYTES)
         except NotFound as exc:
@@ -174,6 +182,19 @@ class Intake:
             raise  # no fault of the campaign's
         except OutputsError as exc:
             raise RequestError(f"it cannot be read: {exc}") from exc
+
+    def _is_of_another(self, project: str, address: str) -> bool:
+        """Whether an address is of a file that the outputs have, and not for this project."""
+        own = f"{self._outputs.address}/"
+        return address.startswith(own) and not address.startswith(f"{own}{project}/")
+
+
+def _at_once(do: Callable[[T], Answer], given: Iterable[T]) -> Iterator[Answer]:
+    """Each of `given`, a few at a time, on behalf of whoever asks: other threads do not know."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        yield from pool.map(
+            lambda pair: pair[0].run(do, pair[1]), [(copy_context(), one) for one in given]
+        )
 
 
 def _digests(
@@ -187,8 +208,7 @@ def _digests(
         except RequestError as exc:
             return Problem(file.path, f"{file.kind} {file.address}: {exc}")
 
-    with ThreadPoolExecutor(_READERS) as pool:
-        found = dict(zip((file.address for file in files), pool.map(look, files), strict=True))
+    found = dict(zip((file.address for file in files), _at_once(look, files), strict=True))
     problems += [answer for answer in found.values() if isinstance(answer, Problem)]
     return {address: answer for address, answer in found.items() if isinstance(answer, str)}
 

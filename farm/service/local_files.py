@@ -1,11 +1,12 @@
 """Which files of the farm's own machine a submission may name: any, if whoever submits is on that
-machine, or those of some folders.
+machine and shows no token that was made for somebody, or those of some folders.
 """
 
 import os
 from collections.abc import Collection
 from pathlib import Path
 
+from storage.author import author
 from storage.errors import RequestError
 
 NOT_TAKEN = (
@@ -26,16 +27,25 @@ class LocalFiles:
 
     @property
     def are_limited(self) -> bool:
-        return self._folders is not None
+        return self._allowed is not None
+
+    @property
+    def _allowed(self) -> Collection[Path] | None:
+        """The folders for whoever asks now. A token is a person's of some project: that the farm
+        is on loopback says nothing about them.
+        """
+        by = author.get()
+        has_token = by is not None and by.token_id is not None
+        return () if self._folders is None and has_token else self._folders
 
     def check(self, path: str | Path) -> None:
         """Raise RequestError for a path that may not be named, or that leads out of the folders
         through a link.
         """
-        if self._folders is None:
+        if (allowed := self._allowed) is None:
             return
         plain = os.path.normpath(path)
-        for folder in self._folders:
+        for folder in allowed:
             if (
                 Path(path).is_absolute()
                 and Path(plain).is_relative_to(folder)

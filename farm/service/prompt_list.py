@@ -35,9 +35,8 @@ class PromptLists:
         written = parse_campaign(data, pack=brand.contents if brand else None)
         campaign = branded(written, brand)
         model = self._intake.model(campaign.model)
-        expansion = Expansion(
-            campaign, model, self._intake.check(campaign, model), DERIVATION, brand
-        )
+        sources = self._intake.check(project, campaign, model)
+        expansion = Expansion(campaign, model, sources, DERIVATION, brand)
         banned = brand.contents.banned_words if brand else Banned(())
         readers = list(readers_of(expansion))
         told: list[Json] = []

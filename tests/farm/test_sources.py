@@ -27,11 +27,14 @@ from farm.results.manifest import manifest_lines
 from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks
 from farm.service.intake import Intake
+from farm.service.local_files import LocalFiles
 from farm.service.submission import Submissions
+from storage.author import Author, author
 from storage.errors import OutputsAway, RequestError
 from storage.outputs import FolderOutputs, open_outputs
 from storage.reviews import Reviews
 from storage.rows import RenderOutcome, Settlement
+from storage.s3 import S3Outputs
 from storage.states import Reason, RenderState
 from tests.campaigns import MODEL, data
 
@@ -452,7 +455,7 @@ def test_what_cannot_be_used_is_refused_at_its_place_and_nothing_is_written(
     make, changes, place, words = HOSTILE[kind]
     make(tmp_path / "shop")
     with pytest.raises(DocumentError) as error:
-        Intake(outputs).check(parse_campaign(load(**changes)), find_model("seedling"))
+        Intake(outputs).check("p", parse_campaign(load(**changes)), find_model("seedling"))
     assert [problem.place for problem in error.value.problems] == [place]
     assert words in str(error.value)
     assert list(outputs.keys("")) == []
@@ -464,7 +467,7 @@ def test_a_model_that_cannot_begin_from_a_picture_is_refused(load, outputs, tmp_
         DocumentError,
         match=r"reference.image: a StableDiffusionPipeline cannot begin from a reference",
     ):
-        Intake(outputs).check(parse_campaign(load(reference={"image": "a.png"})), MODEL)
+        Intake(outputs).check("p", parse_campaign(load(reference={"image": "a.png"})), MODEL)
 
 
 @pytest.mark.parametrize(
@@ -557,18 +560,48 @@ def test_a_bucket_is_read_where_it_is_allowed_and_only_there(
         parse_campaign(load(reference={"image": f"{bucket}/a.png"})),
         find_model("seedling"),
     )
-    assert Intake(outputs, buckets=[name]).check(wanted, model).references == {
+    assert Intake(outputs, buckets=[name]).check("p", wanted, model).references == {
         f"{bucket}/a.png": digest(tmp_path / "a.png")
     }
     with pytest.raises(DocumentError, match=f"may not come from the bucket '{name}'"):
-        Intake(outputs, buckets=["another"]).check(wanted, model)
+        Intake(outputs, buckets=["another"]).check("p", wanted, model)
     with pytest.raises(DocumentError, match="it cannot be read: GetObject failed"):
         Intake(outputs, buckets=[f"{name}-not"]).check(
-            parse_campaign(load(reference={"image": f"{bucket}-not/a.png"})), model
+            "p", parse_campaign(load(reference={"image": f"{bucket}-not/a.png"})), model
         )
     monkeypatch.setattr("farm.service.intake.MAX_BYTES", 10)
     with pytest.raises(DocumentError, match="at most 10 are read"):
-        Intake(outputs, buckets=[name]).check(wanted, model)
+        Intake(outputs, buckets=[name]).check("p", wanted, model)
+
+
+def test_pictures_of_another_project_are_no_references(load, tmp_path, bucket):
+    picture(tmp_path / "a.png")
+    outputs, model = S3Outputs(f"{bucket}/pictures"), find_model("seedling")
+    for key in ("mine/spring/final/shot/7.png", "theirs/spring/final/shot/7.png"):
+        outputs.put(key, (tmp_path / "a.png").read_bytes())
+    address = f"{outputs.address}/mine/spring/final/shot/7.png"
+    wanted = parse_campaign(load(reference={"image": address}))
+    assert set(Intake(outputs).check("mine", wanted, model).references) == {address}
+    for project in ("theirs", "min", "mine-too"):
+        with pytest.raises(DocumentError, match="there is no such file in the bucket"):
+            Intake(outputs).check(project, wanted, model)
+
+
+def test_a_token_names_no_files_of_the_farms_machine_but_those_that_an_operator_allows(
+    load, outputs, tmp_path
+):
+    picture(tmp_path / "shop" / "a.png")
+    wanted = parse_campaign(load(reference={"image": "a.png"}))
+    model, everything = find_model("seedling"), Intake(outputs, files=LocalFiles())
+    allowed = Intake(outputs, files=LocalFiles([tmp_path]))
+    assert everything.check("p", wanted, model).references
+    shown = author.set(Author(name="mira", token_id="k3b9"))
+    try:
+        with pytest.raises(DocumentError, match="FARM_ALLOWED_PATHS"):
+            everything.check("p", wanted, model)
+        assert allowed.check("p", wanted, model).references
+    finally:
+        author.reset(shown)
 
 
 def test_outputs_that_are_away_are_no_fault_of_the_campaign(
