@@ -93,6 +93,11 @@ def test_the_page_of_writing_offers_the_projects_that_one_may_submit_to(ask):
     assert 'id="project" value="default"' in free.text
 
 
+def test_the_page_of_a_campaign_leads_to_its_review(ask):
+    page = ask("GET", "/campaigns/default/spring", "viewer")
+    assert 'href="/campaigns/default/spring/review"' in page.text
+
+
 def test_another_site_can_order_nothing(url):
     headers = {"Authorization": f"Bearer {ADMIN}", "Origin": "https://evil.example"}
     for path in ("/api/v1/texts", f"{AT}/reviews", f"{AT}/reviews/undo"):
