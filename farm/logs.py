@@ -33,6 +33,7 @@ def log_to_file(
     handler.setFormatter(JsonLines(Redaction(known)))
     handlers = [handler] if beside is None else [handler, beside]
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # its tables are no news
     logging.getLogger("httpx").setLevel(
         logging.WARNING
     )  # else whoever follows a campaign leaves two lines a second

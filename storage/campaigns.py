@@ -48,7 +48,9 @@ HAS_LEFT = campaigns.c.pruned_at.is_not(None) & campaigns.c.name.like("%~%")
 IS_LEAVING = campaigns.c.pruned_at.is_not(None) & campaigns.c.name.not_like("%~%")
 
 _proofs = campaigns.alias("proofs")
-_PROOF_COLUMNS = ("id", "total", "done", "failed", "held", "cancelled", "started_at")
+_PROOF_COLUMNS = (
+    "id", "total", "done", "failed", "held", "cancelled", "started_at", "megapixel_steps",
+)  # fmt: skip
 
 
 def with_proofs(campaign_id: int) -> ColumnElement[bool]:

@@ -74,6 +74,7 @@ class ProofCounts:
     cancelled: int
     running: int
     started_at: float | None
+    megapixel_steps: float
 
     @property
     def left(self) -> int:

@@ -119,7 +119,7 @@ def _by_campaign(attempts: Iterable[PastPace]) -> dict[int, list[PastPace]]:
 def _pace(one: Open, mine: Sequence[PastPace], others: Iterable[PastPace]) -> Pace | None:
     """The pace of a campaign: its own, or else the one of its model."""
     seconds = [(past.given_s / past.renders, past.renders) for past in mine if past.renders]
-    if not seconds and one.left + one.ended:
+    if not seconds and one.megapixel_steps:
         size = one.megapixel_steps / (one.left + one.ended)
         seconds = [
             (past.given_s / past.megapixel_steps * size, past.renders)

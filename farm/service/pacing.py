@@ -105,7 +105,7 @@ def _open(row: CampaignRow) -> Iterator[Open]:
             max_workers=row.max_workers,
             left=row.proofs.left,
             ended=ended,
-            megapixel_steps=0.0,
+            megapixel_steps=row.proofs.megapixel_steps,
         )
 
 

@@ -96,6 +96,12 @@ def test_nothing_is_said_that_nothing_tells():
     assert outlooks(other)[1].eta is None
 
 
+def test_a_campaign_of_a_known_model_whose_size_nobody_knows_has_no_end_yet():
+    new = moment(one(), replace(one(2), ended=0, megapixel_steps=0.0))
+    assert outlooks(new)[2].eta is None
+    assert outlooks(new)[1].eta is not None
+
+
 def test_the_newest_attempts_count_most():
     slow = [past(NOW - 500 + k, given_s=50.0) for k in range(40)]
     fast = [past(NOW - 10 * k) for k in range(39, -1, -1)]
