@@ -109,11 +109,26 @@ class Reuse:
         """The other campaigns of its project whose pictures could be its own: of its model and its
         encoding, `with_retired` also versions that were replaced.
         """
+        project, model, encoding = campaign.project, campaign.model_digest, campaign.encoding
+        return self.siblings_of(
+            project, model, encoding, campaign=campaign.id, with_retired=with_retired
+        )
+
+    def siblings_of(
+        self,
+        project: str,
+        model_digest: str,
+        encoding: str,
+        *,
+        campaign: int = 0,
+        with_retired: bool,
+    ) -> list[int]:
+        """The same for a campaign that is not there yet: all of its project."""
         values = {
-            "project": campaign.project,
-            "model_digest": campaign.model_digest,
-            "encoding": campaign.encoding,
-            "campaign": campaign.id,
+            "project": project,
+            "model_digest": model_digest,
+            "encoding": encoding,
+            "campaign": campaign,
             "with_retired": with_retired,
         }
         with self._reader.connect() as connection:

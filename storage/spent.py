@@ -83,6 +83,16 @@ class PastPace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PastChunk:
+    """One attempt at a chunk: its pace, and the pool, the shape and the numerics class of that."""
+
+    pace: PastPace
+    pool: str
+    shape: str
+    numerics_class: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AttemptRow:
     """One attempt at a chunk, as metrics read it."""
 

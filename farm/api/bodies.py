@@ -58,6 +58,28 @@ class Submission(BaseModel):
     fresh: bool = False
 
 
+class Estimating(BaseModel):
+    """A campaign to estimate, and for how many workers; as many as the farm may have if none are
+    given.
+    """
+
+    model_config = _STRICT
+
+    project: Annotated[str, Field(pattern=_NAME, max_length=80)] = "default"
+    campaign: dict[str, Any]
+    workers: Annotated[int, Field(ge=1, le=1_000), BeforeValidator(_whole)] | None = None
+
+
+class Probing(BaseModel):
+    """A campaign of which the first renders shall be painted."""
+
+    model_config = _STRICT
+
+    project: Annotated[str, Field(pattern=_NAME, max_length=80)] = "default"
+    campaign: dict[str, Any]
+    renders: Annotated[int, Field(ge=1, le=1_000), BeforeValidator(_whole)]
+
+
 class PromptQuestion(BaseModel):
     """A campaign whose prompts are wanted, the first `limit` of them."""
 

@@ -48,7 +48,8 @@ class Open:
 @dataclass(frozen=True, kw_only=True)
 class Moment:
     """What an estimate is made of: open campaigns, the last attempts of all, the oldest first,
-    the renders that workers have of campaigns, and the numerics classes of the workers.
+    the renders that workers have of campaigns, and the numerics classes of the workers. `coming`
+    says of those that are not there yet in how many seconds they will be.
     """
 
     now: float
@@ -56,6 +57,7 @@ class Moment:
     attempts: Sequence[PastPace]
     under_way: Mapping[tuple[int, str], int]
     workers: Mapping[str, str | None]
+    coming: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
     quotas: Mapping[str, int] = field(default_factory=dict)
     shares: Shares = field(default_factory=Shares)

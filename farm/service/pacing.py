@@ -46,6 +46,12 @@ class Pacing:
         found = outlooks(moment, paces, foreseen(moment, paces))
         return {row.id: _of(row, found) for row in rows}
 
+    def moment_without(self, campaign: int | None) -> Moment:
+        """The moment with all open campaigns but one."""
+        rows = [row for row in self._campaigns.all(only_open=True) if may_be_painted(row)]
+        others = [row for row in rows if row.id != campaign]
+        return self.moment([one for row in others for one in _open(row)])
+
     def moment(self, campaigns: Sequence[Open]) -> Moment:
         """All that estimates are made of, as of now, with these campaigns open."""
         lately, ledger = self._attempts.lately(), self._ledger()

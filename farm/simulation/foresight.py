@@ -7,12 +7,13 @@ second: the more is left, the larger they are.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from farm.scheduling.eta import Moment, Open, Pace, begun_by
 from farm.scheduling.ledger import Ledger
 from farm.scheduling.spending import pool_of
 from farm.scheduling.values import Limits, Pool
+from farm.simulation.fleet import Worker
 from farm.simulation.queue import CampaignQueue
 from farm.simulation.simulator import Simulation
 from farm.simulation.trace import Trace, Work
@@ -20,27 +21,44 @@ from storage.rows import ANY_CLASS
 from storage.spent import PastPace
 
 CHUNKS = 150
+CHUNKS_OF_WORKER = 4
+"""At least, or a part of a large fleet would have nothing to do."""
 LEAST_S = 2.0
 """How long a chunk takes at least: the virtual clock ticks four times a second."""
 _LOOK_S = 3600.0
 _TOLD_BY = 40  # attempts: enough to even out, few enough to follow changes
 
 
-def foreseen(moment: Moment, paces: Mapping[int, Pace]) -> dict[int, float]:
-    """In how many seconds each campaign is done, of those that have a pace and may be painted by
-    a worker that is there.
+@dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """In how many seconds each campaign is done, and the seconds that workers of each pool give
+    it until then, loads among them.
     """
+
+    ends: Mapping[int, float] = field(default_factory=dict)
+    given_s: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+
+
+def foreseen(moment: Moment, paces: Mapping[int, Pace]) -> Mapping[int, float]:
+    """In how many seconds each campaign is done, of those that have a pace and may be painted by
+    a worker that is there, or is coming.
+    """
+    return foresee(moment, paces).ends
+
+
+def foresee(moment: Moment, paces: Mapping[int, Pace]) -> Foreseen:
+    """The same, and who gives them what until then."""
     able = [
         one
         for one in moment.campaigns
         if one.id in paces and any(_may_use(one, known) for known in moment.workers.values())
     ]
     if not able:
-        return {}
+        return Foreseen()
     try:
-        return _Foresight(moment, {one.id: one for one in able}, paces).ends()
+        return _Foresight(moment, {one.id: one for one in able}, paces).foresee()
     except ValueError:  # no worker is left that may paint the rest
-        return {}
+        return Foreseen()
 
 
 def _may_use(one: Open, known: str | None) -> bool:
@@ -64,6 +82,7 @@ class _Foresight(Simulation):
         self, moment: Moment, campaigns: Mapping[int, Open], paces: Mapping[int, Pace]
     ) -> None:
         pools = {name: _pool_name(name, known) for name, known in moment.workers.items()}
+        self._pool_of = {pool: pool_of(name) for name, pool in pools.items()}
         shown = _speeds(moment)
         units = {
             number: _units(moment, one, shown) or paces[number].seconds
@@ -73,8 +92,10 @@ class _Foresight(Simulation):
         speeds = _with_all(shown, pools.values(), models)
         total = sum(one.left * units[number] for number, one in campaigns.items())
         fastest = max(speed for of in speeds.values() for speed in of.values())
-        of_chunk = max(total / CHUNKS, LEAST_S * fastest)
+        chunks = max(CHUNKS, CHUNKS_OF_WORKER * len(moment.workers))
+        of_chunk = max(total / chunks, LEAST_S * fastest)
         self._numbers = {number: place for place, number in enumerate(campaigns, 1)}
+        self._given_s: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         works = [_work(moment, one, units[number], of_chunk) for number, one in campaigns.items()]
         super().__init__(
             Trace(
@@ -100,10 +121,20 @@ class _Foresight(Simulation):
         for name in sorted(moment.workers):
             self._give(moment, name, pools[name], last.get(name))
 
-    def ends(self) -> dict[int, float]:
-        """When each campaign is done, by its own id."""
+    def foresee(self) -> Foreseen:
+        """When each campaign is done, and who gives it what, by its own id."""
         finished = self.run().finished
-        return {number: finished[str(number)] for number in self._numbers}
+        return Foreseen(
+            ends={number: finished[str(number)] for number in self._numbers},
+            given_s={number: dict(self._given_s[at]) for number, at in self._numbers.items()},
+        )
+
+    def _account(
+        self, worker: Worker, campaign: CampaignQueue, seconds: float, *, failed: bool
+    ) -> None:
+        pool = self._pool_of[worker.pool.name]
+        self._given_s[campaign.id][pool] += seconds + (worker.load_s or 0.0)
+        super()._account(worker, campaign, seconds, failed=failed)
 
     def _scale(self) -> None:
         """The workers stay as they are. Raises ValueError if they paint nothing any more."""
@@ -131,6 +162,9 @@ class _Foresight(Simulation):
     ) -> None:
         """A worker as it is, with the rest of the chunks that it has."""
         worker = self._fleet.start(self._fleet.pool(pool), 0.0, is_faulty=False)
+        if (coming_s := moment.coming.get(name)) is not None:
+            self._at(coming_s, worker, self._become_ready)
+            return
         worker.is_ready, worker.idle_since = True, 0.0
         begun_s = begun_by(moment, name)
         for (number, holder), renders in moment.under_way.items():

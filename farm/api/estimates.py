@@ -1,0 +1,35 @@
+"""The API's routes about estimates of campaigns that are not submitted yet."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from farm.api.bodies import Estimating, Probing
+from farm.api.needs import needs
+from farm.api.routing import StrictRoute, shows
+from farm.service.access import Deed
+from farm.service.estimate_views import Estimate, Probe
+from farm.service.forecasts import Forecasts
+from farm.service.probes import Probes
+
+Json = dict[str, Any]
+
+
+def estimate_routes(forecasts: Forecasts, probes: Probes) -> APIRouter:
+    routes = APIRouter(tags=["costs"], route_class=StrictRoute)
+
+    @routes.post("/estimates", **shows(Estimate))
+    @needs(Deed.SUBMIT)
+    def estimate(body: Estimating) -> Json:
+        """What a campaign would take; it changes nothing."""
+        return forecasts.estimate(body.project, body.campaign, body.workers)
+
+    @routes.post("/estimates/probes", **shows(Probe))
+    @needs(Deed.SUBMIT)
+    def probe(body: Probing) -> Json:
+        """Submit the first renders of a campaign as one of their own, so that an estimate has
+        something to go by.
+        """
+        return probes.probe(body.project, body.campaign, body.renders)
+
+    return routes
