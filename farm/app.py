@@ -44,6 +44,7 @@ from farm.api.webhooks import webhook_routes
 from farm.config import Settings, known_secrets
 from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
+from farm.estimating import estimating_routes
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
 from farm.service.brands import BrandService
@@ -130,6 +131,7 @@ def open_app(
                 stream_routes(events, listeners),
                 event_routes(events),
                 webhook_routes(WebhookService(Webhooks(engine))),
+                estimating_routes(settings, engine, stores.outputs, LocalFiles(allowed)),
             ],
             Metrics(Metering(engine, Home(settings.home).owner()), connections),
             Answers(engine),

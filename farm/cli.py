@@ -34,6 +34,10 @@ COMMANDS = {
     "list": ("listing:list_campaigns", "The campaigns of the project, the newest first."),
     "status": ("listing:status", "Where a campaign is."),
     "watch": ("campaigns:watch", "Follow a campaign until it is over."),
+    "estimate": (
+        "estimate:estimate",
+        "What a campaign would take, before it is submitted: time, money, bytes, and what binds.",
+    ),
     "costs": (
         "costs:costs",
         "What campaigns were given, how much of it was wasted and why, and what that cost.",

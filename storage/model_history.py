@@ -103,4 +103,6 @@ def _chunk(row: Any, model_digest: str) -> PastChunk:
         pool=row["pool"] or "",
         shape=facts.get("shape", ""),
         numerics_class=facts.get("numerics_class", ""),
+        loads=facts.get("loads", 0),
+        load_s=facts.get("load_s", 0.0),
     )

@@ -90,6 +90,8 @@ class PastChunk:
     pool: str
     shape: str
     numerics_class: str
+    loads: int = 0
+    load_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,14 +4,12 @@ and to nothing else.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote as quote_text
 
-from farm.campaign.loading import CampaignFile, campaign_of, load_campaign
-from farm.campaign.schema import Campaign
 from farm.client.access_calls import AccessCalls
+from farm.client.asking import Source
 from farm.client.brand_calls import BrandCalls
 from farm.client.campaign import CampaignHandle
 from farm.client.cost_calls import CostCalls
@@ -25,7 +23,6 @@ from farm.client.sheet_calls import SheetCalls
 from farm.client.step_calls import StepCalls
 from farm.client.transport import Transport
 from farm.client.webhook_calls import WebhookCalls
-from farm.documents.document import Document, DocumentError, Problem, parse_document
 from farm.results.line import Line
 from farm.results.versions import only_present, split_version
 from farm.service.views import (
@@ -48,7 +45,6 @@ from farm.service.views import (
 )
 
 Json = dict[str, Any]
-Source = Campaign | CampaignFile | Mapping[str, Any] | str | Path
 Answer = TypeVar("Answer", bound=Checked)
 T = TypeVar("T")
 quote = partial(quote_text, errors="surrogatepass")  # the farm refuses a name that is not text
@@ -140,13 +136,8 @@ class Client(
         return self._submit(Plan, campaign, how)
 
     def _submit(self, view: type[Answer], campaign: Source, how: Mapping[str, bool]) -> Answer:
-        checked, document, found = _parts(_loaded(campaign))
+        answer, found = self._ask(view, "campaigns", campaign, how)
         own = [Warned(path=list(problem.path), message=problem.message) for problem in found]
-        body = {"project": self.project, "campaign": written(checked), **how}
-        try:
-            answer = self._http.post(view, "campaigns", body)
-        except DocumentError as exc:
-            raise DocumentError(exc.problems, document, most=exc.most) from None
         return answer.model_copy(update={"warnings": [*own, *answer.warnings]})
 
     def status(self, name: str) -> CampaignStatus:
@@ -290,29 +281,6 @@ class Client(
     def output(self, key: str) -> bytes:
         """The bytes of one file of the outputs."""
         return self._http.request("GET", f"outputs/{quote(key)}").content
-
-
-def _loaded(campaign: Source) -> Campaign | CampaignFile:
-    """A campaign from wherever it stands. A text has several lines, a path has one."""
-    if isinstance(campaign, Mapping):
-        return campaign_of(Document("the campaign", dict(campaign)), Path.cwd())
-    if isinstance(campaign, str) and "\n" in campaign:
-        return campaign_of(parse_document(campaign, "the campaign"), Path.cwd())
-    return load_campaign(Path(campaign)) if isinstance(campaign, str | Path) else campaign
-
-
-def written(campaign: Campaign) -> Json:
-    """A campaign as it is sent: without what its file does not say, for a brand may say that."""
-    return campaign.model_dump(mode="json", exclude_unset=True)
-
-
-def _parts(
-    campaign: Campaign | CampaignFile,
-) -> tuple[Campaign, Document | None, Sequence[Problem]]:
-    """A campaign, its document if it was read from one, and the warnings of its reading."""
-    if isinstance(campaign, Campaign):
-        return campaign, None, ()
-    return campaign.campaign, campaign.document, campaign.warnings
 
 
 def _added(answer: Pruned, later: Pruned) -> Pruned:

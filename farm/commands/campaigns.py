@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -39,8 +39,8 @@ from storage.states import Stage
 LOOK_S = 2.0
 
 
-_Name = Annotated[str | None, typer.Option("--name", help="Another name than that in the file.")]
-_Given = Annotated[
+Named = Annotated[str | None, typer.Option("--name", help="Another name than that in the file.")]
+Given = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
@@ -61,8 +61,8 @@ def submit(
     files: CampaignFiles,
     home: Home = None,
     project: Project = None,
-    name: _Name = None,
-    given: _Given = None,
+    name: Named = None,
+    given: Given = None,
     wait: _Wait = False,
     timeout: Timeout = None,
     dry_run: _DryRun = False,
@@ -73,11 +73,9 @@ def submit(
     """Give a campaign to the running farm. Submitting the same file twice does it once."""
     settings = settings_for(home, project)
     paths = campaign_paths(files)
-    if name is not None and len(paths) > 1:
-        raise RequestError(f"--name names one campaign, and there are {len(paths)} files.")
+    keys = given_keys(paths, given, name)
     if timeout is not None and not wait:
         raise RequestError("--timeout says how long --wait waits: give both.")
-    keys = [*(given or ()), *([] if name is None else [f"name={json.dumps(name)}"])]
     how = _How(update=update, fresh=fresh, as_json=as_json)
     if dry_run:
         with open_client(settings) as client:
@@ -101,6 +99,15 @@ def submit(
                 _wait(client, answer, target, timeout, as_json=as_json)
 
         for_each(paths, one, as_json=as_json)
+
+
+def given_keys(paths: Sequence[Path], given: Sequence[str] | None, name: str | None) -> list[str]:
+    """The keys that options put in the place of a file's. Raises RequestError for one name and
+    several files.
+    """
+    if name is not None and len(paths) > 1:
+        raise RequestError(f"--name names one campaign, and there are {len(paths)} files.")
+    return [*(given or ()), *([] if name is None else [f"name={json.dumps(name)}"])]
 
 
 @dataclass(frozen=True, kw_only=True)

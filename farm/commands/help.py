@@ -33,6 +33,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "farm submit campaigns/ --set settings.steps=30",
         "farm submit - --name other < spring.yaml",
     ),
+    "estimate": (
+        "farm estimate spring.yaml --workers 8",
+        "farm estimate spring.yaml --set settings.steps=30 --probe 8 --timeout 10m",
+    ),
     "list": ("farm list -A --state failed", "farm list --since 2d --json"),
     "status": ("farm status spring", "farm status spring --json"),
     "watch": ("farm watch spring --timeout 10m",),

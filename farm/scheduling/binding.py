@@ -116,7 +116,8 @@ def _fleet(of: Outcome) -> Iterator[Binding]:
         yield Binding(rule=Rule.NO_WORKER, text="No worker is there now.")
     if of.is_frozen and of.asked > of.present:
         yield Binding(
-            rule=Rule.FROZEN, text="The fleet is frozen: no worker starts until `farm scale --thaw`."
+            rule=Rule.FROZEN,
+            text="The fleet is frozen: no worker starts until `farm scale --thaw`.",
         )
     elif of.asked > of.ceiling:
         yield Binding(
@@ -169,8 +170,8 @@ def _times(of: Outcome) -> Iterator[Binding]:
     if of.has_proofs:
         yield Binding(
             rule=Rule.REVIEW,
-            text="Its finals wait until people have approved its proofs: the time that they take is"
-            " not counted.",
+            text="Its finals wait until people have approved its proofs: the time for that is not"
+            " counted.",
         )
 
 

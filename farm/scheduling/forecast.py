@@ -35,13 +35,14 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """A campaign's work. `megapixel_steps` count as many seconds as those of the model's other
-    work do; `device_s` are the seconds for which devices paint.
+    """A campaign's work. `weighed` are its megapixel-steps, of which those of slow shapes count
+    for more; `device_s` are the seconds for which devices paint.
     """
 
     basis: Basis = Basis.NONE
     attempts: int = 0
     megapixel_steps: float = 0.0
+    weighed: float = 0.0
     device_s: float | None = None
 
 
@@ -53,20 +54,22 @@ def work_of(
     """
     mine = [chunk for chunk in past if chunk.numerics_class == numerics_class] or list(past)
     usual = _pace(mine)
+    megapixel_steps = sum(part.megapixel_steps for part in parts)
     if usual is None:
-        return Work(megapixel_steps=sum(part.megapixel_steps for part in parts))
-    megapixel_steps = device_s = 0.0
+        return Work(megapixel_steps=megapixel_steps)
+    weighed = device_s = 0.0
     is_known = True
     for part in parts:
         pace = _pace([chunk for chunk in mine if chunk.shape == part.shape])
         is_known = is_known and pace is not None
         waiting, painting = pace or usual
-        megapixel_steps += part.megapixel_steps * waiting / usual[0]
+        weighed += part.megapixel_steps * waiting / usual[0]
         device_s += part.megapixel_steps * painting
     return Work(
         basis=Basis.SHAPE if is_known else Basis.MODEL,
         attempts=len(mine),
         megapixel_steps=megapixel_steps,
+        weighed=weighed,
         device_s=device_s,
     )
 
@@ -79,6 +82,13 @@ def _pace(chunks: Sequence[PastChunk]) -> tuple[float, float] | None:
     if not work or not given_s:
         return None
     return given_s / work, sum(pace.painted_s for pace in newest) / work
+
+
+def load_s_of(past: Sequence[PastChunk]) -> float | None:
+    """The seconds that loading a model has taken lately; None if it is not known."""
+    newest = [chunk for chunk in past if chunk.loads][-NEWEST:]
+    loads = sum(chunk.loads for chunk in newest)
+    return sum(chunk.load_s for chunk in newest) / loads if loads else None
 
 
 def bytes_of(
@@ -150,6 +160,4 @@ def planned_fleet(
             workers[name], coming[name] = classes.get(pool.name), pool.start_s
             have[pool.name] += 1
             cost += pool.price
-    return Planned(
-        workers=workers, coming=coming, short=short if len(workers) < count else None
-    )
+    return Planned(workers=workers, coming=coming, short=short if len(workers) < count else None)

@@ -2,7 +2,7 @@
 and size, and how many of them the project has already.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,8 +45,8 @@ def stages_of(expansion: Expansion, spec: Json) -> list[Stage]:
 
 def parts_of(stage: Stage, share: float = 1.0) -> list[Part]:
     """A share of a stage's renders by their shape."""
-    renders: Counter[str] = Counter()
-    work: Counter[str] = Counter()
+    renders: dict[str, float] = defaultdict(float)
+    work: dict[str, float] = defaultdict(float)
     for group, count in _groups(stage):
         renders[group.shape] += count
         work[group.shape] += count * group.megapixel_steps
@@ -67,18 +67,18 @@ def sizes_of(stage: Stage) -> Counter[Size]:
 def _groups(stage: Stage) -> Iterator[tuple[Any, float]]:
     """Groups with how many renders each has; of very many the first stand for all."""
     expansion = stage.expansion
-    looked_at = range(min(expansion.groups, _GROUPS))
-    places = [expansion.shots_in_group(k) for k in looked_at]
-    for group_no in looked_at:
+    sampled = range(min(expansion.groups, _GROUPS))
+    places = [expansion.shots_in_group(k) for k in sampled]
+    for group_no in sampled:
         yield expansion.group(group_no), stage.total * places[group_no] / sum(places)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reused:
-    """How many renders of a stage the project has, as far as `looked_at` tell it."""
+    """How many renders of a stage the project has, as far as `sampled` tell it."""
 
     renders: int
-    looked_at: int
+    sampled: int
 
 
 def reused_of(
@@ -93,12 +93,12 @@ def reused_of(
         with_retired=campaign.previews is None,
     )
     if not siblings or numerics_class is None:
-        return Reused(renders=0, looked_at=0)
+        return Reused(renders=0, sampled=0)
     step = -(-stage.total // LOOKED_AT)
     sample = stage.numbers[::step].tolist()
     digests = {stage.expansion.recipe(*stage.expansion.render(number)).digest for number in sample}
     found = len(reuse.find(siblings, digests, numerics_class))
-    return Reused(renders=round(found * stage.total / len(sample)), looked_at=len(sample))
+    return Reused(renders=round(found * stage.total / len(sample)), sampled=len(sample))
 
 
 def files_of(

@@ -39,7 +39,7 @@ class Bind(View):
 class Estimate(Checked):
     """What a campaign would take if it were submitted now.
 
-    - `reused` renders are in the project already; of many renders `looked_at` stand for all.
+    - `reused` renders are in the project already; of many renders `sampled` stand for all.
     - `basis` says what tells the pace: `shape`, `model`, or `none`; `attempts` how many tell it.
     - `device_s` are seconds for which devices paint. `bytes` are those of its pictures.
     - `now` is with the workers that are there, `planned` with as many as were asked about. Either
@@ -51,7 +51,7 @@ class Estimate(Checked):
     renders: int
     proofs: int
     reused: int
-    looked_at: int
+    sampled: int
     to_paint: int
     megapixel_steps: float
     basis: str

@@ -11,7 +11,7 @@ from farm.campaign.expansion import Expansion
 from farm.campaign.seeding import DERIVATION
 from farm.scheduling.binding import Outcome, bindings
 from farm.scheduling.eta import Moment, Open, outlooks, paces_of
-from farm.scheduling.forecast import Planned, Work, bytes_of, planned_fleet, work_of
+from farm.scheduling.forecast import Planned, Work, bytes_of, load_s_of, planned_fleet, work_of
 from farm.scheduling.spending import Prices, pool_of
 from farm.scheduling.values import Limits, Pool
 from farm.service.campaign_work import (
@@ -121,7 +121,7 @@ class Forecasts:
             moment=moment,
         )
         return {
-            **self._counts(question, looked_at=sum(found.looked_at for found in reused)),
+            **self._counts(question, sampled=sum(found.sampled for found in reused)),
             **self._answer(question, workers),
             "warnings": warnings_of(data, expansion, DERIVATION),
         }
@@ -132,7 +132,7 @@ class Forecasts:
         except NotFound:
             return None
 
-    def _counts(self, question: _Question, looked_at: int) -> Json:
+    def _counts(self, question: _Question, sampled: int) -> Json:
         expansion, work = question.expansion, question.work
         campaign = expansion.campaign
         sizes = sum((sizes_of(stage) for stage in question.stages), Counter[tuple[int, int]]())
@@ -143,7 +143,7 @@ class Forecasts:
             "renders": question.stages[0].total,
             "proofs": question.renders - question.stages[0].total,
             "reused": question.reused,
-            "looked_at": looked_at,
+            "sampled": sampled,
             "to_paint": question.to_paint,
             "megapixel_steps": round(work.megapixel_steps, 3),
             "basis": work.basis,
@@ -186,7 +186,7 @@ class Forecasts:
                 is_frozen=orders.is_frozen,
                 starting=len(planned.coming),
                 start_s=max(planned.coming.values(), default=0.0),
-                load_s=question.moment.history.loads.get(question.expansion.model.digest),
+                load_s=load_s_of(question.past),
                 quota=self._fleet.quotas.get(question.project),
                 max_workers=campaign.max_workers,
                 has_proofs=len(question.stages) > 1,
@@ -219,7 +219,8 @@ class Forecasts:
             }
             for pool, seconds in sorted(seen.given_s[_NEW].items())
         }
-        amounts = [share["money"] for share in shares.values() if share["money"] is not None]
+        amounts = [self._money(pool, seconds) for pool, seconds in seen.given_s[_NEW].items()]
+        priced = [amount for amount in amounts if amount is not None]
         return {
             "workers": len(fleet.workers),
             "starting": len(fleet.coming),
@@ -227,8 +228,8 @@ class Forecasts:
             "eta": outlook.eta,
             "eta_low": outlook.eta_low,
             "eta_high": outlook.eta_high,
-            "given_s": round(sum(share["seconds"] for share in shares.values()), 3),
-            "money": round(sum(amounts), 6) if amounts else None,
+            "given_s": round(sum(seen.given_s[_NEW].values()), 3),
+            "money": round(sum(priced), 6) if priced else None,
             "pools": shares,
         }
 
@@ -268,10 +269,13 @@ def _with(question: _Question, fleet: Planned) -> Moment:
         max_workers=campaign.max_workers,
         left=question.to_paint,
         ended=0,
-        megapixel_steps=question.work.megapixel_steps,
+        megapixel_steps=question.work.weighed,
         numerics_class=ANY_CLASS if campaign.numerics == "any" else None,
     )
     older = () if any(past.model == digest for past in moment.attempts) else question.past
+    history = moment.history
+    if digest not in history.loads and (load_s := load_s_of(question.past)) is not None:
+        history = replace(history, loads={**history.loads, digest: load_s})
     held = {key: n for key, n in moment.under_way.items() if key[1] in fleet.workers}
     return replace(
         moment,
@@ -280,4 +284,5 @@ def _with(question: _Question, fleet: Planned) -> Moment:
         under_way=held,
         workers=fleet.workers,
         coming=fleet.coming,
+        history=history,
     )

@@ -181,4 +181,5 @@ def test_no_end_is_told_of_a_campaign_whose_budget_will_not_last(
     dispatcher.tick(NOW + 60)
     short = paced.status("p", "spring")
     assert (short["state"], short["eta"]) == ("running", None)
-    assert short["renders_per_s"] is not None or short["renders"]["running"] == 0
+    assert short["renders"]["running"] > 0
+    assert short["renders_per_s"] > 0, "it has a rate all the same"
