@@ -88,6 +88,7 @@ from storage.answers import Answers
 from storage.database import closing_engine, prepare, shown_address
 from storage.errors import RequestError
 from storage.logins import Logins
+from storage.measured import measured
 from storage.metering import Metering
 from storage.tokens import Tokens
 from storage.webhooks import Webhooks
@@ -131,7 +132,7 @@ def open_app(
                 stream_routes(events, listeners),
                 event_routes(events),
                 webhook_routes(WebhookService(Webhooks(engine))),
-                estimating_routes(settings, engine, stores.outputs, LocalFiles(allowed)),
+                estimating_routes(settings, measured(engine), stores.outputs, LocalFiles(allowed)),
             ],
             Metrics(Metering(engine, Home(settings.home).owner()), connections),
             Answers(engine),
@@ -239,10 +240,6 @@ def _reading(settings: Settings, stores: Stores) -> Reading:
     )  # fmt: skip
 
 
-def _cost_reading(stores: Stores) -> CostReading:
-    return CostReading(campaigns=stores.campaigns, costs=stores.costs, reviews=stores.reviews)
-
-
 def _preview_pruner(stores: Stores) -> PreviewPruner:
     return PreviewPruner(
         campaigns=stores.campaigns, removal=stores.removal, outputs=stores.outputs
@@ -334,7 +331,7 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
         brand_routes(BrandService(stores.brands)),
         prompt_routes(PromptLists(intake, BrandService(stores.brands))),
         step_routes(_step_reading(stores)),
-        cost_routes(_cost_reading(stores)),
+        cost_routes(CostReading(campaigns=campaigns, costs=stores.costs, reviews=stores.reviews)),
         diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
         file_routes(
             reading, Leftovers(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)

@@ -13,8 +13,9 @@ from farm.campaign.specs import expansion_of, fingerprint
 from farm.service.checking import CampaignChecks
 from farm.service.intake import Intake
 from farm.service.new_campaign import measured_size, megapixel_steps, new_campaign
+from farm.service.quotas import ProjectRoom
 from storage.campaigns import Campaigns
-from storage.errors import AlreadyThere
+from storage.errors import AlreadyThere, NotFound
 from storage.rows import CampaignRow
 from storage.watching import Watching
 
@@ -32,17 +33,19 @@ class Probes:
         watching: Watching,
         checks: CampaignChecks,
         intake: Intake,
+        room: ProjectRoom | None = None,
         chunk: int | None = None,
     ) -> None:
         self._campaigns = campaigns
         self._watching = watching
         self._checks = checks
         self._intake = intake
+        self._room = room
         self._chunk = chunk
 
     def probe(self, project: str, data: Json, renders: int) -> Json:
         """Store the probe of a campaign. The same again changes nothing. Raises DocumentError for
-        a campaign that is wrong.
+        a campaign that is wrong, and Conflict if the project's quota has no room.
         """
         expansion, spec = self._checks.check(project, data)
         spec = _as_probe(spec)
@@ -61,6 +64,8 @@ class Probes:
         self, project: str, name: str, expansion: Expansion, spec: Json, numbers: list[int]
     ) -> tuple[CampaignRow, bool]:
         total = len(numbers)
+        if self._room is not None and not self._has(project, name):
+            self._room.check(project, total)
         new = replace(
             new_campaign(project, expansion, spec),
             name=name,
@@ -74,6 +79,13 @@ class Probes:
             return self._campaigns.add(new, chunks), True
         except AlreadyThere:
             return self._campaigns.get(project, name), False
+
+    def _has(self, project: str, name: str) -> bool:
+        try:
+            self._campaigns.get(project, name)
+        except NotFound:
+            return False
+        return True
 
 
 def _as_probe(spec: Json) -> Json:
