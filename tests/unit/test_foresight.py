@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from farm.scheduling.eta import Moment, Open, begun_by, paces_of
 from farm.scheduling.history import History
 from farm.scheduling.share import Shares
-from farm.simulation.foresight import CHUNKS, foreseen
+from farm.simulation.foresight import CHUNKS, foresee, foreseen
 from storage.rows import ANY_CLASS
 from storage.spent import PastPace
 
@@ -137,3 +137,23 @@ def test_every_campaign_ends_and_no_earlier_than_all_workers_could(sizes, count)
     whole = sum(left for left, _ in sizes)
     assert max(found.values()) >= whole / count * 0.95
     assert max(found.values()) <= whole + len(sizes) * 2 + whole / CHUNKS * 2 * len(sizes) + 5
+
+
+def test_workers_that_are_coming_help_from_then_on():
+    attempts = [past(1, "w-1")]
+    both = {"w-1": "c", "w-2": "c"}
+    alone = ends(moment([one(1, 100)], attempts, ["w-1"]))[1]
+    soon = ends(moment([one(1, 100)], attempts, both, coming={"w-2": 20.0}))[1]
+    late = ends(moment([one(1, 100)], attempts, both, coming={"w-2": 500.0}))[1]
+    assert soon == pytest.approx((alone + 20) / 2, rel=0.1)
+    assert late == pytest.approx(alone, rel=0.05)
+
+
+def test_what_each_pool_gives_a_campaign_is_told():
+    attempts = [past(1, "a-1"), past(1, "b-1", given_s=20.0)]
+    known = moment([one(1, 90), one(2, 30)], attempts, ["a-1", "b-1"])
+    seen = foresee(known, paces_of(known))
+    assert seen.ends.keys() == seen.given_s.keys() == {1, 2}
+    assert set(seen.given_s[1]) == {"a", "b"}
+    whole = sum(sum(pools.values()) for pools in seen.given_s.values())
+    assert whole == pytest.approx(2 * max(seen.ends.values()), rel=0.1)
