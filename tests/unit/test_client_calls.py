@@ -84,7 +84,7 @@ def test_renders_are_chosen_by_all_that_is_named_and_by_nothing_else(asks):
     list(
         client.renders(
             "a/b@3", state="done", where=["product=mug", "color=red"], seed=0, review="rejected",
-            drift=(0.0, 0.5), failed_rule="sharp", numbers=range(0, 50), stage="proof",
+            drift=(0.0, 0.5), failed_rule="sharp", numbers=range(50), stage="proof",
         )
     )  # fmt: skip
     path, params = asked(farm)[1]
