@@ -29,7 +29,7 @@ SUBJECTS = [
 ]
 FILLED = {
     "name": "spring", "number": "0", "digest": "a" * 64, "token": "abcdefghij", "project": OWN,
-    "key": f"{OWN}/spring/final/x/1.png",
+    "step": "1", "key": f"{OWN}/spring/final/x/1.png",
 }  # fmt: skip
 HEAD = """# Who is let in by each route: `in`, 401 for whoever is not known, 403 for a role that is
 # too low, 404 for a project in which they have no role. `own:` is a role in the project that is
@@ -63,7 +63,9 @@ def filled(path):
 
 
 async def ask(app, method, path, *, secret=None, query="", body=None, headers=()):
-    """The status of an answer and its body; of a good one the beginning is enough."""
+    """The status of an answer and its body; of a good one the beginning is enough. Whoever is sent
+    to log in is refused as with 401: it is how pages say it.
+    """
     shown = [(b"host", b"127.0.0.1:8600"), *headers]
     if secret is not None:
         shown.append((b"authorization", f"Bearer {secret}".encode()))
@@ -86,7 +88,9 @@ async def ask(app, method, path, *, secret=None, query="", body=None, headers=()
 
     async def send(message):
         if message["type"] == "http.response.start":
-            told["status"] = message["status"]
+            leads_to = dict(message["headers"]).get(b"location", b"")
+            is_unknown = message["status"] == 303 and leads_to.startswith(b"/login?to=")
+            told["status"] = 401 if is_unknown else message["status"]
             if message["status"] < 400:
                 one.cancel()  # a stream may have no end
         else:

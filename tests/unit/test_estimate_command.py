@@ -95,7 +95,7 @@ def said(run, **changes):
 def test_the_first_line_counts_renders_and_those_that_are_there(run):
     assert said(run).startswith("spring: 1,200 renders.\n")
     told = said(run, proofs=60, reused=1000)
-    assert told.startswith("spring: 1,200 renders and 60 proofs, of which 1,000 are there already.")
+    assert told.startswith("spring: 1,200 renders and 60 proofs, of which 1,000 are there already")
 
 
 def test_device_time_is_told_with_what_it_is_known_by(run):
