@@ -66,8 +66,8 @@ class ListCalls:
         asked = {
             "version": version, "state": state, "where": "\n".join(where) or None, "seed": seed,
             "review": review, "reason": reason, "drift_above": drift[0], "drift_below": drift[1],
-            "failed_rule": failed_rule, "from": numbers and numbers.start,
-            "to": numbers and numbers.stop,
+            "failed_rule": failed_rule, "from": None if numbers is None else numbers.start,
+            "to": None if numbers is None else numbers.stop,
         }  # fmt: skip
         params = {"project": self.project, "stage": stage} | {
             key: str(value) for key, value in asked.items() if value is not None

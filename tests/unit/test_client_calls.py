@@ -96,6 +96,12 @@ def test_renders_are_chosen_by_all_that_is_named_and_by_nothing_else(asks):
     }  # fmt: skip
 
 
+def test_a_range_with_nothing_in_it_is_asked_for_as_a_range(asks):
+    client, farm = asks(linked([]))
+    assert list(client.renders("x", numbers=range(5, 5))) == []
+    assert {key: asked(farm)[0][1][key] for key in ("from", "to")} == {"from": "5", "to": "5"}
+
+
 def row(name):
     counts = dict.fromkeys(
         ("total", "done", "failed", "held", "running", "waiting", "cancelled", "undecided",

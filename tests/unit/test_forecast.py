@@ -173,3 +173,32 @@ def test_nothing_binds_what_is_within_all_limits_or_is_reused_wholly():
     }  # fmt: skip
     assert rules(**within) == []
     assert rules(renders=0, basis=Basis.NONE, present=0) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"present": 1, "is_frozen": True, "asked": 1, "workers": 1},
+        {"asked": 4, "ceiling": 4},
+        {"quota": 2, "workers": 2},
+        {"max_workers": 3, "workers": 2},
+        {"starting": 1, "start_s": 0.4, "load_s": 12.0},
+        {"seconds": 66.0, "alone_s": 60.0},
+        {"seconds": 120.0},
+        {"device_s": None, "budget_s": 1.0, "money": None, "budget_money": 0.1},
+        {"device_s": 0.0, "budget_s": 0.0},
+    ],
+)
+def test_a_limit_that_is_just_kept_or_cannot_be_told_is_not_named(changes):
+    assert rules(**changes) == []
+
+
+def test_limits_that_bind_together_are_named_by_weight():
+    assert rules(
+        basis=Basis.NONE, present=0, device_s=9.0, budget_s=1.0, asked=9, quota=1, max_workers=1,
+        short=Short.PRICE, starting=2, start_s=5.0, seconds=9.0, alone_s=1.0, has_proofs=True,
+    ) == [
+        Rule.NO_HISTORY, Rule.BUDGET, Rule.NO_WORKER, Rule.CEILING, Rule.PRICE, Rule.QUOTA,
+        Rule.MAX_WORKERS, Rule.COLD_START, Rule.OTHERS, Rule.REVIEW,
+    ]  # fmt: skip
+    assert Rule.CEILING not in rules(asked=9, is_frozen=True), "raising it would start nobody"
