@@ -94,7 +94,7 @@ def test_what_cannot_be_told_says_why(farm, picture, tmp_path):
     assert "recipe, model name, numerics class and versions are missing" in farm.run(
         "reproduce", str(picture), code=2
     )
-    assert "has no render 99" in farm.run("reproduce", "c/99", code=4)
+    assert "has no render 99" in farm.run("reproduce", "c/99", code=2)
 
 
 def test_other_weights_are_named_and_a_model_that_moved_can_be(farm, picture, tmp_path):

@@ -426,7 +426,9 @@ def test_a_sheet_shows_where_each_render_is(farm, engine, settings):
     paint_all(engine, settings, chunks=1, fail={1})
     row = Campaigns(engine).get("default", "spring")
     queue = Queue(engine)
-    (chunk,) = queue.claim(queue.lead(owner="test", host="h", pid=1), [(row.id, "w")])
+    (chunk,) = queue.claim(
+        queue.lead(owner=Home(settings.home).owner(), host="h", pid=1), [(row.id, "w")]
+    )
     expansion, outcomes = (
         expansion_of(row.spec),
         [outcome for outcome, _, _ in Campaigns(engine).outcomes(row.id)],
@@ -626,9 +628,9 @@ def test_a_spent_budget_is_told_and_only_another_one_lets_it_go_on(farm, engine,
     assert farm.status("spring").state == "done"
 
 
-def test_why_says_that_what_is_under_way_takes_the_rest_of_a_budget(farm, engine):
+def test_why_says_that_what_is_under_way_takes_the_rest_of_a_budget(farm, engine, settings):
     farm.submit(campaign(budget={"gpu_hours": 10}))
-    session = Queue(engine).lead(owner="test", host="h", pid=1)
+    session = Queue(engine).lead(owner=Home(settings.home).owner(), host="h", pid=1)
     Queue(engine).claim(session, [(Campaigns(engine).get("default", "spring").id, "w")])
     assert "budget" not in why(farm, "spring")
     spend(engine, 35_999.9)
@@ -666,7 +668,7 @@ def why(farm, *target):
 def test_why_says_what_a_campaign_waits_for(farm, engine, settings):
     farm.submit(campaign())
     assert "farm up" in why(farm, "spring")
-    session = Queue(engine).lead(owner="test", host="h", pid=1)
+    session = Queue(engine).lead(owner=Home(settings.home).owner(), host="h", pid=1)
     assert "No worker is ready" in why(farm, "spring")
     rows = [
         WorkerRow(name="w", state="idle", node=None, device=None, numerics_class=None, warm=None)
@@ -696,7 +698,7 @@ def test_why_says_where_a_render_is(farm, engine, settings):
     assert re.search(
         r"Render 17 waits in a chunk of \d+, behind [1-9]\d* chunks", why(farm, "spring", 17)
     )
-    session = Queue(engine).lead(owner="test", host="h", pid=1)
+    session = Queue(engine).lead(owner=Home(settings.home).owner(), host="h", pid=1)
     Queue(engine).claim(session, [(Campaigns(engine).get("default", "spring").id, "worker-1")])
     assert "that worker-1 has, on attempt 1" in why(farm, "spring", 0)
     paint_all(engine, settings, fail={17})
