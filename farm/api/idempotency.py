@@ -27,18 +27,27 @@ PARAMETER: dict[str, Any] = {
 }
 
 
+def order_key(request: Request) -> str | None:
+    """The key of an order, if it has one. Raises DocumentError for one that cannot be kept."""
+    key = request.headers.get(HEADER)
+    if key is None or request.method != "POST":
+        return None
+    if not re.fullmatch(_KEY, key):
+        problem = "a key has 1 to 255 letters, digits and signs, and no spaces."
+        raise DocumentError([Problem((HEADER,), problem)])
+    return key
+
+
 async def once(
-    answers: Answers, request: Request, body: bytes, carry_out: Callable[[], Awaitable[Response]]
+    answers: Answers,
+    request: Request,
+    key: str,
+    body: bytes,
+    carry_out: Callable[[], Awaitable[Response]],
 ) -> Response:
     """The answer to an order, which is carried out if it was not before. A refusal is not kept: it
     has changed nothing.
     """
-    key = request.headers.get(HEADER)
-    if key is None or request.method != "POST":
-        return await carry_out()
-    if not re.fullmatch(_KEY, key):
-        problem = "a key has 1 to 255 letters, digits and signs, and no spaces."
-        raise DocumentError([Problem((HEADER,), problem)])
     scope = _sender(request)
     digest = _digest(request.method, request.url.path, request.url.query, body)
     known = await run_in_threadpool(answers.begin, scope, key, digest)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from farm.api.errors import refusal
 from farm.api.needs import needs
@@ -75,7 +76,7 @@ def output_routes(outputs: OutputFiles) -> APIRouter:
         sent = range(found.size) if part is None else part
         headers["Content-Length"] = str(len(sent))
         status = 200 if part is None else 206
-        return StreamingResponse(_pieces(found.file, sent), status, headers)
+        return _Sent(found.file, sent, status, headers)
 
     @routes.get("/addresses/{key:path}", **shows(Address))
     @needs(Deed.LOOK)
@@ -130,10 +131,25 @@ def _part(asked: str, size: int) -> range | None:
     return None if last < first else range(first, min(last + 1, size))
 
 
+class _Sent(StreamingResponse):
+    """A part of a file, which is closed however the answer ends: whoever asked may leave before
+    the first piece.
+    """
+
+    def __init__(self, file: IO[bytes], part: range, status: int, headers: dict[str, str]) -> None:
+        super().__init__(_pieces(file, part), status, headers)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
+
+
 def _pieces(file: IO[bytes], part: range) -> Iterator[bytes]:
-    with file:
-        file.seek(part.start)
-        left = len(part)
-        while left and (piece := file.read(min(left, _PIECE))):
-            left -= len(piece)
-            yield piece
+    file.seek(part.start)
+    left = len(part)
+    while left and (piece := file.read(min(left, _PIECE))):
+        left -= len(piece)
+        yield piece

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
-from farm.api.idempotency import once
+from farm.api.idempotency import once, order_key
 from farm.api.needs import UNDECLARED, admit, declared_need, is_of_the_farm
 from farm.documents.document import DocumentError, Problem, did_you_mean
 from farm.documents.strict_json import parse_strictly
@@ -60,9 +60,10 @@ class StrictRoute(APIRoute):
                 raise DocumentError(
                     [Problem((), f"{request.method} {request.url.path} takes no body: send none.")]
                 )
-            if self.need.tells_secret:
+            key = order_key(request)
+            if key is None or self.need.tells_secret:  # the answer would have to be kept
                 return await handle(read)
-            return await once(request.app.state.answers, read, data, lambda: handle(read))
+            return await once(request.app.state.answers, read, key, data, lambda: handle(read))
 
         return strictly
 

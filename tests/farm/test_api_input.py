@@ -274,7 +274,7 @@ def ask(operation, mode, url):
     # description does not say in full.
     loose = (
         "/campaigns", "/brands", "/prompts", "/reviews", "/reviews/undo", "/redo", "/prune",
-        "/scaling", "/renders",
+        "/scaling", "/renders", "/texts", "/texts/check",
     )  # fmt: skip
     excluded = [positive_data_acceptance] if operation.path.endswith(loose) else []
 

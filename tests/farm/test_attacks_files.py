@@ -2,7 +2,9 @@
 test is named by its case.
 """
 
+import hashlib
 import http.client
+import io
 import threading
 from contextlib import closing
 from urllib.parse import quote, urlsplit
@@ -12,7 +14,7 @@ import pytest
 
 from farm.app import open_app, serve
 from farm.config import read_settings
-from farm.service.reading import Reading
+from farm.service.output_files import OutputFile, OutputFiles
 from tests.campaigns import data
 from tests.farm.test_attacks_access import token_of
 
@@ -197,9 +199,9 @@ def test_case_25_a_request_that_waits_for_storage_holds_no_other_up(url, mira, m
     def slow(_self, key):
         waiting.set()
         assert go_on.wait(60)
-        return b"late"
+        return OutputFile(io.BytesIO(b"late"), 4, hashlib.sha256(b"late").hexdigest())
 
-    monkeypatch.setattr(Reading, "picture", slow)
+    monkeypatch.setattr(OutputFiles, "file", slow)
     told = []
     path = "/api/v1/outputs/acme/spring/final/x/1.png"
     one = threading.Thread(target=lambda: told.append(raw(url, path, mira)))

@@ -119,7 +119,7 @@ def test_the_commands_say_what_they_did(folder, capsys):
         (["brands", "add", f"{folder}/acme.yaml"], 0, "Known already: acme@1"),
         (["brands", "list"], 0, "not yet"),
         (["brands", "show", "acme@1"], 0, "- cheap"),
-        (["brands", "show", "acme@9"], 2, "no version 9"),
+        (["brands", "show", "acme@9"], 4, "no version 9"),
         (["brands", "check", f"{folder}/acme.yaml", f"{picture}"], 1, "fails clipped@1"),
         (["brands", "check", f"{folder}/acme.yaml"], 2, "Name picture files"),
         (["brands", "check", f"{folder}/acme.yaml", f"{folder}/rows.csv"], 2, "is not a PNG"),
