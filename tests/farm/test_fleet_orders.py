@@ -155,7 +155,6 @@ def test_with_a_token_nothing_but_that_a_farm_is_there_is_told_to_strangers(sett
             "/api/docs",
             "/api/openapi.json",
             "/api/v1/health/..",
-            "/",
         ):
             for headers in (
                 {},
@@ -164,6 +163,9 @@ def test_with_a_token_nothing_but_that_a_farm_is_there_is_told_to_strangers(sett
                 {"Authorization": f"bearer {TOKEN}x"},
             ):
                 assert httpx.get(url + path, headers=headers).status_code == 401, path
+                page = httpx.get(f"{url}/", headers=headers)
+                assert (page.status_code, page.content) == (303, b"")
+                assert page.headers["location"].startswith("/login")
         assert httpx.post(f"{url}/api/v1/scaling", json={"floor": 1}).status_code == 401
         assert httpx.get(f"{url}/api/v1/health").status_code == 200
         with Client(url, token=TOKEN) as client, client.of("other") as other:

@@ -10,6 +10,7 @@ from farm.api.fleet import fleet_routes
 from farm.app import open_app
 from farm.client.transport import Transport
 from farm.config import read_settings
+from farm.service.access import EVERYWHERE, Access, Role
 from farm.service.views import Fleet, Health, View
 from storage.errors import WorkError
 
@@ -43,7 +44,12 @@ def test_a_farm_cannot_answer_with_a_key_that_its_view_does_not_have():
     def ask(fleet):
         app = FastAPI()
         app.include_router(fleet_routes(None, fleet))
-        return TestClient(app).get("/scaling").json()
+
+        async def by_an_admin(scope, receive, send):
+            admin = Access(person="x", roles={EVERYWHERE: Role.ADMIN})
+            await app({**scope, "state": {"access": admin}}, receive, send)
+
+        return TestClient(by_an_admin).get("/scaling").json()
 
     assert ask(Fleeting())["floor"] == 1
     with pytest.raises(ResponseValidationError, match="weather"):
