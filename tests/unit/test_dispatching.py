@@ -44,7 +44,7 @@ def test_whoever_stops_waits_no_longer():
 def test_nobody_joins_a_cluster_whose_head_is_away(monkeypatch, tmp_path):
     joined = []
     monkeypatch.setattr(dispatching, "connect", lambda *_: joined.append(True))
-    monkeypatch.setattr(dispatching, "log_to_file", lambda _: None)
+    monkeypatch.setattr(dispatching, "log_to_file", lambda *_, **__: None)
     monkeypatch.setattr(sys, "argv", ["dispatching", str(tmp_path)])
     with socket.socket() as head:
         head.bind(("127.0.0.1", 0))  # and does not listen

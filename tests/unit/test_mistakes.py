@@ -150,7 +150,7 @@ BAD = [
     ),
     (dict(max_workers=0), "max_workers", "at least 1"),
     (dict(budget=10), "budget", "10 is not a mapping: write one, like `budget: {gpu_hours: 10}`."),
-    (dict(budget={}), "budget", "'gpu_hours' is missing"),
+    (dict(budget={}), "budget", "it needs gpu_hours, money or both"),
     (dict(budget={"gpu_hours": 0}), "budget.gpu_hours", "must be more than 0"),
     (dict(budget={"gpu_hours": -1.5}), "budget.gpu_hours", "must be more than 0"),
     (dict(budget={"gpu_hours": "10"}), "budget.gpu_hours", "number"),
