@@ -67,6 +67,7 @@ def test_a_head_that_comes_back_with_its_store_finds_its_workers_at_work(tmp_pat
             farm = Farm(tmp_path / "home", {**WORK, "FARM_RAY": head.address})
             stack.callback(farm.end)
             process = farm.start("run", farm.file(seeds={"count": 90}))
+            farm.wait_until(lambda: len(node.actors()) == 2, process)
             farm.wait_until(lambda: farm.row().done >= 24, process)
             actors = node.actors()
         before = settled(farm)
