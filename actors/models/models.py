@@ -161,7 +161,7 @@ def _native_size(
         return _PLAIN_SIZE
     vae = read_json(folder / "vae" / "config.json", name)
     try:
-        factor = scale_of_vae(vae) or 8
+        factor = scale_of_vae(vae) or 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
         latent = denoiser.get("sample_size") or family.sample_size
         height, width = latent if isinstance(latent, list) else (latent, latent)
         size = int(width) * factor, int(height) * factor

@@ -165,7 +165,7 @@ def test_a_scheduler_with_a_number_that_json_cannot_hold_is_refused_unless_it_me
 def test_other_text_to_image_pipelines_are_known_from_their_source():
     pipelines = {
         name: family_of(name)
-        for name in ("ZImagePipeline", "Lumina2Pipeline", "LatentConsistencyModelPipeline")
+        for name in ("AuraFlowPipeline", "Lumina2Pipeline", "LatentConsistencyModelPipeline")
     }
     assert [family.has_negative for family in pipelines.values()] == [True, True, False]
     assert all(family.max_batch == 1 and not is_known(family) for family in pipelines.values())
