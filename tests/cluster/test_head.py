@@ -69,7 +69,7 @@ def test_a_head_that_comes_back_with_its_store_finds_its_workers_at_work(tmp_pat
             process = farm.start("run", farm.file(seeds={"count": 90}))
             farm.wait_until(lambda: len(node.actors()) == 2, process)
             farm.wait_until(lambda: farm.row().done >= 24, process)
-            actors = node.actors()
+            actors, names = node.actors(), {worker.name for worker in farm.workers()}
         before = settled(farm)
         with ray_head(short, cpus=0, port=head.port, keeps=True):
             between = settled(farm)
@@ -80,7 +80,7 @@ def test_a_head_that_comes_back_with_its_store_finds_its_workers_at_work(tmp_pat
     check(farm, between, 1080)
     # The workers that there were have painted all of it, each picture once.
     assert len(actors) == 2
-    assert len({row["worker"] for row in farm.manifest()}) == 2
+    assert {row["worker"] for row in farm.manifest()} == names
     painted = node.painted({})
     assert set(painted.values()) == {1}
     assert set(farm.attempts()) <= {"painted", "preempted"}
