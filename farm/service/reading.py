@@ -173,10 +173,6 @@ class Reading:
     def workers(self) -> list[WorkerRow]:
         return self._watching.workers()
 
-    def picture(self, key: str) -> bytes:
-        with self._outputs.open(key) as file:
-            return file.read()
-
 
 def _is_within(line: Line, bounds: Range) -> bool:
     """Whether a picture's drift is within bounds; one that was not measured is within none."""
