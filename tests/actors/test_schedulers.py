@@ -282,7 +282,9 @@ def test_a_number_of_steps_whose_ancestral_steps_are_no_numbers_is_refused(noise
     for steps in range(1, 60):
         scheduler.set_timesteps(steps)
         full = {**class_defaults(config["_class_name"]), **config}
-        assert np.allclose(sigmas_of(full, steps), scheduler.sigmas.numpy(), rtol=1e-4), steps
+        # Processors multiply a thousand numbers in their own orders: 1 - alpha differs by some
+        # units of the last place, 0.1 % of it if alpha is almost 1.
+        assert np.allclose(sigmas_of(full, steps), scheduler.sigmas.numpy(), rtol=2e-3), steps
         before, after = scheduler.sigmas[:-1], scheduler.sigmas[1:]
         up = (after**2 * (before**2 - after**2) / before**2) ** 0.5
         is_finite = bool(((after**2 - up**2) ** 0.5).isfinite().all())

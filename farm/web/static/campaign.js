@@ -49,17 +49,17 @@ function filterParameters() {
   return found;
 }
 
+// Scrolling waits, as browsers refuse many changes of the address; what somebody chose does not.
 let saving = 0;
-function saveAddress() {
+function saveAddress(delay = 150) {
   clearTimeout(saving);
-  saving = setTimeout(() => {
-    const query = {
-      version, stage: WHICH.stage, view: chosen.view, size: chosen.size === "medium" ? null : chosen.size,
-      columns: chosen.columns?.join(","), ...filterParameters(),
-      i: chosen.i < 0 ? null : chosen.i, row: chosen.row || null,
-    };
-    history.replaceState(null, "", address(location.pathname, query));
-  }, 150);
+  if (delay) { saving = setTimeout(saveAddress, delay, 0); return; }
+  const query = {
+    version, stage: WHICH.stage, view: chosen.view, size: chosen.size === "medium" ? null : chosen.size,
+    columns: chosen.columns?.join(","), ...filterParameters(),
+    i: chosen.i < 0 ? null : chosen.i, row: chosen.row || null,
+  };
+  history.replaceState(null, "", address(location.pathname, query));
 }
 
 // --- what is shown ---
@@ -227,6 +227,7 @@ function toggleColumn(axis) {
 }
 
 async function change() {
+  saveAddress(0);
   const focus = grid.focus;
   grid.top = 0;
   await layOut();
