@@ -24,6 +24,7 @@ from actors.models.source import (
     pipelines_folder,
     source_of,
 )
+from actors.models.syntax import literal
 from actors.models.traits import scale_of, scale_of_vae
 from storage.errors import RequestError
 
@@ -202,7 +203,7 @@ def _backends(pipeline: str) -> tuple[str, ...]:
         if f"class {pipeline}(" in text and (
             found := re.search(rf"class {pipeline}\(.*?_backends = (\[.*?\])", text, re.DOTALL)
         ):
-            return tuple(ast.literal_eval(found[1]))
+            return tuple(literal(found[1]))
     return ()
 
 

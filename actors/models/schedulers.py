@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from actors.models.syntax import parse
+
 _EVEN = {
     "use_karras_sigmas": False,
     "use_exponential_sigmas": False,
@@ -133,7 +135,7 @@ def class_defaults(class_name: str) -> dict[str, Any]:
     for path in (Path(spec.origin).parent / "schedulers").glob("scheduling_*.py"):
         source = path.read_text(encoding="utf-8")
         if class_name.isidentifier() and f"class {class_name}(" in source:
-            return _init_defaults(ast.parse(source), class_name)
+            return _init_defaults(parse(source), class_name)
     return {}
 
 

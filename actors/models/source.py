@@ -11,6 +11,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from actors.models.syntax import parse
+
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -293,7 +295,7 @@ def source_of(pipeline: str) -> PipelineSource | None:
         text = path.read_text(encoding="utf-8")
         if f"class {pipeline}(" not in text:
             continue
-        module = ast.parse(text)
+        module = parse(text)
         for node in module.body:
             if isinstance(node, ast.ClassDef) and node.name == pipeline:
                 return PipelineSource(pipeline, node, text, module)
@@ -307,7 +309,7 @@ def text_to_image_classes() -> frozenset[str]:
     """
     names: set[str] = set()
     for node in ast.walk(
-        ast.parse((pipelines_folder() / "auto_pipeline.py").read_text(encoding="utf-8"))
+        parse((pipelines_folder() / "auto_pipeline.py").read_text(encoding="utf-8"))
     ):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith(
             "AUTO_TEXT2IMAGE_PIPELINES_MAPPING"
