@@ -57,6 +57,7 @@ from farm.service.estimate import Estimates
 from farm.service.events import EventReading
 from farm.service.explaining import Explaining
 from farm.service.fleet import FleetService
+from farm.service.fleet_reading import FleetReading
 from farm.service.identity import Identities
 from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
@@ -145,6 +146,8 @@ def open_app(
                 campaigns=stores.campaigns,
                 reviews=stores.reviews,
                 watching=stores.watching,
+                fleet=_fleet_service(settings, stores),
+                fleet_reading=_fleet_reading(stores),
             ),
             hidden=() if allowed is None else own,
             shown=allowed or (),
@@ -289,6 +292,10 @@ def _fleet_service(settings: Settings, stores: Stores) -> FleetService:
     return FleetService(orders=stores.orders, watching=stores.watching, is_alone=is_alone)
 
 
+def _fleet_reading(stores: Stores) -> FleetReading:
+    return FleetReading(watching=stores.watching, work=stores.fleet_work, events=stores.events)
+
+
 def _access_routers(stores: Stores) -> list[APIRouter]:
     return [
         token_routes(TokenService(stores.tokens)),
@@ -344,7 +351,7 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
         operation_routes(
             _diagnosis(settings, stores), LogReading(Home(settings.home).logs, campaigns)
         ),
-        fleet_routes(reading, _fleet_service(settings, stores)),
+        fleet_routes(reading, _fleet_service(settings, stores), _fleet_reading(stores)),
         *_access_routers(stores),
         farm_routes(Readiness(watching, outputs), Home(settings.home).digest),
     ]

@@ -11,6 +11,7 @@ from storage.control import Control
 from storage.costs import Costs
 from storage.database import JobDatabase
 from storage.events import Events
+from storage.fleet_work import FleetWork
 from storage.layouts import Layouts
 from storage.ledgers import Ledgers
 from storage.listing import Listing
@@ -47,6 +48,7 @@ class Stores:
     watching: Watching
     outputs: Outputs
     events: Events
+    fleet_work: FleetWork
     prices: Prices
 
 
@@ -59,5 +61,6 @@ def open_stores(settings: Settings, engine: JobDatabase) -> Stores:
         orders=Orders(engine), tokens=Tokens(engine), projects=Projects(engine),
         removal=Removal(engine), reviews=Reviews(engine), events=Events(engine),
         watching=Watching(engine), outputs=settings.open_outputs(),
-        codes=RenderCodes(engine), prices=prices_of(settings.pools()),
+        fleet_work=FleetWork(engine), codes=RenderCodes(engine),
+        prices=prices_of(settings.pools()),
     )  # fmt: skip

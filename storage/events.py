@@ -126,6 +126,19 @@ class Events:
         with self._reader.connect() as connection:
             return [_event(row) for row in connection.execute(query)]
 
+    def before(
+        self, first: int | None, wanted: Wanted = ALL, *, limit: int, beyond: int = 0
+    ) -> list[EventRow]:
+        """The last events with ids below `first`, or of all, and above `beyond`, the newest
+        first.
+        """
+        query = _chosen(wanted).order_by(events.c.id.desc()).limit(limit)
+        query = query.where(events.c.id > beyond)
+        if first is not None:
+            query = query.where(events.c.id < first)
+        with self._reader.connect() as connection:
+            return [_event(row) for row in connection.execute(query)]
+
     def all(self, wanted: Wanted = ALL, *, after: int = 0) -> Iterator[EventRow]:
         """All events, read in pages."""
         last = after

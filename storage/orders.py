@@ -3,7 +3,7 @@ workers and nodes must be drained.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,11 +99,14 @@ class Orders:
                     connection, EventKind.FLEET_ORDERED, data=data, before=before, after=changes
                 )
 
-    def note_change(self, **change: Collection[str]) -> None:
+    def note_change(self, *, why: Sequence[str] = (), **change: Collection[str]) -> None:
         """Write down that the farm changes its fleet by itself: the pools from which it asks for
-        workers, the workers that it ends, and the pools that it leaves alone for a time.
+        workers, the workers that it ends, and the pools that it leaves alone for a time. `why` has
+        a sentence for each.
         """
-        data = {name: sorted(names) for name, names in change.items() if names}
+        data: dict[str, Any] = {name: sorted(names) for name, names in change.items() if names}
+        if why:
+            data["why"] = list(why)
         with self._engine.begin() as connection:
             record(connection, EventKind.FLEET_SCALED, data=data)
 

@@ -359,6 +359,8 @@ class WorkerRow:
     device: str | None
     numerics_class: str | None
     warm: str | None
+    loaded: tuple[str, ...] = ()
+    """The digests of all models that it has warm."""
     blamed: tuple[int, ...] = ()
     """Campaigns whose renders it failed, one after the other."""
     quarantined_until: float | None = None

@@ -299,6 +299,7 @@ workers = Table(
     Column("device", String(100)),
     Column("numerics_class", String(200)),
     Column("warm", Text),
+    Column("loaded", Text, nullable=False, server_default="[]"),  # JSON: all models it has warm
     Column(
         "blamed", Text, nullable=False, server_default="[]"
     ),  # JSON: campaigns whose renders it failed, one after the other

@@ -76,6 +76,7 @@ class Watching:
                     {
                         **asdict(worker),
                         "blamed": dump(worker.blamed),
+                        "loaded": dump(worker.loaded),
                         "session_id": session,
                         "seen_at": seen_at,
                     }
@@ -183,5 +184,6 @@ def _worker(row: Row[Any]) -> WorkerRow:
             **fields,
             "state": WorkerState(row.state),
             "blamed": tuple(json.loads(row.blamed)),
+            "loaded": tuple(json.loads(row.loaded)),
         }
     )

@@ -218,6 +218,7 @@ class Worker:
             device=health.device,
             numerics_class=health.numerics_class,
             warm=next(iter(health.pipelines), None),
+            loaded=health.pipelines,
         )
 
     def _paint_or_idle(self) -> None:

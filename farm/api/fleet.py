@@ -11,9 +11,11 @@ from farm.api.routing import StrictRoute, shows
 from farm.service.access import Deed
 from farm.service.farm_views import Ready
 from farm.service.fleet import FleetService
+from farm.service.fleet_reading import FleetReading
+from farm.service.fleet_views import Fleet, FleetOverview, Worker
 from farm.service.readiness import Readiness
 from farm.service.reading import Reading
-from farm.service.views import Fleet, Health, Worker
+from farm.service.views import Health
 
 Json = dict[str, Any]
 
@@ -37,8 +39,14 @@ def farm_routes(readiness: Readiness, home: str) -> APIRouter:
     return routes
 
 
-def fleet_routes(reading: Reading, fleet: FleetService) -> APIRouter:
+def fleet_routes(reading: Reading, fleet: FleetService, looking: FleetReading) -> APIRouter:
     routes = APIRouter(tags=["fleet"], route_class=StrictRoute)
+
+    @routes.get("/fleet", **shows(FleetOverview))
+    @needs(Deed.SEE_FLEET)
+    def overview() -> Json:
+        """What each worker does, how the last day was used, and what was changed and why."""
+        return looking.overview()
 
     @routes.get("/workers", **shows(list[Worker]))
     @needs(Deed.SEE_FLEET)

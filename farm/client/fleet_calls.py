@@ -4,7 +4,7 @@ import getpass
 import platform
 
 from farm.client.transport import Transport
-from farm.service.views import Fleet, Worker
+from farm.service.fleet_views import Fleet, FleetOverview, Worker
 
 
 class FleetCalls:
@@ -15,6 +15,10 @@ class FleetCalls:
     def workers(self) -> list[Worker]:
         """Each worker as the dispatcher last saw it."""
         return self._http.get(list[Worker], "workers")
+
+    def fleet(self) -> FleetOverview:
+        """What each worker does, how the last day was used, and what was changed and why."""
+        return self._http.get(FleetOverview, "fleet")
 
     def scaling(self) -> Fleet:
         """The orders to the fleet, and the number of workers in each state."""

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from farm.commands.shared import AsJson, Home, print_json, say, settings_for, show_table
 from farm.connect import open_client
-from farm.service.views import Fleet
+from farm.service.fleet_views import Fleet
 
 
 def workers(home: Home = None, as_json: AsJson = False) -> None:

@@ -14,6 +14,7 @@ from actors.fleet.worker import Worker
 from farm.scheduling.history import History
 from farm.scheduling.needs import rooms_of
 from farm.scheduling.scaling import COOL_OFF_S, classes_of, next_change, surplus_of
+from farm.scheduling.scaling_reasons import change_reasons
 from farm.scheduling.values import NO_QUOTAS, Change, Limits, Member, Pool
 from storage.campaigns import Campaigns
 from storage.event_kinds import EventKind
@@ -96,7 +97,7 @@ class Autoscaler:
         self._leaving = self._who_leaves(orders, limits, now)
         self._drain_nodes(orders)
         self._retire()
-        self._act(self._decide(campaigns, history, limits, now, db_now), now)
+        self._act(*self._decide(campaigns, history, limits, now, db_now), now)
         return [
             stop
             for name, left_s in self._leaving.items()
@@ -126,7 +127,8 @@ class Autoscaler:
         limits: Limits,
         now: float,
         db_now: float,
-    ) -> Change:
+    ) -> tuple[Change, list[str]]:
+        """The change, and its reasons."""
         self._cooling = {name: until for name, until in self._cooling.items() if until > now}
         fleet = [self._member(worker) for worker in self._fleet.workers.values()]
         waiting = 0
@@ -135,15 +137,17 @@ class Autoscaler:
                 limits.ceiling, rooms_of(campaigns, self._quotas, limits.ceiling)
             )
         self._classes |= classes_of(fleet)
-        return next_change(
+        change = next_change(
             campaigns, fleet, list(self._pools.values()), limits, waiting_chunks=waiting,
             history=history, quotas=self._quotas,
             classes=self._classes, cooling=self._cooling, now=now, db_now=db_now,
         )  # fmt: skip
+        return change, change_reasons(change, fleet, limits, waiting_chunks=waiting, now=now)
 
-    def _act(self, change: Change, now: float) -> None:
+    def _act(self, change: Change, why: Sequence[str], now: float) -> None:
         if change != Change():
             self._orders.note_change(
+                why=why,
                 start=change.start,
                 end=(*change.withdraw, *change.end),
                 cool=change.cool,

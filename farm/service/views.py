@@ -371,30 +371,3 @@ class Health(View):
 
     farm: str
     home: str
-
-
-class Worker(View):
-    """A worker as the dispatcher last saw it."""
-
-    name: str
-    state: str
-    pool: str | None
-    node: str | None
-    node_id: str | None
-    device: str | None
-    numerics_class: str | None
-    warm: str | None
-    blamed: list[int]
-    quarantined_until: float | None
-    quarantined_why: str | None
-
-
-class Fleet(View):
-    """The orders about the fleet, and the number of workers in each state."""
-
-    floor: int | None
-    ceiling: int | None
-    frozen: bool
-    draining: list[str]
-    orders: list[str]
-    workers: dict[str, int]

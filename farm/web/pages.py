@@ -5,11 +5,14 @@ from collections.abc import Iterable
 from fastapi import APIRouter
 
 from farm.service.explaining import Explaining
+from farm.service.fleet import FleetService
+from farm.service.fleet_reading import FleetReading
 from farm.service.logins import LoginService
 from farm.service.reading import Reading
 from farm.service.render_reading import RenderReading
 from farm.web.assets import asset_routes
 from farm.web.campaigns import campaign_list_routes, campaign_routes
+from farm.web.fleet import fleet_page_routes
 from farm.web.login import login_routes
 from farm.web.new_campaign import new_campaign_routes
 from farm.web.picture import picture_page_routes
@@ -28,6 +31,8 @@ def page_routes(
     campaigns: Campaigns,
     reviews: Reviews,
     watching: Watching,
+    fleet: FleetService,
+    fleet_reading: FleetReading,
 ) -> Iterable[APIRouter]:
     """The routes of the pages."""
     renders = RenderReading(campaigns=campaigns, reviews=reviews)
@@ -41,3 +46,4 @@ def page_routes(
     yield review_routes(renderer, reading)
     yield picture_page_routes(renderer, renders, explaining)
     yield new_campaign_routes(renderer)
+    yield fleet_page_routes(renderer, fleet_reading, fleet)

@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from farm.service.access import Access, Deed
 from farm.web import words
 from farm.web.static_files import StaticFiles
 
@@ -31,15 +32,31 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class NavLink:
-    """An entry of the navigation: its word, where it leads, and the name of its page."""
+    """An entry of the navigation: its word, where it leads, and the name of its page. Whoever may
+    not do the deed anywhere does not see it.
+    """
 
     word: str
     path: str
     page: str
+    deed: Deed = Deed.KNOW
 
 
-NAVIGATION = (NavLink("Campaigns", "/", "campaigns"), NavLink("New campaign", "/new", "new"))
+NAVIGATION = (
+    NavLink("Campaigns", "/", "campaigns"),
+    NavLink("New campaign", "/new", "new"),
+    NavLink("Fleet", "/fleet", "fleet", Deed.SEE_FLEET),
+)
 """The pages that every page leads to."""
+
+
+def links_for(access: Access | None) -> list[NavLink]:
+    """The entries for whoever asks; None is somebody who is not known yet."""
+    return [link for link in NAVIGATION if link.deed is Deed.KNOW or _may(access, link.deed)]
+
+
+def _may(access: Access | None, deed: Deed) -> bool:
+    return access is not None and (access.may(deed) or bool(access.projects(deed)))
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,7 @@ class Renderer:
         shared: Mapping[str, Any] = {
             "nonce": nonce,
             "static": self.static.url,
-            "navigation": NAVIGATION,
+            "navigation": links_for(getattr(request.state, "access", None)),
             "is_logged_in": getattr(request.state, "is_logged_in", False),
             "path": request.url.path,
             "page": None,

@@ -11,7 +11,8 @@ from farm.app import open_app
 from farm.client.transport import Transport
 from farm.config import read_settings
 from farm.service.access import EVERYWHERE, Access, Role
-from farm.service.views import Fleet, Health, View
+from farm.service.fleet_views import Fleet
+from farm.service.views import Health, View
 from storage.errors import WorkError
 
 ANSWERED = {"farm": "seedbed", "home": "abc"}
