@@ -327,9 +327,19 @@ class Settlement:
     backoff: "CampaignBackoff | None" = None
     halt: str | None = None
     """Why nothing more of the campaign is painted until a person has acted."""
+    smaller: "SmallerBatch | None" = None
+    """What did not fit the device, and is to be planned anew."""
     device_s: float = 0.0
     spent: Spent = field(default_factory=Spent)
     facts: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallerBatch:
+    """How many pictures of a size, as (width, height), are to be painted at once."""
+
+    size: tuple[int, int]
+    batch: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,9 +36,9 @@ def failure_of(exc: Exception, job: ChunkJob) -> Failure:
             kind, detail = FailureKind.STOPPED, "It was asked to stop."
         case torch.OutOfMemoryError():
             kind = FailureKind.OUT_OF_MEMORY
+            advice = "" if job.smaller_batch else ": give the campaign a smaller settings.batch"
             detail = (
-                f"The device ran out of memory at a batch of {job.group.batch}: give the campaign"
-                f" a smaller settings.batch. ({exc})"
+                f"The device ran out of memory at a batch of {job.group.batch}{advice}. ({exc})"
             )
         case _:
             # Nobody foresaw it, so the innermost frames go with it.

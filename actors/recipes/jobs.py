@@ -80,6 +80,8 @@ class ChunkJob:
     """Name, version and digest of its brand's pack, for the records in files."""
     canaries: Mapping[str, str] = field(default_factory=dict)
     """What the canaries of this model, dtype and shape are known to be, by numerics class."""
+    smaller_batch: int | None = None
+    """With how many pictures at once its group may be planned anew, if it does not fit."""
     look: Look = Look.NEVER
     """Which of its pictures are looked for in the outputs before they are painted."""
 

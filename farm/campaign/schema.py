@@ -96,6 +96,8 @@ Guidance = Annotated[float, Field(ge=0, le=100)]
 Scheduler = Annotated[str, BeforeValidator(_scheduler)]
 Size = Annotated[tuple[int, int], BeforeValidator(_size)]
 Batch = Annotated[int, Field(ge=1, le=256)]
+AUTO: Literal["auto"] = "auto"
+"""A batch that begins as the model's own, and is halved for the sizes that do not fit a device."""
 Dtype = Literal["float32", "bfloat16", "float16"]
 Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
 
@@ -111,7 +113,7 @@ class Settings(BaseModel):
     guidance: Guidance | None = None
     scheduler: Scheduler | None = None
     size: Size | None = None
-    batch: Batch | None = None
+    batch: Batch | Literal["auto"] | None = None
     dtype: Dtype = "float32"
     # These four are for axes alone: a campaign says what all its renders begin from under
     # `reference` and `adapters`.

@@ -13,12 +13,12 @@ from actors.models.models import Model
 from actors.recipes.encoding import Format
 from actors.recipes.recipe import digest_of
 from farm.campaign.brand import Brand
-from farm.campaign.expansion import Expansion
+from farm.campaign.expansion import Expansion, size_text
 from farm.campaign.schema import Campaign
 from farm.campaign.seeding import DERIVATION
 from farm.campaign.shots import Redo, Render
 from farm.campaign.sources import ONLY_VARIED, Sources
-from farm.campaign.stages import proof_campaign
+from farm.campaign.stages import has_auto_batch, proof_campaign
 from storage.keys import picture_key
 from storage.rows import CampaignRow
 from storage.states import Stage
@@ -63,7 +63,10 @@ def expansion_of(spec: Json) -> Expansion:
     model = Model(**{**spec["model"], "size": tuple(spec["model"]["size"])})
     campaign = Campaign.model_validate(spec["campaign"])
     redos = [Redo(**redo) for redo in spec.get("redos", ())]
-    return Expansion(campaign, model, _sources(spec), derivation_of(spec), brand_of(spec), redos)
+    return Expansion(
+        campaign, model, _sources(spec), derivation_of(spec), brand_of(spec), redos,
+        spec.get("smaller"),
+    )  # fmt: skip
 
 
 def brand_of(spec: Json) -> Brand | None:
@@ -80,6 +83,28 @@ def proof_spec(spec: Json) -> Json:
 def with_redos(spec: Json, redos: Iterable[Redo]) -> Json:
     """The spec with more renders that were asked for again."""
     return {**spec, "redos": [*spec.get("redos", ()), *map(asdict, redos)]}
+
+
+def with_smaller(spec: Json, size: tuple[int, int], batch: int) -> Json:
+    """The spec with a smaller batch for the pictures of a size whose batch is `auto`."""
+    return {**spec, "smaller": {**spec.get("smaller", {}), size_text(size): batch}}
+
+
+def going_on(known: Json, expansion: Expansion, spec: Json) -> tuple[Expansion, Json]:
+    """A campaign that takes the place of another version, with what that one has found: its seeds
+    are derived in the same way, and batches that did not fit are not tried again. So no picture
+    changes that both have.
+    """
+    found: Json = {}
+    if derivation_of(known) != derivation_of(spec):
+        found["derivation"] = derivation_of(known)
+    is_same_model = known["model"]["digest"] == spec["model"]["digest"]
+    if is_same_model and "smaller" in known and has_auto_batch(expansion.campaign):
+        found["smaller"] = known["smaller"]
+    if not found:
+        return expansion, spec
+    spec = {**spec, **found}
+    return expansion_of(spec), spec
 
 
 def difference(old: Json, new: Json) -> str:
@@ -126,6 +151,7 @@ def _identity(spec: Json) -> Json:
         ]
     return {
         **campaign,
+        **({"smaller": spec["smaller"]} if spec.get("smaller") else {}),
         "model": {name: spec["model"][name] for name in ("digest", "pipeline", "batch", "size")},
     }
 

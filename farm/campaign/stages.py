@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from actors.recipes.drift import DriftAction
-from farm.campaign.schema import Campaign
+from farm.campaign.schema import AUTO, Campaign
 from farm.campaign.sources import step_problems
 from farm.documents.document import Problem
 
@@ -28,6 +28,16 @@ def proof_campaign(campaign: Campaign) -> Campaign:
     return campaign.model_copy(update={"settings": settings, "proof": None, "drift": drift})
 
 
+def has_auto_batch(campaign: Campaign) -> bool:
+    """Whether some of its pictures may be planned anew with a smaller batch."""
+    return campaign.settings.batch == AUTO or any(
+        axis.assignments(k)["batch"] == AUTO
+        for axis in campaign.axes
+        if "batch" in axis.variables
+        for k in range(len(axis.values))
+    )
+
+
 def proof_problems(campaign: Campaign) -> Iterator[Problem]:
     """What does not fit between `proof` and the rest of a campaign."""
     if campaign.proof is None:
@@ -40,6 +50,12 @@ def proof_problems(campaign: Campaign) -> Iterator[Problem]:
                 f"the axis {owner.name!r} varies {name}, so proofs cannot have one {name} for"
                 f" all: remove `{name}` from `proof`.",
             )
+    if has_auto_batch(campaign):
+        yield Problem(
+            ("settings", "batch"),
+            "auto may become another batch, and another batch is another picture than the proof"
+            " that somebody approved: give a number, or remove `proof`.",
+        )
     auto = campaign.proof.auto_approve
     if auto is not None and auto.drift is not None and campaign.drift is None:
         yield Problem(

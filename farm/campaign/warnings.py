@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from farm.campaign.axes import Axis
 from farm.campaign.schema import Campaign, DerivedSeeds, used_variables
 from farm.campaign.seeding import DERIVATION, OWN, own_place, own_seeds
+from farm.campaign.stages import has_auto_batch
 from farm.campaign.texts import text_warnings
 from farm.documents.document import Problem
 
@@ -15,11 +16,21 @@ def campaign_warnings(campaign: Campaign, derivation: int = DERIVATION) -> list[
     """
     seeds = _unused_seeds(campaign) if derivation > 1 else _disobeyed_seeds(campaign)
     return [
+        *_changing_batches(campaign),
         *_unused_columns(campaign),
         *_equal_rows(campaign),
         *seeds,
         *text_warnings(campaign, is_known=derivation == 1),
     ]
+
+
+def _changing_batches(campaign: Campaign) -> Iterator[Problem]:
+    if has_auto_batch(campaign):
+        message = (
+            "auto: if a device has too little memory for a batch, all pictures of that size are"
+            " planned anew with half of it. Another batch is another picture, though much alike."
+        )
+        yield Problem(("settings", "batch"), message)
 
 
 def _unused_columns(campaign: Campaign) -> Iterator[Problem]:

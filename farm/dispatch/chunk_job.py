@@ -56,6 +56,9 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         drift=_drift(expansion, chunk.group_no) if "repaints" not in campaign.spec else None,
         rules=_rules(campaign, expansion) if "repaints" not in campaign.spec else None,
         brand=brand.identity if brand else None,
+        smaller_batch=None
+        if "repaints" in campaign.spec
+        else expansion.smaller_batch(chunk.group_no),
         look=_look(campaign, chunk),
     )
 

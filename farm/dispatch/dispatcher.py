@@ -24,6 +24,7 @@ from farm.dispatch.finishing import Finishing
 from farm.dispatch.loading import Loading
 from farm.dispatch.numerics import Judge
 from farm.dispatch.receiving import Receiving
+from farm.dispatch.replanning import Replanning
 from farm.dispatch.roster import Roster, free_worker, published, roster_of
 from farm.dispatch.sending import Sending
 from farm.dispatch.settled_log import log_settled
@@ -67,6 +68,7 @@ class Dispatcher:
         fleet: Fleet,
         autoscaler: Autoscaler,
         finishing: Finishing,
+        replanning: Replanning,
         weights: Mapping[str, float],
         quotas: Mapping[str, int] = NO_QUOTAS,
         prices: Prices = NO_PRICES,
@@ -96,6 +98,7 @@ class Dispatcher:
         )
         self._explaining = Explaining(campaigns)
         self._finishing = finishing
+        self._replanning = replanning
         self._known: dict[int, OpenCampaign] = {}
         """The campaigns that are open, or were when chunks were sent that are still under way."""
         self._books = Bookkeeping(ledgers, weights)
@@ -152,8 +155,9 @@ class Dispatcher:
         self._queue.end_session(self._session)
 
     def close(self) -> None:
-        """Wait until the manifests that were begun are written."""
+        """Wait until the manifests and the plans that were begun are written."""
         self._finishing.close()
+        self._replanning.close()
 
     # --- the steps of a round ---
 
@@ -224,6 +228,7 @@ class Dispatcher:
         self._receiving.forget()
         self._fleet.acknowledge(results)
         self._finishing.touch(result.campaign_id for result in results)
+        self._replanning.after(counted)
         for settlement in counted:
             self._apply(settlement, db_now)
         self._sending.forget(result.key for result in results)

@@ -27,13 +27,16 @@ from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
 from farm.dispatch.forgetting import forget_events
 from farm.dispatch.live_quotas import LiveQuotas
+from farm.dispatch.replanning import Replanning
 from farm.dispatch.webhooks import send_webhooks, sender
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
 from farm.scheduling.spending import prices_of
 from farm.service.reviews import ReviewService
+from farm.service.updating import Updates
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
+from storage.control import Control
 from storage.database import JobDatabase, closing_engine
 from storage.errors import DatabaseAway, SeedbedError, SessionLost
 from storage.events import Events
@@ -121,6 +124,14 @@ def _dispatcher(
         ledgers=Ledgers(engine),
         finishing=Finishing(
             campaigns=campaigns, reviews=reviews, service=service, outputs=outputs
+        ),
+        replanning=Replanning(
+            Updates(
+                campaigns=campaigns,
+                control=Control(engine),
+                watching=watching,
+                chunk=settings.chunk,
+            )
         ),
         layouts=Layouts(engine),
         fleet=fleet,

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from actors.recipes.jobs import ChunkJob, ChunkResult, Failure, FailureKind, PictureJob
-from storage.rows import CampaignBackoff, Chunk, NewChunk, RenderOutcome, Settlement
+from storage.rows import CampaignBackoff, Chunk, NewChunk, RenderOutcome, Settlement, SmallerBatch
 from storage.states import AttemptOutcome, Reason, RenderState
 
 MAX_FAILURES = 3
 MAX_LOSSES = 5
 LOSSES_BEFORE_SPLIT = 2
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 5.0, 300.0
+REPLAN_S = 60.0
+"""How long a campaign waits for its new plan; then it is tried as it was."""
 MAX_BACKOFFS = 8  # 5 s, 10 s … 300 s: a quarter of an hour, after which a person must look
 BLAMED_ON_WORKER = frozenset(
     {AttemptOutcome.OUT_OF_MEMORY, AttemptOutcome.STUCK, AttemptOutcome.UNKNOWN}
@@ -53,6 +55,13 @@ class Backoff:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replan(Backoff):
+    """Back into the queue. While the campaign waits, its group is planned with a smaller batch."""
+
+    batch: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Halt:
     """Back into the queue, and nothing of the campaign is painted until a person has acted."""
 
@@ -60,9 +69,17 @@ class Halt:
 Verdict = Again | GiveUp | Backoff | Halt
 
 
-def after_failure(failure: Failure, chunk: Chunk, *, left: int, backoffs: int) -> Verdict:
+def after_failure(
+    failure: Failure,
+    chunk: Chunk,
+    *,
+    left: int,
+    backoffs: int,
+    smaller_batch: int | None = None,
+) -> Verdict:
     """What becomes of the `left` renders of a chunk that an attempt did not paint. `backoffs`
-    counts how often in a row its campaign was backed off.
+    counts how often in a row its campaign was backed off; `smaller_batch` is what its group may be
+    planned anew with.
     """
     match failure.kind:
         case FailureKind.BAD_REQUEST:
@@ -87,19 +104,25 @@ def after_failure(failure: Failure, chunk: Chunk, *, left: int, backoffs: int) -
                 elsewhere=failure.kind is FailureKind.NUMERICS,
             )
         case FailureKind.OUT_OF_MEMORY:
-            # The batch shape is part of the recipe, so a smaller batch would be another picture.
-            # Another device may have more memory free, so the chunk is tried a second time.
-            return (
-                Again(failures=1, losses=chunk.losses, elsewhere=True)
-                if chunk.failures == 0
-                else GiveUp(reason=Reason.OUT_OF_MEMORY)
-            )
+            return _after_out_of_memory(chunk, backoffs, smaller_batch)
         case FailureKind.WORKER_LOST:
             return _after_loss(chunk, left)
         case FailureKind.STUCK:
             return _after_blame(chunk, left, Reason.STUCK)
         case FailureKind.UNKNOWN:
             return _after_blame(chunk, left, Reason.UNKNOWN)
+
+
+def _after_out_of_memory(chunk: Chunk, backoffs: int, smaller_batch: int | None) -> Verdict:
+    """The batch shape is part of the recipe, so a smaller batch is another picture: only a
+    campaign that asks for it gets one. Another device may have more memory free, so the chunk is
+    tried a second time first.
+    """
+    if chunk.failures == 0:
+        return Again(failures=1, losses=chunk.losses, elsewhere=True)
+    if smaller_batch is not None and backoffs < MAX_BACKOFFS:
+        return Replan(seconds=REPLAN_S, batch=smaller_batch)
+    return GiveUp(reason=Reason.OUT_OF_MEMORY)
 
 
 def _after_loss(chunk: Chunk, left: int) -> Verdict:
@@ -145,7 +168,9 @@ def settlement_of(
     done = _with_bad_outputs(plain, chunk, whole, bad)
     if failure is None or not left:
         return done
-    verdict = after_failure(failure, chunk, left=len(left), backoffs=backoffs)
+    verdict = after_failure(
+        failure, chunk, left=len(left), backoffs=backoffs, smaller_batch=whole.smaller_batch
+    )
     return _with_failure(done, failure, verdict, chunk, whole, left)
 
 
@@ -185,6 +210,11 @@ def _with_failure(
     match verdict:
         case GiveUp(reason=reason):
             return _with_ended(settlement, job, left, RenderState.FAILED, reason, failure.detail)
+        case Replan(seconds=seconds, batch=batch):
+            smaller = SmallerBatch(size=(job.group.width, job.group.height), batch=batch)
+            why = f"{failure.detail} Pictures of this size are planned anew, {batch} at once."
+            backoff = CampaignBackoff(seconds=seconds, why=why)
+            settlement = replace(settlement, backoff=backoff, smaller=smaller)
         case Backoff(seconds=seconds):
             backoff = CampaignBackoff(seconds=seconds, why=failure.detail)
             settlement = replace(settlement, backoff=backoff)

@@ -12,7 +12,7 @@ from farm.campaign.checks import parse_campaign
 from farm.campaign.expansion import Expansion
 from farm.campaign.schema import MAX_RENDERS, Campaign
 from farm.campaign.seeding import DERIVATION
-from farm.campaign.specs import derivation_of, expansion_of, make_spec
+from farm.campaign.specs import expansion_of, make_spec
 from farm.campaign.stages import proof_campaign, proof_warnings
 from farm.campaign.texts import overruled
 from farm.campaign.warnings import campaign_warnings
@@ -119,16 +119,6 @@ def _check_proofs(campaign: Campaign, model: Model) -> None:
         raise DocumentError(
             [Problem(("proof", *problem.path[1:]), problem.message) for problem in exc.problems]
         ) from None
-
-
-def derived_as(known: Json, expansion: Expansion, spec: Json) -> tuple[Expansion, Json]:
-    """A campaign with its seeds derived as those of the version that it replaces, so that no
-    picture changes that both have.
-    """
-    if derivation_of(known) == derivation_of(spec):
-        return expansion, spec
-    spec = {**spec, "derivation": derivation_of(known)}
-    return expansion_of(spec), spec
 
 
 def warnings_of(data: Json, expansion: Expansion, derivation: int) -> list[Json]:

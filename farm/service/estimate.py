@@ -7,10 +7,11 @@ from typing import Any
 
 from farm.campaign.expansion import Expansion
 from farm.campaign.seeding import DERIVATION
+from farm.campaign.specs import going_on
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP
 from farm.scheduling.spending import NO_PRICES, Prices
 from farm.service.brands import BrandService
-from farm.service.checking import CampaignChecks, derived_as, warnings_of
+from farm.service.checking import CampaignChecks, warnings_of
 from farm.service.intake import Intake
 from farm.service.new_campaign import measured_size, megapixel_steps
 from farm.service.update import outlook
@@ -60,7 +61,7 @@ class Estimates:
         expansion, spec = self._checks.check(project, data)
         known = self._known(project, expansion.campaign.name) if update else None
         if known is not None:
-            expansion, spec = derived_as(known.spec, expansion, spec)
+            expansion, spec = going_on(known.spec, expansion, spec)
         pace = self._watching.seconds_per_megapixel_step(expansion.model.digest)
         pace_s = pace or SECONDS_PER_MEGAPIXEL_STEP
         plan = {

@@ -104,7 +104,7 @@ def _misfits(
     if settings.scheduler is not None and settings.scheduler not in expansion.schedulers:
         yield "scheduler", _no_scheduler(settings.scheduler, expansion)
     if (
-        settings.batch is not None
+        isinstance(settings.batch, int)
         and family.max_batch is not None
         and settings.batch > family.max_batch
     ):

@@ -9,6 +9,7 @@ from typing import Any
 
 from farm.campaign.expansion import Expansion
 from farm.campaign.seeding import DERIVATION
+from farm.campaign.specs import going_on
 from farm.scheduling.binding import Outcome, bindings
 from farm.scheduling.eta import Moment, Open, outlooks, paces_of
 from farm.scheduling.forecast import Planned, Work, bytes_of, load_s_of, planned_fleet, work_of
@@ -22,7 +23,7 @@ from farm.service.campaign_work import (
     sizes_of,
     stages_of,
 )
-from farm.service.checking import CampaignChecks, derived_as, warnings_of
+from farm.service.checking import CampaignChecks, warnings_of
 from farm.service.pacing import Pacing
 from farm.simulation.foresight import foresee
 from storage.campaigns import Campaigns
@@ -99,7 +100,7 @@ class Forecasts:
         expansion, spec = self._checks.check(project, data)
         known = self._known(project, expansion.campaign.name)
         if known is not None:
-            expansion, spec = derived_as(known.spec, expansion, spec)
+            expansion, spec = going_on(known.spec, expansion, spec)
         moment = self._pacing.moment_without(None if known is None else known.id)
         past = self._history.chunks(expansion.model.digest)
         mine = _class_of(moment, past)

@@ -1,31 +1,28 @@
 """Submission: a campaign is stored with its chunks, or takes the place of another version."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from farm.campaign.chunks import Size, chunks_of, in_order, plan_chunks
+from farm.campaign.chunks import plan_chunks
 from farm.campaign.expansion import Expansion
-from farm.campaign.specs import derivation_of, difference, expansion_of, fingerprint
+from farm.campaign.specs import derivation_of, difference, fingerprint, going_on
 from farm.scheduling.budget import is_spent
 from farm.scheduling.spending import NO_PRICES, Prices
 from farm.service.brands import BrandService
-from farm.service.checking import CampaignChecks, branded_as, derived_as, warnings_of
+from farm.service.checking import CampaignChecks, branded_as, warnings_of
 from farm.service.intake import Intake
-from farm.service.new_campaign import measured_size, new_campaign, new_proofs
+from farm.service.new_campaign import new_campaign
 from farm.service.quotas import ProjectRoom
-from farm.service.update import Kept, compare, counts
+from farm.service.update import counts
+from farm.service.updating import Updates
 from storage.brands import Brands
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, Conflict, NotFound
 from storage.profiles import Profiles
-from storage.rows import CampaignRow, NewCampaign, NewChunk
+from storage.rows import CampaignRow
 from storage.store import Outputs
 from storage.watching import Watching
-
-UPDATES_TRIED = 3
 
 Json = dict[str, Any]
 
@@ -50,11 +47,12 @@ class Submissions:
         """`chunk` is the number of renders in a chunk; None sizes chunks by their work."""
         self._campaigns = campaigns
         self._control = control
-        self._watching = watching
         self._intake = intake or Intake(outputs)
         self._checks = CampaignChecks(self._intake, BrandService(brands), profiles, prices)
         self._brands = BrandService(brands)
-        self._chunk = chunk
+        self._updates = Updates(
+            campaigns=campaigns, control=control, watching=watching, chunk=chunk
+        )
         self._room = room
 
     def submit(
@@ -89,15 +87,17 @@ class Submissions:
     def _store(
         self, project: str, expansion: Expansion, spec: Json, *, update: bool, fresh: bool
     ) -> tuple[CampaignRow, Json]:
-        size = self._size(expansion)
+        size = self._updates.size(expansion)
         new = replace(new_campaign(project, expansion, spec), is_fresh=fresh)
         self._intake.keep(project, expansion.sources)
-        proofs = self._proofs(new, expansion, spec)
+        proofs = self._updates.proofs(new, expansion, spec)
         chunks = plan_chunks(expansion, size) if proofs is None else ()
         try:
             return self._campaigns.add(new, chunks, proofs), {"created": True}
         except AlreadyThere:
             known = self._campaigns.get(project, new.name)
+        expansion, spec = going_on(known.spec, expansion, spec)
+        new = replace(new_campaign(project, expansion, spec), is_fresh=fresh)
         is_other = new.fingerprint not in (
             known.fingerprint,
             fingerprint(known.spec),
@@ -109,50 +109,10 @@ class Submissions:
                 f" --update.\n{difference(known.spec, spec)}"
             )
         if is_other or fresh:
-            expansion, spec = derived_as(known.spec, expansion, spec)
-            new = replace(new_campaign(project, expansion, spec), is_fresh=fresh)
-            return self._update(known, new, expansion)
+            return self._updates.update(known, new, expansion)
         if known.halted is not None and not is_spent(known):
             self._control.resume(known.id)
         did: Json = {"created": False} | (
             {"updated": counts(known.total, known.total, known.total)} if update else {}
         )
         return self._campaigns.get(project, new.name), did
-
-    def _update(
-        self, known: CampaignRow, new: NewCampaign, expansion: Expansion
-    ) -> tuple[CampaignRow, Json]:
-        for _ in range(UPDATES_TRIED):
-            kept, chunks = self._kept(known, new, expansion, self._size(expansion))
-            proofs = self._proofs(new, expansion, new.spec)
-            if proofs is not None:
-                chunks = iter(())  # people decide first
-            if self._control.replace(known.id, new, kept, chunks, proofs):
-                row = self._campaigns.get(new.project, new.name)
-                return row, {
-                    "created": False,
-                    "updated": counts(known.total, new.total, len(kept)),
-                }
-        raise Conflict(f"The campaign {new.name} changes too fast to be updated: pause it first.")
-
-    def _kept(
-        self, known: CampaignRow, new: NewCampaign, expansion: Expansion, size: Size
-    ) -> tuple[Kept, Iterator[NewChunk]]:
-        """What stays of the version before, as (new number, old number), and the chunks of all
-        else.
-        """
-        if new.is_fresh:
-            return [], plan_chunks(expansion, size)
-        kept, missing = compare(
-            expansion_of(known.spec), expansion, partial(self._campaigns.digests, known.id)
-        )
-        return kept, chunks_of(expansion, in_order(expansion, missing), size, total=len(missing))
-
-    def _proofs(
-        self, new: NewCampaign, expansion: Expansion, spec: Json
-    ) -> tuple[NewCampaign, Iterator[NewChunk]] | None:
-        proofs = new_proofs(new.project, expansion, spec, self._size)
-        return proofs and (replace(proofs[0], is_fresh=new.is_fresh), proofs[1])
-
-    def _size(self, expansion: Expansion) -> Size:
-        return measured_size(expansion, self._watching, self._chunk)

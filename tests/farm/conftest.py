@@ -7,6 +7,7 @@ from actors.painting.resting import RestingEngine
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
+from farm.dispatch.replanning import Replanning
 from farm.scheduling.spending import prices_of
 from farm.scheduling.values import Limits, Pool
 from farm.service.estimate import Estimates
@@ -14,6 +15,7 @@ from farm.service.explaining import Explaining
 from farm.service.reading import Reading
 from farm.service.reviews import ReviewService
 from farm.service.submission import Submissions
+from farm.service.updating import Updates
 from storage.canaries import Canaries
 from storage.layouts import Layouts
 from storage.ledgers import Ledgers
@@ -21,7 +23,7 @@ from storage.orders import Orders
 from storage.reuse import Reuse
 from storage.reviews import Reviews
 from tests.campaigns import data
-from tests.farm.fakes import FakeFleet
+from tests.farm.fakes import AtOnce, FakeFleet
 
 RESTING = dict(seeds=[7], vary={"n": list(range(48))}, prompt="a mug {n}", settings={"steps": 10})
 
@@ -52,7 +54,12 @@ def explaining(engine, campaigns, watching):
 
 
 @pytest.fixture
-def start(engine, queue, settling, campaigns, watching, outputs):
+def updates(campaigns, control, watching):
+    return Updates(campaigns=campaigns, control=control, watching=watching, chunk=3)
+
+
+@pytest.fixture
+def start(engine, queue, settling, campaigns, watching, outputs, updates):
     begun = []
 
     def start(fleet, owner="one", quotas=None, pools=(), **weights):
@@ -77,6 +84,7 @@ def start(engine, queue, settling, campaigns, watching, outputs):
                 ),
                 outputs=outputs,
             ),
+            replanning=Replanning(updates, AtOnce()),
             layouts=Layouts(engine),
             fleet=fleet,
             autoscaler=Autoscaler(

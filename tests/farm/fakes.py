@@ -1,5 +1,7 @@
 """A fleet that does as it is told, for tests of the dispatcher: no Ray, no clock."""
 
+from concurrent.futures import Executor, Future
+
 from actors.fleet.worker import AssignedChunk, Worker
 from actors.recipes.jobs import ChunkResult, Facts, Health
 from storage.rows import RenderOutcome
@@ -7,6 +9,14 @@ from storage.states import Reason, RenderState
 from tests.campaigns import data
 
 NOW = 1000.0
+
+
+class AtOnce(Executor):
+    """Does at once what a thread would do beside."""
+
+    def submit(self, work, /, *arguments, **named):
+        work(*arguments, **named)
+        return Future()
 
 
 class FakeWorker(Worker):
