@@ -14,10 +14,11 @@ from actors.models.models import Model
 from actors.models.schedulers import scheduler_config
 from actors.recipes.recipe import Adapter, Group, Recipe, canonical_json
 from farm.campaign.axes import Axis, Scalar
+from farm.campaign.batches import batch_of
 from farm.campaign.brand import Brand
 from farm.campaign.cells import Cells, by_content
 from farm.campaign.grid import Grid
-from farm.campaign.schema import AUTO, SETTINGS, Campaign, Settings, settings_of
+from farm.campaign.schema import SETTINGS, Campaign, Settings, settings_of
 from farm.campaign.seeding import DERIVATION, Seeding
 from farm.campaign.shots import Redo, Render
 from farm.campaign.skipping import Skipping
@@ -41,12 +42,9 @@ class Expansion:
         """`derivation` is how seeds and names are derived, as the campaign's spec records it; see
         `farm.campaign.seeding`. The pack of `brand` is merged into `campaign` already, but for
         what is added to every negative prompt. `redos` are numbered on from the last cell of the
-        grid. `smaller` has the batches of sizes, as 1024x1024, that `batch: auto` found not to
-        fit.
+        grid. `smaller` has the batches that `batch: auto` found for sizes.
         """
-        self.brand = brand
-        self.campaign = campaign
-        self.model = model
+        self.campaign, self.model, self.brand = campaign, model, brand
         self.sources = sources or Sources()
         self.axes = campaign.axes
         self.cells = Cells(campaign, self.axes, self.sources, derivation, brand)
@@ -123,27 +121,13 @@ class Expansion:
             width=width,
             height=height,
             dtype=settings.dtype,
-            batch=self._batch(settings),
+            batch=batch_of(settings, self.model, self._smaller),
             strength=(settings.strength or DEFAULT_STRENGTH) if has_reference else None,
             adapters=tuple(
                 Adapter(digest=self.sources.adapters[path], scale=scale)
                 for path, scale in _adapters(self.campaign, settings)
             ),
         )
-
-    def _batch(self, settings: Settings) -> int:
-        if settings.batch == AUTO:
-            size = size_text(settings.size or self.model.size)
-            return self._smaller.get(size, self.model.batch)
-        return settings.batch or self.model.batch
-
-    def smaller_batch(self, group_no: int) -> int | None:
-        """Half a group's batch, if it may be planned anew with that: its batch is `auto`, more
-        than one, and nobody has asked for another try of a picture, which would be lost.
-        """
-        batch = self.group(group_no).batch
-        may_change = self.settings(group_no).batch == AUTO and not self.redos
-        return batch // 2 if may_change and batch > 1 else None
 
     def settings(self, group_no: int) -> Settings:
         """As a group's first cell has them."""
@@ -292,11 +276,6 @@ class Expansion:
     def _places(self, cell: Sequence[int]) -> Sequence[int]:
         every, left_out = range(self.seeding.count(cell)), self.skipping.left_out(cell)
         return [k for k in every if k not in left_out] if left_out else every
-
-
-def size_text(size: tuple[int, int]) -> str:
-    """Width and height as campaign files have them."""
-    return "{}x{}".format(*size)
 
 
 def _indices(axis: Axis, sources: Sources) -> dict[str, int]:

@@ -12,13 +12,14 @@ import yaml
 from actors.models.models import Model
 from actors.recipes.encoding import Format
 from actors.recipes.recipe import digest_of
+from farm.campaign.batches import has_auto_batch, size_text
 from farm.campaign.brand import Brand
-from farm.campaign.expansion import Expansion, size_text
+from farm.campaign.expansion import Expansion
 from farm.campaign.schema import Campaign
 from farm.campaign.seeding import DERIVATION
 from farm.campaign.shots import Redo, Render
 from farm.campaign.sources import ONLY_VARIED, Sources
-from farm.campaign.stages import has_auto_batch, proof_campaign
+from farm.campaign.stages import proof_campaign
 from storage.keys import picture_key
 from storage.rows import CampaignRow
 from storage.states import Stage

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from actors.recipes.drift import DriftAction
-from farm.campaign.schema import AUTO, Campaign
+from farm.campaign.batches import has_auto_batch
+from farm.campaign.schema import Campaign
 from farm.campaign.sources import step_problems
 from farm.documents.document import Problem
 
@@ -26,16 +27,6 @@ def proof_campaign(campaign: Campaign) -> Campaign:
     # A person decides about proofs anyway: their drift is measured, and none is held or stopped.
     drift = campaign.drift and campaign.drift.model_copy(update={"action": DriftAction.FLAG})
     return campaign.model_copy(update={"settings": settings, "proof": None, "drift": drift})
-
-
-def has_auto_batch(campaign: Campaign) -> bool:
-    """Whether some of its pictures may be planned anew with a smaller batch."""
-    return campaign.settings.batch == AUTO or any(
-        axis.assignments(k)["batch"] == AUTO
-        for axis in campaign.axes
-        if "batch" in axis.variables
-        for k in range(len(axis.values))
-    )
 
 
 def proof_problems(campaign: Campaign) -> Iterator[Problem]:

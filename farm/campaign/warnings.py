@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from farm.campaign.axes import Axis
+from farm.campaign.batches import has_auto_batch
 from farm.campaign.schema import Campaign, DerivedSeeds, used_variables
 from farm.campaign.seeding import DERIVATION, OWN, own_place, own_seeds
-from farm.campaign.stages import has_auto_batch
 from farm.campaign.texts import text_warnings
 from farm.documents.document import Problem
 

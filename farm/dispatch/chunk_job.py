@@ -8,6 +8,7 @@ from actors.recipes.jobs import ChunkJob, Look, PictureJob
 from actors.recipes.previews import step_at
 from actors.recipes.rules import Rules
 from farm.campaign.expansion import Expansion
+from farm.campaign.schema import AUTO
 from farm.campaign.shots import Render
 from farm.campaign.specs import picture_key_of, proof_key_of
 from storage.keys import reference_key
@@ -56,11 +57,19 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         drift=_drift(expansion, chunk.group_no) if "repaints" not in campaign.spec else None,
         rules=_rules(campaign, expansion) if "repaints" not in campaign.spec else None,
         brand=brand.identity if brand else None,
-        smaller_batch=None
-        if "repaints" in campaign.spec
-        else expansion.smaller_batch(chunk.group_no),
+        smaller_batch=_smaller_batch(campaign, expansion, chunk.group_no),
         look=_look(campaign, chunk),
     )
+
+
+def _smaller_batch(campaign: CampaignRow, expansion: Expansion, group_no: int) -> int | None:
+    """Half a group's batch, if its campaign may be planned anew with that. Then pictures that
+    somebody asked for again would be lost, and those that are only compared must stay as they are.
+    """
+    batch = expansion.group(group_no).batch
+    is_free = not expansion.redos and "repaints" not in campaign.spec
+    may_change = is_free and expansion.settings(group_no).batch == AUTO
+    return batch // 2 if may_change and batch > 1 else None
 
 
 def _look(campaign: CampaignRow, chunk: Chunk) -> Look:

@@ -97,13 +97,11 @@ class Dispatcher:
             prices=prices,
         )
         self._explaining = Explaining(campaigns)
-        self._finishing = finishing
-        self._replanning = replanning
+        self._finishing, self._replanning = finishing, replanning
         self._known: dict[int, OpenCampaign] = {}
         """The campaigns that are open, or were when chunks were sent that are still under way."""
         self._books = Bookkeeping(ledgers, weights)
-        self._next_heartbeat = 0.0
-        self._next_health = 0.0
+        self._next_heartbeat = self._next_health = 0.0
         self._database_was_away = False
 
     def adopt(self) -> None:

@@ -1,15 +1,18 @@
 """`batch: auto`: pictures that do not fit a device are planned anew with smaller batches."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
 from actors.recipes.jobs import Failure, FailureKind
 from farm.campaign.checks import parse_campaign
 from farm.campaign.specs import expansion_of
+from farm.dispatch.chunk_job import chunk_job
 from farm.documents.document import DocumentError
 from farm.scheduling.retry import MAX_BACKOFFS
 from storage.errors import Conflict
-from storage.rows import SmallerBatch
+from storage.rows import Chunk, SmallerBatch
 from storage.states import CampaignState, Reason
 from tests.campaigns import data
 from tests.farm.fakes import NOW, FakeFleet, answer
@@ -159,6 +162,21 @@ def test_priority_and_pause_stay_and_stopped_ones_are_left_alone(
     assert campaigns.get("p", "spring").halted == "The weights have changed."
 
 
+@pytest.mark.parametrize(
+    "more", [{"redos": [{"number": 12, "of": 0, "seed": 5}]}, {"repaints": 1}]
+)
+def test_pictures_that_a_new_plan_would_lose_or_change_keep_their_batch(service, campaigns, more):
+    row, _ = service.submit("p", auto())
+    chunk = Chunk(
+        id=1, campaign_id=row.id, group_no=0, start=0, stop=3, total=3, lease=1, failures=0,
+        losses=0, worker="w",
+    )  # fmt: skip
+    assert chunk_job(row, expansion_of(row.spec), chunk).smaller_batch == 2
+    spec = {**row.spec, **more}
+    changed = replace(row, spec=spec)
+    assert chunk_job(changed, expansion_of(spec), chunk).smaller_batch is None
+
+
 def test_submission_tells_that_pictures_may_change(service):
     _, did = service.submit("p", auto())
     (warning,) = (one for one in did["warnings"] if one["path"] == ["settings", "batch"])
@@ -170,9 +188,9 @@ def test_approved_proofs_allow_no_other_batch():
         parse_campaign(auto(proof={"seeds": 1}))
 
 
-def test_auto_may_stand_in_an_axis_and_other_words_may_not(service):
-    row, _ = service.submit("p", data(prompt="a mug", vary={"batch": ["auto", 2]}))
-    expansion = expansion_of(row.spec)
-    assert [expansion.smaller_batch(k) for k in range(2)] == [2, None]
+def test_auto_may_stand_in_an_axis_and_other_words_may_not(service, paint):
+    service.submit("p", data(prompt="a mug", vary={"batch": ["auto", 2]}))
+    jobs = {job.group.batch: job for job in paint(room=4)}
+    assert {batch: job.smaller_batch for batch, job in jobs.items()} == {4: 2, 2: None}
     with pytest.raises(DocumentError, match="batch"):
         service.submit("p", {**auto(), "settings": {"batch": "some"}})
