@@ -30,6 +30,7 @@ from farm.api.lists import campaign_list_routes, render_list_routes
 from farm.api.live import Listeners, event_routes, stream_routes
 from farm.api.maps import map_routers
 from farm.api.metrics.exposition import Metrics
+from farm.api.notifications import notification_routes
 from farm.api.operations import operation_routes
 from farm.api.outputs import output_routes
 from farm.api.prompts import prompt_routes
@@ -42,6 +43,7 @@ from farm.api.steps import step_routes
 from farm.api.texts import text_routes
 from farm.api.webhooks import webhook_routes
 from farm.config import Settings, known_secrets
+from farm.dispatch.notifying import asker, checker
 from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
 from farm.estimating import estimating_routes
@@ -65,6 +67,7 @@ from farm.service.lists import Lists
 from farm.service.local_files import LocalFiles
 from farm.service.logins import LoginService
 from farm.service.logs import LogReading
+from farm.service.notifications import NotificationService
 from farm.service.output_files import OutputFiles
 from farm.service.pacing import Pacing
 from farm.service.preview_pruning import PreviewPruner
@@ -91,6 +94,7 @@ from storage.errors import RequestError
 from storage.logins import Logins
 from storage.measured import measured
 from storage.metering import Metering
+from storage.notifications import Notifications
 from storage.tokens import Tokens
 from storage.webhooks import Webhooks
 
@@ -133,6 +137,11 @@ def open_app(
                 stream_routes(events, listeners),
                 event_routes(events),
                 webhook_routes(WebhookService(Webhooks(engine))),
+                notification_routes(
+                    NotificationService(
+                        Notifications(engine), checker(asker(settings.webhook_networks))
+                    )
+                ),
                 estimating_routes(settings, measured(engine), stores.outputs, LocalFiles(allowed)),
             ],
             Metrics(Metering(engine, Home(settings.home).owner()), connections),

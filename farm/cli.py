@@ -114,6 +114,7 @@ COMMANDS = {
         "Print what has changed: campaigns, renders, reviews, workers, the fleet.",
     ),
     "webhooks": ("webhooks:app", "Webhooks: addresses that hear of a project's events."),
+    "notify": ("notify:app", "People who are told of a project's events, by mail or in a chat."),
     "audit": (
         "events:audit",
         "Print who changed what, when and from where: with --json, one JSON object a line.",

@@ -33,7 +33,8 @@ class _Telling(BaseSettings):
         gt=0,
     )
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
-        (), description="Networks inside the farm's own that webhooks may lead to, as JSON."
+        (),
+        description="Own networks that webhooks and notifications may lead to, as JSON.",
     )
 
 

@@ -169,7 +169,17 @@ def tell_spent(
         halts = [s.halt for s in settlements if s.halt is not None]
         if halts and halts[-1] != row.halted:
             tell(connection, row, EventKind.CAMPAIGN_STOPPED, {"why": halts[-1]})
-        spent = row.device_s + sum(s.device_s for s in settlements)
-        if row.budget_s and row.device_s < BUDGET_NEARLY_SPENT * row.budget_s <= spent:
-            data = {"device_s": round(spent, 3), "budget_s": row.budget_s}
-            tell(connection, row, EventKind.CAMPAIGN_BUDGET_LOW, data)
+        spent_s = sum(s.device_s for s in settlements)
+        money = sum(s.spent.money or 0.0 for s in settlements)
+        _tell_budget(connection, row, "device_s", row.device_s, spent_s, "budget_s")
+        _tell_budget(connection, row, "money", row.money or 0.0, money, "budget_money")
+
+
+def _tell_budget(
+    connection: Connection, row: Row[Any], spent: str, before: float, more: float, budget: str
+) -> None:
+    """Note that a campaign has little of a budget left, if it had more before."""
+    limit = getattr(row, budget)
+    if limit and before < BUDGET_NEARLY_SPENT * limit <= before + more:
+        data = {spent: round(before + more, 3), budget: limit}
+        tell(connection, row, EventKind.CAMPAIGN_BUDGET_LOW, data)

@@ -17,6 +17,7 @@ from farm.client.diff_calls import DiffCalls
 from farm.client.event_calls import EventCalls
 from farm.client.fleet_calls import FleetCalls
 from farm.client.list_calls import ListCalls
+from farm.client.notification_calls import NotificationCalls
 from farm.client.operation_calls import OperationCalls
 from farm.client.review_calls import ReviewCalls
 from farm.client.sheet_calls import SheetCalls
@@ -63,6 +64,7 @@ class Client(
     EventCalls,
     AccessCalls,
     WebhookCalls,
+    NotificationCalls,
 ):
     """A farm, from afar.
 

@@ -14,7 +14,7 @@ GROUPS = {
     "Pictures": "sheet diff export reproduce verify clean",
     "Prompts, brands and models": "prompts brands drift models",
     "Fleet": "workers scale drain simulate",
-    "Teams": "projects tokens audit events webhooks notifications files",
+    "Teams": "projects tokens audit events webhooks notify files",
     "Other": "completion bench",
 }
 """Panel of `farm --help`: its commands."""
@@ -81,6 +81,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "drain": ("farm drain worker-1",),
     "events": ("farm events --campaign spring --follow", "farm events --kinds worker.*"),
     "webhooks": ("farm webhooks add https://example.com/hook --kinds campaign.finished",),
+    "notify": ("farm notify add mailtos://farm:password@example.com", "farm notify test 1"),
     "audit": ("farm audit --since 2026-11-01 --who ann --json",),
     "simulate": ("farm simulate spring.yaml --workers 1,8,64",),
 }

@@ -4,7 +4,6 @@ A name is resolved once, each of its addresses is checked, and the connection go
 that was checked: a name that points elsewhere a moment later changes nothing.
 """
 
-import ipaddress
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -12,10 +11,9 @@ from typing import Any
 
 import httpcore
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from farm.dispatch.reachable import Network, may_reach
+
 Resolve = Callable[[str, int], Sequence[str]]
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Forbidden(Exception):
@@ -26,27 +24,6 @@ def resolve(host: str, port: int) -> list[str]:
     """The addresses that a name has now, or that another spelling of a number stands for."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def inner_of(address: Address) -> Address:
-    """The address that one of IPv6 stands for, if it carries one of IPv4."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour or address
-
-
-def may_reach(text: str, allowed: Iterable[Network]) -> bool:
-    """Whether the farm may send to an address: a public one, or one that an operator allows."""
-    try:
-        address = inner_of(ipaddress.ip_address(text.partition("%")[0]))
-    except ValueError:
-        return False
-    if any(address in network for network in allowed):
-        return True
-    is_teredo = isinstance(address, ipaddress.IPv6Address) and address.teredo is not None
-    return address.is_global and not address.is_multicast and not is_teredo
 
 
 class GuardedNetwork(httpcore.NetworkBackend):

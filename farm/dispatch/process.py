@@ -17,31 +17,39 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from actors.fleet.fleet import Fleet, connect, disconnect
 from farm.config import Settings, known_secrets
+from farm.dispatch.attention import AttentionLoop, watch_campaigns
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.finishing import Finishing
 from farm.dispatch.forgetting import forget_events
 from farm.dispatch.live_quotas import LiveQuotas
+from farm.dispatch.notifying import asker, notifying
+from farm.dispatch.outgoing import keep_sending
 from farm.dispatch.replanning import Replanning
-from farm.dispatch.webhooks import send_webhooks, sender
+from farm.dispatch.webhooks import sender, webhook_sending
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
 from farm.scheduling.spending import prices_of
+from farm.service.pacing import Pacing
 from farm.service.reviews import ReviewService
 from farm.service.updating import Updates
+from storage.attempts import Attempts
 from storage.campaigns import Campaigns
 from storage.canaries import Canaries
+from storage.concerns import Concerns
 from storage.control import Control
 from storage.database import JobDatabase, closing_engine
 from storage.errors import DatabaseAway, SeedbedError, SessionLost
 from storage.events import Events
 from storage.layouts import Layouts
 from storage.ledgers import Ledgers
+from storage.notifications import Notifications
 from storage.orders import Orders
 from storage.outputs import LEFT_BEHIND_S
 from storage.projects import Projects
@@ -86,11 +94,7 @@ def dispatch(stop: threading.Event) -> None:
                 target=sweep, args=(outputs,), daemon=True
             ).start()  # beside the loop: a folder may have millions of files
             dispatcher = _dispatcher(session, settings, engine, fleet, outputs)
-            send = sender(settings.webhook_networks)
-            with (
-                _beside(forget_events, Events(engine), settings.events_days),
-                _beside(send_webhooks, Webhooks(engine), send),
-            ):
+            with _beside_dispatcher(settings, engine):
                 _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")
     disconnect(folder)
     log.info("Stopped. action=end")
@@ -148,6 +152,30 @@ def _dispatcher(
         quotas=quotas,
         prices=prices_of(settings.pools()),
     )
+
+
+@contextlib.contextmanager
+def _beside_dispatcher(settings: Settings, engine: JobDatabase) -> Iterator[None]:
+    """What a leader does in threads of their own, so that none of it keeps the dispatcher."""
+    networks, campaigns = settings.webhook_networks, Campaigns(engine)
+    pacing = Pacing(
+        campaigns=campaigns,
+        attempts=Attempts(engine),
+        ledgers=Ledgers(engine),
+        watching=Watching(engine),
+        weights=settings.shares,
+        quotas=settings.quotas,
+    )
+    look = partial(campaigns.all, only_open=True)
+    attention = AttentionLoop(Concerns(engine), look, pacing.outlooks)
+    people = notifying(Notifications(engine), asker(networks))
+    with (
+        _beside(forget_events, Events(engine), settings.events_days),
+        _beside(keep_sending, webhook_sending(Webhooks(engine), sender(networks))),
+        _beside(keep_sending, people),
+        _beside(watch_campaigns, attention),
+    ):
+        yield
 
 
 @contextlib.contextmanager

@@ -44,18 +44,18 @@ class WebhookService:
         webhook = self._webhooks.get(project, number)
         now = time.time()
         body = {"type": TEST, "timestamp": now, "data": {"project": project}}
-        self._webhooks.queue(webhook, -int(now * 1000), json.dumps(body))
+        self._webhooks.outbox.queue(webhook, -int(now * 1000), json.dumps(body))
         return _json(webhook)
 
     def dead(self, project: str) -> list[Json]:
         return [
-            {"id": one.id, "webhook": one.webhook_id, "event": one.event_id, "tries": one.tries,
+            {"id": one.id, "webhook": one.listener, "event": one.event_id, "tries": one.tries,
              "error": one.error}
-            for one in self._webhooks.dead(project)
+            for one in self._webhooks.outbox.dead(project)
         ]  # fmt: skip
 
     def send_again(self, project: str) -> Json:
-        return {"queued": self._webhooks.send_again(project)}
+        return {"queued": self._webhooks.outbox.send_again(project)}
 
 
 def check_address(url: str) -> None:

@@ -1,0 +1,39 @@
+"""What a person has to look at of an open campaign. Pure."""
+
+from storage.concerns import Concern
+from storage.event_kinds import EventKind
+from storage.rows import CampaignRow
+from storage.states import CampaignState
+
+PASSING = frozenset({EventKind.CAMPAIGN_AWAITING_REVIEW})
+"""Concerns that end, and are told again if they come back. Of a deadline people hear once."""
+
+
+def concerns_of(campaign: CampaignRow, eta: float | None) -> list[Concern]:
+    """The concerns about a campaign, of which `eta` says when it will be done, in seconds since
+    1970; None if nothing tells it.
+    """
+    found = []
+    if campaign.state is CampaignState.AWAITING_REVIEW:
+        undecided = {"undecided": campaign.undecided}
+        found.append(Concern(kind=EventKind.CAMPAIGN_AWAITING_REVIEW, data=undecided))
+    if (why := _risk(campaign, eta)) is not None:
+        data = {"deadline": campaign.deadline, "eta": eta, "left": campaign.left, "why": why}
+        about = f"{campaign.deadline}"
+        found.append(Concern(kind=EventKind.CAMPAIGN_DEADLINE_AT_RISK, about=about, data=data))
+    return found
+
+
+def _risk(campaign: CampaignRow, eta: float | None) -> str | None:
+    """Why a deadline is at risk; None if it is not, or if nothing tells."""
+    if campaign.deadline is None:
+        return None
+    if campaign.deadline <= campaign.now:
+        return f"Its deadline has passed, with {campaign.left:,} renders left."
+    if eta is None or eta <= campaign.deadline:
+        return None
+    late = (eta - campaign.deadline) / 60
+    return (
+        f"It will be done about {max(1, round(late)):,} minutes after its deadline, with"
+        f" {campaign.left:,} renders left: give it a higher priority, or the farm more workers."
+    )
