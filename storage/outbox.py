@@ -1,4 +1,4 @@
-"""What is still to be sent to those who hear of a project's events: collected once, tried until it
+"""Bodies for those who hear of a project's events: collected once, tried until one
 arrives, or given up.
 """
 

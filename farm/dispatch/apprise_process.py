@@ -75,7 +75,7 @@ class Guard:
         self._allowed = allowed
         self._readable = tuple(f"{folder}/" for folder in readable)
         self.stopped: str | None = None
-        """What was stopped last, as a sentence."""
+        """Says, once something was stopped, why the last was."""
         self.is_final = False
         """Whether that was a connection: then it makes no sense to try again."""
 

@@ -6,8 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 
 import httpx
@@ -19,63 +17,28 @@ from farm.client.client import Client
 from farm.config import read_settings
 from farm.dispatch import webhooks as sending
 from farm.dispatch.guarded_network import GuardedNetwork
-from farm.dispatch.webhooks import (
-    AGAIN_S,
-    AT_ONCE,
-    Answer,
-    WebhookLoop,
-    body_of,
-    headers_for,
-    pause_after,
-    send_webhooks,
-    sender,
-)
+from farm.dispatch.outgoing import AGAIN_S, AT_ONCE, Answer, keep_sending, pause_after
+from farm.dispatch.webhooks import body_of, headers_for, sender, webhook_sending
 from farm.service.webhooks import WebhookService, check_address
 from storage.errors import AlreadyThere, DatabaseAway, NotFound, RequestError
 from storage.event_kinds import EventKind
 from storage.events import Events, record
 from storage.webhooks import Webhooks
+from tests.receivers import Receiver, own_certificate, serving
 
 LOCAL = (ip_network("127.0.0.0/8"),)
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 PAUSED = EventKind.CAMPAIGN_PAUSED
 
 
-class Receiver:
-    """A server that keeps what it is sent, and answers as it is told."""
-
-    def __init__(self):
-        self.got, self.status, self.location = [], 200, None
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                receiver.got.append((self.path, dict(self.headers), body))
-                self.send_response(receiver.status)
-                if receiver.location:
-                    self.send_header("Location", receiver.location)
-                self.end_headers()
-                self.wfile.write(b"x" * 100_000)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def kinds(self):
-        return [json.loads(body)["type"] for _, _, body in self.got]
+def kinds_of(receiver):
+    return [json.loads(body)["type"] for _, _, body in receiver.got]
 
 
 @pytest.fixture
 def receiver():
-    receiver = Receiver()
-    yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
+    with serving(Receiver()) as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -94,7 +57,7 @@ def note(engine):
 
 @pytest.fixture
 def loop(webhooks):
-    return WebhookLoop(webhooks, sender(LOCAL))
+    return webhook_sending(webhooks, sender(LOCAL))
 
 
 def is_signed(secret, headers, body):
@@ -125,7 +88,7 @@ def test_events_of_the_project_arrive_once_signed_and_in_order(webhooks, loop, n
     note(EventKind.CAMPAIGN_RESUMED, campaign="spring")
     assert loop.tick(1000.0) == 2
     assert loop.tick(1001.0) == 0
-    assert receiver.kinds == ["campaign.paused", "campaign.resumed"]
+    assert kinds_of(receiver) == ["campaign.paused", "campaign.resumed"]
     path, headers, body = receiver.got[0]
     assert path == "/hook"
     assert is_signed(SECRET, headers, body)
@@ -155,14 +118,46 @@ def test_what_fails_is_tried_again_with_longer_pauses_then_given_up_then_sent_ag
         assert loop.tick(3.0) == 1
     due_now(webhooks, engine)
     assert loop.tick(4.0) == 0
-    (dead,) = webhooks.dead("p")
+    (dead,) = webhooks.outbox.dead("p")
     assert (dead.tries, dead.error) == (len(AGAIN_S) + 1, "It answered 500.")
-    assert webhooks.dead("q") == []
+    assert webhooks.outbox.dead("q") == []
     assert len({headers["webhook-id"] for _, headers, _ in receiver.got}) == 1
     receiver.status = 204
-    assert (webhooks.send_again("q"), webhooks.send_again("p")) == (0, 1)
+    assert (webhooks.outbox.send_again("q"), webhooks.outbox.send_again("p")) == (0, 1)
     assert loop.tick(5.0) == 1
-    assert webhooks.dead("p") == []
+    assert webhooks.outbox.dead("p") == []
+
+
+def test_that_deliveries_are_given_up_is_told_once_until_they_are_sent_again(
+    engine, webhooks, note
+):
+    hook = webhooks.add("p", "http://a.example", SECRET, [PAUSED])
+    loop = webhook_sending(webhooks, lambda *_: Answer(error="Never.", is_final=True))
+
+    def dead():
+        return [event for event in Events(engine).all() if event.kind == "webhook.dead"]
+
+    for tick in range(3):
+        note()
+        note()
+        loop.tick(float(tick))
+        loop.tick(float(tick))
+    assert len(webhooks.outbox.dead("p")) > 3
+    (told,) = dead()
+    assert (told.project, told.data) == ("p", {"webhook": hook.id, "error": "Never."})
+    webhooks.outbox.send_again("p")
+    loop.tick(9.0)
+    assert len(dead()) == 2
+
+
+def test_a_result_that_comes_after_the_webhook_was_removed_tells_nothing(engine, webhooks, note):
+    hook = webhooks.add("p", "http://a.example", SECRET, [PAUSED])
+    note()
+    webhooks.outbox.collect(hook, body_of)
+    (delivery,) = webhooks.outbox.due(9)
+    webhooks.remove("p", hook.id)
+    webhooks.outbox.failed(delivery, "Never.", None)
+    assert [event.kind for event in Events(engine).all()][-1] == "webhook.removed"
 
 
 def test_pauses_are_decided_purely():
@@ -177,15 +172,15 @@ def test_a_redirect_is_not_followed(webhooks, loop, note, receiver):
     note()
     loop.tick(1.0)
     assert [path for path, _, _ in receiver.got] == ["/hook"]
-    assert webhooks.due(9) == []  # it waits for another try, as after any other bad answer
+    assert webhooks.outbox.due(9) == []  # it waits for another try, as after any other bad answer
 
 
 def test_nothing_is_sent_inside_unless_an_operator_allows_it(webhooks, note, receiver):
     webhooks.add("p", receiver.url, SECRET, [PAUSED])
     note()
-    WebhookLoop(webhooks, sender(())).tick(1.0)
+    webhook_sending(webhooks, sender(())).tick(1.0)
     assert receiver.got == []
-    (dead,) = webhooks.dead("p")
+    (dead,) = webhooks.outbox.dead("p")
     assert "FARM_WEBHOOK_NETWORKS" in dead.error
 
 
@@ -210,6 +205,18 @@ def test_a_name_that_leads_inside_at_its_second_look_is_looked_at_once(receiver)
     assert len(receiver.got) == 1
 
 
+def test_an_authority_of_ones_own_is_trusted_if_the_machine_trusts_it(tmp_path, monkeypatch):
+    """A certificate that nobody vouches for is refused, and tried again later."""
+    certificate = own_certificate(tmp_path)
+    with serving(Receiver(certificate)) as receiver:
+        refused = sender(LOCAL)(receiver.url, {}, b"{}")
+        assert (refused.status, refused.is_final) == (None, False)
+        assert "CERTIFICATE_VERIFY_FAILED" in refused.sentence
+        monkeypatch.setenv("SSL_CERT_FILE", f"{certificate[0]}")
+        assert sender(LOCAL)(receiver.url, {}, b"{}").status == 200
+    assert len(receiver.got) == 1
+
+
 def test_one_that_cannot_be_reached_or_takes_too_long_is_tried_later(receiver, monkeypatch):
     url = receiver.url
     monkeypatch.setattr(sending, "WHOLE_S", 0.0)
@@ -230,7 +237,7 @@ def test_one_that_does_not_answer_holds_up_the_others_once_a_round(webhooks, not
         asked.append(url)
         return Answer(status=200 if "b." in url else 503)
 
-    assert WebhookLoop(webhooks, send).tick(1.0) == 4
+    assert webhook_sending(webhooks, send).tick(1.0) == 4
     assert sorted(asked) == ["http://a.example"] + ["http://b.example"] * 3
     assert AT_ONCE > 4
 
@@ -238,16 +245,16 @@ def test_one_that_does_not_answer_holds_up_the_others_once_a_round(webhooks, not
 def test_two_who_collect_queue_nothing_twice(webhooks, note):
     hook = webhooks.add("p", "http://a.example", SECRET, [PAUSED])
     note()
-    assert webhooks.collect(hook, body_of) == 1
-    assert webhooks.collect(hook, body_of) == 0  # with a view from before
-    assert len(webhooks.due(9)) == 1
+    assert webhooks.outbox.collect(hook, body_of) == 1
+    assert webhooks.outbox.collect(hook, body_of) == 0  # with a view from before
+    assert len(webhooks.outbox.due(9)) == 1
     webhooks.remove("p", hook.id)
-    assert webhooks.due(9) == []
+    assert webhooks.outbox.due(9) == []
 
 
 def test_the_loop_goes_on_when_the_database_was_away():
     class Away:
-        asked = 0
+        asked, outbox = 0, None
 
         def all(self):
             Away.asked += 1
@@ -257,7 +264,7 @@ def test_the_loop_goes_on_when_the_database_was_away():
         def wait(self, seconds):
             return Away.asked == 2
 
-    send_webhooks(Away(), lambda *_: Answer(status=200), Stops())
+    keep_sending(webhook_sending(Away(), lambda *_: Answer(status=200)), Stops())
     assert Away.asked == 2
 
 
@@ -309,7 +316,7 @@ def test_the_commands_add_try_and_remove_them(
         main(["webhooks", "test", f"{added['id']}", "--json"])
         assert "secret" not in json.loads(capsys.readouterr().out)
         loop.tick(1.0)
-        assert receiver.kinds == ["webhook.test"]
+        assert kinds_of(receiver) == ["webhook.test"]
         assert is_signed(added["secret"], *receiver.got[0][1:])
         for words in (["list"], ["dead", "--again"], ["remove", f"{added['id']}"]):
             with pytest.raises(SystemExit) as ended:
@@ -369,7 +376,7 @@ def test_projects_keep_their_webhooks_to_themselves(asking, webhooks):
 def test_dead_letters_are_listed_for_their_project_alone(asking, webhooks, note):
     webhooks.add("p", "http://a.example", SECRET, [PAUSED])
     note()
-    WebhookLoop(webhooks, lambda *_: Answer(error="Never.", is_final=True)).tick(1.0)
+    webhook_sending(webhooks, lambda *_: Answer(error="Never.", is_final=True)).tick(1.0)
     (letter,) = asking("GET", "webhooks/dead?project=p").json()
     assert (letter["error"], letter["tries"]) == ("Never.", 1)
     assert asking("GET", "webhooks/dead?project=q").json() == []

@@ -13,6 +13,7 @@ from storage.orders import Orders
 from storage.removal import Removal
 from storage.reviews import NewDecision, Outcome, Reviews
 from storage.rows import CampaignBackoff, WorkerRow
+from storage.spent import Spent
 from storage.states import RenderState, Verdict, WorkerState
 from storage.watching import roster_events
 from tests.storage.conftest import (
@@ -137,6 +138,20 @@ def test_a_budget_that_is_nearly_spent_is_told_once(campaigns, queue, settling, 
         kinds()
         settling.settle(session, [settlement(chunk, outcomes(chunk), device_s=device_s)])
         assert ("campaign.budget_low" in kinds()) is expected
+
+
+def test_so_is_a_budget_of_money_beside_one_of_device_time(
+    campaigns, queue, settling, session, told
+):
+    campaign = campaigns.add(new_campaign(budget_s=1e6, budget_money=10.0), new_chunks())
+    low = []
+    for given_s in (8.0, 1.0, 0.5):
+        chunk = claim_one(queue, session, campaign)
+        spent = Spent(pool="gpu", price=3600.0, painted_s=given_s)
+        settling.settle(session, [settlement(chunk, outcomes(chunk), device_s=1.0, spent=spent)])
+        low += [event.data for event in told() if event.kind == "campaign.budget_low"]
+    (data,) = low
+    assert (data["money"], data["budget_money"], "device_s" in data) == (9.0, 10.0, False)
 
 
 def test_a_retry_says_what_it_takes_back_and_that_the_campaign_goes_on(

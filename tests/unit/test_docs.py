@@ -57,6 +57,7 @@ def test_every_command_that_is_documented_is_there():
         "farm brands",
         "farm drift",
         "farm models",
+        "farm notify",
         "farm projects",
         "farm tokens",
     }

@@ -7,7 +7,8 @@ from ipaddress import ip_network
 import httpcore
 import pytest
 
-from farm.dispatch.guarded_network import Forbidden, GuardedNetwork, may_reach, resolve
+from farm.dispatch.guarded_network import Forbidden, GuardedNetwork, resolve
+from farm.dispatch.reachable import may_reach
 
 INSIDE = [
     "127.0.0.1",
