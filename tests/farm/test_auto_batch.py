@@ -163,7 +163,7 @@ def test_priority_and_pause_stay_and_stopped_ones_are_left_alone(
 
 
 @pytest.mark.parametrize(
-    "more", [{"redos": [{"number": 12, "of": 0, "seed": 5}]}, {"repaints": 1}]
+    "more", [{"redos": [{"number": 12, "of": 0, "version": 2, "seed": 5}]}, {"repaints": 1}]
 )
 def test_pictures_that_a_new_plan_would_lose_or_change_keep_their_batch(service, campaigns, more):
     row, _ = service.submit("p", auto())
