@@ -275,16 +275,19 @@ def _step_reading(stores: Stores) -> StepReading:
     )  # fmt: skip
 
 
-def _review_router(stores: Stores, chunk: int | None) -> APIRouter:
-    service = ReviewService(
+def _reviewing(stores: Stores, chunk: int | None) -> ReviewService:
+    return ReviewService(
         campaigns=stores.campaigns,
         reviews=stores.reviews,
         watching=stores.watching,
         outputs=stores.outputs,
         chunk=chunk,
     )
+
+
+def _review_router(stores: Stores, reviewing: ReviewService) -> APIRouter:
     reading = ReviewReading(campaigns=stores.campaigns, reviews=stores.reviews)
-    return review_routes(service, reading)
+    return review_routes(reviewing, reading)
 
 
 def _diagnosis(settings: Settings, stores: Stores) -> Diagnosis:
@@ -320,11 +323,11 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
     outputs, chunk = stores.outputs, settings.chunk
     buckets, style, prices = settings.reference_buckets, settings.s3_style, stores.prices
     intake = Intake(outputs, buckets=buckets, s3_style=style, files=files)
-    reading = _reading(settings, stores)
+    reading, reviewing = _reading(settings, stores), _reviewing(stores, chunk)
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
         brands=stores.brands, profiles=stores.profiles, intake=intake, chunk=chunk,
-        prices=prices, room=ProjectRoom(stores.projects),
+        prices=prices, room=ProjectRoom(stores.projects), reviewing=reviewing,
     )  # fmt: skip
     estimates = Estimates(
         campaigns=campaigns, watching=watching, outputs=outputs, brands=stores.brands,
@@ -356,7 +359,7 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
         prune_routes(pruner, _preview_pruner(stores)),
         control_routes(controls, reading),
         explaining_routes(explaining),
-        _review_router(stores, chunk),
+        _review_router(stores, reviewing),
         operation_routes(
             _diagnosis(settings, stores), LogReading(Home(settings.home).logs, campaigns)
         ),

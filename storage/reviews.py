@@ -285,7 +285,8 @@ def _follow(
     row is locked.
     """
     change = step(before, after)
-    known = change.changed[before.were_approved[change.changed]]
+    is_first = row.version == 1  # another one keeps finals that nobody has approved there yet
+    known = change.changed[before.were_approved[change.changed]] if is_first else change.changed
     released = _released(connection, row.id, known, plan)
     withdrawn = _withdraw(connection, row.id, np.intersect1d(change.withdraw, released), plan)
     new = np.setdiff1d(change.approve, released, assume_unique=True)

@@ -97,6 +97,20 @@ def last_about(log: Iterable[Decision], number: int) -> Decision | None:
     return next(about, None)
 
 
+def last_entries(log: Iterable[Decision]) -> dict[int, list[int]]:
+    """By entry, the renders about which it is the last decision that counts."""
+    entries = list(log)
+    undone = _undone(entries)
+    last: dict[int, int] = {}
+    for entry in entries:
+        if entry.verdict is not None and entry.id not in undone:
+            last.update(dict.fromkeys(entry.numbers.tolist(), entry.id))
+    found: dict[int, list[int]] = {}
+    for number, entry_id in last.items():
+        found.setdefault(entry_id, []).append(number)
+    return found
+
+
 def _undone(entries: list[Decision]) -> set[int]:
     undone: set[int] = set()
     for entry in reversed(entries):  # an entry is only ever undone by later ones

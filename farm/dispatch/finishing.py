@@ -48,18 +48,23 @@ class Finishing:
             except NotFound:
                 campaign = None  # removed meanwhile
             is_over = campaign is not None and campaign.state.is_final
-            if campaign is not None and is_over and campaign.proof_of is not None:
-                self._approve(campaign)
+            if campaign is not None and is_over:
+                self._decide(campaign)
             # Before its manifest is begun, which may ask for another look at it.
             self._touched.discard(campaign_id)
             if campaign is not None and is_over:
                 self._end(campaign)
 
-    def _approve(self, proofs: CampaignRow) -> None:
+    def _decide(self, campaign: CampaignRow) -> None:
+        """Decide as was decided about the version before, and then as the file says of proofs."""
         try:
-            self._service.auto_approve(proofs)
+            if campaign.proof_of is None:
+                self._service.carry_over(campaign)
+                return
+            self._service.carry_over(self._campaigns.by_id(campaign.proof_of))
+            self._service.auto_approve(campaign)
         except (RequestError, NotFound) as exc:  # replaced or removed meanwhile
-            log.warning("The proofs of %s wait for a person: %s action=approve", proofs.title, exc)
+            log.warning("%s waits for a person: %s action=approve", campaign.title, exc)
 
     def _end(self, campaign: CampaignRow) -> None:
         log.info(

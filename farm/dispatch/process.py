@@ -135,6 +135,7 @@ def _dispatcher(
                 control=Control(engine),
                 watching=watching,
                 chunk=settings.chunk,
+                reviewing=service,
             )
         ),
         layouts=Layouts(engine),

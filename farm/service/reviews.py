@@ -13,6 +13,7 @@ from farm.campaign.redos import redos_of
 from farm.campaign.selection import Numbers
 from farm.campaign.specs import expansion_of, proof_spec, with_redos
 from farm.results.manifest import write_manifest
+from farm.service.carrying import carried, still_undecided
 from farm.service.control import check_number
 from farm.service.new_campaign import measured_size
 from farm.service.redo_checks import check_redo_prompt
@@ -115,6 +116,22 @@ class ReviewService:
             chosen_by=rules.model_dump(exclude_none=True),
         )
         self.decide(campaign.project, campaign.name, choice, new)
+
+    def carry_over(self, campaign: CampaignRow) -> None:
+        """Decide in a campaign as was decided in the version before about the same pictures; one
+        in which nobody decided has nothing to go by, and the one before that counts.
+        """
+        versions = self._campaigns.versions(campaign.project, campaign.name)
+        for old in reversed([row for row in versions if row.version < campaign.version]):
+            if not (log := self._reviews.log(old.id)):
+                continue
+            expansion = expansion_of(campaign.spec)
+            plan = self._plan(expansion)
+            for decision, numbers in carried(old, log, campaign):
+                choose = partial(still_undecided, numbers)
+                self._reviews.decide(campaign.id, decision, expansion.size, choose, plan)
+            self._finish(campaign.project, campaign.name)
+            return
 
     def undo(self, project: str, name: str, new: NewDecision) -> Json:
         """Take a decision back: the last one that counts, or the entry that `new.undoes` names.

@@ -13,6 +13,7 @@ from farm.service.checking import CampaignChecks, branded_as, warnings_of
 from farm.service.intake import Intake
 from farm.service.new_campaign import new_campaign
 from farm.service.quotas import ProjectRoom
+from farm.service.reviews import ReviewService
 from farm.service.update import counts
 from farm.service.updating import Updates
 from storage.brands import Brands
@@ -42,6 +43,7 @@ class Submissions:
         intake: Intake | None = None,
         chunk: int | None = None,
         room: ProjectRoom | None = None,
+        reviewing: ReviewService | None = None,
         prices: Prices = NO_PRICES,
     ) -> None:
         """`chunk` is the number of renders in a chunk; None sizes chunks by their work."""
@@ -51,7 +53,11 @@ class Submissions:
         self._checks = CampaignChecks(self._intake, BrandService(brands), profiles, prices)
         self._brands = BrandService(brands)
         self._updates = Updates(
-            campaigns=campaigns, control=control, watching=watching, chunk=chunk
+            campaigns=campaigns,
+            control=control,
+            watching=watching,
+            chunk=chunk,
+            reviewing=reviewing,
         )
         self._room = room
 

@@ -56,6 +56,25 @@ def compare(
     return kept, missing
 
 
+def counterparts(old: Expansion, new: Expansion, numbers: Iterable[int]) -> dict[int, int]:
+    """The numbers in the new version, by those in the old one, of renders whose pictures are the
+    same in both: of none, if files are to be written or judged in another way. Redos stay behind.
+    """
+    found: dict[int, int] = {}
+    if old.campaign.files != new.campaign.files or _rules(old) != _rules(new):
+        return found
+    for page in _pages((0, old.render(n)[1]) for n in numbers if n not in old.redos):
+        for (_, render), k in zip(page, _seed_places(new, old, page), strict=True):
+            number = _number_before(new, render, k)
+            if number is not None and _digest(new, number) == _digest(old, render.number):
+                found[render.number] = number
+    return found
+
+
+def _digest(expansion: Expansion, number: int) -> str:
+    return expansion.recipe(*expansion.render(number)).digest
+
+
 def _rules(expansion: Expansion) -> Rules | None:
     return expansion.brand.rules if expansion.brand else None
 

@@ -9,6 +9,7 @@ from farm.campaign.chunks import Size, chunks_of, in_order, plan_chunks
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import expansion_of, with_smaller
 from farm.service.new_campaign import measured_size, new_campaign, new_proofs
+from farm.service.reviews import ReviewService
 from farm.service.update import Kept, compare, counts
 from storage.campaigns import Campaigns
 from storage.control import Control
@@ -31,8 +32,12 @@ class Updates:
         control: Control,
         watching: Watching,
         chunk: int | None = None,
+        reviewing: ReviewService | None = None,
     ) -> None:
-        """`chunk` is the number of renders in a chunk; None sizes chunks by their work."""
+        """`chunk` is the number of renders in a chunk; None sizes chunks by their work. With
+        `reviewing`, decisions go on to the new versions.
+        """
+        self._reviewing = reviewing
         self._campaigns = campaigns
         self._control = control
         self._watching = watching
@@ -84,6 +89,8 @@ class Updates:
                 chunks = iter(())  # people decide first
             if self._control.replace(known.id, new, kept, chunks, proofs):
                 row = self._campaigns.get(new.project, new.name)
+                if self._reviewing is not None and proofs is None:
+                    self._reviewing.carry_over(row)  # else once the proofs are there
                 return row, {
                     "created": False,
                     "updated": counts(known.total, new.total, len(kept)),

@@ -12,8 +12,12 @@ class Service:
     """Fails as often as it is told to, then notes whose proofs it was asked about."""
 
     def __init__(self, *errors):
+        self.carried = []
         self.errors = list(errors)
         self.approved = []
+
+    def carry_over(self, campaign):
+        self.carried.append(campaign.id)
 
     def auto_approve(self, proofs):
         if self.errors:
@@ -42,7 +46,18 @@ def test_proofs_are_approved_once_they_are_over(engine, campaigns, outputs, ende
     parts.finish()
     parts.finish()
     parts.close()
-    assert service.approved == [ended.id]
+    assert (service.carried, service.approved) == ([ended.proof_of], [ended.id])
+
+
+def test_decisions_of_the_version_before_go_on_once_a_campaign_is_over(
+    engine, campaigns, outputs, ended
+):
+    service = Service()
+    parts = finishing(engine, campaigns, outputs, service)
+    parts.touch([ended.proof_of])
+    parts.finish()
+    parts.close()
+    assert (service.carried, service.approved) == ([ended.proof_of], [])
 
 
 def test_a_database_that_cannot_be_reached_delays_that(engine, campaigns, outputs, ended):
@@ -65,5 +80,5 @@ def test_proofs_that_cannot_be_decided_about_stop_nothing(
     parts.finish()
     parts.close()
     assert service.approved == []
-    assert "wait for a person: It was cancelled." in caplog.text
+    assert "waits for a person: It was cancelled." in caplog.text
     assert outputs.read("p/spring/proofs.jsonl", 100) == b""
