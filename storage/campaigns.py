@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.bulk import insert_chunks
 from storage.clock import db_time
+from storage.costs import Prices, money_of, prices_of
 from storage.errors import AlreadyThere, Conflict, NotFound
 from storage.inserting import insert_campaign, insert_proofs, tell_submitted
 from storage.rows import (
@@ -210,17 +211,19 @@ class Campaigns:
         expansion, with its attempts and worker; read in pages, so that no transaction stays open
         while a caller works.
         """
-        last = after
+        last, prices = after, None
         while True:
             query = select(renders).where(
                 renders.c.campaign_id == campaign_id, renders.c.number > last
             )
             with self._reader.connect() as connection:
+                if prices is None:
+                    prices = prices_of(connection, campaign_id)
                 page = connection.execute(
                     query.order_by(renders.c.number).limit(_READ_AT_ONCE)
                 ).all()
             for row in page:
-                yield outcome_of(row), row.attempts, row.worker
+                yield outcome_of(row, prices), row.attempts, row.worker
             if len(page) < _READ_AT_ONCE:
                 return
             last = page[-1].number
@@ -259,7 +262,8 @@ class Campaigns:
         )
         with self._reader.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else (outcome_of(row), row.attempts, row.worker)
+            prices = {} if row is None else prices_of(connection, campaign_id, row.worker or "")
+        return None if row is None else (outcome_of(row, prices), row.attempts, row.worker)
 
     def outcomes_of(self, campaign_id: int, numbers: Collection[int]) -> list[RenderOutcome]:
         """How those of these renders ended that have."""
@@ -370,7 +374,8 @@ def campaign_of(row: Row[Any]) -> CampaignRow:
     return CampaignRow(**{**values, "spec": json.loads(values["spec"]), "proofs": proofs})
 
 
-def outcome_of(row: Row[Any]) -> RenderOutcome:
+def outcome_of(row: Row[Any], prices: Prices | None = None) -> RenderOutcome:
+    """A render that has ended; `prices` tell what it has cost."""
     return RenderOutcome(
         number=row.number,
         digest=row.digest,
@@ -383,6 +388,7 @@ def outcome_of(row: Row[Any]) -> RenderOutcome:
         sha256=row.sha256,
         numerics_class=row.numerics_class,
         seconds=row.seconds,
+        money=money_of(row, prices or {}),
         rules_tested=row.rules_tested,
         rules_failed=tuple(row.rules_failed.split(",")) if row.rules_failed else (),
         drift=row.drift,

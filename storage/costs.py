@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, case, func, or_, select
 
 from storage.spent import USES, CostRow
 from storage.states import RenderState
@@ -64,6 +64,36 @@ class Costs:
         )
         with self._reader.connect() as connection:
             return [_row(row._mapping) for row in connection.execute(query)]
+
+
+Prices = dict[tuple[str, float], float]
+"""Of an hour, by the worker of an attempt and when that ended, in seconds since 1970."""
+
+
+def prices_of(connection: Connection, campaign_id: int, worker: str | None = None) -> Prices:
+    """The prices of the attempts at a campaign and at the versions that it has replaced, or of a
+    worker's alone: those whose attempt had one.
+    """
+    mine = select(campaigns.c.project, campaigns.c.name).where(campaigns.c.id == campaign_id)
+    row = connection.execute(mine).first()
+    if row is None:
+        return {}
+    c, a, name = campaigns.c, attempts.c, row.name.partition("~")[0]
+    called = or_(c.name == name, c.name.startswith(f"{name}~", autoescape=True))
+    versions = select(c.id).where(c.project == row.project, called)
+    query = select(a.worker, a.ended_at, a.price).distinct()
+    query = query.where(a.campaign_id.in_(versions), a.price.is_not(None))
+    if worker is not None:
+        query = query.where(a.worker == worker)
+    return {(row.worker, row.ended_at): row.price for row in connection.execute(query)}
+
+
+def money_of(render: Row[Any], prices: Prices) -> float | None:
+    """The price of a render's device time; None if its attempt had none. An attempt ends when its
+    renders do.
+    """
+    price = prices.get((render.worker, render.finished_at))
+    return None if price is None or render.seconds is None else render.seconds * price / 3600
 
 
 def _whole() -> ColumnElement[Any]:

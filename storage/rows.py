@@ -293,6 +293,8 @@ class RenderOutcome:
     """Of the file; `pixels` is the hash of the picture as it was painted."""
     numerics_class: str | None = None
     seconds: float | None = None
+    money: float | None = None
+    """What these seconds have cost, if that was asked for and had a price; not written."""
     rules_tested: int | None = None
     """By how many rules of its brand the picture was judged; None if it was not judged."""
     rules_failed: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -27,7 +28,8 @@ from storage.store import Outputs
 
 WriteTable = Callable[[Iterable[ExportedLine], IO[bytes]], None]
 MANIFEST, PARQUET, CSV, SHEET = "manifest.jsonl", "manifest.parquet", "manifest.csv", "sheet.png"
-_OWN = (MANIFEST, PARQUET, CSV, SHEET, INDEX)
+SUMMARY = "summary.json"
+_OWN = (MANIFEST, PARQUET, CSV, SHEET, SUMMARY, INDEX)
 _OF_AN_EXPORT = re.compile(r"index-[0-9]+\.html|.*\.(step[0-9]{3,4}|small)\.webp", re.DOTALL)
 _NAMED = 5
 _BLOCK = 1 << 20
@@ -90,6 +92,7 @@ def export(
         written = [
             *([] if no_sheet else [SHEET]),
             *_write_tables(manifest, write_parquet, destination),
+            _write_summary(client, campaign, destination),
         ]
         pages = _write_pages(client.status(campaign), manifest, written, destination)
         others = sorted(_others(destination, manifest, [*written, *pages, MANIFEST]))
@@ -289,6 +292,16 @@ def _write_tables(
             table.seek(0)
             destination.put(PARQUET, table)
             yield PARQUET
+
+
+def _write_summary(client: Client, campaign: str, destination: Outputs) -> str:
+    """Write how the campaign stands and what it has cost, its versions together; returns the name
+    of the file.
+    """
+    status = client.status(campaign)
+    told = {"status": status.as_json(), "costs": client.costs(status.campaign).as_json()}
+    destination.put(SUMMARY, BytesIO(json.dumps(told, indent=2).encode()))
+    return SUMMARY
 
 
 def _write_pages(

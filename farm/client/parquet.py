@@ -15,7 +15,7 @@ from farm.results.line import ExportedLine
 _ROWS = 10_000  # in a group of rows, which is all that is in memory
 _TYPES = {
     **dict.fromkeys(("number", "seed", "bytes", "attempts"), pa.int64()),
-    **dict.fromkeys(("seconds", "finished_at"), pa.float64()),
+    **dict.fromkeys(("seconds", "money", "finished_at"), pa.float64()),
     **dict.fromkeys(("previews", "preview_paths"), pa.list_(pa.string())),
 }
 

@@ -99,7 +99,8 @@ class PlannedLine(TypedDict):
 @with_config(_STRICT)
 class Line(PlannedLine):
     """A render that has ended. `key`, `pixels` and `sha256` are None if it has no picture.
-    `seconds` is its share of its batch's device time, `finished_at` is in seconds since 1970.
+    `seconds` is its share of its batch's device time, `money` the price of that, `finished_at` is
+    in seconds since 1970.
     """
 
     digest: str
@@ -118,6 +119,7 @@ class Line(PlannedLine):
     worker: str | None
     numerics_class: str | None
     seconds: float | None
+    money: float | None
     finished_at: float | None
 
 

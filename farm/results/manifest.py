@@ -97,6 +97,7 @@ def _line(
         "worker": worker,
         "numerics_class": outcome.numerics_class,
         "seconds": outcome.seconds,
+        "money": None if outcome.money is None else round(outcome.money, 9),
         "finished_at": outcome.finished_at,
     }
 

@@ -17,7 +17,7 @@ from farm.api.serving import serve
 from farm.app import open_app
 from farm.cli import app
 from farm.client.client import Client
-from farm.client.export import CSV, INDEX, MANIFEST, PARQUET, SHEET, export
+from farm.client.export import CSV, INDEX, MANIFEST, PARQUET, SHEET, SUMMARY, export
 from farm.client.parquet import write_parquet
 from farm.config import read_settings
 from storage.campaigns import Campaigns
@@ -143,6 +143,7 @@ def test_an_export_has_every_picture_and_says_so(farm, painted, destination):
         MANIFEST,
         CSV,
         SHEET,
+        SUMMARY,
         INDEX,
     }
     manifest = [json.loads(line) for line in read(destination, MANIFEST).splitlines()]
@@ -152,6 +153,16 @@ def test_an_export_has_every_picture_and_says_so(farm, painted, destination):
     for line in painted:
         assert file_pixels_digest(read(destination, place(line["key"]))) == line["pixels"]
     assert export(farm, "spring", destination).copied == 0
+
+
+def test_a_summary_says_what_the_pictures_have_cost(farm, painted, destination):
+    export(farm, "spring", destination)
+    told = json.loads(read(destination, SUMMARY))
+    assert told["status"]["renders"]["done"] == 48
+    assert told["costs"] == farm.costs("spring").as_json()
+    assert set(told["costs"]["waste"]) == {
+        "padding", "loads", "retries", "stopped", "lost", "rejected",
+    }  # fmt: skip
 
 
 def test_what_is_missing_or_damaged_at_the_destination_is_copied_again(farm, painted, destination):
@@ -233,7 +244,7 @@ def test_the_table_says_what_the_manifest_says(farm, painted, destination, tmp_p
     table = pandas.read_parquet(tmp_path / PARQUET)
     assert list(table.columns) == [*painted[0], "path", "preview_paths"]
     assert table["seed"].dtype == table["bytes"].dtype == "int64"
-    assert table["seconds"].dtype == "float64"
+    assert table["seconds"].dtype == table["money"].dtype == "float64"
     for row, line in zip(table.to_dict("records"), painted, strict=True):
         for name in ("coordinates", "settings", "adapters"):
             assert json.loads(row.pop(name)) == line[name]

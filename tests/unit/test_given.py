@@ -35,6 +35,7 @@ def wrong(document, *given):
     [
         ("priority=70", ["priority"], 70),
         ("name=summer", ["name"], "summer"),
+        ("budget.money=2.5", ["budget", "money"], 2.5),
         ("settings.steps=9", ["settings", "steps"], 9),
         ("vary.color=[green]", ["vary", "color"], ["green"]),
         ("vary.place={a: in a hall}", ["vary", "place"], {"a": "in a hall"}),
@@ -118,3 +119,12 @@ def test_standard_input_is_read_as_files_are():
         read_piped(b"name: \xff\xfe\xfd")
     with pytest.raises(RequestError, match="larger than 64 MB"):
         read_piped(b"#" * (MAX_BYTES + 1))
+
+
+def test_a_budget_can_be_set_beside_the_one_of_a_file(document, tmp_path):
+    changed = campaign_of(
+        with_given(document, ["budget.gpu_hours=1", "budget.money=40"]), tmp_path
+    )
+    assert (changed.campaign.budget_s, changed.campaign.budget_money) == (3600, 40)
+    with pytest.raises(DocumentError, match=r"--set budget\.money=0: budget\.money"):
+        campaign_of(with_given(document, ["budget.money=0"]), tmp_path)
