@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from actors.models.source import PipelineSource, pipelines_folder, source_of, text_to_image_classes
+from actors.recipes.guidance import GuidanceKind
 
 _DIFFUSION = (
     "ddim",
@@ -21,6 +22,7 @@ _DIFFUSION = (
     "dpm++-2m-karras",
     "unipc",
     "lcm",
+    "tcd",
 )
 
 
@@ -52,12 +54,15 @@ class Family:
     """What a campaign gets that names none; None where there is no guidance, or where a campaign
     must name it.
     """
+    guidance_kind: GuidanceKind = GuidanceKind.STANDARD
     guidance_key: str | None = None
     """What the denoiser's config must say for it to have guidance: some members of a family are
     distilled without.
     """
     schedulers: tuple[str, ...]
     """The first is its own, which a campaign gets that names none."""
+    from_reference: tuple[str, ...] | None = None
+    """Those of its schedulers with which it can begin from a reference; None if all can."""
     is_flow: bool = False
     """Whether its models follow straight paths from noise to picture."""
     noise: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -132,6 +137,7 @@ FAMILIES = (
         ),  # many leave its third encoder, T5, out
         guidance=7.0,
         schedulers=("flow-match-euler", "dpm++-2m", "unipc"),
+        from_reference=("flow-match-euler",),  # the others of diffusers have no `scale_noise`
         is_flow=True,
         multiple_of=16,
         sample_size=128,
@@ -145,6 +151,7 @@ FAMILIES = (
         weights=("transformer", "vae", "text_encoder", "text_encoder_2"),
         has_negative=False,
         guidance=3.5,
+        guidance_kind=GuidanceKind.EMBEDDED,
         guidance_key="guidance_embeds",
         schedulers=("flow-match-euler",),
         is_flow=True,
@@ -184,6 +191,7 @@ FAMILIES = (
         weights=("transformer", "vae", "text_encoder"),
         # Turbo is painted without, the base model with 3 to 5, and no file says which one it is.
         guidance=None,
+        guidance_kind=GuidanceKind.ANCHORED,
         schedulers=("flow-match-euler",),
         is_flow=True,
         multiple_of=16,
@@ -219,6 +227,7 @@ FAMILIES = (
         image_to_image="QwenImageImg2ImgPipeline",
         weights=("transformer", "vae", "text_encoder"),
         guidance=4.0,
+        guidance_kind=GuidanceKind.TRUE,
         schedulers=("flow-match-euler",),
         is_flow=True,
         multiple_of=16,
@@ -294,7 +303,7 @@ def _plain_family(pipeline: str) -> Family | None:
         or "num_frames" in source.call
     ):
         return None
-    guidance = source.call.get("guidance_scale")
+    guidance, fed = source.call.get("guidance_scale"), _guidance_key(source)
     return Family(
         name=pipeline,
         pipeline=pipeline,
@@ -302,7 +311,8 @@ def _plain_family(pipeline: str) -> Family | None:
         has_negative="negative_prompt" in source.call,
         has_guidance="guidance_scale" in source.call,
         guidance=float(guidance) if isinstance(guidance, int | float) else None,
-        guidance_key=_guidance_key(source),
+        guidance_kind=GuidanceKind.EMBEDDED if fed else GuidanceKind.STANDARD,
+        guidance_key=fed,
         schedulers=("own",),
         left_out=("safety_checker", *sorted(_WITHOUT_PART & source.optional)),
         readers=_readers(source),

@@ -46,6 +46,8 @@ class Model:
     scheduler_config: dict[str, Any] = field(repr=False)
     guidance: float | None = 5.0
     """The guidance of a campaign that names none; None if the model has no guidance."""
+    guidance_kind: str | None = None
+    """How that number is used, a `GuidanceKind`; None in campaigns of versions before."""
     image_to_image: str | None = None
     """The class that begins from a picture, if the model has one."""
     assumed: dict[str, Any] | None = field(default=None, repr=False)
@@ -114,6 +116,7 @@ def inspect_model(name: str, folder: Path) -> Model:
     assumed = (
         assumptions(config, is_flow=family.is_flow, kind=family.noise) if is_known(family) else {}
     )
+    traits = traits_of(family, facts)
     model = Model(
         name=name,
         folder=str(folder),
@@ -122,7 +125,8 @@ def inspect_model(name: str, folder: Path) -> Model:
         batch=_BATCH.get(name, DEFAULT_BATCH),
         size=_native_size(name, folder, family, denoiser),
         scheduler_config=config,
-        guidance=traits_of(family, facts).guidance,
+        guidance=traits.guidance,
+        guidance_kind=traits.guidance_kind.value,
         image_to_image=family.image_to_image,
         assumed=assumed,
         schedulers=usable_schedulers(family.schedulers, config, assumed),

@@ -21,6 +21,8 @@ _EULERS = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
 """Those that begin with noise as large as it is at the first step, in the numbers that the model
 is painted in.
 """
+_DISTILLED = ("LCMScheduler", "TCDScheduler")
+"""Those that take their timesteps from the ones that a model was distilled at."""
 _BETAS = ("linear", "scaled_linear", "squaredcos_cap_v2")
 _SPACINGS = ("leading", "linspace", "trailing")
 _PREDICTIONS = ("epsilon", "v_prediction", "sample")
@@ -34,7 +36,7 @@ def refusal(config: Mapping[str, Any], steps: int, dtype: str = "float32") -> st
     painted in. Classes that no name stands for are not judged.
     """
     class_name = str(config.get("_class_name"))
-    if class_name not in (*_DIRECT, *_SOLVERS, *_EULERS, "LCMScheduler"):
+    if class_name not in (*_DIRECT, *_SOLVERS, *_EULERS, *_DISTILLED):
         return None
     full = {**class_defaults(class_name), **config}
     return _kind_refusal(class_name, full) or (
@@ -55,7 +57,7 @@ def _kind_refusal(class_name: str, full: Mapping[str, Any]) -> str | None:
         prediction == "sample" and class_name == "EulerAncestralDiscreteScheduler"
     ):
         return f"the model predicts {prediction!r}, which it does not know"
-    if class_name != "LCMScheduler" and full["timestep_spacing"] not in _SPACINGS:
+    if class_name not in _DISTILLED and full["timestep_spacing"] not in _SPACINGS:
         return (
             f"the timestep_spacing of the model's config is {full['timestep_spacing']!r}, which it"
             " does not know"
@@ -72,7 +74,7 @@ def _steps_refusal(class_name: str, full: Mapping[str, Any], steps: int, dtype: 
     trained = int(full["num_train_timesteps"])
     if class_name in _EULERS:
         return _euler_refusal(class_name, full, steps, dtype)
-    if class_name == "LCMScheduler":
+    if class_name in _DISTILLED:
         return _lcm_refusal(full, steps)
     if class_name not in (*_DIRECT, *_SOLVERS) or full.get("use_karras_sigmas"):
         return None  # these take any noise between two timesteps

@@ -33,6 +33,7 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "dpm++-2m-karras": ("DPMSolverMultistepScheduler", {**_TWO_M, "use_karras_sigmas": True}),
     "unipc": ("UniPCMultistepScheduler", {}),
     "lcm": ("LCMScheduler", {}),
+    "tcd": ("TCDScheduler", {}),
     # Its stochastic kind draws from torch's one global generator, and no picture could be
     # repeated.
     "flow-match-euler": ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": False}),

@@ -10,6 +10,7 @@ from typing import Any
 
 from actors.models.families import Family, guidance_of, is_known, takes_guidance
 from actors.models.source import Facts, PipelineSource, UnknownValue, divisors_of_sides, source_of
+from actors.recipes.guidance import GuidanceKind
 
 _SIZED = ("__call__", "check_inputs", "prepare_latents")
 _COUNTS_ALL_PLACES = "AuraFlowTransformer2DModel"  # others count those of one side
@@ -38,6 +39,8 @@ class Traits:
     """Whether guidance that a campaign names changes its pictures."""
     needs_guidance: bool = False
     """Whether the pipeline refuses to paint without a guidance that is named."""
+    guidance_kind: GuidanceKind = GuidanceKind.STANDARD
+    """How its guidance is used."""
     guidance_off: float | None = None
     """The guidance up to which pictures are the same, whatever it is; None if each changes
     them.
@@ -67,10 +70,20 @@ def traits_of(family: Family, facts: Facts) -> Traits:
         guidance=guidance,
         has_guidance=has_guidance,
         needs_guidance=has_guidance and family.guidance is None,
+        guidance_kind=_guidance_kind(family, denoiser, has_guidance=has_guidance),
         guidance_off=_guidance_off(family, source, [] if is_fed else limits),
         steps=_own_steps(source, facts),
         has_negative=family.has_negative and not is_off and _is_truly_guided(source),
     )
+
+
+def _guidance_kind(
+    family: Family, denoiser: Mapping[str, Any], *, has_guidance: bool
+) -> GuidanceKind:
+    """A U-Net that was distilled with its guidance reads the number itself."""
+    if not has_guidance:
+        return GuidanceKind.NONE
+    return GuidanceKind.EMBEDDED if denoiser.get("time_cond_proj_dim") else family.guidance_kind
 
 
 def _guidance_off(family: Family, source: PipelineSource, limits: list[float]) -> float | None:

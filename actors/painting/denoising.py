@@ -75,14 +75,16 @@ def denoise(pipeline: LoadedPipeline, embeddings: Embeddings, batch: Batch) -> D
     padded = _padded(batch.recipes, group.batch)
     pipeline.check(padded, batch.references)
     scheduler, generators = new_scheduler(group), generators_of(padded)
+    reading = pipeline.reading(group)
 
     def embed(text: str, *, is_negative: bool) -> Embedding:
         def compute() -> Embedding:
             pipeline.check_prompt(text)
-            return pipeline.embed(text, is_negative=is_negative)
+            return pipeline.embed(text, is_negative=is_negative, **reading)
 
         # an adapter may change what a text encoder says
-        return embeddings.get((text, is_negative, group.adapters), compute)
+        key = (text, is_negative, group.adapters, *reading.values())
+        return embeddings.get(key, compute)
 
     with ExitStack() as stack:
         _prepare(stack, pipeline, scheduler, generators, batch)

@@ -11,6 +11,7 @@ import json
 import re
 
 from actors.models.families import family_of
+from actors.recipes.guidance import GuidanceKind
 from actors.recipes.recipe import Group, Recipe
 
 # Some readers look for this marker in the midst of a line too, and some in any case.
@@ -34,6 +35,7 @@ _SAMPLERS = {
     "KDPM2DiscreteScheduler": ("DPM2", True),
     "LCMScheduler": ("LCM", False),
     "LMSDiscreteScheduler": ("LMS", True),
+    "TCDScheduler": ("TCD", False),
     "PNDMScheduler": ("PLMS", False),
     "UniPCMultistepScheduler": ("UniPC", True),
 }
@@ -55,6 +57,7 @@ def infotext(recipe: Recipe, model_name: str) -> str:
         **_guidance(group),
         "Seed": recipe.seed,
         "Size": f"{group.width}x{group.height}",
+        **_options(group),
         "Model hash": group.model[:10],
         "Model": model_label(model_name) or group.pipeline,
         "Denoising strength": None if group.strength is None else f"{group.strength:g}",
@@ -88,12 +91,22 @@ def _sampler(group: Group) -> dict[str, str | None]:
     return {"Sampler": name, "Schedule type": schedules[0] if schedules else None}
 
 
+def _options(group: Group) -> dict[str, str | None]:
+    """Those tools count CLIP's layers from the last one, which is their first."""
+    skip, rescale = group.clip_skip, group.guidance_rescale
+    return {
+        "Clip skip": None if skip is None else str(skip + 1),
+        "CFG Rescale phi": None if rescale is None else f"{rescale:g}",
+        "Eta": None if group.eta is None else f"{group.eta:g}",
+    }
+
+
 def _guidance(group: Group) -> dict[str, str | None]:
     if group.guidance is None:
         return {}
     family = family_of(group.pipeline)
     if (
-        family is not None and family.guidance_key
+        family is not None and family.guidance_kind is GuidanceKind.EMBEDDED
     ):  # the model was given the number while it was trained: there is no second pass
         return {"CFG scale": "1", "Distilled CFG Scale": f"{group.guidance:g}"}
     return {"CFG scale": f"{group.guidance:g}"}

@@ -98,6 +98,16 @@ class LoadedPipeline:
                     f" {(group.height, group.width, 3)}."
                 )
 
+    def reading(self, group: Group) -> Mapping[str, Any]:
+        """How the texts of a group are read, if not as usual: what else `embed` is told."""
+        if group.clip_skip is None:
+            return {}
+        if "clip_skip" not in inspect.signature(self.embed).parameters:
+            raise BadRequest(
+                f"{self.family.name} takes no `clip_skip`: take it out of the campaign."
+            )
+        return {"clip_skip": group.clip_skip}
+
     # some families read the two differently
     def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
         return {"prompt_embeds": self.pipe.encode_prompt(text, self.pipe.device, 1, False)[0]}
@@ -221,11 +231,18 @@ class LoadedPipeline:
             if name in takes
         }
         guidance = {} if group.guidance is None else {"guidance_scale": group.guidance}
+        more = {"eta": group.eta, "guidance_rescale": group.guidance_rescale}
+        more = {name: value for name, value in more.items() if value is not None}
+        if unknown := next((name for name in more if name not in takes), None):
+            raise BadRequest(
+                f"A {type(pipe).__name__} takes no `{unknown}`: take it out of the campaign."
+            )
         return {
             "num_inference_steps": group.steps,
             "output_type": "pt",
             **size,
             **guidance,
+            **more,
             **self.call_options,
         }
 

@@ -3,7 +3,8 @@ they take.
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,15 +19,40 @@ from actors.painting.talking_encoders import Flux2Klein, QwenImage, ZImage
 class StableDiffusion(LoadedPipeline):
     load_options: Mapping[str, Any] = {"requires_safety_checker": False}
 
+    def embed(self, text: str, *, is_negative: bool, clip_skip: int | None = None) -> Embedding:
+        with _as_older_transformers_had_it(self.pipe.text_encoder):
+            embeds, _ = self.pipe.encode_prompt(
+                text, self.pipe.device, 1, False, clip_skip=None if is_negative else clip_skip
+            )
+        return {"prompt_embeds": embeds}
+
+
+@contextmanager
+def _as_older_transformers_had_it(encoder: Any) -> Iterator[None]:
+    """For the last layer of CLIP, diffusers 0.42 looks in a part that transformers 5 has merged
+    into the whole. It is no module of the whole meanwhile, or that would be a part of itself.
+    """
+    if hasattr(encoder, "text_model"):
+        yield
+        return
+    encoder.__dict__["text_model"] = encoder
+    try:
+        yield
+    finally:
+        del encoder.__dict__["text_model"]
+
 
 class StableDiffusionXL(LoadedPipeline):
     load_options: Mapping[str, Any] = {
         "add_watermarker": False
     }  # else pictures would carry one only if another library is installed
 
-    def embed(self, text: str, *, is_negative: bool) -> Embedding:
+    def embed(self, text: str, *, is_negative: bool, clip_skip: int | None = None) -> Embedding:
         embeds, _, pooled, _ = self.pipe.encode_prompt(
-            text, device=self.pipe.device, do_classifier_free_guidance=False
+            text,
+            device=self.pipe.device,
+            do_classifier_free_guidance=False,
+            clip_skip=None if is_negative else clip_skip,
         )
         if is_negative and not text and self.pipe.config.force_zeros_for_empty_prompt:
             embeds, pooled = torch.zeros_like(embeds), torch.zeros_like(pooled)
@@ -43,7 +69,7 @@ class StableDiffusionXL(LoadedPipeline):
 
 
 class StableDiffusion3(LoadedPipeline):
-    def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
+    def embed(self, text: str, *, is_negative: bool, clip_skip: int | None = None) -> Embedding:
         tokens = self.family.readers[0].tokens
         embeds, _, pooled, _ = self.pipe.encode_prompt(
             text,
@@ -51,6 +77,7 @@ class StableDiffusion3(LoadedPipeline):
             None,
             device=self.pipe.device,
             do_classifier_free_guidance=False,
+            clip_skip=None if is_negative else clip_skip,
             max_sequence_length=tokens,
         )
         return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}

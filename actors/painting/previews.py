@@ -40,7 +40,7 @@ def watch_steps(
         done += 1
         if done in at:
             output = step(model_output, timestep, sample, *args, **{**kwargs, "return_dict": True})
-            see(done, _predicted_x0(scheduler, output, model_output, sample))
+            see(done, _predicted_x0(scheduler, output, model_output, sample, timestep))
             output = output if kwargs.get("return_dict", True) else output.to_tuple()
         else:
             output = step(model_output, timestep, sample, *args, **kwargs)
@@ -50,17 +50,32 @@ def watch_steps(
     scheduler.step = watched
 
 
-def _predicted_x0(scheduler: Any, output: Any, model_output: Tensor, sample: Tensor) -> Tensor:
+def _predicted_x0(
+    scheduler: Any, output: Any, model_output: Tensor, sample: Tensor, timestep: Any
+) -> Tensor:
     for name in ("pred_original_sample", "denoised"):
         known: Tensor | None = getattr(output, name, None)
         if known is not None:
             return known
     # The others do not give it away; this is its definition at the step just made.
+    if not hasattr(scheduler, "sigmas"):
+        return _x0_at(scheduler, int(timestep), model_output, sample)
     sigma = scheduler.sigmas[scheduler.step_index - 1].to(sample.device)
     kind = scheduler.config.get("prediction_type", "flow_prediction")
     if kind == "flow_prediction":
         return sample - sigma * model_output
     alpha, sigma = scheduler._sigma_to_alpha_sigma_t(sigma)
+    return _x0(kind, alpha, sigma, model_output, sample)
+
+
+def _x0_at(scheduler: Any, timestep: int, model_output: Tensor, sample: Tensor) -> Tensor:
+    """Of a scheduler that knows its noise by timesteps alone."""
+    share = scheduler.alphas_cumprod[timestep].to(sample.device)
+    kind = scheduler.config.prediction_type
+    return _x0(kind, share**0.5, (1 - share) ** 0.5, model_output, sample)
+
+
+def _x0(kind: str, alpha: Tensor, sigma: Tensor, model_output: Tensor, sample: Tensor) -> Tensor:
     if kind == "v_prediction":
         return alpha * sample - sigma * model_output
     return model_output if kind == "sample" else (sample - sigma * model_output) / alpha

@@ -143,6 +143,7 @@ class Writing:
             "recipe": self._job.recipe(picture).to_json(),
             "pixels": files.pixels_digest(pixels),
             "model_name": self._job.model_name,
+            **({"guidance_kind": kind} if (kind := self._job.guidance_kind) else {}),
             "versions": _versions(),
             **_sources(self._job, picture),
             **({"brand": dict(self._job.brand)} if self._job.brand else {}),

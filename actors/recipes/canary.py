@@ -29,6 +29,8 @@ def canary_group(group: Group) -> Group:
         width=min(group.width, _SIDE),
         height=min(group.height, _SIDE),
         strength=None,
+        clip_skip=None,
+        guidance_rescale=None,
     )
 
 

@@ -70,6 +70,8 @@ class ChunkJob:
     """By digest, the keys in the outputs of the files that pictures begin from."""
     addresses: Mapping[str, str] = field(default_factory=dict)
     """By digest, where those files came from."""
+    guidance_kind: str | None = None
+    """How the number of the group's guidance is used, for the records in files."""
     adapter_paths: tuple[str, ...] = ()
     """The files of the group's adapters, in the same order."""
     rules: Rules | None = None

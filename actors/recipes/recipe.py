@@ -51,6 +51,12 @@ class Group:
     strength: float | None = None
     """How far a picture may leave its reference, 0 to 1; None if it begins from noise alone."""
     adapters: tuple[Adapter, ...] = ()
+    eta: float | None = None
+    """How much new noise each step draws, 0 to 1; None for none."""
+    clip_skip: int | None = None
+    """How many of CLIP's last layers are left out; None for none."""
+    guidance_rescale: float | None = None
+    """How far guided pictures are brought back to the contrast of unguided ones, 0 to 1."""
 
     @property
     def steps_made(self) -> int:

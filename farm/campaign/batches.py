@@ -5,7 +5,8 @@ paints, or fewer for a size that was found not to fit a device.
 from collections.abc import Mapping
 
 from actors.models.models import Model
-from farm.campaign.schema import AUTO, Campaign, Settings
+from farm.campaign.schema import Campaign
+from farm.campaign.settings import AUTO, Settings
 
 
 def batch_of(settings: Settings, model: Model, smaller: Mapping[str, int]) -> int:

@@ -17,13 +17,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from actors.recipes import rules as values
 from actors.recipes.recipe import canonical_json
 from farm.campaign.banned import Banned, empty_phrases
-from farm.campaign.schema import (
-    BRAND_VERSION,
+from farm.campaign.schema import BRAND_VERSION, AxisName, Campaign, DerivedSeeds
+from farm.campaign.settings import (
     SETTINGS,
-    AxisName,
     Batch,
-    Campaign,
-    DerivedSeeds,
     Dtype,
     Guidance,
     Scheduler,

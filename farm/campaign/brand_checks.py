@@ -11,7 +11,8 @@ from farm.campaign.axes import Axis
 from farm.campaign.banned import Banned
 from farm.campaign.brand import Pack
 from farm.campaign.expansion import Expansion
-from farm.campaign.schema import Campaign, settings_of
+from farm.campaign.schema import Campaign
+from farm.campaign.settings import settings_of
 from farm.campaign.sources import named_files
 from farm.campaign.template import Template
 from farm.campaign.texts import filled, place

@@ -5,7 +5,8 @@ from typing import Any
 
 from farm.campaign.axes import Axis, Scalar
 from farm.campaign.brand import Brand
-from farm.campaign.schema import Campaign, Settings, settings_of
+from farm.campaign.schema import Campaign
+from farm.campaign.settings import Settings, settings_of
 from farm.campaign.shots import Shot
 from farm.campaign.sources import FILES, NONE, Sources
 from farm.campaign.template import Template

@@ -11,16 +11,9 @@ from pydantic import ValidationError
 from farm.campaign.alternatives import with_alternatives
 from farm.campaign.axes import Axis, AxisError, parse_axis
 from farm.campaign.brand import Pack, parse_pack, with_brand
-from farm.campaign.schema import (
-    SETTINGS,
-    Campaign,
-    DerivedSeeds,
-    Settings,
-    fields_of,
-    settings_of,
-    used_variables,
-)
+from farm.campaign.schema import Campaign, DerivedSeeds, fields_of, used_variables
 from farm.campaign.seeding import DERIVATION, OWN, Seeding, own_place, own_seeds
+from farm.campaign.settings import SETTINGS, Settings, settings_of
 from farm.campaign.skip_values import SkipValues
 from farm.campaign.skipping import Skipping, rule_seeds
 from farm.campaign.sources import (

@@ -6,20 +6,24 @@ Skipped cells keep their numbers and ordinals, empty.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
 
 from actors.models.families import Family, family_of
 from actors.models.models import Model
 from actors.models.schedulers import scheduler_config
+from actors.models.spacings import spaced
+from actors.recipes.guidance import GuidanceKind
 from actors.recipes.recipe import Adapter, Group, Recipe, canonical_json
 from farm.campaign.axes import Axis, Scalar
 from farm.campaign.batches import batch_of
 from farm.campaign.brand import Brand
 from farm.campaign.cells import Cells, by_content
 from farm.campaign.grid import Grid
-from farm.campaign.schema import SETTINGS, Campaign, Settings, settings_of
+from farm.campaign.schema import Campaign
 from farm.campaign.seeding import DERIVATION, Seeding
+from farm.campaign.settings import SETTINGS, Settings, settings_of
 from farm.campaign.shots import Redo, Render
 from farm.campaign.skipping import Skipping
 from farm.campaign.sources import DEFAULT_SCALE, DEFAULT_STRENGTH, NONE, Sources
@@ -64,6 +68,11 @@ class Expansion:
         return family
 
     @property
+    def guidance_kind(self) -> GuidanceKind:
+        """How the number of its guidance is used; at some numbers it is none."""
+        return GuidanceKind(self.model.guidance_kind or self.family.guidance_kind)
+
+    @property
     def schedulers(self) -> tuple[str, ...]:
         """The schedulers that it can be painted with; renders that name none have the first."""
         return self.model.schedulers or self.family.schedulers
@@ -106,6 +115,14 @@ class Expansion:
 
     def _group(self, group_no: int) -> Group:
         """The part of the recipe that all renders of a group share; `group` caches it."""
+        adapters = tuple(
+            Adapter(digest=self.sources.adapters[path], scale=scale)
+            for path, scale in _adapters(self.campaign, self.settings(group_no))
+        )
+        return replace(self.bare_group(group_no), adapters=adapters)
+
+    def bare_group(self, group_no: int) -> Group:
+        """The same without its adapters, whose files may not have been looked at yet."""
         settings = self.settings(group_no)
         width, height = settings.size or self.model.size
         guidance = self.model.guidance if settings.guidance is None else settings.guidance
@@ -123,10 +140,10 @@ class Expansion:
             dtype=settings.dtype,
             batch=batch_of(settings, self.model, self._smaller),
             strength=(settings.strength or DEFAULT_STRENGTH) if has_reference else None,
-            adapters=tuple(
-                Adapter(digest=self.sources.adapters[path], scale=scale)
-                for path, scale in _adapters(self.campaign, settings)
-            ),
+            # Of these, 0 is none.
+            eta=settings.eta or None,
+            clip_skip=settings.clip_skip or None,
+            guidance_rescale=settings.guidance_rescale or None,
         )
 
     def settings(self, group_no: int) -> Settings:
@@ -136,7 +153,8 @@ class Expansion:
     def scheduler_of(self, settings: Settings) -> tuple[str, dict[str, Any]]:
         """The name of the scheduler that renders with these settings have, and its config."""
         name = settings.scheduler or self.schedulers[0]
-        return name, scheduler_config(name, self.model.scheduler_config, self.model.assumed)
+        config = scheduler_config(name, self.model.scheduler_config, self.model.assumed)
+        return name, spaced(config, settings.spacing, settings.terminal_snr)
 
     def adapter_paths(self, group_no: int) -> tuple[str, ...]:
         """The files of a group's adapters, in the group's order."""

@@ -28,6 +28,7 @@ from farm.documents.document import (
     read_document,
 )
 
+_FRACTIONS = ("guidance", "strength", "lora_scale", "eta", "guidance_rescale")
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 
@@ -232,8 +233,8 @@ def _typed(row: dict[str, str]) -> dict[str, Any]:
     for name, text in row.items():
         if name in FILES and text == "":
             typed[name] = NONE
-        elif name in ("steps", "batch") and _WHOLE.fullmatch(text):
+        elif name in ("steps", "batch", "clip_skip") and _WHOLE.fullmatch(text):
             typed[name] = int(text)
-        elif name in ("guidance", "strength", "lora_scale") and _NUMBER.fullmatch(text):
+        elif name in _FRACTIONS and _NUMBER.fullmatch(text):
             typed[name] = float(text)
     return typed

@@ -20,21 +20,19 @@ from pydantic import (
     model_validator,
 )
 
-from actors.models.schedulers import SCHEDULERS
 from actors.recipes.drift import DriftAction
 from actors.recipes.encoding import Encoding, Format
 from actors.recipes.previews import Previews as KeptPreviews
-from farm.campaign.axes import Axis, Scalar, parse_axis
+from farm.campaign.axes import Axis, parse_axis
 from farm.campaign.looks import Drift, Previews
 from farm.campaign.seeds import SEED_LIMIT
-from farm.campaign.sources import FILES, MAX_ADAPTERS, FileName, Lora, Reference, Scale, Strength
+from farm.campaign.settings import SETTINGS, Seed, Settings, Size, Steps
+from farm.campaign.sources import MAX_ADAPTERS, Lora, Reference
 from farm.campaign.template import Template, TemplateError
 from farm.documents.characters import unprintable
 from farm.documents.document import DocumentError, Problem, did_you_mean
-from farm.documents.foreign_words import scheduler_hint
 from farm.problems import problem_of, shown_value
 
-MAX_SIDE = 4096
 MAX_RENDERS = 100_000_000
 MAX_PROMPT = 20_000
 JPEG_QUALITY = 90  # if the file names none
@@ -45,43 +43,6 @@ _SIDE = re.compile(r"(?<![\d.-])[1-9]\d{0,4}(?![\d.])")
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def _size(value: object) -> object:
-    """`128x128` as (width, height)."""
-    if isinstance(value, str):
-        sides = value.lower().split("x")
-        if len(sides) == 2 and all(side.strip().isdecimal() for side in sides):
-            value = [int(side) for side in sides]
-    if (
-        not isinstance(value, list | tuple)
-        or len(value) != 2
-        or not all(type(side) is int for side in value)
-    ):
-        raise ValueError(f"a size is written WIDTHxHEIGHT, like {_size_like(value)}.")
-    for side in value:
-        if side < 8 or side > MAX_SIDE:
-            raise ValueError(f"a side must be from 8 to {MAX_SIDE} pixels, not {side}.")
-        if side % 8:
-            raise ValueError(
-                f"a side must be a multiple of 8, which {side} is not: {side // 8 * 8 or 8} and"
-                f" {side // 8 * 8 + 8} are."
-            )
-    return tuple(value)
-
-
-def _size_like(value: object) -> str:
-    """A size with the numbers that somebody wrote in another way, like 64×64."""
-    numbers = _SIDE.findall(str(value))
-    return "x".join((numbers * 2)[:2]) if len(numbers) in (1, 2) else "128x128"
-
-
-def _scheduler(value: object) -> object:
-    if not isinstance(value, str) or value not in SCHEDULERS:
-        raise ValueError(
-            f"there is no scheduler {shown_value(value)}: {scheduler_hint(str(value), SCHEDULERS)}"
-        )
-    return value
-
-
 def _format(value: object) -> object:
     known = {kind.value: kind for kind in Format}
     if not isinstance(value, str) or value not in known:
@@ -89,41 +50,6 @@ def _format(value: object) -> object:
             f"there is no format {shown_value(value)}: {did_you_mean(str(value), known)}"
         )
     return known[value]
-
-
-Steps = Annotated[int, Field(ge=1, le=1000)]
-Guidance = Annotated[float, Field(ge=0, le=100)]
-Scheduler = Annotated[str, BeforeValidator(_scheduler)]
-Size = Annotated[tuple[int, int], BeforeValidator(_size)]
-Batch = Annotated[int, Field(ge=1, le=256)]
-AUTO: Literal["auto"] = "auto"
-"""A batch that begins as the model's own, and is halved for the sizes that do not fit a device."""
-Dtype = Literal["float32", "bfloat16", "float16"]
-Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
-
-
-class Settings(BaseModel):
-    """What a campaign may set for all its renders, or vary. A setting that is None is the model's
-    own.
-    """
-
-    model_config = _STRICT
-
-    steps: Steps = 20
-    guidance: Guidance | None = None
-    scheduler: Scheduler | None = None
-    size: Size | None = None
-    batch: Batch | Literal["auto"] | None = None
-    dtype: Dtype = "float32"
-    # These four are for axes alone: a campaign says what all its renders begin from under
-    # `reference` and `adapters`.
-    reference: FileName | None = None
-    strength: Strength | None = None
-    lora: FileName | None = None
-    lora_scale: Scale | None = None
-
-
-SETTINGS = frozenset(Settings.model_fields)
 
 
 class DerivedSeeds(BaseModel):
@@ -389,12 +315,3 @@ def used_variables(campaign: Campaign) -> frozenset[str]:
     per = campaign.seeds.per if isinstance(campaign.seeds, DerivedSeeds) else ()
     columns = set(per) - {axis.name for axis in campaign.axes}
     return fields_of(campaign) | SETTINGS | {"seed"} | columns
-
-
-def settings_of(axis: Axis, index: int) -> dict[str, Scalar]:
-    """The settings that a value chooses. The campaign decides those that are empty in it."""
-    return {
-        name: value
-        for name, value in axis.assignments(index).items()
-        if name in SETTINGS and (value != "" or name in FILES)
-    }

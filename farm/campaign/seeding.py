@@ -17,15 +17,9 @@ from functools import lru_cache
 from typing import Any
 
 from farm.campaign.axes import Axis
-from farm.campaign.schema import (
-    Campaign,
-    DerivedSeeds,
-    Settings,
-    fields_of,
-    settings_of,
-    used_variables,
-)
+from farm.campaign.schema import Campaign, DerivedSeeds, fields_of, used_variables
 from farm.campaign.seeds import SEED_LIMIT, derived_index, derived_seed
+from farm.campaign.settings import Settings, settings_of
 from farm.campaign.sources import FILES, NONE, Sources
 
 DERIVATION = 2

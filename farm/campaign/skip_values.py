@@ -6,7 +6,7 @@ from itertools import product
 from pydantic import ValidationError
 
 from farm.campaign.axes import Axis, Scalar
-from farm.campaign.schema import SETTINGS, Settings
+from farm.campaign.settings import SETTINGS, Settings
 from farm.campaign.sources import NONE
 
 

@@ -17,6 +17,7 @@ from farm.campaign.brand import Brand
 from farm.campaign.expansion import Expansion
 from farm.campaign.schema import Campaign
 from farm.campaign.seeding import DERIVATION
+from farm.campaign.settings import OPTIONS
 from farm.campaign.shots import Redo, Render
 from farm.campaign.sources import ONLY_VARIED, Sources
 from farm.campaign.stages import proof_campaign
@@ -138,7 +139,7 @@ def _identity(spec: Json) -> Json:
     campaign["settings"] = {
         name: value
         for name, value in campaign["settings"].items()
-        if value is not None or name not in ONLY_VARIED
+        if value is not None or name not in (*ONLY_VARIED, *OPTIONS)
     }
     campaign["vary"] = {
         name: _by_content(sources, name, values) for name, values in campaign["vary"].items()

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from farm.campaign.axes import MAX_VALUES
-from farm.campaign.schema import SETTINGS, Campaign, fields_of
+from farm.campaign.schema import Campaign, fields_of
+from farm.campaign.settings import SETTINGS
 from farm.documents.document import Document, Problem
 from farm.documents.parsed import Path_
 

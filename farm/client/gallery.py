@@ -17,7 +17,10 @@ from farm.service.views import CampaignStatus
 
 INDEX = "index.html"
 RENDERS_PER_PAGE = 2_000  # browsers scroll through so many without a pause
-_SHOWN_SETTINGS = ("steps", "guidance", "scheduler", "size", "strength")
+_SHOWN_SETTINGS = (
+    "steps", "guidance", "guidance_kind", "guidance_rescale", "scheduler", "spacing",
+    "terminal_snr", "eta", "clip_skip", "size", "strength",
+)  # fmt: skip
 # Nothing is fetched but pictures, and nothing runs: whatever a prompt holds is text.
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file: data:; base-uri 'none';"

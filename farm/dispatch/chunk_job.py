@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from actors.recipes.drift import DriftAction, DriftRule
+from actors.recipes.guidance import kind_of
 from actors.recipes.jobs import ChunkJob, Look, PictureJob
 from actors.recipes.previews import step_at
 from actors.recipes.rules import Rules
 from farm.campaign.expansion import Expansion
-from farm.campaign.schema import AUTO
+from farm.campaign.settings import AUTO
 from farm.campaign.shots import Render
 from farm.campaign.specs import picture_key_of, proof_key_of
 from storage.keys import reference_key
@@ -28,13 +29,15 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         for render in renders
         if (digest := expansion.reference(render))
     }
+    group = expansion.group(chunk.group_no)
     return ChunkJob(
         chunk_id=chunk.id,
         campaign_id=campaign.id,
         lease=chunk.lease,
         model_name=expansion.model.name,
         model_folder=expansion.model.folder,
-        group=expansion.group(chunk.group_no),
+        group=group,
+        guidance_kind=kind_of(expansion.guidance_kind, group.guidance).value,
         pictures=tuple(
             PictureJob(
                 number=render.number,

@@ -6,6 +6,10 @@ from farm.documents.document import did_you_mean
 
 _KEYS = {
     "guidance": "cfg cfgscale cfgguidance guidancescale classifierfreeguidance",
+    "guidance_rescale": "cfgrescale rescalecfg rescale rescalephi guidancerescalefactor",
+    "spacing": "timestepspacing timestepsspacing",
+    "terminal_snr": "zerosnr zeroterminalsnr rescalebetaszerosnr ztsnr",
+    "clip_skip": "clipskip skipclip clipstopatlastlayers",
     "steps": "numinferencesteps inferencesteps samplingsteps numsteps nsteps",
     "scheduler": "sampler samplername samplingmethod samplermethod schedulername noisescheduler",
     "size": "width height imagesize resolution imagewidth imageheight aspectratio",
@@ -30,10 +34,15 @@ _HOW = {
         " one device call"
     ),
     "seed": "a row's own seeds stand in a column `seed`, and those of all rows under `seeds`",
+    "clip_skip": (
+        "it is called 'clip_skip' here, and counts the layers that are left out: 1 is what other"
+        " tools call 2"
+    ),
+    "terminal_snr": "write it `terminal_snr: zero`",
     "model": "one campaign has one model: say it under `model`, and write a campaign for each",
 }
 _NOT_HERE = (
-    "clipskip vae vaename sdvae eta hiresfix enablehr hrscale hrupscaler hiresupscale"
+    "vae vaename sdvae hiresfix enablehr hrscale hrupscaler hiresupscale"
     " hiresupscaler hiressteps hressteps refiner refinerswitchat restorefaces facerestoration"
     " codeformer tiling subseed subseedstrength variationseed variationseedstrength controlnet"
     " upscaler upscaleby ensd hypernetwork schedulertype scheduletype tokenmergingratio"
@@ -49,6 +58,7 @@ _SCHEDULERS = {
     "dpm++-2m-karras": "dpm++2mkarras kdpm++2mkarras dpmpp2mkarras kdpmpp2mkarras",
     "unipc": "unipc unipcmultistep unipcbh1 unipcbh2",
     "lcm": "lcm",
+    "tcd": "tcd",
     "flow-match-euler": "flowmatcheuler flowmatch rectifiedflow eulerflow",
 }
 _SCHEDULER_OF = {foreign: own for own, words in _SCHEDULERS.items() for foreign in words.split()}

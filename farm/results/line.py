@@ -18,11 +18,20 @@ _STRICT = ConfigDict(extra="forbid", json_schema_extra=may_grow)
 
 @with_config(_STRICT)
 class LineSettings(TypedDict):
-    """How a render is painted. `size` is WIDTHxHEIGHT in pixels."""
+    """How a render is painted. `size` is WIDTHxHEIGHT in pixels. `guidance_kind` is how the number
+    of the guidance is used (`GuidanceKind`). What a campaign does not name is None, if that is the
+    model's own.
+    """
 
     steps: int
     guidance: float | None
+    guidance_kind: str
+    guidance_rescale: float | None
     scheduler: str
+    spacing: str | None
+    terminal_snr: str | None
+    eta: float | None
+    clip_skip: int | None
     size: str
     batch: int
     dtype: str

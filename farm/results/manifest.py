@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from tempfile import TemporaryFile
 
+from actors.recipes.guidance import kind_of
 from actors.recipes.previews import preview_steps, step_at
 from actors.recipes.recipe import Group
 from farm.campaign.expansion import Expansion
@@ -115,7 +116,7 @@ def planned_line(campaign: CampaignRow, expansion: Expansion, number: int) -> Pl
         "seed": render.seed,
         "prompt": render.shot.prompt,
         "negative": render.shot.negative,
-        "settings": _settings(expansion.group(group_no)),
+        "settings": _settings(expansion, group_no),
         "reference": _reference(expansion, render),
         "adapters": _adapters(expansion, group_no),
         "model": campaign.model,
@@ -143,11 +144,18 @@ def _redo(expansion: Expansion, number: int) -> LineRedo | None:
     return None if redo is None else {"of": redo.of, "version": redo.version}
 
 
-def _settings(group: Group) -> LineSettings:
+def _settings(expansion: Expansion, group_no: int) -> LineSettings:
+    group, named = expansion.group(group_no), expansion.settings(group_no)
     return {
         "steps": group.steps,
         "guidance": group.guidance,
+        "guidance_kind": kind_of(expansion.guidance_kind, group.guidance).value,
+        "guidance_rescale": group.guidance_rescale,
         "scheduler": group.scheduler,
+        "spacing": named.spacing,
+        "terminal_snr": named.terminal_snr,
+        "eta": group.eta,
+        "clip_skip": group.clip_skip,
         "size": f"{group.width}x{group.height}",
         "batch": group.batch,
         "dtype": group.dtype,

@@ -11,6 +11,7 @@ from farm.campaign.expansion import Expansion
 Json = dict[str, Any]
 _LONGEST = 60  # letters of a value that are shown
 _DIGITS = 8  # of a digest
+_OPTIONS = ("guidance_rescale", "clip_skip", "eta")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,7 @@ def _texts(was: Json, now: Json) -> Iterator[Change]:
 
 
 def _settings(old: Group, new: Group, was: Json, now: Json) -> Iterator[Change]:
-    for name in ("steps", "guidance", "scheduler", "strength"):
+    for name in ("steps", "guidance", *_OPTIONS, "scheduler", "strength"):
         if was.get(name) != now.get(name):
             yield _change(name, was.get(name), now.get(name))
     sizes = f"{old.width}x{old.height}", f"{new.width}x{new.height}"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from actors.models.spacings import SPACING, ZERO_SNR, snr_refusal, spacing_refusal
 from actors.pictures.files import Pixels, pixels_digest, read
 from actors.recipes.recipe import Recipe
 from storage.errors import RequestError
@@ -137,6 +138,10 @@ def campaign_of_recipe(
         "size": [group.width, group.height],
         "batch": group.batch,
         "dtype": group.dtype,
+        "eta": group.eta,
+        "clip_skip": group.clip_skip,
+        "guidance_rescale": group.guidance_rescale,
+        **_laid_out(group.scheduler_config),
     }
     return {
         "name": name,
@@ -149,6 +154,15 @@ def campaign_of_recipe(
         **_output(encoding),
         **_sources(recipe, sources),
     }
+
+
+def _laid_out(config: Json) -> Json:
+    """How a scheduler's config lays its steps out, if a campaign could say so: the model's own may
+    have been changed since.
+    """
+    spacing = None if spacing_refusal(config) else config.get(SPACING)
+    is_zero = config.get(ZERO_SNR) is True and snr_refusal(config) is None
+    return {"spacing": spacing, "terminal_snr": "zero" if is_zero else None}
 
 
 def _output(encoding: str) -> Json:

@@ -13,7 +13,7 @@ from actors.pictures.rules import RULES
 from farm.campaign.expansion import Expansion
 from farm.campaign.seeds import SEED_LIMIT
 from farm.results.lettering import Lettering
-from farm.results.sheet_axes import constants, sheet_axes
+from farm.results.sheet_axes import constants, guidance_line, sheet_axes
 from farm.results.sheet_cells import (
     FAINT,
     INK,
@@ -65,7 +65,8 @@ def _picture_size(expansion: Expansion) -> tuple[int, int]:
 def _title(expansion: Expansion, page: Page) -> list[str]:
     named = f"{expansion.campaign.name} · {expansion.campaign.prompt}"
     single = constants(expansion, sheet_axes(expansion))
-    return [named, *([single] if single else []), *page.heading]
+    said = " · ".join([*([single] if single else []), guidance_line(expansion)])
+    return [named, said, *page.heading]
 
 
 def _numbered(dimension: Dimension) -> Dimension:

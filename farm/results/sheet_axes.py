@@ -5,6 +5,7 @@ Pure.
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
+from actors.recipes.guidance import guidance_words
 from farm.campaign.axes import Axis
 from farm.campaign.expansion import Expansion
 from farm.campaign.seeding import OWN, own_place
@@ -15,6 +16,7 @@ from farm.results.sheet_layout import SEED, Dimension, distinct_names
 from farm.results.sheet_pages import Matrix
 from storage.errors import RequestError
 
+_GROUPS = 1_000  # how many groups are asked for their guidance
 _LONGEST = 2_000  # letters of a label that are looked at
 
 
@@ -43,6 +45,18 @@ def constants(expansion: Expansion, axes: Sequence[Dimension]) -> str:
     single = [axis.said(0) for axis in named if len(axis.labels) == 1]
     is_one = expansion.locked_seeds and len(expansion.locked_seeds) == 1
     return " · ".join([*single, *(seeds.labels if is_one else ())])
+
+
+def guidance_line(expansion: Expansion) -> str:
+    """How the pictures are guided, with the kind of guidance: a number of one kind is not that of
+    another.
+    """
+    groups = [expansion.group(k) for k in range(min(expansion.groups, _GROUPS))]
+    values = sorted({group.guidance for group in groups if group.guidance is not None})
+    if len(values) < 2:
+        return guidance_words(expansion.guidance_kind, values[0] if values else None)
+    low, high = (guidance_words(expansion.guidance_kind, values[k]) for k in (0, -1))
+    return f"{low} to {high.removeprefix('guidance ')}"
 
 
 def matrix_of(

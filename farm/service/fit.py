@@ -9,12 +9,13 @@ from actors.models.folders import facts_of
 from actors.models.scheduler_limits import refusal
 from actors.models.traits import Traits, traits_of
 from farm.campaign.expansion import Expansion
-from farm.campaign.schema import SETTINGS, Settings, settings_of
+from farm.campaign.settings import SETTINGS, Settings, settings_of
 from farm.campaign.sources import named_files
 from farm.documents.document import DocumentError, Problem
 from farm.documents.foreign_words import scheduler_hint
 from farm.documents.parsed import Path_
 from farm.service.model_fit import guidance_problems, size_problems, wrong_size
+from farm.service.option_fit import option_problems
 
 GROUPS_LOOKED_AT = 10_000
 
@@ -36,7 +37,11 @@ def check_fit(expansion: Expansion) -> None:
             for name, text in misfits
         ]
     problems += guidance_problems(expansion, traits)
-    problems = problems or [*size_problems(expansion, traits), *_step_problems(expansion, traits)]
+    problems = problems or [
+        *size_problems(expansion, traits),
+        *option_problems(expansion, traits),
+        *_step_problems(expansion, traits),
+    ]
     if problems:
         raise DocumentError(problems)
 
@@ -161,7 +166,7 @@ def _preview_problems(expansion: Expansion) -> Iterator[Problem]:
         )
         return
     most = max(
-        expansion.group(k).steps_made for k in range(min(expansion.groups, GROUPS_LOOKED_AT))
+        expansion.bare_group(k).steps_made for k in range(min(expansion.groups, GROUPS_LOOKED_AT))
     )
     if previews.kept.steps(most) or expansion.groups > GROUPS_LOOKED_AT:
         return

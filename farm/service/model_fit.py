@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from actors.models.traits import Traits
 from farm.campaign.expansion import Expansion
-from farm.campaign.schema import Settings, settings_of
+from farm.campaign.settings import Settings, settings_of
 from farm.documents.document import Problem
 
 GROUPS_LOOKED_AT = 10_000

@@ -10,7 +10,7 @@ from actors.models.families import is_known
 from actors.models.traits import Traits
 from farm.campaign.expansion import Expansion
 from farm.campaign.prompt_texts import PromptTexts
-from farm.campaign.schema import Settings, settings_of
+from farm.campaign.settings import Settings, settings_of
 from farm.campaign.texts import place
 from farm.documents.document import Problem
 from farm.documents.parsed import Path_

@@ -10,7 +10,10 @@ from PIL import Image
 from actors.models.families import FAMILIES
 from actors.painting.engine import Engine
 from actors.painting.painter import Painter
+from farm.campaign.checks import parse_campaign
+from farm.campaign.specs import expansion_of
 from farm.documents.document import DocumentError
+from farm.results.reproduce import campaign_of, read_picture
 from farm.service.submission import Submissions
 from storage.states import CampaignState
 from tests.adapters import save_adapter
@@ -153,6 +156,64 @@ REFUSED = [
         "the model reads 48",
     ),
     ("PixArtSigmaPipeline", dict(prompt="a {color} mug " * 40), "prompt", "the model reads 300"),
+    (
+        "StableDiffusionXLPipeline",
+        dict(settings={"scheduler": "tcd", "steps": 60}),
+        "settings",
+        "tcd cannot make 60 steps",
+    ),
+    ("FluxPipeline", dict(settings={"clip_skip": 1}), "settings.clip_skip", "takes no 'clip_skip"),
+    (
+        "SanaPipeline",
+        dict(settings={"guidance_rescale": 0.7}),
+        "settings.guidance_rescale",
+        "takes no 'guidance_rescale'",
+    ),
+    (
+        "StableDiffusionXLPipeline",
+        dict(settings={"guidance_rescale": 0.7, "guidance": 1.0}),
+        "settings.guidance_rescale",
+        "no guidance to rescale",
+    ),
+    (
+        "StableDiffusionXLPipeline",
+        dict(settings={"eta": 0.5, "scheduler": "euler"}),
+        "settings.eta",
+        "'euler' draws no new noise",
+    ),
+    (
+        "StableDiffusionXLPipeline",
+        dict(settings={"spacing": "trailing", "scheduler": "lcm"}),
+        "settings.spacing",
+        "changes nothing with 'lcm'",
+    ),
+    (
+        "StableDiffusionXLPipeline",
+        dict(settings={"terminal_snr": "zero"}),
+        "settings.terminal_snr",
+        "the model predicts noise",
+    ),
+    (
+        "StableDiffusionXLPipeline",
+        dict(vary={"color": ["red"], "spacing": ["none", "leading"]}),
+        "vary.spacing[1]",
+        "the same pictures as the value 0",
+    ),
+    (
+        "StableDiffusionXLPipeline",
+        dict(vary={"color": ["red"], "clip_skip": [0, 1, 12]}),
+        "vary.clip_skip[2]",
+        "at most 11",
+    ),
+    *(
+        (
+            "StableDiffusion3Pipeline",
+            dict(reference={"image": "/a.png"}, settings={"scheduler": name}),
+            "settings.scheduler",
+            f"cannot begin from a reference with {name!r}: take 'flow-match-euler'",
+        )
+        for name in ("unipc", "dpm++-2m")
+    ),
     (LCM, dict(negative="grain"), "negative", "takes no negative prompt"),
     (LCM, dict(settings={"batch": 2}), "settings.batch", "one picture at a time"),
     (LCM, dict(settings={"scheduler": "ddim"}), "settings.scheduler", "with 'own' alone"),
@@ -187,6 +248,41 @@ def test_guidance_is_refused_where_the_model_was_distilled_without(
         service.submit("p", campaign(path, **changes))
     plan = estimates.plan(campaign(path))
     assert plan["renders"] == 4
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_few_steps_are_painted_and_told_in_the_manifest_and_in_the_file(
+    service, queue, settling, campaigns, outputs, folder, reading
+):
+    """Each value of each option is another picture, and 0 is the same as nothing."""
+    way = {"scheduler": "euler", "spacing": "trailing", "eta": 0.0}
+    ways = [way, {"scheduler": "tcd", "spacing": "none", "eta": 0.3}]
+    data = campaign(
+        folder("StableDiffusionXLPipeline"),
+        vary={"color": ["red"], "way": ways, "clip_skip": [0, 1], "guidance": [0.0, 1.5]},
+        seeds={"count": 1},
+    )
+    paint(service, queue, settling, outputs, data)
+    lines = [json.loads(line) for line in reading.manifest("p", "tiny")]
+    assert len({line["pixels"] for line in lines}) == len(lines) == 8
+    first, last = lines[0]["settings"], lines[-1]["settings"]
+    assert (first["spacing"], first["eta"], first["clip_skip"]) == ("trailing", None, None)
+    assert (last["spacing"], last["eta"], last["clip_skip"]) == (None, 0.3, 1)
+    assert (first["guidance_kind"], last["guidance_kind"]) == ("none", "standard")
+    with outputs.open(lines[-1]["key"]) as file:
+        picture = read_picture(file.read())
+    assert picture.record["guidance_kind"] == "standard"
+    again = parse_campaign(campaign_of(picture, name="again"))
+    row, _ = service.submit("again", again.model_dump(mode="json", exclude_none=True))
+    expansion = expansion_of(row.spec)
+    assert expansion.recipe(*expansion.render(0)).digest == lines[-1]["digest"]
+
+
+def test_previews_and_adapters_are_looked_at_together(estimates, folder, tmp_path):
+    path = folder("StableDiffusionPipeline")
+    lora = str(save_adapter(path, tmp_path / "a.safetensors"))
+    data = campaign(path, adapters=[{"lora": lora}], previews={"every": 1})
+    assert estimates.plan(data)["renders"] == 4
 
 
 def test_a_long_prompt_that_only_the_short_sighted_encoder_cuts_off_is_taken(estimates, folder):

@@ -8,7 +8,8 @@ import pytest
 from actors.models.families import FAMILIES
 from actors.models.schedulers import SCHEDULERS
 from farm.campaign.loading import load_campaign
-from farm.campaign.schema import Campaign, Settings
+from farm.campaign.schema import Campaign
+from farm.campaign.settings import Settings
 from farm.cli import COMMANDS, whole
 from farm.config import Settings as FarmSettings
 from storage.event_kinds import EventKind

@@ -23,7 +23,8 @@ FOREIGN = [
     ("negative_prompt", "it is called 'negative' here"),
     ("batch_size", "seeds: {count: N}"),
     ("seeds", "a column `seed`"),
-    ("clip_skip", "this farm has no such thing"),
+    ("clipskip", "1 is what other tools call 2"),
+    ("restore_faces", "this farm has no such thing"),
     ("prompt", 'write `prompt: "{prompt}"`'),
 ]
 BAD = [
@@ -272,7 +273,7 @@ BAD = [
     (dict(steps=7), "steps", "'steps' stands under `settings`"),
     (dict(negative_prompt="x"), "negative_prompt", "it is called 'negative' here"),
     (dict(seed=7), "seed", "did you mean 'seeds'"),
-    (dict(clip_skip=2), "clip_skip", "this farm has no such thing"),
+    (dict(vae="x"), "vae", "this farm has no such thing"),
     (dict(settings={"sampler": "Euler a"}), "settings.sampler", "it is called 'scheduler' here"),
     (dict(settings={"width": 512}), "settings.width", "WIDTHxHEIGHT"),
     (

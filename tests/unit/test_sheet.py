@@ -11,7 +11,7 @@ from actors.pictures.files import write
 from actors.recipes.encoding import Encoding
 from farm.results.lettering import Lettering
 from farm.results.sheet import _plan, draw_page
-from farm.results.sheet_axes import constants, sheet_axes
+from farm.results.sheet_axes import constants, guidance_line, sheet_axes
 from farm.results.sheet_cells import LOOKS, Cell, CellState, cells_of, draw_cell
 from farm.results.sheet_layout import (
     MAX_PIXELS,
@@ -314,3 +314,17 @@ def test_rows_with_fewer_seeds_leave_their_places_empty():
     sheet = draw_page(plan, whole(plan), cell_of, Pictures())
     x, y = planned(plan).corner(3)
     assert sheet.getpixel((x + 5, y + 5)) == LOOKS[CellState.NONE].fill
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "guidance 5 (standard)"),
+        (
+            {"vary": {"guidance": [0.5, 3.0]}, "prompt": "a mug"},
+            "guidance 0.5 (none at this number) to 3 (standard)",
+        ),
+    ],
+)
+def test_a_sheet_says_how_its_pictures_are_guided(changes, words):
+    assert guidance_line(expansion(**changes)) == words
