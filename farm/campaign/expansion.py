@@ -12,8 +12,6 @@ from typing import Any
 
 from actors.models.families import Family, family_of
 from actors.models.models import Model
-from actors.models.schedulers import scheduler_config
-from actors.models.spacings import spaced
 from actors.recipes.guidance import GuidanceKind
 from actors.recipes.recipe import Adapter, Group, Recipe, canonical_json
 from farm.campaign.axes import Axis, Scalar
@@ -21,12 +19,13 @@ from farm.campaign.batches import batch_of
 from farm.campaign.brand import Brand
 from farm.campaign.cells import Cells, by_content
 from farm.campaign.grid import Grid
+from farm.campaign.groups import config_of, group_of
 from farm.campaign.schema import Campaign
 from farm.campaign.seeding import DERIVATION, Seeding
 from farm.campaign.settings import SETTINGS, Settings, settings_of
 from farm.campaign.shots import Redo, Render
 from farm.campaign.skipping import Skipping
-from farm.campaign.sources import DEFAULT_SCALE, DEFAULT_STRENGTH, NONE, Sources
+from farm.campaign.sources import DEFAULT_SCALE, NONE, Sources
 from storage.errors import RequestError
 
 
@@ -124,27 +123,8 @@ class Expansion:
     def bare_group(self, group_no: int) -> Group:
         """The same without its adapters, whose files may not have been looked at yet."""
         settings = self.settings(group_no)
-        width, height = settings.size or self.model.size
-        guidance = self.model.guidance if settings.guidance is None else settings.guidance
-        scheduler, config = self.scheduler_of(settings)
-        has_reference = settings.reference not in (None, NONE)
-        return Group(
-            model=self.model.digest,
-            pipeline=(self.model.image_to_image if has_reference else None) or self.model.pipeline,
-            steps=settings.steps,
-            guidance=None if guidance is None else float(guidance),
-            scheduler=scheduler,
-            scheduler_config=config,
-            width=width,
-            height=height,
-            dtype=settings.dtype,
-            batch=batch_of(settings, self.model, self._smaller),
-            strength=(settings.strength or DEFAULT_STRENGTH) if has_reference else None,
-            # Of these, 0 is none.
-            eta=settings.eta or None,
-            clip_skip=settings.clip_skip or None,
-            guidance_rescale=settings.guidance_rescale or None,
-        )
+        batch = batch_of(settings, self.model, self._smaller)
+        return group_of(settings, self.model, self.scheduler_of(settings), batch)
 
     def settings(self, group_no: int) -> Settings:
         """As a group's first cell has them."""
@@ -153,8 +133,7 @@ class Expansion:
     def scheduler_of(self, settings: Settings) -> tuple[str, dict[str, Any]]:
         """The name of the scheduler that renders with these settings have, and its config."""
         name = settings.scheduler or self.schedulers[0]
-        config = scheduler_config(name, self.model.scheduler_config, self.model.assumed)
-        return name, spaced(config, settings.spacing, settings.terminal_snr)
+        return name, config_of(name, settings, self.model)
 
     def adapter_paths(self, group_no: int) -> tuple[str, ...]:
         """The files of a group's adapters, in the group's order."""

@@ -19,7 +19,7 @@ GROUPS_LOOKED_AT = 10_000
 
 
 def option_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem]:
-    """What is wrong with the options of a campaign's renders, each said once at its place. Of very
+    """The mistakes in the options of a campaign's renders, each said once at its place. Of very
     many groups the first are looked at.
     """
     told: set[tuple[Path_, str]] = set()

@@ -1,0 +1,45 @@
+"""From the settings of renders to what they share in one device call, and to its recipe."""
+
+from typing import Any
+
+from actors.models.models import Model
+from actors.models.schedulers import scheduler_config
+from actors.models.spacings import spaced
+from actors.recipes.recipe import Group
+from farm.campaign.settings import Settings
+from farm.campaign.sources import DEFAULT_STRENGTH, NONE
+
+
+def group_of(
+    settings: Settings, model: Model, scheduler: tuple[str, dict[str, Any]], batch: int
+) -> Group:
+    """What renders with these settings share, without their adapters. `scheduler` is a name and
+    its config.
+    """
+    width, height = settings.size or model.size
+    guidance = model.guidance if settings.guidance is None else settings.guidance
+    has_reference = settings.reference not in (None, NONE)
+    name, config = scheduler
+    return Group(
+        model=model.digest,
+        pipeline=(model.image_to_image if has_reference else None) or model.pipeline,
+        steps=settings.steps,
+        guidance=None if guidance is None else float(guidance),
+        scheduler=name,
+        scheduler_config=config,
+        width=width,
+        height=height,
+        dtype=settings.dtype,
+        batch=batch,
+        strength=(settings.strength or DEFAULT_STRENGTH) if has_reference else None,
+        # Of these, 0 is none.
+        eta=settings.eta or None,
+        clip_skip=settings.clip_skip or None,
+        guidance_rescale=settings.guidance_rescale or None,
+    )
+
+
+def config_of(name: str, settings: Settings, model: Model) -> dict[str, Any]:
+    """The config of a scheduler for a model, as settings lay its steps out."""
+    config = scheduler_config(name, model.scheduler_config, model.assumed)
+    return spaced(config, settings.spacing, settings.terminal_snr)
