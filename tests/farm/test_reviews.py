@@ -52,8 +52,8 @@ def farm(settings, monkeypatch):
         yield client
 
 
-def paint_proofs(settings, name="spring"):
-    painter = Painter("w", RestingEngine(0.0), settings.open_outputs())
+def paint_proofs(settings, name="spring", engine=None):
+    painter = Painter("w", engine or RestingEngine(0.0), settings.open_outputs())
     with closing_engine(settings.database_address) as database:
         campaigns = Campaigns(database)
         proofs = campaigns.proofs_of(campaigns.get("default", name))
