@@ -34,6 +34,7 @@ from farm.api.notifications import notification_routes
 from farm.api.operations import operation_routes
 from farm.api.outputs import output_routes
 from farm.api.prompts import prompt_routes
+from farm.api.registry import registry_routes
 from farm.api.renders import render_routers
 from farm.api.reviews import review_routes
 from farm.api.routes import make_api
@@ -42,7 +43,7 @@ from farm.api.sheets import sheet_routes
 from farm.api.steps import step_routes
 from farm.api.texts import text_routes
 from farm.api.webhooks import webhook_routes
-from farm.config import Settings, known_secrets
+from farm.config import Settings, cache_folder, known_secrets
 from farm.dispatch.notifying import asker, checker
 from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
@@ -67,6 +68,7 @@ from farm.service.lists import Lists
 from farm.service.local_files import LocalFiles
 from farm.service.logins import LoginService
 from farm.service.logs import LogReading
+from farm.service.model_sources import ModelSources
 from farm.service.notifications import NotificationService
 from farm.service.output_files import OutputFiles
 from farm.service.pacing import Pacing
@@ -77,6 +79,8 @@ from farm.service.pruning import Pruner
 from farm.service.quotas import ProjectRoom
 from farm.service.readiness import Readiness
 from farm.service.reading import Reading
+from farm.service.registered import RegisteredModels
+from farm.service.registry import RegistryService
 from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
 from farm.service.review_reading import ReviewReading
@@ -95,6 +99,7 @@ from storage.logins import Logins
 from storage.measured import measured
 from storage.metering import Metering
 from storage.notifications import Notifications
+from storage.store import bucket_of
 from storage.tokens import Tokens
 from storage.webhooks import Webhooks
 
@@ -271,7 +276,7 @@ def _reading_routers(stores: Stores, reading: Reading) -> list[APIRouter]:
 def _step_reading(stores: Stores) -> StepReading:
     return StepReading(
         campaigns=stores.campaigns, reviews=stores.reviews, layouts=stores.layouts,
-        profiles=stores.profiles, outputs=stores.outputs,
+        profiles=stores.profiles, outputs=stores.outputs, watching=stores.watching,
     )  # fmt: skip
 
 
@@ -308,6 +313,25 @@ def _fleet_reading(stores: Stores) -> FleetReading:
     return FleetReading(watching=stores.watching, work=stores.fleet_work, events=stores.events)
 
 
+def _intake(settings: Settings, stores: Stores, files: LocalFiles) -> Intake:
+    registered = RegisteredModels(stores.registry, stores.outputs, cache_folder(settings))
+    buckets, style = settings.reference_buckets, settings.s3_style
+    return Intake(
+        stores.outputs, buckets=buckets, s3_style=style, files=files, registered=registered
+    )
+
+
+def _registry_service(settings: Settings, stores: Stores, files: LocalFiles) -> RegistryService:
+    own = bucket_of(stores.outputs.address)
+    sources = ModelSources(
+        files=files,
+        folder=cache_folder(settings),
+        buckets={*settings.reference_buckets, *([own] if own else [])},
+        s3_style=settings.s3_style,
+    )
+    return RegistryService(stores.registry, stores.outputs, sources)
+
+
 def _access_routers(stores: Stores) -> list[APIRouter]:
     return [
         token_routes(TokenService(stores.tokens)),
@@ -320,9 +344,8 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
     machine that a submission may name.
     """
     campaigns, control, watching = stores.campaigns, stores.control, stores.watching
-    outputs, chunk = stores.outputs, settings.chunk
-    buckets, style, prices = settings.reference_buckets, settings.s3_style, stores.prices
-    intake = Intake(outputs, buckets=buckets, s3_style=style, files=files)
+    outputs, chunk, prices = stores.outputs, settings.chunk, stores.prices
+    intake = _intake(settings, stores, files)
     reading, reviewing = _reading(settings, stores), _reviewing(stores, chunk)
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
@@ -365,6 +388,7 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
         ),
         fleet_routes(reading, _fleet_service(settings, stores), _fleet_reading(stores)),
         *_access_routers(stores),
+        registry_routes(_registry_service(settings, stores, files)),
         farm_routes(Readiness(watching, outputs), Home(settings.home).digest),
     ]
 

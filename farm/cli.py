@@ -108,7 +108,7 @@ COMMANDS = {
     ),
     "brands": ("brands:app", "Brand packs: what a brand wants of its campaigns."),
     "drift": ("drift:app", "Drift: how far compositions are from their anchors."),
-    "models": ("models:app", "Measurements of models."),
+    "models": ("models:app", "Registered models, and measurements of models."),
     "events": (
         "events:events",
         "Print what has changed: campaigns, renders, reviews, workers, the fleet.",

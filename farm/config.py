@@ -38,7 +38,25 @@ class _Telling(BaseSettings):
     )
 
 
-class Settings(_Telling):
+class _Caching(BaseSettings):
+    """What concerns the registered models that nodes keep."""
+
+    cache: Path | None = Field(
+        None,
+        description=(
+            "Where each node keeps registered models; `cache` in the home when not given."
+        ),
+    )
+    cache_size: float | None = Field(
+        None,
+        description=(
+            "Gigabytes that they may take there; all but a tenth of the disk when not given."
+        ),
+        gt=0,
+    )
+
+
+class Settings(_Telling, _Caching):
     """Everything that can be set. Each field is read from FARM_ and its name in capitals, like
     FARM_HOME.
     """
@@ -188,7 +206,7 @@ class Settings(_Telling):
         le=100_000,
     )
 
-    @field_validator("home", "fleet")
+    @field_validator("home", "fleet", "cache")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -205,7 +223,7 @@ class Settings(_Telling):
             return value
         return str(Path(value).expanduser().absolute())
 
-    @field_validator("home", "fleet", "outputs", "database_url", "allowed_paths")
+    @field_validator("home", "fleet", "cache", "outputs", "database_url", "allowed_paths")
     @classmethod
     def _text(cls, value: Any) -> Any:
         if not is_text(str(value)):
@@ -283,8 +301,15 @@ class Settings(_Telling):
             notices=self.notices,
             gcs=self.gcs,
             memory_bytes=None if self.memory is None else int(self.memory * 2**30),
+            cache=str(cache_folder(self)),
+            cache_bytes=None if self.cache_size is None else int(self.cache_size * 2**30),
             fleet_size=self.workers or _default_size(self, gpus),
         )
+
+
+def cache_folder(settings: Settings) -> Path:
+    """The folder of registered models on this machine."""
+    return settings.cache or Home(settings.home).cache
 
 
 def _default_size(settings: Settings, gpus: int) -> int:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from farm.api.estimates import estimate_routes
-from farm.config import Settings
+from farm.config import Settings, cache_folder
 from farm.scheduling.spending import prices_of
 from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks
@@ -13,6 +13,7 @@ from farm.service.local_files import LocalFiles
 from farm.service.pacing import Pacing
 from farm.service.probes import Probes
 from farm.service.quotas import ProjectRoom
+from farm.service.registered import RegisteredModels
 from storage.measured import Measured
 from storage.store import Outputs
 
@@ -23,7 +24,10 @@ def estimating_routes(
     """The routes about estimates. `files` are those of this machine that a campaign may name."""
     campaigns, watching, pools = measured.campaigns, measured.watching, settings.pools()
     prices, buckets = prices_of(pools), settings.reference_buckets
-    intake = Intake(outputs, buckets=buckets, s3_style=settings.s3_style, files=files)
+    registered = RegisteredModels(measured.registry, outputs, cache_folder(settings))
+    intake = Intake(
+        outputs, buckets=buckets, s3_style=settings.s3_style, files=files, registered=registered
+    )
     checks = CampaignChecks(intake, BrandService(measured.brands), measured.profiles, prices)
     pacing = Pacing(
         campaigns=campaigns,

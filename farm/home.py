@@ -35,6 +35,10 @@ class Home:
         return self.folder / "outputs"
 
     @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @property
     def logs(self) -> Path:
         return self.folder / "logs"
 

@@ -18,6 +18,7 @@ from storage.listing import Listing
 from storage.orders import Orders
 from storage.profiles import Profiles
 from storage.projects import Projects
+from storage.registry import Registry
 from storage.removal import Removal
 from storage.render_codes import RenderCodes
 from storage.reviews import Reviews
@@ -35,6 +36,7 @@ class Stores:
     ledgers: Ledgers
     brands: Brands
     profiles: Profiles
+    registry: Registry
     layouts: Layouts
     listing: Listing
     control: Control
@@ -61,6 +63,6 @@ def open_stores(settings: Settings, engine: JobDatabase) -> Stores:
         orders=Orders(engine), tokens=Tokens(engine), projects=Projects(engine),
         removal=Removal(engine), reviews=Reviews(engine), events=Events(engine),
         watching=Watching(engine), outputs=settings.open_outputs(),
-        fleet_work=FleetWork(engine), codes=RenderCodes(engine),
+        fleet_work=FleetWork(engine), codes=RenderCodes(engine), registry=Registry(engine),
         prices=prices_of(settings.pools()),
     )  # fmt: skip

@@ -43,6 +43,8 @@ class EventKind(StrEnum):
     FLEET_DRAIN_ENDED = "fleet.drain_ended"
     BRAND_ADDED = "brand.added"
     BRAND_CHANGED = "brand.changed"
+    REGISTRY_ADDED = "registry.added"
+    REGISTRY_REMOVED = "registry.removed"
     TOKEN_CREATED = "token.created"  # noqa: S105  # a name
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  # likewise
     ROLE_CHANGED = "role.changed"

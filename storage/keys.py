@@ -73,6 +73,13 @@ def reference_key(project: str, digest: str) -> str:
     return f"{project}/references/{digest}"
 
 
+def weights_key(digest: str) -> str:
+    """The key of a file of a registered model or adapter, under the sha256 of its content: all
+    projects share it. No project's name begins like that.
+    """
+    return f"_weights/{digest[:2]}/{digest}"
+
+
 def place_of(key: str) -> str:
     """The key of a campaign's file without project, campaign and version."""
     return _BEFORE_PLACE.sub("", key, count=1)

@@ -14,6 +14,7 @@ from storage.model_history import ModelHistory
 from storage.orders import Orders
 from storage.profiles import Profiles
 from storage.projects import Projects
+from storage.registry import Registry
 from storage.reuse import Reuse
 from storage.watching import Watching
 
@@ -31,6 +32,7 @@ class Measured:
     orders: Orders
     profiles: Profiles
     projects: Projects
+    registry: Registry
     watching: Watching
 
 
@@ -45,5 +47,6 @@ def measured(engine: Engine) -> Measured:
         orders=Orders(engine),
         profiles=Profiles(engine),
         projects=Projects(engine),
+        registry=Registry(engine),
         watching=Watching(engine),
     )

@@ -100,12 +100,20 @@ class FolderOutputs:
             refuse_larger(os.fstat(file.fileno()).st_size, limit)
             return file.read()
 
+    def part(self, key: str, start: int, stop: int) -> bytes:
+        with self.open(key) as file, self._telling("read", key):
+            return os.pread(file.fileno(), stop - start, start)
+
     def has(self, key: str) -> bool:
         try:
             self.open(key).close()
         except NotFound:
             return False
         return True
+
+    def size(self, key: str) -> int:
+        with self.open(key) as file, self._telling("read", key):
+            return os.fstat(file.fileno()).st_size
 
     def address_of(self, key: str, seconds: int) -> str | None:  # noqa: ARG002  # of every store
         self._path(key)

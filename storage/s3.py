@@ -49,6 +49,7 @@ _REMEDIES = {
     "InvalidAccessKeyId": "check the AWS keys that the farm runs with.",
     "SignatureDoesNotMatch": "check the AWS keys that the farm runs with.",
     "ExpiredToken": "the AWS keys have expired: renew them, then start the farm again.",
+    "InvalidRange": "the file ends before that part: somebody has put another in its place.",
     "NotImplemented": "this server cannot do that: use another.",
     "RequestTimeTooSkewed": "set this machine's clock: it is too far from the server's.",
     "PermanentRedirect": "set AWS_REGION to the bucket's own region.",
@@ -166,11 +167,16 @@ class S3Outputs:
         with self._telling("GetObject", name):
             return self._get(name, limit)
 
-    def _get(self, name: str, limit: int | None = None, *, broken: int = 0) -> bytes:
-        """A whole object. boto3 asks again for an answer that does not begin; this, for one that
-        breaks off in the middle.
+    def part(self, key: str, start: int, stop: int) -> bytes:
+        name = self._name(key)
+        with self._telling("GetObject", name):
+            return self._get(name, Range=f"bytes={start}-{stop - 1}")
+
+    def _get(self, name: str, limit: int | None = None, *, broken: int = 0, **asked: str) -> bytes:
+        """An object, or the part of it that is asked for. boto3 asks again for an answer that does
+        not begin; this, for one that breaks off in the middle.
         """
-        answer = self._client.get_object(Bucket=self._bucket, Key=name)
+        answer = self._client.get_object(Bucket=self._bucket, Key=name, **asked)
         with closing(answer["Body"]) as body:
             if limit is not None:
                 refuse_larger(answer["ContentLength"], limit)
@@ -179,16 +185,19 @@ class S3Outputs:
             except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
                 if broken + 1 >= self._attempts:
                     raise
-        return self._get(name, limit, broken=broken + 1)
+        return self._get(name, limit, broken=broken + 1, **asked)
 
     def has(self, key: str) -> bool:
-        name = self._name(key)
         try:
-            with self._telling("HeadObject", name):
-                self._client.head_object(Bucket=self._bucket, Key=name)
+            self.size(key)
         except NotFound:
             return False
         return True
+
+    def size(self, key: str) -> int:
+        name = self._name(key)
+        with self._telling("HeadObject", name):
+            return int(self._client.head_object(Bucket=self._bucket, Key=name)["ContentLength"])
 
     def address_of(self, key: str, seconds: int) -> str | None:
         """For one key, to read it alone. A file that is not a picture is saved, whatever it
@@ -229,15 +238,7 @@ class S3Outputs:
         """
         swept, before = 0, datetime.now(UTC) - timedelta(seconds=older_than_s)
         with self._telling("ListBucketMultipartUploads", self._prefix):
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket, Prefix=self._below
-            )
-            begun = [
-                upload
-                for page in pages
-                for upload in page.get("Uploads", ())
-                if upload["Initiated"] < before
-            ]
+            begun = _uploads(self._client, self._bucket, self._below, before)
         for upload in begun:
             with (
                 self._telling("AbortMultipartUpload", upload["Key"]),
@@ -324,6 +325,13 @@ class S3Outputs:
 
     def _what(self, operation: str, name: str) -> str:
         return f"{operation} failed on {SCHEME}{self._bucket}/{name}"
+
+
+def _uploads(client: Any, bucket: str, prefix: str, before: datetime) -> list[dict[str, Any]]:
+    """The uploads in parts that were begun before that time and never finished."""
+    pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+    begun = (upload for page in pages for upload in page.get("Uploads", ()))
+    return [upload for upload in begun if upload["Initiated"] < before]
 
 
 def _status(exc: ClientError) -> int:

@@ -35,8 +35,18 @@ class Outputs(Protocol):
         """
         ...
 
+    def part(self, key: str, start: int, stop: int) -> bytes:
+        """The bytes of a file from `start` up to but not including `stop`, fewer if it ends before
+        them.
+        """
+        ...
+
     def has(self, key: str) -> bool:
         """Whether there is a file under a key."""
+        ...
+
+    def size(self, key: str) -> int:
+        """How many bytes the file under a key has. Raises NotFound."""
         ...
 
     def address_of(self, key: str, seconds: int) -> str | None:
@@ -58,6 +68,15 @@ class Outputs(Protocol):
     def clock_skew_s(self) -> float:
         """How far the store's clock is from this machine's."""
         ...
+
+
+def bucket_of(address: str) -> str | None:
+    """The bucket of outputs at an address like s3://bucket/prefix; None if they are in a
+    folder.
+    """
+    if not address.startswith(SCHEME):
+        return None
+    return address.removeprefix(SCHEME).partition("/")[0]
 
 
 def refuse_larger(size: int, limit: int) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 import storage.access_tables  # so that the metadata has all tables
 import storage.notification_tables
+import storage.registry_tables
 import storage.webhook_tables  # noqa: F401
 from storage.metadata import Id as _Id
 from storage.metadata import metadata

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import ray
 
@@ -31,6 +32,7 @@ class RenderActor:
         # Imported here: the dispatcher imports this file too, and torch and diffusers would cost
         # it 12 seconds and 300 MB.
         from actors.fleet.notices import Watch, open_notice  # noqa: PLC0415
+        from actors.models.cache import WeightsCache  # noqa: PLC0415
         from actors.painting.engine import Engine  # noqa: PLC0415
         from actors.painting.memory import require_free  # noqa: PLC0415
         from actors.painting.painter import Painter  # noqa: PLC0415
@@ -44,9 +46,9 @@ class RenderActor:
             require_free(engine.device, s.gpus)
         else:
             engine = RestingEngine(s.rest_s, s.rest_spread)
-        self._painter: Painter = Painter(
-            name, engine, open_outputs(s.outputs, s3_style=s.s3_style)
-        )
+        outputs = open_outputs(s.outputs, s3_style=s.s3_style)
+        cache = WeightsCache(Path(s.cache), outputs, limit=s.cache_bytes) if s.cache else None
+        self._painter: Painter = Painter(name, engine, outputs, cache)
         self._watch = Watch(open_notice(s.notices)) if s.notices else None
         self._node_id = ray.get_runtime_context().get_node_id()
         self._heard = threading.Event()
@@ -71,8 +73,8 @@ class RenderActor:
 
     # Ray's types are not followed
     @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]
-    def expect(self, group: Group, folder: str) -> None:
-        self._painter.expect(group, folder)
+    def expect(self, group: Group, folder: str, manifest: str | None = None) -> None:
+        self._painter.expect(group, folder, manifest)
 
     # Ray's types are not followed
     @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]

@@ -153,7 +153,7 @@ class Fleet:
         """Give a chunk to a worker, after those that it has."""
         to = self.workers[worker]
         if to.assigned and to.next_model != job.group.model:
-            to.handle.expect.remote(job.group, job.model_folder)
+            to.handle.expect.remote(job.group, job.model_folder, job.manifest)
         to.next_model = job.group.model
         chunk = AssignedChunk(job.chunk_id, job.campaign_id, job.lease)
         to.assign(to.handle.paint.remote(job), chunk, time.monotonic())

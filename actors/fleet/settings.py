@@ -32,3 +32,6 @@ class FleetSettings:
     notices: str | None = None
     gcs: str | None = None
     memory_bytes: int | None = None
+    cache: str | None = None
+    """The folder in which a node keeps registered models, up to `cache_bytes`."""
+    cache_bytes: int | None = None

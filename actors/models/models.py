@@ -58,6 +58,8 @@ class Model:
     """Those of its family that it can be painted with, the first by default; None, as above, for
     all.
     """
+    manifest: str | None = None
+    """Of a registered model: the sha256 of the list of its files, which workers fetch."""
 
 
 def find_model(name: str, *, takes_folders: bool = True) -> Model:
@@ -71,17 +73,16 @@ def find_model(name: str, *, takes_folders: bool = True) -> Model:
     # isdir says no to impossible names, while Path raises
     if takes_folders and os.path.isdir(name):  # noqa: PTH112
         return inspect_model(name, Path(name).absolute())
-    hub = _HUB_ID.fullmatch(name)
-    if hub and hub["revision"]:
-        return inspect_model(name, fetch_model(hub["repo"], hub["revision"]))
-    if hub:
+    if hub := hub_id(name):
+        return inspect_model(name, fetch_model(*hub))
+    if is_hub_name(name):
         raise RequestError(
             f"The model {name} is not a folder here; if it is a hub id, name its revision too:"
             f" {name}@REVISION."
         )
     raise RequestError(
-        f"The model {name} was not found: name 'seedling', a diffusers folder, or a hub id as"
-        " owner/name@revision."
+        f"The model {name} was not found: name 'seedling', one that `farm models list` shows, a"
+        " diffusers folder, or a hub id as owner/name@revision."
     )
 
 
@@ -90,8 +91,16 @@ def is_hub_name(name: str) -> bool:
     return _HUB_ID.fullmatch(name) is not None
 
 
-def inspect_model(name: str, folder: Path) -> Model:
-    """Look at a diffusers folder without loading it."""
+def hub_id(name: str) -> tuple[str, str] | None:
+    """The repository and the revision of a hub id that has both."""
+    hub = _HUB_ID.fullmatch(name)
+    return (hub["repo"], hub["revision"]) if hub and hub["revision"] else None
+
+
+def inspect_model(name: str, folder: Path, digest: str | None = None) -> Model:
+    """Look at a diffusers folder without loading it. `digest` is that of its weights, if the
+    folder has only the heads of their files.
+    """
     index = read_json(folder / "model_index.json", name)
     pipeline = str(index.get("_class_name"))
     family = family_of(pipeline)
@@ -120,7 +129,7 @@ def inspect_model(name: str, folder: Path) -> Model:
     model = Model(
         name=name,
         folder=str(folder),
-        digest=weights_digest(folder, name),
+        digest=digest or weights_digest(folder, name),
         pipeline=family.pipeline,
         batch=_BATCH.get(name, DEFAULT_BATCH),
         size=_native_size(name, folder, family, denoiser),
@@ -186,13 +195,9 @@ def weights_digest(folder: Path, name: str | None = None) -> str:
     """
     total = hashlib.sha256()
     try:
-        for path in sorted(_digested(folder)):
+        for path in sorted(digested_files(folder)):
             require_file(path, name or folder.name)
-            seen = path.stat()
-            digest = _file_digest(
-                path, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
-            )
-            total.update(f"{path.relative_to(folder).as_posix()} {digest}\n".encode())
+            total.update(f"{path.relative_to(folder).as_posix()} {file_digest(path)}\n".encode())
     except OSError as exc:
         raise RequestError(
             f"The model {name or folder.name} cannot be read: {exc.strerror or exc}."
@@ -200,7 +205,15 @@ def weights_digest(folder: Path, name: str | None = None) -> str:
     return total.hexdigest()
 
 
-def _digested(folder: Path) -> set[Path]:
+def file_digest(path: Path) -> str:
+    """The sha256 of a file; one that is still the same is not read again. Raises OSError."""
+    seen = path.stat()
+    return _file_digest(
+        path, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+    )
+
+
+def digested_files(folder: Path) -> set[Path]:
     """The files that decide the digest of a model's weights.
 
     Sentencepiece and tiktoken files count only in folders without a tokenizer.json, since

@@ -12,6 +12,7 @@ from functools import partial
 
 import torch
 
+from actors.models.cache import WeightsCache
 from actors.painting.adopting import Adopting
 from actors.painting.canaries import Unstable
 from actors.painting.engine import Engine, Painted
@@ -49,6 +50,7 @@ class Chunk:
         writing: Writing,
         progress: Progress,
         stops: Stops,
+        cache: WeightsCache | None = None,
     ) -> None:
         self._job = job
         self._worker = worker
@@ -59,6 +61,8 @@ class Chunk:
         self._writing = writing
         self._progress = progress
         self._stops = stops
+        self._cache = cache
+        self._folder = job.model_folder
         self._outcomes: list[RenderOutcome] = []
         self._bad: list[int] = []
         self._early: dict[int, float | None] = {}
@@ -72,7 +76,7 @@ class Chunk:
         early.
         """
         try:
-            self._paint_batches(self._adopt())
+            self._paint_all(self._adopt())
         except LoadFailed as exc:
             log.exception("The model could not be loaded. action=load")
             return failure_of(exc, self._job)
@@ -113,6 +117,22 @@ class Chunk:
             else:
                 self._outcomes.append(outcome)
         return missing
+
+    def _paint_all(self, left: Sequence[PictureJob]) -> None:
+        """Paint pictures, from the cache's folder if the model is a registered one."""
+        if not left or self._job.manifest is None:
+            self._paint_batches(left)
+            return
+        if self._cache is None:
+            raise LoadFailed("this worker has no folder for registered models: set FARM_CACHE.")
+        with self._cache.use(self._job.manifest, self._on_part) as folder:
+            self._folder = str(folder)
+            self._paint_batches(left)
+
+    def _on_part(self) -> None:
+        """A part of the model has come, or another process still fetches it."""
+        self._progress.note()
+        self._stops.check_before_batch(self._job.key)
 
     def _paint_batches(self, left: Sequence[PictureJob]) -> None:
         self._judging.know(left)
@@ -190,7 +210,7 @@ class Chunk:
     ) -> Painted:
         return self._engine.paint(
             [self._job.recipe(picture) for picture in batch],
-            self._job.model_folder,
+            self._folder,
             self._job.previews,
             references=references,
             adapter_paths=self._job.adapter_paths,

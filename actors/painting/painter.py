@@ -2,10 +2,12 @@
 pictures of the batches before.
 """
 
+import logging
 import platform
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from actors.models.cache import WeightsCache
 from actors.painting.adopting import Adopting
 from actors.painting.chunk import Chunk
 from actors.painting.engine import Engine
@@ -17,7 +19,10 @@ from actors.painting.stops import Stops
 from actors.painting.writing import Writing
 from actors.recipes.jobs import ChunkJob, ChunkResult, Health
 from actors.recipes.recipe import Group
+from storage.errors import SeedbedError
 from storage.store import Outputs
+
+log = logging.getLogger(__name__)
 
 _WRITERS = 2
 
@@ -25,8 +30,17 @@ _WRITERS = 2
 class Painter:
     """One worker: an engine, the outputs, and the results that no dispatcher has acknowledged."""
 
-    def __init__(self, name: str, engine: Engine | RestingEngine, outputs: Outputs) -> None:
+    def __init__(
+        self,
+        name: str,
+        engine: Engine | RestingEngine,
+        outputs: Outputs,
+        cache: WeightsCache | None = None,
+    ) -> None:
+        """Without a `cache`, no registered model can be painted with."""
         self.name = name
+        self._cache = cache
+        self._fetcher = ThreadPoolExecutor(1, thread_name_prefix="fetcher")
         self._engine = engine
         self._outputs = outputs
         self._references = References(outputs)
@@ -55,6 +69,7 @@ class Painter:
             writing=writing,
             progress=self._progress,
             stops=self._stops,
+            cache=self._cache,
         )
         painting_failed = chunk.paint()
         written, writing_failed = writing.finish()
@@ -62,9 +77,21 @@ class Painter:
         self._end(result)
         return result
 
-    def expect(self, group: Group, folder: str) -> None:
-        """Prepare for a chunk of another model that comes next."""
-        self._engine.expect(group, folder)
+    def expect(self, group: Group, folder: str, manifest: str | None = None) -> None:
+        """Prepare for a chunk of another model that comes next: fetch it if it is a registered
+        one, and read its files.
+        """
+        if manifest is None or self._cache is None:
+            self._engine.expect(group, folder)
+        else:
+            self._fetcher.submit(self._fetch, self._cache, group, manifest)
+
+    def _fetch(self, cache: WeightsCache, group: Group, manifest: str) -> None:
+        try:
+            with cache.use(manifest) as folder:
+                self._engine.expect(group, str(folder))
+        except SeedbedError as exc:  # the chunk itself will say so again
+            log.warning("The next model was not fetched: %s action=fetch", exc)
 
     def acknowledge(self, chunk_id: int, lease: int) -> None:
         """Forget a result that a dispatcher has recorded."""

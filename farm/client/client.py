@@ -19,6 +19,7 @@ from farm.client.fleet_calls import FleetCalls
 from farm.client.list_calls import ListCalls
 from farm.client.notification_calls import NotificationCalls
 from farm.client.operation_calls import OperationCalls
+from farm.client.registry_calls import RegistryCalls
 from farm.client.review_calls import ReviewCalls
 from farm.client.sheet_calls import SheetCalls
 from farm.client.step_calls import StepCalls
@@ -65,6 +66,7 @@ class Client(
     AccessCalls,
     WebhookCalls,
     NotificationCalls,
+    RegistryCalls,
 ):
     """A farm, from afar.
 

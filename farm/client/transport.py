@@ -73,9 +73,13 @@ class Transport:
         body: Json | None = None,
         *,
         params: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
     ) -> T:
-        """The answer to an order, as `view`."""
-        return self.read(view, self.request("POST", path, params=params, body=body))
+        """The answer to an order, as `view`. `timeout_s` is for one that takes long by nature."""
+        built = self._built("POST", path, params, body)
+        if timeout_s is not None:
+            built.extensions["timeout"] = httpx.Timeout(timeout_s, connect=CONNECT_S).as_dict()
+        return self.read(view, self._sent(built))
 
     def read(self, view: type[T], response: httpx.Response) -> T:
         """An answer as a view. Keys of a later farm are passed over."""

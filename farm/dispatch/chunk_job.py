@@ -38,6 +38,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         model_folder=expansion.model.folder,
         group=group,
         guidance_kind=kind_of(expansion.guidance_kind, group.guidance).value,
+        manifest=expansion.model.manifest,
         pictures=tuple(
             PictureJob(
                 number=render.number,

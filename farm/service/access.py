@@ -50,6 +50,8 @@ class Deed(StrEnum):
     """Workers, orders to the fleet, and metrics."""
     LEARN = auto()
     """Record measurements of a model, which count for all projects."""
+    REGISTER = auto()
+    """Add and remove models and adapters, which all projects may use."""
     ORDER_FLEET = auto()
     """Scale and drain."""
     ADMINISTER = auto()
@@ -65,12 +67,15 @@ LOWEST: Mapping[Deed, Role | None] = {
     Deed.OPERATE: Role.OPERATOR,
     Deed.SEE_FLEET: Role.VIEWER,
     Deed.LEARN: Role.OPERATOR,
+    Deed.REGISTER: Role.OPERATOR,
     Deed.ORDER_FLEET: Role.OPERATOR,
     Deed.ADMINISTER: Role.ADMIN,
 }
 """The lowest role that may do each deed; None for everybody who is known."""
 
-OF_THE_FARM = frozenset({Deed.SEE_FLEET, Deed.LEARN, Deed.ORDER_FLEET, Deed.ADMINISTER})
+OF_THE_FARM = frozenset(
+    {Deed.SEE_FLEET, Deed.LEARN, Deed.REGISTER, Deed.ORDER_FLEET, Deed.ADMINISTER}
+)
 """The deeds that ask for a role in all projects."""
 
 

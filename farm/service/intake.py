@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from actors.models.adapter_files import adapter_file
 from actors.models.lora import read_lora
@@ -22,11 +22,13 @@ from farm.campaign.schema import Campaign
 from farm.campaign.sources import Named, Sources, named_files, repeated_adapter_problems
 from farm.documents.document import DocumentError, Problem
 from farm.service.local_files import LocalFiles
+from farm.service.registered import RegisteredModels
 from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
 from storage.keys import reference_key
 from storage.outputs import open_outputs
-from storage.store import SCHEME, Outputs
+from storage.store import SCHEME, Outputs, bucket_of
 
+Json = dict[str, Any]
 T = TypeVar("T")
 Answer = TypeVar("Answer")
 MAX_REFERENCES = 2_000
@@ -43,17 +45,15 @@ class Intake:
         buckets: Collection[str] = (),
         s3_style: str = "auto",
         files: LocalFiles | None = None,
+        registered: RegisteredModels | None = None,
     ) -> None:
         """`buckets` are those that references may come from, beside the outputs' own; `files`
-        those of this machine, all if not given.
+        those of this machine, all if not given. Without `registered`, no model has a name.
         """
+        self._registered = registered
         self._outputs = outputs
         self._files = files or LocalFiles()
-        own = (
-            outputs.address.removeprefix(SCHEME).partition("/")[0]
-            if outputs.address.startswith(SCHEME)
-            else None
-        )
+        own = bucket_of(outputs.address)
         self._buckets = {*buckets, *([own] if own else [])}
         self._bucket = lru_cache(maxsize=16)(
             lambda name: open_outputs(f"{SCHEME}{name}", s3_style=s3_style)
@@ -65,11 +65,21 @@ class Intake:
         """
         is_path = not is_hub_name(name) and name != "seedling"
         try:
+            if self._registered and (found := self._registered.find(name)) is not None:
+                return found
             if is_path:
                 self._files.check(name)
             return find_model(name, takes_folders=is_path or not self._files.are_limited)
         except RequestError as exc:
             raise DocumentError([Problem(("model",), str(exc))]) from exc
+
+    def model_of(self, spec: Json) -> Model:
+        """The model that a stored campaign is painted with, as it is now. Raises RequestError if
+        it cannot be used.
+        """
+        known = spec["model"]
+        found = self._registered.find(known["name"]) if self._registered else None
+        return found or find_model(known["name"])
 
     def check(self, project: str, campaign: Campaign, model: Model) -> Sources:
         """The digests of all files that a campaign of a project names. Raises DocumentError with

@@ -11,8 +11,8 @@ from storage.errors import RequestError
 
 NOT_TAKEN = (
     "this farm takes files of its own machine only from folders that its operator names"
-    " (FARM_ALLOWED_PATHS): use an s3:// address, or, for a model, `seedling` or a hub id as"
-    " owner/name@revision."
+    " (FARM_ALLOWED_PATHS): use an s3:// address, or, for a model, `seedling`, one that `farm"
+    " models list` shows, or a hub id as owner/name@revision."
 )
 
 

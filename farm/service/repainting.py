@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from actors.models.models import find_model
+from actors.models.models import Model
 from farm.campaign.chunks import chunks_of
 from farm.campaign.expansion import Expansion
 from farm.campaign.sources import Sources
@@ -79,7 +79,7 @@ class Repaints:
 
         Raises AlreadyThere if there is a campaign of that name, and like `repaint`.
         """
-        spec = _same_spec(campaign, changes)
+        spec = _same_spec(campaign, self._intake.model_of(campaign.spec), changes)
         expansion = expansion_of(spec)
         for number in numbers:
             check_number(expansion, campaign, number)
@@ -131,11 +131,10 @@ class Repaints:
             return False
 
 
-def _same_spec(campaign: CampaignRow, changes: Json) -> Json:
+def _same_spec(campaign: CampaignRow, model: Model, changes: Json) -> Json:
     """The spec of a campaign without its limits, for the same model. Raises Conflict if the
     model's weights have changed.
     """
-    model = find_model(campaign.model)
     if model.digest != campaign.model_digest:
         raise Conflict(
             f"The model {campaign.model} has other weights than when {campaign.name} was painted:"

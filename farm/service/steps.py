@@ -23,6 +23,7 @@ from storage.reviews import Reviews
 from storage.rows import CampaignRow
 from storage.states import RenderState
 from storage.store import Outputs
+from storage.watching import Watching
 
 MOST_PICTURES = 5_000
 """Whose looks a calibration reads: more change nothing that can be seen."""
@@ -39,7 +40,10 @@ class StepReading:
         layouts: Layouts,
         profiles: Profiles,
         outputs: Outputs,
+        watching: Watching | None = None,
     ) -> None:
+        """Without `watching`, no model has a measured pace."""
+        self._watching = watching
         self._campaigns = campaigns
         self._reviews = reviews
         self._layouts = layouts
@@ -121,11 +125,23 @@ class StepReading:
 
     def profile(self, digest: str) -> Json:
         """The measurements of a model."""
-        return _shown(digest, self._profiles.get(digest))
+        return self._shown(digest, self._profiles.get(digest))
 
     def learn(self, digest: str, measured: Json) -> Json:
         """Remember what was measured of a model; returns all that is known."""
-        return _shown(digest, self._profiles.learn(digest, measured))
+        return self._shown(digest, self._profiles.learn(digest, measured))
+
+    def _shown(self, digest: str, profile: Json) -> Json:
+        watching = self._watching
+        return {
+            "digest": digest,
+            "grip": profile.get("grip"),
+            "measure": profile.get("measure"),
+            "stops": profile.get("stops", {}),
+            "seconds_per_megapixel_step": (
+                watching.seconds_per_megapixel_step(digest) if watching else None
+            ),
+        }
 
     def _strips(self, campaign: CampaignRow, where: Sequence[str] = ()) -> Iterator[Strip]:
         lines = partial(manifest_lines, self._campaigns, self._reviews, campaign)
@@ -146,12 +162,3 @@ class StepReading:
             proofs = {number: proof_key_of(campaign, expansion, render, kind)}
         medians = self._layouts.anchors(campaign.id, [line["seed"]])
         return Strips(self._outputs, campaign.project, medians, proofs).read(line)
-
-
-def _shown(digest: str, profile: Json) -> Json:
-    return {
-        "digest": digest,
-        "grip": profile.get("grip"),
-        "measure": profile.get("measure"),
-        "stops": profile.get("stops", {}),
-    }

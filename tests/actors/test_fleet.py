@@ -90,7 +90,8 @@ def test_what_an_earlier_dispatcher_gave_out_comes_through_the_mailbox_once(flee
 
 def test_a_worker_is_told_of_another_model_as_soon_as_a_chunk_of_it_waits_there(fleet):
     one, other = job(chunk_id=1), job(chunk_id=4)
-    other = replace(other, group=replace(other.group, model="other"), model_folder="/models/other")
+    group = replace(other.group, model="other")
+    other = replace(other, group=group, model_folder="/models/other", manifest="f" * 64)
     expected = fleet.workers["w"].handle.expect.calls
     hear(fleet)
     fleet.submit("w", one)
@@ -98,7 +99,7 @@ def test_a_worker_is_told_of_another_model_as_soon_as_a_chunk_of_it_waits_there(
     assert expected == [], "nor is it where the chunk is the next to be painted"
     fleet.submit("w", other)
     fleet.submit("w", replace(other, chunk_id=5))
-    assert expected == [(other.group, "/models/other")]
+    assert expected == [(other.group, "/models/other", "f" * 64)]
 
 
 def test_so_is_one_that_paints_for_an_earlier_dispatcher(fleet):
@@ -106,14 +107,14 @@ def test_so_is_one_that_paints_for_an_earlier_dispatcher(fleet):
     hear(fleet, painting=True)
     one = job(chunk_id=2)
     fleet.submit("w", one)
-    assert fleet.workers["w"].handle.expect.calls == [(one.group, one.model_folder)]
+    assert fleet.workers["w"].handle.expect.calls == [(one.group, one.model_folder, None)]
 
 
 def test_what_a_worker_is_told_of_reaches_its_engine(outputs):
     """Nobody waits for the answer to it, so that nothing else would show that it went astray."""
 
     class Expecting(RestingEngine):
-        def expect(self, group, folder):
+        def expect(self, group, folder, manifest=None):
             expected.append((group, folder))
 
     expected, actor, group = [], object.__new__(RenderActor), job().group

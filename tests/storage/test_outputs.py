@@ -51,6 +51,17 @@ def test_what_is_put_can_be_read(store):
     assert read(store, "p/c/final/shot/7.png") == b"abc"
 
 
+def test_a_part_and_the_size_of_a_file_can_be_asked_for(store):
+    store.put("k", b"0123456789")
+    assert store.size("k") == 10
+    assert store.part("k", 0, 10) == b"0123456789"
+    assert store.part("k", 3, 5) == b"34"
+    assert store.part("k", 8, 99) == b"89"
+    for ask in (store.size, lambda key: store.part(key, 0, 1)):
+        with pytest.raises(NotFound):
+            ask("nothing")
+
+
 def test_putting_again_replaces(store):
     store.put("k", b"one")
     store.put("k", b"two")

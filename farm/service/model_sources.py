@@ -1,0 +1,110 @@
+"""From where models are registered: a folder of the farm's machine, a hub id at a revision, or a
+prefix of a bucket.
+"""
+
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from actors.models.fetching import PART
+from actors.models.hub import fetch_model
+from actors.models.manifests import check_place
+from actors.models.models import hub_id
+from farm.campaign.addresses import path_of
+from farm.service.local_files import LocalFiles
+from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
+from storage.outputs import open_outputs
+from storage.store import SCHEME, Outputs
+
+_MOST_FILES = 2_000
+
+
+class ModelSources:
+    """Opens what models are registered from."""
+
+    def __init__(
+        self, *, files: LocalFiles, folder: Path, buckets: Collection[str] = (),
+        s3_style: str = "auto",
+    ) -> None:  # fmt: skip
+        """`files` are those of this machine that may be named, `folder` has room for what is
+        copied here, and `buckets` are those that may be read.
+        """
+        self._files, self._folder = files, folder
+        self._buckets, self._style = buckets, s3_style
+
+    @contextmanager
+    def opened(self, source: str) -> Iterator[Path]:
+        """The folder of a source's model, for as long as the block lasts.
+
+        Raises RequestError if there is none, or it may not be named.
+        """
+        if hub := hub_id(source):
+            yield fetch_model(*hub)
+        elif source.startswith(SCHEME):
+            with self._space() as folder:
+                self._copy(source, folder)
+                yield folder
+        else:
+            yield self._local(source)
+
+    def _local(self, source: str) -> Path:
+        self._files.check(source)
+        path = path_of(source)
+        self._files.check(path)
+        if not path.is_dir():
+            raise RequestError(
+                f"There is no folder {source}: name one of the farm's machine, a hub id as"
+                " owner/name@revision, or an s3:// prefix."
+            )
+        return path.absolute()
+
+    @contextmanager
+    def _space(self) -> Iterator[Path]:
+        """A folder for what is needed only while a model is added."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder = Path(mkdtemp(dir=self._folder, prefix="adding-"))
+        except OSError as exc:
+            raise RequestError(
+                f"The cache cannot be written ({exc.strerror}): look at the disk of FARM_CACHE."
+            ) from exc
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _copy(self, source: str, folder: Path) -> None:
+        """Copy the files under a prefix of a bucket."""
+        bucket = source.removeprefix(SCHEME).partition("/")[0]
+        if bucket not in self._buckets:
+            raise RequestError(
+                f"Models may not come from the bucket {bucket!r}: an operator of its machine may"
+                " add it to FARM_REFERENCE_BUCKETS."
+            )
+        try:
+            store = open_outputs(source.rstrip("/"), s3_style=self._style)
+            keys = [key for _, key in zip(range(_MOST_FILES + 1), store.keys(""), strict=False)]
+            if len(keys) > _MOST_FILES:
+                raise RequestError(f"{source} has more than {_MOST_FILES:,} files.")
+            for key in keys:
+                check_place(key)
+                _download(store, key, folder / key)
+        except OutputsAway:
+            raise
+        except (NotFound, OutputsError) as exc:
+            raise RequestError(f"The model at {source} cannot be read: {exc}") from exc
+        except OSError as exc:
+            raise RequestError(
+                f"The model at {source} cannot be copied ({exc.strerror}): look at the disk of"
+                " FARM_CACHE."
+            ) from exc
+
+
+def _download(store: Outputs, key: str, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    size = store.size(key)
+    with place.open("wb") as file:
+        for start in range(0, size, PART):
+            file.write(store.part(key, start, min(start + PART, size)))
