@@ -33,14 +33,15 @@ class Kind(StrEnum):
 
 
 class NewRegistered(BaseModel):
-    """A name, and where its files are: a folder of the farm's machine, a hub id at a revision, or
-    a prefix of a bucket.
+    """A name, and its source: a folder of the farm's machine, a hub id at a revision, a prefix of
+    a bucket, or a single-file checkpoint with a folder that it is `like`.
     """
 
     model_config = _STRICT
 
     name: Annotated[str, Field(pattern=f"^{NAME}$")]
     source: Annotated[str, Field(min_length=1, max_length=1000, pattern=_ADDRESS)]
+    like: Annotated[str, Field(min_length=1, max_length=1000, pattern=_ADDRESS)] | None = None
 
 
 class Removal(BaseModel):
@@ -66,7 +67,7 @@ def registry_routes(registry: RegistryService) -> APIRouter:
         """Stores the files that the outputs do not have yet. That may take minutes; what broke off
         is taken up again by the same order.
         """
-        return registry.add(kind.one, body.name, body.source)
+        return registry.add(kind.one, body.name, body.source, body.like)
 
     @routes.get("/registry/{kind}/{registered}", **shows(RegisteredView))
     @needs(Deed.KNOW)

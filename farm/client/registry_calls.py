@@ -20,11 +20,14 @@ class RegistryCalls:
         """Every version, by name, the newest of each name first."""
         return self._http.get(list[RegisteredView], f"registry/{kind}")
 
-    def register(self, name: str, source: str, *, kind: Kind = "models") -> RegisteredView:
+    def register(
+        self, name: str, source: str, *, like: str | None = None, kind: Kind = "models"
+    ) -> RegisteredView:
         """Store the files of a model in the farm's outputs, and let a name stand for it. `source`
-        is a folder of the farm's machine, a hub id at a revision, or a prefix of a bucket.
+        is a folder of the farm's machine, a hub id at a revision, a prefix of a bucket, or a
+        single-file checkpoint, with a folder that it is `like`.
         """
-        body = {"name": name, "source": source}
+        body = {"name": name, "source": source} | ({} if like is None else {"like": like})
         return self._http.post(RegisteredView, f"registry/{kind}", body, timeout_s=_PATIENCE_S)
 
     def show_registered(

@@ -11,7 +11,7 @@ from actors.models.models import find_model, inspect_model
 from actors.pictures.drift import NAME
 from farm.client.client import Client
 from farm.commands import registered
-from farm.commands.registered import Digest, RegisteredName, Source
+from farm.commands.registered import Digest, Like, RegisteredName, Source
 from farm.commands.shared import AsJson, Home, Project, Yes, print_json, say, settings_for
 from farm.config import Settings, cache_folder
 from farm.connect import open_client
@@ -40,13 +40,14 @@ def models() -> None:
 def add(
     name: RegisteredName,
     source: Source,
+    like: Like = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Keep a model in the farm's outputs, so that campaigns can name it and every machine can
     have it.
     """
-    registered.add("models", name, source, settings_for(home), as_json=as_json)
+    registered.add("models", name, source, like, settings_for(home), as_json=as_json)
 
 
 @app.command("list")

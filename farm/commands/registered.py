@@ -22,17 +22,24 @@ RegisteredName = Annotated[str, typer.Argument(help="The name that campaigns use
 Source = Annotated[
     str,
     typer.Argument(
-        help="A folder of the farm's machine, a hub id as OWNER/NAME@REVISION, or an s3:// prefix."
+        help="A folder or a .safetensors checkpoint of the farm's machine, a hub id as"
+        " OWNER/NAME@REVISION, or an s3:// prefix."
     ),
+]
+Like = Annotated[
+    str | None,
+    typer.Option("--like", help="A folder of the same kind of model, for a checkpoint's configs."),
 ]
 Digest = Annotated[
     str | None, typer.Option("--digest", help="The beginning of one version's digest.")
 ]
 
 
-def add(kind: Kind, name: str, source: str, settings: Settings, *, as_json: bool) -> None:
+def add(
+    kind: Kind, name: str, source: str, like: str | None, settings: Settings, *, as_json: bool
+) -> None:
     with open_client(settings) as client:
-        row = client.register(name, _address(source), kind=kind)
+        row = client.register(name, _address(source), like=like and _address(like), kind=kind)
     if as_json:
         print_json(row)
         return

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+from actors.models import conversion
 from actors.models.fetching import PART
 from actors.models.hub import fetch_model
 from actors.models.manifests import check_place
@@ -35,12 +36,19 @@ class ModelSources:
         self._buckets, self._style = buckets, s3_style
 
     @contextmanager
-    def opened(self, source: str) -> Iterator[Path]:
-        """The folder of a source's model, for as long as the block lasts.
+    def opened(self, source: str, like: str | None = None) -> Iterator[Path]:
+        """The folder of a source's model, for as long as the block lasts. Of a single-file
+        checkpoint one is made, with the configs of the folder `like`.
 
         Raises RequestError if there is none, or it may not be named.
         """
-        if hub := hub_id(source):
+        if source.endswith(".safetensors") and not source.startswith(SCHEME):
+            with self._space() as folder:
+                self._convert(source, like, folder)
+                yield folder
+        elif like is not None:
+            raise RequestError("Only a .safetensors checkpoint is made like another model.")
+        elif hub := hub_id(source):
             yield fetch_model(*hub)
         elif source.startswith(SCHEME):
             with self._space() as folder:
@@ -49,10 +57,28 @@ class ModelSources:
         else:
             yield self._local(source)
 
-    def _local(self, source: str) -> Path:
+    def _convert(self, source: str, like: str | None, folder: Path) -> None:
+        """Write the folder of a checkpoint."""
+        file = self._path(source)
+        if not file.is_file():
+            raise RequestError(f"There is no file {source}.")
+        if like is None:
+            raise RequestError(
+                f"{source} is a single-file checkpoint, which has no configs: name a folder of the"
+                " same kind of model with --like."
+            )
+        if (fault := conversion.fault_in(file, self._local(like), folder)) is not None:
+            raise RequestError(f"{source} cannot be converted: {fault}")
+
+    def _path(self, source: str) -> Path:
+        """A path that may be named."""
         self._files.check(source)
         path = path_of(source)
         self._files.check(path)
+        return path
+
+    def _local(self, source: str) -> Path:
+        path = self._path(source)
         if not path.is_dir():
             raise RequestError(
                 f"There is no folder {source}: name one of the farm's machine, a hub id as"

@@ -42,15 +42,16 @@ class RegistryService:
     def show(self, kind: str, name: str, digest: str | None = None) -> Json:
         return registered_json(self._registry.get(kind, name, digest))
 
-    def add(self, kind: str, name: str, source: str) -> Json:
+    def add(self, kind: str, name: str, source: str, like: str | None = None) -> Json:
         """Store a model's files in the outputs, those that are not there yet, and let a name stand
-        for it. A call that broke off is taken up again by the next one.
+        for it. A call that broke off is taken up again by the next one. `like` names a folder with
+        the configs of a single-file checkpoint.
 
         Raises RequestError if the name or the source cannot be used, OutputsError if the outputs
         cannot be written.
         """
         check_name(name)
-        with self._sources.opened(source) as folder:
+        with self._sources.opened(source, like) as folder:
             model = inspect_model(name, folder)
             files = {place: folder / place for place in _places(name, folder)}
             manifest = Manifest(

@@ -183,6 +183,36 @@ def test_space_that_cannot_be_made_is_a_sentence(tmp_path, in_bucket):
         opened(sources)
 
 
+def test_a_checkpoint_is_converted_where_nothing_stays(sources, tmp_path, monkeypatch):
+    asked = []
+
+    def convert(file, like, out):
+        asked.append((file, like))
+        (out / "model_index.json").write_text("{}")
+
+    monkeypatch.setattr(model_sources.conversion, "fault_in", convert)
+    file = tmp_path / "one.safetensors"
+    file.write_bytes(b"")
+    (tmp_path / "like").mkdir()
+    with sources.opened(str(file), str(tmp_path / "like")) as folder:
+        assert (folder / "model_index.json").is_file()
+    assert asked == [(file, tmp_path / "like")]
+    assert list((tmp_path / "space").iterdir()) == []
+    monkeypatch.setattr(model_sources.conversion, "fault_in", lambda *_: "it is a cat.")
+    for source, like, why in (
+        (file, None, "has no configs: name a folder of the same kind of model with --like"),
+        (file, tmp_path / "nowhere", "There is no folder"),
+        (tmp_path / "two.safetensors", tmp_path / "like", "There is no file"),
+        (tmp_path / "like", tmp_path / "like", "Only a .safetensors checkpoint is made like"),
+        (file, tmp_path / "like", "cannot be converted: it is a cat."),
+    ):
+        with (
+            pytest.raises(RequestError, match=why),
+            sources.opened(str(source), None if like is None else str(like)),
+        ):
+            pass
+
+
 # --- models of several shapes ---
 
 
