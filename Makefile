@@ -47,6 +47,7 @@ bench: $(READY)  ## Measure the farm beside a diffusers loop, its queue, fleet a
 	$(BIN)/farm bench cold
 	$(BIN)/farm bench queue
 	$(BIN)/farm bench fleet
+	$(BIN)/farm bench api
 	$(BIN)/farm bench eta
 	$(BIN)/farm bench encode
 	$(BIN)/farm bench creative

@@ -371,7 +371,11 @@ def campaign_of(row: Row[Any]) -> CampaignRow:
     values = dict(row._mapping)
     counts = {name: values.pop(f"proofs_{name}") for name in (*_PROOF_COLUMNS, "running")}
     proofs = None if counts["id"] is None else ProofCounts(**counts)
-    return CampaignRow(**{**values, "spec": json.loads(values["spec"]), "proofs": proofs})
+    # A list has a thousand of them, twice. The constructor of a frozen class sets each of its 45
+    # fields by a call of its own: 20 µs of 31.
+    campaign = object.__new__(CampaignRow)
+    vars(campaign).update(values, spec=json.loads(values["spec"]), proofs=proofs)
+    return campaign
 
 
 def outcome_of(row: Row[Any], prices: Prices | None = None) -> RenderOutcome:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from farm.bench.api import measure as measure_api
 from farm.bench.approving import MILLION
 from farm.bench.cold import measure as measure_cold
 from farm.bench.creative import measure as measure_creative
@@ -161,6 +162,23 @@ def creative(
     Takes about four minutes.
     """
     _show(measure_creative(rounds=rounds, proofs=proofs), as_json)
+
+
+@app.command("api")
+def api(
+    pairs: Annotated[
+        int, typer.Option(help="How many times each side is run, in turn.", min=1)
+    ] = 3,
+    pictures: Annotated[
+        int, typer.Option(help="Pictures of a campaign, in steps of 2.", min=8, max=10_000)
+    ] = 200,
+    work: Work = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the API takes under a mixed load of 50 requests a second beside a farm that paints, and
+    what it takes from that farm. Takes about six minutes.
+    """
+    _show(measure_api(pairs=pairs, pictures=pictures // 2 * 2, work=work), as_json)
 
 
 @app.command("eta")

@@ -216,7 +216,7 @@ def status_of(campaign: CampaignRow, *, is_led: bool, outlook: Outlook = NO_OUTL
         "budget_s": campaign.budget_s,
         "money": None if campaign.money is None else round(campaign.money, 6),
         "budget_money": campaign.budget_money,
-        **asdict(outlook),
+        **vars(outlook),
         "version": campaign.version,
         # A clock that was set back, or an update by a version before, may have made it the later
         # of the two.

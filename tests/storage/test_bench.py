@@ -3,6 +3,7 @@ business.
 """
 
 import json
+from dataclasses import FrozenInstanceError, fields
 from itertools import count
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from farm.bench import queue as bench
 from farm.cli import app
+from storage.bench.campaigns import add_ended
 from storage.bench.peers import (
     has_procrastinate,
     orm_inserts_per_s,
@@ -17,6 +19,8 @@ from storage.bench.peers import (
     row_queue,
 )
 from storage.bench.queue import Pace, claim_and_settle, make_durable, pace
+from storage.campaigns import Campaigns
+from storage.rows import CampaignRow
 from storage.states import CampaignState
 from tests.storage.conftest import new_campaign, new_chunks
 
@@ -82,3 +86,20 @@ def test_a_result_has_a_spread_for_each_figure(monkeypatch, options):
         assert result["setup"]["chunk"] == 180
     else:
         assert "ray_data.dispatch_eff_20ms" in done.output
+
+
+def test_campaigns_for_lists_are_over_and_can_be_listed(engine):
+    add_ended(engine, 3)
+    rows = Campaigns(engine).all("default")
+    assert [row.name for row in rows] == ["ended-2", "ended-1", "ended-0"]
+    assert {row.state for row in rows} == {CampaignState.CANCELLED}
+
+
+def test_a_row_of_a_list_is_what_its_constructor_would_make(engine):
+    """It is made without the constructor, which would take most of the time of a list."""
+    add_ended(engine, 1)
+    (row,) = Campaigns(engine).all("default")
+    assert row == CampaignRow(**vars(row))
+    assert set(vars(row)) == {field.name for field in fields(CampaignRow)}
+    with pytest.raises(FrozenInstanceError):
+        row.name = "other"
