@@ -45,6 +45,8 @@ class Family:
     """Its text-to-image class in diffusers."""
     image_to_image: str | None = None
     """Its class that begins from a picture, if there is one."""
+    inpaint: str | None = None
+    """Its class that paints a part of a picture anew, if there is one."""
     denoiser: str = "transformer"
     weights: tuple[str, ...] = ()
     """The folders whose weights are needed for painting."""
@@ -104,6 +106,7 @@ FAMILIES = (
         name="Stable Diffusion 1 and 2",
         pipeline="StableDiffusionPipeline",
         image_to_image="StableDiffusionImg2ImgPipeline",
+        inpaint="StableDiffusionInpaintPipeline",
         denoiser="unet",
         weights=("unet", "vae", "text_encoder"),
         guidance=5.0,
@@ -116,6 +119,7 @@ FAMILIES = (
         name="Stable Diffusion XL",
         pipeline="StableDiffusionXLPipeline",
         image_to_image="StableDiffusionXLImg2ImgPipeline",
+        inpaint="StableDiffusionXLInpaintPipeline",
         denoiser="unet",
         weights=("unet", "vae", "text_encoder", "text_encoder_2"),
         guidance=5.0,
@@ -252,7 +256,7 @@ _NEEDED = {"prompt", "generator", "num_inference_steps", "height", "width", "out
 _KNOWN = {
     name: family
     for family in FAMILIES
-    for name in (family.pipeline, family.image_to_image)
+    for name in (family.pipeline, family.image_to_image, family.inpaint)
     if name
 }
 

@@ -21,6 +21,8 @@ from actors.pictures.files import Pixels
 from actors.recipes.errors import BadRequest, PromptTooLong
 from actors.recipes.recipe import Group, Recipe
 
+_LIGHT = 127.5  # of 255: a mask is painted anew from here on
+
 Embedding = dict[str, Tensor]
 """What a pipeline is given for a prompt, each part [1, ...] and always of one shape, so that no
 prompt depends on its neighbours.
@@ -88,13 +90,19 @@ class LoadedPipeline:
             raise BadRequest(
                 f"Of {group.steps} steps a strength of {strength} leaves none: raise one of them."
             )
-        for recipe in recipes:
-            picture = references.get(recipe.reference or "")
+        if (group.pipeline == self.family.inpaint) is any(r.mask is None for r in recipes):
+            raise BadRequest(
+                f"A {group.pipeline} paints pictures that have a mask, and no others: submit the"
+                " campaign again."
+            )
+        masks = [recipe.mask for recipe in recipes if recipe.mask is not None]
+        for name in (*(recipe.reference for recipe in recipes), *masks):
+            picture = references.get(name or "")
             if picture is None:
-                raise BadRequest(f"The reference {recipe.reference} of a picture was not fetched.")
+                raise BadRequest(f"The reference {name} of a picture was not fetched.")
             if picture.shape != (group.height, group.width, 3):
                 raise BadRequest(
-                    f"The reference {recipe.reference} has the shape {picture.shape}, not"
+                    f"The reference {name} has the shape {picture.shape}, not"
                     f" {(group.height, group.width, 3)}."
                 )
 
@@ -127,7 +135,7 @@ class LoadedPipeline:
         generators: Sequence[torch.Generator],
     ) -> Tensor:
         """Float pictures [n, 3, h, w] in 0..1. `generators` are those of `generators_of`."""
-        pipe = self.pipe if group.strength is None else self._from_reference
+        pipe = self.pipe if group.strength is None else self._beginning(group)
         pipe.scheduler = scheduler
         prompts = self._given([embed(recipe.prompt, is_negative=False) for recipe in recipes])
         if self.family.has_negative:
@@ -144,6 +152,8 @@ class LoadedPipeline:
                 "image": _images([references[recipe.reference or ""] for recipe in recipes]),
                 "strength": group.strength,
             }
+            if masks := [references[recipe.mask] for recipe in recipes if recipe.mask]:
+                begin["mask_image"] = _masks(masks)
         # Generators are for schedulers that draw noise at every step, and for references.
         return pipe(
             **prompts, **begin, generator=list(generators), **self._options(pipe, group)
@@ -210,12 +220,21 @@ class LoadedPipeline:
         )  # not every pipeline without a row has one of that name
         return {} if denoiser is None else denoiser.config
 
+    def _beginning(self, group: Group) -> Any:
+        """The pipeline of a group that begins from references."""
+        return self._inpaint if group.pipeline == self.family.inpaint else self._from_reference
+
     @cached_property
     def _from_reference(self) -> Any:
-        """The image-to-image pipeline, made of the same components: the weights are in memory
-        once.
-        """
-        kind = getattr(diffusers, str(self.family.image_to_image))
+        return self._of_the_same(str(self.family.image_to_image))
+
+    @cached_property
+    def _inpaint(self) -> Any:
+        return self._of_the_same(str(self.family.inpaint))
+
+    def _of_the_same(self, name: str) -> Any:
+        """Another pipeline, made of the same components: the weights are in memory once."""
+        kind = getattr(diffusers, name)
         names = inspect.signature(kind.__init__).parameters.keys() - self.pipe.components.keys()
         config = {name: self.pipe.config[name] for name in names if name in self.pipe.config}
         pipe = kind(**self.pipe.components, **{**config, **self.load_options})
@@ -256,6 +275,12 @@ def drawn(generators: Sequence[torch.Generator], shape: tuple[int, ...]) -> Tens
     return torch.cat(
         [torch.randn(shape, generator=generator, dtype=torch.float32) for generator in generators]
     )
+
+
+def _masks(pictures: Sequence[Pixels]) -> Tensor:
+    """uint8 [h, w, 3] to float [n, 1, h, w]: 1 for the lighter half of all greys, else 0."""
+    grey = np.stack(pictures).mean(axis=3, dtype=np.float32)[:, None]
+    return torch.from_numpy((grey >= _LIGHT).astype(np.float32))
 
 
 def _images(pictures: Sequence[Pixels]) -> Tensor:

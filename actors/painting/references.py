@@ -48,7 +48,7 @@ class References:
 
     def _make_room(self, job: ChunkJob) -> None:
         """Keep as many of the last used as fit, and in any case those of two batches."""
-        kept = max(_KEPT_BYTES // (job.group.width * job.group.height * 3), 2 * job.group.batch)
+        kept = max(_KEPT_BYTES // (job.group.width * job.group.height * 3), 4 * job.group.batch)
         while len(self._coming) > kept:
             self._coming.popitem(last=False)
 
@@ -67,6 +67,7 @@ class References:
 
 
 def _keys(job: ChunkJob, pictures: Sequence[PictureJob]) -> Iterator[Key]:
-    for digest in dict.fromkeys(picture.reference for picture in pictures):
+    files = (digest for picture in pictures for digest in (picture.reference, picture.mask))
+    for digest in dict.fromkeys(files):
         if digest is not None:
             yield digest, job.group.width, job.group.height

@@ -192,12 +192,13 @@ def _sources(job: ChunkJob, picture: PictureJob) -> Json:
     again.
     """
     sources: Json = {}
-    if picture.reference is not None:
-        sources["reference"] = {
-            "address": job.addresses.get(picture.reference),
-            "key": job.references[picture.reference],
-            "digest": picture.reference,
-        }
+    for name, digest in (("reference", picture.reference), ("mask", picture.mask)):
+        if digest is not None:
+            sources[name] = {
+                "address": job.addresses.get(digest),
+                "key": job.references[digest],
+                "digest": digest,
+            }
     if job.adapter_paths:
         sources["adapters"] = [
             {"path": path, "digest": adapter.digest, "scale": adapter.scale}

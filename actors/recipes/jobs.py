@@ -28,6 +28,8 @@ class PictureJob:
     """The digest of the file that the picture begins from; `ChunkJob.references` has its
     key.
     """
+    mask: str | None = None
+    """The digest of the file that says which part of that picture is painted anew."""
     anchor_key: str | None = None
     """The key of the approved proof that its composition must not leave."""
     anchor: str | None = None
@@ -102,6 +104,7 @@ class ChunkJob:
             negative=picture.negative,
             seed=picture.seed,
             reference=picture.reference,
+            mask=picture.mask,
         )
 
 

@@ -95,7 +95,7 @@ class Group:
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One picture of a group. `seed` alone decides its noise, `reference` is the digest of the
-    file that it begins from.
+    file that it begins from, `mask` of the one that says which part of it is painted anew.
     """
 
     group: Group
@@ -103,6 +103,7 @@ class Recipe:
     negative: str
     seed: int
     reference: str | None = None
+    mask: str | None = None
 
     def to_json(self) -> Json:
         own = {"prompt": self.prompt, "negative": self.negative, "seed": self.seed}
@@ -110,15 +111,16 @@ class Recipe:
             **self.group._values,
             **own,
             **({"reference": self.reference} if self.reference else {}),
+            **({"mask": self.mask} if self.mask else {}),
         }
 
     @classmethod
     def from_json(cls, value: Json) -> "Recipe":
         fields = dict(value)
         own = {name: fields.pop(name) for name in ("prompt", "negative", "seed")}
-        reference = fields.pop("reference", None)
+        files = {name: fields.pop(name, None) for name in ("reference", "mask")}
         adapters = tuple(Adapter(**adapter) for adapter in fields.pop("adapters", ()))
-        return cls(group=Group(**fields, adapters=adapters), reference=reference, **own)
+        return cls(group=Group(**fields, adapters=adapters), **files, **own)
 
     @cached_property
     def digest(self) -> str:

@@ -39,12 +39,14 @@ class Cells:
             values.update(axis.assignments(index))
         constant = self._campaign.reference
         reference = str(values.get("reference", constant.image if constant else NONE))
+        mask = str(values.get("reference_mask", (constant.mask if constant else None) or NONE))
         return Shot(
             coordinates={axis.name: axis.values[index] for axis, index in here},
             by_content={axis.name: by_content(axis, index, self._sources) for axis, index in here},
             prompt=filled(self._prompt, values, self._campaign),
             negative=self.negative(values),
             reference=None if reference == NONE else reference,
+            mask=None if mask == NONE else mask,
             derivation=self._derivation,
         )
 
@@ -57,7 +59,13 @@ class Cells:
     def settings(self, cell: Sequence[int]) -> Settings:
         constant = self._campaign.reference
         changes: dict[str, Any] = (
-            {"reference": constant.image, "strength": constant.strength} if constant else {}
+            {
+                "reference": constant.image,
+                "reference_mask": constant.mask,
+                "strength": constant.strength,
+            }
+            if constant
+            else {}
         )
         for axis, index in zip(self._axes, cell, strict=True):
             changes.update(settings_of(axis, index))

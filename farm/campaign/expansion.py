@@ -140,19 +140,19 @@ class Expansion:
         return tuple(path for path, _ in _adapters(self.campaign, self.settings(group_no)))
 
     def recipe(self, group_no: int, render: Render) -> Recipe:
-        shot, reference = render.shot, self.reference(render)
+        shot, of = render.shot, self.sources.of
         return Recipe(
             group=self.group(group_no),
             prompt=shot.prompt,
             negative=shot.negative,
             seed=render.seed,
-            reference=reference,
+            reference=of(shot.reference),
+            mask=of(shot.mask),
         )
 
     def reference(self, render: Render) -> str | None:
         """The digest of the picture that a render begins from."""
-        address = render.shot.reference
-        return None if address is None else self.sources.references[address]
+        return self.sources.of(render.shot.reference)
 
     def renders(self, group_no: int, start: int, stop: int) -> Iterator[Render]:
         """The renders of a group from one ordinal up to but not including another, without the
@@ -296,7 +296,11 @@ def _classes(axis: Axis) -> list[Sequence[int]]:
     kinds: dict[tuple[tuple[str, Scalar], ...], list[int]] = {}
     for index in range(len(axis.values)):
         settings = settings_of(axis, index)
-        if settings.get("reference", NONE) != NONE:
-            settings["reference"] = ""  # a group may have several references, but all or none
+        for name in (
+            "reference",
+            "reference_mask",
+        ):  # a group may have several of them, but all or none
+            if settings.get(name, NONE) != NONE:
+                settings[name] = ""
         kinds.setdefault(tuple(sorted(settings.items())), []).append(index)
     return list(kinds.values())

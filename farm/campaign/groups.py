@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from actors.models.families import family_of
 from actors.models.models import Model
 from actors.models.schedulers import scheduler_config
 from actors.models.spacings import spaced
@@ -19,10 +20,11 @@ def group_of(
     width, height = settings.size or model.size
     guidance = model.guidance if settings.guidance is None else settings.guidance
     has_reference = settings.reference not in (None, NONE)
+    begins = _beginning(settings, model) if has_reference else None
     name, config = scheduler
     return Group(
         model=model.digest,
-        pipeline=(model.image_to_image if has_reference else None) or model.pipeline,
+        pipeline=begins or model.pipeline,
         steps=settings.steps,
         guidance=None if guidance is None else float(guidance),
         scheduler=name,
@@ -37,6 +39,14 @@ def group_of(
         clip_skip=settings.clip_skip or None,
         guidance_rescale=settings.guidance_rescale or None,
     )
+
+
+def _beginning(settings: Settings, model: Model) -> str | None:
+    """The class of the pipeline that begins from a reference, or that paints a part of it anew."""
+    if settings.reference_mask in (None, NONE):
+        return model.image_to_image
+    family = family_of(model.pipeline)
+    return None if family is None else family.inpaint
 
 
 def config_of(name: str, settings: Settings, model: Model) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
         is_address = isinstance(value, str) and name in files and value not in ("", NONE)
         return whole_address(value, folder) if is_address else value
 
-    named = {"reference": ("image",), "adapters": ("lora",), "vary": FILES, "skip": FILES}
+    named = {"reference": ("image", "mask"), "adapters": ("lora",), "vary": FILES, "skip": FILES}
     return {
         key: whole("", value, named[key]) if key in named else value for key, value in data.items()
     }

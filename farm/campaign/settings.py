@@ -96,9 +96,10 @@ class Settings(BaseModel):
     eta: Eta | None = None
     clip_skip: ClipSkip | None = None
     guidance_rescale: Rescale | None = None
-    # These four are for axes alone: a campaign says what all its renders begin from under
+    # These five are for axes alone: a campaign says what all its renders begin from under
     # `reference` and `adapters`.
     reference: FileName | None = None
+    reference_mask: FileName | None = None
     strength: Strength | None = None
     lora: FileName | None = None
     lora_scale: Scale | None = None

@@ -29,6 +29,8 @@ class Shot:
     negative: str
     reference: str | None = None
     """The address of the picture that it begins from."""
+    mask: str | None = None
+    """The address of the picture of the part that is painted anew."""
     derivation: int = DERIVATION
 
     @cached_property

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
 
 from actors.recipes.recipe import canonical_json
 from farm.campaign.axes import Axis, Scalar
@@ -19,16 +27,17 @@ NONE = "none"
 DEFAULT_STRENGTH = 0.6
 DEFAULT_SCALE = 1.0
 MAX_ADAPTERS = 7  # and one of an axis: a worker keeps eight beside a model
-FILES = frozenset({"reference", "lora"})
+FILES = frozenset({"reference", "reference_mask", "lora"})
 """The settings that name a file."""
 ONLY_VARIED = {
     "reference": "reference: {image: …}",
+    "reference_mask": "reference: {image: …, mask: …}",
     "strength": "reference: {image: …, strength: …}",
     "lora": "adapters: [{lora: …}]",
     "lora_scale": "adapters: [{lora: …, scale: …}]",
 }
 """The settings that only an axis sets, and how what all renders have is written."""
-_MEASURES = {"strength": "reference", "lora_scale": "lora"}
+_MEASURES = {"strength": "reference", "reference_mask": "reference", "lora_scale": "lora"}
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -49,13 +58,19 @@ Address = Annotated[FileName, BeforeValidator(_address)]
 
 class Reference(BaseModel):
     """The picture that renders begin from, a path or an s3:// address, and how far they may leave
-    it.
+    it. `mask` is a picture too: only what is white in it is painted anew.
     """
 
     model_config = _STRICT
 
     image: Address
     strength: Strength = DEFAULT_STRENGTH
+    mask: Address | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a mask that it does not have: a stored spec of before means the same."""
+        return {name: value for name, value in whole(self).items() if value is not None}
 
 
 class Lora(BaseModel):
@@ -79,7 +94,7 @@ class Named:
 @dataclass(frozen=True, kw_only=True)
 class Sources:
     """The digests that a campaign's files had when it was submitted, by address. They, not the
-    names, decide what is painted.
+    names, decide what is painted. Masks are among the references.
     """
 
     references: Mapping[str, str] = field(default_factory=dict)
@@ -89,8 +104,12 @@ class Sources:
         return (
             address
             if address == NONE
-            else (self.references if kind == "reference" else self.adapters)[address]
+            else (self.adapters if kind == "lora" else self.references)[address]
         )
+
+    def of(self, address: str | None) -> str | None:
+        """The digest of a reference or mask, None if there is none."""
+        return None if address is None else self.references[address]
 
     def by_content(self, name: str, value: Any) -> Any:
         """An axis' value with the digests of the files in it in place of their addresses: the same
@@ -107,6 +126,8 @@ def named_files(
     """Every file that a campaign names, as often as it does."""
     if reference is not None:
         yield Named(("reference", "image"), "reference", reference.image)
+        if reference.mask is not None:
+            yield Named(("reference", "mask"), "reference_mask", reference.mask)
     for k, adapter in enumerate(adapters):
         yield Named(("adapters", k, "lora"), "lora", adapter.lora)
     for axis in axes:

@@ -146,7 +146,8 @@ def _identity(spec: Json) -> Json:
     }
     campaign["skip"] = [sources.by_content("", rule) for rule in campaign["skip"]]
     if reference := campaign.get("reference"):
-        campaign["reference"] = {**reference, "image": sources.references[reference["image"]]}
+        files = {name: sources.references[reference[name]] for name in _begin(reference)}
+        campaign["reference"] = {**reference, **files}
     if adapters := campaign.get("adapters"):
         campaign["adapters"] = [
             {**adapter, "lora": sources.adapters[adapter["lora"]]} for adapter in adapters
@@ -156,6 +157,11 @@ def _identity(spec: Json) -> Json:
         **({"smaller": spec["smaller"]} if spec.get("smaller") else {}),
         "model": {name: spec["model"][name] for name in ("digest", "pipeline", "batch", "size")},
     }
+
+
+def _begin(reference: Json) -> list[str]:
+    """The keys of a reference that name a file."""
+    return [name for name in ("image", "mask") if reference.get(name)]
 
 
 def _by_content(sources: Sources, axis: str, values: Any) -> Any:

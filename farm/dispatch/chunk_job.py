@@ -25,9 +25,10 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
     brand, passed = expansion.brand, frozenset(campaign.spec.get("passed", ()))
     renders = list(_renders(expansion, chunk))
     addresses = {
-        digest: str(render.shot.reference)
+        digest: str(address)
         for render in renders
-        if (digest := expansion.reference(render))
+        for address in (render.shot.reference, render.shot.mask)
+        if (digest := expansion.sources.of(address))
     }
     group = expansion.group(chunk.group_no)
     return ChunkJob(
@@ -47,6 +48,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
                 seed=render.seed,
                 key=picture_key_of(campaign, render, encoding.format),
                 reference=expansion.reference(render),
+                mask=expansion.sources.of(render.shot.mask),
                 anchor_key=_proof_key(campaign, expansion, render),
                 passed=render.number in passed,
             )

@@ -100,6 +100,7 @@ class PlannedLine(TypedDict):
     negative: str
     settings: LineSettings
     reference: LineReference | None
+    mask: LineReference | None
     adapters: list[LineAdapter]
     model: str
     brand: dict[str, Any] | None

@@ -117,7 +117,8 @@ def planned_line(campaign: CampaignRow, expansion: Expansion, number: int) -> Pl
         "prompt": render.shot.prompt,
         "negative": render.shot.negative,
         "settings": _settings(expansion, group_no),
-        "reference": _reference(expansion, render),
+        "reference": _reference(expansion, render.shot.reference),
+        "mask": _reference(expansion, render.shot.mask),
         "adapters": _adapters(expansion, group_no),
         "model": campaign.model,
         "brand": expansion.brand.identity if expansion.brand else None,
@@ -192,6 +193,6 @@ def _previews(
     return [preview_key(key, step) for step in steps] if key else []
 
 
-def _reference(expansion: Expansion, render: Render) -> LineReference | None:
-    address, digest = render.shot.reference, expansion.reference(render)
+def _reference(expansion: Expansion, address: str | None) -> LineReference | None:
+    digest = expansion.sources.of(address)
     return None if address is None or digest is None else {"address": address, "digest": digest}

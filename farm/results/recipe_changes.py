@@ -22,6 +22,7 @@ class Named:
     model: str
     adapters: tuple[str, ...] = ()
     reference: str | None = None
+    mask: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ def named(expansion: Expansion, number: int) -> Named:
         model=expansion.campaign.model,
         adapters=expansion.adapter_paths(group_no),
         reference=render.shot.reference,
+        mask=render.shot.mask,
     )
 
 
@@ -57,7 +59,7 @@ def changes(old: Named, new: Named) -> list[Change]:
     # do they say something.
     alone = (
         ()
-        if any(change.what in ("model", "reference", "scheduler") for change in found)
+        if any(change.what in ("model", "reference", "mask", "scheduler") for change in found)
         else _rest(was, now)
     )
     return [*found, *alone] or list(_rest(was, now))
@@ -99,6 +101,9 @@ def _files(old: Named, new: Named, was: Json, now: Json) -> Iterator[Change]:
             after,
             *_told_apart(_name(old.reference), _name(new.reference), before, after),
         )
+    if (before := was.get("mask")) != (after := now.get("mask")):
+        names = _name(old.mask), _name(new.mask)
+        yield _change("mask", before, after, *_told_apart(*names, before, after))
     adapters = (
         [asdict(adapter) for adapter in old.recipe.group.adapters],
         [asdict(adapter) for adapter in new.recipe.group.adapters],

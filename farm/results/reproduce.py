@@ -192,6 +192,8 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
                 "image": sources["reference"]["address"],
                 "strength": group.strength,
             }
+        if recipe.mask is not None:
+            parts["reference"]["mask"] = sources["mask"]["address"]
         if group.adapters:
             parts["adapters"] = [
                 {"lora": source["path"], "scale": source["scale"]}

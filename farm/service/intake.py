@@ -86,7 +86,7 @@ class Intake:
         what is wrong with any, each at its place; nothing is written.
         """
         named = list(named_files(campaign.reference, campaign.adapters, campaign.axes))
-        references = {file.address: file for file in reversed(named) if file.kind == "reference"}
+        references = {file.address: file for file in reversed(named) if file.kind != "lora"}
         adapters = {file.address: file for file in reversed(named) if file.kind == "lora"}
         if len(references) > MAX_REFERENCES:
             raise DocumentError(

@@ -12,6 +12,7 @@ from actors.models.traits import Traits
 from actors.recipes.recipe import Group, canonical_json
 from farm.campaign.expansion import Expansion
 from farm.campaign.settings import OPTIONS, Settings
+from farm.campaign.sources import NONE
 from farm.documents.document import Problem
 from farm.documents.parsed import Path_
 
@@ -69,6 +70,17 @@ def _scheduler_refusals(
                 " 'tcd' with a model that has it."
             ),
         )
+    if settings.reference_mask not in (None, NONE):
+        if expansion.family.inpaint is None:
+            yield (
+                "reference_mask",
+                f"{expansion.family.name} paints no part of a picture anew: remove it.",
+            )
+        elif group.strength is None:
+            yield (
+                "reference_mask",
+                "a mask is that of a reference, and here is none: remove one of them.",
+            )
     usable = expansion.family.from_reference
     if group.strength is not None and usable is not None and name not in usable:
         kinds = " or ".join(repr(one) for one in usable)
@@ -93,7 +105,7 @@ def _place_of(expansion: Expansion, group_no: int, name: str) -> Path_:
     for axis, index in zip(expansion.axes, expansion.first_cell(group_no), strict=True):
         if name in axis.variables:
             return ("vary", axis.name, index)
-    return ("settings", name)
+    return ("reference", "mask") if name == "reference_mask" else ("settings", name)
 
 
 def _twins(expansion: Expansion, group_no: int, painted: dict[str, int]) -> Iterator[Problem]:

@@ -104,7 +104,10 @@ class Repaints:
         them.
         """
         shots = {
-            render.shot.reference for render in (expansion.render(number)[1] for number in numbers)
+            address
+            for number in numbers
+            for shot in (expansion.render(number)[1].shot,)
+            for address in (shot.reference, shot.mask)
         }
         for address in sorted(address for address in shots if address is not None):
             digest = expansion.sources.references[address]

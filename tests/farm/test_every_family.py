@@ -205,6 +205,36 @@ REFUSED = [
         "vary.clip_skip[2]",
         "at most 11",
     ),
+    (
+        "FluxPipeline",
+        dict(reference={"image": "/a.png", "mask": "/b.png"}),
+        "reference.mask",
+        "Flux paints no part of a picture anew",
+    ),
+    (
+        "StableDiffusionPipeline",
+        dict(
+            reference={"image": "/a.png", "mask": "/b.png"},
+            settings={"guidance_rescale": 0.7, "steps": 4, "size": "32x64"},
+        ),
+        "settings.guidance_rescale",
+        "a StableDiffusionInpaintPipeline takes no 'guidance_rescale'",
+    ),
+    (
+        "StableDiffusionPipeline",
+        dict(
+            vary={"color": ["red"], "reference": ["/a.png", "none"], "reference_mask": ["/b.png"]},
+            settings={"steps": 4, "size": "32x64"},
+        ),
+        "vary.reference_mask[0]",
+        "here is none",
+    ),
+    (
+        "StableDiffusionPipeline",
+        dict(vary={"color": ["red"], "reference_mask": ["/b.png", "none"]}),
+        "vary.reference_mask",
+        "that of a reference, and no axis names one",
+    ),
     *(
         (
             "StableDiffusion3Pipeline",
@@ -248,6 +278,62 @@ def test_guidance_is_refused_where_the_model_was_distilled_without(
         service.submit("p", campaign(path, **changes))
     plan = estimates.plan(campaign(path))
     assert plan["renders"] == 4
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """A picture, and masks of its left half and of its upper half."""
+    Image.new("RGB", (64, 40), "teal").save(tmp_path / "teal.png")
+    for name, box in (("left", (0, 0, 32, 40)), ("top", (0, 0, 64, 20))):
+        mask = Image.new("L", (64, 40))
+        mask.paste(255, box)
+        mask.save(tmp_path / f"{name}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("pipeline", [family.pipeline for family in FAMILIES if family.inpaint])
+def test_a_part_of_a_picture_is_painted_anew_and_again_from_its_file(
+    service, queue, settling, campaigns, outputs, folder, reading, parts, pipeline
+):
+    masks = [str(parts / "left.png"), str(parts / "top.png"), "none"]
+    data = campaign(
+        folder(pipeline),
+        vary={"color": ["red"], "reference_mask": masks},
+        reference={"image": str(parts / "teal.png"), "strength": 0.8},
+        settings={"steps": 6, "size": "32x64"},
+        seeds={"count": 1},
+    )
+    paint(service, queue, settling, outputs, data)
+    lines = [json.loads(line) for line in reading.manifest("p", "tiny")]
+    assert len({line["pixels"] for line in lines}) == 3
+    assert [line["mask"] and line["mask"]["address"] for line in lines] == [*masks[:2], None]
+    digests = {line["digest"]: line["pixels"] for line in lines}
+    for line in lines:
+        with outputs.open(line["key"]) as file:
+            asked = campaign_of(read_picture(file.read()), name="again")
+        row, _ = service.submit(f"again-{line['number']}", asked)
+        expansion = expansion_of(row.spec)
+        assert expansion.recipe(*expansion.render(0)).digest in digests
+
+
+def test_a_mask_is_known_by_its_content_and_a_campaign_without_one_is_as_before(
+    service, folder, parts
+):
+    data = campaign(
+        folder("StableDiffusionPipeline"),
+        reference={"image": str(parts / "teal.png")},
+        settings={"steps": 6, "size": "32x64"},
+    )
+    plain, _ = service.submit("p", data)
+    assert "mask" not in plain.spec["campaign"]["reference"]
+    reference = {**data["reference"], "mask": str(parts / "left.png")}
+    masked, _ = service.submit("q", {**data, "reference": reference})
+    (parts / "left.png").rename(parts / "other.png")
+    reference = {**reference, "mask": str(parts / "other.png")}
+    same, did = service.submit("q", {**data, "reference": reference})
+    assert (same.id, did["created"]) == (masked.id, False)
+    assert same.fingerprint != plain.fingerprint
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
