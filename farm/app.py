@@ -1,7 +1,7 @@
 """The farm put together: every part is made here and handed to those that need it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from farm.api.diff import diff_routes
 from farm.api.files import file_routes, prune_routes, repair_routes
 from farm.api.fleet import farm_routes, fleet_routes
 from farm.api.hidden_paths import own_folders
+from farm.api.links import link_routes
 from farm.api.lists import campaign_list_routes, render_list_routes
 from farm.api.live import Listeners, event_routes, stream_routes
 from farm.api.maps import map_routers
@@ -64,6 +65,7 @@ from farm.service.fleet_reading import FleetReading
 from farm.service.identity import Identities
 from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
+from farm.service.links import LinkService
 from farm.service.lists import Lists
 from farm.service.local_files import LocalFiles
 from farm.service.logins import LoginService
@@ -131,7 +133,8 @@ def open_app(
         allowed = _allowed_paths(settings, host)
         own = own_folders(settings.home, Path(settings.outputs_address))
         connections, listeners = Connections(), Listeners()
-        events, logins = EventReading(stores.events), LoginService(identities, Logins(engine))
+        events, links = EventReading(stores.events), LinkService(stores.links, stores.campaigns)
+        logins = LoginService(identities, Logins(engine), links)
         app = make_api(
             [
                 *_routers(settings, stores, LocalFiles(allowed)),
@@ -141,6 +144,7 @@ def open_app(
                 ),
                 stream_routes(events, listeners),
                 event_routes(events),
+                link_routes(links),
                 webhook_routes(WebhookService(Webhooks(engine))),
                 notification_routes(
                     NotificationService(
@@ -154,15 +158,7 @@ def open_app(
             rate=parse(settings.rate),
             identities=identities,
             logins=logins,
-            pages=page_routes(
-                reading=_reading(settings, stores),
-                logins=logins,
-                campaigns=stores.campaigns,
-                reviews=stores.reviews,
-                watching=stores.watching,
-                fleet=_fleet_service(settings, stores),
-                fleet_reading=_fleet_reading(stores),
-            ),
+            pages=_pages(settings, stores, logins),
             hidden=() if allowed is None else own,
             shown=allowed or (),
         )
@@ -230,6 +226,18 @@ def _identities(
         tokens,
         admins={name: secret for name, secret in admins.items() if secret is not None},
         is_open=settings.secret is None and host in LOOPBACK,
+    )
+
+
+def _pages(settings: Settings, stores: Stores, logins: LoginService) -> Iterable[APIRouter]:
+    return page_routes(
+        reading=_reading(settings, stores),
+        logins=logins,
+        campaigns=stores.campaigns,
+        reviews=stores.reviews,
+        watching=stores.watching,
+        fleet=_fleet_service(settings, stores),
+        fleet_reading=_fleet_reading(stores),
     )
 
 

@@ -129,6 +129,11 @@ COMMANDS = {
         ),
     ),
     "tokens": ("tokens:app", "Tokens: what people and programs show to be known."),
+    "share": (
+        "links:share",
+        "Make a link that shows one campaign to people outside, and print it, this once.",
+    ),
+    "links": ("links:app", "Links: campaigns shown to people outside."),
     "projects": ("projects:app", "Projects: their quotas, and who has which role in them."),
     "simulate": (
         "simulate:simulate",

@@ -14,6 +14,7 @@ from storage.events import Events
 from storage.fleet_work import FleetWork
 from storage.layouts import Layouts
 from storage.ledgers import Ledgers
+from storage.links import Links
 from storage.listing import Listing
 from storage.orders import Orders
 from storage.profiles import Profiles
@@ -41,6 +42,7 @@ class Stores:
     listing: Listing
     control: Control
     costs: Costs
+    links: Links
     orders: Orders
     tokens: Tokens
     projects: Projects
@@ -60,6 +62,7 @@ def open_stores(settings: Settings, engine: JobDatabase) -> Stores:
         campaigns=Campaigns(engine), attempts=Attempts(engine), ledgers=Ledgers(engine),
         brands=Brands(engine), profiles=Profiles(engine), layouts=Layouts(engine),
         listing=Listing(engine), control=Control(engine), costs=Costs(engine),
+        links=Links(engine),
         orders=Orders(engine), tokens=Tokens(engine), projects=Projects(engine),
         removal=Removal(engine), reviews=Reviews(engine), events=Events(engine),
         watching=Watching(engine), outputs=settings.open_outputs(),

@@ -1,6 +1,6 @@
-"""The tables of the job database about access: tokens, roles and projects."""
+"""The tables of the job database about access: tokens, roles, projects and links."""
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table
 
 from storage.metadata import metadata
 
@@ -56,4 +56,25 @@ logins = Table(
     Column("digest", String(64), nullable=False),
     Column("begun_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
+)
+
+# Links that show one campaign to people outside. Rows stay, revoked ones too: the log names them.
+links = Table(
+    "links",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("digest", String(64), nullable=False),  # SHA-256 of the whole secret
+    Column("passphrase", String(200)),  # what scrypt makes of it, with the salt; NULL for none
+    Column("project", String(100), nullable=False),
+    Column("campaign", String(100), nullable=False),
+    Column("name", String(80), nullable=False),  # whom it is for
+    Column("may_review", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("created_by", String(80)),
+    Column("expires_at", Float, nullable=False),
+    Column("revoked_at", Float),
+    Column("opened_at", Float),
+    Column("tries", Integer, nullable=False, server_default="0"),  # of the passphrase, of late
+    Column("tried_at", Float),
+    Index("ix_links_campaign", "project", "campaign"),
 )

@@ -14,6 +14,7 @@ from storage.clock import db_time
 from storage.errors import Conflict
 from storage.event_kinds import EventKind
 from storage.inserting import insert_campaign, insert_proofs
+from storage.links import end_links
 from storage.locking import locked, locked_with_proofs
 from storage.rows import ANY_CLASS, NewCampaign, NewChunk, RenderOutcome
 from storage.settling import cancel_queued
@@ -172,6 +173,7 @@ class Control:
     def forget(self, campaign_id: int) -> None:
         """Let nobody see a campaign any more; the next `prune` removes its rows."""
         with self._set(campaign_id, name=NAME_LEFT, pruned_at=db_time()) as (connection, rows):
+            end_links(connection, rows[0].project, rows[0].name)
             if any(row.pruned_at is None for row in rows):
                 tell(connection, rows[0], EventKind.CAMPAIGN_PRUNED)
 

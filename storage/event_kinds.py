@@ -47,6 +47,9 @@ class EventKind(StrEnum):
     REGISTRY_REMOVED = "registry.removed"
     TOKEN_CREATED = "token.created"  # noqa: S105  # a name
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  # likewise
+    LINK_CREATED = "link.created"
+    LINK_OPENED = "link.opened"
+    LINK_REVOKED = "link.revoked"
     ROLE_CHANGED = "role.changed"
     PROJECT_CREATED = "project.created"
     PROJECT_CHANGED = "project.changed"

@@ -28,6 +28,7 @@ from storage.clock import db_time, now
 from storage.event_kinds import EventKind
 from storage.events import record
 from storage.keys import campaign_folder
+from storage.links import end_links
 from storage.states import ChunkState
 from storage.tables import attempts, campaigns, chunks, renders, reviews
 from storage.telling import tell
@@ -169,6 +170,8 @@ class Removal:
             if row is not None:
                 connection.execute(update(campaigns).where(both).values(**values))
                 _tell_pruned(connection, row, kind)
+                if kind is EventKind.CAMPAIGN_PRUNED:
+                    end_links(connection, row.project, row.name)
             _let_orphans_go(connection)
         return row is not None
 

@@ -49,6 +49,17 @@ class Rotation(BaseModel):
     expires_in_s: Lasting | None = None
 
 
+class NewLink(BaseModel):
+    """A link to a campaign. It ends at `until`, in seconds since 1970, or after a week."""
+
+    model_config = _STRICT
+
+    name: Person | None = None
+    may_review: bool = False
+    until: Lasting | None = None
+    passphrase: Annotated[str, Field(min_length=8, max_length=200)] | None = None
+
+
 class ProjectChange(BaseModel):
     """Limits and roles to change. Those that are not named stay; null takes one away."""
 

@@ -5,7 +5,8 @@ from fastapi import Request
 COOKIE = "farm_login"
 LOGIN_PATH = "/login"
 LOGOUT_PATH = "/logout"
-_OPEN = (LOGIN_PATH, "/favicon.ico")
+SHARE_PATH = "/share"
+_OPEN = (LOGIN_PATH, SHARE_PATH, "/favicon.ico")
 
 
 def is_open(path: str) -> bool:

@@ -10,13 +10,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from farm.api.cookies import COOKIE, LOGIN_PATH, is_open, wants_page
 from farm.api.errors import refusal, refusal_of
+from farm.api.needs import beyond_link
 from farm.api.open_answers import OpenAnswers
 from farm.service.access import Access, Deed
 from farm.service.identity import Identities
 from farm.service.logins import LoginService
 from farm.service.secrets import digest_of
 from storage.author import Author, author
-from storage.errors import DatabaseError, SeedbedError, Unauthenticated
+from storage.errors import DatabaseError, NotAllowed, SeedbedError, Unauthenticated
 
 OPEN = frozenset({"/api/v1/health", "/api/v1/ready"})
 METRICS = "/metrics"
@@ -61,11 +62,13 @@ class KnownOnly:
             return
         try:
             access = await self._who(secret, request)
+            _check_path(access, scope["path"])
         except SeedbedError as exc:
             await _refusal(exc, request)(scope, receive, send)
             return
         scope.setdefault("state", {})["access"] = access
-        author.set(Author(name=access.person, token_id=access.token, address=_address(scope)))
+        shown = access.token if access.link is None else access.link.id
+        author.set(Author(name=access.person, token_id=shown, address=_address(scope)))
         if access.token is None:
             await self._app(scope, receive, send)
         else:
@@ -97,6 +100,16 @@ class KnownOnly:
         if request.scope["path"] == METRICS and access.may(Deed.SEE_FLEET):
             self._readers = {**dict(list(self._readers.items())[-_READERS:]), reader: access}
         return access
+
+
+def _check_path(access: Access, path: str) -> None:
+    """Whoever has opened a link asks the API about its campaign alone, also where no route of the
+    farm's own decides. Raises NotAllowed.
+    """
+    if access.link is None or path.startswith(f"/api/v1/campaigns/{access.link.campaign}/"):
+        return
+    if path.startswith("/api/") or path == METRICS:
+        raise NotAllowed(beyond_link(access.link))
 
 
 def _refusal(error: SeedbedError, request: Request) -> Response:

@@ -61,7 +61,7 @@ def map_routes(maps: RenderMaps) -> APIRouter:
     routes = APIRouter(tags=["map"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/map", **answers_with(_BYTES))
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def whole(
         request: Request,
         name: Name,
@@ -76,7 +76,7 @@ def map_routes(maps: RenderMaps) -> APIRouter:
         return _bytes(request, found.codes.tobytes())
 
     @routes.get("/campaigns/{name}/map/layout", **shows(MapLayout))
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def layout(
         name: Name,
         project: Project = "default",
@@ -86,7 +86,7 @@ def map_routes(maps: RenderMaps) -> APIRouter:
         return maps.layout(maps.campaign(project, name, version, stage))
 
     @routes.get("/campaigns/{name}/map/cells", **shows(MapCells))
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def cells(
         name: Name,
         numbers: Annotated[str, Query(pattern=_NUMBERS, max_length=17 * MOST_CELLS)],
@@ -107,7 +107,7 @@ def filter_routes(maps: RenderMaps) -> APIRouter:
     routes = APIRouter(tags=["map"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/map/matches", **answers_with(_BYTES))
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def matches(
         request: Request,
         name: Name,
@@ -127,7 +127,7 @@ def filter_routes(maps: RenderMaps) -> APIRouter:
         return _bytes(request, np.packbits(found, bitorder="little").tobytes())
 
     @routes.get("/campaigns/{name}/map/counts", **shows(MapCounts))
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def counts(
         name: Name,
         project: Project = "default",
@@ -151,7 +151,7 @@ def picture_routes(pictures: Pictures) -> APIRouter:
     routes = APIRouter(tags=["map"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/renders/{number}/picture", **answers_with("image/*"))
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def picture(
         request: Request,
         name: Name,

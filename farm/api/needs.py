@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from farm.service.access import OF_THE_FARM, Access, Deed, check
+from farm.service.access import OF_THE_FARM, Access, CampaignLink, Deed, check
+from storage.errors import NotAllowed
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ATTRIBUTE = "farm_needs"
@@ -23,6 +24,8 @@ class Need:
     across: bool = False
     tells_secret: bool = False
     """Its answer is shown once and kept nowhere, for an order that is sent again neither."""
+    in_links: bool = False
+    """Whether a link to the campaign that the path names opens it."""
 
     @property
     def text(self) -> str:
@@ -35,9 +38,12 @@ it.
 """
 
 
-def needs(deed: Deed, *, across: bool = False, tells_secret: bool = False) -> Callable[[F], F]:
+def needs(
+    deed: Deed, *, across: bool = False, tells_secret: bool = False, in_links: bool = False
+) -> Callable[[F], F]:
     """Declares the deed of a route's function; stands below the route's own decorator."""
-    return _declared(Need(deed=deed, across=across, tells_secret=tells_secret))
+    need = Need(deed=deed, across=across, tells_secret=tells_secret, in_links=in_links)
+    return _declared(need)
 
 
 def open_to_all(endpoint: F) -> F:
@@ -90,10 +96,25 @@ def admit(request: Request, need: Need, projects: Iterable[str | None]) -> None:
     if need.deed is None:
         return
     access, asked = access_of(request), tuple(projects)
+    if access.link is not None:
+        _check_link(access.link, need, asked, request.path_params.get("name"))
     for project in asked:
         check(access, need.deed, project)
     across = access.projects(need.deed)
     request.state.admitted = Admitted(need=need, projects=asked, across=across)
+
+
+def _check_link(
+    link: CampaignLink, need: Need, asked: tuple[str | None, ...], name: str | None
+) -> None:
+    """Raise NotAllowed, in the same words for whatever else there is or is not."""
+    is_its_own = asked == (link.project,) and name == link.campaign
+    if not need.in_links or not (is_its_own or need.deed is Deed.KNOW):
+        raise NotAllowed(beyond_link(link))
+
+
+def beyond_link(link: CampaignLink) -> str:
+    return f"Your link shows the campaign {link.campaign} alone: ask whoever sent it for more."
 
 
 def access_of(request: Request) -> Access:

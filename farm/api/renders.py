@@ -47,7 +47,7 @@ def render_routes(reading: RenderReading, steps: StepReading) -> APIRouter:
     routes = APIRouter(tags=["renders"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/renders/{number}/details", **shows(RenderDetails))
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def details(name: Name, number: Number, project: Project = "default") -> Json:
         """All that is known of a render, whether it has ended or not, and those around it."""
         return reading.details(project, name, number)
@@ -59,7 +59,7 @@ def render_routes(reading: RenderReading, steps: StepReading) -> APIRouter:
         return Response(reading.campaign_file(project, name, number), media_type=_YAML)
 
     @routes.get("/campaigns/{name}/renders/{number}/steps", **shows(StepLooks))
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def looks(name: Name, number: Number, project: Project = "default") -> Json:
         """The steps of a render that are kept, with their drift from its anchor."""
         return steps.looks(project, name, number)
@@ -71,7 +71,7 @@ def look_routes(looks: Looks) -> APIRouter:
     routes = APIRouter(tags=["renders"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/renders/{number}/reference", **_ANSWERS)
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def reference(
         request: Request, name: Name, number: Number, project: Project = "default"
     ) -> Response:
@@ -79,7 +79,7 @@ def look_routes(looks: Looks) -> APIRouter:
         return _picture(request, looks.reference(project, name, number), f"{name}-reference")
 
     @routes.get("/campaigns/{name}/renders/{number}/steps/{step}", **_ANSWERS)
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def step(
         request: Request,
         name: Name,

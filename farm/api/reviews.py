@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from farm.api.bodies import Name, Project, Redo, Review, Undo
 from farm.api.errors import to_json
-from farm.api.needs import needs
+from farm.api.needs import access_of, needs
 from farm.api.routing import LINES, StrictRoute, answers_with, shows
 from farm.documents.document import DocumentError, Problem
 from farm.service.access import Deed
@@ -15,6 +15,7 @@ from farm.service.review_reading import ReviewReading
 from farm.service.review_rules import Choice
 from farm.service.review_views import Decided, ReviewOverview
 from farm.service.reviews import Change, ReviewService
+from storage.errors import NotAllowed
 from storage.reviews import NewDecision
 from storage.states import Verdict
 
@@ -26,7 +27,7 @@ def review_routes(service: ReviewService, reading: ReviewReading) -> APIRouter:
     routes = APIRouter(tags=["reviews"], route_class=StrictRoute)
 
     @routes.get("/campaigns/{name}/reviews", **shows(ReviewOverview))
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def overview(name: Name, project: Project = "default") -> Json:
         return reading.overview(project, name)
 
@@ -40,24 +41,35 @@ def review_routes(service: ReviewService, reading: ReviewReading) -> APIRouter:
         lines = (to_json(line) + b"\n" for line in reading.waiting(project, name, limit))
         return StreamingResponse(lines, media_type=LINES)
 
+    _add_deciding(routes, service)
+    return routes
+
+
+def _add_deciding(routes: APIRouter, service: ReviewService) -> None:
     @routes.post("/campaigns/{name}/reviews", **shows(Decided))
-    @needs(Deed.REVIEW)
-    def decide(name: Name, body: Review, project: Project = "default") -> Json:
+    @needs(Deed.REVIEW, in_links=True)
+    def decide(request: Request, name: Name, body: Review, project: Project = "default") -> Json:
         if problems := _review_problems(body):
             raise DocumentError(problems)
+        outsider = _outsider(request)
+        if outsider is not None and body.reroll:
+            raise NotAllowed("A link decides about pictures that are there, and paints none.")
         return service.decide(
             project,
             name,
             _choice(body),
-            _decision(body, body.verdict, chosen_by=_chosen_by(body)),
+            _decision(body, body.verdict, by=outsider, chosen_by=_chosen_by(body)),
             reroll=body.reroll,
             dry_run=body.dry_run,
         )
 
     @routes.post("/campaigns/{name}/reviews/undo", **shows(Decided))
-    @needs(Deed.REVIEW)
-    def undo(name: Name, body: Undo, project: Project = "default") -> Json:
-        return service.undo(project, name, _decision(body, None, undoes=body.entry))
+    @needs(Deed.REVIEW, in_links=True)
+    def undo(request: Request, name: Name, body: Undo, project: Project = "default") -> Json:
+        """Whoever has opened a link takes back what was decided through it, and nothing else."""
+        outsider = _outsider(request)
+        new = _decision(body, None, by=outsider, undoes=body.entry)
+        return service.undo(project, name, new, only_of=outsider)
 
     @routes.post("/campaigns/{name}/redo", **shows(Decided))
     @needs(Deed.REVIEW)
@@ -69,7 +81,11 @@ def review_routes(service: ReviewService, reading: ReviewReading) -> APIRouter:
         new = _decision(body, None, chosen_by={"redo": changed})
         return service.redo(project, name, body.numbers, change, new)
 
-    return routes
+
+def _outsider(request: Request) -> str | None:
+    """Whoever decides through a link: by its name, whatever they call themselves."""
+    access = access_of(request)
+    return None if access.link is None else access.person
 
 
 def _review_problems(body: Review) -> list[Problem]:
@@ -117,6 +133,7 @@ def _decision(
     body: Review | Undo | Redo,
     verdict: Verdict | None,
     *,
+    by: str | None = None,
     undoes: int | None = None,
     chosen_by: Json | None = None,
 ) -> NewDecision:
@@ -127,6 +144,6 @@ def _decision(
         undoes=undoes,
         reason=body.reason if isinstance(body, Review) else None,
         note=body.note,
-        reviewer=body.by,
+        reviewer=by or body.by,
         chosen_by=chosen_by or {},
     )

@@ -16,6 +16,7 @@ from farm.client.cost_calls import CostCalls
 from farm.client.diff_calls import DiffCalls
 from farm.client.event_calls import EventCalls
 from farm.client.fleet_calls import FleetCalls
+from farm.client.link_calls import LinkCalls
 from farm.client.list_calls import ListCalls
 from farm.client.notification_calls import NotificationCalls
 from farm.client.operation_calls import OperationCalls
@@ -64,6 +65,7 @@ class Client(
     DiffCalls,
     EventCalls,
     AccessCalls,
+    LinkCalls,
     WebhookCalls,
     NotificationCalls,
     RegistryCalls,

@@ -14,7 +14,7 @@ GROUPS = {
     "Pictures": "sheet diff export reproduce verify clean",
     "Prompts, brands and models": "prompts brands drift models",
     "Fleet": "workers scale drain simulate",
-    "Teams": "projects tokens audit events webhooks notify files",
+    "Teams": "projects tokens share links audit events webhooks notify files",
     "Other": "completion bench",
 }
 """Panel of `farm --help`: its commands."""
@@ -67,6 +67,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "farm tokens create mira --role reviewer --project acme --expires 90d",
         "farm tokens create ci --role submitter --all-projects",
     ),
+    "share": (
+        "farm share spring --for anna@client.example --until 2026-12-31",
+        "farm share spring --review --passphrase",
+    ),
+    "links list": ("farm links list", "farm links list spring"),
+    "links revoke": ("farm links revoke k3j9x2abcd",),
     "tokens list": ("farm tokens list",),
     "tokens revoke": ("farm tokens revoke k3j9x2abcd",),
     "tokens rotate": ("farm tokens rotate k3j9x2abcd",),

@@ -42,6 +42,8 @@ class Deed(StrEnum):
     """Pause, resume, cancel, retry, set priorities, paint again."""
     REVIEW = auto()
     """Approve, reject, take decisions back, and redo."""
+    SHARE = auto()
+    """Make links to a campaign for people outside, list and revoke them."""
     OPERATE = auto()
     """Remove campaigns, pictures and previews, and repair files."""
 
@@ -64,6 +66,7 @@ LOWEST: Mapping[Deed, Role | None] = {
     Deed.SUBMIT: Role.SUBMITTER,
     Deed.CONTROL: Role.SUBMITTER,
     Deed.REVIEW: Role.REVIEWER,
+    Deed.SHARE: Role.REVIEWER,
     Deed.OPERATE: Role.OPERATOR,
     Deed.SEE_FLEET: Role.VIEWER,
     Deed.LEARN: Role.OPERATOR,
@@ -80,6 +83,15 @@ OF_THE_FARM = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
+class CampaignLink:
+    """A link to one campaign that somebody has opened."""
+
+    id: str
+    project: str
+    campaign: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Access:
     """Who asks, and the roles that they have at this moment."""
 
@@ -88,6 +100,8 @@ class Access:
     """By project; `*` stands for all."""
     token: str | None = None
     """The id of the token that was shown, if it is one that can be revoked."""
+    link: CampaignLink | None = None
+    """The link that was opened: then the roles count for its campaign alone."""
 
     @property
     def everywhere(self) -> Role | None:

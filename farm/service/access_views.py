@@ -35,6 +35,33 @@ class NewTokenView(TokenView):
     secret: str
 
 
+class LinkView(View):
+    """A link to a campaign for people outside, without its secret. Times are seconds since
+    1970.
+    """
+
+    id: str
+    project: str
+    campaign: str
+    name: str
+    """Whom it is for. The log and reviews call them `link:` and this."""
+    may_review: bool
+    has_passphrase: bool
+    state: str
+    """`valid`, `expired` or `revoked`."""
+    created_at: float
+    created_by: str | None
+    expires_at: float
+    revoked_at: float | None
+    opened_at: float | None
+
+
+class NewLinkView(LinkView):
+    """A link that was made just now. Its path has the secret, which is shown this once."""
+
+    path: str
+
+
 class Limits(View):
     """The most that a project may have; null is no limit."""
 

@@ -4,17 +4,21 @@ never longer than by the token itself.
 
 from farm.service.access import Access
 from farm.service.identity import Identities
+from farm.service.links import LinkService
 from farm.service.secrets import digest_of
 from storage.errors import Unauthenticated
 from storage.logins import Logins
+
+_LINK = "link:"  # before the id of a link, as no token's id or name begins
 
 
 class LoginService:
     """Begins and ends logins, and finds out who is logged in."""
 
-    def __init__(self, identities: Identities, logins: Logins) -> None:
+    def __init__(self, identities: Identities, logins: Logins, links: LinkService) -> None:
         self._identities = identities
         self._logins = logins
+        self._links = links
 
     def begin(self, token: str, address: str | None) -> tuple[str, float]:
         """The secret of a new login, and how many seconds it lasts. Raises Unauthenticated for a
@@ -23,15 +27,30 @@ class LoginService:
         access = self._identities.of(token, address=address)
         return self._logins.begin(access.token or access.person, digest_of(token))
 
+    def begin_by_link(
+        self, secret: str, passphrase: str, address: str | None
+    ) -> tuple[str, float, str]:
+        """The same for whoever opens a link, with the path of its campaign's page. Raises what
+        LinkService.open does.
+        """
+        row = self._links.open(secret, passphrase, address)
+        begun, lasts_s = self._logins.begin(_LINK + row.id, row.digest)
+        return begun, lasts_s, f"/campaigns/{row.project}/{row.campaign}"
+
     def of(self, secret: str) -> Access:
         """Whoever logged in with this secret, with the roles that they have now. Raises
         Unauthenticated if that has ended, or the token is not valid any more.
         """
         found = self._logins.find(secret)
-        access = None if found is None else self._identities.by_digest(*found)
+        access = None if found is None else self._by_digest(*found)
         if access is None:
             raise Unauthenticated("This login has ended: log in again.")
         return access
+
+    def _by_digest(self, name: str, digest: str) -> Access | None:
+        if name.startswith(_LINK):
+            return self._links.by_digest(name.removeprefix(_LINK), digest)
+        return self._identities.by_digest(name, digest)
 
     def end(self, secret: str) -> None:
         self._logins.end(secret)

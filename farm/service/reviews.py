@@ -133,9 +133,12 @@ class ReviewService:
             self._finish(campaign.project, campaign.name)
             return
 
-    def undo(self, project: str, name: str, new: NewDecision) -> Json:
-        """Take a decision back: the last one that counts, or the entry that `new.undoes` names.
-        Renders get the verdict that they had before. Raises NotFound if there is no such entry.
+    def undo(
+        self, project: str, name: str, new: NewDecision, *, only_of: str | None = None
+    ) -> Json:
+        """Take a decision back: the last one that counts, or the entry that `new.undoes` names;
+        with `only_of`, among those of one reviewer. Renders get the verdict that they had before.
+        Raises NotFound if there is no such entry.
         """
         campaign = self._campaigns.get(project, name)
         expansion = expansion_of(campaign.spec)
@@ -143,7 +146,7 @@ class ReviewService:
         if sent is not None:
             return sent  # the entry that it took back counts no more, and would not be found
         log = self._reviews.log(campaign.id)
-        entry = _entry_to_undo(log, new.undoes, name)
+        entry = _entry_to_undo(log, new.undoes, name, only_of)
         new = replace(new, undoes=entry.id)
 
         def choose(_before: Verdicts, _log: list[Decision]) -> Outcome:
@@ -283,9 +286,15 @@ def _unchanged(sentence: str) -> Json:
     return {"changed": 0, "why": [sentence]}
 
 
-def _entry_to_undo(log: Sequence[Decision], entry_id: int | None, name: str) -> Decision:
+def _entry_to_undo(
+    log: Sequence[Decision], entry_id: int | None, name: str, only_of: str | None
+) -> Decision:
     undone = {entry.undoes for entry in log}
-    open_entries = [entry for entry in log if entry.verdict and entry.id not in undone]
+    open_entries = [
+        entry
+        for entry in log
+        if entry.verdict and entry.id not in undone and only_of in (None, entry.reviewer)
+    ]
     if entry_id is None:
         if not open_entries:
             raise NotFound(f"No decision about {name} can be taken back: there is none.")

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from farm.api.bodies import AtStage, Name, Project, Version
 from farm.api.needs import access_of, needs
-from farm.service.access import Deed
+from farm.service.access import Access, Deed
 from farm.service.reading import Reading
 from farm.web.rendering import Renderer
 from farm.web.routing import page_router
@@ -68,7 +68,7 @@ def campaign_routes(renderer: Renderer, reading: Reading) -> APIRouter:
     routes = page_router(renderer)
 
     @routes.get("/campaigns/{project}/{name}")
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def campaign(
         request: Request,
         project: PathName,
@@ -87,6 +87,7 @@ def campaign_routes(renderer: Renderer, reading: Reading) -> APIRouter:
             version=version,
             versions=reading.versions(project, name),
             stage=stage,
+            may_share=may_share(access_of(request), project),
             over=standing.group is Group.ENDED or CampaignState(row["state"]).is_final,
             needs=standing.needs,
             why=standing.why,
@@ -95,6 +96,11 @@ def campaign_routes(renderer: Renderer, reading: Reading) -> APIRouter:
         )
 
     return routes
+
+
+def may_share(access: Access, project: str) -> bool:
+    """Whether somebody may make links; whoever has come by one may not."""
+    return access.link is None and access.may(Deed.SHARE, project)
 
 
 def _states(rows: list[Json]) -> list[tuple[str, int]]:

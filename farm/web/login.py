@@ -37,20 +37,10 @@ def login_routes(renderer: Renderer, logins: LoginService) -> APIRouter:
             secret, lasts_s = await run_in_threadpool(logins.begin, token, address)
         except Unauthenticated:
             return renderer.page(request, "login.html", status=401, to=to, wrong=_WRONG)
-        answer = RedirectResponse(to, _SEE_OTHER, headers=HEADERS)
-        answer.set_cookie(
-            COOKIE,
-            secret,
-            max_age=int(lasts_s),
-            path="/",
-            httponly=True,
-            samesite="strict",
-            secure=request.url.scheme == "https",
-        )
-        return answer
+        return logged_in(request, to, secret, lasts_s)
 
     @routes.post(LOGOUT_PATH)
-    @needs(Deed.KNOW)
+    @needs(Deed.KNOW, in_links=True)
     def log_out(request: Request) -> Response:
         logins.end(request.cookies.get(COOKIE, ""))
         answer = RedirectResponse(LOGIN_PATH, _SEE_OTHER, headers=HEADERS)
@@ -58,6 +48,21 @@ def login_routes(renderer: Renderer, logins: LoginService) -> APIRouter:
         return answer
 
     return routes
+
+
+def logged_in(request: Request, to: str, secret: str, lasts_s: float) -> Response:
+    """Leads on to a page, with the cookie of a login that has begun."""
+    answer = RedirectResponse(to, _SEE_OTHER, headers=HEADERS)
+    answer.set_cookie(
+        COOKIE,
+        secret,
+        max_age=int(lasts_s),
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return answer
 
 
 def own_path(to: str) -> str:

@@ -13,6 +13,7 @@ from farm.service.render_reading import RenderReading
 from farm.web.assets import asset_routes
 from farm.web.campaigns import campaign_list_routes, campaign_routes
 from farm.web.fleet import fleet_page_routes
+from farm.web.links import link_page_routes
 from farm.web.login import login_routes
 from farm.web.new_campaign import new_campaign_routes
 from farm.web.picture import picture_page_routes
@@ -41,6 +42,7 @@ def page_routes(
     renderer = Renderer(static, environment())
     yield asset_routes(renderer, static)
     yield login_routes(renderer, logins)
+    yield link_page_routes(renderer, logins)
     yield campaign_list_routes(renderer, reading)
     yield campaign_routes(renderer, reading)
     yield review_routes(renderer, reading)

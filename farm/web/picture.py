@@ -21,7 +21,7 @@ def picture_page_routes(
     routes = page_router(renderer)
 
     @routes.get("/campaigns/{project}/{name}/renders/{number}")
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def picture(
         request: Request,
         project: InPath,

@@ -70,12 +70,16 @@ class Renderer:
         self, request: Request, template: str, /, status: int = 200, **values: Any
     ) -> Response:
         """A page of its own. `page` among the values says which entry of the navigation it is."""
+        access = getattr(request.state, "access", None)
+        link = None if access is None else access.link
         nonce = secrets.token_urlsafe(16)
         shared: Mapping[str, Any] = {
             "nonce": nonce,
             "static": self.static.url,
-            "navigation": links_for(getattr(request.state, "access", None)),
+            "navigation": () if link else links_for(access),
+            "home": f"/campaigns/{link.project}/{link.campaign}" if link else "/",
             "is_logged_in": getattr(request.state, "is_logged_in", False),
+            "link": link,
             "path": request.url.path,
             "page": None,
         }

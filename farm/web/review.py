@@ -34,7 +34,7 @@ def review_routes(renderer: Renderer, reading: Reading) -> APIRouter:
     routes = page_router(renderer)
 
     @routes.get("/campaigns/{project}/{name}/review")
-    @needs(Deed.LOOK)
+    @needs(Deed.LOOK, in_links=True)
     def review(request: Request, project: InPath, name: InPath) -> Response:
         access = access_of(request)
         return renderer.page(

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from farm.app import embedded_farm, open_app, serve
 from farm.cli import app, main
 from farm.client.client import Client
+from farm.commands.links import read_day
 from farm.commands.projects import bytes_text, read_bytes, read_roles
 from farm.config import read_settings
 from farm.connect import client_of, open_client
@@ -16,6 +17,7 @@ from farm.documents.document import DocumentError
 from storage.database import closing_engine
 from storage.errors import Conflict, NotAllowed, NotFound, RequestError
 from storage.events import ALL, Events
+from tests.campaigns import campaign
 
 
 @pytest.fixture
@@ -198,3 +200,27 @@ def test_numbers_of_bytes_are_read_and_written():
 
 def test_roles_are_read():
     assert read_roles(["mira=viewer", "a@b.c=none"]) == {"mira": "viewer", "a@b.c": None}
+
+
+def test_a_campaign_is_shared_listed_and_taken_back(home, monkeypatch):
+    with open_client(read_settings()) as client:
+        client.submit(campaign())
+    shared = ("share", "spring", "--for", "anna", "--until", "2026-12-31")
+    monkeypatch.setattr("farm.api.links.time.time", lambda: read_day("2026-12-01"))
+    result = CliRunner().invoke(app, [*shared, "--passphrase"], input="four quiet herons\n")
+    assert "/share#seedbed_" in result.stdout.strip()
+    assert "2027-01-01 00:00" in result.stderr
+    (row,) = as_json("links", "list", "spring")
+    assert (row["name"], row["has_passphrase"], row["may_review"]) == ("anna", True, False)
+    assert row["expires_at"] == "2027-01-01T00:00:00.000Z"
+    assert "look *" in run("links", "list")
+    assert as_json(*shared, "--review")[0]["path"].startswith("/share#")
+    assert "opens spring no more" in run("links", "revoke", row["id"])
+    assert [one["state"] for one in as_json("links", "list")] == ["revoked", "valid"]
+
+
+def test_the_last_day_of_a_link_ends_with_it():
+    assert read_day("2026-12-31") == read_day("2027-01-01T00:00+00:00")
+    assert read_day("2026-12-31T18:00+01:00") == read_day("2026-12-31T17:00")
+    with pytest.raises(RequestError, match="no date"):
+        read_day("soon")

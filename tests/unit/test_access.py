@@ -14,6 +14,7 @@ TABLE = {
     Deed.SUBMIT: "submitter reviewer operator admin",
     Deed.CONTROL: "submitter reviewer operator admin",
     Deed.REVIEW: "reviewer operator admin",
+    Deed.SHARE: "reviewer operator admin",
     Deed.OPERATE: "operator admin",
     Deed.SEE_FLEET: "viewer submitter reviewer operator admin",
     Deed.LEARN: "operator admin",

@@ -57,6 +57,7 @@ def test_every_command_that_is_documented_is_there():
         "farm bench",
         "farm brands",
         "farm drift",
+        "farm links",
         "farm models",
         "farm notify",
         "farm projects",

@@ -55,12 +55,12 @@ def drawn(recipe, noise=0.0):
     return np.clip(ground + grain, 0, 255).astype(np.uint8)
 
 
-def paint(settings, name="spring", *, proofs=False):
+def paint(settings, name="spring", *, proofs=False, project="default"):
     """Paint all that is queued of a campaign, or of its proofs; returns the numbers painted."""
     painter = Painter("w", DrawingEngine(), settings.open_outputs())
     with closing_engine(settings.database_address) as database:
         campaigns = Campaigns(database)
-        row = campaigns.get("default", name)
+        row = campaigns.get(project, name)
         row = campaigns.proofs_of(row) if proofs else row
         return paint_queued(Queue(database), Settling(database), row, painter)
 

@@ -8,11 +8,14 @@ from sqlalchemy import text
 from farm.api.cookies import is_open, wants_page
 from farm.config import read_settings
 from farm.service.identity import Identities
+from farm.service.links import LinkService
 from farm.service.logins import LoginService
 from farm.service.secrets import digest_of, new_secret
 from farm.web.login import own_path
+from storage.campaigns import Campaigns
 from storage.database import closing_engine, prepare
 from storage.errors import Unauthenticated
+from storage.links import Links
 from storage.logins import LASTS_S, Logins
 from storage.tokens import Tokens
 from tests.web.conftest import served
@@ -119,7 +122,8 @@ def database(tmp_path):
 @pytest.fixture
 def service(database):
     with Identities(Tokens(database), admins={"FARM_TOKEN": TOKEN}, is_open=False) as identities:
-        yield LoginService(identities, Logins(database))
+        links = LinkService(Links(database), Campaigns(database))
+        yield LoginService(identities, Logins(database), links)
 
 
 def test_nothing_that_is_kept_lets_anybody_in(database, service):

@@ -9,7 +9,7 @@ import { Order } from "./order.js";
 import { Viewer } from "./viewer.js";
 
 const page = byId("review"), { project, campaign, person } = page.dataset;
-const HAS_PROOFS = page.dataset.proofs === "yes", MAY = page.dataset.may === "yes";
+const HAS_PROOFS = page.dataset.proofs === "yes", MAY = page.dataset.may === "yes", MAY_REDO = page.dataset.redo === "yes";
 const HELD_KEY_MS = 95; // a held key decides ten times a second
 const LOOK_MS = [3000, 12000]; // between looks at the farm, for a few pictures and for very many
 const MANY = 200_000;
@@ -248,6 +248,7 @@ const acts = {
   approve() { if (focus >= 0) decide([{ verdict: "approved", numbers: [focus] }], `Render ${focus} approved`); },
   reject() { if (focus >= 0 && MAY) byId("reasons").showModal(); },
   redo() {
+    if (!MAY_REDO) { say("Your link decides about pictures that are there, and paints none."); return; }
     if (focus >= 0) decide([{ verdict: "rejected", numbers: [focus], reroll: true }], `Render ${focus} rejected; the next seed is painted`);
   },
   keep() {
