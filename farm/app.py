@@ -51,6 +51,7 @@ from farm.dispatch.supervisor import Supervisor
 from farm.estimating import estimating_routes
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
+from farm.readings import fleet_reading_of, reading_of, step_reading_of
 from farm.service.brands import BrandService
 from farm.service.campaign_texts import CampaignTexts
 from farm.service.control import CampaignControl
@@ -61,7 +62,6 @@ from farm.service.estimate import Estimates
 from farm.service.events import EventReading
 from farm.service.explaining import Explaining
 from farm.service.fleet import FleetService
-from farm.service.fleet_reading import FleetReading
 from farm.service.identity import Identities
 from farm.service.intake import Intake
 from farm.service.leftovers import Leftovers
@@ -73,7 +73,6 @@ from farm.service.logs import LogReading
 from farm.service.model_sources import ModelSources
 from farm.service.notifications import NotificationService
 from farm.service.output_files import OutputFiles
-from farm.service.pacing import Pacing
 from farm.service.preview_pruning import PreviewPruner
 from farm.service.projects import ProjectService
 from farm.service.prompt_list import PromptLists
@@ -88,7 +87,6 @@ from farm.service.repair import Repairs
 from farm.service.review_reading import ReviewReading
 from farm.service.reviews import ReviewService
 from farm.service.sheets import Sheets
-from farm.service.steps import StepReading
 from farm.service.submission import Submissions
 from farm.service.tokens import TokenService
 from farm.service.webhooks import WebhookService
@@ -140,7 +138,7 @@ def open_app(
                 *_routers(settings, stores, LocalFiles(allowed)),
                 *map_routers(stores.campaigns, stores.reviews, stores.codes, stores.outputs),
                 *render_routers(
-                    stores.campaigns, stores.reviews, stores.outputs, _step_reading(stores)
+                    stores.campaigns, stores.reviews, stores.outputs, step_reading_of(stores)
                 ),
                 stream_routes(events, listeners),
                 event_routes(events),
@@ -231,13 +229,13 @@ def _identities(
 
 def _pages(settings: Settings, stores: Stores, logins: LoginService) -> Iterable[APIRouter]:
     return page_routes(
-        reading=_reading(settings, stores),
+        reading=reading_of(settings, stores),
         logins=logins,
         campaigns=stores.campaigns,
         reviews=stores.reviews,
         watching=stores.watching,
         fleet=_fleet_service(settings, stores),
-        fleet_reading=_fleet_reading(stores),
+        fleet_reading=fleet_reading_of(stores),
     )
 
 
@@ -245,24 +243,6 @@ def _log(settings: Settings, shown: str | None) -> None:
     known = known_secrets(settings)
     beside = shown_on(sys.stdout, shown, known=known) if shown else None
     log_to_file(Home(settings.home).logs / "api.log", known=known, beside=beside)
-
-
-def _pacing(settings: Settings, stores: Stores) -> Pacing:
-    return Pacing(
-        campaigns=stores.campaigns,
-        attempts=stores.attempts,
-        ledgers=stores.ledgers,
-        watching=stores.watching,
-        weights=settings.shares,
-        quotas=settings.quotas,
-    )
-
-
-def _reading(settings: Settings, stores: Stores) -> Reading:
-    return Reading(
-        campaigns=stores.campaigns, reviews=stores.reviews, watching=stores.watching,
-        outputs=stores.outputs, pacing=_pacing(settings, stores),
-    )  # fmt: skip
 
 
 def _preview_pruner(stores: Stores) -> PreviewPruner:
@@ -279,13 +259,6 @@ def _reading_routers(stores: Stores, reading: Reading) -> list[APIRouter]:
         campaign_list_routes(lists), render_list_routes(lists), campaign_routes(reading),
         manifest_routes(reading), output_routes(OutputFiles(stores.outputs)),
     ]  # fmt: skip
-
-
-def _step_reading(stores: Stores) -> StepReading:
-    return StepReading(
-        campaigns=stores.campaigns, reviews=stores.reviews, layouts=stores.layouts,
-        profiles=stores.profiles, outputs=stores.outputs, watching=stores.watching,
-    )  # fmt: skip
 
 
 def _reviewing(stores: Stores, chunk: int | None) -> ReviewService:
@@ -315,10 +288,6 @@ def _diagnosis(settings: Settings, stores: Stores) -> Diagnosis:
 def _fleet_service(settings: Settings, stores: Stores) -> FleetService:
     is_alone = settings.ray == "local"
     return FleetService(orders=stores.orders, watching=stores.watching, is_alone=is_alone)
-
-
-def _fleet_reading(stores: Stores) -> FleetReading:
-    return FleetReading(watching=stores.watching, work=stores.fleet_work, events=stores.events)
 
 
 def _intake(settings: Settings, stores: Stores, files: LocalFiles) -> Intake:
@@ -354,7 +323,7 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
     campaigns, control, watching = stores.campaigns, stores.control, stores.watching
     outputs, chunk, prices = stores.outputs, settings.chunk, stores.prices
     intake = _intake(settings, stores, files)
-    reading, reviewing = _reading(settings, stores), _reviewing(stores, chunk)
+    reading, reviewing = reading_of(settings, stores), _reviewing(stores, chunk)
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
         brands=stores.brands, profiles=stores.profiles, intake=intake, chunk=chunk,
@@ -380,7 +349,7 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
         sheet_routes(Sheets(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)),
         brand_routes(BrandService(stores.brands)),
         prompt_routes(PromptLists(intake, BrandService(stores.brands))),
-        step_routes(_step_reading(stores)),
+        step_routes(step_reading_of(stores)),
         cost_routes(CostReading(campaigns=campaigns, costs=stores.costs, reviews=stores.reviews)),
         diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
         file_routes(
@@ -394,7 +363,7 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
         operation_routes(
             _diagnosis(settings, stores), LogReading(Home(settings.home).logs, campaigns)
         ),
-        fleet_routes(reading, _fleet_service(settings, stores), _fleet_reading(stores)),
+        fleet_routes(reading, _fleet_service(settings, stores), fleet_reading_of(stores)),
         *_access_routers(stores),
         registry_routes(_registry_service(settings, stores, files)),
         farm_routes(Readiness(watching, outputs), Home(settings.home).digest),

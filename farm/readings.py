@@ -1,0 +1,37 @@
+"""What pages and routes read through, over the stores of a home."""
+
+from farm.config import Settings
+from farm.service.fleet_reading import FleetReading
+from farm.service.pacing import Pacing
+from farm.service.reading import Reading
+from farm.service.steps import StepReading
+from farm.stores import Stores
+
+
+def reading_of(settings: Settings, stores: Stores) -> Reading:
+    return Reading(
+        campaigns=stores.campaigns, reviews=stores.reviews, watching=stores.watching,
+        outputs=stores.outputs, pacing=_pacing(settings, stores),
+    )  # fmt: skip
+
+
+def step_reading_of(stores: Stores) -> StepReading:
+    return StepReading(
+        campaigns=stores.campaigns, reviews=stores.reviews, layouts=stores.layouts,
+        profiles=stores.profiles, outputs=stores.outputs, watching=stores.watching,
+    )  # fmt: skip
+
+
+def fleet_reading_of(stores: Stores) -> FleetReading:
+    return FleetReading(watching=stores.watching, work=stores.fleet_work, events=stores.events)
+
+
+def _pacing(settings: Settings, stores: Stores) -> Pacing:
+    return Pacing(
+        campaigns=stores.campaigns,
+        attempts=stores.attempts,
+        ledgers=stores.ledgers,
+        watching=stores.watching,
+        weights=settings.shares,
+        quotas=settings.quotas,
+    )
