@@ -13,8 +13,8 @@ from farm.results.line_fields import coordinates_of
 
 _BEFORE = ("number", "state", "reason", "detail", "review", "path")
 _AFTER = (
-    "seed", "prompt", "negative", "model", "brand", "rules", "reference", "adapters", "redo",
-    "digest", "pixels", "sha256", "bytes", "key", "preview_paths",
+    "seed", "prompt", "negative", "model", "brand", "rules", "reference", "mask", "adapters",
+    "redo", "digest", "pixels", "sha256", "bytes", "key", "preview_paths",
     "attempts", "worker", "numerics_class", "seconds", "finished_at",
 )  # fmt: skip
 # A cell that begins so is a formula to a spreadsheet, which may then call programs and fetch

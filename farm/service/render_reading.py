@@ -78,6 +78,7 @@ class RenderReading:
         planned = planned_line(campaign, expansion, number)
         sources = {
             "reference": planned["reference"],
+            "mask": planned["mask"],
             "adapters": [dict(adapter) for adapter in planned["adapters"]],
         }
         contents = campaign_of_recipe(

@@ -178,6 +178,20 @@ def test_a_campaign_file_of_one_render_has_its_recipe(farm, settings, http, tmp_
     assert recipes[0].digest == recipes[1].digest
 
 
+def test_a_campaign_file_of_a_render_with_a_mask_has_its_recipe(farm, http, tmp_path):
+    for name in ("shelf", "mask"):
+        Image.new("RGB", (64, 48), "teal" if name == "shelf" else "white").save(
+            tmp_path / f"{name}.png"
+        )
+    reference = {"image": str(tmp_path / "shelf.png"), "mask": str(tmp_path / "mask.png")}
+    farm.submit(campaign(reference=reference))
+    path = tmp_path / "one.yaml"
+    path.write_text(http.get(f"{AT}/4/campaign").text, "utf-8")
+    written = load_campaign(path).campaign.reference
+    assert (written.image, written.mask) == (reference["image"], reference["mask"])
+    assert http.get(f"{AT}/4/details").json()["render"]["mask"]["address"] == reference["mask"]
+
+
 # --- decisions that are sent again ---
 
 

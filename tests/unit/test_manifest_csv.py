@@ -14,6 +14,7 @@ REST = dict.fromkeys(
         "negative",
         "model",
         "reference",
+        "mask",
         "adapters",
         "digest",
         "pixels",

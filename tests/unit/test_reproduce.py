@@ -154,6 +154,12 @@ def test_references_and_adapters_come_from_where_the_record_says_they_were():
     asked = campaign_of(picture(recipe=recipe, sources=sources), name="again")
     assert asked["reference"] == {"image": "ref.png", "strength": 0.5}
     assert asked["adapters"] == [{"lora": "lora.safetensors", "scale": 0.8}]
+    cut = replace(recipe, mask="m")
+    with pytest.raises(RequestError, match="does not say where"):
+        campaign_of(picture(recipe=cut, sources=sources), name="again")
+    whole = {**sources, "mask": {"address": "mask.png", "digest": "m"}}
+    asked = campaign_of(picture(recipe=cut, sources=whole), name="again")
+    assert asked["reference"] == {"image": "ref.png", "strength": 0.5, "mask": "mask.png"}
     for less in (
         {},
         {"reference": {"address": None}},
