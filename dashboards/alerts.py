@@ -46,7 +46,13 @@ def recordings(config: Config = CONFIG) -> list[Rule]:
 
 
 def alerts(config: Config = CONFIG) -> list[Alert]:
-    return [*_of_the_control_plane(config), *_of_the_queue(config), *_of_attempts(config)]
+    return [
+        *_of_the_control_plane(config),
+        *_of_the_queue(config),
+        *_of_the_fleet(config),
+        *_of_clocks(config),
+        *_of_attempts(config),
+    ]
 
 
 def _of_the_control_plane(config: Config) -> list[Alert]:
@@ -100,6 +106,38 @@ def _of_the_queue(config: Config) -> list[Alert]:
               "A campaign has nearly spent its budget.",
               "One of {{ $labels.project }} has used {{ $value | humanizePercentage }} of it.",
               "money"),
+        Alert("FarmDeadlineAtRisk", "warning", "farm_deadline_margin_seconds{@} < 0", "10m",
+              "A campaign is expected to end after its deadline.",
+              "One of {{ $labels.project }} ends {{ $value | humanizeDuration }} from its"
+              " deadline.", "campaigns"),
+        Alert("FarmQuotaNearlySpent", "warning",
+              f'farm_quota_used_ratio{{@,limit!="workers"}} > {config.quota_used}', "10m",
+              "A project has nearly spent a quota.",
+              "{{ $labels.project }} has used {{ $value | humanizePercentage }} of its"
+              " {{ $labels.limit }}.", "campaigns"),
+        Alert("FarmDeliveriesFailing", "warning",
+              'sum by (to) (farm_deliveries{@,state="failing"}) > 0', "30m",
+              "Events do not reach webhooks or people.",
+              "{{ $value }} deliveries to a {{ $labels.to }} have failed, and are tried again.",
+              "control-plane"),
+    ]  # fmt: skip
+
+
+def _of_the_fleet(config: Config) -> list[Alert]:
+    there = 'sum by (pool) (farm_workers{@,state=~"idle|painting"})'
+    return [
+        Alert("FarmFleetBelowWanted", "warning",
+              f"sum by (pool) (farm_workers_wanted{{@}}) - on (pool) {there} > 0", "20m",
+              "A pool has fewer workers than it should have.",
+              "Pool {{ $labels.pool }} lacks {{ $value }} workers.", "fleet"),
+        Alert("FarmPoolDoesNotDeliver", "warning",
+              'sum by (pool) (increase(farm_scaling_decisions_total{@,decision="cool"}[1h])) > 0',
+              "1m", "A pool gave no worker in time.",
+              "Pool {{ $labels.pool }} was left alone for 10 minutes: others are asked.", "fleet"),
+        Alert("FarmStartsFail", "warning",
+              f"sum(increase(farm_failed_starts_total{{@}}[15m])) > {config.failed_starts}", "1m",
+              "Workers end before they are ready.",
+              "{{ $value | humanize }} starts in 15 minutes have failed.", "fleet"),
         Alert("FarmQuarantine", "warning",
               'sum by (pool) (farm_workers{@,state="quarantined"}) > 0', "15m",
               "Workers are in quarantine.",
@@ -113,6 +151,53 @@ def _of_the_queue(config: Config) -> list[Alert]:
         Alert("FarmNumericsSplit", "info", "farm_numerics_classes{@} > 1", "10m",
               "Workers of one pool would paint different pixels.",
               "Pool {{ $labels.pool }} has {{ $value }} classes of numerics.", "fleet"),
+    ]  # fmt: skip
+
+
+def _mean(series: str, by: str, labels: str = "") -> str:
+    """The mean time of a histogram's operations, while there are any."""
+    asked = f"{{@{labels}}}[10m]"
+    count = f"sum by ({by}) (rate({series}_count{asked}))"
+    return f"sum by ({by}) (rate({series}_sum{asked})) / ({count} > 0)"
+
+
+def _of_clocks(config: Config) -> list[Alert]:
+    work = 'sum(rate(farm_dispatch_step_seconds_sum{@,step!="collect"}[10m]))'
+    rounds = 'sum(rate(farm_dispatch_step_seconds_count{@,step="look"}[10m])) > 0'
+    database = _mean("farm_database_seconds", "process")
+    writing = _mean("farm_outputs_seconds", "process", ',operation="write"')
+    faults = 'sum(rate(farm_api_answers_total{@,status=~"5.."}[10m]))'
+    return [
+        Alert("FarmLoopSlow", "warning", f"{work} / ({rounds}) > {config.round_s}", "10m",
+              "The dispatcher's rounds take long.",
+              "A round works for {{ $value | humanizeDuration }}.", "control-plane"),
+        Alert("FarmDatabaseSlow", "warning", f"{database} > {config.database_s}", "10m",
+              "The job database answers slowly.",
+              "A statement of the {{ $labels.process }} takes {{ $value | humanizeDuration }}.",
+              "storage"),
+        Alert("FarmDatabaseErrors", "warning",
+              "sum by (process) (increase(farm_database_errors_total{@}[10m])) > 5", "5m",
+              "The job database refuses statements.",
+              "{{ $value | humanize }} statements of the {{ $labels.process }} in 10 minutes.",
+              "storage"),
+        Alert("FarmStorageSlow", "warning", f"{writing} > {config.storage_s}", "10m",
+              "The outputs are written slowly.",
+              "A file of the {{ $labels.process }} takes {{ $value | humanizeDuration }}.",
+              "storage"),
+        Alert("FarmStorageErrors", "warning",
+              "sum by (process, operation) (increase(farm_outputs_errors_total{@}[10m])) > 3",
+              "5m", "The outputs refuse operations.",
+              "{{ $value | humanize }} times in 10 minutes: {{ $labels.operation }} by the"
+              " {{ $labels.process }}.", "storage"),
+        Alert("FarmApiFailing", "critical",
+              f"{faults} / (sum(rate(farm_api_answers_total{{@}}[10m])) > 0) > 0.05", "5m",
+              "The API answers with faults.",
+              "{{ $value | humanizePercentage }} of its answers are faults.", "control-plane"),
+        Alert("FarmApiSlow", "warning",
+              "histogram_quantile(0.95, sum by (le) (rate(farm_api_seconds_bucket{@}[10m])))"
+              f" > {config.answer_s}", "15m", "The API answers slowly.",
+              "Of 20 answers, one takes more than {{ $value | humanizeDuration }}.",
+              "control-plane"),
     ]  # fmt: skip
 
 
@@ -193,10 +278,13 @@ def inhibitions() -> dict[str, Any]:
     """For Alertmanager: alerts that are silent while their cause is told."""
     causes = {
         "FarmMetricsAbsent": "Farm.+",
-        "FarmDatabaseAway": "FarmDispatcherGone|FarmNothingPainted|FarmQueueOld",
+        "FarmDatabaseAway": "FarmDispatcherGone|FarmNothingPainted|FarmQueueOld|FarmDatabaseErrors"
+        "|FarmApiFailing",
         "FarmDispatcherGone": "FarmNothingPainted|FarmQueueOld|FarmDeviceIdleWhileQueued",
         "FarmNothingPainted": "FarmQueueOld",
         "FarmFailuresFast": "FarmFailuresSlow",
+        "FarmStorageFailing": "FarmStorageErrors|FarmStorageSlow",
+        "FarmPoolDoesNotDeliver": "FarmFleetBelowWanted",
     }
     return {
         "inhibit_rules": [

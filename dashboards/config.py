@@ -21,7 +21,17 @@ class Config:
     """A campaign that may be painted waits for longer only if something is wrong."""
     queue_old_s: int = 1800
     budget_used: float = 0.9
+    quota_used: float = 0.9
     connections_used: float = 0.9
+    database_s: float = 0.25
+    """The mean time of a statement, and those that follow: slower is a fault."""
+    storage_s: float = 5.0
+    """Of writing one file."""
+    round_s: float = 2.0
+    """Of a round of the dispatcher, without the time for which it waits for results."""
+    answer_s: float = 2.0
+    """Of the API's answers: 95 of 100 are faster."""
+    failed_starts: int = 2
     least_renders: int = 20
     """Fewer renders in an hour say nothing about an error rate."""
 

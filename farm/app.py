@@ -30,8 +30,6 @@ from farm.api.links import link_routes
 from farm.api.lists import campaign_list_routes, render_list_routes
 from farm.api.live import Listeners, event_routes, stream_routes
 from farm.api.maps import map_routers
-from farm.api.metrics.exposition import Metrics
-from farm.api.notifications import notification_routes
 from farm.api.operations import operation_routes
 from farm.api.outputs import output_routes
 from farm.api.prompts import prompt_routes
@@ -43,15 +41,14 @@ from farm.api.serving import HOST, serve
 from farm.api.sheets import sheet_routes
 from farm.api.steps import step_routes
 from farm.api.texts import text_routes
-from farm.api.webhooks import webhook_routes
 from farm.config import Settings, cache_folder, known_secrets
-from farm.dispatch.notifying import asker, checker
 from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
 from farm.estimating import estimating_routes
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
-from farm.readings import fleet_reading_of, reading_of, step_reading_of
+from farm.monitoring import meters_of, metrics_of
+from farm.readings import fleet_reading_of, pacing_of, reading_of, step_reading_of
 from farm.service.brands import BrandService
 from farm.service.campaign_texts import CampaignTexts
 from farm.service.control import CampaignControl
@@ -71,7 +68,6 @@ from farm.service.local_files import LocalFiles
 from farm.service.logins import LoginService
 from farm.service.logs import LogReading
 from farm.service.model_sources import ModelSources
-from farm.service.notifications import NotificationService
 from farm.service.output_files import OutputFiles
 from farm.service.preview_pruning import PreviewPruner
 from farm.service.projects import ProjectService
@@ -89,19 +85,16 @@ from farm.service.reviews import ReviewService
 from farm.service.sheets import Sheets
 from farm.service.submission import Submissions
 from farm.service.tokens import TokenService
-from farm.service.webhooks import WebhookService
 from farm.stores import Stores, open_stores
+from farm.telling import telling_routers
 from farm.web.pages import page_routes
 from storage.answers import Answers
 from storage.database import closing_engine, prepare, shown_address
 from storage.errors import RequestError
 from storage.logins import Logins
 from storage.measured import measured
-from storage.metering import Metering
-from storage.notifications import Notifications
 from storage.store import bucket_of
 from storage.tokens import Tokens
-from storage.webhooks import Webhooks
 
 LOOPBACK = (HOST, "localhost", "::1")
 
@@ -127,7 +120,8 @@ def open_app(
         _identities(settings, Tokens(engine), host, own_token) as identities,
     ):
         prepare(engine)
-        stores = open_stores(settings, engine)
+        meters = meters_of(engine)
+        stores = open_stores(settings, engine, meters.outputs)
         allowed = _allowed_paths(settings, host)
         own = own_folders(settings.home, Path(settings.outputs_address))
         connections, listeners = Connections(), Listeners()
@@ -143,15 +137,18 @@ def open_app(
                 stream_routes(events, listeners),
                 event_routes(events),
                 link_routes(links),
-                webhook_routes(WebhookService(Webhooks(engine))),
-                notification_routes(
-                    NotificationService(
-                        Notifications(engine), checker(asker(settings.webhook_networks))
-                    )
-                ),
+                *telling_routers(settings, engine),
                 estimating_routes(settings, measured(engine), stores.outputs, LocalFiles(allowed)),
             ],
-            Metrics(Metering(engine, Home(settings.home).owner()), connections),
+            metrics_of(
+                settings,
+                engine,
+                stores,
+                meters,
+                pacing_of(settings, stores),
+                connections,
+                listeners,
+            ),
             Answers(engine),
             rate=parse(settings.rate),
             identities=identities,

@@ -11,7 +11,7 @@ from farm.stores import Stores
 def reading_of(settings: Settings, stores: Stores) -> Reading:
     return Reading(
         campaigns=stores.campaigns, reviews=stores.reviews, watching=stores.watching,
-        outputs=stores.outputs, pacing=_pacing(settings, stores),
+        outputs=stores.outputs, pacing=pacing_of(settings, stores),
     )  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def fleet_reading_of(stores: Stores) -> FleetReading:
     return FleetReading(watching=stores.watching, work=stores.fleet_work, events=stores.events)
 
 
-def _pacing(settings: Settings, stores: Stores) -> Pacing:
+def pacing_of(settings: Settings, stores: Stores) -> Pacing:
     return Pacing(
         campaigns=stores.campaigns,
         attempts=stores.attempts,

@@ -24,6 +24,8 @@ from storage.removal import Removal
 from storage.render_codes import RenderCodes
 from storage.reviews import Reviews
 from storage.store import Outputs
+from storage.timed_outputs import TimedOutputs
+from storage.timings import Timings
 from storage.tokens import Tokens
 from storage.watching import Watching
 
@@ -56,8 +58,10 @@ class Stores:
     prices: Prices
 
 
-def open_stores(settings: Settings, engine: JobDatabase) -> Stores:
-    """The stores over a job database that is prepared, and the outputs that the settings name."""
+def open_stores(settings: Settings, engine: JobDatabase, timings: Timings) -> Stores:
+    """The stores over a job database that is prepared, and the outputs that the settings name.
+    `timings` note what is done with the outputs.
+    """
     return Stores(
         campaigns=Campaigns(engine), attempts=Attempts(engine), ledgers=Ledgers(engine),
         brands=Brands(engine), profiles=Profiles(engine), layouts=Layouts(engine),
@@ -65,7 +69,7 @@ def open_stores(settings: Settings, engine: JobDatabase) -> Stores:
         links=Links(engine),
         orders=Orders(engine), tokens=Tokens(engine), projects=Projects(engine),
         removal=Removal(engine), reviews=Reviews(engine), events=Events(engine),
-        watching=Watching(engine), outputs=settings.open_outputs(),
+        watching=Watching(engine), outputs=TimedOutputs(settings.open_outputs(), timings),
         fleet_work=FleetWork(engine), codes=RenderCodes(engine), registry=Registry(engine),
         prices=prices_of(settings.pools()),
     )  # fmt: skip

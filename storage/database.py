@@ -168,17 +168,18 @@ def driver_cursor(connection: Connection) -> Iterator[psycopg.Cursor[Any]]:
         raise _postgresql_refusal(exc) from exc
 
 
-def _translate(context: ExceptionContext) -> None:
+def _translate(context: ExceptionContext) -> DatabaseError | None:
     """Turn the driver's refusals into sentences; a broken constraint stays what it is, for the
-    caller to name.
+    caller to name. The answer is raised once others have heard of the error too.
     """
     if context.is_pre_ping:
-        return  # the pool's own look at a connection: it takes another
+        return None  # the pool's own look at a connection: it takes another
     error = context.original_exception
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
-        raise _refusal(error) from error
+        return _refusal(error)
     if isinstance(error, psycopg.Error) and not isinstance(error, psycopg.IntegrityError):
-        raise _postgresql_refusal(error) from error
+        return _postgresql_refusal(error)
+    return None
 
 
 def _refusal(error: sqlite3.DatabaseError) -> DatabaseError:

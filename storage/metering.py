@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, Row, Select, func, select
 
 from storage.attempts import attempts_after, last_attempt
 from storage.clock import db_time
+from storage.figures import Figures, read_figures
 from storage.spent import AttemptRow
 from storage.states import ChunkState, Stage
 from storage.tables import attempts, campaigns, chunks, events, sessions, workers
@@ -27,6 +28,8 @@ class Leadership:
     """
     silent_s: float | None
     """Since when the session that led last was not heard; None if nobody has led yet."""
+    figures: Figures | None = None
+    """What that session tells of itself, if it is this process's own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,14 +93,19 @@ class Metering:
 
     def leadership(self) -> Leadership:
         s = sessions.c
-        query = select(s.owner, s.live, (db_time() - s.heartbeat_at).label("silent_s"))
+        query = select(s.owner, s.live, s.figures, (db_time() - s.heartbeat_at).label("silent_s"))
         with self._reader.connect() as connection:
             last = connection.execute(query.order_by(s.id.desc()).limit(1)).first()
         if last is None:
             return Leadership(leads=False, serves=True, silent_s=None)
         is_mine = last.owner == self._owner
         is_heard = last.live == 1 and abs(last.silent_s) <= ROSTER_FRESH_S
-        return Leadership(leads=is_mine and is_heard, serves=is_mine, silent_s=last.silent_s)
+        return Leadership(
+            leads=is_mine and is_heard,
+            serves=is_mine,
+            silent_s=last.silent_s,
+            figures=read_figures(last.figures) if is_mine else None,
+        )
 
     def last_attempt(self) -> int:
         with self._reader.connect() as connection:

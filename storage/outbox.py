@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import Column, Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Column, Connection, Engine, case, delete, func, insert, select, update
 
 from storage.clock import db_time
 from storage.event_kinds import EventKind
@@ -46,6 +46,15 @@ class Delivery:
     tries: int
     due_at: float | None
     error: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """The deliveries that wait, how many of those have failed before, and those given up."""
+
+    waiting: int = 0
+    failing: int = 0
+    given_up: int = 0
 
 
 class Outbox:
@@ -117,6 +126,16 @@ class Outbox:
                 subject = self._dead.partition(".")[0]
                 data = {subject: listener.id, "error": error}
                 record(connection, self._dead, project=listener.project, data=data)
+
+    def backlog(self) -> Backlog:
+        c = self._bodies.c
+        counts = select(
+            func.count(c.due_at).label("waiting"),
+            func.count(case((c.tries > 0, c.due_at))).label("failing"),
+            (func.count() - func.count(c.due_at)).label("given_up"),
+        )
+        with self._reader.connect() as connection:
+            return Backlog(**connection.execute(counts.select_from(self._bodies)).one()._mapping)
 
     def dead(self, project: str) -> list[Delivery]:
         """The deliveries that were given up, 1,000 at most."""

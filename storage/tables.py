@@ -118,14 +118,14 @@ sessions = Table(
     ),  # whose child it is: one owner has one dispatcher at a time
     Column("host", String(255), nullable=False),
     Column("pid", Integer, nullable=False),
-    Column(
-        "live", Integer, unique=True
-    ),  # 1 for the session that leads, NULL for those that have ended: so there is one at most
+    # 1 for the session that leads, NULL for those that have ended: so there is one at most
+    Column("live", Integer, unique=True),
     Column("started_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
     Column("ended_at", Float),
     Column("ledger", Text),  # JSON: what attempts have shown, up to the attempt `accounted`
     Column("accounted", BigInteger),
+    Column("figures", Text),  # JSON: `storage.figures`
     sqlite_autoincrement=True,
 )
 

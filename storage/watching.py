@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Row, delete, func, insert, select
+from sqlalchemy import Engine, Row, delete, func, insert, select, update
 
 from storage.attempts import attempts_after, last_attempt
 from storage.clock import db_time, now
 from storage.event_kinds import EventKind
 from storage.events import record
+from storage.figures import Figures, dump_figures
 from storage.orders import FleetOrders, Orders
 from storage.queue import HEARTBEAT_S
 from storage.rows import Json, WorkerRow, dump
@@ -84,6 +85,12 @@ class Watching:
                 ]
                 connection.execute(insert(workers), rows)
 
+    def save_figures(self, session: int, figures: Figures) -> None:
+        """Keep what a session tells of itself. It matters to nobody once another leads."""
+        mine = update(sessions).where(sessions.c.id == session)
+        with self._engine.begin() as connection:
+            connection.execute(mine.values(figures=dump_figures(figures)))
+
     def workers(self, *, fresh_s: float | None = ROSTER_FRESH_S) -> list[WorkerRow]:
         """The workers that a dispatcher has seen in the last `fresh_s` seconds: a dispatcher that
         was killed sees none. With None, all that it saw last.
@@ -115,6 +122,11 @@ class Watching:
         with self._reader.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else Leader(host=row.host, silent_s=float(row.silent))
+
+    def now(self) -> float:
+        """The time by the database's clock."""
+        with self._reader.connect() as connection:
+            return now(connection)
 
     def clock_skew_s(self) -> float:
         """How far the database's clock is ahead of this machine's."""

@@ -34,6 +34,7 @@ class RenderActor:
         from actors.fleet.notices import Watch, open_notice  # noqa: PLC0415
         from actors.models.cache import WeightsCache  # noqa: PLC0415
         from actors.painting.engine import Engine  # noqa: PLC0415
+        from actors.painting.gpu import open_nvml  # noqa: PLC0415
         from actors.painting.memory import require_free  # noqa: PLC0415
         from actors.painting.painter import Painter  # noqa: PLC0415
         from actors.painting.resting import RestingEngine  # noqa: PLC0415
@@ -49,6 +50,7 @@ class RenderActor:
         outputs = open_outputs(s.outputs, s3_style=s.s3_style)
         cache = WeightsCache(Path(s.cache), outputs, limit=s.cache_bytes) if s.cache else None
         self._painter: Painter = Painter(name, engine, outputs, cache)
+        self._nvml = open_nvml(engine.device)
         self._watch = Watch(open_notice(s.notices)) if s.notices else None
         self._node_id = ray.get_runtime_context().get_node_id()
         self._heard = threading.Event()
@@ -68,6 +70,7 @@ class RenderActor:
             self._painter.health(),
             node_id=self._node_id,
             leaves_in_s=leaves_in_s,
+            gpu=self._nvml.look() if self._nvml else None,
             log=self._log.take(),
         )
 

@@ -6,6 +6,7 @@ import logging
 import platform
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from actors.models.cache import WeightsCache
 from actors.painting.adopting import Adopting
@@ -21,6 +22,8 @@ from actors.recipes.jobs import ChunkJob, ChunkResult, Health
 from actors.recipes.recipe import Group
 from storage.errors import SeedbedError
 from storage.store import Outputs
+from storage.timed_outputs import TimedOutputs
+from storage.timings import Timings
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +45,9 @@ class Painter:
         self._cache = cache
         self._fetcher = ThreadPoolExecutor(1, thread_name_prefix="fetcher")
         self._engine = engine
-        self._outputs = outputs
-        self._references = References(outputs)
+        self._timings = Timings()
+        self._outputs = TimedOutputs(outputs, self._timings)
+        self._references = References(self._outputs)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="writer")
         self._progress = Progress()
         self._stops = Stops()
@@ -74,6 +78,7 @@ class Painter:
         painting_failed = chunk.paint()
         written, writing_failed = writing.finish()
         result = chunk.result(written, painting_failed or writing_failed)
+        result = replace(result, facts=replace(result.facts, outputs=self._timings.take()))
         self._end(result)
         return result
 

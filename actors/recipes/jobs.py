@@ -13,6 +13,7 @@ from actors.recipes.previews import Previews
 from actors.recipes.recipe import Group, Recipe
 from actors.recipes.rules import Rules
 from storage.rows import RenderOutcome
+from storage.timings import Timed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +188,8 @@ class Facts:
     copied: int = 0
     uploads: int = 0
     upload_bytes: int = 0
+    outputs: Mapping[str, Timed] = field(default_factory=dict)
+    """How long reading and writing files took, by operation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,6 +229,16 @@ class Canary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gpu:
+    """A GPU as its driver tells of it: utilisation from 0 to 1, bytes, and watts."""
+
+    utilisation: float
+    used_bytes: int
+    total_bytes: int
+    watts: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Health:
     """What a worker says of itself."""
 
@@ -246,6 +259,8 @@ class Health:
     """
     leaves_in_s: float | None = None
     """Seconds until the machine is taken away, if its provider has said so."""
+    gpu: Gpu | None = None
+    """None if its driver cannot be asked."""
     mailbox: tuple[ChunkResult, ...] = ()
     """Results that no dispatcher has acknowledged."""
     log: tuple[dict[str, Any], ...] = ()

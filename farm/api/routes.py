@@ -18,6 +18,7 @@ from farm.api.needs import needs
 from farm.api.open_answers import OpenAnswers
 from farm.api.rates import SteadyOnly
 from farm.api.routing import StrictRoute, answers_with
+from farm.api.timed import PREFIX, Timed
 from farm.service.access import Deed
 from farm.service.identity import Identities
 from farm.service.logins import LoginService
@@ -61,12 +62,13 @@ def make_api(
     api.add_middleware(SmallBodiesOnly, limit=MAX_BODY_BYTES)
     if hidden:
         api.add_middleware(PathsHidden, hidden=hidden, shown=shown)
+    api.add_middleware(Timed, note=metrics.requests.note)
     answer_errors(api)
     api.state.answers = answers
     api.router.route_class = StrictRoute
 
     for router in routers:
-        api.include_router(router, prefix="/api/v1")
+        api.include_router(router, prefix=PREFIX)
     api.include_router(docs_routes())
     for router in pages:
         api.include_router(router)

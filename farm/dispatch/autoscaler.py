@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from actors.fleet.fleet import Fleet
 from actors.fleet.worker import Worker
+from farm.dispatch.scaling_counts import ScalingCounts
 from farm.scheduling.history import History
 from farm.scheduling.needs import rooms_of
 from farm.scheduling.scaling import COOL_OFF_S, classes_of, next_change, surplus_of
@@ -71,6 +72,7 @@ class Autoscaler:
         self._next = 0.0
         self.let_go: dict[str, EventKind] = {}
         """The workers that were retired since the roster was last published, and why."""
+        self.counts = ScalingCounts()
 
     @property
     def leaving(self) -> frozenset[str]:
@@ -145,6 +147,7 @@ class Autoscaler:
         return change, change_reasons(change, fleet, limits, waiting_chunks=waiting, now=now)
 
     def _act(self, change: Change, why: Sequence[str], now: float) -> None:
+        self.counts.count(change, {w.name: w.pool for w in self._fleet.workers.values()})
         if change != Change():
             self._orders.note_change(
                 why=why,
@@ -216,6 +219,7 @@ class Autoscaler:
         empty = [name for name in self._leaving if not self._fleet.workers[name].assigned]
         for name in empty:
             log.info("Worker %s was drained. action=drained worker=%s", name, name)
+            self.counts.note(self._fleet.workers[name].pool, "drain")
             self._retire_one(name, EventKind.WORKER_DRAINED)
             del self._leaving[name]
         if empty:
@@ -232,6 +236,7 @@ class Autoscaler:
         ever.
         """
         failed = self._fleet.take_failed_starts()
+        self.counts.failed_starts += len(failed)
         if any(worker.is_ready for worker in self._fleet.workers.values()):
             self._failed_starts = 0
             return

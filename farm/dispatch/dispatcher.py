@@ -20,6 +20,7 @@ from farm.dispatch.anchoring import Anchoring
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.bookkeeping import Bookkeeping
 from farm.dispatch.explaining import Explaining
+from farm.dispatch.figures import Meters, figures_of
 from farm.dispatch.finishing import Finishing
 from farm.dispatch.loading import Loading
 from farm.dispatch.numerics import Judge
@@ -72,17 +73,14 @@ class Dispatcher:
         weights: Mapping[str, float],
         quotas: Mapping[str, int] = NO_QUOTAS,
         prices: Prices = NO_PRICES,
+        meters: Meters | None = None,
     ) -> None:
         self._session = session
-        self._queue = queue
-        self._campaigns = campaigns
-        self._watching = watching
+        self._queue, self._campaigns, self._watching = queue, campaigns, watching
         self._reuse = reuse
-        self._fleet = fleet
-        self._autoscaler = autoscaler
-        self._weights = weights
-        self._quotas = quotas
-        self._prices = prices
+        self._fleet, self._autoscaler = fleet, autoscaler
+        self._weights, self._quotas, self._prices = weights, quotas, prices
+        self._meters = meters or Meters()
         judge, self._loading = Judge(canaries), Loading()
         self._sending = Sending(
             fleet=fleet, campaigns=campaigns, judge=judge, reuse=reuse, layouts=layouts
@@ -116,10 +114,8 @@ class Dispatcher:
         self._finishing.touch(self._campaigns.ended_unheard(self._session, MANIFEST_S))
         log.info(
             "Took over %d chunks and put %d back. action=adopt session=%d",
-            len(leases),
-            freed,
-            self._session,
-        )
+            len(leases), freed, self._session,
+        )  # fmt: skip
 
     def tick(self, now: float) -> None:
         """One round. `now` is this process's own clock, for its pace alone.
@@ -127,17 +123,24 @@ class Dispatcher:
         Raises SessionLost if another dispatcher has taken over.
         """
         try:
-            snapshot = self._look()
-            self._finishing.halt_spent(snapshot.campaigns)
-            self._scale(snapshot, now)
-            roster = self._roster(snapshot.now)
-            situation = self._situation(snapshot, roster)
-            _, decision = fill(situation, partial(self._serve, roster))
-            self._explaining.note(snapshot.campaigns, decision, now)
-            self._collect()
-            self._settle(snapshot.now)
-            self._finishing.finish()
-            self._beat(snapshot, now)
+            step = self._meters.steps.timing
+            with step("look"):
+                snapshot = self._look()
+                self._finishing.halt_spent(snapshot.campaigns)
+            with step("scale"):
+                self._scale(snapshot, now)
+            with step("assign"):
+                roster = self._roster(snapshot.now)
+                situation = self._situation(snapshot, roster)
+                _, decision = fill(situation, partial(self._serve, roster))
+                self._explaining.note(snapshot.campaigns, decision, now)
+            with step("collect"):
+                self._collect()
+            with step("settle"):
+                self._settle(snapshot.now)
+                self._finishing.finish()
+            with step("beat"):
+                self._beat(snapshot, now)
         except DatabaseAway as exc:
             self._endure(exc, now)
 
@@ -247,6 +250,8 @@ class Dispatcher:
         )
         self._watching.save_workers(self._session, rows, let_go=self._autoscaler.let_go)
         self._autoscaler.let_go.clear()
+        figures = figures_of(self._meters, self._autoscaler.counts, self._fleet.workers.values())
+        self._watching.save_figures(self._session, figures)
 
     # --- what the steps need ---
 

@@ -26,6 +26,7 @@ from farm.config import Settings, known_secrets
 from farm.dispatch.attention import AttentionLoop, watch_campaigns
 from farm.dispatch.autoscaler import Autoscaler
 from farm.dispatch.dispatcher import Dispatcher
+from farm.dispatch.figures import Meters
 from farm.dispatch.finishing import Finishing
 from farm.dispatch.forgetting import forget_events
 from farm.dispatch.live_quotas import LiveQuotas
@@ -58,6 +59,8 @@ from storage.reuse import Reuse
 from storage.reviews import Reviews
 from storage.settling import Settling
 from storage.store import Outputs
+from storage.timed_database import connections_in_use, time_statements
+from storage.timed_outputs import TimedOutputs
 from storage.watching import Watching
 from storage.webhooks import Webhooks
 
@@ -89,11 +92,15 @@ def dispatch(stop: threading.Event) -> None:
             session = wait_to_lead(queue, Home(settings.home).owner(), stop)
             if session is None:
                 break
-            fleet, outputs = Fleet(fleet_settings), settings.open_outputs()
+            meters = Meters(
+                database=time_statements(engine), connections=partial(connections_in_use, engine)
+            )
+            outputs = TimedOutputs(settings.open_outputs(), meters.outputs)
+            fleet = Fleet(fleet_settings)
             threading.Thread(
                 target=sweep, args=(outputs,), daemon=True
             ).start()  # beside the loop: a folder may have millions of files
-            dispatcher = _dispatcher(session, settings, engine, fleet, outputs)
+            dispatcher = _dispatcher(session, settings, engine, (fleet, outputs, meters))
             with _beside_dispatcher(settings, engine):
                 _lead(dispatcher, fleet, stop, keeps_workers=settings.ray != "local")
     disconnect(folder)
@@ -108,11 +115,12 @@ def _own_output() -> TextIO:
 
 
 def _dispatcher(
-    session: int, settings: Settings, engine: JobDatabase, fleet: Fleet, outputs: Outputs
+    session: int, settings: Settings, engine: JobDatabase, parts: tuple[Fleet, Outputs, Meters]
 ) -> Dispatcher:
     """The dispatcher of a session, put together."""
     campaigns, reviews, watching = Campaigns(engine), Reviews(engine), Watching(engine)
-    queue = Queue(engine)
+    fleet, outputs, meters = parts
+    queue, pools = Queue(engine), settings.pools()
     quotas = LiveQuotas(settings.quotas, Projects(engine).worker_limits)
     service = ReviewService(
         campaigns=campaigns, reviews=reviews, watching=watching, outputs=outputs
@@ -145,13 +153,14 @@ def _dispatcher(
             queue=queue,
             orders=Orders(engine),
             campaigns=campaigns,
-            pools=settings.pools(),
+            pools=pools,
             limits=settings.limits(),
             quotas=quotas,
         ),
         weights=settings.shares,
         quotas=quotas,
-        prices=prices_of(settings.pools()),
+        prices=prices_of(pools),
+        meters=meters,
     )
 
 

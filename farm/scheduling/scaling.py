@@ -51,7 +51,7 @@ def next_change(
         cooling=cooling,
         classes=classes,
     )
-    return changes(desired, fleet, pools, limits, now)
+    return replace(changes(desired, fleet, pools, limits, now), desired=desired)
 
 
 def desired_fleet(

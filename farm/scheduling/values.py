@@ -109,3 +109,5 @@ class Change:
     """Workers that have been idle for long enough."""
     cool: frozenset[str] = frozenset()
     """Pools that have not given a worker in time. They are left alone for COOL_OFF_S."""
+    desired: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """How many workers each pool should have."""

@@ -23,12 +23,12 @@ def paint(settings, name, engine=None):
         return paint_queued(Queue(database), Settling(database), campaign, painter)
 
 
-def paint_queued(queue, settling, campaign, painter):
+def paint_queued(queue, settling, campaign, painter, owner="test"):
     """Do what a dispatcher and a worker do with a campaign; returns the numbers of the renders
     painted.
     """
     expansion, numbers = expansion_of(campaign.spec), []
-    session = queue.lead(owner="test", host="h", pid=1)
+    session = queue.lead(owner=owner, host="h", pid=1)
     while claimed := queue.claim(session, [(campaign.id, "w")]):
         (chunk,) = claimed
         result = painter.paint(chunk_job(campaign, expansion, chunk))

@@ -51,6 +51,19 @@ def lasting(series):
     return Story(series, quiet=50, fires=115, over=178)
 
 
+def slow(name, labels, count="60"):
+    """A histogram's operations that each take ten seconds for an hour, and a millisecond else."""
+    return {
+        f"{name}_count{{{J},{labels}}}": f"0+{count}x178",
+        f"{name}_sum{{{J},{labels}}}": "0+0.06x59 10+600x59 36000+0.06x60",
+    }
+
+
+def rising(name, labels):
+    """A counter that rises for an hour."""
+    return {f"{name}{{{J},{labels}}}": "0x59 10+10x59 600x60"}
+
+
 WAIT = f"farm_queue_wait_seconds{{{M}}}"
 PAINTING = {renders("done"): "0+60x1000"}
 STORIES = {
@@ -75,6 +88,49 @@ STORIES = {
     ),
     "FarmCampaignStopped": lasting(gauge("farm_queue_renders", 5, f'{M},state="stopped"')),
     "FarmBudgetNearlySpent": lasting(gauge("farm_budget_used_ratio", 0.95, f'{J},project="p"')),
+    "FarmDeadlineAtRisk": lasting(
+        gauge("farm_deadline_margin_seconds", -300, f'{J},project="p"', usual=600)
+    ),
+    "FarmQuotaNearlySpent": lasting(
+        gauge("farm_quota_used_ratio", 0.95, f'{J},project="p",limit="queued"')
+    ),
+    "FarmDeliveriesFailing": lasting(
+        gauge("farm_deliveries", 3, f'{J},to="webhook",state="failing"')
+    ),
+    "FarmFleetBelowWanted": lasting(
+        gauge("farm_workers_wanted", 4, f'{J},pool="a"', usual=1)
+        | {f'farm_workers{{{J},pool="a",state="idle"}}': "1x180"}
+    ),
+    "FarmPoolDoesNotDeliver": Story(
+        {f'farm_scaling_decisions_total{{{J},pool="a",decision="cool"}}': "0x59 1x120"},
+        50, 90, 150,
+    ),
+    "FarmStartsFail": lasting({f"farm_failed_starts_total{{{J}}}": "0x59 1+1x59 60x60"}),
+    "FarmLoopSlow": lasting(
+        slow("farm_dispatch_step_seconds", 'step="look"')
+        | slow("farm_dispatch_step_seconds", 'step="collect"')
+    ),
+    "FarmDatabaseSlow": lasting(slow("farm_database_seconds", 'process="api",kind="select"')),
+    "FarmDatabaseErrors": lasting(
+        rising("farm_database_errors_total", 'process="api",kind="select"')
+    ),
+    "FarmStorageSlow": lasting(
+        slow("farm_outputs_seconds", 'process="worker",operation="write"')
+    ),
+    "FarmStorageErrors": lasting(
+        rising("farm_outputs_errors_total", 'process="worker",operation="write"')
+    ),
+    "FarmApiFailing": lasting(
+        rising("farm_api_answers_total", 'route="/a",method="GET",status="503"')
+        | {f'farm_api_answers_total{{{J},route="/a",method="GET",status="200"}}': "0+60x180"}
+    ),
+    "FarmApiSlow": lasting(
+        {
+            f'farm_api_seconds_bucket{{{J},route="/a",le="0.1"}}': "0+10x59 600x59 600+10x60",
+            f'farm_api_seconds_bucket{{{J},route="/a",le="10"}}': "0+10x179",
+            f'farm_api_seconds_bucket{{{J},route="/a",le="+Inf"}}': "0+10x179",
+        }
+    ),
     "FarmQuarantine": lasting(gauge("farm_workers", 1, f'{J},pool="a",state="quarantined"')),
     "FarmWorkersDoNotStart": lasting(gauge("farm_workers", 2, f'{J},pool="a",state="starting"')),
     "FarmNumericsSplit": lasting(gauge("farm_numerics_classes", 2, f'{J},pool="a"', usual=1)),
@@ -99,6 +155,12 @@ QUIET = {
         WAIT: "0x180",
     },
     "FarmStaleWrites": {attempts("stale"): "0x59 1x120"},
+    "FarmQuotaNearlySpent": {
+        f'farm_quota_used_ratio{{{J},project="p",limit="workers"}}': "1x180",
+    },
+    "FarmLoopSlow": slow("farm_dispatch_step_seconds", 'step="collect"')
+    | {f'farm_dispatch_step_seconds_count{{{J},step="look"}}': "0+60x180"},
+    "FarmApiFailing": rising("farm_api_answers_total", 'route="/a",method="GET",status="404"'),
 }
 
 

@@ -1,6 +1,6 @@
-"""The farm's Prometheus metrics.
+"""The farm's Prometheus metrics. No label is ever an id.
 
-Three files have all series: `attempts` counts what this process's own dispatcher has settled,
-`farm_wide` shows the farm as the job database has it, and `process` shows this process. No label
-is ever an id.
+`attempts` counts what this process's own dispatcher has settled, and `dispatching` shows what that
+tells of itself. `farm_wide` and `near` show the farm as the job database has it. `process`,
+`requests` and `clocks` show this process.
 """

@@ -11,6 +11,7 @@ from farm.api.metrics.labels import FewTogether, Names
 from storage.event_kinds import EventKind
 from storage.spent import AttemptRow, Spent
 from storage.states import AttemptOutcome, RenderState, Stage
+from storage.timings import Timings, read_timed
 
 # From a small picture on a GPU to a large batch on a CPU.
 _PAINT_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
@@ -31,6 +32,8 @@ class AttemptSeries:
 
     def __init__(self, registry: CollectorRegistry, names: Names) -> None:
         self._names = names
+        self.outputs = Timings()
+        """What workers did with the outputs."""
         self._together = FewTogether()
         self._in_pools = FewTogether()
         self._announced: set[tuple[str, str, str]] = set()
@@ -193,6 +196,9 @@ class AttemptSeries:
         self._copied.labels(model).inc(facts.get("copied", 0))
         self._uploads.labels(model).inc(facts.get("uploads", 0))
         self._upload_bytes.labels(model).inc(facts.get("upload_bytes", 0))
+        for operation, values in facts.get("outputs", {}).items():
+            if timed := read_timed(values):
+                self.outputs.add(operation, timed)
 
     def _pair(self, project: str, name: str, digest: str) -> tuple[str, str]:
         return self._together((self._names.project(project), self._names.model(name, digest)))

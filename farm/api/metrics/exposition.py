@@ -8,11 +8,19 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from farm.api.connections import Connections
+from farm.api.live import Listeners
 from farm.api.metrics.attempts import AttemptSeries
+from farm.api.metrics.clocks import ApiMeters, Clocks
+from farm.api.metrics.dispatching import Dispatching
 from farm.api.metrics.farm_wide import FarmWide
 from farm.api.metrics.labels import Names
+from farm.api.metrics.near import NOTHING_NEAR
+from farm.api.metrics.now_and_then import NowAndThen
 from farm.api.metrics.process import ProcessSeries
+from farm.api.metrics.requests import RequestSeries
+from farm.scheduling.spending import NO_PRICES, Prices
 from farm.service.asking import Asking
+from farm.service.margins import Near
 from storage.errors import SeedbedError
 from storage.metering import Metering, Moment, OpenRow
 from storage.spent import AttemptRow
@@ -31,7 +39,11 @@ class Metrics:
         self,
         metering: Metering,
         connections: Connections | None = None,
+        listeners: Listeners | None = None,
         patience_s: float = PATIENCE_S,
+        meters: ApiMeters | None = None,
+        near: NowAndThen[Near] | None = None,
+        prices: Prices = NO_PRICES,
     ) -> None:
         self.registry = CollectorRegistry()
         self._metering = metering
@@ -40,10 +52,15 @@ class Metrics:
         self._later: list[AttemptRow] = []
         names = Names()
         self._attempts = AttemptSeries(self.registry, names)
-        self._farm = FarmWide(names)
-        self._process = ProcessSeries(connections or Connections())
+        self._farm = FarmWide(names, prices)
+        self._near = near or NowAndThen(Near, NOTHING_NEAR)
+        self._process = ProcessSeries(connections or Connections(), listeners or Listeners())
+        self._dispatching = Dispatching(names, self._attempts.outputs)
+        self.requests = RequestSeries(self.registry)
         self.registry.register(self._farm)
         self.registry.register(self._process)
+        self.registry.register(Clocks(meters or ApiMeters(), self._dispatching))
+        self.registry.register(self._dispatching)
         self._lock = threading.Lock()
         self._update = Asking(self._look, patience_s)
 
@@ -77,8 +94,9 @@ class Metrics:
             self._seen_event = newest
             self._attempts.count_events(events)
             self._count_attempts(moment)
+            self._dispatching.show(leadership.figures)
             if leadership.serves:
-                self._farm.show(moment, leadership)
+                self._farm.show(moment, leadership, self._near.look())
             else:
                 self._farm.hide()
 

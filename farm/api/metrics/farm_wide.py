@@ -9,7 +9,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from farm.api.metrics.labels import FewTogether, Names
+from farm.api.metrics.near import NOTHING_NEAR, cost_family, near_families
 from farm.api.metrics.queue import Place, Waits, budget_used, places
+from farm.scheduling.spending import NO_PRICES, Prices
+from farm.service.margins import Near
 from storage.metering import Leadership, Moment
 from storage.states import WorkerState
 
@@ -17,8 +20,10 @@ from storage.states import WorkerState
 class FarmWide(Collector):
     """Shows the moment that it was given last; nothing while another process serves these."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, prices: Prices = NO_PRICES) -> None:
         self._names = names
+        self._prices = prices
+        self._near = Near()
         self._together = FewTogether()
         self._waits = Waits()
         self._queue: dict[tuple[str, str], Counter[Place]] = {}
@@ -31,7 +36,8 @@ class FarmWide(Collector):
         self._silent_s: float | None = None
         self._is_shown = False
 
-    def show(self, moment: Moment, leadership: Leadership) -> None:
+    def show(self, moment: Moment, leadership: Leadership, near: Near = NOTHING_NEAR) -> None:
+        self._near = near
         self._queue = {pair: Counter() for pair in self._queue}  # so that no series ends
         self._oldest = dict.fromkeys(self._queue, 0.0)
         waits = self._waits.look(moment.campaigns, moment.now)
@@ -40,7 +46,8 @@ class FarmWide(Collector):
             self._queue.setdefault(pair, Counter()).update(places(campaign, moment.now))
             longest = max(self._oldest.get(pair, 0.0), waits.get(campaign.id, 0.0))
             self._oldest[pair] = longest
-        self._held = Counter(dict.fromkeys(self._held, 0))
+        projects = {self._names.project(campaign.project) for campaign in moment.campaigns}
+        self._held = Counter(dict.fromkeys({*self._held, *projects}, 0))
         for project, count in moment.held.items():
             self._held[self._names.project(project)] += count
         self._count_workers(moment)
@@ -84,6 +91,8 @@ class FarmWide(Collector):
             held.add_metric([project], count)
         yield held
         yield from self._project_families()
+        yield from near_families(self._near, self._names, self._serving)
+        yield cost_family(self._workers, self._prices)
         silent = GaugeMetricFamily(
             "farm_dispatcher_heartbeat_age_seconds",
             "Time since the dispatcher that leads, or led last, was heard.",

@@ -8,13 +8,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from farm.api.connections import Connections
+from farm.api.live import Listeners
 
 
 class ProcessSeries(Collector):
     """What the process knows without the database."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, listeners: Listeners) -> None:
         self._connections = connections
+        self._listeners = listeners
         self.leads = False
         self.is_database_up = False
 
@@ -42,6 +44,9 @@ class ProcessSeries(Collector):
             "farm_connections_allowed",
             "The most connections that the API may have.",
             self._connections.limit,
+        )
+        yield GaugeMetricFamily(
+            "farm_event_listeners", "Streams of events that are open.", self._listeners.count
         )
         closed = CounterMetricFamily(
             "farm_connections_closed",
