@@ -52,6 +52,7 @@ bench: $(READY)  ## Measure the farm beside a diffusers loop, its queue, fleet a
 	$(BIN)/farm bench encode
 	$(BIN)/farm bench creative
 	$(BIN)/farm bench outputs
+	$(BIN)/farm bench models
 
 chaos: $(READY)  ## Kill, stop and cut everything while it paints, 20 times, take its machines away, 6 times, and check what is left
 	$(BIN)/python -m tests.chaos --runs 20 --fleet-runs 6

@@ -15,7 +15,7 @@ from typing import IO
 from uuid import uuid4
 
 from storage.errors import BadKey, NotFound, OutputsAway, OutputsError, OutputsForbidden
-from storage.store import SCHEME, Outputs, is_text, refuse_larger
+from storage.store import PIECE, SCHEME, Outputs, is_text, refuse_larger
 
 OUTPUTS_FOLDER = "the outputs folder"
 LEFT_BEHIND_S = 86_400.0  # nothing takes a day to be written: its writer has died
@@ -101,8 +101,13 @@ class FolderOutputs:
             return file.read()
 
     def part(self, key: str, start: int, stop: int) -> bytes:
+        return b"".join(self.pieces(key, start, stop))
+
+    def pieces(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         with self.open(key) as file, self._telling("read", key):
-            return os.pread(file.fileno(), stop - start, start)
+            while data := os.pread(file.fileno(), min(PIECE, stop - start), start):
+                start += len(data)
+                yield data
 
     def has(self, key: str) -> bool:
         try:

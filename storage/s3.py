@@ -30,7 +30,7 @@ from botocore.exceptions import (
 )
 
 from storage.errors import BadKey, NotFound, OutputsAway, OutputsError, OutputsForbidden
-from storage.store import SCHEME, is_text, refuse_larger
+from storage.store import PIECE, SCHEME, is_text, refuse_larger
 
 _CONNECTIONS = 64  # more than there are threads in any process of the farm: the API has 40
 _LONGEST_KEY = 1024
@@ -168,15 +168,19 @@ class S3Outputs:
             return self._get(name, limit)
 
     def part(self, key: str, start: int, stop: int) -> bytes:
+        return b"".join(self.pieces(key, start, stop))
+
+    def pieces(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         name = self._name(key)
         with self._telling("GetObject", name):
-            return self._get(name, Range=f"bytes={start}-{stop - 1}")
+            place = {"Bucket": self._bucket, "Key": name}
+            yield from _streamed(self._client, place, start, stop, self._attempts)
 
-    def _get(self, name: str, limit: int | None = None, *, broken: int = 0, **asked: str) -> bytes:
-        """An object, or the part of it that is asked for. boto3 asks again for an answer that does
-        not begin; this, for one that breaks off in the middle.
+    def _get(self, name: str, limit: int | None = None, *, broken: int = 0) -> bytes:
+        """A whole object. boto3 asks again for an answer that does not begin; this, for one that
+        breaks off in the middle.
         """
-        answer = self._client.get_object(Bucket=self._bucket, Key=name, **asked)
+        answer = self._client.get_object(Bucket=self._bucket, Key=name)
         with closing(answer["Body"]) as body:
             if limit is not None:
                 refuse_larger(answer["ContentLength"], limit)
@@ -185,7 +189,7 @@ class S3Outputs:
             except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
                 if broken + 1 >= self._attempts:
                     raise
-        return self._get(name, limit, broken=broken + 1, **asked)
+        return self._get(name, limit, broken=broken + 1)
 
     def has(self, key: str) -> bool:
         try:
@@ -325,6 +329,23 @@ class S3Outputs:
 
     def _what(self, operation: str, name: str) -> str:
         return f"{operation} failed on {SCHEME}{self._bucket}/{name}"
+
+
+def _streamed(
+    client: Any, place: dict[str, str], start: int, stop: int, attempts: int
+) -> Iterator[bytes]:
+    """A part of an object. An answer that breaks off is asked for again from there on."""
+    for left in reversed(range(attempts)):
+        answer = client.get_object(**place, Range=f"bytes={start}-{stop - 1}")
+        try:
+            with closing(answer["Body"]) as body:
+                while data := body.read(PIECE):
+                    start += len(data)
+                    yield data
+            return
+        except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+            if not left:
+                raise
 
 
 def _uploads(client: Any, bucket: str, prefix: str, before: datetime) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import IO, Protocol
 from storage.errors import RequestError
 
 SCHEME = "s3://"
+PIECE = 256 * 1024  # what boto3 reads at a time, too: more does not stay in a processor's cache
 
 
 class Outputs(Protocol):
@@ -38,6 +39,12 @@ class Outputs(Protocol):
     def part(self, key: str, start: int, stop: int) -> bytes:
         """The bytes of a file from `start` up to but not including `stop`, fewer if it ends before
         them.
+        """
+        ...
+
+    def pieces(self, key: str, start: int, stop: int) -> Iterator[bytes]:
+        """The same in small pieces, as they come: they are written on without being put together,
+        which takes half of the processor's time.
         """
         ...
 

@@ -14,8 +14,9 @@ from actors.models.manifests import StoredFile
 from storage.keys import weights_key
 from storage.store import Outputs
 
-PART = 16 * 1024 * 1024
-_AT_ONCE = 8
+PART = 8 * 1024 * 1024
+_AT_ONCE = 10  # both as boto3 has them
+_HASHED_AT_ONCE = 1024 * 1024
 _COUNT_BYTES = 8
 
 
@@ -43,10 +44,10 @@ def fetch(outputs: Outputs, file: StoredFile, path: Path, on_part: Callable[[], 
     total, had = hashlib.sha256(), _noted(path)
     descriptor = os.open(path, os.O_RDWR)
     try:
-        for start, data in _in_order(outputs, file, descriptor, had):
-            total.update(data)
-            if start >= had:
-                _note(path, start + len(data))
+        for start, stop in _in_order(outputs, file, descriptor, had):
+            _hash(descriptor, start, stop, total.update)
+            if stop > had:
+                _note(path, stop)
             on_part()
     finally:
         os.close(descriptor)
@@ -57,21 +58,21 @@ def fetch(outputs: Outputs, file: StoredFile, path: Path, on_part: Callable[[], 
 
 def _in_order(
     outputs: Outputs, file: StoredFile, descriptor: int, had: int
-) -> Iterator[tuple[int, bytes]]:
-    """Each part with its place. Those below `had` are read from the disk, on which an earlier try
-    has left them; of the others a few are on their way at any time.
+) -> Iterator[tuple[int, int]]:
+    """Each part, as its beginning and its end, once it is on the disk. An earlier try has left
+    those below `had` there; of the others a few are on their way at any time.
     """
     key = weights_key(file.sha256)
 
-    def get(start: int) -> bytes:
+    def get(start: int) -> int:
         stop = min(start + PART, file.bytes)
-        if stop <= had:
-            return os.pread(descriptor, stop - start, start)
-        data = outputs.part(key, start, stop)
-        os.pwrite(descriptor, data, start)
-        return data
+        if stop > had:
+            at = start
+            for data in outputs.pieces(key, start, stop):
+                at += os.pwrite(descriptor, data, at)
+        return stop
 
-    coming: deque[tuple[int, Future[bytes]]] = deque()
+    coming: deque[tuple[int, Future[int]]] = deque()
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="fetch") as pool:
         try:
             for start in range(0, file.bytes, PART):
@@ -85,6 +86,14 @@ def _in_order(
         finally:
             for _, future in coming:
                 future.cancel()
+
+
+def _hash(descriptor: int, start: int, stop: int, update: Callable[[memoryview], None]) -> None:
+    """Hash a part from the disk: it is in main memory still, and one buffer is enough for it."""
+    buffer = memoryview(bytearray(min(_HASHED_AT_ONCE, stop - start)))
+    while start < stop and (count := os.preadv(descriptor, [buffer[: stop - start]], start)):
+        update(buffer[:count])
+        start += count
 
 
 def forget(path: Path) -> None:

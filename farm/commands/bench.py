@@ -14,6 +14,7 @@ from farm.bench.encode import measure as measure_encode
 from farm.bench.eta import measure as measure_eta
 from farm.bench.figures import Json
 from farm.bench.fleet import measure as measure_fleet
+from farm.bench.models import measure as measure_models
 from farm.bench.outputs import measure as measure_outputs
 from farm.bench.overhead import measure as measure_overhead
 from farm.bench.queue import measure as measure_queue
@@ -144,6 +145,21 @@ def outputs(
 ) -> None:
     """The stores for pictures against a bare boto3 loop, on an S3 server of their own."""
     _show(measure_outputs(rounds=rounds, pictures=pictures, threads=threads, work=work), as_json)
+
+
+@app.command("models")
+def models(
+    rounds: Annotated[
+        int, typer.Option(help="How many times each side is run, in turn.", min=1)
+    ] = 5,
+    megabytes: Annotated[int, typer.Option(help="Of the model.", min=4, max=100_000)] = 1_000,
+    work: Work = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetching a registered model to an empty disk, verified, against boto3's own download, on an
+    S3 server of their own.
+    """
+    _show(measure_models(rounds=rounds, megabytes=megabytes, work=work), as_json)
 
 
 @app.command("creative")

@@ -35,11 +35,11 @@ class Counting:
         self.outputs, self.asked, self.most = outputs, [], most
         self.trouble = trouble or OutputsAway("away")
 
-    def part(self, key, start, stop):
+    def pieces(self, key, start, stop):
         self.asked.append((key, start))
         if len(self.asked) > self.most:
             raise self.trouble
-        return self.outputs.part(key, start, stop)
+        return self.outputs.pieces(key, start, stop)
 
     def __getattr__(self, name):
         return getattr(self.outputs, name)
@@ -139,10 +139,10 @@ def test_a_fetch_that_broke_off_goes_on_where_it_was(outputs, tmp_path, monkeypa
 
 def _die_in_the_middle(folder, address, sha256):
     class Dying(Counting):
-        def part(self, key, start, stop):
+        def pieces(self, key, start, stop):
             if len(self.asked) == 6:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return super().part(key, start, stop)
+            return super().pieces(key, start, stop)
 
     fetching.PART, fetching._AT_ONCE = PART, 1
     with WeightsCache(folder, Dying(FolderOutputs(address))).use(sha256):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import IncompleteReadError
 
 from storage.bench.seaweed import (
     ACCESS_KEY,
@@ -30,7 +31,7 @@ from storage.errors import (
     RequestError,
 )
 from storage.outputs import LEFT_BEHIND_S, FolderOutputs
-from storage.s3 import S3Outputs
+from storage.s3 import S3Outputs, _streamed
 
 
 @pytest.fixture(params=["folder", "s3", "s3 below a prefix"])
@@ -57,6 +58,7 @@ def test_a_part_and_the_size_of_a_file_can_be_asked_for(store):
     assert store.part("k", 0, 10) == b"0123456789"
     assert store.part("k", 3, 5) == b"34"
     assert store.part("k", 8, 99) == b"89"
+    assert b"".join(store.pieces("k", 3, 9)) == b"345678"
     for ask in (store.size, lambda key: store.part(key, 0, 1)):
         with pytest.raises(NotFound):
             ask("nothing")
@@ -589,3 +591,31 @@ def test_an_address_is_of_one_file_for_some_seconds(store):
 def test_there_is_no_address_out_of_the_store(store, key):
     with pytest.raises(BadKey):
         store.address_of(key, 60)
+
+
+def test_a_part_that_breaks_off_is_asked_for_again_from_there_on():
+    class Body(io.BytesIO):
+        def __init__(self, data, breaks):
+            super().__init__(data)
+            self.breaks = breaks
+
+        def read(self, size):
+            data = super().read(3)
+            if not data and self.breaks:
+                raise IncompleteReadError(actual_bytes=3, expected_bytes=9)
+            return data
+
+    class Client:
+        def __init__(self, *bodies):
+            self.bodies, self.asked = list(bodies), []
+
+        def get_object(self, *, Bucket, Key, Range):  # noqa: N803  # as boto3 calls them
+            self.asked.append(Range)
+            return {"Body": self.bodies.pop(0)}
+
+    place = {"Bucket": "b", "Key": "k"}
+    client = Client(Body(b"234", True), Body(b"5678", False))
+    assert b"".join(_streamed(client, place, 2, 9, 2)) == b"2345678"
+    assert client.asked == ["bytes=2-8", "bytes=5-8"]
+    with pytest.raises(IncompleteReadError):
+        list(_streamed(Client(Body(b"", True), Body(b"", True)), place, 2, 9, 2))

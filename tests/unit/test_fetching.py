@@ -25,12 +25,12 @@ class Source:
         self.data, self.failing, self.asked = data, set(failing), []
         self.file = StoredFile(path="a", bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
-    def part(self, key, start, stop):
+    def pieces(self, key, start, stop):
         assert key == weights_key(self.file.sha256)
         self.asked.append((start, stop))
         if len(self.asked) in self.failing:
             raise OutputsAway("away")
-        return self.data[start:stop]
+        return iter([self.data[start : start + 3], self.data[start + 3 : stop]])
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +105,7 @@ def test_the_room_of_a_file_is_taken_before_its_first_part(tmp_path):
 
 def test_an_error_ends_the_fetch_and_so_does_whoever_is_told_of_parts(tmp_path):
     class Gone(Source):
-        def part(self, key, start, stop):
+        def pieces(self, key, start, stop):
             raise NotFound("gone")
 
     with pytest.raises(NotFound):
