@@ -2,7 +2,7 @@
 
 from farm.config import Settings
 from farm.service.fleet_reading import FleetReading
-from farm.service.pacing import Pacing
+from farm.service.pacing import FRESH_S, Pacing
 from farm.service.reading import Reading
 from farm.service.steps import StepReading
 from farm.stores import Stores
@@ -34,4 +34,5 @@ def pacing_of(settings: Settings, stores: Stores) -> Pacing:
         watching=stores.watching,
         weights=settings.shares,
         quotas=settings.quotas,
+        fresh_s=FRESH_S,
     )

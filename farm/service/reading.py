@@ -81,9 +81,12 @@ class Reading:
         return {**status, "waits_for": waits_for, "failures": failures}
 
     def _outlooks(self, rows: Collection[CampaignRow]) -> Mapping[int, Outlook]:
-        """How fast these campaigns are painted; nothing is read if none of them is open."""
-        is_needed = self._pacing is not None and any(map(may_be_painted, rows))
-        return self._pacing.outlooks() if self._pacing is not None and is_needed else {}
+        """How fast those of these campaigns are painted that may be; nothing is read if there is
+        none. A shared look may be older than a campaign's end.
+        """
+        mine = [row.id for row in rows if may_be_painted(row)]
+        known = self._pacing.outlooks() if self._pacing is not None and mine else {}
+        return {number: known[number] for number in mine if number in known}
 
     def _failures(self, campaign: CampaignRow) -> list[RenderOutcome]:
         """The first renders that did not end well, and the first such proofs."""

@@ -183,3 +183,39 @@ def test_no_end_is_told_of_a_campaign_whose_budget_will_not_last(
     assert (short["state"], short["eta"]) == ("running", None)
     assert short["renders"]["running"] > 0
     assert short["renders_per_s"] > 0, "it has a rate all the same"
+
+
+def test_outlooks_are_looked_up_once_a_second_for_all_who_ask(
+    engine, start, campaign, campaigns, watching, outputs
+):
+    """And one that has ended since the look has no end to come."""
+    now = [100.0]
+    pacing = Pacing(
+        campaigns=campaigns,
+        attempts=Attempts(engine),
+        ledgers=Ledgers(engine),
+        watching=watching,
+        weights={},
+        quotas={},
+        fresh_s=1.0,
+        clock=lambda: now[0],
+    )
+    reading = Reading(
+        campaigns=campaigns, reviews=Reviews(engine), watching=watching, outputs=outputs,
+        pacing=pacing,
+    )  # fmt: skip
+    fleet = Named(1)
+    dispatcher = start(fleet)
+    for _ in range(2):
+        dispatcher.tick(NOW)
+    assert reading.status("p", "spring")["eta"] is None
+    fleet.paint(seconds=30.0)
+    dispatcher.tick(NOW + 60)
+    now[0] += 0.9
+    assert reading.status("p", "spring")["eta"] is None, "as it was a moment ago"
+    now[0] += 0.1
+    assert reading.status("p", "spring")["eta"] is not None
+    assert pacing.outlooks() is pacing.outlooks()
+    campaigns.halt(campaign.id, "no room")
+    assert reading.status("p", "spring")["eta"] is None
+    assert reading.all("p")[0]["eta"] is None

@@ -14,6 +14,8 @@ from storage.telling import COUNTS
 ENDED = (EventKind.CAMPAIGN_FINISHED, EventKind.PROOFS_FINISHED)
 REOPENED = (EventKind.CAMPAIGN_REOPENED, EventKind.PROOFS_REOPENED)
 BORN = (EventKind.CAMPAIGN_SUBMITTED, EventKind.CAMPAIGN_UPDATED)
+SILENT = (EventKind.CAMPAIGN_PRIORITY, EventKind.CAMPAIGN_BUDGET_LOW)
+"""What leaves a campaign that waits for a review as it is."""
 STARTED = (EventKind.CAMPAIGN_STARTED, EventKind.PROOFS_STARTED)
 
 
@@ -56,6 +58,18 @@ def _of_campaign(row: Any, events: Sequence[EventRow]) -> Iterable[str]:
     ]
     if len(chunks) != len(set(chunks)):
         yield "an attempt was told twice"
+    yield from _of_concerns(events)
+
+
+def _of_concerns(events: Sequence[EventRow]) -> Iterable[str]:
+    """What people have to look at is told once for each cause."""
+    risk, review = EventKind.CAMPAIGN_DEADLINE_AT_RISK, EventKind.CAMPAIGN_AWAITING_REVIEW
+    deadlines = [event.data["deadline"] for event in events if event.kind == risk]
+    if len(deadlines) != len(set(deadlines)):
+        yield "the risk to a deadline was told twice"
+    waits = [event.kind for event in events if event.kind not in SILENT]
+    if any(a == b == review for a, b in pairwise(waits)):
+        yield "it was told twice that it waits for a review, and nothing had changed"
 
 
 def compare_step(

@@ -117,3 +117,23 @@ def test_a_new_campaign_and_moved_counts_are_told():
     compare_step(*moved, RIGHT[3:4])
     with pytest.raises(AssertionError):
         compare_step(*moved, [])
+
+
+def test_what_people_have_to_look_at_is_told_once_for_each_cause():
+    risk, review = EventKind.CAMPAIGN_DEADLINE_AT_RISK, EventKind.CAMPAIGN_AWAITING_REVIEW
+    fine = [
+        *RIGHT[:3],
+        event(10, risk, deadline=5.0),
+        event(11, risk, deadline=6.0),
+        event(12, review, undecided=4),
+        event(13, EventKind.REVIEW_DECIDED),
+        event(14, review, undecided=2),
+        event(15, RIGHT[3].kind, chunk=2, lease=1, counts={"done": 2}),
+        event(16, EventKind.CAMPAIGN_FINISHED),
+    ]
+    assert disagreements([Row()], fine) == []
+    (twice,) = disagreements([Row()], [*fine[:5], event(12, risk, deadline=5.0), *fine[6:]])
+    assert "deadline was told twice" in twice
+    silent = event(13, EventKind.CAMPAIGN_PRIORITY, priority=9)
+    (twice,) = disagreements([Row()], [*fine[:6], silent, *fine[7:]])
+    assert "nothing had changed" in twice
