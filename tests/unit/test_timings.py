@@ -95,6 +95,7 @@ def test_outputs_note_what_was_done_and_what_the_disk_refused(tmp_path):
     with outputs.open("a/b.png") as file:
         assert outputs.read("a/c.png", 10) == file.read() == b"x"
     assert (outputs.part("a/b.png", 0, 9), outputs.size("a/b.png")) == (b"x", 1)
+    assert list(outputs.pieces("a/b.png", 0, 9)) == [b"x"]
     assert not outputs.has("a/d.png")
     with pytest.raises(NotFound):
         outputs.open("a/d.png")
