@@ -4,6 +4,7 @@ file.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 from grafana_foundation_sdk.builders import dashboard, prometheus, stat, timeseries
@@ -19,6 +20,7 @@ from dashboards.boards import BOARDS, Board, Panel
 from dashboards.config import CONFIG, Config
 
 ROOT = Path(__file__).parent
+KUBERNETES = ROOT.parent / "infra" / "kubernetes" / "monitoring"
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 _GENERATED = "# Made by `make dashboards` from dashboards/: change it there.\n"
 _FILTERS = {
@@ -95,9 +97,46 @@ def files(config: Config = CONFIG) -> dict[str, str]:
         **boards,
         **rules,
         "alertmanager/inhibit.yaml": _yaml(inhibitions()),
+        "alertmanager/alertmanager.yaml": _yaml(alertmanager()),
         "mixin.libsonnet": _mixin(),
         "grafana/dashboards.yaml": _yaml(_PROVIDER),
         "grafana/datasources.yaml": _yaml(_DATASOURCES),
+    }
+
+
+def kubernetes(config: Config = CONFIG) -> dict[str, str]:
+    """The same for the operators of Prometheus and Grafana, by its path below `KUBERNETES`."""
+    rules = [
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": {"name": f"seedbed-{name.removesuffix('.yaml')}"},
+            "spec": rule,
+        }
+        for name, rule in rule_files(config).items()
+    ]
+    maps = [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": f"seedbed-dashboard-{board.name}",
+                "labels": {"grafana_dashboard": "1"},
+            },
+            "data": {f"{board.name}.json": board_json(board, config)},
+        }
+        for board in BOARDS
+    ]
+    return {"rules.yaml": _yaml(*rules), "dashboards.yaml": _yaml(*maps)}
+
+
+def alertmanager() -> dict[str, Any]:
+    """A whole configuration, which tells nobody: an operator gives it receivers."""
+    by_cause = {"group_by": ["alertname", "project", "pool"], "group_wait": "30s"}
+    return {
+        "route": {"receiver": "nobody", **by_cause, "repeat_interval": "12h"},
+        "receivers": [{"name": "nobody"}],
+        **inhibitions(),
     }
 
 
@@ -109,7 +148,7 @@ _PROVIDER = {
             "folder": "Seedbed",
             "type": "file",
             "allowUiUpdates": False,
-            "options": {"path": "/var/lib/grafana/dashboards"},
+            "options": {"path": "/etc/grafana/seedbed"},
         }
     ],
 }
@@ -141,12 +180,14 @@ def _mixin() -> str:
     )
 
 
-def _yaml(value: object) -> str:
-    return _GENERATED + yaml.safe_dump(value, sort_keys=False, width=10_000)
+def _yaml(*documents: object) -> str:
+    return _GENERATED + yaml.safe_dump_all(documents, sort_keys=False, width=10_000)
 
 
 if __name__ == "__main__":
-    for name, text in files().items():
-        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
-        (ROOT / name).write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{ROOT / name}\n")
+    made = {ROOT / name: text for name, text in files().items()}
+    made |= {KUBERNETES / name: text for name, text in kubernetes().items()}
+    for path, text in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path}\n")

@@ -14,6 +14,7 @@ from farm.bench.encode import measure as measure_encode
 from farm.bench.eta import measure as measure_eta
 from farm.bench.figures import Json
 from farm.bench.fleet import measure as measure_fleet
+from farm.bench.metrics import measure as measure_metrics
 from farm.bench.models import measure as measure_models
 from farm.bench.outputs import measure as measure_outputs
 from farm.bench.overhead import measure as measure_overhead
@@ -222,6 +223,17 @@ def encode(
     Takes about a minute.
     """
     _show(measure_encode(rounds=rounds), as_json)
+
+
+@app.command("metrics")
+def metrics(
+    rounds: Annotated[int, typer.Option(help="How many pages are asked for.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Pages of metrics of farms with up to 1,000 campaigns and 10,000 workers: their time, and the
+    part of a processor that Prometheus takes. Takes about half a minute.
+    """
+    _show(measure_metrics(rounds=rounds), as_json)
 
 
 def _show(result: Json, as_json: bool) -> None:

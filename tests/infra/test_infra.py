@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dashboards.config import Config
 from farm.campaign.loading import load_campaign
 from farm.config import Settings
 from farm.fleet_file import load_fleet
@@ -28,7 +29,7 @@ from tests.infra.surroundings import (
 )
 
 ROOT = INFRA.parent
-FOLDERS = ("base", "gke", "campaign", "ingress")
+FOLDERS = ("base", "gke", "campaign", "ingress", "monitoring")
 DEPLOY = (ROOT / "docs/deploy.md").read_text()
 
 
@@ -372,8 +373,68 @@ def test_one_host_is_reached_from_itself_alone_and_has_no_secret_in_its_file():
     for service in compose["services"].values():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
         for name, value in service["environment"].items():
-            assert "PASSWORD" not in name + str(value) or "${POSTGRES_PASSWORD:?" in value, name
+            is_kept = name.endswith("__FILE") and value.startswith("/run/secrets/")
+            asks = "${POSTGRES_PASSWORD:?" in str(value)
+            assert "PASSWORD" not in name + str(value) or is_kept or asks, name
             assert name != "FARM_TOKEN" or value.startswith("${FARM_TOKEN:?")
+
+
+@pytest.fixture
+def watching():
+    """The services of one host that watch the farm, and what Prometheus is told there."""
+    services = yaml.safe_load((INFRA / "compose.yaml").read_text())["services"]
+    told = yaml.safe_load((INFRA / "monitoring" / "prometheus.yaml").read_text())
+    names = ("prometheus", "alertmanager", "grafana")
+    return {name: services[name] for name in names}, told
+
+
+def test_one_host_is_watched_by_what_is_built_from_dashboards(watching):
+    services, _ = watching
+    for name, service in services.items():
+        assert service["profiles"] == ["monitoring"], name
+        for volume in service["volumes"]:
+            here, _, _ = volume.partition(":")
+            assert not here.startswith(".") or (INFRA / here).exists(), here
+    provider = yaml.safe_load((ROOT / "dashboards/grafana/dashboards.yaml").read_text())
+    (folder,) = {one["options"]["path"] for one in provider["providers"]}
+    assert f"../dashboards:{folder}:ro" in services["grafana"]["volumes"]
+
+
+def test_prometheus_on_one_host_reaches_the_farm_with_its_token(watching):
+    services, told = watching
+    compose = yaml.safe_load((INFRA / "compose.yaml").read_text())
+    (job,) = told["scrape_configs"]
+    assert job["job_name"] == Config().job
+    assert job["static_configs"] == [{"targets": ["farm:8600"]}]
+    assert compose["services"]["farm-cpu"]["networks"]["default"]["aliases"] == ["farm"]
+    assert job["authorization"]["credentials_file"] == "/run/secrets/farm-token"
+    assert compose["secrets"] == {"farm-token": {"environment": "FARM_TOKEN"}}
+    assert services["prometheus"]["secrets"] == ["farm-token"]
+    (receiver,) = told["alerting"]["alertmanagers"]
+    assert receiver["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+
+
+def test_prometheus_and_alertmanager_take_their_files(tmp_path):
+    promtool, amtool = shutil.which("promtool"), shutil.which("amtool")
+    if promtool is None:
+        assert "CI" not in os.environ, "promtool is missing"
+        pytest.skip("promtool is not installed.")
+    text = (INFRA / "monitoring" / "prometheus.yaml").read_text()
+    (tmp_path / "token").write_text("x")
+    rules = ROOT / "dashboards" / "rules"
+    text = text.replace("/run/secrets/farm-token", str(tmp_path / "token"))
+    (tmp_path / "p.yaml").write_text(text.replace("/etc/prometheus/rules", str(rules)))
+    subprocess.run([promtool, "check", "config", str(tmp_path / "p.yaml")], check=True)
+    if amtool is not None:
+        file = ROOT / "dashboards" / "alertmanager" / "alertmanager.yaml"
+        subprocess.run([amtool, "check-config", str(file)], check=True)
+
+
+def test_prometheus_on_kubernetes_names_the_job_that_rules_ask_for():
+    pods = list(yaml.safe_load_all((INFRA / "kubernetes/base/monitoring.yaml").read_text()))
+    (farm,) = [pod for pod in pods if pod["metadata"]["name"] == "farm-control"]
+    (endpoint,) = farm["spec"]["podMetricsEndpoints"]
+    assert {"targetLabel": "job", "replacement": Config().job} in endpoint["relabelings"]
 
 
 def test_examples_can_be_read():

@@ -9,7 +9,7 @@ import yaml
 
 from dashboards.alerts import alerts, inhibitions, recordings, rule_files
 from dashboards.boards import BOARDS
-from dashboards.build import ROOT, board_json, files
+from dashboards.build import KUBERNETES, ROOT, alertmanager, board_json, files, kubernetes
 from dashboards.config import Config
 from tests.queries import alert_faults, board_faults, documented, faults, names_in, panels_of
 
@@ -33,6 +33,27 @@ UNSHOWN = {
 @pytest.mark.parametrize("name", files())
 def test_what_is_committed_is_what_the_code_builds(name):
     assert (ROOT / name).read_text() == files()[name], "run `make dashboards`"
+
+
+@pytest.mark.parametrize("name", kubernetes())
+def test_what_kubernetes_gets_is_what_the_code_builds(name):
+    assert (KUBERNETES / name).read_text() == kubernetes()[name], "run `make dashboards`"
+
+
+def test_kubernetes_gets_the_same_rules_and_dashboards():
+    made = [one for name in kubernetes() for one in yaml.safe_load_all(kubernetes()[name])]
+    rules = [one["spec"] for one in made if one["kind"] == "PrometheusRule"]
+    boards = [json.loads(text) for one in made if one["kind"] == "ConfigMap"
+              for text in one["data"].values()]  # fmt: skip
+    assert rules == list(rule_files().values())
+    assert boards == list(MADE.values())
+    assert all(len(json.dumps(board)) < 2**20 for board in boards), "a map has a megabyte at most"
+
+
+def test_alertmanager_has_a_receiver_for_each_route_and_the_same_inhibitions():
+    made = alertmanager()
+    assert made["route"]["receiver"] in {one["name"] for one in made["receivers"]}
+    assert made["inhibit_rules"] == inhibitions()["inhibit_rules"]
 
 
 def test_nothing_that_was_built_before_lies_about():
