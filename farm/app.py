@@ -30,6 +30,7 @@ from farm.api.links import link_routes
 from farm.api.lists import campaign_list_routes, render_list_routes
 from farm.api.live import Listeners, event_routes, stream_routes
 from farm.api.maps import map_routers
+from farm.api.models import model_routes
 from farm.api.operations import operation_routes
 from farm.api.outputs import output_routes
 from farm.api.prompts import prompt_routes
@@ -48,7 +49,13 @@ from farm.estimating import estimating_routes
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
 from farm.monitoring import meters_of, metrics_of
-from farm.readings import fleet_reading_of, pacing_of, reading_of, step_reading_of
+from farm.readings import (
+    fleet_reading_of,
+    model_reading_of,
+    pacing_of,
+    reading_of,
+    step_reading_of,
+)
 from farm.service.brands import BrandService
 from farm.service.campaign_texts import CampaignTexts
 from farm.service.control import CampaignControl
@@ -153,7 +160,7 @@ def open_app(
             rate=parse(settings.rate),
             identities=identities,
             logins=logins,
-            pages=_pages(settings, stores, logins),
+            pages=_pages(settings, stores, events, logins),
             hidden=() if allowed is None else own,
             shown=allowed or (),
         )
@@ -224,16 +231,16 @@ def _identities(
     )
 
 
-def _pages(settings: Settings, stores: Stores, logins: LoginService) -> Iterable[APIRouter]:
+def _pages(
+    settings: Settings, stores: Stores, events: EventReading, logins: LoginService
+) -> Iterable[APIRouter]:
     return page_routes(
-        reading=reading_of(settings, stores),
-        logins=logins,
-        campaigns=stores.campaigns,
-        reviews=stores.reviews,
-        watching=stores.watching,
-        fleet=_fleet_service(settings, stores),
-        fleet_reading=fleet_reading_of(stores),
-    )
+        reading=reading_of(settings, stores), logins=logins, campaigns=stores.campaigns,
+        reviews=stores.reviews, watching=stores.watching, events=events,
+        fleet=_fleet_service(settings, stores), fleet_reading=fleet_reading_of(stores),
+        projects=ProjectService(stores.projects), tokens=TokenService(stores.tokens),
+        models=model_reading_of(stores), brands=BrandService(stores.brands),
+    )  # fmt: skip
 
 
 def _log(settings: Settings, shown: str | None) -> None:
@@ -347,6 +354,7 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
         brand_routes(BrandService(stores.brands)),
         prompt_routes(PromptLists(intake, BrandService(stores.brands))),
         step_routes(step_reading_of(stores)),
+        model_routes(model_reading_of(stores)),
         cost_routes(CostReading(campaigns=campaigns, costs=stores.costs, reviews=stores.reviews)),
         diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
         file_routes(

@@ -2,6 +2,7 @@
 
 from farm.config import Settings
 from farm.service.fleet_reading import FleetReading
+from farm.service.model_reading import ModelReading
 from farm.service.pacing import FRESH_S, Pacing
 from farm.service.reading import Reading
 from farm.service.steps import StepReading
@@ -36,3 +37,7 @@ def pacing_of(settings: Settings, stores: Stores) -> Pacing:
         quotas=settings.quotas,
         fresh_s=FRESH_S,
     )
+
+
+def model_reading_of(stores: Stores) -> ModelReading:
+    return ModelReading(history=stores.history, profiles=stores.profiles, watching=stores.watching)

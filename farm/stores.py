@@ -16,6 +16,7 @@ from storage.layouts import Layouts
 from storage.ledgers import Ledgers
 from storage.links import Links
 from storage.listing import Listing
+from storage.model_history import ModelHistory
 from storage.orders import Orders
 from storage.profiles import Profiles
 from storage.projects import Projects
@@ -54,6 +55,7 @@ class Stores:
     watching: Watching
     outputs: Outputs
     events: Events
+    history: ModelHistory
     fleet_work: FleetWork
     prices: Prices
 
@@ -70,6 +72,7 @@ def open_stores(settings: Settings, engine: JobDatabase, timings: Timings) -> St
         orders=Orders(engine), tokens=Tokens(engine), projects=Projects(engine),
         removal=Removal(engine), reviews=Reviews(engine), events=Events(engine),
         watching=Watching(engine), outputs=TimedOutputs(settings.open_outputs(), timings),
-        fleet_work=FleetWork(engine), codes=RenderCodes(engine), registry=Registry(engine),
+        fleet_work=FleetWork(engine), history=ModelHistory(engine), codes=RenderCodes(engine),
+        registry=Registry(engine),
         prices=prices_of(settings.pools()),
     )  # fmt: skip

@@ -3,6 +3,7 @@ used it.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +78,17 @@ class Brands:
             .where(brands.c.project == project)
             .order_by(brands.c.name, brands.c.version)
         )
+        with self._reader.connect() as connection:
+            return [_brand(row) for row in connection.execute(query)]
+
+    def everywhere(self, projects: Collection[str] | None) -> list[BrandRow]:
+        """All versions of the packs of some projects, or with None of all, by project, name and
+        version.
+        """
+        c = brands.c
+        query = select(brands).order_by(c.project, c.name, c.version)
+        if projects is not None:
+            query = query.where(c.project.in_(projects))
         with self._reader.connect() as connection:
             return [_brand(row) for row in connection.execute(query)]
 

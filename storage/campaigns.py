@@ -28,14 +28,7 @@ from storage.clock import db_time
 from storage.costs import Prices, money_of, prices_of
 from storage.errors import AlreadyThere, Conflict, NotFound
 from storage.inserting import insert_campaign, insert_proofs, tell_submitted
-from storage.rows import (
-    CampaignRow,
-    Chunk,
-    NewCampaign,
-    NewChunk,
-    ProofCounts,
-    RenderOutcome,
-)
+from storage.rows import CampaignRow, Chunk, NewCampaign, NewChunk, ProofCounts, RenderOutcome
 from storage.states import ChunkState, Reason, RenderState
 from storage.tables import campaigns, chunks, renders, sessions
 from storage.telling import stop
@@ -136,13 +129,12 @@ class Campaigns:
             found = [campaign_of(row) for row in connection.execute(query)]
         return [_to_be_read(row, name) for row in found]
 
-    def by_id(self, campaign_id: int) -> CampaignRow:
-        """Raises NotFound if the campaign was removed."""
+    def by_id(self, campaign_id: int, *, also_replaced: bool = False) -> CampaignRow:
+        """Raises NotFound if the campaign was removed, or unless asked for those, replaced."""
+        query = stored() if also_replaced else _campaigns()
         with self._reader.connect() as connection:
-            row = connection.execute(_campaigns().where(campaigns.c.id == campaign_id)).first()
-        if row is None:
-            raise NotFound("The campaign is not there any more: `farm list` shows those that are.")
-        return campaign_of(row)
+            row = connection.execute(query.where(campaigns.c.id == campaign_id)).first()
+        return _still_there(row)
 
     def all(self, project: str | None = None, *, only_open: bool = False) -> list[CampaignRow]:
         """All campaigns, the newest first, without their specs; those that are being removed with
@@ -320,6 +312,12 @@ def chunk_row(row: Row[Any]) -> Chunk:
     return Chunk(
         **{**fields, "numbers": None if row.numbers is None else tuple(json.loads(row.numbers))}
     )
+
+
+def _still_there(row: Row[Any] | None) -> CampaignRow:
+    if row is None:
+        raise NotFound("The campaign is not there any more: `farm list` shows those that are.")
+    return campaign_of(row)
 
 
 def _campaigns(*, with_spec: bool = True) -> Select[Any]:

@@ -3,11 +3,11 @@ estimates are made of.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from storage.spent import USES, PastChunk, PastPace
 from storage.states import RenderState
@@ -17,6 +17,19 @@ Json = dict[str, Any]
 _ATTEMPTS = 200
 _CAMPAIGNS = 8  # the newest of the model, whose files are looked at
 _FILES = 100  # of each of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsedModel:
+    """A model that campaigns have used: as the newest of them calls it, and what that is. Times
+    are seconds since 1970.
+    """
+
+    digest: str
+    name: str
+    pipeline: str
+    campaigns: int
+    last_used_at: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +45,36 @@ class ModelHistory:
 
     def __init__(self, engine: Engine) -> None:
         self._reader = engine.execution_options(readonly=True)
+
+    def used(self, projects: Collection[str] | None) -> list[UsedModel]:
+        """The models of the campaigns of some projects, or with None of all, the last used first.
+        Proofs count with their campaigns.
+        """
+        c = campaigns.c
+        mine = c.pruned_at.is_(None) & c.proof_of.is_(None)
+        chosen = mine if projects is None else mine & c.project.in_(projects)
+        newest = (
+            select(func.max(c.id).label("id"), func.count().label("campaigns"))
+            .where(chosen)
+            .group_by(c.model_digest)
+            .subquery()
+        )
+        query = (
+            select(c.model_digest, c.model, c.spec, c.created_at, newest.c.campaigns)
+            .join(newest, newest.c.id == c.id)
+            .order_by(c.id.desc())
+        )
+        with self._reader.connect() as connection:
+            return [
+                UsedModel(
+                    digest=row.model_digest,
+                    name=row.model,
+                    pipeline=json.loads(row.spec).get("model", {}).get("pipeline", ""),
+                    campaigns=row.campaigns,
+                    last_used_at=row.created_at,
+                )
+                for row in connection.execute(query)
+            ]
 
     def chunks(self, model_digest: str, limit: int = _ATTEMPTS) -> list[PastChunk]:
         """The last attempts that painted something of a model, the oldest first."""

@@ -2,10 +2,10 @@
 people who have a role in them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.access_tables import grants, projects
@@ -16,7 +16,8 @@ from storage.event_kinds import EventKind
 from storage.events import record
 from storage.everywhere import EVERYWHERE
 from storage.granting import put_grant
-from storage.tables import campaigns, renders
+from storage.states import ChunkState
+from storage.tables import campaigns, chunks, renders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,14 @@ class Usage:
 
     queued: int
     stored_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsageNow(Usage):
+    """The same with its campaigns, and the workers that have a chunk of it."""
+
+    campaigns: int
+    workers: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +133,43 @@ class Projects:
                 queued=int(connection.execute(waiting).scalar_one()),
                 stored_bytes=int(connection.execute(stored).scalar_one()),
             )
+
+    def usages(self, names: Collection[str] | None) -> dict[str, UsageNow]:
+        """What these projects have now, or with None all; those without campaigns are left out."""
+        c = campaigns.c
+        chosen = c.pruned_at.is_(None) if names is None else c.project.in_(names)
+        ended = c.done + c.failed + c.held + c.cancelled + c.rejected
+        is_open = c.finished_at.is_(None) & c.proof_of.is_(None)
+        counts = (
+            select(c.project, func.count().label("campaigns"),
+                   func.sum(case((is_open, c.total - ended), else_=0)).label("queued"))
+            .where(chosen, c.pruned_at.is_(None), c.proof_of.is_(None))
+            .group_by(c.project)
+        )  # fmt: skip
+        stored = (
+            select(c.project, func.sum(renders.c.bytes).label("bytes"))
+            .join(renders, renders.c.campaign_id == c.id)
+            .where(chosen, c.pruned_at.is_(None))
+            .group_by(c.project)
+        )
+        leased = (
+            select(c.project, func.count(chunks.c.worker.distinct()).label("workers"))
+            .join(chunks, chunks.c.campaign_id == c.id)
+            .where(chosen, chunks.c.state == ChunkState.LEASED)
+            .group_by(c.project)
+        )
+        with self._reader.connect() as connection:
+            sizes = {row.project: row.bytes for row in connection.execute(stored)}
+            workers = {row.project: row.workers for row in connection.execute(leased)}
+            return {
+                row.project: UsageNow(
+                    campaigns=row.campaigns,
+                    queued=int(row.queued or 0),
+                    stored_bytes=int(sizes.get(row.project) or 0),
+                    workers=int(workers.get(row.project, 0)),
+                )
+                for row in connection.execute(counts.order_by(c.project))
+            }
 
     def roles(self, project: str) -> dict[str, str]:
         """The roles that people have in a project, whether it was made known or not."""

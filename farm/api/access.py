@@ -17,7 +17,14 @@ from farm.api.needs import access_of, needs
 from farm.api.routing import StrictRoute, shows
 from farm.documents.document import DocumentError, Problem
 from farm.service.access import Deed, Role
-from farm.service.access_views import NewTokenView, ProjectView, Roles, TokenView, WhoAmI
+from farm.service.access_views import (
+    NewTokenView,
+    ProjectView,
+    Roles,
+    TokenView,
+    Usages,
+    WhoAmI,
+)
 from farm.service.projects import ProjectService
 from farm.service.tokens import TokenService
 from storage.projects import Quota
@@ -92,6 +99,12 @@ def project_routes(projects: ProjectService) -> APIRouter:
     def change(project: InPath, body: ProjectChange) -> Json:
         _check_roles(body)
         return projects.change(project, body.limits(), body.roles)
+
+    @routes.get("/usage", **shows(Usages))
+    @needs(Deed.LOOK, across=True)
+    def usage(request: Request) -> Json:
+        """What projects have of that which quotas limit, of those in which one may look."""
+        return projects.usage(access_of(request))
 
     @routes.get("/roles", **shows(Roles))
     @needs(Deed.ADMINISTER)

@@ -59,14 +59,16 @@ class Submission(BaseModel):
 
 
 class Estimating(BaseModel):
-    """A campaign to estimate, and for how many workers; as many as the farm may have if none are
-    given.
+    """A campaign to estimate, as its contents or as the text that people write, with the CSV files
+    that the text names; and for how many workers, as many as the farm may have if none are given.
     """
 
     model_config = _STRICT
 
     project: Annotated[str, Field(pattern=_NAME, max_length=80)] = "default"
-    campaign: dict[str, Any]
+    campaign: dict[str, Any] | None = None
+    text: Annotated[str, Field(max_length=64 * 1024 * 1024)] | None = None
+    files: Annotated[dict[str, str], Field(max_length=100)] = {}
     workers: Annotated[int, Field(ge=1, le=1_000), BeforeValidator(_whole)] | None = None
 
 

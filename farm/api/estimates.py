@@ -8,9 +8,11 @@ from farm.api.bodies import Estimating, Probing
 from farm.api.needs import needs
 from farm.api.routing import StrictRoute, shows
 from farm.service.access import Deed
+from farm.service.campaign_texts import campaign_data
 from farm.service.estimate_views import Estimate, Probe
 from farm.service.forecasts import Forecasts
 from farm.service.probes import Probes
+from storage.errors import RequestError
 
 Json = dict[str, Any]
 
@@ -22,7 +24,10 @@ def estimate_routes(forecasts: Forecasts, probes: Probes) -> APIRouter:
     @needs(Deed.SUBMIT)
     def estimate(body: Estimating) -> Json:
         """What a campaign would take; it changes nothing."""
-        return forecasts.estimate(body.project, body.campaign, body.workers)
+        if (body.campaign is None) == (body.text is None):
+            raise RequestError("Give either the campaign to estimate, or its text.")
+        data = body.campaign if body.text is None else campaign_data(body.text, body.files)
+        return forecasts.estimate(body.project, data or {}, body.workers)
 
     @routes.post("/estimates/probes", **shows(Probe))
     @needs(Deed.SUBMIT)

@@ -33,6 +33,10 @@ _LARGEST = 2**62
 Filter = Annotated[str | None, Query(max_length=100)]
 Kinds = Annotated[str | None, Query(max_length=2000)]
 After = Annotated[int, Query(ge=0, le=_LARGEST)]
+Before = Annotated[
+    int | None,
+    Query(ge=1, le=_LARGEST, description="Those before this id, in place of those after one."),
+]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -78,7 +82,7 @@ def stream_routes(
         """Every event from now on, or from after the one that was seen last. An answer ends soon
         after whoever listens has lost the right to it.
         """
-        wanted = _wanted(request, project, campaign, kinds)
+        wanted = events_wanted(request, project, campaign, kinds)
         last = after if last_event_id is None else last_event_id
         with listeners.one_more():
             seen = await run_in_threadpool(reading.newest) if last is None else last
@@ -107,15 +111,20 @@ def event_routes(reading: EventReading) -> APIRouter:
         campaign: Filter = None,
         kinds: Kinds = None,
         after: After = 0,
+        before: Before = None,
         limit: Limit = 200,
         newest: bool = False,
     ) -> Json:
-        """The events after one that was seen. With `newest`, none of them but the id of the last:
-        whoever wants to hear what comes begins after it.
+        """The events after one that was seen; with `before` those before one, the newest first.
+        With `newest`, none of them but the id of the last: whoever wants to hear what comes begins
+        after it.
         """
         if newest:
             return {"events": [], "last": reading.newest()}
-        return reading.page(after, _wanted(request, project, campaign, kinds), limit)
+        wanted = events_wanted(request, project, campaign, kinds)
+        if before is not None:
+            return reading.page_before(before, wanted, limit)
+        return reading.page(after, wanted, limit)
 
     @routes.get("/audit", **shows(AuditPage))
     @needs(Deed.OPERATE, across=True)
@@ -127,15 +136,23 @@ def event_routes(reading: EventReading) -> APIRouter:
         who: Annotated[str | None, Query(max_length=200)] = None,
         since: Annotated[float | None, Query(ge=0, allow_inf_nan=False)] = None,
         after: After = 0,
+        before: Before = None,
         limit: Limit = 200,
     ) -> Json:
-        wanted = _wanted(request, project, campaign, kinds, deed=Deed.OPERATE)
-        return reading.audit(after, replace(wanted, author=who, since=since), limit)
+        """What people have changed after one change; with `before` before it, the newest first."""
+        wanted = replace(
+            events_wanted(request, project, campaign, kinds, deed=Deed.OPERATE),
+            author=who,
+            since=since,
+        )
+        if before is not None:
+            return reading.audit_before(before, wanted, limit)
+        return reading.audit(after, wanted, limit)
 
     return routes
 
 
-def _wanted(
+def events_wanted(
     request: Request,
     project: str | None,
     campaign: str | None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from farm.api.bodies import AtStage, Name, Project
+from farm.api.bodies import AtStage, Name, Project, Version
 from farm.api.needs import needs
 from farm.api.routing import StrictRoute, answers_with, shows
 from farm.service.access import Deed
@@ -48,21 +48,28 @@ def render_routes(reading: RenderReading, steps: StepReading) -> APIRouter:
 
     @routes.get("/campaigns/{name}/renders/{number}/details", **shows(RenderDetails))
     @needs(Deed.LOOK, in_links=True)
-    def details(name: Name, number: Number, project: Project = "default") -> Json:
+    def details(
+        name: Name, number: Number, project: Project = "default", version: Version = None
+    ) -> Json:
         """All that is known of a render, whether it has ended or not, and those around it."""
-        return reading.details(project, name, number)
+        return reading.details(project, name, number, version)
 
     @routes.get("/campaigns/{name}/renders/{number}/campaign", **answers_with(_YAML))
     @needs(Deed.LOOK)
-    def campaign_file(name: Name, number: Number, project: Project = "default") -> Response:
+    def campaign_file(
+        name: Name, number: Number, project: Project = "default", version: Version = None
+    ) -> Response:
         """A campaign file whose only render is this one."""
-        return Response(reading.campaign_file(project, name, number), media_type=_YAML)
+        text = reading.campaign_file(project, name, number, version)
+        return Response(text, media_type=_YAML)
 
     @routes.get("/campaigns/{name}/renders/{number}/steps", **shows(StepLooks))
     @needs(Deed.LOOK, in_links=True)
-    def looks(name: Name, number: Number, project: Project = "default") -> Json:
+    def looks(
+        name: Name, number: Number, project: Project = "default", version: Version = None
+    ) -> Json:
         """The steps of a render that are kept, with their drift from its anchor."""
-        return steps.looks(project, name, number)
+        return steps.looks(project, name, number, version)
 
     return routes
 
@@ -86,10 +93,11 @@ def look_routes(looks: Looks) -> APIRouter:
         number: Number,
         step: Step,
         project: Project = "default",
+        version: Version = None,
         stage: AtStage = Stage.FINAL,
     ) -> Response:
         """The look at a render after one of its steps."""
-        shown = looks.step(project, name, number, stage, step)
+        shown = looks.step(project, name, number, stage, step, version)
         return _picture(request, shown, f"{name}-{number}-step-{step}")
 
     return routes

@@ -5,7 +5,15 @@ from typing import Any
 from urllib.parse import quote
 
 from farm.client.transport import Transport
-from farm.service.access_views import NewTokenView, ProjectView, Roles, TokenView, WhoAmI
+from farm.service.access_views import (
+    NewTokenView,
+    ProjectView,
+    Roles,
+    TokenView,
+    Usages,
+    UsageView,
+    WhoAmI,
+)
 
 Json = dict[str, Any]
 
@@ -53,6 +61,10 @@ class AccessCalls:
     def projects(self) -> list[ProjectView]:
         """Those in which one has a role."""
         return self._http.get(list[ProjectView], "projects")
+
+    def usage(self) -> dict[str, UsageView]:
+        """What each project with campaigns has of that which quotas limit."""
+        return self._http.get(Usages, "usage").projects
 
     def project_of(self, name: str) -> ProjectView:
         """A project with its quota and the roles of people in it."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from farm.client.transport import Transport
+from farm.service.model_views import ModelInUse
 from farm.service.step_views import Calibrated, ModelProfile, PrunedPreviews, Savings
 
 
@@ -48,6 +49,10 @@ class StepCalls:
         """What stopping pictures early has saved of a campaign's device time."""
         path = f"campaigns/{quote(name, safe='')}/drift"
         return self._http.get(Savings, path, {"project": self.project})
+
+    def models(self) -> list[ModelInUse]:
+        """The models of one's projects, the last used first, and who has them warm."""
+        return self._http.get(list[ModelInUse], "models")
 
     def model_profile(self, digest: str) -> ModelProfile:
         """The measurements of the model with these weights."""

@@ -84,3 +84,20 @@ class Roles(View):
     """The roles that people have in all projects."""
 
     roles: dict[str, str]
+
+
+class UsageView(View):
+    """What a project has now: campaigns, renders that have not ended, bytes of pictures, and
+    workers that have a chunk of it.
+    """
+
+    campaigns: int
+    queued: int
+    stored_bytes: int
+    workers: int
+
+
+class Usages(View):
+    """The use of each project that has campaigns."""
+
+    projects: dict[str, UsageView]

@@ -1,6 +1,6 @@
 """Brand packs: added, read, and found for the campaigns that name them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from farm.campaign.brand import Brand, Pack, parse_pack, version_named
@@ -25,6 +25,17 @@ class BrandService:
 
     def all(self, project: str) -> list[Json]:
         return [brand_json(row) for row in self._brands.all(project)]
+
+    def everywhere(self, projects: Collection[str] | None) -> list[Json]:
+        """All versions of the packs of some projects, or with None of all, with their colours."""
+        return [
+            {
+                **brand_json(row),
+                "project": row.project,
+                "colors": row.document.get("palette", {}).get("colors", []),
+            }
+            for row in self._brands.everywhere(projects)
+        ]
 
     def show(self, project: str, name: str, version: int | None) -> Json:
         row = self._brands.get(project, name, version)

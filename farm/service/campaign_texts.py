@@ -17,6 +17,11 @@ SOURCE = "campaign.yaml"
 """The text's name in sentences."""
 
 
+def campaign_data(text: str, tables: Mapping[str, str]) -> Json:
+    """A campaign from its text, as programs send it. Raises DocumentError with lines."""
+    return campaign_from_text(text, tables, SOURCE).campaign.model_dump(mode="json")
+
+
 class CampaignTexts:
     """Reads campaigns as people write them."""
 

@@ -49,12 +49,27 @@ class EventReading:
     def page(self, after: int, wanted: Wanted, limit: int) -> Json:
         rows = self._events.after(after, wanted, limit=limit)
         events = [event_json(row) for row in rows]
-        return {"events": events, "last": rows[-1].id if rows else after}
+        return {"events": events, "last": _last(rows, after)}
+
+    def page_before(self, before: int | None, wanted: Wanted, limit: int) -> Json:
+        """The last events before one, or of all, the newest first."""
+        rows = self._events.before(before, wanted, limit=limit)
+        return {"events": [event_json(row) for row in rows], "last": _last(rows, before)}
 
     def audit(self, after: int, wanted: Wanted, limit: int) -> Json:
         """Changes that somebody made."""
         rows = self._events.after(after, replace(wanted, only_audited=True), limit=limit)
-        return {"events": [asdict(row) for row in rows], "last": rows[-1].id if rows else after}
+        return {"events": [asdict(row) for row in rows], "last": _last(rows, after)}
+
+    def audit_before(self, before: int | None, wanted: Wanted, limit: int) -> Json:
+        """The last changes that somebody made before one, or of all, the newest first."""
+        rows = self._events.before(before, replace(wanted, only_audited=True), limit=limit)
+        return {"events": [asdict(row) for row in rows], "last": _last(rows, before)}
+
+
+def _last(rows: Sequence[EventRow], otherwise: int | None) -> int:
+    """The id that the next page goes on from."""
+    return rows[-1].id if rows else otherwise or 0
 
 
 def event_json(row: EventRow) -> Json:

@@ -7,6 +7,7 @@ from farm.campaign.specs import expansion_of
 from farm.scheduling.review_words import why_undecided, why_verdict
 from farm.scheduling.why import Farm, why_campaign, why_render
 from farm.service.control import check_number
+from farm.service.render_reading import version_or_present
 from storage.campaigns import Campaigns
 from storage.reviews import Reviews
 from storage.rows import CampaignRow
@@ -23,9 +24,13 @@ class Explaining:
         self._reviews = reviews
         self._watching = watching
 
-    def why(self, project: str, name: str, number: int | None = None) -> list[str]:
-        """Why a campaign, or one render of it, is where it is."""
-        campaign = self._campaigns.get(project, name)
+    def why(
+        self, project: str, name: str, number: int | None = None, version: int | None = None
+    ) -> list[str]:
+        """Why a campaign, or one render of it, is where it is; of the present version if none is
+        named.
+        """
+        campaign = version_or_present(self._campaigns, project, name, version)
         farm = Farm(
             dispatcher=self._watching.dispatcher(),
             workers=self._watching.workers(),

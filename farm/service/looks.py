@@ -41,9 +41,17 @@ class Looks:
         self._reviews = reviews
         self._outputs = outputs
 
-    def step(self, project: str, name: str, number: int, stage: Stage, step: int) -> Shown:
+    def step(
+        self,
+        project: str,
+        name: str,
+        number: int,
+        stage: Stage,
+        step: int,
+        version: int | None = None,
+    ) -> Shown:
         """The look at a render after one of its steps."""
-        campaign = at_stage(self._campaigns, project, name, stage)
+        campaign = at_stage(self._campaigns, project, name, stage, version)
         line = manifest_line(self._campaigns, self._reviews, campaign, number)
         key = next((key for key in line["previews"] if step_of(key) == step), None)
         if key is None:

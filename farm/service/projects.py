@@ -1,6 +1,7 @@
 """Projects: made known, with their quotas, and with the people who have a role in them."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from farm.service.access import Access, Deed, Role, no_project
@@ -24,6 +25,11 @@ class ProjectService:
         names = rows.keys() if mine is None else mine
         return [self._shown(name, rows.get(name)) for name in sorted(names)]
 
+    def usage(self, access: Access) -> Json:
+        """What each project has of its quota, of those in which whoever asks may look."""
+        found = self._projects.usages(access.projects(Deed.LOOK))
+        return {"projects": {name: asdict(usage) for name, usage in found.items()}}
+
     def show(self, name: str) -> Json:
         """A project in which anybody has a role need not have been made known: it has no quota
         then. Raises NotFound.
@@ -32,6 +38,10 @@ class ProjectService:
         if row is None and not self._projects.roles(name):
             raise NotFound(no_project(name))
         return self._shown(name, row)
+
+    def unknown(self, name: str) -> Json:
+        """A project that is used and was not made known."""
+        return self._shown(name, None)
 
     def _shown(self, name: str, row: ProjectRow | None) -> Json:
         return _json(name, row) if row is not None else _unknown(name, self._projects.roles(name))

@@ -283,7 +283,8 @@ class RenderMaps:
 
     def _proofs(self, campaign: CampaignRow) -> NDArray[np.int64]:
         assert campaign.proof_of is not None
-        expansion = expansion_of(self._campaigns.by_id(campaign.proof_of).spec)
+        whole = self._campaigns.by_id(campaign.proof_of, also_replaced=True)
+        expansion = expansion_of(whole.spec)
         assert expansion.campaign.proof is not None
         redone = [redo.number for redo in expansion.redos.values() if redo.has_proof]
         chosen = proof_numbers(expansion, expansion.campaign.proof)

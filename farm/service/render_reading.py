@@ -35,11 +35,11 @@ class RenderReading:
         self._campaigns = campaigns
         self._reviews = reviews
 
-    def details(self, project: str, name: str, number: int) -> Json:
-        """All that is known of a render of the present version of a campaign. Raises NotFound for
-        a number that it does not have.
+    def details(self, project: str, name: str, number: int, version: int | None = None) -> Json:
+        """All that is known of a render of a version of a campaign, without one of the present
+        one. Raises NotFound for a number that it does not have.
         """
-        campaign = self._campaigns.get(project, name)
+        campaign = version_or_present(self._campaigns, project, name, version)
         expansion = expansion_of(campaign.spec)
         check_number(expansion, campaign, number)
         before, after = before_and_after(expansion, number)
@@ -59,19 +59,23 @@ class RenderReading:
             "next": after,
         }
 
-    def tokens(self, project: str, name: str, number: int) -> list[Json]:
+    def tokens(
+        self, project: str, name: str, number: int, version: int | None = None
+    ) -> list[Json]:
         """For each text encoder of its model that can be opened here, the tokens of a render's
         prompt and negative, and how many it reads.
         """
-        campaign = self._campaigns.get(project, name)
+        campaign = version_or_present(self._campaigns, project, name, version)
         expansion = expansion_of(campaign.spec)
         check_number(expansion, campaign, number)
         shot = expansion.render(number)[1].shot
         return [tokens_of(*reader, shot.prompt, shot.negative) for reader in readers_of(expansion)]
 
-    def campaign_file(self, project: str, name: str, number: int) -> str:
+    def campaign_file(
+        self, project: str, name: str, number: int, version: int | None = None
+    ) -> str:
         """A campaign file whose only render is this one: the same recipe, under another name."""
-        campaign = self._campaigns.get(project, name)
+        campaign = version_or_present(self._campaigns, project, name, version)
         expansion = expansion_of(campaign.spec)
         check_number(expansion, campaign, number)
         group_no, render = expansion.render(number)
@@ -126,9 +130,20 @@ def version_of(line: Line) -> str | None:
     return line["sha256"][:VERSION_DIGITS] if line["sha256"] and line["key"] else None
 
 
-def at_stage(campaigns: Campaigns, project: str, name: str, stage: Stage) -> CampaignRow:
+def version_or_present(
+    campaigns: Campaigns, project: str, name: str, version: int | None
+) -> CampaignRow:
+    """A version of a campaign; without a number the present one. Raises NotFound."""
+    if version is None:
+        return campaigns.get(project, name)
+    return campaigns.version(project, name, version)
+
+
+def at_stage(
+    campaigns: Campaigns, project: str, name: str, stage: Stage, version: int | None = None
+) -> CampaignRow:
     """A campaign, or its proofs. Raises NotFound if it has none."""
-    campaign = campaigns.get(project, name)
+    campaign = version_or_present(campaigns, project, name, version)
     return campaign if stage is Stage.FINAL else campaigns.proofs_of(campaign)
 
 

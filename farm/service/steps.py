@@ -15,6 +15,7 @@ from farm.results.manifest import manifest_line, manifest_lines
 from farm.results.steps import Strip, Strips
 from farm.results.where import read_conditions, resolve
 from farm.scheduling.drift import calibrated, wrongly_stopped
+from farm.service.render_reading import version_or_present
 from storage.campaigns import Campaigns
 from storage.errors import Conflict, RequestError
 from storage.layouts import Layouts
@@ -56,9 +57,9 @@ class StepReading:
         strips = list(islice(self._strips(campaign, where), MAX_STRIPS + 1))
         return draw_strips(strips, campaign.name)
 
-    def looks(self, project: str, name: str, number: int) -> Json:
+    def looks(self, project: str, name: str, number: int, version: int | None = None) -> Json:
         """The steps of one render with their drift from its anchor, the finished picture last."""
-        campaign = self._campaigns.get(project, name)
+        campaign = version_or_present(self._campaigns, project, name, version)
         line = manifest_line(self._campaigns, self._reviews, campaign, number)
         looks = self._strip(campaign, expansion_of(campaign.spec), line).looks
         told = [

@@ -10,9 +10,9 @@ from farm.api.needs import access_of, needs
 from farm.service.access import Deed
 from farm.service.fleet import FleetService
 from farm.service.fleet_reading import FleetReading
+from farm.web.event_words import change_sentences
 from farm.web.rendering import Renderer
 from farm.web.routing import page_router
-from farm.web.words import counted, state_word
 
 Json = dict[str, Any]
 USES = {
@@ -80,48 +80,3 @@ def states_of(workers: Sequence[Json]) -> Iterator[tuple[str, int]]:
         count = sum(worker["state"] == state for worker in workers)
         if count:
             yield state, count
-
-
-def change_sentences(event: Json) -> list[str]:
-    """A change of the fleet in words: the reasons that the farm wrote down, or the order."""
-    data, kind = event["data"], event["kind"]
-    by = f" by {data['by']}" if data.get("by") else ""
-    if data.get("why") and kind == "fleet.scaled":
-        return [str(sentence) for sentence in data["why"]]
-    if kind == "fleet.scaled":
-        return [_scaled(data)]
-    if kind == "fleet.ordered":
-        return [f"Ordered{by}: {_orders(data)}."]
-    if kind == "fleet.drain_ordered":
-        return [f"{data.get('target')} was told to drain{by}."]
-    if kind == "fleet.drain_ended":
-        return [f"{data.get('target')} drains no more: it has gone, or the order was taken back."]
-    if kind == "worker.quarantined":
-        why = data.get("why") or "it failed renders of several campaigns"
-        return [f"{data.get('worker')} is in quarantine: {why}"]
-    return [f"{data.get('worker')} was lost without being asked to go."]
-
-
-def _scaled(data: Json) -> str:
-    parts = [
-        counted(len(data[key]), noun) + words
-        for key, noun, words in (
-            ("start", "worker", " asked for"),
-            ("end", "worker", " ended"),
-            ("cool", "pool", " left alone"),
-        )
-        if data.get(key)
-    ]
-    return f"{', '.join(parts)}.".capitalize()
-
-
-def _orders(data: Json) -> str:
-    words = {"floor": "at least {} workers", "ceiling": "at most {} workers"}
-    told = [
-        text.format(data[name]) if data[name] is not None else f"{name} as the settings say"
-        for name, text in words.items()
-        if name in data
-    ]
-    if "is_frozen" in data:
-        told.append("frozen" if data["is_frozen"] else "not frozen")
-    return ", ".join(told) or state_word("unchanged").lower()

@@ -4,16 +4,24 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter
 
+from farm.service.brands import BrandService
+from farm.service.events import EventReading
 from farm.service.explaining import Explaining
 from farm.service.fleet import FleetService
 from farm.service.fleet_reading import FleetReading
 from farm.service.logins import LoginService
+from farm.service.model_reading import ModelReading
+from farm.service.projects import ProjectService
 from farm.service.reading import Reading
 from farm.service.render_reading import RenderReading
+from farm.service.tokens import TokenService
+from farm.web.access import project_page_routes, token_page_routes
 from farm.web.assets import asset_routes
 from farm.web.campaigns import campaign_list_routes, campaign_routes
 from farm.web.fleet import fleet_page_routes
+from farm.web.library import brand_page_routes, model_page_routes
 from farm.web.links import link_page_routes
+from farm.web.log import log_page_routes
 from farm.web.login import login_routes
 from farm.web.new_campaign import new_campaign_routes
 from farm.web.picture import picture_page_routes
@@ -34,6 +42,11 @@ def page_routes(
     watching: Watching,
     fleet: FleetService,
     fleet_reading: FleetReading,
+    events: EventReading,
+    projects: ProjectService,
+    tokens: TokenService,
+    models: ModelReading,
+    brands: BrandService,
 ) -> Iterable[APIRouter]:
     """The routes of the pages."""
     renders = RenderReading(campaigns=campaigns, reviews=reviews)
@@ -49,3 +62,8 @@ def page_routes(
     yield picture_page_routes(renderer, renders, explaining)
     yield new_campaign_routes(renderer)
     yield fleet_page_routes(renderer, fleet_reading, fleet)
+    yield log_page_routes(renderer, events)
+    yield project_page_routes(renderer, projects)
+    yield token_page_routes(renderer, tokens, projects)
+    yield model_page_routes(renderer, models)
+    yield brand_page_routes(renderer, brands, reading)

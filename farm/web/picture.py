@@ -1,9 +1,11 @@
 """The page of one picture."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
+from farm.api.bodies import Version
 from farm.api.needs import access_of, needs
 from farm.service.access import Deed
 from farm.service.explaining import Explaining
@@ -13,6 +15,7 @@ from farm.web.review import InPath
 from farm.web.routing import page_router
 
 Json = dict[str, Any]
+WantedStage = Annotated[str, Query(pattern="^(proof|final|)$")]
 
 
 def picture_page_routes(
@@ -27,8 +30,10 @@ def picture_page_routes(
         project: InPath,
         name: InPath,
         number: Annotated[int, Path(ge=0, lt=2**53)],
+        version: Version = None,
+        stage: WantedStage = "",
     ) -> Response:
-        details = renders.details(project, name, number)
+        details = renders.details(project, name, number, version)
         return renderer.page(
             request,
             "picture.html",
@@ -37,20 +42,21 @@ def picture_page_routes(
             name=name,
             details=details,
             render=details["render"],
-            shown=_shown(details["pictures"]),
-            tokens=renders.tokens(project, name, number),
-            why=explaining.why(project, name, number),
-            campaign_file=renders.campaign_file(project, name, number),
+            version=version,
+            shown=shown_of(details["pictures"], stage),
+            tokens=renders.tokens(project, name, number, version),
+            why=explaining.why(project, name, number, version),
+            campaign_file=renders.campaign_file(project, name, number, version),
             may_review=access_of(request).may(Deed.REVIEW, project),
         )
 
     return routes
 
 
-def _shown(pictures: list[Json]) -> Json | None:
-    """The picture that the page opens with: the final, or else the proof, or one that was stopped
-    and has looks at its steps.
+def shown_of(pictures: Sequence[Json], stage: str = "") -> Json | None:
+    """The picture that the page opens with: that of the stage, if there is one. Else the final, or
+    the proof, or one that was stopped and has looks at its steps.
     """
-    with_file = [one for one in pictures if one["version"] is not None]
-    some = with_file or pictures
+    asked = [one for one in pictures if one["stage"] == stage]
+    some = asked or [one for one in pictures if one["version"] is not None] or pictures
     return some[-1] if some else None

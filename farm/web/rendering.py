@@ -45,7 +45,10 @@ class NavLink:
 NAVIGATION = (
     NavLink("Campaigns", "/", "campaigns"),
     NavLink("New campaign", "/new", "new"),
+    NavLink("Models", "/models", "models", Deed.LOOK),
     NavLink("Fleet", "/fleet", "fleet", Deed.SEE_FLEET),
+    NavLink("Events", "/events", "events", Deed.LOOK),
+    NavLink("Projects", "/projects", "projects", Deed.LOOK),
 )
 """The pages that every page leads to."""
 
@@ -106,6 +109,7 @@ def environment() -> Environment:
         "grouped": words.grouped,
         "counted": words.counted,
         "duration": words.duration,
+        "size": words.size,
         "utc": words.utc,
         "plain_time": words.plain_time,
         "percent": words.percent,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from farm.web.words import counted, duration
+from farm.scheduling.money_text import money_text
+from farm.web.words import counted, duration, rate_words
 
 Json = Mapping[str, Any]
 BUDGET_NEAR = 0.9
@@ -25,12 +26,24 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast a campaign is painted, and when it will be done, in words; empty if unknown."""
+
+    rate: str
+    done_in: str
+    between: str
+    """The range in which nine of ten such campaigns end."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Standing:
     """A row of the list of campaigns."""
 
     row: Json
     group: Group
     why: str
+    pace: Pace
+    cost: str
     needs: str | None
     """What a person has to decide, in a few words; None if nothing."""
 
@@ -50,7 +63,14 @@ class Standing:
 def standing_of(row: Json, now: float) -> Standing:
     """How a campaign stands at a moment in seconds since 1970."""
     needs = _needs(row, now)
-    return Standing(row=row, group=_group(row, needs), why=why_of(row), needs=needs)
+    return Standing(
+        row=row,
+        group=_group(row, needs),
+        why=why_of(row),
+        pace=pace_of(row, now),
+        cost=cost_words(row),
+        needs=needs,
+    )
 
 
 def _group(row: Json, needs: str | None) -> Group:
@@ -81,15 +101,50 @@ def _needs(row: Json, now: float) -> str | None:
 
 def _running_out(row: Json, now: float) -> str | None:
     """Whether its budget or its time is about to end."""
-    budget = row["budget_s"]
-    if budget and row["device_s"] >= BUDGET_NEAR * budget:
-        share = row["device_s"] / budget
+    share = max(
+        _share(row["device_s"], row["budget_s"]), _share(row["money"], row["budget_money"])
+    )
+    if share >= BUDGET_NEAR:
         return f"{share:.0%} of its budget is spent".replace("%", " %")
-    deadline = row["deadline"]
-    if deadline is not None and deadline - now < DEADLINE_NEAR_S:
+    deadline, eta = row["deadline"], row["eta"]
+    if deadline is None:
+        return None
+    if deadline - now < DEADLINE_NEAR_S:
         left = deadline - now
         return f"due in {duration(left)}" if left > 0 else f"late by {duration(-left)}"
+    if eta is not None and eta > deadline:
+        return f"it will be late, probably by {duration(eta - deadline)}"
     return None
+
+
+def _share(spent: float | None, budget: float | None) -> float:
+    return (spent or 0.0) / budget if budget else 0.0
+
+
+def pace_of(row: Json, now: float) -> Pace:
+    """The pace of a row at a moment in seconds since 1970."""
+    eta, low, high = row["eta"], row["eta_low"], row["eta_high"]
+    rate = rate_words(row["renders_per_s"])
+    if eta is None:
+        return Pace(rate=rate, done_in="", between="")
+    between = ""
+    if low is not None and high is not None and round(high - low) > 0:
+        between = f"{duration(max(low - now, 0))} to {duration(max(high - now, 0))}"
+    done_in = f"done in {duration(max(eta - now, 1))}"
+    return Pace(rate=rate, done_in=done_in, between=between)
+
+
+def cost_words(row: Json) -> str:
+    """What a campaign has cost beside its budget: money if workers have prices, and device
+    time.
+    """
+    time, money = duration(row["device_s"]), row["money"]
+    if row["budget_s"]:
+        time += f" of {duration(row['budget_s'])}"
+    if money is None:
+        return time
+    of = f" of {money_text(row['budget_money'])}" if row["budget_money"] else ""
+    return f"{money_text(money)}{of} · {time}"
 
 
 def why_of(row: Json) -> str:

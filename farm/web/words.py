@@ -23,6 +23,8 @@ STATES = {
     "approved": "Approved",
 }
 """One word, or two, for a state of anything."""
+_SIZES = ((1, "bytes"), (10**3, "kB"), (10**6, "MB"), (10**9, "GB"), (10**12, "TB"))
+_RATES = ((1, "a second"), (60, "a minute"), (3_600, "an hour"))
 _PARTS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -54,6 +56,24 @@ def duration(seconds: float | None) -> str:
         elif told:
             break
     return " ".join(told[:2])
+
+
+def rate_words(per_s: float | None) -> str:
+    """How many renders in which time: 3.2 a minute; empty for none."""
+    if not per_s:
+        return ""
+    seconds, unit = next((step for step in _RATES if per_s * step[0] >= 1), _RATES[-1])
+    number = per_s * seconds
+    return f"{number:,.{0 if number >= 10 else 1}f} {unit}"
+
+
+def size(count: float) -> str:
+    """Bytes in a unit in which they are a small number: 1.5 GB."""
+    unit = next((unit for unit in _SIZES if abs(count) < 999.5 * unit[0]), _SIZES[-1])
+    number = count / unit[0]
+    return (
+        f"{number:.0f} {unit[1]}" if unit[0] == 1 or number >= 99.5 else f"{number:.3g} {unit[1]}"
+    )
 
 
 def utc(moment: float) -> str:

@@ -104,6 +104,18 @@ def test_a_stream_tells_what_comes_and_a_page_what_was(url, note):
     assert page["last"] == 2
 
 
+def test_pages_go_back_from_the_newest(url, note):
+    for name in ("a", "b", "c"):
+        note(project="p", campaign=name, by="ann" if name != "b" else None)
+    asked = {"before": 3, "limit": 1}
+    page = httpx.get(f"{url}/api/v1/events/page", params=asked).json()
+    assert ([event["campaign"] for event in page["events"]], page["last"]) == (["b"], 2)
+    page = httpx.get(f"{url}/api/v1/audit", params={"before": 3}).json()
+    assert [event["campaign"] for event in page["events"]] == ["a"]
+    page = httpx.get(f"{url}/api/v1/events/page", params={"before": 1}).json()
+    assert page == {"events": [], "last": 1}
+
+
 def test_a_listener_goes_on_after_what_it_has_seen(url, note):
     for name in ("a", "b", "c"):
         note(project="p", campaign=name)

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from storage.event_kinds import EventKind
 from storage.events import Events, Wanted, record
 from storage.fleet_work import FleetWork
+from storage.projects import Projects, UsageNow
 from storage.rows import WorkerRow
 from storage.spent import Spent
 from storage.states import Stage
@@ -69,3 +70,17 @@ def test_events_are_read_from_the_newest_back(engine):
     assert [row.id for row in events.before(None, mine, limit=2)] == [4, 3]
     assert [row.id for row in events.before(3, mine, limit=2)] == [1]
     assert [row.id for row in events.before(None, limit=9, beyond=2)] == [4, 3]
+
+
+def test_projects_have_what_their_campaigns_have(
+    campaign, campaigns, queue, settling, session, engine
+):
+    other = new_campaign("other", project="q", total=4)
+    campaigns.add(other, new_chunks(2), (new_campaign("other", total=2), new_chunks(1)))
+    claim_one(queue, session, campaign, "a")
+    finish_one(queue, settling, session, campaign)
+    found = Projects(engine).usages(None)
+    mine = UsageNow(campaigns=1, queued=4, stored_bytes=2, workers=1)
+    assert found == {"p": mine, "q": UsageNow(campaigns=1, queued=4, stored_bytes=0, workers=0)}
+    assert list(Projects(engine).usages(["p"])) == ["p"]
+    assert Projects(engine).usages([]) == {}

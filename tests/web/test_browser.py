@@ -56,3 +56,34 @@ def test_the_page_says_if_the_farm_does_not_answer_and_goes_on(look, client):
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     page.locator("#live[data-on=on]").wait_for()
     look.troubles = [trouble for trouble in look.troubles if "ERR_FAILED" not in trouble]
+
+
+SLEEP = """(isHidden) => {
+    Object.defineProperty(document, "hidden", {value: isHidden, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_page_that_was_asleep_catches_up(look, client):
+    client.submit(campaign(name="spring"))
+    page = look.open()
+    page.locator("#live[data-on=on]").wait_for()
+    page.evaluate(SLEEP, True)
+    client.submit(campaign(name="autumn"))
+    client.pause("spring")
+    asked = len(look.requests)
+    page.evaluate(SLEEP, False)
+    page.get_by_role("link", name="autumn").wait_for()
+    page.locator(".pill.s-paused").wait_for()
+    again = [url for url in look.requests[asked:] if "/api/v1/events?" in url]
+    assert len(again) == 1, "it listens again"
+
+
+def test_a_page_that_may_not_listen_looks_by_itself(look, client):
+    client.submit(campaign(name="spring"))
+    page = look.open("/login")
+    page.route("**/api/v1/events?*", lambda route: route.fulfill(status=429, body="{}"))
+    page.goto(look.url + "/")
+    client.submit(campaign(name="autumn"))
+    page.get_by_role("link", name="autumn").wait_for()
+    look.troubles = [trouble for trouble in look.troubles if "429" not in trouble]

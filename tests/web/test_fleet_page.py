@@ -9,7 +9,7 @@ from farm.config import read_settings
 from farm.service.access import Access, Role
 from farm.service.fleet import FleetService
 from farm.service.secrets import new_secret
-from farm.web.fleet import change_sentences, nodes_of
+from farm.web.fleet import nodes_of, states_of
 from farm.web.rendering import links_for
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
@@ -165,9 +165,6 @@ def test_the_navigation_leaves_out_what_one_may_not_see():
     assert links_for(None) == [link for link in links_for(None) if link.deed == "know"]
 
 
-# --- words ---
-
-
 def test_workers_stand_with_their_nodes_and_those_that_start_come_last():
     rows = [{"name": name, "node": node, "node_id": node} for name, node in
             (("a", None), ("b", "n2"), ("c", "n1"), ("d", "n2"))]  # fmt: skip
@@ -177,21 +174,5 @@ def test_workers_stand_with_their_nodes_and_those_that_start_come_last():
         ("n2", ["b", "d"]),
         ("Starting", ["a"]),
     ]
-
-
-SENTENCES = (
-    ("fleet.scaled", {"start": ["a"], "why": ["Because."]}, "Because."),
-    ("fleet.scaled", {"start": ["a", "a"], "end": ["w"]}, "2 workers asked for, 1 worker ended."),
-    ("fleet.ordered", {"floor": 2, "by": "ann"}, "Ordered by ann: at least 2 workers."),
-    ("fleet.ordered", {"ceiling": None, "is_frozen": True},
-     "Ordered: ceiling as the settings say, frozen."),
-    ("fleet.drain_ordered", {"target": "w1", "by": None}, "w1 was told to drain."),
-    ("worker.quarantined", {"worker": "w1", "why": "It is slow."},
-     "w1 is in quarantine: It is slow."),
-    ("worker.lost", {"worker": "w1"}, "w1 was lost without being asked to go."),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(("kind", "data", "sentence"), SENTENCES)
-def test_changes_are_told_in_words(kind, data, sentence):
-    assert change_sentences({"kind": kind, "data": data}) == [sentence]
+    states = [{"state": state} for state in ("idle", "painting", "idle")]
+    assert list(states_of(states)) == [("painting", 1), ("idle", 2)]

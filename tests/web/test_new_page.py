@@ -7,7 +7,10 @@ import pytest
 from farm.campaign.loading import campaign_from_text
 from farm.documents.document import DocumentError
 from farm.service.text_views import CheckedText
+from storage.database import closing_engine
+from tests.campaigns import campaign
 from tests.web.looking import axe_problems, overflows
+from tests.web.painted import paint
 
 GOOD = """\
 name: mugs
@@ -40,6 +43,36 @@ def test_a_campaign_is_written_checked_and_submitted(look, client):
     page.get_by_role("button", name="Submit").click()
     page.wait_for_url("**/campaigns/default/mugs")
     assert client.status("mugs").renders.total == 4
+
+
+def test_money_and_the_time_of_its_end_are_told_once_something_was_measured(
+    look, client, settings
+):
+    page = written(look, GOOD)
+    page.get_by_text("Nothing was measured of this model yet").wait_for()
+    client.submit(campaign(name="spring"))
+    paint(settings)
+    with closing_engine(settings.database_address) as engine, engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE attempts SET painted_s = 2, megapixel_steps = 1")
+    page = written(look, GOOD)
+    page.locator("#takes dt", has_text="Done in").wait_for()
+    assert "no prices in the fleet file" in page.locator("#takes").inner_text()
+
+
+def test_an_estimate_takes_a_text_or_its_contents_and_not_both(http):
+    contents = {"name": "mugs", "model": "seedling", "prompt": "a {color} mug",
+                "vary": {"color": ["red", "blue"]}, "seeds": [1, 2]}  # fmt: skip
+    told = [http.post("/api/v1/estimates", json=body).json()
+            for body in ({"text": GOOD}, {"campaign": contents})]  # fmt: skip
+    assert told[0] == told[1]
+    assert told[0]["renders"] == 4
+    for body in ({}, {"text": GOOD, "campaign": contents}):
+        answer = http.post("/api/v1/estimates", json=body)
+        assert answer.status_code == 400
+        assert "either the campaign to estimate, or its text" in answer.json()["detail"]
+    wrong = http.post("/api/v1/estimates", json={"text": GOOD.replace("model: ", "modle: ")})
+    assert wrong.status_code == 422
+    assert "campaign.yaml:2" in wrong.json()["detail"]
 
 
 def test_what_is_wrong_is_said_on_its_line(look, url):

@@ -2,9 +2,11 @@
 
 import hashlib
 import re
+import time
 
 import pytest
 
+from farm.service.reading import Reading
 from farm.web.rendering import environment
 from farm.web.static_files import KINDS, static_files
 from tests.campaigns import campaign
@@ -90,6 +92,21 @@ def test_the_list_says_how_many_there_are_and_finds_them_by_words_and_state(clie
     assert "/campaigns/default/summer" in paused
     assert "/campaigns/default/spring" not in paused
     assert "Nothing fits" in http.get("/", params={"q": "winter"}).text
+
+
+def test_the_list_says_when_a_campaign_will_be_done_and_what_it_has_cost(
+    client, http, monkeypatch
+):
+    client.submit(campaign(name="spring"))
+    read, soon = Reading.all, time.time() + 720
+    pace = {"eta": soon, "eta_low": soon - 120, "eta_high": soon + 180, "renders_per_s": 0.2}
+    more = {"money": 3.5, "budget_money": 4.0, "device_s": 90.0, "deadline": soon - 60}
+    monkeypatch.setattr(
+        Reading, "all", lambda *asked: [{**row, **pace, **more} for row in read(*asked)]
+    )
+    text = http.get("/").text
+    for words in ("done in 1", "3.50 of 4.00 · 1 min 30 s", "12 a minute", "Due in 1"):
+        assert words in text
 
 
 def test_a_farm_without_campaigns_says_what_to_do(http):

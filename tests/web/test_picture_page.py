@@ -1,8 +1,10 @@
 """The page of one picture: zoom, steps, neighbours, its campaign file, and one not painted yet."""
 
+import httpx
 import pytest
 
 from farm.campaign.loading import load_campaign
+from farm.web.picture import shown_of
 from tests.campaigns import campaign
 from tests.web.looking import axe_problems, overflows
 from tests.web.painted import PROOFED, paint, save_reference
@@ -128,3 +130,36 @@ def test_everybody_can_use_it_in_every_window(look, painted, scheme, width):
     page.get_by_label("Step", exact=True).wait_for()
     assert not overflows(page)
     assert axe_problems(page) == []
+
+
+def test_the_address_names_the_version_and_the_stage(look, client, settings):
+    client.submit(campaign(**PROOFED))
+    paint(settings, proofs=True)
+    client.submit(
+        campaign(**{**PROOFED, "prompt": "a blue {color} cup on a {place}"}), update=True
+    )
+    paint(settings, proofs=True)
+    cells = httpx.get(
+        f"{look.url}/api/v1/campaigns/spring/map/cells",
+        params={"version": 1, "stage": "proof", "numbers": "0,1"},
+    ).json()
+    assert len(set(cells["files"])) == 2
+    page = look.open(f"{PATH}/0?version=1&stage=proof")
+    page.locator(".pane[data-loaded=yes]").first.wait_for()
+    assert "a red mug on a beach" in page.locator("#picture").inner_text()
+    assert "version=1" in page.locator(".viewer img").first.get_attribute("src")
+    assert "version 1" in page.locator("h1").inner_text()
+    page.locator("[rel=next]").click()
+    page.wait_for_url("**/renders/1?version=1")
+    page.goto(f"{look.url}{PATH}/0")
+    assert "a blue red cup on a beach" in page.locator("#picture").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("stage", "shown"), [("", "final"), ("proof", "proof"), ("final", "final")]
+)
+def test_the_picture_of_the_stage_that_was_asked_for_is_shown(stage, shown):
+    pictures = [{"stage": "proof", "version": "a"}, {"stage": "final", "version": "b"}]
+    assert shown_of(pictures, stage)["stage"] == shown
+    assert shown_of(pictures[:1], "final")["stage"] == "proof"
+    assert shown_of([]) is None

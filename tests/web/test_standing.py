@@ -2,8 +2,16 @@
 
 import pytest
 
-from farm.web.standing import Group, Wanted, grouped_by_need, standing_of, why_of
-from farm.web.words import counted, duration, grouped, percent, state_word
+from farm.web.standing import (
+    Group,
+    Wanted,
+    cost_words,
+    grouped_by_need,
+    pace_of,
+    standing_of,
+    why_of,
+)
+from farm.web.words import counted, duration, grouped, percent, rate_words, size, state_word
 
 NOW = 1_000_000.0
 
@@ -16,7 +24,8 @@ def row(state="running", *, renders=None, **changes):
     base = dict(
         campaign="spring", project="default", brand="acme@2", model="/models/sdxl", state=state,
         halted=None, waits_for=None, standstill=None, refusal=None, proofs=None, deadline=None,
-        budget_s=None, device_s=0.0, renders={**counts, **(renders or {})},
+        budget_s=None, device_s=0.0, money=None, budget_money=None, eta=None, eta_low=None,
+        eta_high=None, renders_per_s=None, renders={**counts, **(renders or {})},
     )  # fmt: skip
     return {**base, **changes}
 
@@ -30,7 +39,13 @@ def row(state="running", *, renders=None, **changes):
         ("running", {"renders": {"held": 2}}, "2 pictures held for you"),
         ("failed", {"renders": {"failed": 3}}, "3 renders failed"),
         ("running", {"budget_s": 100.0, "device_s": 91.0}, "91 % of its budget is spent"),
+        ("running", {"budget_money": 40.0, "money": 39.0}, "98 % of its budget is spent"),
         ("running", {"deadline": NOW + 600}, "due in 10 min"),
+        (
+            "running",
+            {"deadline": NOW + 7_200, "eta": NOW + 9_000},
+            "it will be late, probably by 30 min",
+        ),
         ("running", {"deadline": NOW - 7_200}, "late by 2 h"),
     ],
 )
@@ -115,3 +130,38 @@ def test_numbers_and_times_are_written_for_people():
     ]  # fmt: skip
     assert state_word("awaiting_review") == "Awaiting review"
     assert state_word("out_of_memory") == "Out of memory"
+
+
+def test_a_pace_has_a_rate_and_a_range():
+    found = pace_of(
+        row(eta=NOW + 720, eta_low=NOW + 600, eta_high=NOW + 900, renders_per_s=0.2), NOW
+    )
+    assert (found.rate, found.done_in, found.between) == (
+        "12 a minute", "done in 12 min", "10 min to 15 min",
+    )  # fmt: skip
+    unknown = pace_of(row(), NOW)
+    assert (unknown.rate, unknown.done_in, unknown.between) == ("", "", "")
+    over = pace_of(row(eta=NOW - 5, eta_low=NOW - 9, eta_high=NOW - 1), NOW)
+    assert over.done_in == "done in 1 s"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "1 min 30 s"),
+        ({"budget_s": 3600.0}, "1 min 30 s of 1 h"),
+        ({"money": 0.25}, "0.25 · 1 min 30 s"),
+        ({"money": 1234.5, "budget_money": 2000.0}, "1,234.50 of 2,000.00 · 1 min 30 s"),
+    ],
+)
+def test_costs_are_told_beside_their_budget(changes, words):
+    assert cost_words(row(device_s=90.0, **changes)) == words
+
+
+def test_rates_and_sizes_have_a_unit_in_which_they_are_read():
+    rates = [rate_words(rate) for rate in (None, 0, 25, 1.5, 0.05, 0.001, 0.0001)]
+    assert rates == [
+        "", "", "25 a second", "1.5 a second", "3.0 a minute", "3.6 an hour", "0.4 an hour",
+    ]  # fmt: skip
+    sizes = [size(count) for count in (0, 999, 1500, 2_500_000, 150e9, 3e15)]
+    assert sizes == ["0 bytes", "999 bytes", "1.5 kB", "2.5 MB", "150 GB", "3000 TB"]

@@ -1,6 +1,7 @@
 // The page of a campaign: its grid of axes, filters with counts, and all of that in the address.
 
 import { address, ask, askJson, post } from "./api.js";
+import { follow, isConnected } from "./events.js";
 import { Bitmap, CODES, WORDS } from "./mapcode.js";
 import { Axes, Matrix, Wall } from "./places.js";
 import { Grid } from "./grid.js";
@@ -417,12 +418,21 @@ async function start() {
   };
   page.dataset.ready = "true";
   await drawFacets();
+  let news = true, looked = 0, counted = 0;
+  follow(() => { news = true; }, () => { news = true; });
+  const isDue = (last, apart) => !document.hidden && isActive() && Date.now() - last > (news || !isConnected() ? 0 : 5) * apart;
   setInterval(() => {
-    if (document.hidden || !isActive()) return;
+    if (!isDue(looked, FRESH_MS)) return;
+    looked = Date.now();
+    news = false;
     const numbers = [...grid.tiles.values()].map((element) => Number(element.dataset.number));
     load(numbers);
   }, FRESH_MS);
-  setInterval(() => { if (!document.hidden && isActive()) drawFacets().catch(() => {}); }, 5 * FRESH_MS);
+  setInterval(() => {
+    if (looked <= counted || document.hidden || !isActive()) return; // no tile was looked at since
+    counted = Date.now();
+    drawFacets().catch(() => {});
+  }, 5 * FRESH_MS);
 }
 
 start().catch((error) => say(error.message));

@@ -8,8 +8,9 @@ const AT_ONCE = 200; // numbers in one question
 const KEPT = 400; // renders of which all is known
 
 export class CampaignData {
-  constructor(project, campaign) {
+  constructor(project, campaign, version) {
     this.project = project;
+    this.version = version; // none is the present one
     this.path = `/api/v1/campaigns/${campaign}`;
     this.codes = new Uint8Array(0);
     this.files = new Map(); // by stage and number, the digits of its file; null if there is none
@@ -18,7 +19,7 @@ export class CampaignData {
   }
 
   async readMap(stage) {
-    const answer = await ask(`${this.path}/map`, { project: this.project, stage });
+    const answer = await ask(`${this.path}/map`, { project: this.project, version: this.version, stage });
     return new Uint8Array(await answer.arrayBuffer());
   }
 
@@ -30,12 +31,12 @@ export class CampaignData {
 
   picture(number, stage, size) {
     return address(`${this.path}/renders/${number}/picture`, {
-      project: this.project, stage, size: size === "small" ? size : null, of: this.file(number, stage),
+      project: this.project, version: this.version, stage, size: size === "small" ? size : null, of: this.file(number, stage),
     });
   }
 
   look(number, stage, step) {
-    return address(`${this.path}/renders/${number}/steps/${step}`, { project: this.project, stage });
+    return address(`${this.path}/renders/${number}/steps/${step}`, { project: this.project, version: this.version, stage });
   }
 
   reference(number) { return address(`${this.path}/renders/${number}/reference`, { project: this.project }); }
@@ -49,7 +50,7 @@ export class CampaignData {
   }
 
   learnSome(numbers, stage) {
-    const question = askJson(`${this.path}/map/cells`, { project: this.project, stage, numbers: numbers.join() })
+    const question = askJson(`${this.path}/map/cells`, { project: this.project, version: this.version, stage, numbers: numbers.join() })
       .then((told) => told.numbers.forEach((number, k) => this.files.set(`${stage} ${number}`, told.files[k])))
       .finally(() => { for (const number of numbers) this.asked.delete(`${stage} ${number}`); });
     for (const number of numbers) this.asked.set(`${stage} ${number}`, question);
@@ -66,7 +67,7 @@ export class CampaignData {
 
   async details(number) {
     if (!this.about.has(number)) {
-      const told = await askJson(`${this.path}/renders/${number}/details`, { project: this.project });
+      const told = await askJson(`${this.path}/renders/${number}/details`, { project: this.project, version: this.version });
       for (const picture of told.pictures) this.files.set(`${picture.stage} ${number}`, picture.version);
       this.about.set(number, told);
       if (this.about.size > KEPT) this.about.delete(this.about.keys().next().value);

@@ -28,12 +28,39 @@ async function check() {
   const mine = ++asked;
   try {
     const told = await post("/api/v1/texts/check", body());
-    if (mine === asked) show(told);
+    if (mine !== asked) return;
+    show(told);
+    if (told.plan) estimate(mine);
   } catch (error) {
     if (mine === asked) outcome.replaceChildren(h("p", { class: "said", role: "alert" }, error.message));
   } finally {
     if (mine === asked) outcome.setAttribute("aria-busy", "false");
   }
+}
+
+// What it would take is worked out after the check, which people wait for. An update is told without.
+async function estimate(mine) {
+  const { update, ...text } = body(), place = byId("takes");
+  try {
+    const told = await post("/api/v1/estimates", text);
+    if (mine === asked) place?.replaceChildren(...taken(told));
+  } catch (error) {
+    if (mine === asked) place?.replaceChildren(h("p", { class: "soft" }, `There is no estimate: ${error.message}`));
+  }
+}
+
+function taken({ reused, planned, now, basis, bytes, binds }) {
+  const fleet = planned ?? now, cell = (name, value, note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, note ? h("small", {}, note) : null));
+  const cells = [];
+  if (fleet) {
+    const left = (at) => span(Math.max(1, at - Date.now() / 1000));
+    cells.push(cell("Done in", span(fleet.seconds), `${left(fleet.eta_low)} to ${left(fleet.eta_high)}, with ${counted(fleet.workers, "worker")}`));
+    cells.push(cell("Money", fleet.money === null ? "—" : fleet.money.toLocaleString("en", { maximumFractionDigits: 2 }), fleet.money === null ? "no prices in the fleet file" : `for ${span(fleet.given_s)} of workers`));
+  }
+  if (bytes) cells.push(cell("Pictures", `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`, reused ? `${grouped(reused)} are there already` : null));
+  const why = basis === "none" ? [h("p", { class: "soft" }, "Nothing was measured of this model yet, so the farm cannot say when it would be done.")]
+    : fleet ? [] : [h("p", { class: "soft" }, "No worker that may paint it can be had, so the farm cannot say when it would be done.")];
+  return [h("dl", { class: "figures-wide" }, ...cells), ...why, binds.length ? h("ul", { class: "binds" }, ...binds.map(({ text: words }) => h("li", {}, words))) : ""];
 }
 
 function show({ problems, warnings, plan }) {
@@ -44,6 +71,7 @@ function show({ problems, warnings, plan }) {
   outcome.replaceChildren(...[
     problems.length ? section(`${counted(problems.length, "problem")} to mend first`, troubles(problems, "")) : null,
     plan ? figures(plan) : null,
+    plan ? h("div", { id: "takes" }, h("p", { class: "soft" }, "Working out money and time…")) : null,
     warnings.length ? section("Is this meant?", troubles(warnings, "odd")) : null,
     plan ? samples(plan) : null,
   ].filter(Boolean));

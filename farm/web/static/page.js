@@ -1,8 +1,12 @@
 // What every page does: times in the reader's zone, filters without a button, and parts that
 // follow the farm while somebody looks.
 
-const QUIET_MS = 400; // events come in bursts: one look at the end of each
-const POLL_MS = 4000;
+import { follow, isConnected } from "./events.js";
+
+const QUIET_MS = 400; // events come in bursts: one look for many
+const APART_MS = 2500; // between looks while events go on
+const POLL_MS = 4000; // between looks without events
+const SLOW_MS = 20000; // between looks beside them: that a farm has died is no event
 const LONGEST_MS = 30000; // between looks while the farm does not answer
 
 const formats = {
@@ -27,7 +31,7 @@ export function tellTimes(root = document) {
 
 // --- parts that follow the farm ---
 
-let waiting = 0;
+let waiting = 0, polling = 0, looked = 0;
 let failed = 0;
 let underWay = false;
 let again = false;
@@ -37,6 +41,7 @@ let again = false;
 export async function refresh() {
   if (underWay) { again = true; return; }
   underWay = true;
+  looked = Date.now();
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (answer.redirected && new URL(answer.url).pathname === "/login") { location.reload(); return; }
@@ -62,7 +67,7 @@ function replaceParts(page) {
     part.replaceChildren(...fresh.childNodes);
     part.fresh = copy; // as it was sent: times are rewritten in the page
     tellTimes(part);
-    if (focused) follow(part, focused)?.focus({ preventScroll: true });
+    if (focused) found(part, focused)?.focus({ preventScroll: true });
   }
 }
 
@@ -75,7 +80,7 @@ function pathOf(part, element) {
   return null;
 }
 
-function follow(part, path) { return part.querySelector(path); }
+function found(part, path) { return part.querySelector(path); }
 
 function tell(state, words) {
   const sign = document.getElementById("live");
@@ -84,17 +89,24 @@ function tell(state, words) {
   sign.textContent = words;
 }
 
+// Looks once for all that comes until then: at once after a quiet time, else a little later.
 export function soon() {
-  clearTimeout(waiting);
-  waiting = setTimeout(refresh, QUIET_MS);
+  waiting ||= setTimeout(() => { waiting = 0; refresh(); }, Math.max(QUIET_MS, looked + APART_MS - Date.now()));
 }
 
 function poll() {
-  const delay = Math.min(POLL_MS * 2 ** failed, LONGEST_MS);
-  setTimeout(async () => {
+  const delay = Math.min((isConnected() ? SLOW_MS : POLL_MS) * 2 ** failed, LONGEST_MS);
+  clearTimeout(polling);
+  polling = setTimeout(async () => {
     if (!document.hidden) await refresh();
     poll();
   }, delay);
+}
+
+function heardState(state, isNew) {
+  if (state === "late") tell("late", "The farm does not answer");
+  else if (isNew) soon();
+  poll();
 }
 
 // --- filters ---
@@ -118,12 +130,15 @@ function watchFilters() {
   }
 }
 
+// A narrow window shows a part of the navigation: that in which the reader is.
+document.querySelector("nav.main [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 tellTimes();
 setInterval(tellTimes, 30000);
 watchFilters();
 if (document.querySelector("[data-live]")) {
   tell("on", "Live");
   poll();
+  follow(soon, heardState);
   // A page that was asleep catches up at once.
   document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
   addEventListener("pageshow", (event) => { if (event.persisted) soon(); });

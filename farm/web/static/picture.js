@@ -5,9 +5,9 @@ import { CampaignData } from "./campaign_data.js";
 import { byId } from "./dom.js";
 import { Viewer } from "./viewer.js";
 
-const page = byId("picture"), { project, campaign } = page.dataset, number = Number(page.dataset.number);
+const page = byId("picture"), { project, campaign, version } = page.dataset, number = Number(page.dataset.number);
 const SVG = "http://www.w3.org/2000/svg";
-const data = new CampaignData(project, campaign);
+const data = new CampaignData(project, campaign, version);
 const viewer = byId("viewer") ? new Viewer(byId("viewer")) : null;
 let stage = page.dataset.stage, details = null, looks = [];
 
@@ -26,7 +26,7 @@ function showStep(step, label) { viewer.show({ src: data.look(number, "final", s
 async function readSteps() {
   const final = details.pictures.find((one) => one.stage === "final");
   if (!viewer || !final?.steps.length) return;
-  const told = await askJson(`${data.path}/renders/${number}/steps`, { project });
+  const told = await askJson(`${data.path}/renders/${number}/steps`, { project, version });
   looks = told.looks;
   if (looks.length < 2 && looks[0]?.step === null) return;
   const slider = byId("step");
@@ -105,7 +105,14 @@ async function copy(id) {
 }
 
 page.addEventListener("click", ({ target }) => { if (target.dataset.copy) copy(target.dataset.copy); });
-page.addEventListener("change", ({ target }) => { if (target.name === "stage") { stage = target.value; showPicture(); } });
+page.addEventListener("change", ({ target }) => {
+  if (target.name !== "stage") return;
+  stage = target.value;
+  showPicture();
+  const address = new URL(location.href);
+  address.searchParams.set("stage", stage);
+  history.replaceState(null, "", address);
+});
 byId("show").addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("farm keys") === "off") return;
   if (event.key.toLowerCase() === "z") viewer?.toggle();

@@ -3,6 +3,7 @@
 import { CampaignData } from "./campaign_data.js";
 import { Decisions } from "./decisions.js";
 import { byId, counted, grouped, h } from "./dom.js";
+import { follow, isConnected } from "./events.js";
 import { facts } from "./facts.js";
 import { Grid } from "./grid.js";
 import { Order } from "./order.js";
@@ -349,9 +350,14 @@ async function look() {
     tellLive("late", "The farm does not answer");
     if (!looked) say(error.message);
   }
-  const wait = look.again ? 0 : LOOK_MS[Number(data.codes.length > MANY)];
+  const usual = LOOK_MS[Number(data.codes.length > MANY)], wait = look.again ? 0 : usual * (isConnected() ? 6 : 1);
   look.again = false;
   look.timer = setTimeout(() => { if (!document.hidden) look(); }, wait);
+}
+
+// Events come in bursts: one look for many.
+function heard() {
+  heard.timer ||= setTimeout(() => { heard.timer = 0; if (!document.hidden) look(); }, LOOK_MS[Number(data.codes.length > MANY)] / 4);
 }
 
 function take(codes) {
@@ -531,6 +537,7 @@ function watch() {
   keysOn.checked = areKeysOn();
   keysOn.addEventListener("change", () => localStorage.setItem("farm keys", keysOn.checked ? "on" : "off"));
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  follow(heard, heard);
   new ResizeObserver(() => { if (chosen.view === "table") layTable(); }).observe(byId("table"));
   for (const button of page.querySelectorAll(".decide button")) button.disabled = !MAY;
   if (HAS_PROOFS) document.querySelector(`[name=stage][value=${chosen.stage}]`).checked = true;

@@ -1,0 +1,25 @@
+"""The API's route about the models that campaigns use."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from farm.api.needs import access_of, needs
+from farm.api.routing import StrictRoute, shows
+from farm.service.access import Deed
+from farm.service.model_reading import ModelReading
+from farm.service.model_views import ModelInUse
+
+Json = dict[str, Any]
+
+
+def model_routes(models: ModelReading) -> APIRouter:
+    routes = APIRouter(tags=["models"], route_class=StrictRoute)
+
+    @routes.get("/models", **shows(list[ModelInUse]))
+    @needs(Deed.LOOK, across=True)
+    def all_models(request: Request) -> list[Json]:
+        """The models of the projects in which one may look, the last used first."""
+        return models.all(access_of(request))
+
+    return routes
