@@ -42,7 +42,8 @@ from farm.api.serving import HOST, serve
 from farm.api.sheets import sheet_routes
 from farm.api.steps import step_routes
 from farm.api.texts import text_routes
-from farm.config import Settings, cache_folder, known_secrets
+from farm.api.uploads import upload_routes
+from farm.config import Settings, known_secrets
 from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
 from farm.estimating import estimating_routes
@@ -74,7 +75,6 @@ from farm.service.lists import Lists
 from farm.service.local_files import LocalFiles
 from farm.service.logins import LoginService
 from farm.service.logs import LogReading
-from farm.service.model_sources import ModelSources
 from farm.service.output_files import OutputFiles
 from farm.service.preview_pruning import PreviewPruner
 from farm.service.projects import ProjectService
@@ -83,8 +83,6 @@ from farm.service.pruning import Pruner
 from farm.service.quotas import ProjectRoom
 from farm.service.readiness import Readiness
 from farm.service.reading import Reading
-from farm.service.registered import RegisteredModels
-from farm.service.registry import RegistryService
 from farm.service.repainting import Repaints
 from farm.service.repair import Repairs
 from farm.service.review_reading import ReviewReading
@@ -92,7 +90,9 @@ from farm.service.reviews import ReviewService
 from farm.service.sheets import Sheets
 from farm.service.submission import Submissions
 from farm.service.tokens import TokenService
+from farm.service.uploads import UploadService
 from farm.stores import Stores, open_stores
+from farm.taking_in import intake_of, registry_of
 from farm.telling import telling_routers
 from farm.web.pages import page_routes
 from storage.answers import Answers
@@ -100,7 +100,6 @@ from storage.database import closing_engine, prepare, shown_address
 from storage.errors import RequestError
 from storage.logins import Logins
 from storage.measured import measured
-from storage.store import bucket_of
 from storage.tokens import Tokens
 
 LOOPBACK = (HOST, "localhost", "::1")
@@ -130,13 +129,17 @@ def open_app(
         meters = meters_of(engine)
         stores = open_stores(settings, engine, meters.outputs)
         allowed = _allowed_paths(settings, host)
+        files, uploads = LocalFiles(allowed), UploadService(stores.uploads, stores.outputs)
+        intake = intake_of(settings, stores, files, uploads)
         own = own_folders(settings.home, Path(settings.outputs_address))
         connections, listeners = Connections(), Listeners()
         events, links = EventReading(stores.events), LinkService(stores.links, stores.campaigns)
         logins = LoginService(identities, Logins(engine), links)
         app = make_api(
             [
-                *_routers(settings, stores, LocalFiles(allowed)),
+                *_routers(settings, stores, intake, uploads),
+                *_access_routers(stores, files),
+                registry_routes(registry_of(settings, stores, files)),
                 *map_routers(stores.campaigns, stores.reviews, stores.codes, stores.outputs),
                 *render_routers(
                     stores.campaigns, stores.reviews, stores.outputs, step_reading_of(stores)
@@ -145,7 +148,7 @@ def open_app(
                 event_routes(events),
                 link_routes(links),
                 *telling_routers(settings, engine),
-                estimating_routes(settings, measured(engine), stores.outputs, LocalFiles(allowed)),
+                estimating_routes(settings, measured(engine), intake),
             ],
             metrics_of(
                 settings,
@@ -294,39 +297,19 @@ def _fleet_service(settings: Settings, stores: Stores) -> FleetService:
     return FleetService(orders=stores.orders, watching=stores.watching, is_alone=is_alone)
 
 
-def _intake(settings: Settings, stores: Stores, files: LocalFiles) -> Intake:
-    registered = RegisteredModels(stores.registry, stores.outputs, cache_folder(settings))
-    buckets, style = settings.reference_buckets, settings.s3_style
-    return Intake(
-        stores.outputs, buckets=buckets, s3_style=style, files=files, registered=registered
-    )
-
-
-def _registry_service(settings: Settings, stores: Stores, files: LocalFiles) -> RegistryService:
-    own = bucket_of(stores.outputs.address)
-    sources = ModelSources(
-        files=files,
-        folder=cache_folder(settings),
-        buckets={*settings.reference_buckets, *([own] if own else [])},
-        s3_style=settings.s3_style,
-    )
-    return RegistryService(stores.registry, stores.outputs, sources)
-
-
-def _access_routers(stores: Stores) -> list[APIRouter]:
+def _access_routers(stores: Stores, files: LocalFiles) -> list[APIRouter]:
     return [
-        token_routes(TokenService(stores.tokens)),
+        token_routes(TokenService(stores.tokens), files),
         project_routes(ProjectService(stores.projects)),
     ]
 
 
-def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIRouter]:
-    """The services over the stores, and the API's routes to them. `files` are those of this
-    machine that a submission may name.
-    """
+def _routers(
+    settings: Settings, stores: Stores, intake: Intake, uploads: UploadService
+) -> list[APIRouter]:
+    """The services over the stores, and the API's routes to them."""
     campaigns, control, watching = stores.campaigns, stores.control, stores.watching
     outputs, chunk, prices = stores.outputs, settings.chunk, stores.prices
-    intake = _intake(settings, stores, files)
     reading, reviewing = reading_of(settings, stores), _reviewing(stores, chunk)
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
@@ -345,10 +328,10 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
     controls = CampaignControl(
         campaigns=campaigns, control=control, watching=watching, chunk=chunk
     )
-    pruner = Pruner(campaigns=campaigns, removal=stores.removal, outputs=outputs)
+    pruner = Pruner(campaigns=campaigns, removal=stores.removal, outputs=outputs, uploads=uploads)
     return [
         submission_routes(submissions, estimates, reading),
-        text_routes(CampaignTexts(estimates, submissions), reading),
+        text_routes(CampaignTexts(estimates, submissions, uploads), reading),
         *_reading_routers(stores, reading),
         sheet_routes(Sheets(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)),
         brand_routes(BrandService(stores.brands)),
@@ -369,8 +352,7 @@ def _routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIR
             _diagnosis(settings, stores), LogReading(Home(settings.home).logs, campaigns)
         ),
         fleet_routes(reading, _fleet_service(settings, stores), fleet_reading_of(stores)),
-        *_access_routers(stores),
-        registry_routes(_registry_service(settings, stores, files)),
+        upload_routes(uploads),
         farm_routes(Readiness(watching, outputs), Home(settings.home).digest),
     ]
 

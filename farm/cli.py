@@ -106,6 +106,7 @@ COMMANDS = {
             " each text encoder reads, and the words that its brand bans."
         ),
     ),
+    "files": ("uploads:app", "Files: pictures and tables that were uploaded for campaigns."),
     "brands": ("brands:app", "Brand packs: what a brand wants of its campaigns."),
     "drift": ("drift:app", "Drift: how far compositions are from their anchors."),
     "models": ("models:app", "Registered models, and measurements of models."),

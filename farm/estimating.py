@@ -1,33 +1,24 @@
-"""Estimates put together, over a job database and the outputs."""
+"""Estimates put together, over a job database."""
 
 from fastapi import APIRouter
 
 from farm.api.estimates import estimate_routes
-from farm.config import Settings, cache_folder
+from farm.config import Settings
 from farm.scheduling.spending import prices_of
 from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks
 from farm.service.forecasts import Fleet, Forecasts
 from farm.service.intake import Intake
-from farm.service.local_files import LocalFiles
 from farm.service.pacing import Pacing
 from farm.service.probes import Probes
 from farm.service.quotas import ProjectRoom
-from farm.service.registered import RegisteredModels
 from storage.measured import Measured
-from storage.store import Outputs
 
 
-def estimating_routes(
-    settings: Settings, measured: Measured, outputs: Outputs, files: LocalFiles
-) -> APIRouter:
-    """The routes about estimates. `files` are those of this machine that a campaign may name."""
+def estimating_routes(settings: Settings, measured: Measured, intake: Intake) -> APIRouter:
+    """The routes about estimates."""
     campaigns, watching, pools = measured.campaigns, measured.watching, settings.pools()
-    prices, buckets = prices_of(pools), settings.reference_buckets
-    registered = RegisteredModels(measured.registry, outputs, cache_folder(settings))
-    intake = Intake(
-        outputs, buckets=buckets, s3_style=settings.s3_style, files=files, registered=registered
-    )
+    prices = prices_of(pools)
     checks = CampaignChecks(intake, BrandService(measured.brands), measured.profiles, prices)
     pacing = Pacing(
         campaigns=campaigns,

@@ -28,6 +28,7 @@ from storage.store import Outputs
 from storage.timed_outputs import TimedOutputs
 from storage.timings import Timings
 from storage.tokens import Tokens
+from storage.uploads import Uploads
 from storage.watching import Watching
 
 
@@ -49,6 +50,7 @@ class Stores:
     orders: Orders
     tokens: Tokens
     projects: Projects
+    uploads: Uploads
     removal: Removal
     reviews: Reviews
     codes: RenderCodes
@@ -70,8 +72,9 @@ def open_stores(settings: Settings, engine: JobDatabase, timings: Timings) -> St
         listing=Listing(engine), control=Control(engine), costs=Costs(engine),
         links=Links(engine),
         orders=Orders(engine), tokens=Tokens(engine), projects=Projects(engine),
-        removal=Removal(engine), reviews=Reviews(engine), events=Events(engine),
-        watching=Watching(engine), outputs=TimedOutputs(settings.open_outputs(), timings),
+        uploads=Uploads(engine), removal=Removal(engine), reviews=Reviews(engine),
+        events=Events(engine), watching=Watching(engine),
+        outputs=TimedOutputs(settings.open_outputs(), timings),
         fleet_work=FleetWork(engine), history=ModelHistory(engine), codes=RenderCodes(engine),
         registry=Registry(engine),
         prices=prices_of(settings.pools()),

@@ -1,8 +1,10 @@
-"""The tables of the job database about access: tokens, roles, projects and links."""
+"""The tables of the job database about access: tokens, roles, projects, links, and what people
+upload.
+"""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, text
 
-from storage.metadata import metadata
+from storage.metadata import Id, metadata
 
 # What people and programs show to be known. Rows stay, revoked ones too: the log names them.
 tokens = Table(
@@ -77,4 +79,30 @@ links = Table(
     Column("tries", Integer, nullable=False, server_default="0"),  # of the passphrase, of late
     Column("tried_at", Float),
     Index("ix_links_campaign", "project", "campaign"),
+)
+
+# Files that people have uploaded. Of those that are there, a project has each content once.
+files = Table(
+    "files",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("project", String(100), nullable=False),
+    Column("digest", String(64), nullable=False),  # SHA-256 of the bytes
+    Column("kind", String(20), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("name", String(200)),  # as the uploader calls it
+    Column("added_at", Float, nullable=False),
+    Column("added_by", String(80)),
+    Column("stored_at", Float),  # NULL while its bytes are on their way to the outputs
+    Column("left_at", Float),  # since when it is being removed
+    Index(
+        "ix_files_present",
+        "project",
+        "digest",
+        unique=True,
+        sqlite_where=text("left_at IS NULL"),
+        postgresql_where=text("left_at IS NULL"),
+    ),
+    # No id is given twice: it is part of the key in the outputs.
+    sqlite_autoincrement=True,
 )

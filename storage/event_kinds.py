@@ -45,6 +45,8 @@ class EventKind(StrEnum):
     BRAND_CHANGED = "brand.changed"
     REGISTRY_ADDED = "registry.added"
     REGISTRY_REMOVED = "registry.removed"
+    FILE_ADDED = "file.added"
+    FILE_REMOVED = "file.removed"
     TOKEN_CREATED = "token.created"  # noqa: S105  # a name
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  # likewise
     LINK_CREATED = "link.created"

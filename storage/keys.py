@@ -9,6 +9,7 @@ from storage.states import Stage
 
 _MANIFESTS = {Stage.FINAL: "manifest.jsonl", Stage.PROOF: "proofs.jsonl"}
 _PROOFS = "+proofs"  # no name of a campaign has a plus sign
+_UPLOADS = "+files"
 _BEFORE_PLACE = re.compile(r"[^/]+/[^/]+/(v[0-9]+/)?")
 
 
@@ -78,6 +79,13 @@ def weights_key(digest: str) -> str:
     projects share it. No project's name begins like that.
     """
     return f"_weights/{digest[:2]}/{digest}"
+
+
+def upload_key(project: str, digest: str, number: int) -> str:
+    """The key of an uploaded file: one of its own for each upload, so that removing an earlier one
+    of the same content never removes this.
+    """
+    return f"{project}/{_UPLOADS}/{digest}-{number}"
 
 
 def place_of(key: str) -> str:

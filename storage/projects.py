@@ -2,13 +2,15 @@
 people who have a role in them.
 """
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, case, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, case, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
-from storage.access_tables import grants, projects
+from storage.access_tables import files, grants, projects
 from storage.author import author
 from storage.clock import db_time
 from storage.errors import AlreadyThere, NotFound
@@ -33,10 +35,16 @@ class Quota:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What a project has at a moment: renders that have not ended, and bytes of pictures."""
+    """What a project has at a moment: renders that have not ended, and bytes of pictures and of
+    uploaded files.
+    """
 
     queued: int
     stored_bytes: int
+
+
+Admit = Callable[[Quota, Usage], None]
+"""Raises Conflict if a project's quota has no room beside what it has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,22 +125,8 @@ class Projects:
 
     def usage(self, name: str) -> Usage:
         """What a project has of that which its quota limits, as far as campaigns are known."""
-        c = campaigns.c
-        mine = (c.project == name) & c.pruned_at.is_(None)
-        ended = c.done + c.failed + c.held + c.cancelled + c.rejected
-        waiting = select(func.coalesce(func.sum(c.total - ended), 0)).where(
-            mine, c.finished_at.is_(None), c.proof_of.is_(None)
-        )
-        stored = (
-            select(func.coalesce(func.sum(renders.c.bytes), 0))
-            .join(campaigns, c.id == renders.c.campaign_id)
-            .where(mine)
-        )
         with self._reader.connect() as connection:
-            return Usage(
-                queued=int(connection.execute(waiting).scalar_one()),
-                stored_bytes=int(connection.execute(stored).scalar_one()),
-            )
+            return _usage(connection, name)
 
     def usages(self, names: Collection[str] | None) -> dict[str, UsageNow]:
         """What these projects have now, or with None all; those without campaigns are left out."""
@@ -152,6 +146,11 @@ class Projects:
             .where(chosen, c.pruned_at.is_(None))
             .group_by(c.project)
         )
+        uploaded = (
+            select(files.c.project, func.sum(files.c.bytes).label("bytes"))
+            .where(files.c.project.in_(names) if names is not None else true())
+            .group_by(files.c.project)
+        )
         leased = (
             select(c.project, func.count(chunks.c.worker.distinct()).label("workers"))
             .join(chunks, chunks.c.campaign_id == c.id)
@@ -159,13 +158,15 @@ class Projects:
             .group_by(c.project)
         )
         with self._reader.connect() as connection:
-            sizes = {row.project: row.bytes for row in connection.execute(stored)}
+            sizes: Counter[str] = Counter()
+            for row in (*connection.execute(stored), *connection.execute(uploaded)):
+                sizes[row.project] += int(row.bytes or 0)
             workers = {row.project: row.workers for row in connection.execute(leased)}
             return {
                 row.project: UsageNow(
                     campaigns=row.campaigns,
                     queued=int(row.queued or 0),
-                    stored_bytes=int(sizes.get(row.project) or 0),
+                    stored_bytes=sizes[row.project],
                     workers=int(workers.get(row.project, 0)),
                 )
                 for row in connection.execute(counts.order_by(c.project))
@@ -180,6 +181,36 @@ class Projects:
         """The roles that people have in all projects."""
         with self._reader.connect() as connection:
             return _roles(connection, EVERYWHERE)
+
+
+def admitted(connection: Connection, project: str, admit: Admit | None) -> None:
+    """Let `admit` hold what a project has against its quota, and raise if that has no room. Until
+    the transaction ends nobody else is admitted, so that two at once do not both pass.
+    """
+    if admit is None:
+        return
+    query = select(projects).where(projects.c.name == project).with_for_update()
+    if (row := connection.execute(query).first()) is not None:
+        admit(_quota(row), _usage(connection, project))
+
+
+def _usage(connection: Connection, name: str) -> Usage:
+    c = campaigns.c
+    mine = (c.project == name) & c.pruned_at.is_(None)
+    ended = c.done + c.failed + c.held + c.cancelled + c.rejected
+    waiting = select(func.coalesce(func.sum(c.total - ended), 0)).where(
+        mine, c.finished_at.is_(None), c.proof_of.is_(None)
+    )
+    pictures = (
+        select(func.coalesce(func.sum(renders.c.bytes), 0))
+        .join(campaigns, c.id == renders.c.campaign_id)
+        .where(mine)
+    )
+    uploads = select(func.coalesce(func.sum(files.c.bytes), 0)).where(files.c.project == name)
+    stored = (connection.execute(query).scalar_one() for query in (pictures, uploads))
+    return Usage(
+        queued=int(connection.execute(waiting).scalar_one()), stored_bytes=sum(map(int, stored))
+    )
 
 
 def _changed(
@@ -210,13 +241,13 @@ def _one(connection: Connection, name: str, *, locks: bool = False) -> ProjectRo
         name=row.name,
         created_at=row.created_at,
         created_by=row.created_by,
-        quota=Quota(
-            workers=row.workers,
-            queued=row.queued,
-            stored_bytes=row.stored_bytes,
-        ),
+        quota=_quota(row),
         roles=_roles(connection, name),
     )
+
+
+def _quota(row: Row[Any]) -> Quota:
+    return Quota(workers=row.workers, queued=row.queued, stored_bytes=row.stored_bytes)
 
 
 def _roles(connection: Connection, project: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.models.families import Family, is_known
+from actors.models.foreign_code import foreign_code
 from actors.models.model_files import components_of, read_json
 from actors.models.source import (
     Facts,
@@ -87,6 +88,7 @@ def check_folder(name: str, folder: Path, family: Family) -> Facts:
         if part not in family.left_out
     }
     faults = (
+        *foreign_code(facts),
         *_missing_parts(source, facts, family),
         *_unknown_classes(parts),
         *_missing_packages(

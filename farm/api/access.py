@@ -25,6 +25,7 @@ from farm.service.access_views import (
     Usages,
     WhoAmI,
 )
+from farm.service.local_files import LocalFiles
 from farm.service.projects import ProjectService
 from farm.service.tokens import TokenService
 from storage.projects import Quota
@@ -32,14 +33,17 @@ from storage.projects import Quota
 Json = dict[str, Any]
 
 
-def token_routes(tokens: TokenService) -> APIRouter:
+def token_routes(tokens: TokenService, files: LocalFiles) -> APIRouter:
+    """`files` are those of this machine that campaigns may name."""
     routes = APIRouter(tags=["access"], route_class=StrictRoute)
 
     @routes.get("/whoami", **shows(WhoAmI))
     @needs(Deed.KNOW)
     def whoami(request: Request) -> Json:
         access = access_of(request)
-        return {"person": access.person, "token": access.token, "roles": dict(access.roles)}
+        names_paths = not files.are_limited
+        told = {"person": access.person, "token": access.token, "names_paths": names_paths}
+        return {**told, "roles": dict(access.roles)}
 
     @routes.get("/tokens", **shows(list[TokenView]))
     @needs(Deed.KNOW)

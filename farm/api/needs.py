@@ -26,6 +26,8 @@ class Need:
     """Its answer is shown once and kept nowhere, for an order that is sent again neither."""
     in_links: bool = False
     """Whether a link to the campaign that the path names opens it."""
+    takes_bytes: bool = False
+    """Its body is a file, which its function reads by itself."""
 
     @property
     def text(self) -> str:
@@ -39,10 +41,18 @@ it.
 
 
 def needs(
-    deed: Deed, *, across: bool = False, tells_secret: bool = False, in_links: bool = False
+    deed: Deed,
+    *,
+    across: bool = False,
+    tells_secret: bool = False,
+    in_links: bool = False,
+    takes_bytes: bool = False,
 ) -> Callable[[F], F]:
     """Declares the deed of a route's function; stands below the route's own decorator."""
-    need = Need(deed=deed, across=across, tells_secret=tells_secret, in_links=in_links)
+    need = Need(
+        deed=deed, across=across, tells_secret=tells_secret, in_links=in_links,
+        takes_bytes=takes_bytes,
+    )  # fmt: skip
     return _declared(need)
 
 

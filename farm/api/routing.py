@@ -49,6 +49,8 @@ class StrictRoute(APIRoute):
                 admit(request, self.need, asks.projects(request, None))
             if problems := list(_parameter_problems(request.query_params.multi_items(), known)):
                 raise DocumentError(problems)
+            if self.need.takes_bytes:
+                return await handle(request)
             read = _ReadRequest(request.scope, request.receive)
             if data := await read.body():
                 read.value = await run_in_threadpool(

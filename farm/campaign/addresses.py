@@ -1,5 +1,5 @@
-"""How campaigns say where a file is: paths, `~`, `file://`, buckets; and what cannot be an
-address, said in a sentence.
+"""How campaigns say where a file is: paths, `~`, `file://`, buckets, uploads; and what cannot be
+an address, said in a sentence.
 """
 
 import os
@@ -12,6 +12,7 @@ from storage.errors import RequestError
 _SCHEMES = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+)(://|(?<=data):)"
 )  # of more than a letter, which could be a drive
+_UPLOADED = re.compile(r"file:([0-9a-f]{64})(/[^/]{1,200})?")
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -21,6 +22,8 @@ def whole_address(written: str, folder: Path) -> str:
 
     Text that is not the address of a file is left for `path_of` to refuse.
     """
+    if uploaded_digest(written) is not None:
+        return written
     scheme = _scheme(written)
     if scheme == "file":
         return _path_in(written) or written
@@ -30,11 +33,29 @@ def whole_address(written: str, folder: Path) -> str:
     return os.path.normpath(folder / os.path.expanduser(written))  # noqa: PTH111
 
 
+def uploaded_address(digest: str, name: str = "") -> str:
+    """How campaigns name a file that was uploaded: by the SHA-256 of its bytes. A name behind that
+    is for people alone.
+    """
+    return f"file:{digest}/{name}" if name else f"file:{digest}"
+
+
+def uploaded_digest(address: str) -> str | None:
+    """The SHA-256 in the address of an uploaded file; None for any other address."""
+    found = _UPLOADED.fullmatch(address)
+    return found[1] if found else None
+
+
 def path_of(address: str) -> Path:
     """The path of a file on this machine. Raises RequestError for an address of another kind, or
     one that is not whole.
     """
     scheme = _scheme(address)
+    if uploaded_digest(address) is not None:
+        raise RequestError(
+            "only references and tables are uploaded: copy it to the farm's machine, and name the"
+            " file."
+        )
     if scheme == "file" and (local := _path_in(address)):
         return Path(local)
     if scheme in ("http", "https", "ftp"):

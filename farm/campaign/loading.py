@@ -4,15 +4,16 @@ paths made absolute.
 
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from farm.campaign.addresses import whole_address
+from farm.campaign.addresses import uploaded_digest, whole_address
 from farm.campaign.brand import load_pack, version_named
 from farm.campaign.checks import parse_campaign
 from farm.campaign.given import with_given
+from farm.campaign.named_files import with_addresses
 from farm.campaign.schema import Campaign
 from farm.campaign.sources import FILES, NONE
 from farm.campaign.texts import overruled
@@ -29,6 +30,10 @@ from farm.documents.document import (
 )
 
 _FRACTIONS = ("guidance", "strength", "lora_scale", "eta", "guidance_rescale")
+UploadedTable = Callable[[str, str | None], str]
+"""The text of an uploaded table, given its digest and its encoding if that is known. Raises
+ValueError, as a sentence.
+"""
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 
@@ -79,12 +84,28 @@ def campaign_of(document: Document, folder: Path) -> CampaignFile:
 
 
 def campaign_from_text(
-    text: str, tables: Mapping[str, str], source: str = "the text"
+    text: str,
+    tables: Mapping[str, str],
+    source: str = "the text",
+    uploaded: UploadedTable | None = None,
 ) -> CampaignFile:
     """Read and check a campaign's text that came over the network. It has the CSV files that came
-    with it, by name, and no other: nothing of this machine is read. Raises as `load_campaign`.
+    with it, by name, and those that were uploaded: nothing of this machine is read. Raises as
+    `load_campaign`.
     """
-    return _read(parse_document(text, source), _Sent(tables))
+    return _read(parse_document(text, source), _Sent(tables, uploaded))
+
+
+def with_uploaded_tables(data: dict[str, Any], uploaded: UploadedTable) -> dict[str, Any]:
+    """A campaign's data with the rows of the tables that its axes name by `{csv: file:SHA256}`.
+    Raises DocumentError.
+    """
+    vary = data.get("vary")
+    if not isinstance(vary, dict):
+        return data
+    document, sent = Document("the campaign", data), _Sent({}, uploaded)
+    rows = {name: _with_csv(raw, sent, name, document) for name, raw in vary.items()}
+    return {**data, "vary": rows}
 
 
 def _read(document: Document, beside: Beside) -> CampaignFile:
@@ -112,6 +133,11 @@ class _Folder:
     folder: Path
 
     def table(self, name: str, options: Mapping[str, str]) -> CsvTable:
+        if uploaded_digest(name) is not None:
+            raise ValueError(
+                "a table that was uploaded is named in campaigns that are sent to the API as text"
+                " or JSON: name the CSV file itself, which is read here."
+            )
         return read_table(self.folder / name, **options)
 
     def model(self, named: str) -> str:
@@ -127,7 +153,7 @@ class _Folder:
         return load_pack(path).document
 
     def with_whole_paths(self, data: dict[str, Any]) -> dict[str, Any]:
-        return _with_whole_paths(data, self.folder)
+        return with_addresses(data, lambda written: whole_address(written, self.folder))
 
     def _path(self, named: str) -> Path:
         # leaves what is not a home as it is
@@ -139,8 +165,12 @@ class _Sent:
     """What came with a text over the network."""
 
     tables: Mapping[str, str]
+    uploaded: UploadedTable | None = None
 
     def table(self, name: str, options: Mapping[str, str]) -> CsvTable:
+        if self.uploaded is not None and (digest := uploaded_digest(name)) is not None:
+            text = self.uploaded(digest, options.get("encoding"))
+            return table_of(text, name, delimiter=options.get("delimiter"))
         if name not in self.tables:
             raise ValueError(f"the file {name} did not come with the text: add it.")
         return table_of(self.tables[name], name, delimiter=options.get("delimiter"))
@@ -158,25 +188,6 @@ class _Sent:
 def _no_brand(why: str, document: Document) -> DocumentError:
     said = f"{why}: write the file of a pack, or a version that the farm has, like acme@3."
     return DocumentError([Problem(("brand",), said)], document)
-
-
-def _with_whole_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """With the paths of references and adapters made absolute, wherever they stand. Other values
-    are left for the check.
-    """
-
-    def whole(name: str, value: Any, files: Collection[str] = FILES) -> Any:
-        if isinstance(value, dict):
-            return {part: whole(part, inner, files) for part, inner in value.items()}
-        if isinstance(value, list):
-            return [whole(name, inner, files) for inner in value]
-        is_address = isinstance(value, str) and name in files and value not in ("", NONE)
-        return whole_address(value, folder) if is_address else value
-
-    named = {"reference": ("image", "mask"), "adapters": ("lora",), "vary": FILES, "skip": FILES}
-    return {
-        key: whole("", value, named[key]) if key in named else value for key, value in data.items()
-    }
 
 
 def _with_csv(raw: Any, beside: Beside, axis: str, document: Document) -> Any:

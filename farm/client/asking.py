@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from farm.campaign.loading import CampaignFile, campaign_of, load_campaign
 from farm.campaign.schema import Campaign
 from farm.client.transport import Transport
+from farm.client.uploading import with_uploads
 from farm.documents.document import Document, DocumentError, Problem, parse_document
 
 Json = dict[str, Any]
@@ -25,7 +26,8 @@ class Asking:
     ) -> tuple[T, Sequence[Problem]]:
         """The farm's answer to a campaign, and the warnings of its reading."""
         checked, document, found = _parts(_loaded(campaign))
-        body = {"project": self.project, "campaign": written(checked), **how}
+        sent = with_uploads(written(checked), self._http, self.project)
+        body = {"project": self.project, "campaign": sent, **how}
         try:
             return self._http.post(view, path, body), found
         except DocumentError as exc:

@@ -9,6 +9,7 @@ from farm.campaign.brand import load_pack
 from farm.campaign.loading import CampaignFile
 from farm.campaign.schema import Campaign
 from farm.client.transport import Transport
+from farm.client.uploading import with_uploads
 from farm.documents.document import DocumentError
 from farm.service.views import BrandVersion, PromptList
 
@@ -34,7 +35,8 @@ class BrandCalls:
         """
         document = campaign.document if isinstance(campaign, CampaignFile) else None
         checked = campaign.campaign if isinstance(campaign, CampaignFile) else campaign
-        asked = checked.model_dump(mode="json", exclude_unset=True)
+        sent = checked.model_dump(mode="json", exclude_unset=True)
+        asked = with_uploads(sent, self._http, self.project)
         body = {"project": self.project, "campaign": asked, "limit": limit}
         try:
             return self._http.post(PromptList, "prompts", body)

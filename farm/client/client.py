@@ -25,6 +25,7 @@ from farm.client.review_calls import ReviewCalls
 from farm.client.sheet_calls import SheetCalls
 from farm.client.step_calls import StepCalls
 from farm.client.transport import Transport
+from farm.client.uploading import UploadCalls
 from farm.client.webhook_calls import WebhookCalls
 from farm.results.line import Line
 from farm.results.versions import only_present, split_version
@@ -66,6 +67,7 @@ class Client(
     EventCalls,
     AccessCalls,
     LinkCalls,
+    UploadCalls,
     WebhookCalls,
     NotificationCalls,
     RegistryCalls,

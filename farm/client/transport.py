@@ -106,6 +106,15 @@ class Transport:
         """
         return self._sent(self._built(method, path, params, body), tries=tries)
 
+    def send_file(self, path: str, data: bytes, params: Mapping[str, str]) -> httpx.Response:
+        """The answer to an order whose body is a file. It is sent again as other orders are."""
+        kind = {"Content-Type": "application/octet-stream"}
+        return self._sent(
+            self._http.build_request(
+                "POST", f"/api/v1/{path}", params=params, content=data, headers=kind
+            )
+        )
+
     def lines(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
         with self._stream(path, params) as response:
             for line in response.iter_lines():

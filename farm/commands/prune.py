@@ -129,7 +129,7 @@ def _prune_previews(
 
 
 def _forget(order: Callable[..., Pruned], found: Pruned, *, yes: bool) -> Pruned:
-    if found.campaigns or found.versions:
+    if found.campaigns or found.versions or found.uploads:
         ask(question(found), yes=yes)
     # The same moment: nobody was asked about campaigns that have become old enough since.
     return order(over_before=found.over_before)
@@ -168,6 +168,8 @@ def question(found: Pruned) -> str:
         size = sum(size for _, size in whole) / 1e6
         pictures = _many(sum(pictures for pictures, _ in whole), "picture")
         return f"Forget {what}, and delete {pictures} ({size:,.1f} MB) with their previews?"
+    if not found.campaigns and not found.versions:
+        return f"Remove {_many(found.uploads, 'uploaded file')} that no campaign names?"
     if not found.campaigns:
         return f"Forget {_many(found.versions, 'replaced version')}?"
     return f"Forget {what}? Their pictures stay."
@@ -181,6 +183,9 @@ def result(answer: Pruned) -> list[str]:
         count = answer.pruned
         verb = "is forgotten." if count == 1 else "are forgotten."
     lines = [f"{_many(count, 'campaign')} {verb}"]
+    if answer.uploads:
+        gone = "would be removed" if answer.dry_run else "removed"
+        lines.append(f"{_many(answer.uploads, 'uploaded file')} {gone}, which no campaign names.")
     if answer.files_removed:
         lines.append(f"{_many(answer.files_removed, 'file')} deleted.")
     if answer.files_left is None:

@@ -11,6 +11,8 @@ class WhoAmI(View):
 
     person: str
     token: str | None
+    names_paths: bool = True
+    """Whether their campaigns may name any file of the farm's machine."""
     roles: dict[str, Role]
 
 

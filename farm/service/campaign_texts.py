@@ -3,12 +3,14 @@ everything that is wrong.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from farm.campaign.loading import campaign_from_text
+from farm.campaign.loading import CampaignFile, campaign_from_text
 from farm.documents.document import Document, DocumentError, Problem
 from farm.service.estimate import Estimates
 from farm.service.submission import Submissions
+from farm.service.uploads import UploadService
 from storage.errors import RequestError
 from storage.rows import CampaignRow
 
@@ -25,7 +27,10 @@ def campaign_data(text: str, tables: Mapping[str, str]) -> Json:
 class CampaignTexts:
     """Reads campaigns as people write them."""
 
-    def __init__(self, estimates: Estimates, submissions: Submissions) -> None:
+    def __init__(
+        self, estimates: Estimates, submissions: Submissions, uploads: UploadService
+    ) -> None:
+        self._uploads = uploads
         self._estimates = estimates
         self._submissions = submissions
 
@@ -36,7 +41,7 @@ class CampaignTexts:
         that cannot be submitted is an answer too, and no error.
         """
         try:
-            file = campaign_from_text(text, tables, SOURCE)
+            file = self._read(project, text, tables)
         except DocumentError as exc:
             return _refused(exc, exc.document)
         data = file.campaign.model_dump(mode="json")
@@ -60,12 +65,15 @@ class CampaignTexts:
         self, project: str, text: str, tables: Mapping[str, str], *, update: bool = False
     ) -> tuple[CampaignRow, Json]:
         """Submit a text. Raises DocumentError with the lines of what is wrong."""
-        file = campaign_from_text(text, tables, SOURCE)
+        file = self._read(project, text, tables)
         data = file.campaign.model_dump(mode="json")
         try:
             return self._submissions.submit(project, data, update=update)
         except DocumentError as exc:
             raise DocumentError(exc.problems, file.document, most=exc.most) from exc
+
+    def _read(self, project: str, text: str, tables: Mapping[str, str]) -> CampaignFile:
+        return campaign_from_text(text, tables, SOURCE, partial(self._uploads.table, project))
 
 
 def _refused(error: DocumentError, document: Document | None) -> Json:

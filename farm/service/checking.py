@@ -50,6 +50,7 @@ class CampaignChecks:
         self._profiles = profiles
 
     def check(self, project: str, data: Json) -> tuple[Expansion, Json]:
+        data = self._intake.with_tables(project, data)
         brand = self._brands.brand_of(project, data.get("brand"))
         written = parse_campaign(data, pack=brand.contents if brand else None)
         campaign = branded(written, brand)

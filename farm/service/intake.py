@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from actors.models.adapter_files import adapter_file
 from actors.models.lora import read_lora
@@ -17,7 +17,8 @@ from actors.models.lora_names import Weights
 from actors.models.lora_strengths import CONFIG
 from actors.models.models import Model, find_model, is_hub_name
 from actors.pictures.reference import MAX_BYTES, read_reference
-from farm.campaign.addresses import has_scheme, hint, path_of
+from farm.campaign.addresses import has_scheme, hint, path_of, uploaded_digest
+from farm.campaign.loading import with_uploaded_tables
 from farm.campaign.schema import Campaign
 from farm.campaign.sources import Named, Sources, named_files, repeated_adapter_problems
 from farm.documents.document import DocumentError, Problem
@@ -35,8 +36,20 @@ MAX_REFERENCES = 2_000
 _READERS = 4  # a picture of the largest size takes 300 MB while it is looked at
 
 
+class Uploaded(Protocol):
+    """The files that were uploaded."""
+
+    def read(self, project: str, digest: str) -> bytes:
+        """The bytes of a file. Raises NotFound."""
+
+    def table(self, project: str, digest: str, encoding: str | None = None) -> str:
+        """The text of a table. Raises ValueError, as a sentence."""
+
+
 class Intake:
-    """Takes in the files of campaigns, from paths and from the buckets that it may read."""
+    """Takes in the files of campaigns: from paths, from what was uploaded, and from the buckets
+    that it may read.
+    """
 
     def __init__(
         self,
@@ -46,12 +59,15 @@ class Intake:
         s3_style: str = "auto",
         files: LocalFiles | None = None,
         registered: RegisteredModels | None = None,
+        uploads: Uploaded | None = None,
     ) -> None:
         """`buckets` are those that references may come from, beside the outputs' own; `files`
-        those of this machine, all if not given. Without `registered`, no model has a name.
+        those of this machine, all if not given. Without `registered`, no model has a name; without
+        `uploads`, nothing was uploaded.
         """
         self._registered = registered
         self._outputs = outputs
+        self._uploads = uploads
         self._files = files or LocalFiles()
         own = bucket_of(outputs.address)
         self._buckets = {*buckets, *([own] if own else [])}
@@ -80,6 +96,14 @@ class Intake:
         known = spec["model"]
         found = self._registered.find(known["name"]) if self._registered else None
         return found or find_model(known["name"])
+
+    def with_tables(self, project: str, data: Json) -> Json:
+        """A campaign's data with the rows of the uploaded tables that it names. Raises
+        DocumentError.
+        """
+        if self._uploads is None:
+            return data
+        return with_uploaded_tables(data, partial(self._uploads.table, project))
 
     def check(self, project: str, campaign: Campaign, model: Model) -> Sources:
         """The digests of all files that a campaign of a project names. Raises DocumentError with
@@ -172,6 +196,10 @@ class Intake:
         return path
 
     def _read(self, project: str, address: str) -> bytes:
+        if (digest := uploaded_digest(address)) is not None:
+            if self._uploads is None:
+                raise RequestError("nothing was uploaded here: name the file by its path.")
+            return self._uploads.read(project, digest)
         if not address.startswith(SCHEME):
             return _read_file(self._path(address))
         bucket, _, key = address.removeprefix(SCHEME).partition("/")

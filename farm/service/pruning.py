@@ -12,6 +12,7 @@ from typing import Any
 
 from actors.recipes.encoding import Format
 from farm.service.retention import Choice, Order, choose, goes_whole
+from farm.service.uploads import UploadService
 from storage.campaigns import Campaigns
 from storage.errors import NotFound, OutputsError, RequestError
 from storage.keys import campaign_folder, is_ours, pictures_of
@@ -30,10 +31,19 @@ _PER_REQUEST = (
 class Pruner:
     """Forgets campaigns."""
 
-    def __init__(self, *, campaigns: Campaigns, removal: Removal, outputs: Outputs) -> None:
+    def __init__(
+        self,
+        *,
+        campaigns: Campaigns,
+        removal: Removal,
+        outputs: Outputs,
+        uploads: UploadService | None = None,
+    ) -> None:
+        """Without `uploads`, uploaded files stay as they are."""
         self._campaigns = campaigns
         self._removal = removal
         self._outputs = outputs
+        self._uploads = uploads
 
     def moment(self, seconds_ago: float) -> float:
         """A time by the database's clock."""
@@ -63,6 +73,7 @@ class Pruner:
                 {"project": c.project, "campaign": c.name, "why": why} for c, why in chosen.spared
             ],
             "versions": versions,
+            "uploads": 0,
             "pruned": 0,
             "files_removed": 0,
             "files_left": self._count(
@@ -70,6 +81,8 @@ class Pruner:
             ),
             "more": False,
         }
+        if self._uploads and order.before is not None and order.with_pictures:
+            answer["uploads"] = self._uploads.prune(project, order.before, dry_run=dry_run)
         if dry_run:
             return answer
         if versions and order.before is not None:

@@ -16,12 +16,19 @@ def over_quota(quota: Quota, usage: Usage, more: int) -> list[str]:
             f"It would have {usage.queued + more:,} renders that wait, {more:,} of them new; its"
             f" quota is {quota.queued:,}."
         )
-    if quota.stored_bytes is not None and usage.stored_bytes >= quota.stored_bytes:
-        reasons.append(
-            f"Its pictures have {usage.stored_bytes:,} bytes; its quota is"
-            f" {quota.stored_bytes:,}. `farm prune --with-pictures` makes room."
-        )
+    if reason := over_storage(quota, usage, 1):
+        reasons.append(reason)
     return reasons
+
+
+def over_storage(quota: Quota, usage: Usage, more: int) -> str | None:
+    """Why a project may not have so many more bytes beside those it has; None if it may."""
+    if quota.stored_bytes is None or usage.stored_bytes + more <= quota.stored_bytes:
+        return None
+    return (
+        f"Its pictures and files have {usage.stored_bytes:,} bytes; its quota is"
+        f" {quota.stored_bytes:,}. `farm prune --with-pictures` makes room."
+    )
 
 
 class ProjectRoom:

@@ -349,9 +349,7 @@ class SparedCampaign(View):
 
 
 class Pruned(View):
-    """The campaigns, versions and files that a pruning is about. If there are `more` files,
-    another request goes on.
-    """
+    """What a pruning is about. If there are `more` files, another request goes on."""
 
     project: str | None
     dry_run: bool
@@ -360,6 +358,7 @@ class Pruned(View):
     campaigns: list[ForgottenCampaign]
     spared: list[SparedCampaign]
     versions: int
+    uploads: int = 0
     pruned: int
     files_removed: int
     files_left: int | None

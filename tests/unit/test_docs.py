@@ -58,6 +58,7 @@ def test_every_command_that_is_documented_is_there():
         "farm brands",
         "farm drift",
         "farm links",
+        "farm files",
         "farm models",
         "farm notify",
         "farm projects",

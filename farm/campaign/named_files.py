@@ -1,0 +1,41 @@
+"""The addresses of files in a campaign's data, wherever they stand. Pure."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from farm.campaign.sources import FILES, NONE
+
+_PLACES = {"reference": ("image", "mask"), "adapters": ("lora",), "vary": FILES, "skip": FILES}
+_REFERENCES = {
+    key: {"image", "mask", "reference", "reference_mask"} for key in ("reference", "vary", "skip")
+}
+
+
+def with_addresses(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """The data with the addresses of references and adapters changed. Other values are left for
+    the check.
+    """
+    return _changed(data, change, _PLACES)
+
+
+def with_references(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """The data with the addresses of references changed."""
+    return _changed(data, change, _REFERENCES)
+
+
+def _changed(
+    data: dict[str, Any], change: Callable[[str], str], places: Mapping[str, Collection[str]]
+) -> dict[str, Any]:
+    return {
+        key: _within("", value, change, places[key]) if key in places else value
+        for key, value in data.items()
+    }
+
+
+def _within(name: str, value: Any, change: Callable[[str], str], files: Collection[str]) -> Any:
+    if isinstance(value, dict):
+        return {part: _within(part, inner, change, files) for part, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_within(name, inner, change, files) for inner in value]
+    is_address = isinstance(value, str) and name in files and value not in ("", NONE)
+    return change(value) if is_address else value
