@@ -137,9 +137,7 @@ def open_app(
         logins = LoginService(identities, Logins(engine), links)
         app = make_api(
             [
-                *_routers(settings, stores, intake, uploads),
-                *_access_routers(stores, files),
-                registry_routes(registry_of(settings, stores, files)),
+                *_routers(settings, stores, intake, uploads, files),
                 *map_routers(stores.campaigns, stores.reviews, stores.codes, stores.outputs),
                 *render_routers(
                     stores.campaigns, stores.reviews, stores.outputs, step_reading_of(stores)
@@ -297,15 +295,16 @@ def _fleet_service(settings: Settings, stores: Stores) -> FleetService:
     return FleetService(orders=stores.orders, watching=stores.watching, is_alone=is_alone)
 
 
-def _access_routers(stores: Stores, files: LocalFiles) -> list[APIRouter]:
+def _access_routers(settings: Settings, stores: Stores, files: LocalFiles) -> list[APIRouter]:
     return [
+        registry_routes(registry_of(settings, stores, files)),
         token_routes(TokenService(stores.tokens), files),
         project_routes(ProjectService(stores.projects)),
     ]
 
 
 def _routers(
-    settings: Settings, stores: Stores, intake: Intake, uploads: UploadService
+    settings: Settings, stores: Stores, intake: Intake, uploads: UploadService, files: LocalFiles
 ) -> list[APIRouter]:
     """The services over the stores, and the API's routes to them."""
     campaigns, control, watching = stores.campaigns, stores.control, stores.watching
@@ -353,6 +352,7 @@ def _routers(
         ),
         fleet_routes(reading, _fleet_service(settings, stores), fleet_reading_of(stores)),
         upload_routes(uploads),
+        *_access_routers(settings, stores, files),
         farm_routes(Readiness(watching, outputs), Home(settings.home).digest),
     ]
 
