@@ -303,6 +303,10 @@ def _access_routers(settings: Settings, stores: Stores, files: LocalFiles) -> li
     ]
 
 
+def _leftovers(stores: Stores) -> Leftovers:
+    return Leftovers(campaigns=stores.campaigns, reviews=stores.reviews, outputs=stores.outputs)
+
+
 def _routers(
     settings: Settings, stores: Stores, intake: Intake, uploads: UploadService, files: LocalFiles
 ) -> list[APIRouter]:
@@ -323,7 +327,6 @@ def _routers(
         campaigns=campaigns, watching=watching, outputs=outputs, intake=intake, chunk=chunk
     )
     repairs = Repairs(campaigns=campaigns, control=control, outputs=outputs, repaints=repaints)
-    explaining = Explaining(campaigns=campaigns, reviews=stores.reviews, watching=watching)
     controls = CampaignControl(
         campaigns=campaigns, control=control, watching=watching, chunk=chunk
     )
@@ -339,13 +342,13 @@ def _routers(
         model_routes(model_reading_of(stores)),
         cost_routes(CostReading(campaigns=campaigns, costs=stores.costs, reviews=stores.reviews)),
         diff_routes(Diffs(campaigns=campaigns, outputs=outputs)),
-        file_routes(
-            reading, Leftovers(campaigns=campaigns, reviews=stores.reviews, outputs=outputs)
-        ),
+        file_routes(reading, _leftovers(stores)),
         repair_routes(repaints, repairs, reading),
         prune_routes(pruner, _preview_pruner(stores)),
         control_routes(controls, reading),
-        explaining_routes(explaining),
+        explaining_routes(
+            Explaining(campaigns=campaigns, reviews=stores.reviews, watching=watching)
+        ),
         _review_router(stores, reviewing),
         operation_routes(
             _diagnosis(settings, stores), LogReading(Home(settings.home).logs, campaigns)
