@@ -1,9 +1,17 @@
 """The settings of renders: what a campaign says for all of them, and what an axis may vary."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import PydanticKnownError
 
 from actors.models.schedulers import SCHEDULERS
 from farm.campaign.axes import Axis, Scalar
@@ -62,6 +70,21 @@ Size = Annotated[tuple[int, int], BeforeValidator(_size)]
 Batch = Annotated[int, Field(ge=1, le=256)]
 AUTO: Literal["auto"] = "auto"
 """A batch that begins as the model's own, and is halved for the sizes that do not fit a device."""
+_NUMBER: TypeAdapter[int] = TypeAdapter(Batch, config=ConfigDict(strict=True))
+
+
+def _batch(value: Any) -> Any:
+    """One mistake is told, that of the number, and not another one for each kind of value."""
+    if value is None or value == AUTO:
+        return value
+    try:
+        return _NUMBER.validate_python(value)
+    except ValidationError as exc:
+        error: Any = exc.errors()[0]
+        raise PydanticKnownError(error["type"], error.get("ctx")) from None
+
+
+BatchOrAuto = Annotated[Batch | Literal["auto"], BeforeValidator(_batch)]
 Dtype = Literal["float32", "bfloat16", "float16"]
 
 
@@ -89,7 +112,7 @@ class Settings(BaseModel):
     guidance: Guidance | None = None
     scheduler: Scheduler | None = None
     size: Size | None = None
-    batch: Batch | Literal["auto"] | None = None
+    batch: BatchOrAuto | None = None
     dtype: Dtype = "float32"
     spacing: Spacing = None
     terminal_snr: TerminalSnr = None

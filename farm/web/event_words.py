@@ -20,6 +20,10 @@ SUBJECTS = {
     "role": "Roles",
     "token": "Tokens",
     "webhook": "Webhooks",
+    "notification": "Notifications",
+    "registry": "Models",
+    "file": "Files",
+    "link": "Links",
 }
 """What events are about: the part of a kind before the full stop, and its word."""
 
@@ -98,7 +102,10 @@ def _decided(data: Json) -> str:
 
 
 def _budget(data: Json) -> str:
-    spent, whole = duration(data.get("device_s")), duration(data.get("budget_s"))
+    if "budget_money" in data:
+        spent, whole = f"{data['money']:,.2f}", f"{data['budget_money']:,.2f}"
+    else:
+        spent, whole = duration(data.get("device_s")), duration(data.get("budget_s"))
     return f"Nine tenths of its budget are spent: {spent} of {whole}."
 
 
@@ -161,6 +168,8 @@ _TOLD: Mapping[str, Callable[[Json], str]] = {
     EventKind.CAMPAIGN_WAITING: _plain("It waits for something that is away: {why}"),
     EventKind.CAMPAIGN_FAILING: _plain("{failed:,} of {total:,} renders have failed."),
     EventKind.CAMPAIGN_BUDGET_LOW: _budget,
+    EventKind.CAMPAIGN_AWAITING_REVIEW: _plain("{undecided:,} renders wait for a decision."),
+    EventKind.CAMPAIGN_DEADLINE_AT_RISK: _plain("Its deadline is at risk: {why}"),
     EventKind.CAMPAIGN_FINISHED: _finished,
     EventKind.CAMPAIGN_REOPENED: _plain("It goes on after its end."),
     EventKind.CAMPAIGN_PRUNED: _plain("Forgotten."),
@@ -193,4 +202,17 @@ _TOLD: Mapping[str, Callable[[Json], str]] = {
     EventKind.PROJECT_CHANGED: _plain("Its quota was changed."),
     EventKind.WEBHOOK_ADDED: _plain("Its events are sent to webhook {webhook}."),
     EventKind.WEBHOOK_REMOVED: _plain("Nothing is sent to webhook {webhook} any more."),
+    EventKind.WEBHOOK_DEAD: _plain("An event was given up that webhook {webhook} did not take."),
+    EventKind.NOTIFICATION_ADDED: _plain("Its events are told to {name}, by {service}."),
+    EventKind.NOTIFICATION_REMOVED: _plain("Nothing is told to {name} any more."),
+    EventKind.NOTIFICATION_DEAD: _plain(
+        "A message was given up that notification {notification} did not take."
+    ),
+    EventKind.REGISTRY_ADDED: _plain("The {kind} {name} is kept for all nodes: {digest:.12}."),
+    EventKind.REGISTRY_REMOVED: _plain("The {kind} {name} is kept no more: {digest:.12}."),
+    EventKind.FILE_ADDED: _plain("The file {name} was uploaded: {digest:.12}."),
+    EventKind.FILE_REMOVED: _plain("The file {name} was removed: {digest:.12}."),
+    EventKind.LINK_CREATED: _plain("It is shared by the link {name}."),
+    EventKind.LINK_OPENED: _plain("Somebody opened the link {name}."),
+    EventKind.LINK_REVOKED: _plain("The link {name} opens nothing any more."),
 }

@@ -18,6 +18,7 @@ TABLE = {
     Deed.OPERATE: "operator admin",
     Deed.SEE_FLEET: "viewer submitter reviewer operator admin",
     Deed.LEARN: "operator admin",
+    Deed.REGISTER: "operator admin",
     Deed.ORDER_FLEET: "operator admin",
     Deed.ADMINISTER: "admin",
 }

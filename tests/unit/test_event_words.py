@@ -11,6 +11,8 @@ RICH = {
     "counts": {"done": 3, "failed": 1, "held": -2}, "verdict": "approved", "undoes": None,
     "target": "w1", "by": "ann", "brand": "acme", "person": "mira", "token": "abc",
     "webhook": 1, "priority": 70, "pool": "gpu", "node": "a", "floor": 2,
+    "undecided": 4, "notification": 2, "name": "studio", "service": "mailto", "kind": "model",
+    "digest": "d" * 64, "link": "x1",
 }  # fmt: skip
 
 
@@ -19,8 +21,14 @@ def test_every_kind_has_a_sentence_and_every_subject_a_word(kind):
     data = {**RICH, "why": ["Because."]} if kind is EventKind.FLEET_SCALED else RICH
     sentence = event_sentence({"kind": kind.value, "data": data})
     assert sentence != kind.value
-    assert sentence[0].isupper() or sentence.startswith(("w1", "mira", "3", "60"))
+    assert sentence[0].isupper() or sentence.startswith(("w1", "mira", "3", "4", "60"))
     assert kind.partition(".")[0] in SUBJECTS
+
+
+def test_a_budget_of_money_is_told_in_money():
+    data = {"money": 36.0, "budget_money": 40.0}
+    told = event_sentence({"kind": EventKind.CAMPAIGN_BUDGET_LOW.value, "data": data})
+    assert told == "Nine tenths of its budget are spent: 36.00 of 40.00."
 
 
 @pytest.mark.parametrize("kind", [EventKind.RENDERS_SETTLED, EventKind.CAMPAIGN_PRIORITY])
