@@ -270,11 +270,11 @@ def test_whatever_fits_or_breaks_the_description_is_answered_as_it_says(app, url
 
 
 def ask(operation, mode, url):
-    # What a campaign or a brand's pack is, and which parts of an order fit together, the
-    # description does not say in full.
+    # What a campaign, a brand's pack or a picture is, and which parts of an order fit together,
+    # the description does not say in full.
     loose = (
         "/campaigns", "/brands", "/prompts", "/reviews", "/reviews/undo", "/redo", "/prune",
-        "/scaling", "/renders", "/texts", "/texts/check",
+        "/scaling", "/renders", "/texts", "/texts/check", "/files",
     )  # fmt: skip
     excluded = [positive_data_acceptance] if operation.path.endswith(loose) else []
 

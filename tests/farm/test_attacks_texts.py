@@ -307,5 +307,5 @@ def test_case_27_a_picture_is_turned_upright_and_where_it_was_taken_is_told_to_n
     }  # fmt: skip
     painted = preview(read_reference(file.getvalue()))
     assert not Image.open(io.BytesIO(painted)).getexif()
-    with pytest.raises(NotFound):
-        client.of("zen").remove_upload(told.sha256)
+    with client.of("zen") as other, pytest.raises(NotFound):
+        other.remove_upload(told.sha256)

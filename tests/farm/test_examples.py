@@ -38,7 +38,9 @@ def farm(settings):
 
 
 def small(name):
-    """The first two values of each axis, one seed, few steps and few pixels."""
+    """The first two values of each axis, one seed, few steps and few pixels; no budget, which
+    needs prices.
+    """
     campaign = load_campaign(EXAMPLES / name).campaign
     vary = {
         axis: values[:2] if isinstance(values, list) else values
@@ -47,7 +49,9 @@ def small(name):
     changes = {"steps": 5, "size": (64, 64)}
     settings = campaign.settings.model_copy(update=changes)
     seeds = (11,) if isinstance(campaign.seeds, tuple) else campaign.seeds
-    return campaign.model_copy(update={"vary": vary, "settings": settings, "seeds": seeds})
+    return campaign.model_copy(
+        update={"vary": vary, "settings": settings, "seeds": seeds, "budget": None}
+    )
 
 
 @pytest.mark.parametrize("name", FILES)

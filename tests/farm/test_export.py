@@ -343,7 +343,7 @@ def manifest_of(store):
     return [json.loads(line) for line in read(store, MANIFEST).splitlines()]
 
 
-OWN = {MANIFEST, CSV, SHEET, INDEX}
+OWN = {MANIFEST, CSV, SHEET, INDEX, SUMMARY}
 
 
 @from_everywhere

@@ -194,7 +194,7 @@ def test_a_cancelled_campaign_says_why_nothing_is_redone(proofed):
     ("grip", "said"), [(0.6, "can be an anchor of drift"), (0.1, "That is less than 25%")]
 )
 def test_what_was_measured_of_a_model_is_told(farm, grip, said):
-    assert run("models", "show", "seedling") == "Nothing was measured of seedling yet."
+    assert run("models", "show", "seedling") == "No grip was measured of seedling yet."
     digest = find_model("seedling").digest
     assert isinstance(farm.learn_grip(digest, grip, "layout@1"), ModelProfile)
     assert said in run("models", "show", "seedling")

@@ -44,7 +44,7 @@ def test_a_farm_cannot_answer_with_a_key_that_its_view_does_not_have():
 
     def ask(fleet):
         app = FastAPI()
-        app.include_router(fleet_routes(None, fleet))
+        app.include_router(fleet_routes(None, fleet, None))
 
         async def by_an_admin(scope, receive, send):
             admin = Access(person="x", roles={EVERYWHERE: Role.ADMIN})

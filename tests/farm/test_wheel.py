@@ -116,6 +116,7 @@ def test_the_command_of_a_wheel_runs_far_from_the_checkout(installed, elsewhere)
 def test_a_farm_from_a_wheel_shows_every_page_with_its_files(url, tmp_path):
     with Client(url) as client:
         client.submit(campaign())
+        client.add_brand({"name": "spring", "negative": "film grain"})
     pages = pages_of(tmp_path)
     assert {"/", "/new", "/login", "/campaigns/default/spring"} < pages
     files = set()
