@@ -275,6 +275,7 @@ def ask(operation, mode, url):
     loose = (
         "/campaigns", "/brands", "/prompts", "/reviews", "/reviews/undo", "/redo", "/prune",
         "/scaling", "/renders", "/texts", "/texts/check", "/files",
+        "/registry/{kind}",
     )  # fmt: skip
     excluded = [positive_data_acceptance] if operation.path.endswith(loose) else []
 

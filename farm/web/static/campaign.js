@@ -420,16 +420,17 @@ async function start() {
   await drawFacets();
   let news = true, looked = 0, counted = 0;
   follow(() => { news = true; }, () => { news = true; });
-  const isDue = (last, apart) => !document.hidden && isActive() && Date.now() - last > (news || !isConnected() ? 0 : 5) * apart;
+  const isDue = (last, apart) => !document.hidden && (news || isActive()) && Date.now() - last > (news || !isConnected() ? 0 : 5) * apart;
   setInterval(() => {
     if (!isDue(looked, FRESH_MS)) return;
     looked = Date.now();
+    const isNews = news; // the last of it comes when the campaign is over
     news = false;
     const numbers = [...grid.tiles.values()].map((element) => Number(element.dataset.number));
-    load(numbers);
+    load(numbers, isNews);
   }, FRESH_MS);
   setInterval(() => {
-    if (looked <= counted || document.hidden || !isActive()) return; // no tile was looked at since
+    if (looked <= counted || document.hidden) return; // no tile was looked at since
     counted = Date.now();
     drawFacets().catch(() => {});
   }, 5 * FRESH_MS);
