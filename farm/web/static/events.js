@@ -11,7 +11,7 @@ let last = null, lostAt = 0, failed = 0, control = null, timer = 0;
 export function follow(onEvent, onState = () => {}) {
   heard.push(onEvent);
   told.push(onState);
-  if (heard.length > 1) return;
+  if (heard.length > 1 || "link" in document.body.dataset) return; // a link hears no events: its page looks by itself
   document.addEventListener("visibilitychange", () => { if (document.hidden) rest(); else begin(); });
   addEventListener("pagehide", rest);
   addEventListener("pageshow", (event) => { if (event.persisted) begin(); });
