@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 class Finishing:
     """The campaigns that may be over since they were last looked at.
 
-    Manifests are written beside the loop: that of a million renders takes half a minute.
+    Manifests are written beside the loop: that of a million renders takes half a minute. So are
+    the decisions about an earlier version: comparing a million takes minutes.
     """
 
     def __init__(
@@ -31,37 +32,46 @@ class Finishing:
         self._reviews = reviews
         self._service = service
         self._outputs = outputs
-        self._touched: set[int] = set()
+        self.waiting: set[int] = set()
+        """The campaigns to be looked at in the next round."""
         self._clerk = ThreadPoolExecutor(1, thread_name_prefix="clerk")
 
     def touch(self, campaign_ids: Iterable[int]) -> None:
         """Look at these campaigns in the next round."""
-        self._touched.update(campaign_ids)
+        self.waiting.update(campaign_ids)
 
     def finish(self) -> None:
         """Have the manifests written of those that are over, and proofs approved that need no
         person. What a database that cannot be reached keeps from that is done later.
         """
-        for campaign_id in sorted(self._touched):
+        for campaign_id in sorted(self.waiting):
             try:
                 campaign = self._campaigns.by_id(campaign_id)
             except NotFound:
                 campaign = None  # removed meanwhile
             is_over = campaign is not None and campaign.state.is_final
-            if campaign is not None and is_over:
-                self._decide(campaign)
+            if campaign is not None and is_over and campaign.version == 1:
+                self._approve(campaign)
             # Before its manifest is begun, which may ask for another look at it.
-            self._touched.discard(campaign_id)
+            self.waiting.discard(campaign_id)
             if campaign is not None and is_over:
                 self._end(campaign)
 
-    def _decide(self, campaign: CampaignRow) -> None:
+    def _go_on(self, campaign: CampaignRow) -> None:
         """Decide as was decided about the version before, and then as the file says of proofs."""
+        finals = campaign.id if campaign.proof_of is None else campaign.proof_of
         try:
-            if campaign.proof_of is None:
-                self._service.carry_over(campaign)
-                return
-            self._service.carry_over(self._campaigns.by_id(campaign.proof_of))
+            self._service.carry_over(self._campaigns.by_id(finals))
+            self._approve(campaign)
+        except DatabaseAway:
+            self.waiting.add(campaign.id)  # it is tried again once the database is back
+        except SeedbedError as exc:  # replaced or removed meanwhile
+            log.warning("%s waits for a person: %s action=carry", campaign.title, exc)
+
+    def _approve(self, campaign: CampaignRow) -> None:
+        if campaign.proof_of is None:
+            return
+        try:
             self._service.auto_approve(campaign)
         except (RequestError, NotFound) as exc:  # replaced or removed meanwhile
             log.warning("%s waits for a person: %s action=approve", campaign.title, exc)
@@ -73,6 +83,8 @@ class Finishing:
             campaign.state,
             campaign.id,
         )
+        if campaign.version > 1:
+            self._clerk.submit(self._go_on, campaign)
         self._clerk.submit(self._write_manifest, campaign)
 
     def halt_spent(self, campaigns: Iterable[OpenCampaign]) -> None:
@@ -89,14 +101,14 @@ class Finishing:
                 self._campaigns.halt(campaign.id, spent_sentence(campaign))
 
     def close(self) -> None:
-        """Wait until the manifests that were begun are written."""
+        """Wait until the manifests that were begun are written, and the decisions made."""
         self._clerk.shutdown()
 
     def _write_manifest(self, campaign: CampaignRow) -> None:
         try:
             write_manifest(self._campaigns, self._reviews, campaign, self._outputs)
         except DatabaseAway:
-            self._touched.add(campaign.id)  # it is tried again once the database is back
+            self.waiting.add(campaign.id)  # it is tried again once the database is back
         except SeedbedError as exc:
             log.warning(
                 "The manifest of %s was not written: %s action=manifest", campaign.name, exc
