@@ -69,3 +69,20 @@ def test_the_dialog_fits_a_narrow_window_and_the_keyboard_leaves_it(look, client
     assert client.links() == []
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="hidden")
+
+
+def test_a_link_shows_the_last_pictures_of_a_campaign_that_ends(look, client, settings):
+    """It hears no events, and may learn of the end before it has looked at the tiles."""
+    client.submit({"name": "spring", "model": "seedling", **PROOFED, "proof": None})
+    shared = client.share("spring", name="anna")
+    page = look.open(shared.path)
+    page.clock.install()
+    page.get_by_role("button", name="Open").click()
+    page.wait_for_url(f"**{PAGE}")
+    page.locator("#campaign[data-ready=true]").wait_for()
+    page.clock.run_for(1_000)
+    page.locator(".t-waiting").nth(11).wait_for()
+    paint(settings)
+    page.evaluate("document.getElementById('campaign').dataset.over = 'true'")
+    page.clock.run_for(10_000)
+    page.locator(".t-done").nth(11).wait_for()

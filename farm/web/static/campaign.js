@@ -418,13 +418,15 @@ async function start() {
   };
   page.dataset.ready = "true";
   await drawFacets();
-  let news = true, looked = 0, counted = 0;
+  let news = true, looked = 0, counted = 0, wasActive = isActive();
   follow(() => { news = true; }, () => { news = true; });
   const isDue = (last, apart) => !document.hidden && (news || isActive()) && Date.now() - last > (news || !isConnected() ? 0 : 5) * apart;
   setInterval(() => {
+    news ||= wasActive !== isActive(); // its last pictures are there, whether events were heard or not
+    wasActive = isActive();
     if (!isDue(looked, FRESH_MS)) return;
     looked = Date.now();
-    const isNews = news; // the last of it comes when the campaign is over
+    const isNews = news;
     news = false;
     const numbers = [...grid.tiles.values()].map((element) => Number(element.dataset.number));
     load(numbers, isNews);
