@@ -80,7 +80,7 @@ def test_a_link_shows_the_last_pictures_of_a_campaign_that_ends(look, client, se
     page.get_by_role("button", name="Open").click()
     page.wait_for_url(f"**{PAGE}")
     page.locator("#campaign[data-ready=true]").wait_for()
-    page.clock.run_for(1_000)
+    page.clock.run_for(8_000)  # the first look is made however it stands
     page.locator(".t-waiting").nth(11).wait_for()
     paint(settings)
     page.evaluate("document.getElementById('campaign').dataset.over = 'true'")
