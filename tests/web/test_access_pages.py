@@ -102,6 +102,39 @@ def test_a_project_is_made_and_gets_a_quota_and_people(opened, client):
     assert client.project_of("acme").roles == {}
 
 
+def test_what_somebody_types_stays_while_the_page_follows_the_farm(opened, client):
+    for name in ("acme", "other"):
+        client.create_project(name)
+    page = opened("/projects")
+    card = page.locator(".card", has=page.get_by_role("link", name="other"))
+    card.get_by_text("Change the quota").click()
+    card.get_by_label("Role").select_option("reviewer")
+    card.get_by_label("Person").fill("mra")
+    card.get_by_label("Person").press("Home")
+    card.get_by_label("Person").press("ArrowRight")
+    client.create_project("third")  # an event: the list is made anew
+    page.get_by_role("link", name="third").wait_for()
+    page.keyboard.type("i")
+    assert card.get_by_label("Person").input_value() == "mira"
+    assert card.get_by_label("Role").input_value() == "reviewer"
+    assert card.get_by_label("Workers").is_visible()
+    card.get_by_label("Person").press("Enter")
+    page.get_by_text("mira is reviewer in other.").wait_for()
+    page.wait_for_function("document.activeElement.name === 'person'")
+    assert card.get_by_label("Person").input_value() == ""
+
+
+def test_a_click_counts_though_the_page_is_made_anew_meanwhile(opened, client):
+    client.create_project("acme", roles={"mira": "viewer"})
+    page = opened("/projects")
+    page.get_by_role("button", name="Remove mira, viewer").hover()
+    page.mouse.down()
+    with page.expect_response("**/projects"):
+        client.create_project("other")
+    page.mouse.up()
+    page.get_by_text("mira has no role in acme any more.").wait_for()
+
+
 def test_what_is_refused_says_why(opened, client, look):
     client.create_project("acme")
     page = opened("/projects")

@@ -16,8 +16,6 @@ async function order(path, body, words) {
   } catch (error) {
     byId("said").textContent = error.message;
     return null;
-  } finally {
-    await refresh();
   }
 }
 
@@ -50,7 +48,8 @@ document.addEventListener("submit", async (event) => {
   const kind = ["give", "quota"].find((name) => name in form.dataset) ?? form.id;
   if (!FORMS[kind]) return;
   event.preventDefault();
-  if (await FORMS[kind](form)) form.reset();
+  if (await FORMS[kind](form)) form.reset(); // what was refused stays to be mended
+  await refresh();
 });
 
 // --- tokens ---
@@ -94,12 +93,15 @@ async function copy() {
   }
 }
 
-document.addEventListener("click", ({ target }) => {
+document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("button");
   if (!button) return;
-  if (button.id === "copy") copy();
-  else if (button.dataset.revoke) revoke(button.dataset);
-  else if (button.dataset.rotate) rotate(button.dataset);
-  else if (button.dataset.take) roleIn(button.dataset.project ?? "", button.dataset.take, null);
-  else if (button.dataset.know) order("/projects", { name: button.dataset.know }, `${button.dataset.know} is known now: set its quota below.`);
+  const { revoke: ended, rotate: renewed, take, know, project } = button.dataset;
+  if (button.id === "copy") return copy();
+  if (ended) await revoke(button.dataset);
+  else if (renewed) await rotate(button.dataset);
+  else if (take) await roleIn(project ?? "", take, null);
+  else if (know) await order("/projects", { name: know }, `${know} is known now: set its quota below.`);
+  else return;
+  await refresh();
 });

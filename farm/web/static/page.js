@@ -8,6 +8,7 @@ const APART_MS = 2500; // between looks while events go on
 const POLL_MS = 4000; // between looks without events
 const SLOW_MS = 20000; // between looks beside them: that a farm has died is no event
 const LONGEST_MS = 30000; // between looks while the farm does not answer
+const PRESS_MS = 1000; // a button may be held down before what it is in is made anew
 
 const formats = {
   time: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }),
@@ -36,8 +37,8 @@ let failed = 0;
 let underWay = false;
 let again = false;
 
-// Fetches this page once more and puts its [data-live] parts in the places of ours. Whoever types
-// or chooses in a part keeps it as it is.
+// Fetches this page once more and puts its [data-live] parts in the places of ours. A form that
+// somebody has begun to fill stays as it is, and what they have opened stays open.
 export async function refresh() {
   if (underWay) { again = true; return; }
   underWay = true;
@@ -46,7 +47,9 @@ export async function refresh() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (answer.redirected && new URL(answer.url).pathname === "/login") { location.reload(); return; }
     if (!answer.ok) throw new Error(answer.status);
-    replaceParts(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    await pressed;
+    replaceParts(page);
     failed = 0;
     tell("on", "Live");
   } catch {
@@ -58,29 +61,71 @@ export async function refresh() {
   }
 }
 
+// A click is lost if its button is replaced between its press and its release.
+let pressed = Promise.resolve();
+addEventListener("pointerdown", () => {
+  pressed = new Promise((settle) => {
+    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => setTimeout(settle), { once: true });
+    setTimeout(settle, PRESS_MS);
+  });
+}, true);
+
 function replaceParts(page) {
   for (const part of document.querySelectorAll("[data-live][id]")) {
     const fresh = page.getElementById(part.id);
     if (!fresh || fresh.isEqualNode(part.fresh ?? part)) continue;
     const copy = fresh.cloneNode(true);
-    const focused = part.contains(document.activeElement) ? pathOf(part, document.activeElement) : null;
+    const focused = part.contains(document.activeElement) ? document.activeElement : null;
+    keepBegun(part, fresh);
+    const next = focused && (fresh.contains(focused) ? focused : counterpart(fresh, focused));
     part.replaceChildren(...fresh.childNodes);
     part.fresh = copy; // as it was sent: times are rewritten in the page
     tellTimes(part);
-    if (focused) found(part, focused)?.focus({ preventScroll: true });
+    if (next) focusAgain(next, focused);
   }
+}
+
+// Puts the forms that somebody has begun to fill in the places of those that came.
+function keepBegun(part, fresh) {
+  for (const form of [...part.querySelectorAll("form")]) {
+    const place = sameForm(fresh, form);
+    if (!place) continue; // what it was about is gone
+    const details = place.closest("details");
+    if (details) details.open = form.closest("details").open;
+    if ([...form.elements].some(isChanged)) place.replaceWith(form);
+  }
+}
+
+function sameForm(fresh, form) {
+  const name = nameOf(form);
+  return [...fresh.querySelectorAll("form")].find((one) => nameOf(one) === name);
+}
+
+const nameOf = (form) => JSON.stringify([form.id, { ...form.dataset }]);
+
+function isChanged(field) {
+  if (field.localName === "button") return false;
+  if (field.localName !== "select") return field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+  const sent = [...field.options].findIndex((option) => option.defaultSelected);
+  return field.selectedIndex !== Math.max(0, sent);
 }
 
 // An element is found again by its address or its name, and not by its place: others come and go.
-function pathOf(part, element) {
+function counterpart(fresh, element) {
+  const form = element.closest("form");
   for (const name of ["id", "href", "value", "name"]) {
     const value = element.getAttribute(name);
-    if (value) return `${element.localName}[${name}="${CSS.escape(value)}"]`;
+    if (value) return (form ? sameForm(fresh, form) : fresh)?.querySelector(`${element.localName}[${name}="${CSS.escape(value)}"]`);
   }
-  return null;
+  return form && sameForm(fresh, form)?.querySelector(element.localName);
 }
 
-function found(part, path) { return part.querySelector(path); }
+// Letters go on where they went: a field that is moved or made anew has lost the focus.
+function focusAgain(element, before) {
+  const { selectionStart, selectionEnd } = before;
+  element.focus({ preventScroll: true });
+  if (element === before && typeof selectionStart === "number") element.setSelectionRange(selectionStart, selectionEnd);
+}
 
 function tell(state, words) {
   const sign = document.getElementById("live");
