@@ -23,9 +23,7 @@ def test_a_farm_that_stays_takes_campaigns_shows_metrics_and_leaves_when_told(fa
     assert (first["state"], first["renders"]["done"], len(farm.manifest())) == ("done", 12, 12)
     assert farm.json("submit", file)["renders"]["done"] == 12
     assert httpx.get(f"{url}/metrics").status_code == 401
-    assert "FARM_ALLOWED_PATHS" in farm.run(
-        "submit", farm.file("d", reference={"image": "/etc/passwd"}), code=2
-    )
+    assert "FARM_ALLOWED_PATHS" in farm.run("submit", farm.file("d", model="/etc"), code=2)
     for _ in range(2):  # the first time that a series is seen, it is 0
         text = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
     labels = r'model="seedling@[0-9a-f]{8}",outcome="done",project="default",stage="final"'
