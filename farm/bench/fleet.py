@@ -4,8 +4,9 @@ that runs, the others its own rules on the virtual clock of `farm.simulation.sim
 """
 
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 from farm.bench.dispatch import (
     WORKERS,
@@ -16,7 +17,10 @@ from farm.bench.dispatch import (
 )
 from farm.bench.figures import Json, machine, spreads
 from farm.bench.growing import IDLE_S, growing
-from farm.scheduling.values import Limits, Pool
+from farm.scheduling.assignment import assign
+from farm.scheduling.situation import Situation
+from farm.scheduling.values import FreeWorker, Limits, Pool
+from farm.simulation.queue import CampaignQueue
 from farm.simulation.simulator import simulate
 from farm.simulation.trace import Trace, Work
 
@@ -69,7 +73,8 @@ def _figures(
         "makespan_ratio": 1 / uneven["eff_100ms"],
         "loads_over_optimum": shared.loads / LEAST_LOADS,
         "shared_makespan_ratio": shared.makespan / _shared_bound(),
-        "decisions_per_s": large.chunks / seconds,
+        "decisions_per_s": decisions_per_s(gpus, renders, models),
+        "simulated_chunks_per_s": large.chunks / seconds,
         "simulated_in_s": seconds,
         "simulated_makespan_ratio": large.makespan / large.bound,
     }
@@ -121,6 +126,23 @@ def _fifo() -> tuple[int, float]:
             free_at[worker] += LOAD_S
         free_at[worker] += FIFO_CHUNK * BATCH_S
     return loads, max(free_at)
+
+
+def decisions_per_s(gpus: int, renders: int, models: int) -> float:
+    """How many chunks a second of processor time one round gives to workers that have none, in the
+    middle of the work: each has one of the models warm.
+    """
+    works = many_models(gpus, renders, models).works
+    rows = [CampaignQueue(k, work, work.renders).row() for k, work in enumerate(works)]
+    begun = [replace(row, ended=1, left=row.left - 1) for row in rows]
+    workers = [
+        FreeWorker(name=f"w{k}", warm=frozenset({f"m{k % models}"}), numerics_class="one")
+        for k in range(gpus)
+    ]
+    situation = Situation(now=0.0, campaigns=begun, workers=workers, fleet_size=gpus)
+    began = process_time()
+    decision = assign(situation)
+    return len(decision.assignments) / (process_time() - began)
 
 
 def many_models(gpus: int, renders: int, models: int) -> Trace:

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 
 from farm.cost import budget_left_s, chunk_s, seconds_per_render, would_be_late
 from farm.scheduling.situation import Situation
+from farm.scheduling.values import AFFINITY_LOADS, AFFINITY_S
 from storage.rows import OpenCampaign
 
 LATE_TIER = 101  # above every priority: a campaign that would miss its deadline
@@ -23,12 +24,16 @@ class Allocation:
         self.exhausted, self.unable = situation.exhausted, situation.unable
         self.quotas, self._weights = situation.quotas, situation.weights
         self.load_s = {c.id: self._history.load_s(c.model_digest) for c in campaigns}
+        self.affinity_s = {
+            c.id: max(AFFINITY_S, AFFINITY_LOADS * self.load_s[c.id]) for c in campaigns
+        }
         self._speeds: dict[tuple[str, str | None], float] = {}
         self.class_of = {worker.name: worker.numerics_class for worker in workers}
         self.pins = {campaign.id: campaign.numerics_class for campaign in campaigns}
         self.affordable_s = {campaign.id: budget_left_s(campaign) for campaign in campaigns}
         self.tiers = {campaign.id: _tier(situation, campaign) for campaign in campaigns}
         """Their priorities, or LATE_TIER if they would miss their deadlines."""
+        self.has_one_tier = len(set(self.tiers.values())) < 2
         self.chunks = {worker.name: len(worker.holds) for worker in workers}
         self.users = {campaign.id: set(campaign.workers) for campaign in campaigns}
         self._workers = {worker.name: worker for worker in workers}

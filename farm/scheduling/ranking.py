@@ -46,7 +46,7 @@ class Stage:
 
 
 def next_of(
-    allocation: Allocation, choice: Sequence[OpenCampaign], worker: str
+    allocation: Allocation, choice: list[OpenCampaign], worker: str
 ) -> OpenCampaign | None:
     """The campaign that a worker serves next, of those that it may; None if there are none.
 
@@ -55,7 +55,7 @@ def next_of(
     """
     if len(choice) < 2:
         return choice[0] if choice else None
-    top = _of_highest_tier(allocation, list(choice), worker)
+    top = _of_highest_tier(allocation, choice, worker)
     warm, new = allocation.warm(worker), allocation.new
     few = [c for c in top if c.model_digest in warm or c.id in new]
     line = _Line(allocation, top)
@@ -132,6 +132,8 @@ def _of_highest_tier(
     choice: list[OpenCampaign],
     worker: str,  # noqa: ARG001
 ) -> list[OpenCampaign]:
+    if allocation.has_one_tier:
+        return choice
     tiers = allocation.tiers
     top = max([tiers[campaign.id] for campaign in choice])
     return [campaign for campaign in choice if tiers[campaign.id] == top]

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from farm.scheduling.allocation import Allocation
 from farm.scheduling.eligibility import may_use
 from farm.scheduling.head_start import (
-    AFFINITY_S,
     due_at_s,
     head_start_s,
     is_due,
     is_new,
     project_head_start_s,
 )
-from farm.scheduling.values import Assignment, FreeWorker, Key
+from farm.scheduling.values import AFFINITY_S, Assignment, FreeWorker, Key
 from storage.rows import OpenCampaign
 
 

@@ -9,6 +9,14 @@ from farm.scheduling.history import History
 
 # one being painted and the next one waiting, so that a device never waits for the dispatcher
 CHUNKS_PER_WORKER = 2
+# A campaign keeps its workers while it is ahead of its share by no more than its head start: this
+# many seconds, or this many times the time that its model takes to load, for each of its workers.
+# So loading is a small part of the work, and a campaign that has begun waits no longer than that
+# for a fair share. A campaign that has not begun and whose model is cold waits until another one
+# is AFFINITY_LOADS times its loading time ahead of it, over all the workers of that one: the more
+# workers there are, the sooner one of them loads it.
+AFFINITY_S = 120.0
+AFFINITY_LOADS = 20.0
 Key = tuple[int, int]
 """A chunk's id and lease."""
 NO_HISTORY = History()

@@ -4,10 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.cost import would_be_late
-from farm.scheduling.head_start import AFFINITY_LOADS, AFFINITY_S
 from farm.scheduling.history import History
 from farm.scheduling.share import Shares
-from farm.scheduling.values import CHUNKS_PER_WORKER
+from farm.scheduling.values import AFFINITY_LOADS, AFFINITY_S, CHUNKS_PER_WORKER
 from storage.rows import ANY_CLASS
 from tests.policies import MIXED, deal, open_campaign, shares_of, worker
 

@@ -1,8 +1,8 @@
 """Which chunks that wait on a worker give way to a campaign without a worker."""
 
-from farm.scheduling.head_start import AFFINITY_LOADS, AFFINITY_S
 from farm.scheduling.history import History
 from farm.scheduling.share import Shares
+from farm.scheduling.values import AFFINITY_LOADS, AFFINITY_S
 from tests.policies import deal, open_campaign, shares_of, worker
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from farm.scheduling.allocation import Allocation
 from farm.scheduling.assignment import assign, fill
 from farm.scheduling.eligibility import may_use
-from farm.scheduling.head_start import AFFINITY_LOADS
 from farm.scheduling.history import History
 from farm.scheduling.ledger import Ledger
 from farm.scheduling.ranking import next_of
@@ -18,6 +17,7 @@ from farm.scheduling.reasons import reason_sentence
 from farm.scheduling.refusal import LONGEST, Refusal, Rule, read_refusal, refusal_text
 from farm.scheduling.share import Shares
 from farm.scheduling.situation import Claimed, Situation
+from farm.scheduling.values import AFFINITY_LOADS
 from storage.rows import ANY_CLASS
 from tests.policies import MIXED, decide, open_campaign, shares_of, with_holders, worker
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.scheduling.head_start import AFFINITY_S
 from farm.scheduling.share import Shares, charge, welcome
+from farm.scheduling.values import AFFINITY_S
 from tests.policies import Farm, open_campaign
 
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from farm.documents.document import DocumentError
 from farm.fleet_file import load_fleet
-from farm.scheduling.head_start import AFFINITY_LOADS
-from farm.scheduling.values import Limits, Pool
+from farm.scheduling.values import AFFINITY_LOADS, Limits, Pool
 from farm.simulation.simulator import simulate, what_if
 from farm.simulation.trace import Trace, Work
 from farm.simulation.trace_file import load_trace
