@@ -27,7 +27,7 @@ class Cells:
         self._campaign = campaign
         self._axes = axes
         self._sources = sources
-        self._derivation = derivation
+        self.derivation = derivation
         self._brand = brand
         self._prompt = Template(campaign.prompt)
         self._negative = Template(campaign.negative)
@@ -47,7 +47,7 @@ class Cells:
             negative=self.negative(values),
             reference=None if reference == NONE else reference,
             mask=None if mask == NONE else mask,
-            derivation=self._derivation,
+            derivation=self.derivation,
         )
 
     def negative(self, values: Mapping[str, object]) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from farm.campaign.expansion import Expansion
 from farm.campaign.schema import Proof
+from farm.campaign.shots import values_of_key
 
 Numbers = NDArray[np.int64]
 """Renders by number, ascending."""
@@ -76,20 +77,29 @@ def at_values(
 
 def with_seed(expansion: Expansion, numbers: Numbers, seed: int) -> Numbers:
     """Those of these renders that have a seed."""
-    if expansion.locked_seeds is None or expansion.redos:
-        return _such(numbers, lambda number: expansion.render(number)[1].seed == seed)
-    if seed not in expansion.locked_seeds:
-        return numbers[:0]
-    place = expansion.locked_seeds.index(seed)
-    has_seed: NDArray[np.bool_] = numbers % expansion.seeds_per_shot == place
-    return numbers[has_seed]
+    per_shot, grid, seeding = expansion.seeds_per_shot, expansion.grid, expansion.seeding
+    is_redo = numbers >= grid.cells * per_shot
+    of_file, redos = numbers[~is_redo], numbers[is_redo]
+    combinations = np.zeros(len(of_file), np.int64)  # of the values that decide about seeds
+    for axis in seeding.decided_by:
+        indices = grid.indices(of_file // per_shot, axis)
+        combinations = combinations * len(expansion.axes[axis].values) + indices
+    _, firsts, which = np.unique(combinations, return_index=True, return_inverse=True)
+    found = (seeding.place_of(expansion.cell(int(of_file[k])), seed) for k in firsts)
+    places = np.array([-1 if place is None else place for place in found], np.int64)
+    has_seed = of_file % per_shot == places[which]
+    redone = [k for k in redos.tolist() if expansion.render(k)[1].seed == seed]
+    return np.concatenate([of_file[has_seed], np.array(redone, np.int64)])
 
 
 def of_shot(expansion: Expansion, numbers: Numbers, shot: str) -> Numbers:
-    """Those of these renders whose shot has this name, as in their keys. Every shot is worked out:
-    some 50,000 a second.
+    """Those of these renders whose shot has this name, as in their keys. Shots of which the words
+    in the name tell nothing are worked out, some 50,000 a second.
     """
     per_shot = expansion.seeds_per_shot
+    told = values_of_key(expansion.axes, shot, expansion.cells.derivation)
+    for place, indices in told.items():
+        numbers = numbers[np.isin(axis_indices(expansion, numbers, place), indices)]
     origins = _origins(expansion, numbers)
     _, firsts, places = np.unique(origins // per_shot, return_index=True, return_inverse=True)
     fits = [expansion.render(int(origins[k]))[1].shot.key == shot for k in firsts]
@@ -101,10 +111,7 @@ def _of_file(expansion: Expansion) -> Numbers:
     """The renders that the file asks for."""
     if not expansion.has_gaps:
         return np.arange(expansion.grid.cells * expansion.seeds_per_shot)
-    found = (
-        number for group_no in range(expansion.groups) for number in expansion.numbers(group_no)
-    )
-    return np.sort(np.fromiter(found, np.int64, expansion.total))
+    return np.flatnonzero(expansion.skipping.rendered(expansion.grid))
 
 
 def _origins(expansion: Expansion, numbers: Numbers) -> Numbers:
@@ -115,7 +122,3 @@ def _origins(expansion: Expansion, numbers: Numbers) -> Numbers:
 
 def _cells(expansion: Expansion, numbers: Numbers) -> Numbers:
     return _origins(expansion, numbers) // expansion.seeds_per_shot
-
-
-def _such(numbers: Numbers, fits: Callable[[int], bool]) -> Numbers:
-    return numbers[np.array([fits(number) for number in numbers.tolist()], np.bool_)]

@@ -2,13 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
 from actors.recipes.recipe import canonical_json
+from farm.campaign.axes import Axis
 from farm.campaign.seeding import DERIVATION
 from farm.campaign.sources import FILES, NONE
 
@@ -45,7 +46,7 @@ class Shot:
             _slug(name, self.coordinates[name], self.derivation)
             for name in sorted(self.coordinates)
         )[:_SLUG].strip("-_")
-        words = _DEVICE.sub(r"\1-", words)
+        words = _named(words)
         digest = hashlib.sha256(canonical_json(dict(self.by_content)).encode()).hexdigest()[:16]
         return f"{words}_{digest}" if words else f"shot_{digest}"
 
@@ -72,6 +73,34 @@ def _slug(axis: str, value: object, derivation: int) -> str:
     if derivation > 1:
         text = _SIGN.sub(lambda found: "plus-" if found[0] == "+" else "minus-", text)
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
+
+
+def values_of_key(axes: Sequence[Axis], key: str, derivation: int) -> dict[int, list[int]]:
+    """What the words of a shot's key tell of its values: on axes by their places, the indices of
+    those that the shot can have. An axis of which they tell nothing is left out.
+    """
+    order = sorted(range(len(axes)), key=lambda place: axes[place].name)
+    slugs = {
+        place: [_slug(axes[place].name, value, derivation) for value in axes[place].values]
+        for place in order
+    }
+    if not all(map(all, slugs.values())):  # a value without a word leaves no place for it
+        return {}
+    if order:  # its word is first in the key
+        slugs[order[0]] = [_named(slug) for slug in slugs[order[0]]]
+    parts = key.rpartition("_")[0].split("_")
+    found = {
+        place: [k for k, slug in enumerate(slugs[place]) if slug == part]
+        for place, part in zip(order, parts[:-1], strict=False)
+    }
+    if len(parts) <= len(order):  # the last of the words may be cut off
+        place = order[len(parts) - 1]
+        found[place] = [k for k, slug in enumerate(slugs[place]) if slug.startswith(parts[-1])]
+    return found
+
+
+def _named(words: str) -> str:
+    return _DEVICE.sub(r"\1-", words)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from farm.campaign.axes import Axis
+from farm.campaign.grid import Grid
 from farm.campaign.schema import Campaign, fields_of
 from farm.campaign.seeding import OWN, Seeding
 from farm.campaign.skip_values import SkipValues
@@ -58,6 +63,29 @@ class Skipping:
         if left & self._whole:
             return range(self._seeding.count(cell))
         return self._single_places(cell, left) if left else ()
+
+    def rendered(self, grid: Grid) -> NDArray[np.bool_]:
+        """Whether there is a render at each place: of shape (cells, the most seeds of a shot)."""
+        numbers, per_shot = np.arange(grid.cells), self._seeding.per_shot
+        found = np.ones((grid.cells, per_shot), np.bool_)
+        if (counts := self._seeding.counts()) is not None:
+            place, by_count = counts
+            of_value = np.empty(len(self._axes[place].values), np.int64)
+            for count, indices in by_count.items():
+                of_value[indices] = count
+            found = np.arange(per_shot) < of_value[grid.indices(numbers, place)][:, None]
+        if self._all:
+            # numpy's integers have room for 63 rules; Python's take as many as there are
+            kind = np.int64 if self._all < 1 << 63 else np.object_
+            left: NDArray[Any] = np.full(grid.cells, self._all, kind)
+            for axis, masks in enumerate(self._masks):
+                left = left & np.array(masks, kind)[grid.indices(numbers, axis)]
+            is_whole = (left & self._whole).astype(np.bool_)
+            found[is_whole] = False
+            for number in np.flatnonzero(left.astype(np.bool_) & ~is_whole).tolist():
+                places = self._single_places(grid.cell(number), int(left[number]))
+                found[number, list(places)] = False
+        return found
 
     def total(self) -> int:
         """How many renders there are, without expanding them. Raises DocumentError if that cannot

@@ -69,6 +69,23 @@ def test_renders_are_chosen_by_value_seed_and_shot(case, data):
         ]
 
 
+WORDS = st.sampled_from(
+    ["con.x", "mug", "mug-", "+1", "-1", "x" * 58, "x" * 70, "x" * 59 + " y", "赤", "a_b", "A b"]
+)
+
+
+@given(st.lists(st.lists(WORDS, min_size=1, max_size=4, unique=True), max_size=3))
+def test_a_shot_is_found_by_its_name_whatever_its_values_are(values):
+    vary = {f"v{k}": of_axis for k, of_axis in enumerate(values)}
+    plan = expansion(prompt="x " + " ".join(f"{{{name}}}" for name in vary), vary=vary)
+    every = all_numbers(plan)
+    keys = [plan.render(n)[1].shot.key for n in every.tolist()]
+    for key in {*keys, "nothing", "", "mug_0"}:
+        assert of_shot(plan, every, key).tolist() == [
+            n for n, other in enumerate(keys) if other == key
+        ]
+
+
 @given(some(), st.integers(1, 7))
 def test_chunks_have_every_chosen_render_once_and_are_of_one_group(case, room):
     plan, numbers = case

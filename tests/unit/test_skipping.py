@@ -12,6 +12,7 @@ from farm.campaign.checks import parse_campaign
 from farm.campaign.chunks import plan_chunks
 from farm.campaign.expansion import Expansion
 from farm.campaign.seeds import derived_index, derived_seed
+from farm.campaign.selection import all_numbers, with_seed
 from farm.documents.document import DocumentError
 from tests.campaigns import MODEL, campaign, data, expansion
 
@@ -143,7 +144,21 @@ def test_the_count_and_every_way_to_a_render_agree(plan):
         assert plan.render(number) == (group_no, render)
         assert plan.place(number)[0] == group_no
     numbers = [number for group in range(plan.groups) for number in plan.numbers(group)]
-    assert sorted(numbers) == sorted(renders)
+    assert sorted(numbers) == all_numbers(plan).tolist() == sorted(renders)
+    for seed in {render.seed for _, render in renders.values()}:
+        assert with_seed(plan, all_numbers(plan), seed).tolist() == sorted(
+            number for number, (_, render) in renders.items() if render.seed == seed
+        )
+
+
+def test_there_may_be_more_rules_than_bits_in_a_number():
+    names = [f"p{k}" for k in range(70)]
+    plan = expansion(
+        prompt="a {product}",
+        vary={"product": names},
+        skip=[{"product": name} for name in names[1:]],
+    )
+    assert all_numbers(plan).tolist() == list(range(plan.seeds_per_shot))
 
 
 def coordinates(render):
