@@ -183,7 +183,13 @@ def _over(campaign: CampaignRow) -> str:
         if campaign.failed + campaign.held and not campaign.cancelled_at
         else ""
     )
-    return f"It is over ({campaign.state}): {_counted(campaign)}.{again}"
+    held = (
+        f" `farm review {campaign.name}` shows what drift or a brand rule holds, for `farm approve`"
+        " or `farm reject`."
+        if campaign.held
+        else ""
+    )
+    return f"It is over ({campaign.state}): {_counted(campaign)}.{again}{held}"
 
 
 def _counted(campaign: CampaignRow) -> str:

@@ -158,7 +158,7 @@ def why_of(row: Json) -> str:
     if state == "paused":
         return "Somebody paused it; nothing of it is painted until it is resumed."
     if state == "failed":
-        return f"{counted(counts['failed'] + counts['held'], 'render')} did not end well."
+        return _problems(counts["failed"], counts["held"])
     if state in ("done", "cancelled", "removing"):
         return ""
     if counts["running"] or (row["proofs"] or {}).get("running"):
@@ -166,6 +166,13 @@ def why_of(row: Json) -> str:
     if row["refusal"]:
         return str(row["refusal"]["sentence"])
     return "It waits for a worker."
+
+
+def _problems(failed: int, held: int) -> str:
+    are_held = f"{counted(held, 'render')} {'is' if held == 1 else 'are'} held"
+    if not failed:
+        return f"{are_held}."
+    return f"{counted(failed, 'render')} failed{f', {are_held}' if held else ''}."
 
 
 def _running_why(row: Json) -> str:
