@@ -87,7 +87,7 @@ def _needs(row: Json, now: float) -> str | None:
     """The first thing that only a person can do about a campaign."""
     counts, state = row["renders"], row["state"]
     if state == "awaiting_review":
-        return f"{counted(counts['undecided'], 'proof')} to review"
+        return f"{counted(counts['undecided'], 'render')} to decide about"
     if state in ("cancelled", "removing", "paused"):
         return None
     if state == "stopped":

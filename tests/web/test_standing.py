@@ -33,8 +33,8 @@ def row(state="running", *, renders=None, **changes):
 @pytest.mark.parametrize(
     ("state", "changes", "words"),
     [
-        ("awaiting_review", {"renders": {"undecided": 1}}, "1 proof to review"),
-        ("awaiting_review", {"renders": {"undecided": 1200}}, "1,200 proofs to review"),
+        ("awaiting_review", {"renders": {"undecided": 1}}, "1 render to decide about"),
+        ("awaiting_review", {"renders": {"undecided": 1200}}, "1,200 renders to decide about"),
         ("stopped", {"halted": "The disk is full."}, "stopped: read why, then resume it"),
         ("running", {"renders": {"held": 2}}, "2 pictures held for you"),
         ("failed", {"renders": {"failed": 3}}, "3 renders failed"),

@@ -166,7 +166,7 @@ export class Grid {
     if (!element) {
       element = document.createElement("div");
       const isColumn = row < 0;
-      element.className = isColumn ? "head-column" : "head-row";
+      element.className = isColumn ? "head-column" : this.captionHeight ? "head-row caption" : "head-row";
       element.setAttribute("role", isColumn ? "columnheader" : "rowheader");
       const words = isColumn ? this.places.columnWords(column) : this.places.rowWords(row);
       for (const word of words) {
