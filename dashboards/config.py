@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
+from farm.scheduling.alerts import Thresholds
+
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """The names and thresholds of dashboards, rules and alerts. Times in seconds."""
+class Config(Thresholds):
+    """The names and thresholds of dashboards, rules and alerts. Times in seconds. Thresholds that
+    `farm top` knows too are in `farm.scheduling.alerts`.
+    """
 
     job: str = "seedbed"
     """The scrape job whose targets are the API processes of one farm."""
@@ -19,10 +23,6 @@ class Config:
     """The part of claimed renders that must end well."""
     queue_wait_s: int = 600
     """A campaign that may be painted waits for longer only if something is wrong."""
-    queue_old_s: int = 1800
-    budget_used: float = 0.9
-    quota_used: float = 0.9
-    connections_used: float = 0.9
     database_s: float = 0.25
     """The mean time of a statement, and those that follow: slower is a fault."""
     storage_s: float = 5.0

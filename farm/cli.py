@@ -33,6 +33,10 @@ COMMANDS = {
     "submit": ("campaigns:submit", "Give a campaign to the running farm."),
     "list": ("listing:list_campaigns", "The campaigns of the project, the newest first."),
     "status": ("listing:status", "Where a campaign is."),
+    "top": (
+        "top:top",
+        "Show a farm while it works: pace, queue, campaigns, workers, alerts and failures.",
+    ),
     "watch": ("campaigns:watch", "Follow a campaign until it is over."),
     "estimate": (
         "estimate:estimate",

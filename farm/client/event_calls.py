@@ -10,6 +10,7 @@ from farm.client.transport import Transport
 from farm.service.event_views import AuditEntry, AuditPage, Event, EventPage
 from storage.errors import Unreachable
 
+_LAST = 2**62  # no id of an event is larger
 PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -63,6 +64,11 @@ class EventCalls:
             if not page.events:
                 return
             after = page.last
+
+    def last_events(self, *, kinds: Iterable[str] = (), limit: int = 10) -> list[Event]:
+        """The newest events of some kinds, the newest first."""
+        params = {"kinds": ",".join(kinds), "before": str(_LAST), "limit": str(limit)}
+        return self._http.get(EventPage, "events/page", params).events
 
     def audit(
         self,

@@ -4,6 +4,7 @@ import getpass
 import platform
 
 from farm.client.transport import Transport
+from farm.scheduling.alerts import Page, Sample
 from farm.service.fleet_views import Fleet, FleetOverview, Worker
 
 
@@ -19,6 +20,18 @@ class FleetCalls:
     def fleet(self) -> FleetOverview:
         """What each worker does, how the last day was used, and what was changed and why."""
         return self._http.get(FleetOverview, "fleet")
+
+    def metrics(self) -> Page:
+        """The farm's own page of metrics, as one process of it serves it."""
+        from prometheus_client.parser import (  # noqa: PLC0415
+            text_string_to_metric_families,
+        )  # other commands wait for none of it
+
+        page: dict[str, list[Sample]] = {}
+        for family in text_string_to_metric_families(self._http.page("metrics")):
+            for sample in family.samples:
+                page.setdefault(sample.name, []).append(Sample(sample.labels, sample.value))
+        return page
 
     def scaling(self) -> Fleet:
         """The orders to the fleet, and the number of workers in each state."""

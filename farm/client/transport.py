@@ -115,6 +115,10 @@ class Transport:
             )
         )
 
+    def page(self, path: str) -> str:
+        """What the farm serves beside its API, as text."""
+        return self._sent(self._http.build_request("GET", f"/{path}")).text
+
     def lines(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
         with self._stream(path, params) as response:
             for line in response.iter_lines():

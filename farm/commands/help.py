@@ -13,7 +13,7 @@ GROUPS = {
     "Reviews": "review approve reject undo redo",
     "Pictures": "sheet diff export reproduce verify clean",
     "Prompts, brands and models": "prompts brands drift models",
-    "Fleet": "workers scale drain simulate",
+    "Fleet": "top workers scale drain simulate",
     "Teams": "projects tokens share links audit events webhooks notify files",
     "Other": "completion bench",
 }
@@ -25,6 +25,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "up": ("farm up", "FARM_TOKEN=$(openssl rand -hex 32) farm up --host 0.0.0.0 --port 8600"),
     "doctor": ("farm doctor", "FARM_URL=http://farm.example:8600 farm doctor"),
     "config": ("farm config",),
+    "top": ("farm top", "FARM_URL=http://farm.example:8600 farm top --every 5"),
     "logs": ("farm logs spring --follow", "farm logs worker-1a2b3c4d -n 500 --json"),
     "completion": ('eval "$(farm completion bash)"',),
     "submit": (

@@ -184,8 +184,8 @@ def _over(campaign: CampaignRow) -> str:
         else ""
     )
     held = (
-        f" `farm review {campaign.name}` shows what drift or a brand rule holds, for `farm approve`"
-        " or `farm reject`."
+        f" `farm review {campaign.name}` shows what drift or a brand rule holds, for `farm"
+        " approve` or `farm reject`."
         if campaign.held
         else ""
     )

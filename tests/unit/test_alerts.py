@@ -3,6 +3,7 @@ evaluates the very rules minute by minute.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import yaml
 
 from dashboards.alerts import alerts
 from dashboards.build import ROOT
+from farm.scheduling.alerts import RULES, Sample, seen_now
 
 J = 'job="seedbed"'
 M = f'{J},project="p",model="m@1"'
@@ -215,6 +217,41 @@ def test_an_alert_stays_quiet_about_what_is_no_fault(alert, promtool, tmp_path):
     minutes = dict.fromkeys((30, 90, 150), 0)
     done = run(promtool, tmp_path, [told_of(alert, QUIET[alert], minutes)])
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def page_at(series, minute):
+    """What a page of metrics says in a minute of a story."""
+    page = {}
+    for text, values in series.items():
+        name, labels = text.removesuffix("}").split("{")
+        told = [value for part in values.split() for value in spread(part)]
+        if minute < len(told):
+            page.setdefault(name, []).append(Sample(labels_of(labels), told[minute]))
+    return page
+
+
+def spread(part):
+    """`5x3` is four times 5; `0+2x3` is 0, 2, 4, 6."""
+    start, times = part.split("x")
+    first, _, step = start.partition("+")
+    return [float(first) + float(step or 0) * k for k in range(int(times) + 1)]
+
+
+def labels_of(text):
+    return dict(re.findall(r'(\w+)="([^"]*)"', text))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_what_one_look_tells_is_what_the_alert_says(rule):
+    (alert,) = [one for one in alerts() if one.name == rule.name]
+    assert (alert.severity, alert.lasting) == (rule.severity, f"{rule.lasting_s // 60}m")
+    story = STORIES[rule.name]
+    for minute, is_seen in ((story.quiet, False), (story.fires, True), (story.over, False)):
+        told = [one.rule.name for one in seen_now(page_at(story.series, minute))]
+        assert (rule.name in told) is is_seen
+    for minute in (30, 90, 150):
+        page = page_at(QUIET.get(rule.name, {}), minute)
+        assert rule.name not in [one.rule.name for one in seen_now(page)]
 
 
 def test_a_story_that_is_wrong_is_found(promtool, tmp_path):
