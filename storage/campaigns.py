@@ -28,6 +28,7 @@ from storage.clock import db_time
 from storage.costs import Prices, money_of, prices_of
 from storage.errors import AlreadyThere, Conflict, NotFound
 from storage.inserting import insert_campaign, insert_proofs, tell_submitted
+from storage.projects import Within, always
 from storage.rows import CampaignRow, Chunk, NewCampaign, NewChunk, ProofCounts, RenderOutcome
 from storage.states import ChunkState, Reason, RenderState
 from storage.tables import campaigns, chunks, renders, sessions
@@ -68,20 +69,20 @@ class Campaigns:
         new: NewCampaign,
         new_chunks: Iterable[NewChunk],
         proofs: tuple[NewCampaign, Iterable[NewChunk]] | None = None,
+        within: Within = always,
     ) -> CampaignRow:
-        """Write a campaign with all its chunks, and its proofs with theirs, or nothing. Raises
-        AlreadyThere if its project has one of that name.
+        """Write a campaign with all its chunks, and its proofs with theirs, or nothing: not if
+        `within` raises, which finds it there. Raises AlreadyThere if there is one of that name.
         """
         try:
             with self._engine.begin() as connection:
                 campaign_id = insert_campaign(connection, new)
+                within(connection)
                 insert_chunks(connection, campaign_id, new_chunks)
                 insert_proofs(connection, campaign_id, proofs)
                 tell_submitted(connection, campaign_id, new, proofs and proofs[0])
         except IntegrityError as exc:
-            raise AlreadyThere(
-                f"Project {new.project} has a campaign {new.name} already."
-            ) from exc
+            raise AlreadyThere(f"Project {new.project} has one named {new.name}.") from exc
         return self.get(new.project, new.name)
 
     def get(self, project: str, name: str) -> CampaignRow:

@@ -16,6 +16,7 @@ from storage.event_kinds import EventKind
 from storage.inserting import insert_campaign, insert_proofs
 from storage.links import end_links
 from storage.locking import locked, locked_with_proofs
+from storage.projects import Within, always
 from storage.rows import ANY_CLASS, NewCampaign, NewChunk, RenderOutcome
 from storage.settling import cancel_queued
 from storage.states import ChunkState, RenderState, moved
@@ -118,14 +119,17 @@ class Control:
         kept: Sequence[tuple[int, int]],
         new_chunks: Iterable[NewChunk],
         proofs: tuple[NewCampaign, Iterable[NewChunk]] | None = None,
+        within: Within = always,
     ) -> bool:
         """Put another version in a campaign's place: `kept` names, as (new number, old number),
-        the renders that stay as they are. The proofs of the version before go with it.
+        the renders that stay as they are. The proofs of the version before go with it. Nothing is
+        changed if `within` raises.
 
         False, and nothing is changed, if some of those are not there any more: somebody has asked
         for another try of them.
         """
         with self._engine.begin() as connection:
+            within(connection)  # a project is locked before its campaigns
             old = locked(connection, campaign_id)
             is_another = old.fingerprint != new.fingerprint
             _retire(connection, old, is_another=is_another)

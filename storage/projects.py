@@ -21,6 +21,13 @@ from storage.granting import put_grant
 from storage.states import ChunkState
 from storage.tables import campaigns, chunks, renders
 
+Within = Callable[[Connection], None]
+"""Raises, in the transaction that it is given, if that must write nothing."""
+
+
+def always(_: Connection) -> None:
+    """Lets every transaction write."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
@@ -31,6 +38,11 @@ class Quota:
     queued: int | None = None
     """Renders that wait."""
     stored_bytes: int | None = None
+
+    @property
+    def limits_more(self) -> bool:
+        """Whether there may be renders or bytes that it has no room for."""
+        return self.queued is not None or self.stored_bytes is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +139,21 @@ class Projects:
         """What a project has of that which its quota limits, as far as campaigns are known."""
         with self._reader.connect() as connection:
             return _usage(connection, name)
+
+    def within(self, name: str, check: Callable[[Quota, Usage], None]) -> Within:
+        """Has a quota checked in another's transaction: no other of the project can come between
+        the check and the end of it. A project without quotas of its own passes.
+        """
+
+        def checked(connection: Connection) -> None:
+            try:
+                quota = _one(connection, name, locks=True).quota
+            except NotFound:
+                return
+            if quota.limits_more:
+                check(quota, _usage(connection, name))
+
+        return checked
 
     def usages(self, names: Collection[str] | None) -> dict[str, UsageNow]:
         """What these projects have now, or with None all; those without campaigns are left out."""

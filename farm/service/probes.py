@@ -16,6 +16,7 @@ from farm.service.new_campaign import measured_size, megapixel_steps, new_campai
 from farm.service.quotas import ProjectRoom
 from storage.campaigns import Campaigns
 from storage.errors import AlreadyThere, NotFound
+from storage.projects import Within, always
 from storage.rows import CampaignRow
 from storage.watching import Watching
 
@@ -64,8 +65,10 @@ class Probes:
         self, project: str, name: str, expansion: Expansion, spec: Json, numbers: list[int]
     ) -> tuple[CampaignRow, bool]:
         total = len(numbers)
+        within: Within = always
         if self._room is not None and not self._has(project, name):
             self._room.check(project, total)
+            within = self._room.within(project, total, are_counted=True)
         new = replace(
             new_campaign(project, expansion, spec),
             name=name,
@@ -76,7 +79,7 @@ class Probes:
         size = measured_size(expansion, self._watching, self._chunk)
         chunks = chunks_of(expansion, numbers, size, total=total)
         try:
-            return self._campaigns.add(new, chunks), True
+            return self._campaigns.add(new, chunks, None, within), True
         except AlreadyThere:
             return self._campaigns.get(project, name), False
 

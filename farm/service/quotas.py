@@ -1,7 +1,9 @@
 """Whether a project's quota has room for a campaign."""
 
+from dataclasses import replace
+
 from storage.errors import Conflict, NotFound
-from storage.projects import Projects, Quota, Usage
+from storage.projects import Projects, Quota, Usage, Within
 
 
 def over_quota(quota: Quota, usage: Usage, more: int) -> list[str]:
@@ -38,16 +40,30 @@ class ProjectRoom:
         self._projects = projects
 
     def check(self, project: str, more: int) -> None:
-        """Raise Conflict if the project's quota has no room for so many more renders."""
+        """Raise Conflict if the project's quota has no room for so many more renders now."""
         try:
             quota = self._projects.get(project).quota
         except NotFound:
             return  # no quota was set
-        if quota.queued is None and quota.stored_bytes is None:
-            return
-        if reasons := over_quota(quota, self._projects.usage(project), more):
-            raise Conflict(
-                f"The project {project} has no room for this. {' '.join(reasons)} An admin"
-                f" changes quotas with `farm projects set {project}`.",
-                code="over-quota",
-            )
+        if quota.limits_more:
+            _check(project, quota, self._projects.usage(project), more)
+
+    def within(self, project: str, more: int, *, are_counted: bool = False) -> Within:
+        """The same in the transaction that writes them: of two at once, the second is refused.
+        `are_counted` says that they are there already when it asks.
+        """
+
+        def check(quota: Quota, usage: Usage) -> None:
+            others = usage.queued - more if are_counted else usage.queued
+            _check(project, quota, replace(usage, queued=others), more)
+
+        return self._projects.within(project, check)
+
+
+def _check(project: str, quota: Quota, usage: Usage, more: int) -> None:
+    if reasons := over_quota(quota, usage, more):
+        raise Conflict(
+            f"The project {project} has no room for this. {' '.join(reasons)} An admin changes"
+            f" quotas with `farm projects set {project}`.",
+            code="over-quota",
+        )

@@ -21,6 +21,7 @@ from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import AlreadyThere, Conflict, NotFound
 from storage.profiles import Profiles
+from storage.projects import Within, always
 from storage.rows import CampaignRow
 from storage.store import Outputs
 from storage.watching import Watching
@@ -90,6 +91,11 @@ class Submissions:
             known = 0
         self._room.check(project, expansion.total - known)
 
+    def _within(self, project: str, more: int, *, are_counted: bool = False) -> Within:
+        if self._room is None:
+            return always
+        return self._room.within(project, more, are_counted=are_counted)
+
     def _store(
         self, project: str, expansion: Expansion, spec: Json, *, update: bool, fresh: bool
     ) -> tuple[CampaignRow, Json]:
@@ -99,7 +105,8 @@ class Submissions:
         proofs = self._updates.proofs(new, expansion, spec)
         chunks = plan_chunks(expansion, size) if proofs is None else ()
         try:
-            return self._campaigns.add(new, chunks, proofs), {"created": True}
+            within = self._within(project, expansion.total, are_counted=True)
+            return self._campaigns.add(new, chunks, proofs, within), {"created": True}
         except AlreadyThere:
             known = self._campaigns.get(project, new.name)
         expansion, spec = going_on(known.spec, expansion, spec)
@@ -115,7 +122,8 @@ class Submissions:
                 f" --update.\n{difference(known.spec, spec)}"
             )
         if is_other or fresh:
-            return self._updates.update(known, new, expansion)
+            within = self._within(project, expansion.total - known.total)
+            return self._updates.update(known, new, expansion, within)
         if known.halted is not None and not is_spent(known):
             self._control.resume(known.id)
         did: Json = {"created": False} | (

@@ -14,6 +14,7 @@ from farm.service.update import Kept, compare, counts
 from storage.campaigns import Campaigns
 from storage.control import Control
 from storage.errors import Conflict
+from storage.projects import Within, always
 from storage.rows import CampaignRow, NewCampaign, NewChunk, SmallerBatch
 from storage.watching import Watching
 
@@ -44,12 +45,13 @@ class Updates:
         self._chunk = chunk
 
     def update(
-        self, known: CampaignRow, new: NewCampaign, expansion: Expansion
+        self, known: CampaignRow, new: NewCampaign, expansion: Expansion, within: Within = always
     ) -> tuple[CampaignRow, Json]:
         """The row of the new version, and how many renders are kept, new and retired. One that is
-        fresh keeps none. Raises Conflict if somebody asks for its renders again all the time.
+        fresh keeps none. Nothing is changed if `within` raises in the transaction. Raises Conflict
+        if somebody asks for its renders again all the time.
         """
-        return self._put(known, new, expansion, is_whole=new.is_fresh)
+        return self._put(known, new, expansion, within, is_whole=new.is_fresh)
 
     def with_smaller_batch(self, campaign_id: int, smaller: SmallerBatch) -> CampaignRow | None:
         """Plan anew the pictures of a size that a device has too little memory for, with a smaller
@@ -67,7 +69,7 @@ class Updates:
             is_fresh=known.is_fresh,
             priority=known.priority,
         )
-        return self._put(known, new, expansion, is_whole=False)[0]
+        return self._put(known, new, expansion, always, is_whole=False)[0]
 
     def proofs(
         self, new: NewCampaign, expansion: Expansion, spec: Json
@@ -80,14 +82,20 @@ class Updates:
         return measured_size(expansion, self._watching, self._chunk)
 
     def _put(
-        self, known: CampaignRow, new: NewCampaign, expansion: Expansion, *, is_whole: bool
+        self,
+        known: CampaignRow,
+        new: NewCampaign,
+        expansion: Expansion,
+        within: Within,
+        *,
+        is_whole: bool,
     ) -> tuple[CampaignRow, Json]:
         for _ in range(UPDATES_TRIED):
             kept, chunks = self._kept(known, expansion, self.size(expansion), is_whole=is_whole)
             proofs = self.proofs(new, expansion, new.spec)
             if proofs is not None:
                 chunks = iter(())  # people decide first
-            if self._control.replace(known.id, new, kept, chunks, proofs):
+            if self._control.replace(known.id, new, kept, chunks, proofs, within):
                 row = self._campaigns.get(new.project, new.name)
                 if self._reviewing is not None and proofs is None:
                     self._reviewing.carry_over(row)  # else once the proofs are there

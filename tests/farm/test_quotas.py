@@ -1,5 +1,8 @@
 """Quotas of projects: decided alone, refused at submission, and kept by the dispatcher."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 
 from farm.dispatch.live_quotas import REFRESH_S, LiveQuotas, lower_of
@@ -50,6 +53,31 @@ def test_a_campaign_beyond_the_renders_that_may_wait_is_refused_and_nothing_is_s
     limited.submit("elsewhere", data())  # no quota was set there
     projects.change("p", {"queued": 36}, {})
     limited.submit("p", data(name="other"))
+
+
+def test_of_two_submissions_at_once_only_one_takes_the_last_room(
+    limited, projects, campaigns, monkeypatch
+):
+    projects.create("p", Quota(queued=30), {})
+    both_have_looked = Barrier(2)
+    look = Projects.usage
+
+    def together(self, name):
+        usage = look(self, name)
+        both_have_looked.wait(30)
+        return usage
+
+    monkeypatch.setattr(Projects, "usage", together)
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(limited.submit, "p", data(name=name)) for name in ("one", "two")]
+    (refused,) = [one.exception() for one in asked if one.exception() is not None]
+    assert (type(refused), refused.code) == (Conflict, "over-quota")
+    assert "36 renders that wait, 18 of them new; its quota is 30" in str(refused)
+    (stored,) = campaigns.all("p")
+    monkeypatch.setattr(Projects, "usage", lambda *_: Usage(queued=0, stored_bytes=0))
+    with pytest.raises(Conflict, match="36 renders that wait, 18 of them new"):
+        limited.submit("p", data(name=stored.name, seeds=list(range(6))), update=True)
+    assert [(row.id, row.total) for row in campaigns.all("p")] == [(stored.id, 18)]
 
 
 def test_a_project_whose_pictures_fill_its_quota_gets_no_more(limited, projects, start, campaigns):
