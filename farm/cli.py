@@ -113,6 +113,7 @@ COMMANDS = {
     "files": ("uploads:app", "Files: pictures and tables that were uploaded for campaigns."),
     "brands": ("brands:app", "Brand packs: what a brand wants of its campaigns."),
     "drift": ("drift:app", "Drift: how far compositions are from their anchors."),
+    "adapters": ("adapters:app", "Registered adapters: LoRA files that campaigns name."),
     "models": ("models:app", "Registered models, and measurements of models."),
     "events": (
         "events:events",

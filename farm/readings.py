@@ -40,4 +40,7 @@ def pacing_of(settings: Settings, stores: Stores) -> Pacing:
 
 
 def model_reading_of(stores: Stores) -> ModelReading:
-    return ModelReading(history=stores.history, profiles=stores.profiles, watching=stores.watching)
+    return ModelReading(
+        history=stores.history, profiles=stores.profiles, watching=stores.watching,
+        registry=stores.registry,
+    )  # fmt: skip

@@ -1,6 +1,8 @@
 """The intake of campaigns put together: files, uploads, and registered models."""
 
+from actors.models.cache import WeightsCache
 from farm.config import Settings, cache_folder
+from farm.service.adapter_intake import AdapterIntake
 from farm.service.intake import Intake
 from farm.service.local_files import LocalFiles
 from farm.service.model_sources import ModelSources
@@ -15,9 +17,12 @@ def intake_of(
     settings: Settings, stores: Stores, files: LocalFiles, uploads: UploadService
 ) -> Intake:
     registered = RegisteredModels(stores.registry, stores.outputs, cache_folder(settings))
+    limit = settings.fleet_settings().cache_bytes
+    cache = WeightsCache(cache_folder(settings), stores.outputs, limit=limit)
     return Intake(
         stores.outputs, buckets=settings.reference_buckets, s3_style=settings.s3_style,
         files=files, registered=registered, uploads=uploads,
+        adapters=AdapterIntake(files=files, registered=registered, cache=cache),
     )  # fmt: skip
 
 

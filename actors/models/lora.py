@@ -12,7 +12,7 @@ from actors.models.adapter_files import AdapterFile
 from actors.models.heads import Head, read_head
 from actors.models.lora_halves import Halves, halves_of, shape_text
 from actors.models.lora_names import Place, Weights
-from actors.models.lora_strengths import Strength, config_beside, configs_in, strength_of
+from actors.models.lora_strengths import CONFIG, Strength, config_beside, configs_in, strength_of
 from actors.recipes.recipe import digest_of
 from storage.errors import RequestError
 
@@ -60,8 +60,7 @@ def read_lora(file: AdapterFile, weights: Weights) -> Lora:
     halves, alphas = halves_of(head)
     places = _places(halves, weights, head.is_zero)
     _check_encoders(places)
-    is_only_one = len(list(file.path.parent.glob("*.safetensors"))) == 1
-    beside, inside = config_beside(file.path, is_only_one=is_only_one), configs_in(head)
+    beside, inside = config_beside(file.path, is_only_one=_is_only_one(file)), configs_in(head)
     found = []
     for name, place in places.items():
         pair = halves[name]
@@ -84,6 +83,23 @@ def read_lora(file: AdapterFile, weights: Weights) -> Lora:
     if _was_misread(layers, alphas, has_config=beside is not None):
         digest += "-" + digest_of({layer.name: layer.strength.factor for layer in layers})[:16]
     return Lora(file.path, layers, digest)
+
+
+def check_lora(file: AdapterFile) -> Path | None:
+    """Look at a LoRA without a model. Returns the config that says how strongly its layers count,
+    if one lies beside it.
+
+    Raises RequestError if it is not whole, or is not a LoRA.
+    """
+    head = read_head(file.path)
+    halves_of(head)
+    configs_in(head)
+    config = config_beside(file.path, is_only_one=_is_only_one(file))
+    return None if config is None else file.path.with_name(CONFIG)
+
+
+def _is_only_one(file: AdapterFile) -> bool:
+    return len(list(file.path.parent.glob("*.safetensors"))) == 1
 
 
 def _places(

@@ -8,6 +8,7 @@ full batches of the same shape.
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 
 import torch
@@ -27,7 +28,7 @@ from actors.painting.stops import Stops
 from actors.painting.writing import Writing, Written
 from actors.pictures.files import Pixels
 from actors.recipes.canary import unlike_its_class
-from actors.recipes.errors import LoadFailed, PromptTooLong
+from actors.recipes.errors import AdapterMissing, LoadFailed, PromptTooLong
 from actors.recipes.jobs import Canary, ChunkJob, ChunkResult, Failure, PictureJob
 from storage.rows import RenderOutcome
 from storage.states import Reason, RenderState
@@ -63,6 +64,7 @@ class Chunk:
         self._stops = stops
         self._cache = cache
         self._folder = job.model_folder
+        self._adapter_paths = list(job.adapter_paths)
         self._outcomes: list[RenderOutcome] = []
         self._bad: list[int] = []
         self._early: dict[int, float | None] = {}
@@ -119,18 +121,32 @@ class Chunk:
         return missing
 
     def _paint_all(self, left: Sequence[PictureJob]) -> None:
-        """Paint pictures, from the cache's folder if the model is a registered one."""
-        if not left or self._job.manifest is None:
-            self._paint_batches(left)
-            return
-        if self._cache is None:
-            raise LoadFailed("this worker has no folder for registered models: set FARM_CACHE.")
-        with self._cache.use(self._job.manifest, self._on_part) as folder:
-            self._folder = str(folder)
+        """Paint pictures, from the cache's folders if the model or adapters are registered."""
+        with ExitStack() as held:
+            if left:
+                self._fetch(held)
             self._paint_batches(left)
 
+    def _fetch(self, held: ExitStack) -> None:
+        """Have in the cache what is registered of the job, for as long as `held` lasts."""
+        if self._job.manifest is not None:
+            self._folder = self._kept(self._job.manifest, held)
+        for k, manifest in enumerate(self._job.adapter_manifests):
+            if manifest is None:
+                continue
+            try:
+                self._adapter_paths[k] = self._kept(manifest, held)
+            except LoadFailed as exc:
+                label = self._job.adapter_paths[k]
+                raise AdapterMissing(f"The adapter {label} cannot be loaded: {exc}") from exc
+
+    def _kept(self, manifest: str, held: ExitStack) -> str:
+        if self._cache is None:
+            raise LoadFailed("this worker has no folder for what is registered: set FARM_CACHE.")
+        return str(held.enter_context(self._cache.use(manifest, self._on_part)))
+
     def _on_part(self) -> None:
-        """A part of the model has come, or another process still fetches it."""
+        """A part of a model or an adapter has come, or another process still fetches it."""
         self._progress.note()
         self._stops.check_before_batch(self._job.key)
 
@@ -213,7 +229,7 @@ class Chunk:
             self._folder,
             self._job.previews,
             references=references,
-            adapter_paths=self._job.adapter_paths,
+            adapter_paths=self._adapter_paths,
             on_step=self._on_step,
             on_preview=partial(self._see, batch),
             until=until,

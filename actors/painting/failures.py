@@ -5,7 +5,7 @@ import traceback
 import torch
 
 from actors.painting.canaries import Unstable
-from actors.recipes.errors import BadRequest, LoadFailed, Stopped, WeightsChanged
+from actors.recipes.errors import AdapterMissing, BadRequest, LoadFailed, Stopped, WeightsChanged
 from actors.recipes.jobs import ChunkJob, Failure, FailureKind
 from storage.errors import OutputsAway, OutputsError
 
@@ -19,6 +19,8 @@ def failure_of(exc: Exception, job: ChunkJob) -> Failure:
     """
     kind, detail = FailureKind.UNKNOWN, str(exc)
     match exc:
+        case AdapterMissing():
+            kind = FailureKind.LOADING
         case LoadFailed():
             kind = FailureKind.LOADING
             detail = f"The model {job.model_name} cannot be loaded: {exc}"

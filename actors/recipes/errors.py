@@ -5,6 +5,7 @@ SeedbedError
 │   ├── PromptTooLong
 │   └── WeightsChanged
 ├── LoadFailed
+│   ├── AdapterMissing
 │   └── ModelMissing
 └── Stopped
 """
@@ -38,6 +39,10 @@ class LoadFailed(SeedbedError):
     """A worker could not load the model, or not paint its first canaries; another may. The text is
     the reason alone.
     """
+
+
+class AdapterMissing(LoadFailed):
+    """A registered adapter cannot be fetched; the text is a whole sentence."""
 
 
 class ModelMissing(LoadFailed):

@@ -76,11 +76,13 @@ class ChunkJob:
     guidance_kind: str | None = None
     """How the number of the group's guidance is used, for the records in files."""
     adapter_paths: tuple[str, ...] = ()
+    """The files of the group's adapters, in the same order; `NAME@DIGEST` of registered ones."""
+    adapter_manifests: tuple[str | None, ...] = ()
+    """For each of them the sha256 of the list of its files, if it is a registered one."""
     manifest: str | None = None
     """Of a registered model: the sha256 of the list of its files. The worker fetches them, and
     paints from their folder in the place of `model_folder`.
     """
-    """The files of the group's adapters, in the same order."""
     rules: Rules | None = None
     """The rules of its brand, by which every picture is judged."""
     drift: DriftRule | None = None

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from farm.api.needs import needs
 from farm.api.routing import StrictRoute, shows
+from farm.campaign.addresses import NAME
 from farm.service.access import Deed
-from farm.service.registered import NAME
 from farm.service.registry import RegistryService
 from farm.service.registry_views import RegisteredView
 
@@ -26,6 +26,7 @@ class Kind(StrEnum):
     """Models, or adapters, as paths name them."""
 
     MODELS = "models"
+    ADAPTERS = "adapters"
 
     @property
     def one(self) -> str:
@@ -34,7 +35,8 @@ class Kind(StrEnum):
 
 class NewRegistered(BaseModel):
     """A name, and its source: a folder of the farm's machine, a hub id at a revision, a prefix of
-    a bucket, or a single-file checkpoint with a folder that it is `like`.
+    a bucket, or a single-file checkpoint with a folder that it is `like`. An adapter comes from a
+    `.safetensors` file, or a folder or a prefix with exactly one.
     """
 
     model_config = _STRICT

@@ -9,6 +9,10 @@ from urllib.parse import unquote, urlsplit
 
 from storage.errors import RequestError
 
+NAME = r"[a-z0-9][a-z0-9._-]{0,79}"
+"""How a registered model or adapter is called."""
+_NAMED = re.compile(rf"(?P<name>{NAME})(@(?P<digest>[0-9a-f]{{8,64}}))?")
+
 _SCHEMES = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+)(://|(?<=data):)"
 )  # of more than a letter, which could be a drive
@@ -86,6 +90,27 @@ def path_of(address: str) -> Path:
             " it could be relative to."
         )
     return path
+
+
+def registered_name(written: str) -> tuple[str, str | None] | None:
+    """The name, and the beginning of a digest if there is one, by which a campaign may name what
+    is registered; None for text that cannot be such a name.
+    """
+    named = _NAMED.fullmatch(written)
+    return (named["name"], named["digest"]) if named else None
+
+
+def names_adapter(address: str) -> bool:
+    """Whether an adapter's address is the name of a registered one, not that of a file."""
+    return registered_name(address) is not None and not address.endswith(".safetensors")
+
+
+def adapter_address(written: str, folder: Path) -> str:
+    """An adapter's address as `whole_address` has it. What could be a registered name is a path
+    only if there is such a file or folder.
+    """
+    is_there = os.path.lexists(folder / written)  # says no to impossible names
+    return written if names_adapter(written) and not is_there else whole_address(written, folder)
 
 
 def has_scheme(address: str) -> bool:

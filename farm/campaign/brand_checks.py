@@ -72,7 +72,12 @@ def _adapters(expansion: Expansion, pack: Pack) -> Iterator[Problem]:
     campaign = expansion.campaign
     for file in named_files(None, campaign.adapters, campaign.axes):
         digest = expansion.sources.adapters.get(file.address, "")
-        if file.kind == "lora" and not _is_listed(file.address, digest, pack.adapters):
+        names = {file.address}
+        if label := expansion.sources.labels.get(file.address):  # else an @ is part of a path
+            names |= {label, label.partition("@")[0]}
+        if file.kind == "lora" and not any(
+            _is_listed(name, digest, pack.adapters) for name in names
+        ):
             yield Problem(
                 file.path,
                 f"the brand {pack.name} does not allow the adapter {file.address}"

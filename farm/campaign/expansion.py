@@ -136,8 +136,14 @@ class Expansion:
         return name, config_of(name, settings, self.model)
 
     def adapter_paths(self, group_no: int) -> tuple[str, ...]:
-        """The files of a group's adapters, in the group's order."""
-        return tuple(path for path, _ in _adapters(self.campaign, self.settings(group_no)))
+        """The files of a group's adapters, or `NAME@DIGEST` of registered ones, in its order."""
+        adapters = _adapters(self.campaign, self.settings(group_no))
+        return tuple(self.sources.labels.get(path, path) for path, _ in adapters)
+
+    def adapter_manifests(self, group_no: int) -> tuple[str | None, ...]:
+        """For each of them the sha256 of the list of its files, if it is a registered one."""
+        adapters = _adapters(self.campaign, self.settings(group_no))
+        return tuple(self.sources.manifests.get(path) for path, _ in adapters)
 
     def recipe(self, group_no: int, render: Render) -> Recipe:
         shot, of = render.shot, self.sources.of

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from farm.campaign.addresses import uploaded_digest, whole_address
+from farm.campaign.addresses import adapter_address, uploaded_digest, whole_address
 from farm.campaign.brand import load_pack, version_named
 from farm.campaign.checks import parse_campaign
 from farm.campaign.given import with_given
-from farm.campaign.named_files import with_addresses
+from farm.campaign.named_files import with_adapters, with_references
 from farm.campaign.schema import Campaign
 from farm.campaign.sources import FILES, NONE
 from farm.campaign.texts import overruled
@@ -153,7 +153,8 @@ class _Folder:
         return load_pack(path).document
 
     def with_whole_paths(self, data: dict[str, Any]) -> dict[str, Any]:
-        return with_addresses(data, lambda written: whole_address(written, self.folder))
+        whole = with_references(data, lambda written: whole_address(written, self.folder))
+        return with_adapters(whole, lambda written: adapter_address(written, self.folder))
 
     def _path(self, named: str) -> Path:
         # leaves what is not a home as it is

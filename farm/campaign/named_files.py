@@ -3,19 +3,17 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from farm.campaign.sources import FILES, NONE
+from farm.campaign.sources import NONE
 
-_PLACES = {"reference": ("image", "mask"), "adapters": ("lora",), "vary": FILES, "skip": FILES}
 _REFERENCES = {
     key: {"image", "mask", "reference", "reference_mask"} for key in ("reference", "vary", "skip")
 }
+_ADAPTERS = {key: {"lora"} for key in ("adapters", "vary", "skip")}
 
 
-def with_addresses(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    """The data with the addresses of references and adapters changed. Other values are left for
-    the check.
-    """
-    return _changed(data, change, _PLACES)
+def with_adapters(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """The data with the addresses of adapters changed. Other values are left for the check."""
+    return _changed(data, change, _ADAPTERS)
 
 
 def with_references(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:

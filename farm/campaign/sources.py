@@ -74,7 +74,9 @@ class Reference(BaseModel):
 
 
 class Lora(BaseModel):
-    """An adapter, by the path of its file or folder, and how strongly it counts."""
+    """An adapter, by its registered name or the path of its file or folder, and how strongly it
+    counts.
+    """
 
     model_config = _STRICT
 
@@ -99,6 +101,10 @@ class Sources:
 
     references: Mapping[str, str] = field(default_factory=dict)
     adapters: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of registered adapters, by address: `NAME@DIGEST` of the version that was meant."""
+    manifests: Mapping[str, str] = field(default_factory=dict)
+    """Of registered adapters, by address: the sha256 of the list of its files."""
 
     def digest(self, kind: str, address: str) -> str:
         return (

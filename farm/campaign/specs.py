@@ -46,7 +46,11 @@ def make_spec(
     }
     if brand is not None:
         spec["brand"] = asdict(brand)
-    return {**spec, "sources": asdict(sources)} if sources != Sources() else spec
+    if sources == Sources():
+        return spec
+    # versions before know nothing of what is registered
+    named = {k: v for k, v in asdict(sources).items() if v or k in ("references", "adapters")}
+    return {**spec, "sources": named}
 
 
 def derivation_of(spec: Json) -> int:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from farm.client.transport import Transport
 from farm.service.registry_views import RegisteredView
 
-Kind = Literal["models"]
+Kind = Literal["models", "adapters"]
 _PATIENCE_S = 6 * 3600.0
 """Wall time for a model's files to be read and stored; 60 GB at 10 MB/s take less than 2 hours."""
 
@@ -25,7 +25,8 @@ class RegistryCalls:
     ) -> RegisteredView:
         """Store the files of a model in the farm's outputs, and let a name stand for it. `source`
         is a folder of the farm's machine, a hub id at a revision, a prefix of a bucket, or a
-        single-file checkpoint, with a folder that it is `like`.
+        single-file checkpoint, with a folder that it is `like`. An adapter comes from a
+        `.safetensors` file, or a folder or a prefix with exactly one.
         """
         body = {"name": name, "source": source} | ({} if like is None else {"like": like})
         return self._http.post(RegisteredView, f"registry/{kind}", body, timeout_s=_PATIENCE_S)

@@ -46,6 +46,16 @@ def model_names(incomplete: str) -> list[str]:
     return _asked(lambda client: [row.model for row in client.campaigns()], incomplete)
 
 
+def registered_model_names(incomplete: str) -> list[str]:
+    """The registered models that begin so."""
+    return _asked(lambda client: [row.name for row in client.registered("models")], incomplete)
+
+
+def adapter_names(incomplete: str) -> list[str]:
+    """The registered adapters that begin so."""
+    return _asked(lambda client: [row.name for row in client.registered("adapters")], incomplete)
+
+
 def _asked(ask: Callable[..., list[str]], incomplete: str) -> list[str]:
     """The answers of the running farm that begin with what was typed. Without a farm, or one that
     does not answer at once, there are none: a person who types wants no errors.

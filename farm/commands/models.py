@@ -10,8 +10,8 @@ from actors.models.cache import WeightsCache
 from actors.models.models import find_model, inspect_model
 from actors.pictures.drift import NAME
 from farm.client.client import Client
-from farm.commands import registered
-from farm.commands.registered import Digest, Like, RegisteredName, Source
+from farm.commands import completion, registered
+from farm.commands.registered import Digest, KnownModel, Like, RegisteredName, Source
 from farm.commands.shared import AsJson, Home, Project, Yes, print_json, say, settings_for
 from farm.config import Settings, cache_folder
 from farm.connect import open_client
@@ -26,7 +26,11 @@ app = typer.Typer(
 )
 
 ModelName = Annotated[
-    str, typer.Argument(help="`seedling`, a registered model, or the folder of a model.")
+    str,
+    typer.Argument(
+        help="`seedling`, a registered model, or the folder of a model.",
+        autocompletion=completion.registered_model_names,
+    ),
 ]
 _NAMED = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)(@(?P<digest>[0-9a-f]{8,64}))?")
 
@@ -58,7 +62,7 @@ def list_models(home: Home = None, as_json: AsJson = False) -> None:
 
 @app.command("remove")
 def remove(
-    name: RegisteredName,
+    name: KnownModel,
     digest: Digest = None,
     yes: Yes = False,
     home: Home = None,

@@ -12,6 +12,7 @@ from rich.table import Table
 from actors.models.models import hub_id
 from farm.campaign.addresses import whole_address
 from farm.client.registry_calls import Kind
+from farm.commands import completion
 from farm.commands.shared import ask, print_json, say, show_table
 from farm.commands.times import iso
 from farm.config import Settings
@@ -19,6 +20,13 @@ from farm.connect import open_client
 from farm.service.registry_views import RegisteredView
 
 RegisteredName = Annotated[str, typer.Argument(help="The name that campaigns use.")]
+KnownModel = Annotated[
+    str,
+    typer.Argument(help="A registered model.", autocompletion=completion.registered_model_names),
+]
+KnownAdapter = Annotated[
+    str, typer.Argument(help="A registered adapter.", autocompletion=completion.adapter_names)
+]
 Source = Annotated[
     str,
     typer.Argument(
@@ -44,7 +52,7 @@ def add(
         print_json(row)
         return
     known = " It was there already." if row.did == "known" else ""
-    say(f"{row.label} is registered: {row.files} files, {decimal(row.bytes)}.{known}")
+    say(f"{row.label} is registered: {_files(row)}, {decimal(row.bytes)}.{known}")
 
 
 def list_all(kind: Kind, settings: Settings, *, as_json: bool) -> None:
@@ -54,11 +62,12 @@ def list_all(kind: Kind, settings: Settings, *, as_json: bool) -> None:
         for row in rows:
             print_json(row)
         return
-    table = Table("name", "pipeline", "size", "licence", "added", "by", box=SIMPLE_HEAD)
+    pipeline = ("pipeline",) if kind == "models" else ()
+    table = Table("name", *pipeline, "size", "licence", "added", "by", box=SIMPLE_HEAD)
     for row in rows:
         table.add_row(
-            row.label, row.pipeline, decimal(row.bytes), row.licence or "not said",
-            iso(row.added_at), row.added_by or "",
+            row.label, *([row.pipeline] if pipeline else []), decimal(row.bytes),
+            row.licence or "not said", iso(row.added_at), row.added_by or "",
         )  # fmt: skip
     show_table(table)
 
@@ -75,11 +84,16 @@ def remove(
 
 
 def say_what(row: RegisteredView) -> None:
-    say(f"{row.label}: {row.pipeline}, {row.files} files, {decimal(row.bytes)}.")
+    pipeline = f"{row.pipeline}, " if row.pipeline else ""
+    say(f"{row.label}: {pipeline}{_files(row)}, {decimal(row.bytes)}.")
     say(f"Licence: {row.licence or 'its card names none'}.")
     by = f" by {row.added_by}" if row.added_by else ""
     say(f"Added {iso(row.added_at)}{by} from {row.source}.")
     say(f"Digest: {row.digest}")
+
+
+def _files(row: RegisteredView) -> str:
+    return f"{row.files} file{'' if row.files == 1 else 's'}"
 
 
 def _address(source: str) -> str:

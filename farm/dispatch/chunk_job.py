@@ -58,6 +58,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         references={digest: reference_key(campaign.project, digest) for digest in addresses},
         addresses=addresses,
         adapter_paths=expansion.adapter_paths(chunk.group_no),
+        adapter_manifests=expansion.adapter_manifests(chunk.group_no),
         encoding=encoding,
         # a picture that is only painted again for comparison was judged before
         drift=_drift(expansion, chunk.group_no) if "repaints" not in campaign.spec else None,

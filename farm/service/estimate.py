@@ -1,6 +1,5 @@
 """Estimates: what a submission would do, without doing it."""
 
-from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -95,7 +94,8 @@ class Estimates:
             "brand": expansion.brand.label if expansion.brand else None,
             "priority": campaign.priority,
             "max_workers": campaign.max_workers,
-            **asdict(expansion.sources),
+            "references": dict(expansion.sources.references),
+            "adapters": dict(expansion.sources.adapters),
             "first": _examples(expansion),
         }
 

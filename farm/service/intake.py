@@ -11,17 +11,15 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from actors.models.adapter_files import adapter_file
-from actors.models.lora import read_lora
 from actors.models.lora_names import Weights
-from actors.models.lora_strengths import CONFIG
 from actors.models.models import Model, find_model, is_hub_name
 from actors.pictures.reference import MAX_BYTES, read_reference
-from farm.campaign.addresses import has_scheme, hint, path_of, uploaded_digest
+from farm.campaign.addresses import hint, uploaded_digest
 from farm.campaign.loading import with_uploaded_tables
 from farm.campaign.schema import Campaign
 from farm.campaign.sources import Named, Sources, named_files, repeated_adapter_problems
 from farm.documents.document import DocumentError, Problem
+from farm.service.adapter_intake import AdapterIntake, checked_path
 from farm.service.local_files import LocalFiles
 from farm.service.registered import RegisteredModels
 from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
@@ -60,15 +58,17 @@ class Intake:
         files: LocalFiles | None = None,
         registered: RegisteredModels | None = None,
         uploads: Uploaded | None = None,
+        adapters: AdapterIntake | None = None,
     ) -> None:
         """`buckets` are those that references may come from, beside the outputs' own; `files`
         those of this machine, all if not given. Without `registered`, no model has a name; without
-        `uploads`, nothing was uploaded.
+        `adapters`, no adapter; without `uploads`, nothing was uploaded.
         """
         self._registered = registered
         self._outputs = outputs
         self._uploads = uploads
         self._files = files or LocalFiles()
+        self._adapters = adapters or AdapterIntake(files=self._files)
         own = bucket_of(outputs.address)
         self._buckets = {*buckets, *([own] if own else [])}
         self._bucket = lru_cache(maxsize=16)(
@@ -134,13 +134,17 @@ class Intake:
             )
         problems: list[Problem] = []
         weights = Weights(model.name, Path(model.folder))
+        taken = _digests(
+            adapters.values(), partial(self._adapters.take, weights=weights), problems
+        )
+        registered = {address: one for address, one in taken.items() if one.manifest is not None}
         sources = Sources(
             references=_digests(
                 references.values(), partial(self._reference_digest, project), problems
             ),
-            adapters=_digests(
-                adapters.values(), partial(self._adapter_digest, weights=weights), problems
-            ),
+            adapters={address: one.digest for address, one in taken.items()},
+            labels={address: str(one.label) for address, one in registered.items()},
+            manifests={address: str(one.manifest) for address, one in registered.items()},
         )
         problems = problems or list(
             repeated_adapter_problems(sources, campaign.adapters, campaign.axes)
@@ -173,35 +177,13 @@ class Intake:
         read_reference(data)
         return hashlib.sha256(data).hexdigest()
 
-    def _adapter_digest(self, address: str, weights: Weights) -> str:
-        path = self._path(address)
-        try:
-            if not path.exists():
-                raise RequestError(f"there is no file or folder {path}.{hint(address)}")
-            file = adapter_file(path)
-            for read in (file.path, file.path.with_name(CONFIG)):  # links may lead elsewhere
-                self._files.check(read)
-            return read_lora(file, weights).digest
-        except OSError as exc:
-            raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
-
-    def _path(self, address: str) -> Path:
-        """The path of a file that may be named. Errors say nothing about other paths, not even
-        that they are not absolute.
-        """
-        if not has_scheme(address):
-            self._files.check(address)
-        path = path_of(address)
-        self._files.check(path)
-        return path
-
     def _read(self, project: str, address: str) -> bytes:
         if (digest := uploaded_digest(address)) is not None:
             if self._uploads is None:
                 raise RequestError("nothing was uploaded here: name the file by its path.")
             return self._uploads.read(project, digest)
         if not address.startswith(SCHEME):
-            return _read_file(self._path(address))
+            return _read_file(checked_path(self._files, address))
         bucket, _, key = address.removeprefix(SCHEME).partition("/")
         if not key:
             raise RequestError("it names a bucket, and no file in it.")
@@ -236,11 +218,11 @@ def _at_once(do: Callable[[T], Answer], given: Iterable[T]) -> Iterator[Answer]:
 
 
 def _digests(
-    files: Collection[Named], digest_of: Callable[[str], str], problems: list[Problem]
-) -> dict[str, str]:
-    """The digest of each file, by address; what is wrong with one goes to `problems`."""
+    files: Collection[Named], digest_of: Callable[[str], Answer], problems: list[Problem]
+) -> dict[str, Answer]:
+    """The answer for each file, by address; the faults of files go to `problems`."""
 
-    def look(file: Named) -> str | Problem:
+    def look(file: Named) -> Answer | Problem:
         try:
             return digest_of(file.address)
         except RequestError as exc:
@@ -248,7 +230,9 @@ def _digests(
 
     found = dict(zip((file.address for file in files), _at_once(look, files), strict=True))
     problems += [answer for answer in found.values() if isinstance(answer, Problem)]
-    return {address: answer for address, answer in found.items() if isinstance(answer, str)}
+    return {
+        address: answer for address, answer in found.items() if not isinstance(answer, Problem)
+    }
 
 
 def _read_file(path: Path) -> bytes:

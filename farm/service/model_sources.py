@@ -1,19 +1,22 @@
-"""From where models are registered: a folder of the farm's machine, a hub id at a revision, or a
-prefix of a bucket.
+"""From where models and adapters are registered: a folder of the farm's machine, a hub id at a
+revision, or a prefix of a bucket.
 """
 
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from tempfile import mkdtemp
 
 from actors.models import conversion
+from actors.models.adapter_files import AdapterFile
 from actors.models.fetching import PART
 from actors.models.hub import fetch_model
 from actors.models.manifests import check_place
 from actors.models.models import hub_id
 from farm.campaign.addresses import path_of
+from farm.service.adapter_intake import checked_adapter
 from farm.service.local_files import LocalFiles
 from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
 from storage.outputs import open_outputs
@@ -23,7 +26,7 @@ _MOST_FILES = 2_000
 
 
 class ModelSources:
-    """Opens what models are registered from."""
+    """Opens the sources of models and adapters."""
 
     def __init__(
         self, *, files: LocalFiles, folder: Path, buckets: Collection[str] = (),
@@ -56,6 +59,33 @@ class ModelSources:
                 yield folder
         else:
             yield self._local(source)
+
+    @contextmanager
+    def opened_adapter(self, source: str) -> Iterator[AdapterFile]:
+        """The file of a source's adapter, for as long as the block lasts. The source is a file or
+        a folder of this machine, or one in a bucket.
+
+        Raises RequestError if there is none, or it may not be named.
+        """
+        if not source.startswith(SCHEME):
+            yield self._adapter(source, self._path(source))
+            return
+        with self._space() as folder:
+            prefix, _, name = source.rpartition("/")
+            if name.endswith(".safetensors"):
+                check_place(name)
+                self._copy(prefix, folder, [name])
+            else:
+                self._copy(source, folder)
+            yield self._adapter(source, folder, LocalFiles())
+
+    def _adapter(self, source: str, path: Path, files: LocalFiles | None = None) -> AdapterFile:
+        """The adapter's file at a path of this machine, or where the source was copied to."""
+        try:
+            return checked_adapter(files or self._files, path)
+        except (RequestError, OSError) as exc:
+            said = str(exc).replace(str(path), source)
+            raise RequestError(f"The adapter {source} cannot be added: {said}") from exc
 
     def _convert(self, source: str, like: str | None, folder: Path) -> None:
         """Write the folder of a checkpoint."""
@@ -101,17 +131,17 @@ class ModelSources:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _copy(self, source: str, folder: Path) -> None:
-        """Copy the files under a prefix of a bucket."""
+    def _copy(self, source: str, folder: Path, names: Collection[str] = ()) -> None:
+        """Copy the files under a prefix of a bucket, or those with these names."""
         bucket = source.removeprefix(SCHEME).partition("/")[0]
         if bucket not in self._buckets:
             raise RequestError(
-                f"Models may not come from the bucket {bucket!r}: an operator of its machine may"
-                " add it to FARM_REFERENCE_BUCKETS."
+                f"Models and adapters may not come from the bucket {bucket!r}: an operator of its"
+                " machine may add it to FARM_REFERENCE_BUCKETS."
             )
         try:
             store = open_outputs(source.rstrip("/"), s3_style=self._style)
-            keys = [key for _, key in zip(range(_MOST_FILES + 1), store.keys(""), strict=False)]
+            keys = list(names) or list(islice(store.keys(""), _MOST_FILES + 1))
             if len(keys) > _MOST_FILES:
                 raise RequestError(f"{source} has more than {_MOST_FILES:,} files.")
             for key in keys:
@@ -120,10 +150,10 @@ class ModelSources:
         except OutputsAway:
             raise
         except (NotFound, OutputsError) as exc:
-            raise RequestError(f"The model at {source} cannot be read: {exc}") from exc
+            raise RequestError(f"The files at {source} cannot be read: {exc}") from exc
         except OSError as exc:
             raise RequestError(
-                f"The model at {source} cannot be copied ({exc.strerror}): look at the disk of"
+                f"The files at {source} cannot be copied ({exc.strerror}): look at the disk of"
                 " FARM_CACHE."
             ) from exc
 

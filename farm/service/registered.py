@@ -6,20 +6,18 @@ needs: configs, tokenizers and the heads of the files with weights. Behind its h
 is a hole, as long as the weights are.
 """
 
-import re
 import shutil
 from pathlib import Path
 from uuid import uuid4
 
 from actors.models.manifests import MAX_BYTES, Manifest, StoredFile, read_manifest
 from actors.models.models import Model, inspect_model
+from farm.campaign.addresses import registered_name
 from storage.errors import NotFound, RequestError
 from storage.keys import weights_key
 from storage.registry import Registered, Registry
 from storage.store import Outputs
 
-NAME = r"[a-z0-9][a-z0-9._-]{0,79}"
-_NAMED = re.compile(rf"(?P<name>{NAME})(@(?P<digest>[0-9a-f]{{8,64}}))?")
 _LARGEST = 256 * 1024 * 1024
 """Bytes of a config or a tokenizer. The largest of today have 35 MB."""
 _LONGEST_HEAD = 100 * 1000 * 1000  # as the library of safetensors has it
@@ -37,12 +35,12 @@ class RegisteredModels:
 
         Raises RequestError for a version that is not there.
         """
-        named = _NAMED.fullmatch(name)
+        named = registered_name(name)
         if named is None:
             return None
-        found = self._registry.find(kind, named["name"], named["digest"])
-        if found is None and named["digest"]:
-            return self._registry.get(kind, named["name"], named["digest"])
+        found = self._registry.find(kind, *named)
+        if found is None and named[1] is not None:
+            return self._registry.get(kind, *named)
         return found
 
     def find(self, name: str) -> Model | None:

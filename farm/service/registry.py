@@ -1,32 +1,27 @@
-"""The registry: models that the farm keeps in its outputs, so that every machine can have them.
-Each file is stored once, under its sha256, however many models have it.
+"""The registry: models and adapters that the farm keeps in its outputs, so that every machine can
+have them. Each file is stored once, under its sha256, however many of them have it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
-from actors.models.hub import small_files
-from actors.models.manifests import Manifest, StoredFile, check_place
-from actors.models.model_files import components_of
-from actors.models.models import digested_files, file_digest, inspect_model, weights_digest
+from actors.models.manifests import Manifest, StoredFile
+from farm.campaign.addresses import NAME
 from farm.service.model_sources import ModelSources
-from farm.service.registered import NAME
+from farm.service.registry_contents import Contents, adapter_contents, model_contents
 from storage.errors import Conflict, RequestError
 from storage.keys import weights_key
 from storage.registry import Registered, Registry
 from storage.store import Outputs
 
 Json = dict[str, Any]
-_RESERVED = frozenset({"seedling"})
+_OWN_MODEL, _NO_ADAPTER = "seedling", "none"
 _WRITERS = 4
-_CARD_BYTES = 65_536
-_LICENCE = re.compile(
-    r"^license(?:_name)?:[ \t]*[\"']?([\w.+ -]{1,100}?)[\"']?[ \t]*$", re.MULTILINE
-)
 
 
 class RegistryService:
@@ -43,32 +38,27 @@ class RegistryService:
         return registered_json(self._registry.get(kind, name, digest))
 
     def add(self, kind: str, name: str, source: str, like: str | None = None) -> Json:
-        """Store a model's files in the outputs, those that are not there yet, and let a name stand
-        for it. A call that broke off is taken up again by the next one. `like` names a folder with
-        the configs of a single-file checkpoint.
+        """Store the files of a model or an adapter in the outputs, those that are not there yet,
+        and let a name stand for it. A call that broke off is taken up again by the next one.
+        `like` names a folder with the configs of a model's single-file checkpoint.
 
         Raises RequestError if the name or the source cannot be used, OutputsError if the outputs
         cannot be written.
         """
-        check_name(name)
-        with self._sources.opened(source, like) as folder:
-            model = inspect_model(name, folder)
-            files = {place: folder / place for place in _places(name, folder)}
-            manifest = Manifest(
-                digest=model.digest,
-                files=tuple(_stored(place, path) for place, path in sorted(files.items())),
-            )
+        check_name(name, kind)
+        with self._contents(kind, name, source, like) as found:
+            manifest, files = found.manifest, found.files
             self._put(manifest, files)
-            if weights_digest(folder, name) != model.digest:
+            if found.digest_now() != found.digest:
                 raise Conflict(f"The files of {source} were changed while they were added.")
             about = {
-                "pipeline": model.pipeline,
-                "licence": licence_of(folder),
+                "pipeline": found.pipeline,
+                "licence": found.licence,
                 "source": source,
                 "files": len(files),
             }
             row, did = self._registry.add(
-                kind, name, model.digest, manifest=manifest.sha256, about=about,
+                kind, name, found.digest, manifest=manifest.sha256, about=about,
                 files={manifest.sha256, *(file.sha256 for file in manifest.files)},
                 size=manifest.size,
             )  # fmt: skip
@@ -90,7 +80,19 @@ class RegistryService:
                     self._outputs.delete(weights_key(file))
         return [registered_json(row) for row in rows]
 
-    def _put(self, manifest: Manifest, files: dict[str, Path]) -> None:
+    @contextmanager
+    def _contents(self, kind: str, name: str, source: str, like: str | None) -> Iterator[Contents]:
+        """The files of a source, for as long as the block lasts."""
+        if kind == "adapter":
+            if like is not None:
+                raise RequestError("Only a model's checkpoint is made like another: leave it out.")
+            with self._sources.opened_adapter(source) as file:
+                yield adapter_contents(name, file)
+        else:
+            with self._sources.opened(source, like) as folder:
+                yield model_contents(name, folder)
+
+    def _put(self, manifest: Manifest, files: Mapping[str, Path]) -> None:
         """Write what the outputs do not have, a few files at a time."""
 
         def put(file: StoredFile) -> None:
@@ -107,10 +109,15 @@ class RegistryService:
             self._outputs.put(weights_key(manifest.sha256), manifest.data)
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, kind: str = "model") -> None:
     """Raise RequestError for a name that could stand for something else."""
-    if name in _RESERVED:
+    if kind == "model" and name == _OWN_MODEL:
         raise RequestError(f"The farm's own model is called {name}: choose another name.")
+    if kind == "adapter" and (name == _NO_ADAPTER or name.endswith(".safetensors")):
+        raise RequestError(
+            f"An adapter cannot be called {name}: on an axis `none` is no adapter, and names that"
+            " end in .safetensors are files. Choose another name."
+        )
     if not re.fullmatch(NAME, name):
         raise RequestError(
             f"{name!r} cannot be a name: it begins with a small letter or a digit, and has up to"
@@ -134,34 +141,3 @@ def registered_json(row: Registered) -> Json:
         "added_at": row.added_at,
         "added_by": row.added_by,
     }
-
-
-def licence_of(folder: Path) -> str | None:
-    """The licence that a model's card names in its head, as the hub writes cards."""
-    try:
-        with (folder / "README.md").open("rb") as file:
-            text = file.read(_CARD_BYTES).decode("utf-8", "replace")
-    except OSError:
-        return None
-    _, is_card, rest = text.partition("---\n")
-    found = _LICENCE.search(rest.partition("\n---")[0]) if is_card and not _ else None
-    return found[1].strip() if found else None
-
-
-def _places(name: str, folder: Path) -> Iterator[str]:
-    """The files that a pipeline reads, or that decide the digest: their places in the folder."""
-    digested = {path.relative_to(folder).as_posix() for path in digested_files(folder)}
-    parts = components_of(name, folder)
-    present = [
-        path.relative_to(folder).as_posix()
-        for part in parts
-        for path in (folder / part).rglob("*")
-        if path.is_file()
-    ]
-    for place in sorted(digested | set(small_files(present, parts))):
-        check_place(place)
-        yield place
-
-
-def _stored(place: str, path: Path) -> StoredFile:
-    return StoredFile(path=place, bytes=path.stat().st_size, sha256=file_digest(path))

@@ -26,9 +26,13 @@ def model_page_routes(renderer: Renderer, models: ModelReading) -> APIRouter:
     @routes.get("/models")
     @needs(Deed.LOOK, across=True)
     def show(request: Request) -> Response:
-        found = models.all(access_of(request))
         return renderer.page(
-            request, "models.html", page="models", models=found, least_grip=LEAST_GRIP
+            request,
+            "models.html",
+            page="models",
+            models=models.all(access_of(request)),
+            adapters=models.adapters(),
+            least_grip=LEAST_GRIP,
         )
 
     return routes

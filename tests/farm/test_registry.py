@@ -18,7 +18,8 @@ from farm.cli import app
 from farm.client.client import Client
 from farm.config import read_settings
 from farm.dispatch.chunk_job import chunk_job
-from farm.service.registry import check_name, licence_of
+from farm.service.registry import check_name
+from farm.service.registry_contents import licence_of
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import Conflict, NotAllowed, NotFound, RequestError

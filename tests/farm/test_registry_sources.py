@@ -76,6 +76,8 @@ class Bucket:
         return iter(self.files)
 
     def size(self, key):
+        if self.trouble:
+            raise self.trouble
         return len(self.files[key])
 
     def part(self, key, start, stop):
@@ -124,6 +126,23 @@ def test_a_key_that_leads_elsewhere_is_not_copied(sources, in_bucket, tmp_path, 
     assert list((tmp_path / "space").iterdir()) == []
 
 
+@pytest.mark.parametrize("source", ["s3://mine/loras/a.safetensors", "s3://mine/loras"])
+def test_an_adapter_comes_from_a_file_or_a_folder_of_a_bucket(
+    sources, in_bucket, tmp_path, source
+):
+    bucket = in_bucket({"a.safetensors": b"0123"})
+    with sources.opened_adapter(source) as file:
+        assert file.path.read_bytes() == b"0123"
+    assert bucket.opened == [("s3://mine/loras", "auto")]
+    assert list((tmp_path / "space").iterdir()) == []
+    in_bucket({}, NotFound("There is no file."))
+    with (
+        pytest.raises(RequestError, match=r"cannot be read: There is no"),
+        sources.opened_adapter(source),
+    ):
+        pass
+
+
 def test_a_prefix_with_very_many_files_is_no_model(sources, in_bucket):
     in_bucket({str(number): b"" for number in range(2_001)})
     with pytest.raises(RequestError, match="has more than 2,000 files"):
@@ -134,7 +153,7 @@ def test_a_bucket_that_cannot_be_read_is_a_sentence_and_one_that_is_away_is_not_
     sources, in_bucket
 ):
     in_bucket({}, NotFound("There is no bucket."))
-    with pytest.raises(RequestError, match="model at s3://mine/model cannot be read: There is no"):
+    with pytest.raises(RequestError, match="files at s3://mine/model cannot be read: There is no"):
         opened(sources)
     in_bucket({}, OutputsAway("does not answer"))
     with pytest.raises(OutputsAway, match="does not answer"):

@@ -14,7 +14,7 @@ from sqlalchemy import update
 from farm.app import open_app, serve
 from farm.campaign.addresses import path_of, uploaded_address, uploaded_digest, whole_address
 from farm.campaign.loading import load_campaign
-from farm.campaign.named_files import with_addresses, with_references
+from farm.campaign.named_files import with_adapters, with_references
 from farm.client.client import Client
 from farm.config import read_settings
 from farm.documents.document import DocumentError
@@ -226,7 +226,7 @@ def test_addresses_are_changed_in_their_places_and_no_where_else():
     assert changed["vary"]["look"] == [{"reference": "D", "lora": "e", "word": "f"}]
     assert changed["skip"] == [{"reference": ["C", ""], "word": "f"}]
     assert changed["adapters"] == [{"lora": "b"}]
-    assert with_addresses(campaign, str.upper)["adapters"] == [{"lora": "B"}]
+    assert with_adapters(campaign, str.upper)["adapters"] == [{"lora": "B"}]
 
 
 # --- removed ---

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from farm.campaign.addresses import hint, path_of, whole_address
+from farm.campaign.addresses import adapter_address, hint, path_of, whole_address
 from farm.campaign.loading import load_campaign
 from storage.errors import RequestError
 from tests.campaigns import data
@@ -39,6 +39,26 @@ WRITTEN = {
 def test_an_address_is_made_whole(monkeypatch, written):
     monkeypatch.setenv("HOME", str(HOME))
     assert whole_address(written, Path("/shop")) == WRITTEN[written]
+
+
+NAMES = {
+    "house": "house",
+    "house@0123abcd": "house@0123abcd",
+    "there": "{}/there",
+    "./house": "{}/house",
+    "house.safetensors": "{}/house.safetensors",
+    "House": "{}/House",
+    "house@0123": "{}/house@0123",
+    "~": "/home/ada",
+    "a\0b": "{}/a\0b",
+}
+
+
+@pytest.mark.parametrize("written", NAMES)
+def test_an_adapter_is_named_only_if_there_is_no_such_file(monkeypatch, tmp_path, written):
+    monkeypatch.setenv("HOME", str(HOME))
+    (tmp_path / "there").mkdir()
+    assert adapter_address(written, tmp_path) == NAMES[written].format(tmp_path)
 
 
 REFUSED = {

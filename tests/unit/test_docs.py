@@ -52,6 +52,7 @@ def test_the_list_of_commands_says_of_each_what_its_own_help_begins_with():
 
 def test_every_command_that_is_documented_is_there():
     known = set(commands()) | {
+        "farm adapters",
         "farm db",
         "farm webhooks",
         "farm bench",

@@ -4,6 +4,7 @@ import httpx
 import pytest
 import yaml
 
+from actors.models.models import SEEDLING
 from farm.client.client import Client
 from farm.config import read_settings
 from farm.service.secrets import new_secret
@@ -15,6 +16,7 @@ from storage.rows import WorkerRow
 from storage.states import WorkerState
 from storage.tokens import Tokens
 from storage.watching import Watching
+from tests.adapters import save_adapter
 from tests.campaigns import campaign
 from tests.web.conftest import served
 from tests.web.looking import axe_problems, overflows
@@ -130,6 +132,14 @@ def test_everybody_can_read_them_in_every_window(look, painted, width, scheme):
         page = look.open(path, width=width, scheme=scheme)
         assert not overflows(page)
         assert axe_problems(page) == []
+
+
+def test_registered_adapters_are_shown_with_their_version(client, http, tmp_path):
+    added = client.register(
+        "house", str(save_adapter(SEEDLING, tmp_path / "a.safetensors")), kind="adapters"
+    )
+    text = " ".join(http.get("/models").text.split())
+    assert f'house <code class="soft">{added.digest[:12]}</code>' in text
 
 
 def test_a_farm_without_any_says_what_to_do(http):
