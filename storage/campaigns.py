@@ -82,7 +82,7 @@ class Campaigns:
                 insert_proofs(connection, campaign_id, proofs)
                 tell_submitted(connection, campaign_id, new, proofs and proofs[0])
         except IntegrityError as exc:
-            raise AlreadyThere(f"Project {new.project} has one named {new.name}.") from exc
+            raise AlreadyThere(f"{new.project} has a campaign {new.name} already.") from exc
         return self.get(new.project, new.name)
 
     def get(self, project: str, name: str) -> CampaignRow:

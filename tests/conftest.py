@@ -4,6 +4,7 @@ import functools
 import os
 from uuid import uuid4
 
+import httpx
 import hypothesis
 import pytest
 
@@ -25,6 +26,9 @@ from tests import haproxy
 # A test that takes its time is no failure: machines differ.
 hypothesis.settings.register_profile("farm", deadline=None)
 hypothesis.settings.load_profile("farm")
+# Nor is an answer that takes longer than the five seconds for which httpx waits.
+for _ask in (httpx.Client.__init__, httpx.get, httpx.post, httpx.request, httpx.stream):
+    _ask.__kwdefaults__["timeout"] = 60.0
 
 
 @pytest.fixture(autouse=True)
