@@ -1,6 +1,7 @@
 """Fixtures that many tests share."""
 
 import functools
+import inspect
 import os
 from uuid import uuid4
 
@@ -28,7 +29,7 @@ hypothesis.settings.register_profile("farm", deadline=None)
 hypothesis.settings.load_profile("farm")
 # Nor is an answer that takes longer than the five seconds for which httpx waits.
 for _ask in (httpx.Client.__init__, httpx.get, httpx.post, httpx.request, httpx.stream):
-    _ask.__kwdefaults__["timeout"] = 60.0
+    inspect.unwrap(_ask).__kwdefaults__["timeout"] = 60.0
 
 
 @pytest.fixture(autouse=True)
