@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from farm.scheduling.money_text import money_text
-from farm.web.words import counted, duration, rate_words
+from farm.web.words import counted, duration, rate_words, rough
 
 Json = Mapping[str, Any]
 BUDGET_NEAR = 0.9
@@ -129,8 +129,8 @@ def pace_of(row: Json, now: float) -> Pace:
         return Pace(rate=rate, done_in="", between="")
     between = ""
     if low is not None and high is not None and round(high - low) > 0:
-        between = f"{duration(max(low - now, 0))} to {duration(max(high - now, 0))}"
-    done_in = f"done in {duration(max(eta - now, 1))}"
+        between = f"{rough(max(low - now, 0))} to {rough(max(high - now, 0))}"
+    done_in = f"done in {rough(max(eta - now, 1))}"
     return Pace(rate=rate, done_in=done_in, between=between)
 
 

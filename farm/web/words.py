@@ -58,6 +58,14 @@ def duration(seconds: float | None) -> str:
     return " ".join(told[:2])
 
 
+def rough(seconds: float) -> str:
+    """A time that is only expected, without a second unit that nobody can know: 8 min."""
+    for size in (3_600, 60):
+        if seconds >= 3 * size:
+            return duration(round(seconds / size) * size)
+    return duration(seconds)
+
+
 def rate_words(per_s: float | None) -> str:
     """How many renders in which time: 3.2 a minute; empty for none."""
     if not per_s:

@@ -50,7 +50,7 @@ class Looking:
     def another(self, context, path="/"):
         """One more page of a profile."""
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         self._pages.append(page)
         page.on("console", lambda message: self._heard(message.type, message.text))
         page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))

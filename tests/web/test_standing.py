@@ -135,10 +135,10 @@ def test_numbers_and_times_are_written_for_people():
 
 def test_a_pace_has_a_rate_and_a_range():
     found = pace_of(
-        row(eta=NOW + 720, eta_low=NOW + 600, eta_high=NOW + 900, renders_per_s=0.2), NOW
+        row(eta=NOW + 731, eta_low=NOW + 101, eta_high=NOW + 14_500, renders_per_s=0.2), NOW
     )
     assert (found.rate, found.done_in, found.between) == (
-        "12 a minute", "done in 12 min", "10 min to 15 min",
+        "12 a minute", "done in 12 min", "1 min 41 s to 4 h",
     )  # fmt: skip
     unknown = pace_of(row(), NOW)
     assert (unknown.rate, unknown.done_in, unknown.between) == ("", "", "")
