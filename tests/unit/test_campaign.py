@@ -175,20 +175,22 @@ def test_the_paths_of_a_campaign_are_relative_to_its_file_wherever_they_stand(tm
     path = tmp_path / "c.yaml"
     changes = dict(
         reference={"image": "sub/../r.png"},
-        adapters=[{"lora": "x"}, {"lora": "/whole/y"}],
+        adapters=[{"lora": "x.safetensors"}, {"lora": "/whole/y"}, {"lora": "registered"}],
         vary={
             **VARY,
             "reference": ["none", "s3://b/a.png", "a.png"],
-            "look": [{"lora": "none"}, {"lora": "z"}],
+            "look": [{"lora": "none"}, {"lora": "sub/z"}],
         },
         skip=[{"reference": "a.png", "color": "red"}],
     )
     path.write_text(yaml.safe_dump(data(**changes)))
     loaded = load_campaign(path).campaign
     assert loaded.reference.image == str(tmp_path / "r.png")
-    assert [adapter.lora for adapter in loaded.adapters] == [str(tmp_path / "x"), "/whole/y"]
+    assert [adapter.lora for adapter in loaded.adapters] == [
+        str(tmp_path / "x.safetensors"), "/whole/y", "registered",
+    ]  # fmt: skip
     assert loaded.vary["reference"] == ["none", "s3://b/a.png", str(tmp_path / "a.png")]
-    assert loaded.vary["look"] == [{"lora": "none"}, {"lora": str(tmp_path / "z")}]
+    assert loaded.vary["look"] == [{"lora": "none"}, {"lora": str(tmp_path / "sub" / "z")}]
     assert loaded.skip == ({"reference": str(tmp_path / "a.png"), "color": "red"},)
     path.write_text(yaml.safe_dump(data(vary={**VARY, "look": {"csv": "looks.csv"}})))
     row = {
