@@ -26,7 +26,7 @@ def test_a_node_that_is_told_to_end_does_so_as_soon_as_its_batch_is_painted(tmp_
     ):
         environment = {
             "FARM_WORKERS": "2",
-            "FARM_REST": "0.5",
+            "FARM_REST": "1",
             "FARM_CHUNK": "40",
             "FARM_RAY": head.address,
             "RAY_AUTH_MODE": "disabled",
