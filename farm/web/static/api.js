@@ -1,5 +1,7 @@
 // Speaking to the farm's API: sentences of its refusals, and addresses with their parameters.
 
+import { logInAgain } from "./login.js";
+
 export class Refused extends Error {
   constructor(status, detail, code) {
     super(detail);
@@ -18,7 +20,7 @@ export function address(path, parameters = {}) {
 
 export async function ask(path, parameters, options) {
   const answer = await fetch(address(path, parameters), options);
-  if (answer.status === 401) location.reload(); // the login has ended: the page leads to another
+  if (answer.status === 401) logInAgain();
   if (!answer.ok) throw await refusal(answer);
   return answer;
 }

@@ -1,6 +1,8 @@
 // The farm's events as they come: one connection for all of a page, for as long as somebody looks.
 // It is made again when it breaks, and goes on after the event that was heard last.
 
+import { logInAgain } from "./login.js";
+
 const LONGEST_MS = 30_000; // between attempts while the farm does not answer
 const SHORT_MS = 60_000; // after a longer break a page looks anew, and does not hear all that was
 
@@ -46,7 +48,7 @@ async function listen(mine) {
   const answer = await fetch(`/api/v1/events?${document.body.dataset.events ?? ""}`, {
     signal: mine.signal, headers: { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) },
   });
-  if (answer.status === 401) location.reload(); // the login has ended: the page leads to another
+  if (answer.status === 401) logInAgain();
   mine.isRefused = answer.status >= 400 && answer.status < 500; // the farm is there: the page looks by itself
   if (!answer.ok) throw new Error(answer.status);
   mine.isOn = true;

@@ -2,6 +2,7 @@
 // follow the farm while somebody looks.
 
 import { follow, isConnected } from "./events.js";
+import { logInAgain } from "./login.js";
 
 const QUIET_MS = 400; // events come in bursts: one look for many
 const APART_MS = 2500; // between looks while events go on
@@ -45,7 +46,7 @@ export async function refresh() {
   looked = Date.now();
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (answer.redirected && new URL(answer.url).pathname === "/login") { location.reload(); return; }
+    if (answer.redirected && new URL(answer.url).pathname === "/login") { logInAgain(); return; }
     if (!answer.ok) throw new Error(answer.status);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     await pressed;
