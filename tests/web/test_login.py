@@ -202,6 +202,8 @@ def test_a_page_that_finds_its_login_ended_does_not_call_off_logging_out(look, u
     page.route("**/logout", lambda route: held.append(route))
     with page.expect_request("**/healthz?seen"):
         page.get_by_role("button", name="Log out").click(no_wait_after=True)
+    while not held:  # its request is handed over after those of the page
+        page.wait_for_timeout(10)
     held[0].fulfill(status=303, headers={"location": "/login"})
     page.wait_for_url("**/login")
     look.pass_over("status of 401")

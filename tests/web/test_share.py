@@ -52,7 +52,7 @@ def test_a_person_shares_a_campaign_and_another_decides_by_the_link(look, client
     theirs.goto(look.url + PAGE)
     theirs.get_by_role("link", name="open it again").wait_for()
     # Chromium reports that the first answer to the form was 401
-    look.troubles = [one for one in look.troubles if "status of 401" not in one]
+    look.pass_over("status of 401")
     assert [url for url in look.requests if "seedbed_" in url and "#" not in url] == []
 
 
