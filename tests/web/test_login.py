@@ -199,7 +199,7 @@ def test_a_page_that_finds_its_login_ended_does_not_call_off_logging_out(look, u
     page.evaluate(_LOOKS_WHILE_IT_IS_LEFT)
     page.context.clear_cookies()
     held = []
-    page.route("**/logout", lambda route: held.append(route))
+    page.route("**/logout", lambda route: held.append(route))  # noqa: PLW0108 - no method is taken
     with page.expect_request("**/healthz?seen"):
         page.get_by_role("button", name="Log out").click(no_wait_after=True)
     while not held:  # its request is handed over after those of the page
