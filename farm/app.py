@@ -312,16 +312,16 @@ def _routers(
 ) -> list[APIRouter]:
     """The services over the stores, and the API's routes to them."""
     campaigns, control, watching = stores.campaigns, stores.control, stores.watching
-    outputs, chunk, prices = stores.outputs, settings.chunk, stores.prices
+    outputs, chunk, room = stores.outputs, settings.chunk, ProjectRoom(stores.projects)
     reading, reviewing = reading_of(settings, stores), _reviewing(stores, chunk)
     submissions = Submissions(
         campaigns=campaigns, control=control, watching=watching, outputs=outputs,
         brands=stores.brands, profiles=stores.profiles, intake=intake, chunk=chunk,
-        prices=prices, room=ProjectRoom(stores.projects), reviewing=reviewing,
+        prices=stores.prices, room=room, reviewing=reviewing,
     )  # fmt: skip
     estimates = Estimates(
         campaigns=campaigns, watching=watching, outputs=outputs, brands=stores.brands,
-        profiles=stores.profiles, intake=intake, chunk=chunk, prices=prices,
+        profiles=stores.profiles, intake=intake, chunk=chunk, prices=stores.prices, room=room,
     )  # fmt: skip
     repaints = Repaints(
         campaigns=campaigns, watching=watching, outputs=outputs, intake=intake, chunk=chunk

@@ -9,6 +9,7 @@ from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks
 from farm.service.forecasts import Fleet, Forecasts
 from farm.service.intake import Intake
+from farm.service.live_quotas import live_quotas
 from farm.service.pacing import Pacing
 from farm.service.probes import Probes
 from farm.service.quotas import ProjectRoom
@@ -20,15 +21,17 @@ def estimating_routes(settings: Settings, measured: Measured, intake: Intake) ->
     campaigns, watching, pools = measured.campaigns, measured.watching, settings.pools()
     prices = prices_of(pools)
     checks = CampaignChecks(intake, BrandService(measured.brands), measured.profiles, prices)
+    quotas = live_quotas(settings.quotas, measured.projects.worker_limits)
+    room = ProjectRoom(measured.projects, quotas)
     pacing = Pacing(
         campaigns=campaigns,
         attempts=measured.attempts,
         ledgers=measured.ledgers,
         watching=watching,
         weights=settings.shares,
-        quotas=settings.quotas,
+        quotas=quotas,
     )
-    fleet = Fleet(pools=pools, limits=settings.limits(), prices=prices, quotas=settings.quotas)
+    fleet = Fleet(pools=pools, limits=settings.limits(), prices=prices)
     forecasts = Forecasts(
         campaigns=campaigns,
         checks=checks,
@@ -37,9 +40,10 @@ def estimating_routes(settings: Settings, measured: Measured, intake: Intake) ->
         pacing=pacing,
         open_reuse=measured.open_reuse,
         fleet=fleet,
+        room=room,
     )
     probes = Probes(
         campaigns=campaigns, watching=watching, checks=checks, intake=intake,
-        room=ProjectRoom(measured.projects), chunk=settings.chunk,
+        room=room, chunk=settings.chunk,
     )  # fmt: skip
     return estimate_routes(forecasts, probes)

@@ -10,6 +10,7 @@ from farm.api.metrics.near import NOTHING_NEAR
 from farm.api.metrics.now_and_then import NowAndThen
 from farm.config import Settings
 from farm.home import Home
+from farm.service.live_quotas import live_quotas
 from farm.service.margins import Margins
 from farm.service.pacing import Pacing
 from farm.stores import Stores
@@ -46,7 +47,7 @@ def metrics_of(
             "notification": Notifications(engine).outbox,
         },
         pacing=pacing,
-        quotas=settings.quotas,
+        quotas=live_quotas(settings.quotas, stores.projects.worker_limits),
     )
     return Metrics(
         Metering(engine, Home(settings.home).owner()),

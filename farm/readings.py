@@ -2,6 +2,7 @@
 
 from farm.config import Settings
 from farm.service.fleet_reading import FleetReading
+from farm.service.live_quotas import live_quotas
 from farm.service.model_reading import ModelReading
 from farm.service.pacing import FRESH_S, Pacing
 from farm.service.reading import Reading
@@ -34,7 +35,7 @@ def pacing_of(settings: Settings, stores: Stores) -> Pacing:
         ledgers=stores.ledgers,
         watching=stores.watching,
         weights=settings.shares,
-        quotas=settings.quotas,
+        quotas=live_quotas(settings.quotas, stores.projects.worker_limits),
         fresh_s=FRESH_S,
     )
 

@@ -18,6 +18,7 @@ from storage.event_kinds import EventKind
 from storage.events import record
 from storage.everywhere import EVERYWHERE
 from storage.granting import put_grant
+from storage.months import MonthUse, used_s
 from storage.states import ChunkState
 from storage.tables import campaigns, chunks, renders
 
@@ -38,6 +39,8 @@ class Quota:
     queued: int | None = None
     """Renders that wait."""
     stored_bytes: int | None = None
+    device_hours: float | None = None
+    """In a calendar month (UTC)."""
 
     @property
     def limits_more(self) -> bool:
@@ -61,10 +64,13 @@ Admit = Callable[[Quota, Usage], None]
 
 @dataclass(frozen=True, kw_only=True)
 class UsageNow(Usage):
-    """The same with its campaigns, and the workers that have a chunk of it."""
+    """The same with its campaigns, the workers that have a chunk of it, and the hours for which
+    workers had one in this calendar month (UTC).
+    """
 
     campaigns: int
     workers: int
+    device_hours: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +141,19 @@ class Projects:
         with self._reader.connect() as connection:
             return {row.name: row.workers for row in connection.execute(query)}
 
+    def months(self) -> dict[str, MonthUse]:
+        """The device time of this month, of the projects that have a limit of it."""
+        query = select(projects.c.name, projects.c.device_hours).where(
+            projects.c.device_hours.is_not(None)
+        )
+        with self._reader.connect() as connection:
+            limits = {row.name: row.device_hours * 3600 for row in connection.execute(query)}
+            used = used_s(connection, limits) if limits else {}
+        return {
+            name: MonthUse(used_s=used.get(name, 0.0), limit_s=limit)
+            for name, limit in limits.items()
+        }
+
     def usage(self, name: str) -> Usage:
         """What a project has of that which its quota limits, as far as campaigns are known."""
         with self._reader.connect() as connection:
@@ -189,12 +208,14 @@ class Projects:
             for row in (*connection.execute(stored), *connection.execute(uploaded)):
                 sizes[row.project] += int(row.bytes or 0)
             workers = {row.project: row.workers for row in connection.execute(leased)}
+            seconds = used_s(connection, names)
             return {
                 row.project: UsageNow(
                     campaigns=row.campaigns,
                     queued=int(row.queued or 0),
                     stored_bytes=sizes[row.project],
                     workers=int(workers.get(row.project, 0)),
+                    device_hours=round(seconds.get(row.project, 0.0) / 3600, 6),
                 )
                 for row in connection.execute(counts.order_by(c.project))
             }
@@ -274,7 +295,12 @@ def _one(connection: Connection, name: str, *, locks: bool = False) -> ProjectRo
 
 
 def _quota(row: Row[Any]) -> Quota:
-    return Quota(workers=row.workers, queued=row.queued, stored_bytes=row.stored_bytes)
+    return Quota(
+        workers=row.workers,
+        queued=row.queued,
+        stored_bytes=row.stored_bytes,
+        device_hours=row.device_hours,
+    )
 
 
 def _roles(connection: Connection, project: str) -> dict[str, str]:

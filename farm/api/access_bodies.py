@@ -23,6 +23,7 @@ def _whole(value: object) -> object:
 
 
 Count = Annotated[int, Field(ge=0, lt=2**53), BeforeValidator(_whole)]
+Hours = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 FewWorkers = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_whole)]
 
 
@@ -68,6 +69,7 @@ class ProjectChange(BaseModel):
     workers: FewWorkers | None = None
     queued: Count | None = None
     stored_bytes: Count | None = None
+    device_hours: Hours | None = None
     roles: Annotated[dict[Person, ARole | None], Field(max_length=1000)] = {}
 
     def limits(self) -> dict[str, Any]:

@@ -31,6 +31,13 @@ Stored = Annotated[
     str | None,
     typer.Option("--stored", help="The most bytes of files, like 2TB; none for no limit."),
 ]
+Hours = Annotated[
+    str | None,
+    typer.Option(
+        "--device-hours",
+        help="The most device hours in a calendar month (UTC); none for no limit.",
+    ),
+]
 RoleOptions = Annotated[
     list[str] | None,
     typer.Option(
@@ -52,12 +59,13 @@ def create(
     workers: Workers = None,
     queued: Queued = None,
     stored: Stored = None,
+    device_hours: Hours = None,
     role: RoleOptions = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a project known, with its quota and the people who have a role in it."""
-    limits = _limits(workers, queued, stored)
+    limits = _limits(workers, queued, stored, device_hours)
     with open_client(settings_for(home)) as client:
         made = client.create_project(name, limits=limits, roles=read_roles(role or []))
     print_json(made) if as_json else say("\n".join(lines_of(made)))
@@ -72,7 +80,7 @@ def list_projects(home: Home = None, as_json: AsJson = False) -> None:
         for row in rows:
             print_json(row)
         return
-    table = Table("project", "workers", "queued", "stored", box=SIMPLE_HEAD)
+    table = Table("project", "workers", "queued", "stored", "hours a month", box=SIMPLE_HEAD)
     for row in rows:
         quota = row.quota
         table.add_row(
@@ -80,6 +88,7 @@ def list_projects(home: Home = None, as_json: AsJson = False) -> None:
             _figure(quota.workers),
             _figure(quota.queued),
             "no limit" if quota.stored_bytes is None else bytes_text(quota.stored_bytes),
+            _figure(quota.device_hours),
         )
     show_table(table)
 
@@ -100,6 +109,7 @@ def set_project(
     workers: Workers = None,
     queued: Queued = None,
     stored: Stored = None,
+    device_hours: Hours = None,
     role: RoleOptions = None,
     everywhere: Annotated[
         bool, typer.Option("--all-projects", help="Roles in all projects, not in one.")
@@ -110,7 +120,8 @@ def set_project(
     """Change a project's quota and roles; all others stay. --workers 0 stops all that a
     project paints.
     """
-    limits, roles = _limits(workers, queued, stored), read_roles(role or [])
+    limits = _limits(workers, queued, stored, device_hours)
+    roles = read_roles(role or [])
     if (name is None) != everywhere or (everywhere and limits):
         raise RequestError("Name a project, or give --all-projects with roles alone.")
     if not limits and not roles:
@@ -150,10 +161,10 @@ def _number(text: str, name: str) -> float:
 
 
 def _limits(
-    workers: str | None, queued: str | None, stored: str | None
+    workers: str | None, queued: str | None, stored: str | None, device_hours: str | None
 ) -> dict[str, float | None]:
     """The limits that are named, by the names of the API."""
-    given = {"workers": workers, "queued": queued}
+    given = {"workers": workers, "queued": queued, "device_hours": device_hours}
     limits = {
         name: None if text == "none" else _number(text, f"--{name.replace('_', '-')}")
         for name, text in given.items()
@@ -173,6 +184,7 @@ def lines_of(row: ProjectView) -> list[str]:
         f"  workers at a time     {_figure(quota.workers)}",
         f"  renders that wait     {_figure(quota.queued)}",
         f"  files stored          {stored or 'no limit'}",
+        f"  device hours a month  {_figure(quota.device_hours)}",
         *_role_lines(row.roles),
     ]
 

@@ -19,6 +19,7 @@ from farm.scheduling.scaling_reasons import change_reasons
 from farm.scheduling.values import NO_QUOTAS, Change, Limits, Member, Pool
 from storage.campaigns import Campaigns
 from storage.event_kinds import EventKind
+from storage.months import NO_MONTHS, MonthUse
 from storage.orders import FleetOrders, Orders
 from storage.queue import Queue
 from storage.rows import OpenCampaign
@@ -55,6 +56,7 @@ class Autoscaler:
         pools: Sequence[Pool],
         limits: Limits,
         quotas: Mapping[str, int] = NO_QUOTAS,
+        spent_months: Mapping[str, MonthUse] = NO_MONTHS,
     ) -> None:
         self._fleet = fleet
         self._queue = queue
@@ -63,6 +65,7 @@ class Autoscaler:
         self._pools = {pool.name: pool for pool in pools}
         self._limits = limits
         self._quotas = quotas
+        self._spent_months = spent_months
         self._cooling: dict[str, float] = {}
         self._classes: dict[str, set[str]] = {}
         self._drained_nodes: set[str] = set()
@@ -133,15 +136,16 @@ class Autoscaler:
         """The change, and its reasons."""
         self._cooling = {name: until for name, until in self._cooling.items() if until > now}
         fleet = [self._member(worker) for worker in self._fleet.workers.values()]
+        quotas = {**self._quotas, **dict.fromkeys(self._spent_months, 0)}
         waiting = 0
         if any(campaign.waiting for campaign in campaigns):
             waiting = self._queue.waiting_chunks(
-                limits.ceiling, rooms_of(campaigns, self._quotas, limits.ceiling)
+                limits.ceiling, rooms_of(campaigns, quotas, limits.ceiling)
             )
         self._classes |= classes_of(fleet)
         change = next_change(
             campaigns, fleet, list(self._pools.values()), limits, waiting_chunks=waiting,
-            history=history, quotas=self._quotas,
+            history=history, quotas=quotas,
             classes=self._classes, cooling=self._cooling, now=now, db_now=db_now,
         )  # fmt: skip
         return change, change_reasons(change, fleet, limits, waiting_chunks=waiting, now=now)

@@ -38,6 +38,7 @@ from storage.canaries import Canaries
 from storage.errors import DatabaseAway
 from storage.layouts import Layouts
 from storage.ledgers import Ledgers
+from storage.months import NO_MONTHS, MonthUse
 from storage.queue import HEARTBEAT_S, Queue
 from storage.reuse import Reuse
 from storage.rows import Chunk, OpenCampaign, Settlement, Snapshot
@@ -72,6 +73,7 @@ class Dispatcher:
         replanning: Replanning,
         weights: Mapping[str, float],
         quotas: Mapping[str, int] = NO_QUOTAS,
+        spent_months: Mapping[str, MonthUse] = NO_MONTHS,
         prices: Prices = NO_PRICES,
         meters: Meters | None = None,
     ) -> None:
@@ -80,6 +82,7 @@ class Dispatcher:
         self._reuse = reuse
         self._fleet, self._autoscaler = fleet, autoscaler
         self._weights, self._quotas, self._prices = weights, quotas, prices
+        self._spent_months = spent_months
         self._meters = meters or Meters()
         judge, self._loading = Judge(canaries), Loading()
         self._sending = Sending(
@@ -170,18 +173,15 @@ class Dispatcher:
         left = {number: known for number, known in self._known.items() if number in under_way}
         self._known = {**left, **{campaign.id: campaign for campaign in snapshot.campaigns}}
         self._books.look(snapshot.campaigns)
-        unwanted = self._sending.unwanted(snapshot.leases)
-        if unwanted:
+        if unwanted := self._sending.unwanted(snapshot.leases):
             self._make_sure()
         for worker, key in unwanted:
             self._sending.stop(worker, key, at_step=True)
         return snapshot
 
     def _scale(self, snapshot: Snapshot, now: float) -> None:
-        stops = self._autoscaler.tick(
-            snapshot.campaigns, self._books.ledger.history, now, snapshot.now
-        )
-        for stop in stops:
+        history = self._books.ledger.history
+        for stop in self._autoscaler.tick(snapshot.campaigns, history, now, snapshot.now):
             self._sending.stop(stop.worker, stop.key, at_step=stop.at_step)
 
     def _situation(self, snapshot: Snapshot, roster: Roster) -> Situation:
@@ -194,6 +194,7 @@ class Dispatcher:
             ledger=self._books.ledger,
             weights=self._weights,
             quotas=dict(self._quotas),  # those of one moment, for the whole round
+            spent_months=dict(self._spent_months),
             closing=snapshot.closing,
             unable=self._loading.barred(snapshot.campaigns, roster.ready_classes),
         )
@@ -273,8 +274,7 @@ class Dispatcher:
         self._database_was_away = False
 
     def _send_one(self, chunk: Chunk) -> bool:
-        failed = self._sending.send(chunk, on_page=self._make_sure)
-        if failed is not None:
+        if (failed := self._sending.send(chunk, on_page=self._make_sure)) is not None:
             self._receiving.take([failed])
             return False
         self._autoscaler.note_work(chunk.worker)

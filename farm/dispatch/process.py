@@ -29,7 +29,6 @@ from farm.dispatch.dispatcher import Dispatcher
 from farm.dispatch.figures import Meters
 from farm.dispatch.finishing import Finishing
 from farm.dispatch.forgetting import forget_events
-from farm.dispatch.live_quotas import LiveQuotas
 from farm.dispatch.notifying import asker, notifying
 from farm.dispatch.outgoing import keep_sending
 from farm.dispatch.replanning import Replanning
@@ -37,6 +36,7 @@ from farm.dispatch.webhooks import sender, webhook_sending
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
 from farm.scheduling.spending import prices_of
+from farm.service.live_quotas import live_quotas, spent_months
 from farm.service.pacing import Pacing
 from farm.service.reviews import ReviewService
 from farm.service.updating import Updates
@@ -120,8 +120,9 @@ def _dispatcher(
     """The dispatcher of a session, put together."""
     campaigns, reviews, watching = Campaigns(engine), Reviews(engine), Watching(engine)
     fleet, outputs, meters = parts
-    queue, pools = Queue(engine), settings.pools()
-    quotas = LiveQuotas(settings.quotas, Projects(engine).worker_limits)
+    queue, pools, projects = Queue(engine), settings.pools(), Projects(engine)
+    quotas = live_quotas(settings.quotas, projects.worker_limits)
+    months = spent_months(projects.months)
     service = ReviewService(
         campaigns=campaigns, reviews=reviews, watching=watching, outputs=outputs
     )
@@ -156,9 +157,11 @@ def _dispatcher(
             pools=pools,
             limits=settings.limits(),
             quotas=quotas,
+            spent_months=months,
         ),
         weights=settings.shares,
         quotas=quotas,
+        spent_months=months,
         prices=prices_of(pools),
         meters=meters,
     )
@@ -174,7 +177,7 @@ def _beside_dispatcher(settings: Settings, engine: JobDatabase) -> Iterator[None
         ledgers=Ledgers(engine),
         watching=Watching(engine),
         weights=settings.shares,
-        quotas=settings.quotas,
+        quotas=live_quotas(settings.quotas, Projects(engine).worker_limits),
     )
     look = partial(campaigns.all, only_open=True)
     attention = AttentionLoop(Concerns(engine), look, pacing.outlooks)

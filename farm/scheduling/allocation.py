@@ -23,6 +23,7 @@ class Allocation:
         self.campaigns = {campaign.id: campaign for campaign in campaigns}
         self.exhausted, self.unable = situation.exhausted, situation.unable
         self.quotas, self._weights = situation.quotas, situation.weights
+        self.spent_months = situation.spent_months
         self.load_s = {c.id: self._history.load_s(c.model_digest) for c in campaigns}
         self.affinity_s = {
             c.id: max(AFFINITY_S, AFFINITY_LOADS * self.load_s[c.id]) for c in campaigns

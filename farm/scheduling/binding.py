@@ -20,6 +20,8 @@ class Rule(StrEnum):
     NO_WORKER = auto()
     BUDGET = auto()
     QUOTA = auto()
+    NO_ROOM = auto()
+    MONTH = auto()
     MAX_WORKERS = auto()
     CEILING = auto()
     FROZEN = auto()
@@ -57,6 +59,10 @@ class Outcome:
     start_s: float = 0.0
     load_s: float | None = None
     quota: int | None = None
+    month_left_s: float | None = None
+    """Device seconds that the project may still use in this month."""
+    no_room: str | None = None
+    """Why the project's quota would refuse it."""
     max_workers: int | None = None
     has_proofs: bool = False
     device_s: float | None = None
@@ -73,7 +79,7 @@ def bindings(of: Outcome) -> list[Binding]:
     """Everything that binds, the weightiest first."""
     if not of.renders:
         return []
-    return [*_history(of), *_budgets(of), *_fleet(of), *_limits(of), *_times(of)]
+    return [*_history(of), *_quotas(of), *_budgets(of), *_fleet(of), *_limits(of), *_times(of)]
 
 
 def _history(of: Outcome) -> Iterator[Binding]:
@@ -82,6 +88,21 @@ def _history(of: Outcome) -> Iterator[Binding]:
             rule=Rule.NO_HISTORY,
             text="No picture of its model was painted here, so nothing tells how long it takes:"
             " --probe 8 paints its first 8 renders and tells it by them.",
+        )
+
+
+def _quotas(of: Outcome) -> Iterator[Binding]:
+    if of.no_room is not None:
+        yield Binding(rule=Rule.NO_ROOM, text=f"It would be refused. {of.no_room}")
+    if of.month_left_s is None:
+        return
+    left, share = max(0.0, of.month_left_s), _part(of.device_s, of.month_left_s)
+    if share < 1 or left == 0:
+        yield Binding(
+            rule=Rule.MONTH,
+            text=f"The project {of.project} may use {gpu_hours(left)} more device hours in this"
+            f" month: about {int(of.renders * share):,} of {of.renders:,} renders are painted in"
+            " it, and the rest from the next one (UTC) on.",
         )
 
 
@@ -108,7 +129,7 @@ def _budgets(of: Outcome) -> Iterator[Binding]:
 
 def _part(needed: float | None, budget: float | None) -> float:
     """The part of what is needed that a budget pays for."""
-    return 1.0 if budget is None or not needed else min(1.0, budget / needed)
+    return 1.0 if budget is None or not needed else max(0.0, min(1.0, budget / needed))
 
 
 def _fleet(of: Outcome) -> Iterator[Binding]:

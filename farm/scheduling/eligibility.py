@@ -60,6 +60,7 @@ def _is_plain(allocation: Allocation, campaign: OpenCampaign, worker: str) -> bo
         campaign.has_budget
         or campaign.max_workers is not None
         or campaign.project in allocation.quotas
+        or campaign.project in allocation.spent_months
         or allocation.speed(campaign, allocation.class_of[worker]) != 1
     )
     return not has_bounds and _numerics(allocation, campaign, worker) is None
@@ -115,6 +116,19 @@ def _quota(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refus
     return Refusal(rule=Rule.QUOTA, other=campaign.project, has=len(users), limit=quota)
 
 
+def _month(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refusal | None:  # noqa: ARG001
+    """Its project has used all device time that it may use in this month."""
+    use = allocation.spent_months.get(campaign.project)
+    if use is None:
+        return None
+    return Refusal(
+        rule=Rule.MONTH,
+        other=campaign.project,
+        has=rounded(use.used_s),
+        limit=use.limit_s,
+    )
+
+
 def _max_workers(allocation: Allocation, campaign: OpenCampaign, worker: str) -> Refusal | None:
     """It has all the workers that it may have (`max_workers`), and this is another one."""
     most = campaign.max_workers
@@ -156,6 +170,7 @@ _RULES: tuple[Callable[[Allocation, OpenCampaign, str], Refusal | None], ...] = 
     _numerics,
     _budget,
     _quota,
+    _month,
     _max_workers,
     _slower,
 )

@@ -42,6 +42,15 @@ def _quota(refusal: Refusal) -> str:
     return f"Its project {refusal.other} has {has} ({where})."
 
 
+def _month(refusal: Refusal) -> str:
+    return (
+        f"Its project {refusal.other} has used {gpu_hours(refusal.has or 0)} of the"
+        f" {gpu_hours(refusal.limit or 0)} device hours that it may use in a calendar month. It"
+        " goes on with the next month (UTC), or once an admin allows more: `farm projects set"
+        f" {refusal.other} --device-hours N`."
+    )
+
+
 def _max_workers(refusal: Refusal) -> str:
     return (
         f"It has {refusal.has:.0f} of the {refusal.limit:.0f} workers that may paint it at a time"
@@ -120,6 +129,7 @@ _WORDS: dict[Rule, Words] = {
     ),
     Rule.BUDGET: _budget,
     Rule.QUOTA: _quota,
+    Rule.MONTH: _month,
     Rule.MAX_WORKERS: _max_workers,
     Rule.SLOWER: _slower,
     Rule.LATE: _late,

@@ -35,6 +35,10 @@ class Rule(StrEnum):
     """
     QUOTA = auto()
     """`other`: its project; `has`: the workers of that; `limit`: the most it may have."""
+    MONTH = auto()
+    """`other`: its project; `has`: device seconds that this has used in this month; `limit`: the
+    most it may use.
+    """
     MAX_WORKERS = auto()
     """`has`: its workers; `limit`: the most it may have."""
     SLOWER = auto()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from farm.scheduling.ledger import Ledger
 from farm.scheduling.values import Assignment, FreeWorker, Key
+from storage.months import MonthUse
 from storage.rows import OpenCampaign
 
 Pair = tuple[int, str]
@@ -18,7 +19,8 @@ class Situation:
     """The open campaigns and the workers that may have work, at one moment.
 
     `ledger` has what attempts have shown so far. `weights` are the shares of projects, and
-    `quotas` the most workers that they may have. `closing` are the workers, by project, that still
+    `quotas` the most workers that they may have. `spent_months` are the projects that may use no
+    more device time in this month. `closing` are the workers, by project, that still
     have chunks of its campaigns that are not open. `exhausted` are the pairs for which the queue
     had no chunk in this round, `unable` those of a worker that could not load the model.
     """
@@ -30,6 +32,7 @@ class Situation:
     ledger: Ledger = field(default_factory=Ledger)
     weights: Mapping[str, float] = field(default_factory=dict)
     quotas: Mapping[str, int] = field(default_factory=dict)
+    spent_months: Mapping[str, MonthUse] = field(default_factory=dict)
     closing: Mapping[str, Collection[str]] = field(default_factory=dict)
     exhausted: Collection[Pair] = NO_PAIRS
     unable: Collection[Pair] = NO_PAIRS

@@ -70,6 +70,7 @@ class Limits(View):
     workers: int | None
     queued: int | None
     stored_bytes: int | None
+    device_hours: float | None
 
 
 class ProjectView(View):
@@ -89,14 +90,15 @@ class Roles(View):
 
 
 class UsageView(View):
-    """What a project has now: campaigns, renders that have not ended, bytes of pictures, and
-    workers that have a chunk of it.
+    """What a project has now: campaigns, renders that have not ended, bytes of pictures, workers
+    that have a chunk of it, and the hours for which workers had one in this month.
     """
 
     campaigns: int
     queued: int
     stored_bytes: int
     workers: int
+    device_hours: float
 
 
 class Usages(View):

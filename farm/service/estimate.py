@@ -8,11 +8,13 @@ from farm.campaign.expansion import Expansion
 from farm.campaign.seeding import DERIVATION
 from farm.campaign.specs import going_on
 from farm.cost import SECONDS_PER_MEGAPIXEL_STEP
+from farm.documents.document import Problem, problem_json
 from farm.scheduling.spending import NO_PRICES, Prices
 from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks, warnings_of
 from farm.service.intake import Intake
 from farm.service.new_campaign import measured_size, megapixel_steps
+from farm.service.quotas import ProjectRoom, no_room
 from farm.service.update import outlook
 from storage.brands import Brands
 from storage.campaigns import Campaigns
@@ -41,8 +43,12 @@ class Estimates:
         intake: Intake | None = None,
         chunk: int | None = None,
         prices: Prices = NO_PRICES,
+        room: ProjectRoom | None = None,
     ) -> None:
-        """`chunk` is the number of renders in a chunk; None sizes chunks by their work."""
+        """`chunk` is the number of renders in a chunk; None sizes chunks by their work. Without
+        `room`, no quota is looked at.
+        """
+        self._room = room
         self._campaigns = campaigns
         self._watching = watching
         self._checks = CampaignChecks(
@@ -58,14 +64,16 @@ class Estimates:
         names the first of each.
         """
         expansion, spec = self._checks.check(project, data)
-        known = self._known(project, expansion.campaign.name) if update else None
+        stored = self._known(project, expansion.campaign.name)
+        room = self._no_room(project, expansion.total - (stored.total if stored else 0))
+        known = stored if update else None
         if known is not None:
             expansion, spec = going_on(known.spec, expansion, spec)
         pace = self._watching.seconds_per_megapixel_step(expansion.model.digest)
         pace_s = pace or SECONDS_PER_MEGAPIXEL_STEP
         plan = {
             **self._work(expansion, pace),
-            "warnings": warnings_of(data, expansion, DERIVATION),
+            "warnings": [*room, *warnings_of(data, expansion, DERIVATION)],
         }
         if known is None:
             return plan
@@ -98,6 +106,12 @@ class Estimates:
             "adapters": dict(expansion.sources.adapters),
             "first": _examples(expansion),
         }
+
+    def _no_room(self, project: str, more: int) -> list[Json]:
+        refusals = self._room.of(project, more).refusals if self._room else ()
+        if not refusals:
+            return []
+        return [problem_json(Problem((), f"It would be refused. {no_room(project, refusals)}"))]
 
     def _known(self, project: str, name: str) -> CampaignRow | None:
         try:

@@ -3,7 +3,7 @@ say what would bind.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from farm.service.campaign_work import (
 )
 from farm.service.checking import CampaignChecks, warnings_of
 from farm.service.pacing import Pacing
+from farm.service.quotas import ProjectRoom, Room, no_room
 from farm.simulation.foresight import foresee
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
@@ -45,7 +46,6 @@ class Fleet:
     pools: Sequence[Pool]
     limits: Limits
     prices: Prices
-    quotas: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +60,7 @@ class _Question:
     reused: int
     work: Work
     moment: Moment
+    room: Room
 
     @property
     def renders(self) -> int:
@@ -83,6 +84,7 @@ class Forecasts:
         pacing: Pacing,
         open_reuse: Callable[[], Reuse],
         fleet: Fleet,
+        room: ProjectRoom,
     ) -> None:
         """`open_reuse` reads anew what the project has: the dispatcher goes on painting."""
         self._campaigns = campaigns
@@ -92,6 +94,7 @@ class Forecasts:
         self._pacing = pacing
         self._open_reuse = open_reuse
         self._fleet = fleet
+        self._room = room
 
     def estimate(self, project: str, data: Json, workers: int | None = None) -> Json:
         """What a campaign would take if it were submitted now; with `workers`, also with that many
@@ -99,6 +102,7 @@ class Forecasts:
         """
         expansion, spec = self._checks.check(project, data)
         known = self._known(project, expansion.campaign.name)
+        room = self._room.of(project, expansion.total - (known.total if known else 0))
         if known is not None:
             expansion, spec = going_on(known.spec, expansion, spec)
         moment = self._pacing.moment_without(None if known is None else known.id)
@@ -120,6 +124,7 @@ class Forecasts:
             reused=sum(found.renders for found in reused),
             work=work_of(parts, past, mine),
             moment=moment,
+            room=room,
         )
         return {
             **self._counts(question, sampled=sum(found.sampled for found in reused)),
@@ -188,7 +193,9 @@ class Forecasts:
                 starting=len(planned.coming),
                 start_s=max(planned.coming.values(), default=0.0),
                 load_s=load_s_of(question.past),
-                quota=self._fleet.quotas.get(question.project),
+                quota=question.room.workers,
+                month_left_s=_left_s(question.room),
+                no_room=_refusal(question),
                 max_workers=campaign.max_workers,
                 has_proofs=len(question.stages) > 1,
                 device_s=question.work.device_s,
@@ -237,6 +244,15 @@ class Forecasts:
     def _money(self, pool: str, seconds: float) -> float | None:
         price = self._fleet.prices.of(pool)
         return None if price is None else round(seconds * price / 3600, 6)
+
+
+def _left_s(room: Room) -> float | None:
+    return None if room.month is None else room.month.limit_s - room.month.used_s
+
+
+def _refusal(question: _Question) -> str | None:
+    refusals = question.room.refusals
+    return no_room(question.project, refusals) if refusals else None
 
 
 def _class_of(moment: Moment, past: Sequence[PastChunk]) -> str | None:

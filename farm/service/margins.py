@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from farm.scheduling.eta import NO_OUTLOOK, Outlook
 from farm.service.pacing import Pacing
 from storage.campaigns import Campaigns
+from storage.months import MonthUse
 from storage.outbox import Backlog, Outbox
 from storage.projects import ProjectRow, Projects, Usage
 from storage.rows import CampaignRow
@@ -23,7 +24,9 @@ class Near:
     the least.
     """
     quota_used: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """By project and limit: the part that is used, of `queued` and `stored_bytes`."""
+    """By project and limit: the part that is used, of `queued`, `stored_bytes` and
+    `device_hours`.
+    """
     worker_limits: Mapping[str, int] = field(default_factory=dict)
     """By project, the most workers at a time."""
     deliveries: Mapping[str, Backlog] = field(default_factory=dict)
@@ -58,18 +61,14 @@ class Margins:
             deadline_s=(
                 deadline_margins(due, self._pacing.outlooks(), self._watching.now()) if due else {}
             ),
-            quota_used=quota_used(limited),
-            worker_limits={**self._quotas, **self._lower()},
+            quota_used=quota_used(limited, self._projects.months()),
+            worker_limits=dict(self._quotas),
             deliveries={name: outbox.backlog() for name, outbox in self._outboxes.items()},
         )
 
     def _limited(self) -> list[ProjectRow]:
         rows = self._projects.all()
         return [row for row in rows if row.quota.queued or row.quota.stored_bytes]
-
-    def _lower(self) -> dict[str, int]:
-        limits = self._projects.worker_limits()
-        return {name: min(limit, self._quotas.get(name, limit)) for name, limit in limits.items()}
 
 
 def deadline_margins(
@@ -88,9 +87,16 @@ def deadline_margins(
     return found
 
 
-def quota_used(rows: Iterable[tuple[ProjectRow, Usage]]) -> dict[tuple[str, str], float]:
+def quota_used(
+    rows: Iterable[tuple[ProjectRow, Usage]], months: Mapping[str, MonthUse]
+) -> dict[tuple[str, str], float]:
     """By project and limit, the part that is used of each that is set."""
-    return {
+    hours = {
+        (name, "device_hours"): use.used_s / use.limit_s
+        for name, use in months.items()
+        if use.limit_s
+    }
+    return hours | {
         (row.name, limit): getattr(usage, limit) / most
         for row, usage in rows
         for limit in ("queued", "stored_bytes")

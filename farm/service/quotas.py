@@ -1,9 +1,22 @@
 """Whether a project's quota has room for a campaign."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from farm.scheduling.values import NO_QUOTAS
 from storage.errors import Conflict, NotFound
+from storage.months import MonthUse
 from storage.projects import Projects, Quota, Usage, Within
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """What a project's quota leaves to one more campaign; None is no limit."""
+
+    workers: int | None = None
+    month: MonthUse | None = None
+    refusals: tuple[str, ...] = ()
+    """Why the campaign would be refused."""
 
 
 def over_quota(quota: Quota, usage: Usage, more: int) -> list[str]:
@@ -36,17 +49,29 @@ def over_storage(quota: Quota, usage: Usage, more: int) -> str | None:
 class ProjectRoom:
     """The room that projects have."""
 
-    def __init__(self, projects: Projects) -> None:
+    def __init__(self, projects: Projects, workers: Mapping[str, int] = NO_QUOTAS) -> None:
+        """`workers` are the most that projects may have at a time."""
         self._projects = projects
+        self._workers = workers
 
     def check(self, project: str, more: int) -> None:
         """Raise Conflict if the project's quota has no room for so many more renders now."""
+        _raise_for(project, self._refusals(project, more))
+
+    def of(self, project: str, more: int) -> Room:
+        """What the project's quota leaves to so many more renders."""
+        return Room(
+            workers=self._workers.get(project),
+            month=self._projects.months().get(project),
+            refusals=tuple(self._refusals(project, more)),
+        )
+
+    def _refusals(self, project: str, more: int) -> list[str]:
         try:
             quota = self._projects.get(project).quota
         except NotFound:
-            return  # no quota was set
-        if quota.limits_more:
-            _check(project, quota, self._projects.usage(project), more)
+            return []  # no quota was set
+        return over_quota(quota, self._projects.usage(project), more) if quota.limits_more else []
 
     def within(self, project: str, more: int, *, are_counted: bool = False) -> Within:
         """The same in the transaction that writes them: of two at once, the second is refused.
@@ -55,15 +80,19 @@ class ProjectRoom:
 
         def check(quota: Quota, usage: Usage) -> None:
             others = usage.queued - more if are_counted else usage.queued
-            _check(project, quota, replace(usage, queued=others), more)
+            _raise_for(project, over_quota(quota, replace(usage, queued=others), more))
 
         return self._projects.within(project, check)
 
 
-def _check(project: str, quota: Quota, usage: Usage, more: int) -> None:
-    if reasons := over_quota(quota, usage, more):
-        raise Conflict(
-            f"The project {project} has no room for this. {' '.join(reasons)} An admin changes"
-            f" quotas with `farm projects set {project}`.",
-            code="over-quota",
-        )
+def _raise_for(project: str, refusals: Sequence[str]) -> None:
+    if refusals:
+        raise Conflict(no_room(project, refusals), code="over-quota")
+
+
+def no_room(project: str, refusals: Sequence[str]) -> str:
+    """Refusals of a project's quota, and who can change it."""
+    return (
+        f"The project {project} has no room for this. {' '.join(refusals)} An admin changes quotas"
+        f" with `farm projects set {project}`."
+    )

@@ -16,9 +16,10 @@ LIMITS = (
     ("workers", "Workers at a time", "workers"),
     ("queued", "Renders that wait", "queued"),
     ("stored_bytes", "Bytes of pictures", "stored"),
+    ("device_hours", "Device hours this month", "hours"),
 )
 """Each limit of a quota: its key, its words, and its name in a form."""
-NO_USE = {"campaigns": 0, "queued": 0, "stored_bytes": 0, "workers": 0}
+NO_USE = {"campaigns": 0, "queued": 0, "stored_bytes": 0, "workers": 0, "device_hours": 0}
 
 
 def project_page_routes(renderer: Renderer, projects: ProjectService) -> APIRouter:

@@ -62,7 +62,7 @@ def updates(campaigns, control, watching):
 def start(engine, queue, settling, campaigns, watching, outputs, updates):
     begun = []
 
-    def start(fleet, owner="one", quotas=None, pools=(), **weights):
+    def start(fleet, owner="one", quotas=None, spent_months=None, pools=(), **weights):
         session = queue.lead(owner=owner, host="h", pid=1)
         dispatcher = Dispatcher(
             session=session,
@@ -95,9 +95,11 @@ def start(engine, queue, settling, campaigns, watching, outputs, updates):
                 pools=pools or [Pool()],
                 limits=Limits(ceiling=fleet.size),
                 quotas=quotas or {},
+                spent_months={} if spent_months is None else spent_months,
             ),
             weights=weights,
             quotas=quotas or {},
+            spent_months={} if spent_months is None else spent_months,
             prices=prices_of(pools),
         )
         dispatcher.adopt()

@@ -104,16 +104,18 @@ def test_projects_have_quotas_and_people(home):
         "projects", "create", "acme", "--workers", "3", "--stored", "1.5TB", "--role", "tom=viewer"
     )
     said = run(
-        "projects", "set", "acme", "--workers", "none", "--queued", "500", "--role", "a=operator"
-    )
+        "projects", "set", "acme", "--workers", "none", "--queued", "500", "--role", "a=operator",
+        "--device-hours", "12.5",
+    )  # fmt: skip
     assert "workers at a time     no limit" in said
     assert "renders that wait     500" in said
     assert "files stored          1.5 TB" in said
+    assert "device hours a month  12.5" in said
     assert said.splitlines()[-2:] == ["  a is operator", "  tom is viewer"]
     run("projects", "set", "acme", "--role", "tom=none")
     (row,) = as_json("projects", "list")
     assert row["quota"] == {
-        "workers": None, "queued": 500, "stored_bytes": 1_500_000_000_000,
+        "workers": None, "queued": 500, "stored_bytes": 1_500_000_000_000, "device_hours": 12.5,
     }  # fmt: skip
     assert row["roles"] == {"a": "operator"}
     assert "acme" in run("projects", "list")
@@ -131,6 +133,7 @@ def test_projects_have_quotas_and_people(home):
         (("projects", "set", "acme", "--role", "mira=king"), "roles"),
         (("projects", "set", "acme", "--workers", "-1"), "is no number"),
         (("projects", "set", "acme", "--workers", "1.5"), "workers"),
+        (("projects", "set", "acme", "--device-hours", "-1"), "is no number"),
         (("projects", "set", "acme", "--stored", "much"), "write it like 500GB"),
         (("projects", "set", "acme", "--workers", "1"), "There is no project acme"),
         (("tokens", "create", "Mira Röhl"), "person"),
@@ -178,7 +181,7 @@ def test_every_change_is_in_the_log_with_whoever_made_it(home):
     assert [row.project for row in rows] == ["acme"] * 4 + [None] * 2
 
 
-NO_LIMITS = {"workers": None, "queued": None, "stored_bytes": None}
+NO_LIMITS = {"workers": None, "queued": None, "stored_bytes": None, "device_hours": None}
 
 
 def test_numbers_of_bytes_are_read_and_written():

@@ -18,16 +18,19 @@ from farm.scheduling.spending import prices_of
 from farm.scheduling.values import Limits
 from farm.service.brands import BrandService
 from farm.service.checking import CampaignChecks
+from farm.service.estimate import Estimates
 from farm.service.estimate_views import Estimate, Probe
 from farm.service.forecasts import Fleet, Forecasts
 from farm.service.intake import Intake
 from farm.service.pacing import Pacing
 from farm.service.probes import Probes
+from farm.service.quotas import ProjectRoom
 from storage.attempts import Attempts
 from storage.errors import RequestError
 from storage.ledgers import Ledgers
 from storage.model_history import ModelHistory
 from storage.orders import Orders
+from storage.projects import Projects, Quota
 from storage.reuse import Reuse
 from storage.states import CampaignState
 from tests.campaigns import campaign as written
@@ -60,10 +63,17 @@ def forecasts(engine, campaigns, watching, checks):
         orders=Orders(engine),
         pacing=pacing,
         open_reuse=partial(Reuse, engine),
-        fleet=Fleet(
-            pools=POOLS, limits=Limits(ceiling=3), prices=prices_of(POOLS), quotas={"p": 1}
-        ),
+        fleet=Fleet(pools=POOLS, limits=Limits(ceiling=3), prices=prices_of(POOLS)),
+        room=ProjectRoom(Projects(engine), {"p": 1}),
     )
+
+
+@pytest.fixture
+def estimates(engine, campaigns, watching, outputs, brands):
+    return Estimates(
+        campaigns=campaigns, watching=watching, outputs=outputs, brands=brands,
+        room=ProjectRoom(Projects(engine)),
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -184,6 +194,25 @@ def test_a_budget_that_will_not_last_is_told_with_how_far_it_goes(start, campaig
     )
     slow = data(name="slow", prompt="x {product} {color}", budget={"gpu_hours": 30 / 3600})
     assert rules(forecasts.estimate("other", slow, workers=1)) == ["budget"]
+
+
+def test_the_quotas_of_a_project_are_named_with_what_they_leave(
+    engine, start, campaign, forecasts, estimates
+):
+    painted(start)  # 60 s of device time in p
+    projects, new = Projects(engine), data(name="new", prompt="x {product} {color}")
+    projects.create("p", Quota(queued=17, device_hours=90 / 3600), {})
+    found = forecasts.estimate("p", new, workers=1)
+    Estimate.model_validate(found)
+    assert rules(found) == ["no_room", "month"]
+    refused, month = (bind["text"] for bind in found["binds"])
+    assert "It would be refused. The project p has no room for this. It would have 18" in refused
+    assert "about 9 of 18 renders are painted in it" in month
+    assert estimates.plan(new, "p")["warnings"][0] == {"path": [], "message": refused}
+    assert "refused" not in str(estimates.plan(data(), "p")["warnings"]), "all of it is there"
+    projects.change("p", {"queued": 18, "device_hours": 1.0}, {})
+    assert rules(forecasts.estimate("p", new, workers=1)) == []
+    assert estimates.plan(new, "p")["warnings"] == []
 
 
 def test_others_that_are_open_are_in_the_way(start, campaign, service, forecasts):

@@ -17,6 +17,7 @@ from farm.config import read_settings
 from farm.home import Home
 from farm.scheduling.spending import Prices
 from farm.scheduling.values import Pool
+from farm.service.live_quotas import live_quotas
 from farm.service.margins import Margins, Near
 from farm.service.pacing import Pacing
 from storage.attempts import Attempts
@@ -200,12 +201,13 @@ def test_deadlines_quotas_and_webhooks_are_shown_as_they_were_looked_at(
     near = Near(
         deadline_s={"acme": -60.0},
         quota_used={("acme", "queued"): 0.5},
-        worker_limits={"acme": 4},
+        worker_limits={"acme": 4, "stopped": 0},
         deliveries={"webhook": Backlog(waiting=3, failing=2, given_up=1)},
     )
     page = page_of(engine, near=at_once(near))
     assert page.one("farm_deadline_margin_seconds", project="acme") == -60
     assert page.one("farm_quota_used_ratio", project="acme", limit="queued") == 0.5
+    assert page.one("farm_quota_used_ratio", project="stopped", limit="workers") == 1
     assert page.one("farm_quota_used_ratio", project="acme", limit="workers") == 0.25
     states = {"waiting": 3, "failing": 2, "given_up": 1}
     assert {s: page.one("farm_deliveries", to="webhook", state=s) for s in states} == states
@@ -228,7 +230,8 @@ def test_workers_cost_what_their_pool_does_whatever_they_do(engine, watching, on
 
 def test_a_farm_looks_at_its_deadlines_quotas_and_webhooks(engine, campaigns, watching, control):
     projects, hooks = Projects(engine), Webhooks(engine)
-    projects.create("acme", Quota(queued=8, workers=9), {})
+    projects.create("acme", Quota(queued=8, workers=9, device_hours=2.0), {})
+    projects.create("calm", Quota(workers=0), {})
     late = new_campaign("late", 6, project="acme", deadline=watching.now() - 60)
     campaigns.add(late, new_chunks())
     paused = campaigns.add(new_campaign("calm", 2, project="calm"), new_chunks(1))
@@ -241,7 +244,8 @@ def test_a_farm_looks_at_its_deadlines_quotas_and_webhooks(engine, campaigns, wa
     hooks.outbox.failed(second, "refused", None)
     near = Margins(
         campaigns=campaigns, projects=projects, watching=watching,
-        outboxes={"webhook": hooks.outbox}, quotas={"acme": 4, "calm": 2},
+        outboxes={"webhook": hooks.outbox},
+        quotas=live_quotas({"acme": 4, "calm": 2}, projects.worker_limits),
         pacing=Pacing(
             campaigns=campaigns, attempts=Attempts(engine), ledgers=Ledgers(engine),
             watching=watching, weights={}, quotas={},
@@ -249,6 +253,6 @@ def test_a_farm_looks_at_its_deadlines_quotas_and_webhooks(engine, campaigns, wa
     ).look()  # fmt: skip
     assert near.deadline_s["acme"] == pytest.approx(-60, abs=30)
     assert near.deadline_s.keys() == {"acme"}
-    assert near.quota_used == {("acme", "queued"): 0.75}
-    assert near.worker_limits == {"acme": 4, "calm": 2}
+    assert near.quota_used == {("acme", "queued"): 0.75, ("acme", "device_hours"): 0.0}
+    assert near.worker_limits == {"acme": 4, "calm": 0}
     assert near.deliveries == {"webhook": Backlog(waiting=2, failing=1, given_up=1)}

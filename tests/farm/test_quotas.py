@@ -1,14 +1,25 @@
 """Quotas of projects: decided alone, refused at submission, and kept by the dispatcher."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from threading import Barrier
 
 import pytest
+from sqlalchemy import text
 
-from farm.dispatch.live_quotas import REFRESH_S, LiveQuotas, lower_of
+from farm.scheduling.reasons import reason_sentence
+from farm.scheduling.refusal import Rule, read_refusal
+from farm.service.live_quotas import (
+    MONTHS_REFRESH_S,
+    REFRESH_S,
+    live_quotas,
+    lower_of,
+    spent_months,
+)
 from farm.service.quotas import ProjectRoom, over_quota
 from farm.service.submission import Submissions
 from storage.errors import Conflict
+from storage.months import MonthUse, month_start
 from storage.projects import Projects, Quota, Usage
 from tests.campaigns import data
 from tests.farm.fakes import NOW, FakeFleet, run
@@ -95,7 +106,7 @@ def test_a_project_with_no_worker_left_is_not_painted_until_it_has_one(
     service, projects, start, campaigns
 ):
     now = 0.0
-    quotas = LiveQuotas({}, projects.worker_limits, lambda: now)
+    quotas = live_quotas({}, projects.worker_limits, lambda: now)
     projects.create("p", Quota(workers=0), {})
     service.submit("p", data())
     fleet = FakeFleet(2)
@@ -120,7 +131,7 @@ def test_the_lower_of_two_limits_counts_and_the_database_is_asked_now_and_then()
         asked.append(now)
         return {"a": 1, "b": 9}
 
-    quotas = LiveQuotas({"b": 4, "c": 2}, read, lambda: now)
+    quotas = live_quotas({"b": 4, "c": 2}, read, lambda: now)
     assert dict(quotas) == {"a": 1, "b": 4, "c": 2}
     assert (quotas["a"], len(quotas), "nothing" in quotas) == (1, 3, False)
     assert asked == [0.0]
@@ -128,3 +139,43 @@ def test_the_lower_of_two_limits_counts_and_the_database_is_asked_now_and_then()
     assert quotas.get("b") == 4
     assert asked == [0.0, REFRESH_S]
     assert lower_of({}, {}) == {}
+
+
+def test_a_project_that_has_used_its_month_is_not_painted_until_it_may_use_more(
+    service, projects, start, campaigns, engine
+):
+    now = 0.0
+    months = spent_months(projects.months, lambda: now)
+    projects.create("p", Quota(device_hours=0.001), {})  # 3.6 s: one attempt takes more
+    service.submit("p", data())
+    fleet = FakeFleet(1)
+    dispatcher = start(fleet, spent_months=months)
+    for tick in range(3):
+        dispatcher.tick(NOW + tick)
+        fleet.paint()
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE attempts SET painted_s = 5.0"))
+    now += MONTHS_REFRESH_S
+    for tick in range(3, 9):
+        dispatcher.tick(NOW + tick)
+        fleet.paint()
+    stopped = campaigns.get("p", "spring")
+    assert 0 < stopped.done < 18
+    refusal = read_refusal(stopped.refusal)
+    assert (refusal.rule, refusal.other, refusal.limit) == (Rule.MONTH, "p", 3.6)
+    assert reason_sentence(refusal).startswith("Its project p has used 0.00")
+    with engine.begin() as connection:  # the month before
+        connection.execute(text("UPDATE attempts SET ended_at = ended_at - 32 * 86400"))
+    now += MONTHS_REFRESH_S
+    for tick in range(9, 24):
+        dispatcher.tick(NOW + tick)
+        fleet.paint()
+    assert campaigns.get("p", "spring").done == 18
+
+
+def test_a_month_is_that_of_the_calendar():
+    at = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+    assert month_start(at) == datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+    assert month_start(at + 1) == datetime(2026, 4, 1, tzinfo=UTC).timestamp()
+    assert MonthUse(used_s=0.0, limit_s=0.0).is_spent
+    assert not MonthUse(used_s=1.0, limit_s=2.0).is_spent

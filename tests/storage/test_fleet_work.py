@@ -78,9 +78,10 @@ def test_projects_have_what_their_campaigns_have(
     other = new_campaign("other", project="q", total=4)
     campaigns.add(other, new_chunks(2), (new_campaign("other", total=2), new_chunks(1)))
     claim_one(queue, session, campaign, "a")
-    finish_one(queue, settling, session, campaign)
+    finish_one(queue, settling, session, campaign, painted_s=30.0, load_s=6.0)
     found = Projects(engine).usages(None)
-    mine = UsageNow(campaigns=1, queued=4, stored_bytes=2, workers=1)
-    assert found == {"p": mine, "q": UsageNow(campaigns=1, queued=4, stored_bytes=0, workers=0)}
+    mine = UsageNow(campaigns=1, queued=4, stored_bytes=2, workers=1, device_hours=0.01)
+    none = UsageNow(campaigns=1, queued=4, stored_bytes=0, workers=0, device_hours=0.0)
+    assert found == {"p": mine, "q": none}
     assert list(Projects(engine).usages(["p"])) == ["p"]
     assert Projects(engine).usages([]) == {}

@@ -47,6 +47,7 @@ def test_proofs_that_nobody_has_decided_about_await_review():
         ({"cancelled_at": 1.0}, False),
         ({"refusal": '["quota","p",2,2]'}, False),
         ({"refusal": '["budget",null,2,2]'}, False),
+        ({"refusal": '["month","p",2,2]'}, False),
         ({"refusal": '["priority","other",1,2]'}, True),
         ({"refusal": "unreadable"}, True),
     ],

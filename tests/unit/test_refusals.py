@@ -18,6 +18,7 @@ from farm.scheduling.refusal import LONGEST, Refusal, Rule, read_refusal, refusa
 from farm.scheduling.share import Shares
 from farm.scheduling.situation import Claimed, Situation
 from farm.scheduling.values import AFFINITY_LOADS
+from storage.months import MonthUse
 from storage.rows import ANY_CLASS
 from tests.policies import MIXED, decide, open_campaign, shares_of, with_holders, worker
 
@@ -84,6 +85,8 @@ HOLDER = open_campaign(
 )
 SLOW = [worker(1, numerics_class="slow"), worker(2, holds=[1, 1], numerics_class="fast")]
 
+SPENT = MonthUse(used_s=7300.0, limit_s=7200.0)
+
 CASES = {
     Rule.NO_WORKER: ([open_campaign(1)], [], {}),
     Rule.NO_CHUNK: ([open_campaign(1)], [worker(1)], {"exhausted": {(1, "w1")}}),
@@ -95,6 +98,7 @@ CASES = {
         [worker(1)],
         {"quotas": {"p": 1}, "closing": {"p": {"w2"}}},
     ),
+    Rule.MONTH: ([open_campaign(1)], [worker(1)], {"spent_months": {"p": SPENT}}),
     Rule.MAX_WORKERS: (
         [open_campaign(1, max_workers=1, workers=frozenset({"w2"}))],
         [worker(1), worker(2, holds=[1, 1])],
@@ -235,6 +239,7 @@ def situations(draw):
         fleet_size=4,
         ledger=Ledger(shares=shares, history=History(loads={"d": 0.0, "e": 20.0})),
         quotas=draw(st.dictionaries(st.sampled_from("pq"), st.integers(1, 2), max_size=1)),
+        spent_months=draw(st.dictionaries(st.sampled_from("pq"), st.just(SPENT), max_size=1)),
         exhausted=draw(pairs),
         unable=draw(pairs),
     )
@@ -284,8 +289,8 @@ def lifted(situation, number, refusal):
             return without(situation, mine, "exhausted")
         case Rule.CANNOT_LOAD:
             return without(situation, mine, "unable")
-        case Rule.QUOTA:
-            return replace(situation, quotas={})
+        case Rule.QUOTA | Rule.MONTH:
+            return replace(situation, quotas={}, spent_months={})
         case Rule.PROJECT_SHARE | Rule.SHARE | Rule.TURN:
             return given_less(situation, mine)
         case Rule.UNLOADED:

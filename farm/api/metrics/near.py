@@ -57,7 +57,7 @@ def _quotas(
         found[labels] = max(part, found.get(labels, 0.0))
     for project, most in near.worker_limits.items():
         labels = names.project(project), "workers"
-        used = len(serving.get(labels[0], ())) / most
+        used = len(serving.get(labels[0], ())) / most if most else 1.0
         found[labels] = max(used, found.get(labels, 0.0))
     return found
 

@@ -23,7 +23,7 @@ class Place(StrEnum):
     """Their proofs are painted, and nobody has decided yet."""
 
 
-_LIMITS = frozenset({Rule.BUDGET, Rule.QUOTA, Rule.MAX_WORKERS})
+_LIMITS = frozenset({Rule.BUDGET, Rule.QUOTA, Rule.MONTH, Rule.MAX_WORKERS})
 
 
 def places(campaign: OpenRow, now: float) -> Mapping[Place, int]:
