@@ -4,7 +4,7 @@ import sqlite3
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from storage.bench.postgres import free_port, temporary_postgres
 from storage.campaigns import Campaigns
@@ -32,9 +32,58 @@ def postgres_of_ones_own(postgres):
         yield server
 
 
-def test_the_sum_of_migrations_is_the_tables(engine):
-    with engine.connect() as connection:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def two_empty(request, tmp_path):
+    """Two databases without tables; once on each engine."""
+    urls = [f"sqlite:///{tmp_path / name}.db" for name in ("one", "two")]
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgres")
+        urls = [server.new_database(), server.new_database()]
+    engines = [open_database(url) for url in urls]
+    yield engines
+    for engine in engines:
+        engine.dispose()
+
+
+def described(engine):
+    """All that a database has, but for the order of columns and constraints."""
+    look = inspect(engine)
+    found = {}
+    for table in look.get_table_names():
+        found[table] = {
+            "columns": {one["name"]: str(one) for one in look.get_columns(table)},
+            "key": look.get_pk_constraint(table),
+            "foreign": by_name(look.get_foreign_keys(table)),
+            "unique": by_name(look.get_unique_constraints(table)),
+            "indexes": by_name(look.get_indexes(table)),
+        }
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            found |= {
+                f"{table} as SQL": {"AUTOINCREMENT" in sql, "WITHOUT ROWID" in sql}
+                for table, sql in connection.execute(
+                    text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+                )
+            }
+    return found
+
+
+def by_name(constraints):
+    found = []
+    for one in constraints:
+        options = {name: str(value) for name, value in one.get("dialect_options", {}).items()}
+        found.append({**one, "dialect_options": options})
+    return sorted(found, key=lambda one: one["name"])
+
+
+def test_the_migrations_come_to_the_tables_that_a_new_database_gets(two_empty):
+    migrated, new = two_empty
+    with migrated.begin() as connection:
+        migrate(connection, "head")
+    with migrated.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert upgrade(migrated) == upgrade(new)
+    assert described(migrated) == described(new)
 
 
 def test_upgrading_twice_does_it_once(engine):
