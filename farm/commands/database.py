@@ -4,7 +4,7 @@ import typer
 
 from farm.commands.shared import AsJson, Home, print_json, say, settings_for
 from storage.canaries import Canaries
-from storage.database import open_database, prepare, shown_address, upgrade
+from storage.database import closing_engine, prepare, shown_address, upgrade
 
 app = typer.Typer(help="The job database.", no_args_is_help=True, add_completion=False)
 
@@ -18,7 +18,8 @@ def database() -> None:
 def upgrade_tables(home: Home = None, as_json: AsJson = False) -> None:
     """Bring the tables to this version's shape. Safe to repeat; the other commands do it too."""
     settings = settings_for(home)
-    revision = upgrade(open_database(settings.database_address))
+    with closing_engine(settings.database_address) as engine:
+        revision = upgrade(engine)
     (
         print_json({"database": shown_address(settings.database_address), "revision": revision})
         if as_json
@@ -31,7 +32,7 @@ def forget_canaries(home: Home = None, as_json: AsJson = False) -> None:
     """Forget what the canaries of each numerics class are: the next worker of a class to load a
     model says it anew.
     """
-    engine = open_database(settings_for(home).database_address)
-    prepare(engine)
-    count = Canaries(engine).forget()
+    with closing_engine(settings_for(home).database_address) as engine:
+        prepare(engine)
+        count = Canaries(engine).forget()
     print_json({"forgotten": count}) if as_json else say(f"Forgot {count} canaries.")

@@ -26,7 +26,7 @@ from farm.config import Settings, cuda_devices
 from farm.connect import open_client, running_farm
 from farm.dispatch.ray_folder import ray_folder
 from farm.service.outputs_trial import MOST_SKEW_S, try_outputs
-from storage.database import open_database, prepare, shown_address
+from storage.database import closing_engine, prepare, shown_address
 from storage.errors import SeedbedError
 from storage.outputs import open_outputs
 
@@ -161,7 +161,8 @@ def _outputs(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
-    prepare(open_database(settings.database_address))
+    with closing_engine(settings.database_address) as engine:
+        prepare(engine)
     return (
         f"{shown_address(settings.database_address)} has the tables of this version, and may be"
         " written"

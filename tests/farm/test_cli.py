@@ -1,4 +1,4 @@
-"""The `farm` command in processes of its own, where no worker is needed."""
+"""The `farm` command where no worker is needed."""
 
 import hashlib
 import json
@@ -13,11 +13,34 @@ import yaml
 from PIL import Image
 
 from actors.models.models import SEEDLING
+from farm.cli import main
 from tests.campaigns import data
 
 
 @pytest.fixture
-def farm(tmp_path):
+def farm(tmp_path, capsys, monkeypatch):
+    """Runs a command, and returns what it says."""
+
+    def run(*arguments, code=0, **environment):
+        ended = 0
+        with monkeypatch.context() as changed:
+            for name, value in {"FARM_HOME": str(tmp_path / "home"), **environment}.items():
+                changed.setenv(name, value)
+            try:
+                main([str(argument) for argument in arguments])
+            except SystemExit as exc:
+                ended = exc.code or 0
+        said = capsys.readouterr()
+        assert ended == code, (ended, said)
+        return said.out if code == 0 else said.err
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path):
+    """The same in a process of its own, with a log of its own."""
+
     def run(*arguments, code=0, **environment):
         process = subprocess.run(
             [sys.executable, "-m", "farm.cli", *arguments],
@@ -176,15 +199,15 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(farm):
     assert "s3cret" not in error
 
 
-def test_a_server_without_tables_says_how_to_make_them(farm, postgres):
+def test_a_server_without_tables_says_how_to_make_them(process, postgres):
     url = postgres.new_database()
     for command in (["list"], ["up", "--port", "0"]):
-        assert "farm db upgrade" in farm(*command, code=2, FARM_DATABASE_URL=url)
-    farm("db", "upgrade", FARM_DATABASE_URL=url)
-    assert farm("list", "--json", FARM_DATABASE_URL=url) == ""
+        assert "farm db upgrade" in process(*command, code=2, FARM_DATABASE_URL=url)
+    process("db", "upgrade", FARM_DATABASE_URL=url)
+    assert process("list", "--json", FARM_DATABASE_URL=url) == ""
 
 
-def test_a_database_of_a_newer_version_is_refused(farm, postgres, postgres_template):
+def test_a_database_of_a_newer_version_is_refused(process, postgres, postgres_template):
     from sqlalchemy import text
 
     from storage.database import open_database
@@ -194,7 +217,7 @@ def test_a_database_of_a_newer_version_is_refused(farm, postgres, postgres_templ
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    assert "newer Seedbed" in farm("list", code=2, FARM_DATABASE_URL=url)
+    assert "newer Seedbed" in process("list", code=2, FARM_DATABASE_URL=url)
 
 
 def test_a_length_of_time_and_a_render_are_read_with_care(farm):

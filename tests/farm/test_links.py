@@ -215,12 +215,13 @@ def test_a_link_ends_with_its_campaign(client, opened):
 def test_of_secrets_nothing_is_kept_that_opens_anything(client, database):
     link = client.share("spring", passphrase=WORDS)
     secret = link.path.partition("#")[2]
+    random = secret.split("_", 2)[2]
     with database.connect() as connection:
         row = connection.execute(text("SELECT * FROM links")).one()
         events = connection.execute(text("SELECT * FROM events")).all()
     for value in (*row, *(part for event in events for part in event)):
         assert secret not in str(value)
-        assert secret.rpartition("_")[2] not in str(value)
+        assert random not in str(value)
         assert WORDS not in str(value)
     assert row.passphrase.startswith("scrypt$16384$8$5$")
     assert fits(WORDS, row.passphrase)
