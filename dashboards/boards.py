@@ -81,6 +81,8 @@ CAMPAIGNS = Board("campaigns", "Seedbed: campaigns and projects", (
     lines("Waits for a person", "Renders that are stopped, paused, or await a review.", "short",
           f'{{{{project}}}} {{{{state}}}}: sum by (project, state) (farm_queue_renders{{@,{P},state=~"stopped|paused|awaiting_review"}})',
           f"{{{{project}}}} held: farm_held_renders{{@,{P}}}"),
+    lines("Longest wait for a decision", "Since all proofs of a campaign are painted.", "s",
+          f"{{{{project}}}}: farm_review_wait_seconds{{@,{P}}}"),
     lines("Workers by project", "Workers that have a chunk of it.", "short",
           f"{{{{project}}}}: farm_project_workers{{@,{P}}}"),
     lines("Time to the first picture", "From the submission; median and 95th percentile.", "s",

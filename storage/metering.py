@@ -47,6 +47,8 @@ class OpenRow:
     workers: frozenset[str]
     undecided: int
     """Proofs that have ended and nobody has decided about."""
+    proofed_at: float | None
+    """When the last of its proofs ended; None if it has none, or some are still painted."""
     is_paused: bool
     halted: str | None
     cancelled_at: float | None
@@ -181,6 +183,7 @@ def _open_campaigns() -> Select[Any]:
             c.id, c.project, c.model, c.model_digest, c.proof_of,
             (wanted - c.done - c.failed - c.held - c.cancelled).label("left"),
             (proofs_ended - c.released - c.rejected).label("undecided"),
+            proofs.c.finished_at.label("proofed_at"),
             c.paused_at, c.halted, c.cancelled_at, c.waits_until, c.refusal, c.deadline,
             c.device_s, c.budget_s, c.money, c.budget_money, c.created_at,
             last_attempt.label("last_attempt_at"),
@@ -217,6 +220,7 @@ def _open(row: Row[Any], leased: dict[str, int]) -> OpenRow:
         running=sum(leased.values()),
         workers=frozenset(leased),
         undecided=max(0, row.undecided or 0),
+        proofed_at=row.proofed_at,
         is_paused=row.paused_at is not None,
         halted=row.halted,
         cancelled_at=row.cancelled_at,

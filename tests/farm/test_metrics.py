@@ -241,6 +241,18 @@ def test_campaigns_that_must_wait_are_not_queued(metrics, campaigns, control, on
     }  # fmt: skip
 
 
+def test_proofs_that_nobody_decides_about_grow_old(metrics, campaigns, one_leads, engine):
+    proofs = new_campaign("spring", total=2), new_chunks(1)
+    campaigns.add(new_campaign("spring", total=4, released=0), (), proofs)
+    assert page_of(metrics()).one("farm_review_wait_seconds") == 0
+    ended = "UPDATE campaigns SET done = 2, finished_at = :at WHERE proof_of IS NOT NULL"
+    with engine.begin() as connection:
+        connection.execute(text(ended), {"at": campaigns.get("p", "spring").now - 600})
+    page = page_of(metrics())
+    assert page.one("farm_review_wait_seconds", project="p") == pytest.approx(600, abs=60)
+    assert page.one("farm_queue_renders", state="awaiting_review") == 2
+
+
 def test_a_model_whose_queue_is_empty_shows_zeros(metrics, one_leads, spring, control):
     process = metrics()
     assert page_of(process).sum("farm_queue_renders") == 6

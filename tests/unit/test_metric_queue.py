@@ -2,7 +2,7 @@
 
 import pytest
 
-from farm.api.metrics.queue import Place, Waits, budget_used, may_be_claimed, places
+from farm.api.metrics.queue import Place, Waits, budget_used, may_be_claimed, places, review_wait_s
 from storage.metering import OpenRow
 from storage.states import Stage
 
@@ -12,7 +12,8 @@ NOW = 1_000.0
 def row(**changes):
     fields = dict(
         id=1, project="p", model="m", model_digest="d", stage=Stage.FINAL, left=10, running=0,
-        workers=frozenset(), undecided=0, is_paused=False, halted=None, cancelled_at=None,
+        workers=frozenset(), undecided=0, proofed_at=None, is_paused=False,
+        halted=None, cancelled_at=None,
         waits_until=None, refusal=None, deadline=None, device_s=0.0, budget_s=None, money=0.0,
         budget_money=None, created_at=NOW - 60, last_attempt_at=None,
     )  # fmt: skip
@@ -37,6 +38,13 @@ def test_the_renders_that_no_worker_has_are_in_one_place(changes, place):
 
 def test_proofs_that_nobody_has_decided_about_await_review():
     assert places(row(left=0, undecided=3), NOW)[Place.AWAITING_REVIEW] == 3
+
+
+def test_proofs_wait_for_a_decision_since_the_last_of_them_ended():
+    assert review_wait_s(row(undecided=3, proofed_at=NOW - 90), NOW) == 90
+    assert review_wait_s(row(undecided=0, proofed_at=NOW - 90), NOW) == 0
+    assert review_wait_s(row(undecided=3), NOW) == 0, "more are painted still"
+    assert review_wait_s(row(undecided=3, proofed_at=NOW + 5), NOW) == 0
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from farm.api.metrics.labels import FewTogether, Names
 from farm.api.metrics.near import NOTHING_NEAR, cost_family, near_families
-from farm.api.metrics.queue import Place, Waits, budget_used, places
+from farm.api.metrics.queue import Place, Waits, budget_used, places, review_wait_s
 from farm.scheduling.spending import NO_PRICES, Prices
 from farm.service.margins import Near
 from storage.metering import Leadership, Moment
@@ -33,6 +33,7 @@ class FarmWide(Collector):
         self._pools: dict[str, set[str]] = {}
         self._serving: dict[str, set[str]] = {}
         self._spent: dict[str, float] = {}
+        self._reviews: dict[str, float] = {}
         self._silent_s: float | None = None
         self._is_shown = False
 
@@ -51,7 +52,7 @@ class FarmWide(Collector):
         for project, count in moment.held.items():
             self._held[self._names.project(project)] += count
         self._count_workers(moment)
-        self._look_at_budgets(moment)
+        self._look_at_projects(moment)
         self._silent_s = leadership.silent_s
         self._is_shown = True
 
@@ -68,13 +69,16 @@ class FarmWide(Collector):
                 classes[pool].add(few.numerics_class)
         self._pools = {pool: classes[pool] for pool, _ in self._workers}
 
-    def _look_at_budgets(self, moment: Moment) -> None:
+    def _look_at_projects(self, moment: Moment) -> None:
         self._serving = {project: set() for project in self._serving}
         self._spent = dict.fromkeys(self._serving, 0.0)
+        self._reviews = dict.fromkeys(self._serving, 0.0)
         for campaign in moment.campaigns:
             project = self._names.project(campaign.project)
             self._serving.setdefault(project, set()).update(campaign.workers)
             self._spent[project] = max(self._spent.get(project, 0.0), budget_used(campaign))
+            waited = review_wait_s(campaign, moment.now)
+            self._reviews[project] = max(self._reviews.get(project, 0.0), waited)
 
     def _pair(self, project: str, name: str, digest: str) -> tuple[str, str]:
         return self._together((self._names.project(project), self._names.model(name, digest)))
@@ -129,11 +133,18 @@ class FarmWide(Collector):
             " left.",
             labels=["project"],
         )
+        reviews = GaugeMetricFamily(
+            "farm_review_wait_seconds",
+            "For how long the proofs that have waited longest for a decision are all painted.",
+            labels=["project"],
+        )
         for project, names in self._serving.items():
+            reviews.add_metric([project], self._reviews[project])
             workers.add_metric([project], len(names))
             budgets.add_metric([project], self._spent[project])
         yield workers
         yield budgets
+        yield reviews
 
     def _worker_families(self) -> Iterator[Metric]:
         workers = GaugeMetricFamily(

@@ -51,6 +51,13 @@ def budget_used(campaign: OpenRow) -> float:
     return max((used / limit for used, limit in budgets if limit), default=0.0)
 
 
+def review_wait_s(campaign: OpenRow, now: float) -> float:
+    """For how long all proofs of a campaign are painted and some wait for a decision."""
+    if not campaign.undecided or campaign.proofed_at is None:
+        return 0.0
+    return max(0.0, now - campaign.proofed_at)
+
+
 class Waits:
     """Since when each campaign could have been painted, and was not."""
 
