@@ -170,6 +170,10 @@ STORAGE = Board("storage", "Seedbed: storage and database", (
           f"errors: sum(rate(farm_database_errors_total{{@}}[{R}]))"),
     lines("Connections to the database", "In use.", "short",
           "{{process}} of {{instance}}: farm_database_connections{@}"),
+    lines("Log of the database", "The size of its write-ahead log.", "bytes",
+          "size: max(farm_database_wal_bytes{@})"),
+    lines("Replication lag", "Of the slowest follower of a PostgreSQL server.", "s",
+          "lag: max(farm_database_replication_lag_seconds{@})"),
     lines("Time of an operation", "On the outputs; 95th percentile.", "s",
           "{{process}} {{operation}}: histogram_quantile(0.95, sum by (le, process, operation)"
           f" (rate(farm_outputs_seconds_bucket{{@}}[{R}])))"),

@@ -15,6 +15,7 @@ from farm.service.margins import Margins
 from farm.service.pacing import Pacing
 from farm.stores import Stores
 from storage.database import JobDatabase
+from storage.log_state import log_state
 from storage.metering import Metering
 from storage.notifications import Notifications
 from storage.timed_database import connections_in_use, time_statements
@@ -48,6 +49,7 @@ def metrics_of(
         },
         pacing=pacing,
         quotas=live_quotas(settings.quotas, stores.projects.worker_limits),
+        look_at_log=partial(log_state, engine),
     )
     return Metrics(
         Metering(engine, Home(settings.home).owner()),

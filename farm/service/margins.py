@@ -2,12 +2,13 @@
 that have not been delivered.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from farm.scheduling.eta import NO_OUTLOOK, Outlook
 from farm.service.pacing import Pacing
 from storage.campaigns import Campaigns
+from storage.log_state import LogState
 from storage.months import MonthUse
 from storage.outbox import Backlog, Outbox
 from storage.projects import ProjectRow, Projects, Usage
@@ -31,6 +32,8 @@ class Near:
     """By project, the most workers at a time."""
     deliveries: Mapping[str, Backlog] = field(default_factory=dict)
     """By whom they are for: `webhook` or `notification`."""
+    log: LogState = field(default_factory=LogState)
+    """The write-ahead log of the job database."""
 
 
 class Margins:
@@ -45,6 +48,7 @@ class Margins:
         outboxes: Mapping[str, Outbox],
         pacing: Pacing,
         quotas: Mapping[str, int],
+        look_at_log: Callable[[], LogState] = LogState,
     ) -> None:
         self._campaigns = campaigns
         self._projects = projects
@@ -52,6 +56,7 @@ class Margins:
         self._outboxes = outboxes
         self._pacing = pacing
         self._quotas = quotas
+        self._look_at_log = look_at_log
 
     def look(self) -> Near:
         """Raises SeedbedError if the database cannot be used."""
@@ -64,6 +69,7 @@ class Margins:
             quota_used=quota_used(limited, self._projects.months()),
             worker_limits=dict(self._quotas),
             deliveries={name: outbox.backlog() for name, outbox in self._outboxes.items()},
+            log=self._look_at_log(),
         )
 
     def _limited(self) -> list[ProjectRow]:

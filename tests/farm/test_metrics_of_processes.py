@@ -26,6 +26,7 @@ from storage.errors import DatabaseError
 from storage.event_kinds import EventKind
 from storage.figures import Devices, Figures
 from storage.ledgers import Ledgers
+from storage.log_state import LogState
 from storage.metering import Metering
 from storage.outbox import Backlog
 from storage.outputs import FolderOutputs
@@ -203,9 +204,12 @@ def test_deadlines_quotas_and_webhooks_are_shown_as_they_were_looked_at(
         quota_used={("acme", "queued"): 0.5},
         worker_limits={"acme": 4, "stopped": 0},
         deliveries={"webhook": Backlog(waiting=3, failing=2, given_up=1)},
+        log=LogState(size_bytes=7, lag_s=1.5),
     )
     page = page_of(engine, near=at_once(near))
     assert page.one("farm_deadline_margin_seconds", project="acme") == -60
+    assert page.one("farm_database_wal_bytes") == 7
+    assert page.one("farm_database_replication_lag_seconds") == 1.5
     assert page.one("farm_quota_used_ratio", project="acme", limit="queued") == 0.5
     assert page.one("farm_quota_used_ratio", project="stopped", limit="workers") == 1
     assert page.one("farm_quota_used_ratio", project="acme", limit="workers") == 0.25

@@ -1,4 +1,6 @@
-"""The series of deadlines, quotas, deliveries and prices: how near the farm is to its limits."""
+"""The series of deadlines, quotas, deliveries and prices: how near the farm is to its limits.
+The log of the job database is among them.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -8,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from farm.api.metrics.labels import Names
 from farm.scheduling.spending import Prices
 from farm.service.margins import Near
+from storage.log_state import LogState
 
 NOTHING_NEAR = Near()
 
@@ -45,6 +48,21 @@ def near_families(
         for state in ("waiting", "failing", "given_up"):
             deliveries.add_metric([to, state], getattr(backlog, state))
     yield deliveries
+    yield from _log_families(near.log)
+
+
+def _log_families(log: LogState) -> Iterator[Metric]:
+    size = GaugeMetricFamily(
+        "farm_database_wal_bytes", "The size of the job database's write-ahead log."
+    )
+    lag = GaugeMetricFamily(
+        "farm_database_replication_lag_seconds",
+        "By how much the slowest follower of the job database is behind.",
+    )
+    for family, value in ((size, log.size_bytes), (lag, log.lag_s)):
+        if value is not None:
+            family.add_metric([], value)
+        yield family
 
 
 def _quotas(
