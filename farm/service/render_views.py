@@ -52,6 +52,14 @@ class ShotNeighbour(View):
     coordinates: dict[str, str]
 
 
+class RenderBefore(View):
+    """The render with the same coordinates and seed in the version before."""
+
+    version: int
+    number: int
+    is_same: bool
+
+
 class RenderDetails(View):
     """All that the farm knows of a render, whether it has ended or not. `same_shot` has the
     numbers of the renders of its shot, itself among them; `same_seed` the nearest shots, for each
@@ -68,6 +76,7 @@ class RenderDetails(View):
     versions: list[CellVersion]
     previous: int | None
     next: int | None
+    before: RenderBefore | None
 
 
 class StepLook(View):

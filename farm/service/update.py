@@ -71,6 +71,23 @@ def counterparts(old: Expansion, new: Expansion, numbers: Iterable[int]) -> dict
     return found
 
 
+def before_of(old: Expansion, new: Expansion, number: int) -> tuple[int, bool] | None:
+    """The number that a render of the new version has in the old one, with the same coordinates
+    and seed, and whether it is the same picture; None if it has none, or is a redo.
+    """
+    if number in new.redos:
+        return None
+    render = new.render(number)[1]
+    (k,) = _seed_places(old, new, [(0, render)])
+    found = _number_before(old, render, k)
+    if found is None:
+        return None
+    is_same = old.campaign.files == new.campaign.files and _digest(old, found) == _digest(
+        new, number
+    )
+    return found, is_same
+
+
 def _digest(expansion: Expansion, number: int) -> str:
     return expansion.recipe(*expansion.render(number)).digest
 

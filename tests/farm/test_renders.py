@@ -93,6 +93,24 @@ def test_a_redo_stands_beside_what_it_redoes(farm, settings, http):
     assert mine[mine.index(1) + 1] == number
 
 
+def test_the_same_render_of_the_version_before_is_told(farm, http):
+    farm.submit(campaign())
+    assert details(http, 0).before is None
+    few = {"product": ["lamp", "mug"], "color": ["red", "blue"]}
+    farm.submit(campaign(vary=few), update=True)
+    before = {"version": 1, "number": 13, "is_same": True}
+    assert details(http, 1).before.as_json() == before
+    farm.submit(campaign(vary=few, prompt="one {color} {product}"), update=True)
+    assert details(http, 1).before.as_json() == {"version": 2, "number": 1, "is_same": False}
+    farm.submit(campaign(vary={**few, "product": ["vase", "mug"]}), update=True)
+    assert details(http, 1).before is None, "there was no vase"
+    place = campaign(vary={**few, "place": ["inside"]}, prompt="a {color} {product} {place}")
+    farm.submit(place, update=True)
+    assert details(http, 1).before is None, "it has another axis"
+    told = http.get(f"{AT}/1/details", params={"version": 2}).json()
+    assert told["before"] == before
+
+
 # --- the renders around it ---
 
 

@@ -108,6 +108,43 @@ def test_proof_and_final_are_shown_in_turn(look, client, settings):
     assert "Approved by Ada" in page.locator(".head-line").inner_text()
 
 
+def test_a_picture_is_compared_with_that_of_the_version_before(look, client, settings):
+    client.submit(campaign(seeds=[7]))
+    paint(settings)
+    client.submit(campaign(seeds=[7], prompt="one {color} {product}"), update=True)
+    client.submit(campaign(seeds=[7], prompt="the {color} {product}"), update=True)
+    paint(settings)
+    page = opened(look, 1)
+    page.get_by_label("Side by side").check()
+    page.locator("#compared", has_text="It has no final in version 2").wait_for()
+    assert page.locator("#viewer").get_attribute("data-mode") == "single"
+    client.submit(campaign(seeds=[7], prompt="her {color} {product}"), update=True)
+    paint(settings)
+    page.reload()
+    page.locator(".pane[data-loaded=yes]").first.wait_for()
+    for words, mode in (("Side by side", "side"), ("Slider", "slider"), ("In turns", "flicker")):
+        page.get_by_label(words).check()
+        page.locator(f"#viewer[data-mode={mode}]").wait_for()
+        page.locator(".pane[data-loaded=yes]").nth(1).wait_for(state="attached")
+        labels = page.locator(".viewer figcaption").all_text_contents()
+        assert labels == ["Version 3", "Final 1"]
+    assert "version=3" in page.locator(".viewer img").first.get_attribute("src")
+    assert axe_problems(page) == []
+    page.get_by_label("Alone").check()
+    page.locator("#viewer[data-mode=single]").wait_for()
+    page.get_by_role("link", name="Its page").click()
+    page.wait_for_url("**/renders/1?version=3")
+
+
+def test_a_picture_that_an_update_kept_is_said_to_be_the_same(look, client, settings):
+    client.submit(campaign(seeds=[7]))
+    paint(settings)
+    client.submit(campaign(seeds=[7], vary={"product": ["lamp"], "color": ["blue"]}), update=True)
+    page = look.open(f"{PATH}/0")
+    page.get_by_role("link", name="in version 1").click()
+    page.wait_for_url("**/renders/5?version=1")
+
+
 def test_a_picture_that_is_not_painted_says_why(look, client):
     client.submit(campaign())
     page = look.open(f"{PATH}/3")

@@ -9,17 +9,32 @@ const page = byId("picture"), { project, campaign, version } = page.dataset, num
 const SVG = "http://www.w3.org/2000/svg";
 const data = new CampaignData(project, campaign, version);
 const viewer = byId("viewer") ? new Viewer(byId("viewer")) : null;
-let stage = page.dataset.stage, details = null, looks = [];
+let stage = page.dataset.stage, details = null, looks = [], earlier = null;
 
 function showPicture() {
   const picture = details.pictures.find((one) => one.stage === stage);
   if (!viewer || !picture) return;
   const label = `${stage === "proof" ? "Proof" : "Final"} ${number}`, alt = `${label}: ${details.render.prompt}`;
-  if (picture.version) viewer.show({ src: data.picture(number, stage), label, alt });
+  if (picture.version) compare({ src: data.picture(number, stage), label, alt });
   else if (picture.steps.length) showStep(picture.steps.at(-1), `${label}, stopped after step ${picture.steps.at(-1)}`);
 }
 
 function showStep(step, label) { viewer.show({ src: data.look(number, "final", step), label, alt: label }); }
+
+// Shows a picture alone, or with that of the version before.
+async function compare(picture) {
+  const mode = page.querySelector("[name=compare]:checked")?.value ?? "none", { before } = details;
+  viewer.show(picture);
+  if (mode === "none") return;
+  earlier ??= new CampaignData(project, campaign, before.version);
+  const of = stage;
+  await earlier.learn([before.number], of).catch(() => {});
+  const found = earlier.file(before.number, of);
+  byId("compared").textContent = found ? "" : `It has no ${of} in version ${before.version}.`;
+  if (!found || of !== stage || mode !== page.querySelector("[name=compare]:checked").value) return; // chosen anew meanwhile
+  const label = `Version ${before.version}`;
+  viewer.show({ src: earlier.picture(before.number, of), label, alt: `${label}: render ${before.number}` }, picture, mode);
+}
 
 // --- denoising ---
 
@@ -106,6 +121,7 @@ async function copy(id) {
 
 page.addEventListener("click", ({ target }) => { if (target.dataset.copy) copy(target.dataset.copy); });
 page.addEventListener("change", ({ target }) => {
+  if (target.name === "compare") showPicture();
   if (target.name !== "stage") return;
   stage = target.value;
   showPicture();
