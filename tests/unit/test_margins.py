@@ -10,6 +10,7 @@ from farm.scheduling.eta import Outlook
 from farm.scheduling.values import Change
 from farm.service.margins import deadline_margins, quota_used
 from storage.errors import DatabaseAway
+from storage.months import MonthUse
 from storage.projects import ProjectRow, Quota, Usage
 from tests.farm.fakes import FakeWorker, health
 from tests.unit.test_retention import row
@@ -41,8 +42,9 @@ def test_of_a_quota_the_part_that_is_used_is_told_of_limits_that_are_set():
     project = ProjectRow(
         name="p", created_at=0, created_by=None, quota=Quota(queued=200), roles={}
     )
-    used = quota_used([(project, Usage(queued=50, stored_bytes=10**9))])
-    assert used == {("p", "queued"): 0.25}
+    months = {"p": MonthUse(used_s=90.0, limit_s=360.0), "q": MonthUse(used_s=9.0, limit_s=0.0)}
+    used = quota_used([(project, Usage(queued=50, stored_bytes=10**9))], months)
+    assert used == {("p", "queued"): 0.25, ("p", "device_hours"): 0.25}
 
 
 def test_a_slow_question_is_asked_once_a_minute_and_by_one_thread():

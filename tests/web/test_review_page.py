@@ -227,6 +227,11 @@ def test_the_table_is_moved_through_with_arrows(look, proofed):
     sent(page)
     assert proofed.reviews("spring").decisions[-1].first == [1]
     assert page.evaluate("document.activeElement.dataset.number") == "2"
+    proofed.approve("spring", [5], by="Ada")
+    page.locator("[data-number='5'].v-approved").wait_for()
+    assert page.evaluate("document.activeElement.dataset.number") == "2", (
+        "all tiles were made anew"
+    )
     page.keyboard.press("Enter")
     page.locator(".pane[data-loaded=yes]").wait_for()
     assert "view=single" in page.url

@@ -37,12 +37,14 @@ export class Grid {
     this.sizer.style.width = `${this.headWidth + places.columns * this.columnWidth}px`;
     this.box.setAttribute("aria-rowcount", places.rows + (this.headHeight ? 1 : 0));
     this.box.setAttribute("aria-colcount", places.columns + (this.headWidth ? 1 : 0));
+    const hadFocus = this.layer.contains(document.activeElement);
     this.layer.replaceChildren();
     this.tiles.clear();
     this.heads.clear();
     this.rowElements.clear();
     if (this.focus < 0 || !places.place(this.focus)) this.focus = places.rows ? places.number(0, 0) : -1;
     this.goTo(this.top);
+    if (hadFocus) this.takeFocus(); // its tile was made anew
   }
 
   get viewHeight() { return this.box.clientHeight; }
