@@ -27,8 +27,10 @@ def log_state(engine: Engine) -> LogState:
     members of `pg_monitor` (PostgreSQL, *Predefined Roles*).
     """
     if engine.dialect.name == "sqlite":
-        log = Path(f"{engine.url.database}-wal")
-        return LogState(size_bytes=log.stat().st_size if log.exists() else 0)
+        try:
+            return LogState(size_bytes=Path(f"{engine.url.database}-wal").stat().st_size)
+        except FileNotFoundError:  # it goes with the last connection
+            return LogState(size_bytes=0)
     with engine.connect() as connection:
         if not connection.execute(_MAY_LOOK).scalar_one():
             return LogState()

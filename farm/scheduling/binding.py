@@ -96,8 +96,9 @@ def _quotas(of: Outcome) -> Iterator[Binding]:
         yield Binding(rule=Rule.NO_ROOM, text=f"It would be refused. {of.no_room}")
     if of.month_left_s is None:
         return
-    left, share = max(0.0, of.month_left_s), _part(of.device_s, of.month_left_s)
-    if share < 1 or left == 0:
+    left = max(0.0, of.month_left_s)
+    share = _part(of.device_s, left) if left else 0.0
+    if share < 1:
         yield Binding(
             rule=Rule.MONTH,
             text=f"The project {of.project} may use {gpu_hours(left)} more device hours in this"
@@ -129,7 +130,7 @@ def _budgets(of: Outcome) -> Iterator[Binding]:
 
 def _part(needed: float | None, budget: float | None) -> float:
     """The part of what is needed that a budget pays for."""
-    return 1.0 if budget is None or not needed else max(0.0, min(1.0, budget / needed))
+    return 1.0 if budget is None or not needed else min(1.0, budget / needed)
 
 
 def _fleet(of: Outcome) -> Iterator[Binding]:

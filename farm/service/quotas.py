@@ -11,7 +11,7 @@ from storage.projects import Projects, Quota, Usage, Within
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """What a project's quota leaves to one more campaign; None is no limit."""
+    """The room that a project's quota leaves to one more campaign; None is no limit."""
 
     workers: int | None = None
     month: MonthUse | None = None
@@ -59,7 +59,7 @@ class ProjectRoom:
         _raise_for(project, self._refusals(project, more))
 
     def of(self, project: str, more: int) -> Room:
-        """What the project's quota leaves to so many more renders."""
+        """The room that the project's quota leaves to so many more renders."""
         return Room(
             workers=self._workers.get(project),
             month=self._projects.months().get(project),

@@ -14,6 +14,11 @@ def test_the_log_has_a_size_and_nobody_follows(engine, campaigns):
     assert found.lag_s is None
 
 
+def test_a_log_that_has_gone_with_the_last_connection_has_no_bytes(tmp_path):
+    with closing_engine(f"sqlite:///{tmp_path}/farm.db") as engine:
+        assert log_state(engine) == LogState(size_bytes=0)
+
+
 def test_a_role_that_may_not_look_sees_nothing(postgres):
     url = postgres.new_database()
     with closing_engine(url) as engine, engine.begin() as connection:

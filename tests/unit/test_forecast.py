@@ -151,7 +151,11 @@ def rules(**changes):
             Rule.MONTH,
             "0.5 more device hours in this month: about 25 of 100 renders are painted in it",
         ),
-        ({"month_left_s": -5.0, "device_s": None}, Rule.MONTH, "may use 0 more device hours"),
+        (
+            {"month_left_s": -5.0, "device_s": None},
+            Rule.MONTH,
+            "about 0 of 100 renders are painted",
+        ),
         ({"quota": 1}, Rule.QUOTA, "The project p may have 1 worker at a time, of 2"),
         ({"max_workers": 1}, Rule.MAX_WORKERS, "lets it have 1 worker, of 2"),
         ({"asked": 9}, Rule.CEILING, "`farm scale --ceiling 9`"),

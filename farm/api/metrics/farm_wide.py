@@ -135,7 +135,7 @@ class FarmWide(Collector):
         )
         reviews = GaugeMetricFamily(
             "farm_review_wait_seconds",
-            "For how long the proofs that have waited longest for a decision are all painted.",
+            "Time since all proofs ended, of the campaign that has waited longest for a decision.",
             labels=["project"],
         )
         for project, names in self._serving.items():

@@ -1,5 +1,5 @@
-"""The series of deadlines, quotas, deliveries and prices: how near the farm is to its limits.
-The log of the job database is among them.
+"""The series of deadlines, quotas, deliveries, prices, and the log of the job database: how near
+the farm is to its limits.
 """
 
 from collections import Counter

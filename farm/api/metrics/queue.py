@@ -52,7 +52,7 @@ def budget_used(campaign: OpenRow) -> float:
 
 
 def review_wait_s(campaign: OpenRow, now: float) -> float:
-    """For how long all proofs of a campaign are painted and some wait for a decision."""
+    """Seconds since all proofs of a campaign ended; 0 if none of them waits for a decision."""
     if not campaign.undecided or campaign.proofed_at is None:
         return 0.0
     return max(0.0, now - campaign.proofed_at)

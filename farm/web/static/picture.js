@@ -9,7 +9,7 @@ const page = byId("picture"), { project, campaign, version } = page.dataset, num
 const SVG = "http://www.w3.org/2000/svg";
 const data = new CampaignData(project, campaign, version);
 const viewer = byId("viewer") ? new Viewer(byId("viewer")) : null;
-let stage = page.dataset.stage, details = null, looks = [], earlier = null;
+let stage = page.dataset.stage, details = null, looks = [], earlier = null, shows = 0;
 
 function showPicture() {
   const picture = details.pictures.find((one) => one.stage === stage);
@@ -19,11 +19,11 @@ function showPicture() {
   else if (picture.steps.length) showStep(picture.steps.at(-1), `${label}, stopped after step ${picture.steps.at(-1)}`);
 }
 
-function showStep(step, label) { viewer.show({ src: data.look(number, "final", step), label, alt: label }); }
+function showStep(step, label) { shows += 1; viewer.show({ src: data.look(number, "final", step), label, alt: label }); }
 
 // Shows a picture alone, or with that of the version before.
 async function compare(picture) {
-  const mode = page.querySelector("[name=compare]:checked")?.value ?? "none", { before } = details;
+  const mode = page.querySelector("[name=compare]:checked")?.value ?? "none", { before } = details, turn = ++shows;
   viewer.show(picture);
   if (mode === "none") return;
   earlier ??= new CampaignData(project, campaign, before.version);
@@ -31,7 +31,7 @@ async function compare(picture) {
   await earlier.learn([before.number], of).catch(() => {});
   const found = earlier.file(before.number, of);
   byId("compared").textContent = found ? "" : `It has no ${of} in version ${before.version}.`;
-  if (!found || of !== stage || mode !== page.querySelector("[name=compare]:checked").value) return; // chosen anew meanwhile
+  if (!found || turn !== shows) return; // something else is shown meanwhile
   const label = `Version ${before.version}`;
   viewer.show({ src: earlier.picture(before.number, of), label, alt: `${label}: render ${before.number}` }, picture, mode);
 }
