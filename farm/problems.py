@@ -22,6 +22,7 @@ _EXAMPLES = {
     "skip": "[{color: red}]",
     "settings": "{steps: 20}",
     "reference": "{image: photo.png}",
+    "control": "{model: canny, image: edges.png}",
     "adapters": "[{lora: style.safetensors}]",
     "per": "[color]",
     "previews": "{every: 10}",

@@ -2,6 +2,7 @@
 `save("FluxPipeline", folder)`.
 """
 
+import json
 import string
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,26 @@ def save(pipeline: str, folder: Path, *, dtype: torch.dtype | None = None, **opt
     torch.manual_seed(0)
     pipe = (BUILDERS | PLAIN)[pipeline]()
     (pipe if dtype is None else pipe.to(dtype)).save_pretrained(folder, **options)
+    return folder
+
+
+def control_of(model: Path, folder: Path, *, seed: int = 0) -> Path:
+    """The folder of a ControlNet for a model's U-Net. Its answers are numbers of a seed: those of
+    a new one are zeros.
+    """
+    unet = UNet2DConditionModel.from_pretrained(model / "unet")
+    vae = json.loads((model / "vae" / "config.json").read_text())
+    levels = tuple(4 * (k + 1) for k in range(len(vae["block_out_channels"])))
+    net = diffusers.ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=levels)
+    torch.manual_seed(seed)
+    for part in (
+        net.controlnet_down_blocks,
+        net.controlnet_mid_block,
+        net.controlnet_cond_embedding,
+    ):
+        for weight in part.parameters():
+            torch.nn.init.normal_(weight, std=0.1)
+    net.save_pretrained(folder)
     return folder
 
 

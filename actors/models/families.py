@@ -47,6 +47,8 @@ class Family:
     """Its class that begins from a picture, if there is one."""
     inpaint: str | None = None
     """Its class that paints a part of a picture anew, if there is one."""
+    controlled: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """By the names of those classes, the ones that do the same with a ControlNet beside them."""
     denoiser: str = "transformer"
     weights: tuple[str, ...] = ()
     """The folders whose weights are needed for painting."""
@@ -100,6 +102,10 @@ class Family:
     def takes_adapters(self) -> bool:
         return bool(self.adapted)
 
+    def paints_parts(self, pipeline: str) -> bool:
+        """Whether that class, of this family, paints a part of a picture anew."""
+        return pipeline in (self.inpaint, self.controlled.get(self.inpaint or ""))
+
 
 FAMILIES = (
     Family(
@@ -107,6 +113,11 @@ FAMILIES = (
         pipeline="StableDiffusionPipeline",
         image_to_image="StableDiffusionImg2ImgPipeline",
         inpaint="StableDiffusionInpaintPipeline",
+        controlled={
+            "StableDiffusionPipeline": "StableDiffusionControlNetPipeline",
+            "StableDiffusionImg2ImgPipeline": "StableDiffusionControlNetImg2ImgPipeline",
+            "StableDiffusionInpaintPipeline": "StableDiffusionControlNetInpaintPipeline",
+        },
         denoiser="unet",
         weights=("unet", "vae", "text_encoder"),
         guidance=5.0,
@@ -120,6 +131,11 @@ FAMILIES = (
         pipeline="StableDiffusionXLPipeline",
         image_to_image="StableDiffusionXLImg2ImgPipeline",
         inpaint="StableDiffusionXLInpaintPipeline",
+        controlled={
+            "StableDiffusionXLPipeline": "StableDiffusionXLControlNetPipeline",
+            "StableDiffusionXLImg2ImgPipeline": "StableDiffusionXLControlNetImg2ImgPipeline",
+            "StableDiffusionXLInpaintPipeline": "StableDiffusionXLControlNetInpaintPipeline",
+        },
         denoiser="unet",
         weights=("unet", "vae", "text_encoder", "text_encoder_2"),
         guidance=5.0,
@@ -256,7 +272,12 @@ _NEEDED = {"prompt", "generator", "num_inference_steps", "height", "width", "out
 _KNOWN = {
     name: family
     for family in FAMILIES
-    for name in (family.pipeline, family.image_to_image, family.inpaint)
+    for name in (
+        family.pipeline,
+        family.image_to_image,
+        family.inpaint,
+        *family.controlled.values(),
+    )
     if name
 }
 

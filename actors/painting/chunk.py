@@ -28,7 +28,7 @@ from actors.painting.stops import Stops
 from actors.painting.writing import Writing, Written
 from actors.pictures.files import Pixels
 from actors.recipes.canary import unlike_its_class
-from actors.recipes.errors import AdapterMissing, LoadFailed, PromptTooLong
+from actors.recipes.errors import LoadFailed, PartMissing, PromptTooLong
 from actors.recipes.jobs import Canary, ChunkJob, ChunkResult, Failure, PictureJob
 from storage.rows import RenderOutcome
 from storage.states import Reason, RenderState
@@ -65,6 +65,7 @@ class Chunk:
         self._cache = cache
         self._folder = job.model_folder
         self._adapter_paths = list(job.adapter_paths)
+        self._control_folder = job.control_path
         self._outcomes: list[RenderOutcome] = []
         self._bad: list[int] = []
         self._early: dict[int, float | None] = {}
@@ -132,13 +133,18 @@ class Chunk:
         if self._job.manifest is not None:
             self._folder = self._kept(self._job.manifest, held)
         for k, manifest in enumerate(self._job.adapter_manifests):
-            if manifest is None:
-                continue
-            try:
-                self._adapter_paths[k] = self._kept(manifest, held)
-            except LoadFailed as exc:
-                label = self._job.adapter_paths[k]
-                raise AdapterMissing(f"The adapter {label} cannot be loaded: {exc}") from exc
+            if manifest is not None:
+                label = f"adapter {self._job.adapter_paths[k]}"
+                self._adapter_paths[k] = self._kept_part(label, manifest, held)
+        if (manifest := self._job.control_manifest) is not None:
+            label = f"ControlNet {self._job.control_path}"
+            self._control_folder = self._kept_part(label, manifest, held)
+
+    def _kept_part(self, label: str, manifest: str, held: ExitStack) -> str:
+        try:
+            return self._kept(manifest, held)
+        except LoadFailed as exc:
+            raise PartMissing(f"The {label} cannot be loaded: {exc}") from exc
 
     def _kept(self, manifest: str, held: ExitStack) -> str:
         if self._cache is None:
@@ -230,6 +236,7 @@ class Chunk:
             self._job.previews,
             references=references,
             adapter_paths=self._adapter_paths,
+            control_folder=self._control_folder,
             on_step=self._on_step,
             on_preview=partial(self._see, batch),
             until=until,

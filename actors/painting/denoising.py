@@ -136,7 +136,8 @@ def _prepare(
     group, count = batch.group, len(batch.recipes)
     if batch.parked:
         parked = _padded(batch.parked, group.batch)
-        stack.enter_context(resumed(parked, scheduler, pipeline.denoiser, generators))
+        control = pipeline.control if group.control else None
+        stack.enter_context(resumed(parked, scheduler, pipeline.denoiser, generators, control))
     decode = pipeline.decode
     if batch.previews and batch.previews.decode is Decode.FAST:
         decode = pipeline.glance

@@ -19,6 +19,7 @@ from actors.models.lora_names import Weights
 from actors.models.models import weights_digest
 from actors.painting.adapters import Adapters
 from actors.painting.canaries import paint_canaries
+from actors.painting.controls import Controls
 from actors.painting.denoising import (
     NO_REFERENCES,
     Batch,
@@ -36,7 +37,7 @@ from actors.painting.pipelines import pipeline_class_of
 from actors.painting.prompt_canary import prove_prompts
 from actors.pictures.files import Pixels
 from actors.recipes.canary import canary_group, subject_of
-from actors.recipes.errors import LoadFailed, ModelMissing, WeightsChanged
+from actors.recipes.errors import BadRequest, LoadFailed, ModelMissing, WeightsChanged
 from actors.recipes.jobs import Canary
 from actors.recipes.previews import Decode, Previews
 from actors.recipes.recipe import Group, Recipe
@@ -51,10 +52,16 @@ class Warm:
     pipeline: LoadedPipeline
     embeddings: Embeddings
     adapters: Adapters
-    bytes: int
-    """Of its weights."""
+    controls: Controls
+    own_bytes: int
+    """Of the pipeline's weights."""
     canaries: dict[str, str] = field(default_factory=dict)
     """The hashes of its canaries, by subject."""
+
+    @property
+    def bytes(self) -> int:
+        """Of its weights and its ControlNet's."""
+        return self.own_bytes + self.controls.bytes
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,7 @@ class Engine:
         *,
         references: Mapping[str, Pixels] = NO_REFERENCES,
         adapter_paths: Sequence[str] = (),
+        control_folder: str | None = None,
         on_step: Callable[[int], None] = lambda _left: None,
         on_preview: OnPreview = ignore,
         until: int | None = None,
@@ -146,8 +154,9 @@ class Engine:
         one for each recipe and all of one step, it goes on from there.
 
         `references` are, by digest, the pictures that recipes begin from, of the group's size;
-        `adapter_paths` the files of its adapters, in the same order. Raises BadRequest if the
-        model, a prompt or an adapter cannot be used, Unstable if its pixels would not repeat,
+        `adapter_paths` the files of its adapters, in the same order; `control_folder` is that of
+        its ControlNet. Raises BadRequest if the model, a prompt or an adapter cannot be used,
+        PartMissing if the ControlNet cannot be loaded, Unstable if its pixels would not repeat,
         and torch.OutOfMemoryError if the device is too small.
         """
         torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
@@ -157,6 +166,7 @@ class Engine:
         warm = self._warm(group, folder)
         swaps = before + is_cold - len(self.warm)
         warm.adapters.use(group.adapters, adapter_paths)
+        self._control(warm, group, control_folder)
         canary = self._prove(warm, group, folder, on_step)
         if previews and previews.decode is Decode.FAST:
             warm.pipeline.learn_colours()
@@ -225,15 +235,30 @@ class Engine:
         self.warm.move_to_end(key)
         return self.warm[key]
 
+    def _control(self, warm: Warm, group: Group, folder: str | None) -> None:
+        """Have the ControlNet of a group beside its pipeline."""
+        if group.control is None or warm.controls.has(group.control):
+            return
+        if folder is None:
+            raise BadRequest("The ControlNet of a picture was not named: submit it again.")
+        coming = warm.controls.coming(Path(folder))
+        warm.controls.forget()
+        self._make_room(coming, beside=warm)
+        warm.controls.load(group.control, Path(folder))
+        warm.pipeline.stand_beside(warm.controls.net)
+
     def _bytes_loaded(self) -> int:
         return sum(warm.bytes for warm in self.warm.values())
 
-    def _make_room(self, coming: int) -> None:
+    def _make_room(self, coming: int, *, beside: Warm | None = None) -> None:
         """Let pipelines go, those not used for longest first, until one of `coming` bytes has
-        room beside the memory that painting takes.
+        room beside the memory that painting takes. The one that is in use, and so was used last,
+        stays.
         """
-        before = len(self.warm)
-        while self.warm and self._bytes_loaded() + coming + self._working > self._memory:
+        before, kept = len(self.warm), int(beside is not None)
+        while len(self.warm) > kept and self._bytes_loaded() + coming + self._working > (
+            self._memory
+        ):
             self.warm.popitem(last=False)
         if self.device.type == "cuda" and len(self.warm) < before:
             torch.cuda.empty_cache()
@@ -263,7 +288,8 @@ class Engine:
             pipeline=pipeline_class_of(family)(family, pipe),
             embeddings=Embeddings(),
             adapters=adapters,
-            bytes=bytes_of(pipe),
+            controls=Controls(self.device, DTYPES[group.dtype]),
+            own_bytes=bytes_of(pipe.components.values()),
         )
 
     @torch.inference_mode()

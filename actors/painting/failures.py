@@ -5,7 +5,7 @@ import traceback
 import torch
 
 from actors.painting.canaries import Unstable
-from actors.recipes.errors import AdapterMissing, BadRequest, LoadFailed, Stopped, WeightsChanged
+from actors.recipes.errors import BadRequest, LoadFailed, PartMissing, Stopped, WeightsChanged
 from actors.recipes.jobs import ChunkJob, Failure, FailureKind
 from storage.errors import OutputsAway, OutputsError
 
@@ -19,7 +19,7 @@ def failure_of(exc: Exception, job: ChunkJob) -> Failure:
     """
     kind, detail = FailureKind.UNKNOWN, str(exc)
     match exc:
-        case AdapterMissing():
+        case PartMissing():
             kind = FailureKind.LOADING
         case LoadFailed():
             kind = FailureKind.LOADING

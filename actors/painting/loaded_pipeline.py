@@ -48,6 +48,9 @@ class LoadedPipeline:
     def __init__(self, family: Family, pipe: Any) -> None:
         self.family = family
         self.pipe = pipe
+        self.control: Any | None = None
+        """The ControlNet that stands beside it."""
+        self._others: dict[str, Any] = {}
 
     def check(self, recipes: Sequence[Recipe], references: Mapping[str, Pixels]) -> None:
         """Raise BadRequest if a recipe cannot be painted and that shows before the device has done
@@ -63,7 +66,8 @@ class LoadedPipeline:
                 f"This {family.pipeline} has no guidance: take it out of the campaign."
             )
         if group.strength is not None:
-            self._check_references(recipes, group.strength, references)
+            self._check_strength(recipes, group.strength)
+        _check_pictures(recipes, references)
 
     def check_prompt(self, text: str) -> None:
         """Raise PromptTooLong if a text encoder would cut it off."""
@@ -77,9 +81,7 @@ class LoadedPipeline:
                     raise PromptTooLong(text, tokens, room)
                 return
 
-    def _check_references(
-        self, recipes: Sequence[Recipe], strength: float, references: Mapping[str, Pixels]
-    ) -> None:
+    def _check_strength(self, recipes: Sequence[Recipe], strength: float) -> None:
         group = recipes[0].group
         if self.family.image_to_image is None:
             raise BadRequest(
@@ -90,21 +92,11 @@ class LoadedPipeline:
             raise BadRequest(
                 f"Of {group.steps} steps a strength of {strength} leaves none: raise one of them."
             )
-        if (group.pipeline == self.family.inpaint) is any(r.mask is None for r in recipes):
+        if self.family.paints_parts(group.pipeline) is any(r.mask is None for r in recipes):
             raise BadRequest(
                 f"A {group.pipeline} paints pictures that have a mask, and no others: submit the"
                 " campaign again."
             )
-        masks = [recipe.mask for recipe in recipes if recipe.mask is not None]
-        for name in (*(recipe.reference for recipe in recipes), *masks):
-            picture = references.get(name or "")
-            if picture is None:
-                raise BadRequest(f"The reference {name} of a picture was not fetched.")
-            if picture.shape != (group.height, group.width, 3):
-                raise BadRequest(
-                    f"The reference {name} has the shape {picture.shape}, not"
-                    f" {(group.height, group.width, 3)}."
-                )
 
     def reading(self, group: Group) -> Mapping[str, Any]:
         """How the texts of a group are read, if not as usual: what else `embed` is told."""
@@ -135,7 +127,7 @@ class LoadedPipeline:
         generators: Sequence[torch.Generator],
     ) -> Tensor:
         """Float pictures [n, 3, h, w] in 0..1. `generators` are those of `generators_of`."""
-        pipe = self.pipe if group.strength is None else self._beginning(group)
+        pipe = self._pipe_of(group)
         pipe.scheduler = scheduler
         prompts = self._given([embed(recipe.prompt, is_negative=False) for recipe in recipes])
         if self.family.has_negative:
@@ -154,6 +146,13 @@ class LoadedPipeline:
             }
             if masks := [references[recipe.mask] for recipe in recipes if recipe.mask]:
                 begin["mask_image"] = _masks(masks)
+        if group.control is not None:
+            name = "control_image" if "image" in begin else "image"
+            begin |= {
+                name: _images([references[recipe.control_image or ""] for recipe in recipes]),
+                "controlnet_conditioning_scale": group.control.scale,
+                "control_guidance_end": group.control.until,
+            }
         # Generators are for schedulers that draw noise at every step, and for references.
         return pipe(
             **prompts, **begin, generator=list(generators), **self._options(pipe, group)
@@ -220,24 +219,29 @@ class LoadedPipeline:
         )  # not every pipeline without a row has one of that name
         return {} if denoiser is None else denoiser.config
 
-    def _beginning(self, group: Group) -> Any:
-        """The pipeline of a group that begins from references."""
-        return self._inpaint if group.pipeline == self.family.inpaint else self._from_reference
+    def stand_beside(self, control: Any) -> None:
+        """Have a ControlNet beside it, in the place of the one before."""
+        self.control = control
+        for name in self.family.controlled.values():
+            self._others.pop(name, None)
 
-    @cached_property
-    def _from_reference(self) -> Any:
-        return self._of_the_same(str(self.family.image_to_image))
-
-    @cached_property
-    def _inpaint(self) -> Any:
-        return self._of_the_same(str(self.family.inpaint))
+    def _pipe_of(self, group: Group) -> Any:
+        """The pipeline that paints a group: the one that was loaded, or another one made of the
+        same components. The weights are in memory once.
+        """
+        if group.strength is None and group.control is None:
+            return self.pipe
+        if group.pipeline not in self._others:
+            self._others[group.pipeline] = self._of_the_same(group.pipeline)
+        return self._others[group.pipeline]
 
     def _of_the_same(self, name: str) -> Any:
-        """Another pipeline, made of the same components: the weights are in memory once."""
         kind = getattr(diffusers, name)
-        names = inspect.signature(kind.__init__).parameters.keys() - self.pipe.components.keys()
+        taken = inspect.signature(kind.__init__).parameters.keys()
+        names = taken - self.pipe.components.keys()
         config = {name: self.pipe.config[name] for name in names if name in self.pipe.config}
-        pipe = kind(**self.pipe.components, **{**config, **self.load_options})
+        beside = {"controlnet": self.control} if "controlnet" in taken else {}
+        pipe = kind(**self.pipe.components, **beside, **{**config, **self.load_options})
         pipe.set_progress_bar_config(disable=True)
         return pipe
 
@@ -264,6 +268,27 @@ class LoadedPipeline:
             **more,
             **self.call_options,
         }
+
+
+def _check_pictures(recipes: Sequence[Recipe], references: Mapping[str, Pixels]) -> None:
+    """Raise BadRequest if a picture that recipes are painted from is missing, or of another
+    size.
+    """
+    group = recipes[0].group
+    needed = [recipe.mask for recipe in recipes if recipe.mask is not None]
+    if group.strength is not None:
+        needed += [recipe.reference or "" for recipe in recipes]
+    if group.control is not None:
+        needed += [recipe.control_image or "" for recipe in recipes]
+    for name in needed:
+        picture = references.get(name)
+        if picture is None:
+            raise BadRequest(f"The reference {name} of a picture was not fetched.")
+        if picture.shape != (group.height, group.width, 3):
+            raise BadRequest(
+                f"The reference {name} has the shape {picture.shape}, not"
+                f" {(group.height, group.width, 3)}."
+            )
 
 
 def generators_of(recipes: Sequence[Recipe]) -> list[torch.Generator]:

@@ -32,7 +32,7 @@ def load_pipeline(folder: Path, family: Family, dtype: torch.dtype, device: torc
     taken = inspect.signature(kind.__init__).parameters.keys()
     without = _left_out(folder, family) & taken
     models = {
-        name: _load_model(folder / name, *parts[name], dtype)
+        name: load_model(folder / name, *parts[name], dtype)
         for name in sorted(taken & parts.keys() - without)
     }
     return kind.from_pretrained(
@@ -76,7 +76,7 @@ def _left_out(folder: Path, family: Family) -> set[str]:
     } | set(family.left_out)
 
 
-def _load_model(component: Path, library: str, kind: str, dtype: torch.dtype) -> Any | None:
+def load_model(component: Path, library: str, kind: str, dtype: torch.dtype) -> Any | None:
     """A model of diffusers or transformers, or None for a component without weights: its pipeline
     loads that itself.
     """

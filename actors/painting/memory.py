@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,18 +54,19 @@ def bytes_in_files(folder: Path, dtype: torch.dtype) -> int:
         for component, (library, _) in parts.items()
         for path in weights_files(folder.name, folder / component, library)
     ]
-    return sum(_numbers(path) for path in files) * dtype.itemsize
+    return sum(numbers_in(path) for path in files) * dtype.itemsize
 
 
-def _numbers(path: Path) -> int:
+def numbers_in(path: Path) -> int:
+    """How many numbers the tensors of a file have."""
     with safe_open(path, framework="pt") as file:
         # it is not a mapping
         names = file.keys()  # the file itself cannot be iterated over
         return sum(math.prod(file.get_slice(name).get_shape()) for name in names)
 
 
-def bytes_of(pipe: Any) -> int:
-    """What a loaded pipeline's weights take."""
-    parts = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
-    tensors = [tensor for part in parts for tensor in (*part.parameters(), *part.buffers())]
+def bytes_of(parts: Iterable[Any]) -> int:
+    """What the weights of loaded models take; parts that are no models have none."""
+    models = [part for part in parts if isinstance(part, torch.nn.Module)]
+    tensors = [tensor for model in models for tensor in (*model.parameters(), *model.buffers())]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -88,16 +88,23 @@ def parked_after(
 
 @contextmanager
 def resumed(
-    parked: Sequence[Parked], scheduler: Any, denoiser: Any, generators: Sequence[torch.Generator]
+    parked: Sequence[Parked],
+    scheduler: Any,
+    denoiser: Any,
+    generators: Sequence[torch.Generator],
+    control: Any | None = None,
 ) -> Iterator[None]:
     """Let a pipeline's loop begin where the pictures of a batch were parked, after equally many
-    steps.
+    steps. `control` is the ControlNet that helps the denoiser, if one does.
     """
     first = parked[0]
     step, done = scheduler.step, 0
 
     def forward(*_args: Any, **_kwargs: Any) -> tuple[Tensor | list[Tensor]]:
         return (first.answer.zeros(),)
+
+    def no_help(*_args: Any, **_kwargs: Any) -> tuple[tuple[()], None]:
+        return (), None
 
     @wraps(step)
     def replaying(
@@ -112,15 +119,21 @@ def resumed(
             _restore(scheduler, parked, sample.device)
             for generator, one in zip(generators, parked, strict=True):
                 generator.set_state(one.generator)
-            del denoiser.forward
+            for module in idle:
+                del module.forward
         return SchedulerOutput(sample) if kwargs.get("return_dict", True) else (sample,)
 
     denoiser.forward = forward
+    idle = [denoiser]
+    if control is not None:
+        control.forward = no_help
+        idle.append(control)
     scheduler.step = replaying
     try:
         yield
     finally:
-        denoiser.__dict__.pop("forward", None)
+        for module in idle:
+            module.__dict__.pop("forward", None)
 
 
 def _parked(

@@ -67,7 +67,6 @@ class References:
 
 
 def _keys(job: ChunkJob, pictures: Sequence[PictureJob]) -> Iterator[Key]:
-    files = (digest for picture in pictures for digest in (picture.reference, picture.mask))
+    files = (digest for picture in pictures for digest in picture.files.values())
     for digest in dict.fromkeys(files):
-        if digest is not None:
-            yield digest, job.group.width, job.group.height
+        yield digest, job.group.width, job.group.height

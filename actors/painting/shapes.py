@@ -41,9 +41,7 @@ def fault_of(folder: Path) -> str | None:
     """What keeps the models in a folder from being loaded, as a sentence without its beginning;
     None if nothing is found.
     """
-    family = family_of(str(read_json(folder / "model_index.json", folder.name).get("_class_name")))
-    assert family is not None  # whoever asks has looked at the index
-    for component, (library, kind) in sorted(_loaded(folder, family).items()):
+    for component, (library, kind) in sorted(_parts(folder).items()):
         found, weights = model_class(library, kind), set_of(folder / component, library)
         is_quantized = "quantization_config" in (
             read_json(folder / component / "config.json", folder.name) if weights else {}
@@ -81,6 +79,18 @@ def lacks(component: str, tensors: list[str]) -> str:
     return (
         f"the weights in {component}/ lack {len(tensors)} of its tensors, {tensors[0]} among them."
     )
+
+
+def _parts(folder: Path) -> dict[str, tuple[str, str]]:
+    """The parts of a pipeline's folder by their places in it, or the only one of a ControlNet's:
+    itself.
+    """
+    if not (folder / "model_index.json").exists():
+        kind = read_json(folder / "config.json", folder.name).get("_class_name")
+        return {".": ("diffusers", str(kind))}
+    family = family_of(str(read_json(folder / "model_index.json", folder.name).get("_class_name")))
+    assert family is not None  # whoever asks has looked at the index
+    return _loaded(folder, family)
 
 
 def _loaded(folder: Path, family: Family) -> dict[str, tuple[str, str]]:

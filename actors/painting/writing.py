@@ -192,13 +192,14 @@ def _sources(job: ChunkJob, picture: PictureJob) -> Json:
     again.
     """
     sources: Json = {}
-    for name, digest in (("reference", picture.reference), ("mask", picture.mask)):
-        if digest is not None:
-            sources[name] = {
-                "address": job.addresses.get(digest),
-                "key": job.references[digest],
-                "digest": digest,
-            }
+    for name, digest in picture.files.items():
+        sources[name] = {
+            "address": job.addresses.get(digest),
+            "key": job.references[digest],
+            "digest": digest,
+        }
+    if job.group.control is not None:
+        sources["control"] = {"path": job.control_path, "digest": job.group.control.digest}
     if job.adapter_paths:
         sources["adapters"] = [
             {"path": path, "digest": adapter.digest, "scale": adapter.scale}

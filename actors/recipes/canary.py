@@ -29,6 +29,7 @@ def canary_group(group: Group) -> Group:
         width=min(group.width, _SIDE),
         height=min(group.height, _SIDE),
         strength=None,
+        control=None,
         clip_skip=None,
         guidance_rescale=None,
     )

@@ -5,8 +5,8 @@ SeedbedError
 │   ├── PromptTooLong
 │   └── WeightsChanged
 ├── LoadFailed
-│   ├── AdapterMissing
-│   └── ModelMissing
+│   ├── ModelMissing
+│   └── PartMissing
 └── Stopped
 """
 
@@ -41,8 +41,10 @@ class LoadFailed(SeedbedError):
     """
 
 
-class AdapterMissing(LoadFailed):
-    """A registered adapter cannot be fetched; the text is a whole sentence."""
+class PartMissing(LoadFailed):
+    """An adapter or a ControlNet is not on this worker, or cannot be loaded; the text is a whole
+    sentence.
+    """
 
 
 class ModelMissing(LoadFailed):

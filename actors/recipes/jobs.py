@@ -10,7 +10,7 @@ from typing import Any
 from actors.recipes.drift import DriftRule
 from actors.recipes.encoding import Encoding
 from actors.recipes.previews import Previews
-from actors.recipes.recipe import Group, Recipe
+from actors.recipes.recipe import FILES, Group, Recipe
 from actors.recipes.rules import Rules
 from storage.rows import RenderOutcome
 from storage.timings import Timed
@@ -31,6 +31,8 @@ class PictureJob:
     """
     mask: str | None = None
     """The digest of the file that says which part of that picture is painted anew."""
+    control_image: str | None = None
+    """The digest of the file that the group's control makes it follow."""
     anchor_key: str | None = None
     """The key of the approved proof that its composition must not leave."""
     anchor: str | None = None
@@ -41,6 +43,12 @@ class PictureJob:
     """A render of the same recipe that is done: its file is copied, if it is still there and
     of the worker's class.
     """
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The digests of the pictures that it is painted from, by what a recipe calls them."""
+        found = {name: getattr(self, name) for name in FILES}
+        return {name: digest for name, digest in found.items() if digest is not None}
 
 
 class Look(StrEnum):
@@ -79,6 +87,10 @@ class ChunkJob:
     """The files of the group's adapters, in the same order; `NAME@DIGEST` of registered ones."""
     adapter_manifests: tuple[str | None, ...] = ()
     """For each of them the sha256 of the list of its files, if it is a registered one."""
+    control_path: str | None = None
+    """The folder of the group's ControlNet; `NAME@DIGEST` of a registered one."""
+    control_manifest: str | None = None
+    """Of a registered one: the sha256 of the list of its files."""
     manifest: str | None = None
     """Of a registered model: the sha256 of the list of its files. The worker fetches them, and
     paints from their folder in the place of `model_folder`.
@@ -106,8 +118,7 @@ class ChunkJob:
             prompt=picture.prompt,
             negative=picture.negative,
             seed=picture.seed,
-            reference=picture.reference,
-            mask=picture.mask,
+            **picture.files,
         )
 
 

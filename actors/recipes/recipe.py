@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import Any
 
 Json = dict[str, Any]
+FILES = ("reference", "mask", "control_image")
+"""The pictures that a recipe knows by their digests."""
 
 
 def canonical_json(value: Any) -> str:
@@ -26,6 +28,17 @@ class Adapter:
 
     digest: str
     scale: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """A ControlNet beside a model: the digest of its files, how strongly it counts, and up to
+    which part of all steps, 0 to 1.
+    """
+
+    digest: str
+    scale: float
+    until: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +64,8 @@ class Group:
     strength: float | None = None
     """How far a picture may leave its reference, 0 to 1; None if it begins from noise alone."""
     adapters: tuple[Adapter, ...] = ()
+    control: Control | None = None
+    """What makes pictures follow another one; None if nothing does."""
     eta: float | None = None
     """How much new noise each step draws, 0 to 1; None for none."""
     clip_skip: int | None = None
@@ -79,7 +94,8 @@ class Group:
         """What decides, for a model, how long a megapixel-step takes on one kind of device."""
         passes = 1 if self.guidance is None or self.guidance <= 1 else 2
         begin = "noise" if self.strength is None else f"reference-{self.strength:g}"
-        return f"{self.dtype}:{self.batch}x{self.width}x{self.height}:{passes}:{begin}"
+        control = "" if self.control is None else ":control"
+        return f"{self.dtype}:{self.batch}x{self.width}x{self.height}:{passes}:{begin}{control}"
 
     @cached_property
     def _values(self) -> Json:
@@ -95,7 +111,8 @@ class Group:
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One picture of a group. `seed` alone decides its noise, `reference` is the digest of the
-    file that it begins from, `mask` of the one that says which part of it is painted anew.
+    file that it begins from, `mask` of the one that says which part of it is painted anew,
+    `control_image` of the one that the group's control makes it follow.
     """
 
     group: Group
@@ -104,23 +121,25 @@ class Recipe:
     seed: int
     reference: str | None = None
     mask: str | None = None
+    control_image: str | None = None
 
     def to_json(self) -> Json:
         own = {"prompt": self.prompt, "negative": self.negative, "seed": self.seed}
+        files = {name: getattr(self, name) for name in FILES}
         return {
             **self.group._values,
             **own,
-            **({"reference": self.reference} if self.reference else {}),
-            **({"mask": self.mask} if self.mask else {}),
+            **{name: digest for name, digest in files.items() if digest},
         }
 
     @classmethod
     def from_json(cls, value: Json) -> "Recipe":
         fields = dict(value)
         own = {name: fields.pop(name) for name in ("prompt", "negative", "seed")}
-        files = {name: fields.pop(name, None) for name in ("reference", "mask")}
+        files = {name: fields.pop(name, None) for name in FILES}
         adapters = tuple(Adapter(**adapter) for adapter in fields.pop("adapters", ()))
-        return cls(group=Group(**fields, adapters=adapters), **files, **own)
+        control = Control(**fields.pop("control")) if "control" in fields else None
+        return cls(group=Group(**fields, adapters=adapters, control=control), **files, **own)
 
     @cached_property
     def digest(self) -> str:

@@ -29,6 +29,12 @@ class Cells:
         self._sources = sources
         self.derivation = derivation
         self._brand = brand
+        reference, control = campaign.reference, campaign.control
+        self._constant_files = {
+            "reference": reference.image if reference else None,
+            "reference_mask": reference.mask if reference else None,
+            "control_image": control.image if control else None,
+        }
         self._prompt = Template(campaign.prompt)
         self._negative = Template(campaign.negative)
 
@@ -37,16 +43,19 @@ class Cells:
         values: dict[str, Scalar] = {}
         for axis, index in here:
             values.update(axis.assignments(index))
-        constant = self._campaign.reference
-        reference = str(values.get("reference", constant.image if constant else NONE))
-        mask = str(values.get("reference_mask", (constant.mask if constant else None) or NONE))
+        named = {**self._constant_files, **values}
+        files = {
+            name: None if named[name] in (None, NONE) else str(named[name])
+            for name in self._constant_files
+        }
         return Shot(
             coordinates={axis.name: axis.values[index] for axis, index in here},
             by_content={axis.name: by_content(axis, index, self._sources) for axis, index in here},
             prompt=filled(self._prompt, values, self._campaign),
             negative=self.negative(values),
-            reference=None if reference == NONE else reference,
-            mask=None if mask == NONE else mask,
+            reference=files["reference"],
+            mask=files["reference_mask"],
+            control_image=files["control_image"],
             derivation=self.derivation,
         )
 
@@ -57,16 +66,12 @@ class Cells:
         return ", ".join(filter(None, (own, always)))
 
     def settings(self, cell: Sequence[int]) -> Settings:
-        constant = self._campaign.reference
-        changes: dict[str, Any] = (
-            {
-                "reference": constant.image,
-                "reference_mask": constant.mask,
-                "strength": constant.strength,
-            }
-            if constant
-            else {}
-        )
+        reference, control = self._campaign.reference, self._campaign.control
+        changes: dict[str, Any] = dict(self._constant_files)
+        if reference is not None:
+            changes["strength"] = reference.strength
+        if control is not None:
+            changes["control_scale"] = control.scale
         for axis, index in zip(self._axes, cell, strict=True):
             changes.update(settings_of(axis, index))
         return Settings.model_validate({**self._campaign.settings.model_dump(), **changes})

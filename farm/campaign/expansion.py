@@ -13,9 +13,10 @@ from typing import Any
 from actors.models.families import Family, family_of
 from actors.models.models import Model
 from actors.recipes.guidance import GuidanceKind
-from actors.recipes.recipe import Adapter, Group, Recipe, canonical_json
+from actors.recipes.recipe import Group, Recipe, canonical_json
 from farm.campaign.axes import Axis, Scalar
 from farm.campaign.batches import batch_of
+from farm.campaign.beside import Beside, beside
 from farm.campaign.brand import Brand
 from farm.campaign.cells import Cells, by_content
 from farm.campaign.grid import Grid
@@ -25,7 +26,7 @@ from farm.campaign.seeding import DERIVATION, Seeding
 from farm.campaign.settings import SETTINGS, Settings, settings_of
 from farm.campaign.shots import Redo, Render
 from farm.campaign.skipping import Skipping
-from farm.campaign.sources import DEFAULT_SCALE, NONE, Sources
+from farm.campaign.sources import NONE, Sources
 from storage.errors import RequestError
 
 
@@ -114,14 +115,17 @@ class Expansion:
 
     def _group(self, group_no: int) -> Group:
         """The part of the recipe that all renders of a group share; `group` caches it."""
-        adapters = tuple(
-            Adapter(digest=self.sources.adapters[path], scale=scale)
-            for path, scale in _adapters(self.campaign, self.settings(group_no))
-        )
-        return replace(self.bare_group(group_no), adapters=adapters)
+        beside = self.beside(group_no)
+        return replace(self.bare_group(group_no), adapters=beside.adapters, control=beside.control)
+
+    def beside(self, group_no: int) -> Beside:
+        """What a group has beside the model."""
+        return beside(self.campaign, self.settings(group_no), self.sources)
 
     def bare_group(self, group_no: int) -> Group:
-        """The same without its adapters, whose files may not have been looked at yet."""
+        """The same without its adapters and its ControlNet, whose files may not have been looked
+        at yet.
+        """
         settings = self.settings(group_no)
         batch = batch_of(settings, self.model, self._smaller)
         return group_of(settings, self.model, self.scheduler_of(settings), batch)
@@ -135,16 +139,6 @@ class Expansion:
         name = settings.scheduler or self.schedulers[0]
         return name, config_of(name, settings, self.model)
 
-    def adapter_paths(self, group_no: int) -> tuple[str, ...]:
-        """The files of a group's adapters, or `NAME@DIGEST` of registered ones, in its order."""
-        adapters = _adapters(self.campaign, self.settings(group_no))
-        return tuple(self.sources.labels.get(path, path) for path, _ in adapters)
-
-    def adapter_manifests(self, group_no: int) -> tuple[str | None, ...]:
-        """For each of them the sha256 of the list of its files, if it is a registered one."""
-        adapters = _adapters(self.campaign, self.settings(group_no))
-        return tuple(self.sources.manifests.get(path) for path, _ in adapters)
-
     def recipe(self, group_no: int, render: Render) -> Recipe:
         shot, of = render.shot, self.sources.of
         return Recipe(
@@ -154,6 +148,7 @@ class Expansion:
             seed=render.seed,
             reference=of(shot.reference),
             mask=of(shot.mask),
+            control_image=of(shot.control_image),
         )
 
     def reference(self, render: Render) -> str | None:
@@ -286,15 +281,6 @@ def _indices(axis: Axis, sources: Sources) -> dict[str, int]:
     return {canonical_json(by_content(axis, k, sources)): k for k in range(len(axis.values))}
 
 
-def _adapters(campaign: Campaign, settings: Settings) -> list[tuple[str, float]]:
-    """Path and scale of each adapter: first those that all renders have, then that of an axis."""
-    adapters = [(adapter.lora, float(adapter.scale)) for adapter in campaign.adapters]
-    if settings.lora is not None and settings.lora != NONE:
-        scale = DEFAULT_SCALE if settings.lora_scale is None else settings.lora_scale
-        adapters.append((settings.lora, float(scale)))
-    return adapters
-
-
 def _classes(axis: Axis) -> list[Sequence[int]]:
     """The indices of an axis's values, in classes that set the same settings."""
     if not axis.variables & SETTINGS:
@@ -305,6 +291,7 @@ def _classes(axis: Axis) -> list[Sequence[int]]:
         for name in (
             "reference",
             "reference_mask",
+            "control_image",
         ):  # a group may have several of them, but all or none
             if settings.get(name, NONE) != NONE:
                 settings[name] = ""

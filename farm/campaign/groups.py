@@ -14,17 +14,20 @@ from farm.campaign.sources import DEFAULT_STRENGTH, NONE
 def group_of(
     settings: Settings, model: Model, scheduler: tuple[str, dict[str, Any]], batch: int
 ) -> Group:
-    """What renders with these settings share, without their adapters. `scheduler` is a name and
-    its config.
+    """What renders with these settings share, without their adapters and their ControlNet.
+    `scheduler` is a name and its config.
     """
     width, height = settings.size or model.size
     guidance = model.guidance if settings.guidance is None else settings.guidance
     has_reference = settings.reference not in (None, NONE)
-    begins = _beginning(settings, model) if has_reference else None
+    pipeline = (_beginning(settings, model) if has_reference else None) or model.pipeline
+    if has_control(settings):
+        family = family_of(model.pipeline)
+        pipeline = family.controlled.get(pipeline, pipeline) if family else pipeline
     name, config = scheduler
     return Group(
         model=model.digest,
-        pipeline=begins or model.pipeline,
+        pipeline=pipeline,
         steps=settings.steps,
         guidance=None if guidance is None else float(guidance),
         scheduler=name,
@@ -39,6 +42,11 @@ def group_of(
         clip_skip=settings.clip_skip or None,
         guidance_rescale=settings.guidance_rescale or None,
     )
+
+
+def has_control(settings: Settings) -> bool:
+    """Whether renders with these settings follow a picture."""
+    return settings.control_image not in (None, NONE)
 
 
 def _beginning(settings: Settings, model: Model) -> str | None:

@@ -6,14 +6,21 @@ from typing import Any
 from farm.campaign.sources import NONE
 
 _REFERENCES = {
-    key: {"image", "mask", "reference", "reference_mask"} for key in ("reference", "vary", "skip")
+    key: {"image", "mask", "reference", "reference_mask", "control_image"}
+    for key in ("reference", "control", "vary", "skip")
 }
+_CONTROLS = {"control": {"model"}}
 _ADAPTERS = {key: {"lora"} for key in ("adapters", "vary", "skip")}
 
 
 def with_adapters(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
     """The data with the addresses of adapters changed. Other values are left for the check."""
     return _changed(data, change, _ADAPTERS)
+
+
+def with_controls(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """The data with the address of its ControlNet changed."""
+    return _changed(data, change, _CONTROLS)
 
 
 def with_references(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pydantic_core import PydanticKnownError
 from actors.models.schedulers import SCHEDULERS
 from farm.campaign.axes import Axis, Scalar
 from farm.campaign.seeds import SEED_LIMIT
-from farm.campaign.sources import FILES, NONE, FileName, Scale, Strength
+from farm.campaign.sources import FILES, NONE, ControlScale, FileName, Scale, Strength
 from farm.documents.foreign_words import scheduler_hint
 from farm.problems import shown_value
 
@@ -119,11 +119,13 @@ class Settings(BaseModel):
     eta: Eta | None = None
     clip_skip: ClipSkip | None = None
     guidance_rescale: Rescale | None = None
-    # These five are for axes alone: a campaign says what all its renders begin from under
-    # `reference` and `adapters`.
+    # These are for axes alone: a campaign says what all its renders begin from under `reference`,
+    # `control` and `adapters`.
     reference: FileName | None = None
     reference_mask: FileName | None = None
     strength: Strength | None = None
+    control_image: FileName | None = None
+    control_scale: ControlScale | None = None
     lora: FileName | None = None
     lora_scale: Scale | None = None
 

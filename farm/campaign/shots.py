@@ -32,7 +32,15 @@ class Shot:
     """The address of the picture that it begins from."""
     mask: str | None = None
     """The address of the picture of the part that is painted anew."""
+    control_image: str | None = None
+    """The address of the picture that a ControlNet makes it follow."""
     derivation: int = DERIVATION
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The addresses of the pictures that it is painted from."""
+        named = (self.reference, self.mask, self.control_image)
+        return tuple(address for address in named if address is not None)
 
     @cached_property
     def key(self) -> str:

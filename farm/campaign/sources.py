@@ -2,7 +2,7 @@
 adapters laid over its weights.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -27,17 +27,24 @@ NONE = "none"
 DEFAULT_STRENGTH = 0.6
 DEFAULT_SCALE = 1.0
 MAX_ADAPTERS = 7  # and one of an axis: a worker keeps eight beside a model
-FILES = frozenset({"reference", "reference_mask", "lora"})
+FILES = frozenset({"reference", "reference_mask", "control_image", "lora"})
 """The settings that name a file."""
 ONLY_VARIED = {
     "reference": "reference: {image: …}",
     "reference_mask": "reference: {image: …, mask: …}",
     "strength": "reference: {image: …, strength: …}",
+    "control_image": "control: {model: …, image: …}",
+    "control_scale": "control: {model: …, image: …, scale: …}",
     "lora": "adapters: [{lora: …}]",
     "lora_scale": "adapters: [{lora: …, scale: …}]",
 }
 """The settings that only an axis sets, and how what all renders have is written."""
-_MEASURES = {"strength": "reference", "reference_mask": "reference", "lora_scale": "lora"}
+_MEASURES = {
+    "strength": "reference",
+    "reference_mask": "reference",
+    "control_scale": "control_image",
+    "lora_scale": "lora",
+}
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -51,6 +58,7 @@ def _address(value: object) -> object:
 
 
 Strength = Annotated[float, Field(gt=0, le=1)]
+ControlScale = Annotated[float, Field(gt=0, le=2)]
 Scale = Annotated[float, Field(ge=-4, le=4)]
 FileName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Address = Annotated[FileName, BeforeValidator(_address)]
@@ -71,6 +79,20 @@ class Reference(BaseModel):
     def _as_written(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without a mask that it does not have: a stored spec of before means the same."""
         return {name: value for name, value in whole(self).items() if value is not None}
+
+
+class Control(BaseModel):
+    """A ControlNet, by its registered name or the path of its folder, and the picture that renders
+    follow: its edges, depths, poses or whatever else the ControlNet was trained with. It counts
+    with `scale`, in the first of all steps up to the part `until`.
+    """
+
+    model_config = _STRICT
+
+    model: Address
+    image: Address | None = None
+    scale: ControlScale = DEFAULT_SCALE
+    until: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class Lora(BaseModel):
@@ -96,15 +118,19 @@ class Named:
 @dataclass(frozen=True, kw_only=True)
 class Sources:
     """The digests that a campaign's files had when it was submitted, by address. They, not the
-    names, decide what is painted. Masks are among the references.
+    names, decide what is painted. Masks and control images are among the references.
     """
 
     references: Mapping[str, str] = field(default_factory=dict)
     adapters: Mapping[str, str] = field(default_factory=dict)
+    controls: Mapping[str, str] = field(default_factory=dict)
+    """Of ControlNets."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Of registered adapters, by address: `NAME@DIGEST` of the version that was meant."""
+    """Of registered adapters and ControlNets, by address: `NAME@DIGEST` of the version that was
+    meant.
+    """
     manifests: Mapping[str, str] = field(default_factory=dict)
-    """Of registered adapters, by address: the sha256 of the list of its files."""
+    """Likewise, by address: the sha256 of the list of its files."""
 
     def digest(self, kind: str, address: str) -> str:
         return (
@@ -114,7 +140,7 @@ class Sources:
         )
 
     def of(self, address: str | None) -> str | None:
-        """The digest of a reference or mask, None if there is none."""
+        """The digest of a reference, mask or control image, None if there is none."""
         return None if address is None else self.references[address]
 
     def by_content(self, name: str, value: Any) -> Any:
@@ -127,13 +153,18 @@ class Sources:
 
 
 def named_files(
-    reference: Reference | None, adapters: Sequence[Lora], axes: Iterable[Axis]
+    reference: Reference | None,
+    adapters: Sequence[Lora],
+    axes: Iterable[Axis],
+    control: Control | None = None,
 ) -> Iterator[Named]:
-    """Every file that a campaign names, as often as it does."""
+    """Every file that a campaign names, as often as it does. A ControlNet is none of them."""
     if reference is not None:
         yield Named(("reference", "image"), "reference", reference.image)
         if reference.mask is not None:
             yield Named(("reference", "mask"), "reference_mask", reference.mask)
+    if control is not None and control.image is not None:
+        yield Named(("control", "image"), "control_image", control.image)
     for k, adapter in enumerate(adapters):
         yield Named(("adapters", k, "lora"), "lora", adapter.lora)
     for axis in axes:
@@ -144,11 +175,14 @@ def named_files(
                     yield Named(("vary", axis.name, index), kind, address)
 
 
-def measure_problems(reference: Reference | None, axes: Sequence[Axis]) -> Iterator[Problem]:
-    """Strengths and scales that nothing is there for."""
-    varied = {name for axis in axes for name in axis.variables} | (
-        {"reference"} if reference else set()
-    )
+def measure_problems(
+    reference: Reference | None, axes: Sequence[Axis], control: Control | None = None
+) -> Iterator[Problem]:
+    """Strengths and scales that nothing is there for, and controls that lack a part."""
+    varied = {name for axis in axes for name in axis.variables}
+    yield from _control_problems(control, axes, varied)
+    varied |= {"reference"} if reference else set()
+    varied |= {"control_image"} if control else set()
     for axis in axes:
         for measure, kind in _MEASURES.items():
             if measure in axis.variables and kind not in varied:
@@ -157,6 +191,24 @@ def measure_problems(reference: Reference | None, axes: Sequence[Axis]) -> Itera
                     f"{measure!r} is that of a {kind}, and no axis names one: vary {kind!r} too,"
                     " or remove it.",
                 )
+
+
+def _control_problems(
+    control: Control | None, axes: Iterable[Axis], varied: Collection[str]
+) -> Iterator[Problem]:
+    if control is None:
+        for axis in axes:
+            if "control_image" in axis.variables:
+                yield Problem(
+                    ("vary", axis.name),
+                    "a control image is followed by a ControlNet, and the campaign names none: add"
+                    " `control: {model: …}`.",
+                )
+    elif control.image is None and "control_image" not in varied:
+        yield Problem(
+            ("control",),
+            "it has no picture to follow: add `image: …`, or an axis `control_image`.",
+        )
 
 
 def step_problems(

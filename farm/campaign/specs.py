@@ -26,7 +26,7 @@ from storage.rows import CampaignRow
 from storage.states import Stage
 
 Json = dict[str, Any]
-_LATER = ("reference", "adapters", "budget", "brand", "proof", "drift")
+_LATER = ("reference", "control", "adapters", "budget", "brand", "proof", "drift")
 """Keys that an older version did not have: a spec without one means the same as a spec in which it
 is empty.
 """
@@ -152,6 +152,11 @@ def _identity(spec: Json) -> Json:
     if reference := campaign.get("reference"):
         files = {name: sources.references[reference[name]] for name in _begin(reference)}
         campaign["reference"] = {**reference, **files}
+    if control := campaign.get("control"):
+        image = control.get("image")
+        files = {"image": sources.references[image]} if image else {}
+        model = sources.controls[control["model"]]
+        campaign["control"] = {**control, **files, "model": model}
     if adapters := campaign.get("adapters"):
         campaign["adapters"] = [
             {**adapter, "lora": sources.adapters[adapter["lora"]]} for adapter in adapters

@@ -280,7 +280,12 @@ def _show_plan(plan: Plan, *, is_update: bool) -> None:
         say(estimate)
     if is_update:
         _show_changes(plan)
-    for kind, files in (("reference", plan.references), ("adapter", plan.adapters)):
+    named = {
+        "reference": plan.references,
+        "control": plan.controls,
+        "adapter": plan.adapters,
+    }
+    for kind, files in named.items():
         for address, digest in files.items():
             say(f"  {kind} {address} ({digest[:12]})")
     say("For example:")

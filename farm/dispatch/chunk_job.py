@@ -27,10 +27,10 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
     addresses = {
         digest: str(address)
         for render in renders
-        for address in (render.shot.reference, render.shot.mask)
+        for address in render.shot.files
         if (digest := expansion.sources.of(address))
     }
-    group = expansion.group(chunk.group_no)
+    group, beside = expansion.group(chunk.group_no), expansion.beside(chunk.group_no)
     return ChunkJob(
         chunk_id=chunk.id,
         campaign_id=campaign.id,
@@ -49,6 +49,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
                 key=picture_key_of(campaign, render, encoding.format),
                 reference=expansion.reference(render),
                 mask=expansion.sources.of(render.shot.mask),
+                control_image=expansion.sources.of(render.shot.control_image),
                 anchor_key=_proof_key(campaign, expansion, render),
                 passed=render.number in passed,
             )
@@ -57,8 +58,10 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         previews=expansion.campaign.kept_previews,
         references={digest: reference_key(campaign.project, digest) for digest in addresses},
         addresses=addresses,
-        adapter_paths=expansion.adapter_paths(chunk.group_no),
-        adapter_manifests=expansion.adapter_manifests(chunk.group_no),
+        adapter_paths=beside.adapter_paths,
+        adapter_manifests=beside.adapter_manifests,
+        control_path=beside.control_path,
+        control_manifest=beside.control_manifest,
         encoding=encoding,
         # a picture that is only painted again for comparison was judged before
         drift=_drift(expansion, chunk.group_no) if "repaints" not in campaign.spec else None,

@@ -21,6 +21,9 @@ _KEYS = {
     ),
     "strength": "denoise denoising denoisingstrength img2imgstrength",
     "reference": "initimage inputimage imageprompt image2image img2img sourceimage",
+    "control": "controlnet controlnets controlnetmodel",
+    "control_image": "controlmap hintimage controlnetimage",
+    "control_scale": "controlnetconditioningscale controlweight controlnetscale controlnetweight",
     "lora": "loras loraname lorapath loramodel",
     "lora_scale": "loraweight lorastrength",
     "model": (
@@ -44,7 +47,7 @@ _HOW = {
 _NOT_HERE = (
     "vae vaename sdvae hiresfix enablehr hrscale hrupscaler hiresupscale"
     " hiresupscaler hiressteps hressteps refiner refinerswitchat restorefaces facerestoration"
-    " codeformer tiling subseed subseedstrength variationseed variationseedstrength controlnet"
+    " codeformer tiling subseed subseedstrength variationseed variationseedstrength"
     " upscaler upscaleby ensd hypernetwork schedulertype scheduletype tokenmergingratio"
 )
 _UNKNOWN = frozenset(_NOT_HERE.split())

@@ -47,6 +47,18 @@ class LineReference(TypedDict):
 
 
 @with_config(_STRICT)
+class LineControl(TypedDict):
+    """The ControlNet of a render: its folder, the digest of it, how strongly it counts, and up to
+    which part of all steps.
+    """
+
+    path: str
+    digest: str
+    scale: float
+    until: float
+
+
+@with_config(_STRICT)
 class LineAdapter(TypedDict):
     """A LoRA of a render: its file, the digest of it, and how strongly it counts."""
 
@@ -101,6 +113,8 @@ class PlannedLine(TypedDict):
     settings: LineSettings
     reference: LineReference | None
     mask: LineReference | None
+    control: LineControl | None
+    control_image: LineReference | None
     adapters: list[LineAdapter]
     model: str
     brand: dict[str, Any] | None

@@ -15,6 +15,7 @@ from farm.campaign.specs import expansion_of, picture_key_of
 from farm.results.line import (
     Line,
     LineAdapter,
+    LineControl,
     LineRedo,
     LineReference,
     LineRules,
@@ -119,6 +120,8 @@ def planned_line(campaign: CampaignRow, expansion: Expansion, number: int) -> Pl
         "settings": _settings(expansion, group_no),
         "reference": _reference(expansion, render.shot.reference),
         "mask": _reference(expansion, render.shot.mask),
+        "control": _control(expansion, group_no),
+        "control_image": _reference(expansion, render.shot.control_image),
         "adapters": _adapters(expansion, group_no),
         "model": campaign.model,
         "brand": expansion.brand.identity if expansion.brand else None,
@@ -165,13 +168,24 @@ def _settings(expansion: Expansion, group_no: int) -> LineSettings:
 
 
 def _adapters(expansion: Expansion, group_no: int) -> list[LineAdapter]:
-    adapters = zip(
-        expansion.adapter_paths(group_no), expansion.group(group_no).adapters, strict=True
-    )
+    beside = expansion.beside(group_no)
     return [
         {"path": path, "digest": adapter.digest, "scale": adapter.scale}
-        for path, adapter in adapters
+        for path, adapter in zip(beside.adapter_paths, beside.adapters, strict=True)
     ]
+
+
+def _control(expansion: Expansion, group_no: int) -> LineControl | None:
+    beside = expansion.beside(group_no)
+    if beside.control is None or beside.control_path is None:
+        return None
+    control = beside.control
+    return {
+        "path": beside.control_path,
+        "digest": control.digest,
+        "scale": control.scale,
+        "until": control.until,
+    }
 
 
 def _previews(

@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Any
 
-from actors.recipes.recipe import Adapter, Group, Recipe
+from actors.recipes.recipe import FILES, Adapter, Group, Recipe
 from farm.campaign.expansion import Expansion
 
 Json = dict[str, Any]
 _LONGEST = 60  # letters of a value that are shown
 _DIGITS = 8  # of a digest
+_BRING_A_PIPELINE = ("model", *FILES, "control", "scheduler")
 _OPTIONS = ("guidance_rescale", "clip_skip", "eta")
 
 
@@ -23,6 +24,8 @@ class Named:
     adapters: tuple[str, ...] = ()
     reference: str | None = None
     mask: str | None = None
+    control: str | None = None
+    control_image: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +41,15 @@ class Change:
 def named(expansion: Expansion, number: int) -> Named:
     """The recipe of one render with the names of its files."""
     group_no, render = expansion.render(number)
+    beside = expansion.beside(group_no)
     return Named(
         recipe=expansion.recipe(group_no, render),
         model=expansion.campaign.model,
-        adapters=expansion.adapter_paths(group_no),
+        adapters=beside.adapter_paths,
         reference=render.shot.reference,
         mask=render.shot.mask,
+        control=beside.control_path,
+        control_image=render.shot.control_image,
     )
 
 
@@ -55,13 +61,9 @@ def changes(old: Named, new: Named) -> list[Change]:
         *_texts(was, now),
         *_settings(old.recipe.group, new.recipe.group, was, now),
     ]
-    # Another model or a reference brings another pipeline and another config with it: only alone
-    # do they say something.
-    alone = (
-        ()
-        if any(change.what in ("model", "reference", "mask", "scheduler") for change in found)
-        else _rest(was, now)
-    )
+    # Another model, a reference or a control brings another pipeline and another config with it:
+    # only alone do they say something.
+    alone = () if any(change.what in _BRING_A_PIPELINE for change in found) else _rest(was, now)
     return [*found, *alone] or list(_rest(was, now))
 
 
@@ -93,17 +95,15 @@ def _files(old: Named, new: Named, was: Json, now: Json) -> Iterator[Change]:
             now["model"],
             *_told_apart(old.model, new.model, was["model"], now["model"]),
         )
-    before, after = was.get("reference"), now.get("reference")
-    if before != after:
+    for what in FILES:
+        if (before := was.get(what)) != (after := now.get(what)):
+            names = _name(getattr(old, what)), _name(getattr(new, what))
+            yield _change(what, before, after, *_told_apart(*names, before, after))
+    if (before := was.get("control")) != (after := now.get("control")):
+        digests = [side and side["digest"] for side in (before, after)]
         yield _change(
-            "reference",
-            before,
-            after,
-            *_told_apart(_name(old.reference), _name(new.reference), before, after),
+            "control", before, after, *_told_apart(_control(old), _control(new), *digests)
         )
-    if (before := was.get("mask")) != (after := now.get("mask")):
-        names = _name(old.mask), _name(new.mask)
-        yield _change("mask", before, after, *_told_apart(*names, before, after))
     adapters = (
         [asdict(adapter) for adapter in old.recipe.group.adapters],
         [asdict(adapter) for adapter in new.recipe.group.adapters],
@@ -179,6 +179,14 @@ def _told_apart(
 
 def _name(address: str | None) -> str:
     return "none" if address is None else PurePath(address).name or address
+
+
+def _control(side: Named) -> str:
+    control = side.recipe.group.control
+    if control is None:
+        return "none"
+    until = "" if control.until == 1 else f" until {control.until:g}"
+    return f"{_name(side.control)} at {control.scale:g}{until}"
 
 
 def _adapters(side: Named) -> str:

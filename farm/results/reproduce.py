@@ -194,6 +194,13 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
             }
         if recipe.mask is not None:
             parts["reference"]["mask"] = sources["mask"]["address"]
+        if group.control is not None:
+            parts["control"] = {
+                "model": sources["control"]["path"],
+                "image": sources["control_image"]["address"],
+                "scale": group.control.scale,
+                "until": group.control.until,
+            }
         if group.adapters:
             parts["adapters"] = [
                 {"lora": source["path"], "scale": source["scale"]}
@@ -201,8 +208,8 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
             ]
     except (KeyError, TypeError) as exc:
         raise RequestError(
-            "The picture was painted with a reference or adapters, and its record does not say"
-            " where they were: it cannot be painted again."
+            "The picture was painted with a reference, a control or adapters, and its record does"
+            " not say where they were: it cannot be painted again."
         ) from exc
     return parts
 

@@ -18,9 +18,9 @@ from storage.errors import OutputsAway, OutputsError, RequestError
 
 
 @dataclass(frozen=True, kw_only=True)
-class TakenAdapter:
-    """An adapter that fits a model: its digest, and of a registered one the version's label and
-    the sha256 of the list of its files.
+class Taken:
+    """An adapter or a ControlNet that fits a model: its digest, and of a registered one the
+    version's label and the sha256 of the list of its files.
     """
 
     digest: str
@@ -38,18 +38,18 @@ class AdapterIntake:
     registered: RegisteredModels | None = None
     cache: WeightsCache | None = None
 
-    def take(self, address: str, weights: Weights) -> TakenAdapter:
+    def take(self, address: str, weights: Weights) -> Taken:
         """Look at the adapter with that address. Raises RequestError if it may not be named or
         does not fit the model, OutputsAway if the outputs cannot be read now.
         """
         try:
             if names_adapter(address):
                 return self._registered(address, weights)
-            return TakenAdapter(digest=read_lora(self._local(address), weights).digest)
+            return Taken(digest=read_lora(self._local(address), weights).digest)
         except OSError as exc:
             raise RequestError(f"it cannot be read ({exc.strerror}).") from exc
 
-    def _registered(self, name: str, weights: Weights) -> TakenAdapter:
+    def _registered(self, name: str, weights: Weights) -> Taken:
         row = self.registered.row(name, "adapter") if self.registered else None
         if row is None or self.cache is None:
             raise RequestError(
@@ -66,7 +66,7 @@ class AdapterIntake:
             raise  # no fault of the campaign's
         except OutputsError as exc:
             raise RequestError(f"it cannot be read: {exc}") from exc
-        return TakenAdapter(digest=digest, label=row.label, manifest=row.manifest)
+        return Taken(digest=digest, label=row.label, manifest=row.manifest)
 
     def _local(self, address: str) -> AdapterFile:
         path = checked_path(self.files, address)

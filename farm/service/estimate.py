@@ -104,6 +104,7 @@ class Estimates:
             "max_workers": campaign.max_workers,
             "references": dict(expansion.sources.references),
             "adapters": dict(expansion.sources.adapters),
+            "controls": dict(expansion.sources.controls),
             "first": _examples(expansion),
         }
 

@@ -19,7 +19,8 @@ from farm.campaign.loading import with_uploaded_tables
 from farm.campaign.schema import Campaign
 from farm.campaign.sources import Named, Sources, named_files, repeated_adapter_problems
 from farm.documents.document import DocumentError, Problem
-from farm.service.adapter_intake import AdapterIntake, checked_path
+from farm.service.adapter_intake import AdapterIntake, Taken, checked_path
+from farm.service.control_intake import ControlIntake
 from farm.service.local_files import LocalFiles
 from farm.service.registered import RegisteredModels
 from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
@@ -59,16 +60,19 @@ class Intake:
         registered: RegisteredModels | None = None,
         uploads: Uploaded | None = None,
         adapters: AdapterIntake | None = None,
+        controls: ControlIntake | None = None,
     ) -> None:
         """`buckets` are those that references may come from, beside the outputs' own; `files`
         those of this machine, all if not given. Without `registered`, no model has a name; without
-        `adapters`, no adapter; without `uploads`, nothing was uploaded.
+        `adapters`, no adapter; without `controls`, no ControlNet; without `uploads`, nothing was
+        uploaded.
         """
         self._registered = registered
         self._outputs = outputs
         self._uploads = uploads
         self._files = files or LocalFiles()
         self._adapters = adapters or AdapterIntake(files=self._files)
+        self._control_nets = controls or ControlIntake(files=self._files)
         own = bucket_of(outputs.address)
         self._buckets = {*buckets, *([own] if own else [])}
         self._bucket = lru_cache(maxsize=16)(
@@ -109,8 +113,11 @@ class Intake:
         """The digests of all files that a campaign of a project names. Raises DocumentError with
         what is wrong with any, each at its place; nothing is written.
         """
-        named = list(named_files(campaign.reference, campaign.adapters, campaign.axes))
+        named = list(
+            named_files(campaign.reference, campaign.adapters, campaign.axes, campaign.control)
+        )
         references = {file.address: file for file in reversed(named) if file.kind != "lora"}
+        begun = [file for file in named if file.kind in ("reference", "reference_mask")]
         adapters = {file.address: file for file in reversed(named) if file.kind == "lora"}
         if len(references) > MAX_REFERENCES:
             raise DocumentError(
@@ -122,27 +129,24 @@ class Intake:
                     )
                 ]
             )
-        if references and model.image_to_image is None:
-            first = next(reversed(references.values()))
-            raise DocumentError(
-                [
-                    Problem(
-                        first.path,
-                        f"a {model.pipeline} cannot begin from a reference: use another model.",
-                    )
-                ]
-            )
+        if begun and model.image_to_image is None:
+            why = f"a {model.pipeline} cannot begin from a reference: use another model."
+            raise DocumentError([Problem(begun[0].path, why)])
         problems: list[Problem] = []
         weights = Weights(model.name, Path(model.folder))
         taken = _digests(
             adapters.values(), partial(self._adapters.take, weights=weights), problems
         )
-        registered = {address: one for address, one in taken.items() if one.manifest is not None}
+        controls = self._controls(campaign, model, problems)
+        registered = {
+            address: one for address, one in (taken | controls).items() if one.manifest is not None
+        }
         sources = Sources(
             references=_digests(
                 references.values(), partial(self._reference_digest, project), problems
             ),
             adapters={address: one.digest for address, one in taken.items()},
+            controls={address: one.digest for address, one in controls.items()},
             labels={address: str(one.label) for address, one in registered.items()},
             manifests={address: str(one.manifest) for address, one in registered.items()},
         )
@@ -154,6 +158,19 @@ class Intake:
                 sorted(problems, key=lambda problem: [str(part) for part in problem.path])
             )
         return sources
+
+    def _controls(
+        self, campaign: Campaign, model: Model, problems: list[Problem]
+    ) -> dict[str, Taken]:
+        """The ControlNet of a campaign, by its address; a fault of it goes to `problems`."""
+        if campaign.control is None:
+            return {}
+        address = campaign.control.model
+        try:
+            return {address: self._control_nets.take(address, model)}
+        except RequestError as exc:
+            problems.append(Problem(("control", "model"), f"{address}: {exc}"))
+            return {}
 
     def keep(self, project: str, sources: Sources) -> None:
         """Copy the references to the outputs, under what is in them: what becomes of the files

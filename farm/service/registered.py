@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
+from actors.models.controls import KIND, ControlNet, inspect_control
 from actors.models.manifests import MAX_BYTES, Manifest, StoredFile, read_manifest
 from actors.models.models import Model, inspect_model
 from farm.campaign.addresses import registered_name
@@ -51,11 +52,32 @@ class RegisteredModels:
         row = self.row(name)
         if row is None:
             return None
+        if row.about["pipeline"] == KIND:
+            raise RequestError(
+                f"{row.label} is a {KIND}, which paints nothing by itself: name a model here, and"
+                " the ControlNet as `control: {model: …}`."
+            )
+        model = inspect_model(row.label, self._folder_of(row), row.digest)
+        return Model(**{**vars(model), "manifest": row.manifest})
+
+    def find_control(self, name: str) -> tuple[Registered, ControlNet] | None:
+        """The registered ControlNet that a campaign names; None if nothing has that name.
+
+        Raises RequestError if it cannot be used.
+        """
+        row = self.row(name)
+        if row is None:
+            return None
+        if row.about["pipeline"] != KIND:
+            raise RequestError(f"it is a {row.about['pipeline']}, and no {KIND}.")
+        return row, inspect_control(row.label, self._folder_of(row), row.digest)
+
+    def _folder_of(self, row: Registered) -> Path:
+        """Where its configs and heads are."""
         folder = self._folder / row.manifest
         if not folder.is_dir():
             self._take(row, folder)
-        model = inspect_model(row.label, folder, row.digest)
-        return Model(**{**vars(model), "manifest": row.manifest})
+        return folder
 
     def manifest(self, row: Registered) -> Manifest:
         try:

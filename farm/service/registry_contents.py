@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.models.adapter_files import AdapterFile
+from actors.models.controls import (
+    KIND,
+    control_digest,
+    control_files,
+    inspect_control,
+    is_control,
+)
 from actors.models.hub import small_files
 from actors.models.lora import check_lora
 from actors.models.lora_strengths import CONFIG
@@ -41,7 +48,18 @@ class Contents:
 
 
 def model_contents(name: str, folder: Path) -> Contents:
-    """Those of a diffusers folder. Raises RequestError if it cannot be used."""
+    """Those of a diffusers folder, of a pipeline or a ControlNet. Raises RequestError if it cannot
+    be used.
+    """
+    if is_control(folder):
+        control = inspect_control(name, folder)
+        return Contents(
+            digest=control.digest,
+            files={path.name: path for path in control_files(folder)},
+            pipeline=KIND,
+            licence=licence_of(folder),
+            digest_now=lambda: control_digest(folder),
+        )
     model = inspect_model(name, folder)
     return Contents(
         digest=model.digest,

@@ -83,8 +83,7 @@ class RenderReading:
         group_no, render = expansion.render(number)
         planned = planned_line(campaign, expansion, number)
         sources = {
-            "reference": planned["reference"],
-            "mask": planned["mask"],
+            **{name: planned[name] for name in ("reference", "mask", "control", "control_image")},
             "adapters": [dict(adapter) for adapter in planned["adapters"]],
         }
         contents = campaign_of_recipe(

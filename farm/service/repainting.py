@@ -104,12 +104,9 @@ class Repaints:
         them.
         """
         shots = {
-            address
-            for number in numbers
-            for shot in (expansion.render(number)[1].shot,)
-            for address in (shot.reference, shot.mask)
+            address for number in numbers for address in expansion.render(number)[1].shot.files
         }
-        for address in sorted(address for address in shots if address is not None):
+        for address in sorted(shots):
             digest = expansion.sources.references[address]
             key = reference_key(campaign.project, digest)
             if not self._holds(key, digest):

@@ -196,6 +196,7 @@ class Plan(Checked):
     max_workers: int | None
     references: dict[str, str]
     adapters: dict[str, str]
+    controls: dict[str, str]
     first: list[Example]
     updated: UpdateCounts | None = None
     changes: Changes | None = None

@@ -219,7 +219,7 @@ def test_adapters_are_those_of_all_renders_and_then_that_of_the_axis():
         (constant, Adapter(digest="yy", scale=0.0)),
         (constant,),
     ]
-    assert [plan.adapter_paths(k) for k in range(2)] == [("/x", "/y"), ("/x",)]
+    assert [plan.beside(k).adapter_paths for k in range(2)] == [("/x", "/y"), ("/x",)]
     plan = begun(vary={**data()["vary"], "lora": ["/y"]})
     assert plan.group(0).adapters == (Adapter(digest="yy", scale=1.0),)
 

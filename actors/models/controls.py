@@ -1,0 +1,114 @@
+"""ControlNets on disk: whether a folder can be used, its digest, and whether it fits a model. No
+torch here.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from actors.models.model_files import read_json
+from actors.models.models import file_digest
+from actors.models.weights import check_weights, set_of, weights_files
+from actors.models.whole import check_shapes
+from storage.errors import RequestError
+
+KIND = "ControlNetModel"
+_CONFIG = "config.json"
+# What a ControlNet's answers are added to must be as wide as they are. How many layers it has of
+# its own is its own affair: small ones have fewer.
+_SHARED = (
+    "in_channels",
+    "block_out_channels",
+    "layers_per_block",
+    "cross_attention_dim",
+    "addition_embed_type",
+    "projection_class_embeddings_input_dim",
+)
+_EMBEDDING = "conditioning_embedding_out_channels"
+_USUAL = (0, 0, 0, 0)  # as many levels as configs that do not say so have
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlNet:
+    """A ControlNet whose folder has been looked at."""
+
+    name: str
+    folder: str
+    digest: str
+    config: Mapping[str, Any] = field(repr=False)
+
+
+def is_control(folder: Path) -> bool:
+    """Whether a folder is that of a single model, and not that of a pipeline."""
+    return (folder / _CONFIG).is_file() and not (folder / "model_index.json").exists()
+
+
+def inspect_control(name: str, folder: Path, digest: str | None = None) -> ControlNet:
+    """Look at a ControlNet's folder without loading it. `digest` is that of its files, if the
+    folder has only the heads of those with weights.
+
+    Raises RequestError, naming the fault, if it cannot be used.
+    """
+    if not is_control(folder):
+        raise RequestError(
+            f"{name} is no ControlNet: its folder needs a {_CONFIG} beside its weights, as"
+            f" `{KIND}.save_pretrained` writes them."
+        )
+    config = read_json(folder / _CONFIG, name)
+    if (kind := config.get("_class_name")) != KIND:
+        raise RequestError(
+            f"{name} is a {kind}, and pictures can be controlled by a {KIND} alone."
+        )
+    check_weights(name, folder, "diffusers")
+    digest = digest or control_digest(folder)
+    check_shapes(name, folder, digest)
+    return ControlNet(name=name, folder=str(folder), digest=digest, config=config)
+
+
+def control_digest(folder: Path) -> str:
+    """sha256 over the names and contents of the files that are loaded; a file that is still the
+    same is not read again. Raises RequestError if one cannot be read.
+    """
+    total = hashlib.sha256()
+    try:
+        for path in sorted(control_files(folder)):
+            total.update(f"{path.name} {file_digest(path)}\n".encode())
+    except OSError as exc:
+        raise RequestError(
+            f"The ControlNet {folder.name} cannot be read: {exc.strerror or exc}."
+        ) from exc
+    return total.hexdigest()
+
+
+def control_files(folder: Path) -> Iterator[Path]:
+    """The files of a ControlNet that are loaded."""
+    yield folder / _CONFIG
+    yield from weights_files(folder.name, folder, "diffusers")
+    found = set_of(folder, "diffusers")
+    if found is not None and found.index is not None:
+        yield folder / found.index
+
+
+def control_misfit(
+    control: ControlNet, denoiser: Mapping[str, Any], vae: Mapping[str, Any]
+) -> str | None:
+    """Why a ControlNet cannot stand beside a denoiser and a VAE with these configs, None if it
+    can.
+    """
+    for name in _SHARED:
+        own, other = control.config.get(name), denoiser.get(name)
+        if own != other:
+            return (
+                f"the {KIND} was made for another kind of model: its {name} is {own}, and that of"
+                f" the campaign's model is {other}."
+            )
+    shrinks = 2 ** (len(control.config.get(_EMBEDDING, _USUAL)) - 1)
+    factor = 2 ** (len(vae.get("block_out_channels", _USUAL)) - 1)
+    if shrinks != factor:
+        return (
+            f"the {KIND} makes pictures {shrinks} times smaller, and the VAE of the campaign's"
+            f" model {factor} times: it was made for another kind of model."
+        )
+    return None

@@ -1,0 +1,58 @@
+"""What stands beside the model in a group of renders: its adapters, and its ControlNet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from actors.recipes.recipe import Adapter, Control
+from farm.campaign.groups import has_control
+from farm.campaign.schema import Campaign
+from farm.campaign.settings import Settings
+from farm.campaign.sources import DEFAULT_SCALE, NONE, Sources
+from farm.campaign.sources import Control as Written
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What a group has beside its model. Paths are `NAME@DIGEST` of what is registered, and of
+    that alone there is a manifest: the sha256 of the list of its files.
+    """
+
+    adapters: tuple[Adapter, ...]
+    adapter_paths: tuple[str, ...]
+    adapter_manifests: tuple[str | None, ...]
+    control: Control | None
+    control_path: str | None
+    control_manifest: str | None
+
+
+def beside(campaign: Campaign, settings: Settings, sources: Sources) -> Beside:
+    """What renders with these settings have beside their model."""
+    adapters = _adapters(campaign, settings)
+    control = campaign.control if has_control(settings) else None
+    return Beside(
+        adapters=tuple(
+            Adapter(digest=sources.adapters[path], scale=scale) for path, scale in adapters
+        ),
+        adapter_paths=tuple(sources.labels.get(path, path) for path, _ in adapters),
+        adapter_manifests=tuple(sources.manifests.get(path) for path, _ in adapters),
+        control=None if control is None else _control(control, settings, sources),
+        control_path=None if control is None else sources.labels.get(control.model, control.model),
+        control_manifest=None if control is None else sources.manifests.get(control.model),
+    )
+
+
+def _control(written: Written, settings: Settings, sources: Sources) -> Control:
+    return Control(
+        digest=sources.controls[written.model],
+        scale=float(settings.control_scale or written.scale),
+        until=float(written.until),
+    )
+
+
+def _adapters(campaign: Campaign, settings: Settings) -> Sequence[tuple[str, float]]:
+    """Path and scale of each adapter: first those that all renders have, then that of an axis."""
+    adapters = [(adapter.lora, float(adapter.scale)) for adapter in campaign.adapters]
+    if settings.lora is not None and settings.lora != NONE:
+        scale = DEFAULT_SCALE if settings.lora_scale is None else settings.lora_scale
+        adapters.append((settings.lora, float(scale)))
+    return adapters

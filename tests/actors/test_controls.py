@@ -1,0 +1,241 @@
+"""Pictures that follow another by a ControlNet: beside the bare pipeline of diffusers, in any
+place of a batch, going on where they were parked, and with the weights that were meant.
+"""
+
+import json
+import shutil
+from dataclasses import replace
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from diffusers import ControlNetModel
+
+from actors.models.controls import control_digest, control_misfit, inspect_control
+from actors.models.families import FAMILIES, family_of
+from actors.painting.denoising import new_scheduler, pixels_of
+from actors.painting.engine import Engine
+from actors.pictures.files import pixels_digest
+from actors.recipes.errors import BadRequest, PartMissing, WeightsChanged
+from actors.recipes.previews import Previews
+from actors.recipes.recipe import Control, Recipe
+from storage.errors import RequestError
+from tests.actors.tiny import SHADES, Looks, assert_pictures_stand_alone, group, hashes, recipes
+from tests.pipelines import control_of
+
+NAMES = [family.pipeline for family in FAMILIES if family.controlled]
+EDGES = np.zeros((32, 64, 3), np.uint8)
+EDGES[8:24, 20] = EDGES[8:24, 44] = 255
+LEFT = np.zeros((32, 64, 3), np.uint8)
+LEFT[:, :32] = 255
+FILES = {**SHADES, "edges": EDGES, "left": LEFT}
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine(device="cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def nets(tmp_path_factory, folder):
+    """The folder of a ControlNet for a pipeline, built once."""
+    root, built = tmp_path_factory.mktemp("controls"), {}
+
+    def net(pipeline):
+        if pipeline not in built:
+            built[pipeline] = control_of(folder(pipeline), root / pipeline)
+        return built[pipeline]
+
+    return net
+
+
+def led(path, net, plain=None, *, scale=0.8, until=1.0, image="edges", files=None, **changes):
+    """Recipes that follow a picture, by the class that does so in the place of `plain`."""
+    own = group(path)
+    control = Control(digest=control_digest(net), scale=scale, until=until)
+    pipeline = family_of(own.pipeline).controlled[plain or own.pipeline]
+    made_of = group(path, **{"pipeline": pipeline, "control": control, **changes})
+    return recipes(made_of, control_image=image, **(files or {}))
+
+
+def ways(path):
+    """The classes of a family without a ControlNet, with what else a recipe of each needs."""
+    family = family_of(group(path).pipeline)
+    yield family.pipeline, {}, {}
+    yield family.image_to_image, {"strength": 0.75}, {"reference": "dark"}
+    yield family.inpaint, {"strength": 0.75}, {"reference": "dark", "mask": "left"}
+
+
+def bare(path, net, recipe):
+    """What diffusers paints of a recipe that follows a picture, from its text on."""
+    torch.set_num_threads(1)
+    made_of, control = recipe.group, recipe.group.control
+    pipe = getattr(diffusers, made_of.pipeline).from_pretrained(
+        path, controlnet=ControlNetModel.from_pretrained(net)
+    )
+    pipe.set_progress_bar_config(disable=True)
+    pipe.scheduler = new_scheduler(made_of)
+
+    def picture(name):
+        return torch.from_numpy(FILES[name][None]).permute(0, 3, 1, 2).float() / 255
+
+    generator = torch.Generator().manual_seed(recipe.seed)
+    begin = {"image": picture(recipe.control_image)}
+    if recipe.reference:
+        begin = {
+            "image": picture(recipe.reference),
+            "control_image": begin["image"],
+            "strength": made_of.strength,
+        }
+    if recipe.mask:
+        begin["mask_image"] = (picture(recipe.mask)[:, :1] > 0.5).float()
+    images = pipe(
+        prompt=recipe.prompt,
+        negative_prompt=recipe.negative or None,
+        **begin,
+        controlnet_conditioning_scale=control.scale,
+        control_guidance_end=control.until,
+        width=made_of.width,
+        height=made_of.height,
+        num_inference_steps=made_of.steps,
+        guidance_scale=made_of.guidance,
+        generator=generator,
+        output_type="pt",
+    ).images
+    return pixels_of(images)[0]
+
+
+@pytest.mark.parametrize("way", range(3))
+@pytest.mark.parametrize("pipeline", NAMES)
+def test_a_picture_that_follows_another_is_the_one_that_diffusers_paints(
+    engine, folder, nets, pipeline, way
+):
+    path, net = folder(pipeline), nets(pipeline)
+    plain, changes, files = list(ways(path))[way]
+    one = led(path, net, plain, until=0.5, batch=1, files=files, **changes)[0]
+    painted = engine.paint([one], str(path), references=FILES, control_folder=str(net)).pixels[0]
+    assert np.abs(painted.astype(int) - bare(path, net, one)).max() == 0
+
+
+@pytest.mark.parametrize("pipeline", NAMES)
+def test_pictures_stand_alone_beside_others_that_follow_others(engine, folder, nets, pipeline):
+    path, net = folder(pipeline), nets(pipeline)
+    edges, left = led(path, net), led(path, net, image="left")
+    batch = [edges[0], left[1], edges[2]]
+    how = {"references": FILES, "control_folder": str(net)}
+    assert_pictures_stand_alone(engine, batch, path, **how)
+    assert hashes(engine, left[:1], path, **how) != hashes(engine, edges[:1], path, **how)
+    weak = led(path, net, scale=0.1)
+    assert hashes(engine, weak[:1], path, **how) != hashes(engine, edges[:1], path, **how)
+
+
+def test_it_has_previews_and_goes_on_where_it_was_parked(engine, folder, nets):
+    path, net, looks = folder(NAMES[0]), nets(NAMES[0]), Looks()
+    batch, how = led(path, net, steps=8), {"references": FILES, "control_folder": str(net)}
+    painted = engine.paint(batch, str(path), Previews(every=4), on_preview=looks, **how).pixels
+    assert sorted(looks) == [4]
+    calls = []
+    beside = next(reversed(engine.warm.values())).controls.net
+    hook = beside.register_forward_hook(lambda *_: calls.append(1))
+    parked = engine.paint(batch, str(path), until=3, **how).parked
+    assert len(calls) == 3
+    again = engine.paint(batch, str(path), parked=parked, **how).pixels
+    hook.remove()
+    assert list(map(pixels_digest, again)) == list(map(pixels_digest, painted))
+    # Pictures that follow none are what they would be without it.
+    plain = recipes(group(path))
+    assert hashes(engine, plain, path) == hashes(Engine(device="cpu", threads=1), plain, path)
+
+
+def test_another_control_takes_the_place_of_the_one_before(folder, nets, tmp_path):
+    path, net = folder(NAMES[0]), nets(NAMES[0])
+    other = control_of(path, tmp_path / "other", seed=7)
+    engine = Engine(device="cpu", threads=1)
+    first = hashes(engine, led(path, net), path, references=FILES, control_folder=str(net))
+    second = hashes(engine, led(path, other), path, references=FILES, control_folder=str(other))
+    assert not set(first) & set(second)
+    assert hashes(engine, led(path, net), path, references=FILES, control_folder=str(net)) == first
+    warm = next(iter(engine.warm.values()))
+    assert warm.bytes > warm.own_bytes
+
+
+def test_digests_know_the_control_and_old_digests_stay(folder, nets):
+    path, net = folder(NAMES[0]), nets(NAMES[0])
+    kinds = [
+        led(path, net)[0],
+        led(path, net, scale=0.5)[0],
+        led(path, net, until=0.5)[0],
+        led(path, net, image="left")[0],
+    ]
+    assert len({recipe.digest for recipe in kinds}) == 4
+    assert [Recipe.from_json(recipe.to_json()) for recipe in kinds] == kinds
+    plain = recipes(group(path))[0].to_json()
+    assert not {"control", "control_image"} & plain.keys()
+    assert kinds[0].group.shape.endswith(":control")  # which takes longer
+
+
+def test_what_cannot_be_followed_is_a_sentence(folder, nets, tmp_path):
+    path, net = folder(NAMES[0]), nets(NAMES[0])
+    changed = tmp_path / "changed"
+    shutil.copytree(net, changed)
+    config = json.loads((changed / "config.json").read_text())
+    (changed / "config.json").write_text(json.dumps({**config, "_note": "new"}))
+    for batch, at, error, words in (
+        (led(path, net), None, BadRequest, "was not named"),
+        (led(path, net, image="gone"), net, BadRequest, "gone of a picture was not fetched"),
+        (led(path, net, width=32), net, BadRequest, "has the shape"),
+        (led(path, net), tmp_path / "nowhere", PartMissing, "nowhere is missing on"),
+        (led(path, net), changed, WeightsChanged, "has changed since the campaign"),
+    ):
+        with pytest.raises(error, match=words):
+            Engine(device="cpu", threads=1).paint(
+                batch, str(path), references=FILES, control_folder=at and str(at)
+            )
+    (changed / "diffusion_pytorch_model.safetensors").write_bytes(b"no weights")
+    digest = control_digest(changed)
+    broken = led(path, net)
+    control = replace(broken[0].group.control, digest=digest)
+    broken = [replace(one, group=replace(one.group, control=control)) for one in broken]
+    with pytest.raises(PartMissing, match="The ControlNet changed cannot be loaded"):
+        Engine(device="cpu", threads=1).paint(
+            broken, str(path), references=FILES, control_folder=str(changed)
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda at: (at / "config.json").unlink(), "is no ControlNet"),
+        (lambda at: _set(at, _class_name="UNet2DConditionModel"), "is a UNet2DConditionModel"),
+        (lambda at: (at / "diffusion_pytorch_model.safetensors").unlink(), "has no weights"),
+        (lambda at: _cut(at / "diffusion_pytorch_model.safetensors"), "not a whole safetensors"),
+        (lambda at: _set(at, cross_attention_dim=48), "the config is another model's"),
+    ],
+)
+def test_a_folder_that_is_no_whole_controlnet_is_refused(nets, tmp_path, change, words):
+    at = tmp_path / "canny"
+    shutil.copytree(nets(NAMES[0]), at)
+    assert inspect_control("canny", at).digest == control_digest(at)
+    change(at)
+    with pytest.raises(RequestError, match=words):
+        inspect_control("canny", at)
+
+
+def test_a_control_that_does_not_fit_the_model_is_told(nets):
+    control = inspect_control("canny", nets(NAMES[0]))
+    unet, vae = {**control.config}, {"block_out_channels": [1, 1]}
+    assert control_misfit(control, unet, vae) is None
+    other = control_misfit(control, {**unet, "cross_attention_dim": 768}, vae)
+    assert "its cross_attention_dim is 32, and that of the campaign's model is 768" in other
+    larger = control_misfit(control, unet, {})
+    assert "pictures 2 times smaller, and the VAE of the campaign's model 8 times" in larger
+
+
+def _set(folder, **values):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **values}))
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
