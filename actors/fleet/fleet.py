@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import ray
+from ray._private.ray_constants import PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET
 from ray.exceptions import ActorDiedError, RayActorError, RayError
 
 from actors.fleet.actor import render_actor
@@ -23,6 +24,7 @@ from storage.log_events import relay
 from storage.rows import WorkerRow
 
 _LOOK_S = 0.1
+_NEEDED = (PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET)
 _NODE_DIED = "because its node has died"  # Ray says it in the message alone
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,14 @@ def connect(settings: FleetSettings, folder: Path) -> None:
         _node_ip_address="127.0.0.1",
         _temp_dir=str(folder),
     )
+
+
+def has_lost_ray() -> bool:
+    """Whether a part of Ray that workers need has ended, of a cluster that this process started:
+    no worker will ever start in it again.
+    """
+    node = ray._private.worker._global_node
+    return node is not None and any(name in _NEEDED for name, _ in node.dead_processes())
 
 
 def disconnect(folder: Path) -> None:

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from actors.fleet.fleet import Fleet, connect, disconnect
+from actors.fleet.fleet import Fleet, connect, disconnect, has_lost_ray
 from farm.config import Settings, known_secrets
 from farm.dispatch.attention import AttentionLoop, watch_campaigns
 from farm.dispatch.autoscaler import Autoscaler
@@ -68,6 +68,10 @@ STANDBY_S = 1.0
 CLUSTER_S = 2.0
 
 log = logging.getLogger(__name__)
+
+
+class RayLost(SeedbedError):
+    """The cluster that this process started has ended."""
 
 
 def dispatch(stop: threading.Event) -> None:
@@ -236,6 +240,8 @@ def _lead(
         dispatcher.adopt()
         log.info("Leading with up to %d workers. action=lead pid=%d", fleet.size, os.getpid())
         while not stop.is_set():
+            if has_lost_ray():  # which says nothing of it: workers are awaited for ever
+                raise RayLost("Ray has ended beside the dispatcher: both are started again.")
             dispatcher.tick(time.monotonic())
         dispatcher.end()
     except DatabaseAway as exc:  # before the first tick; those outlast it

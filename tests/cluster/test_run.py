@@ -105,6 +105,19 @@ def test_a_run_that_was_killed_goes_on_where_it_was(farm):
     shutil.rmtree(scratch)
 
 
+def test_a_run_whose_ray_has_ended_goes_on_with_another(farm):
+    process = farm.start("run", farm.file(seeds={"count": 2}), FARM_CHUNK="4")
+    farm.wait_until(lambda: farm.row().done >= 4, process)
+    for pid in farm.processes("/raylet"):
+        os.kill(pid, signal.SIGKILL)
+    process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert [row["state"] for row in farm_rows(farm)] == ["done"] * 24
+    assert "Ray has ended beside the dispatcher" in (
+        farm.home / "logs" / "dispatcher.out"
+    ).read_text()
+
+
 def farm_rows(farm):
     import sqlite3
 
