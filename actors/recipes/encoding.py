@@ -50,3 +50,9 @@ class Encoding:
     @property
     def is_lossless(self) -> bool:
         return self.quality is None
+
+
+def named_encoding(name: str) -> Encoding:
+    """The encoding of that name. Raises ValueError if there is none."""
+    kind, _, quality = name.partition("-q")
+    return Encoding(format=Format(kind), quality=int(quality) if quality else None)

@@ -12,12 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import httpx
+
 from farm.app import embedded_farm
 from farm.campaign.checks import parse_campaign
 from farm.client.client import Client
 from farm.config import read_settings
 from farm.connect import client_of
-from farm.home import Home
 from storage.database import sqlite_address
 from storage.errors import WorkError
 from storage.states import WorkerState
@@ -72,8 +73,7 @@ def growing(work: Path | None) -> Figures:
         )
         with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
             farm.supervisor.start()
-            log = Home(settings.home).logs / "dispatcher.log"
-            _until(lambda: log.exists() and "action=lead" in log.read_text())
+            _until(lambda: httpx.get(f"{farm.url}/api/v1/ready").is_success)  # there is a leader
             return _measured(client, cloud)
 
 

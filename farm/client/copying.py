@@ -1,14 +1,16 @@
 """Copies the pictures of an export, many at a time, each compared with its hash."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from actors.pictures import files as encode
 from actors.recipes.encoding import Format
 from farm.client.ahead import worked_ahead
 from farm.client.client import Client
+from farm.results.delivery import Size, delivered
 from farm.results.line import ExportedLine
 from storage.errors import NotFound, WorkError
 from storage.store import Outputs
@@ -38,15 +40,16 @@ def copy_all(
     client: Client,
     lines: Iterable[ExportedLine],
     destination: Outputs,
+    sizes: Sequence[Size],
     on_progress: Callable[[int], None],
 ) -> tuple[int, list[str]]:
-    """Copy the pictures of a manifest whose lines have a `path`; returns how many were copied, and
-    what is wrong with those that could not be.
+    """Copy the pictures of a manifest whose lines have a `path`, each also in the `sizes` of its
+    `size_paths`; returns how many were copied, and what is wrong with those that could not be.
     """
     copied, wrong = 0, []
 
     def copy(line: ExportedLine) -> bool:
-        return _copy(client, line, destination)
+        return _copy(client, line, destination, sizes)
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export") as pool:
         pictures = (line for line in lines if line["path"])
@@ -60,9 +63,9 @@ def copy_all(
     return copied, wrong
 
 
-def _copy(client: Client, line: ExportedLine, destination: Outputs) -> bool:
-    """Copy one picture with its previews, as far as they are not there; one that is not what the
-    manifest says is refused.
+def _copy(client: Client, line: ExportedLine, destination: Outputs, sizes: Sequence[Size]) -> bool:
+    """Copy one picture with all that belongs beside it, as far as that is not there; one that is
+    not what the manifest says is refused.
     """
     path, key = line["path"], line["key"]
     assert path is not None
@@ -80,14 +83,29 @@ def _copy(client: Client, line: ExportedLine, destination: Outputs) -> bool:
     ):  # no paths if they are not wanted
         if not is_there or not _is_picture(destination, place):
             destination.put(place, client.output(preview))
+    picture = _Unpacked(data)
     small = thumbnail_of(path)
     if small is not None and (not is_there or not _is_picture(destination, small)):
-        picture = encode.read(data)
-        assert picture is not None  # its hash is right
-        destination.put(small, encode.preview(picture.pixels))
+        destination.put(small, encode.preview(picture.whole.pixels))
+    for size, place in zip(sizes, line["size_paths"], strict=True):
+        if not is_there or not _is_picture(destination, place):
+            destination.put(place, delivered(picture.whole, size))
     if not is_there:
         destination.put(path, data)  # last: its presence says that all of it is there
     return not is_there
+
+
+class _Unpacked:
+    """A file whose hash is right, unpacked if that is needed."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @cached_property
+    def whole(self) -> encode.Picture:
+        picture = encode.read(self._data)
+        assert picture is not None
+        return picture
 
 
 def _read(destination: Outputs, place: str) -> bytes | None:

@@ -18,6 +18,7 @@ from farm.client.client import Client
 from farm.client.copying import AT_ONCE, copy_all, thumbnail_of
 from farm.client.gallery import INDEX, write_pages
 from farm.client.naming import Naming, collision
+from farm.results.delivery import Size
 from farm.results.line import ExportedLine, Line
 from farm.results.manifest_csv import write_csv
 from farm.results.where import read_conditions, resolve
@@ -64,27 +65,29 @@ def export(
     previews: bool = True,
     where: Sequence[str] = (),
     names: str | None = None,
+    sizes: Sequence[Size] = (),
     delete: bool = False,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Exported:
     """Copy the renders of a campaign that are done. Files that are there already, and whole, are
     not copied again, so that an export that broke off goes on.
 
-    `where` has conditions like `product=mug`, `names` a template for the names of pictures. With
-    `delete`, what else lies at the destination is removed. Raises RequestError, before anything is
-    copied, for conditions, names and destinations that cannot be.
+    `where` has conditions like `product=mug`, `names` a template for names, and `sizes` those in
+    which each picture is written besides. With `delete`, what else lies at the destination is
+    removed. Raises RequestError, before anything is copied, for what cannot be.
 
     Raises WorkError if pictures are gone or were changed: all others are copied then, and no
     manifest is written, for a manifest says that all of its pictures are there.
     """
     write_parquet = _parquet_writer() if parquet else None
     with TemporaryFile() as manifest:
-        total = _choose(client.manifest(campaign), manifest, where, names, previews=previews)
+        beside = _Beside(previews=previews, sizes=sizes)
+        total = _choose(client.manifest(campaign), manifest, where, names, beside)
         if delete:
             _refuse_strangers(destination, manifest)
         _drop_older_manifest(destination, manifest)
         copied, wrong = copy_all(
-            client, _lines(manifest), destination, lambda done: on_progress(done, total)
+            client, _lines(manifest), destination, sizes, lambda done: on_progress(done, total)
         )
         if wrong:
             raise _left_out(campaign, wrong, total, destination)
@@ -99,8 +102,7 @@ def export(
         manifest.seek(0)
         destination.put(MANIFEST, manifest)
     if delete:
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export") as pool:
-            list(pool.map(destination.delete, others))
+        _delete(destination, others)
     at = f"{destination.address}/"
     return Exported(
         pictures=total,
@@ -115,6 +117,11 @@ def export(
         first_others=others[:_NAMED],
         deleted=len(others) if delete else 0,
     )
+
+
+def _delete(destination: Outputs, keys: Iterable[str]) -> None:
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export") as pool:
+        list(pool.map(destination.delete, keys))
 
 
 def _left_out(campaign: str, wrong: Sequence[str], total: int, destination: Outputs) -> WorkError:
@@ -144,8 +151,7 @@ def _choose(
     manifest: IO[bytes],
     where: Sequence[str],
     names: str | None,
-    *,
-    previews: bool,
+    beside: "_Beside",
 ) -> int:
     """Write the manifest of an export to a file of its own, before anything is copied, since that
     may take hours; returns how many of its renders have a picture.
@@ -160,8 +166,7 @@ def _choose(
             naming.check_fields(_lines(everything))
         for line in _lines(everything):
             if chosen.chooses(line):
-                path, beside = _paths(line, naming, previews=previews)
-                _write_line(manifest, {**line, "path": path, "preview_paths": beside})
+                _write_line(manifest, beside.exported(line, _path(line, naming)))
                 total += bool(line["key"])
     if naming is not None and (
         clash := collision(((line["number"], _files(line)) for line in _lines(manifest)), _OWN)
@@ -170,21 +175,32 @@ def _choose(
     return total
 
 
-def _paths(line: Line, naming: Naming | None, *, previews: bool) -> tuple[str | None, list[str]]:
-    """The paths of a render's files, relative to the manifest beside them."""
+def _path(line: Line, naming: Naming | None) -> str | None:
+    """The path of a render's picture, relative to the manifest; None if it has none."""
     if not line["key"]:
-        return None, []
-    path = (
-        place_of(line["key"])
-        if naming is None
-        else naming.path(line, line["key"].rpartition(".")[2])
-    )
-    beside = [
-        f"{path.rpartition('.')[0]}.{key.rpartition('/')[2].partition('.')[2]}"
-        for key in line["previews"]
-        if previews
-    ]
-    return path, beside
+        return None
+    if naming is None:
+        return place_of(line["key"])
+    return naming.path(line, line["key"].rpartition(".")[2])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Beside:
+    """What is written beside each picture."""
+
+    previews: bool
+    sizes: Sequence[Size]
+
+    def exported(self, line: Line, path: str | None) -> ExportedLine:
+        """A line with the paths of its files, relative to the manifest."""
+        stem, _, ending = (path or "").rpartition(".")
+        looks = [key.rpartition("/")[2].partition(".")[2] for key in line["previews"]]
+        return {
+            **line,
+            "path": path,
+            "preview_paths": [f"{stem}.{look}" for look in looks if self.previews and path],
+            "size_paths": [f"{stem}.{w}x{h}.{ending}" for w, h in self.sizes if path],
+        }
 
 
 def _files(line: ExportedLine) -> list[str]:
@@ -192,7 +208,7 @@ def _files(line: ExportedLine) -> list[str]:
     if not line["path"]:
         return []
     small = thumbnail_of(line["path"])
-    return [line["path"], *line["preview_paths"], *([small] if small else [])]
+    return [line["path"], *line["preview_paths"], *line["size_paths"], *([small] if small else [])]
 
 
 def _write_line(file: IO[bytes], line: Line | ExportedLine) -> None:

@@ -16,7 +16,7 @@ _ROWS = 10_000  # in a group of rows, which is all that is in memory
 _TYPES = {
     **dict.fromkeys(("number", "seed", "bytes", "attempts"), pa.int64()),
     **dict.fromkeys(("seconds", "money", "finished_at"), pa.float64()),
-    **dict.fromkeys(("previews", "preview_paths"), pa.list_(pa.string())),
+    **dict.fromkeys(("previews", "preview_paths", "size_paths"), pa.list_(pa.string())),
 }
 
 

@@ -30,6 +30,7 @@ from farm.commands.shared import (
 )
 from farm.config import Settings
 from farm.connect import client_of, open_client, running_farm
+from farm.results.delivery import delivery_size
 from farm.results.line import Line
 from farm.results.verify import repaint_problem
 from farm.service.views import CampaignStatus
@@ -37,6 +38,22 @@ from storage.errors import WorkError
 from storage.outputs import open_outputs
 
 _APPROVED = ("review=approved",)
+Names = Annotated[
+    str | None,
+    typer.Option(
+        "--names",
+        help=(
+            "How pictures are called, like {product}_{color}_{seed}; {product:slug} in plain"
+            " letters."
+        ),
+    ),
+]
+Sizes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--size", help="Write each picture in this size too, like 1200x628; again for others."
+    ),
+]
 Approved = Annotated[
     bool, typer.Option("--approved", help="Only renders that a person has approved.")
 ]
@@ -47,16 +64,7 @@ def export(
     dest: Annotated[
         str, typer.Argument(help="The folder that the pictures go to, or s3://bucket/prefix.")
     ],
-    names: Annotated[
-        str | None,
-        typer.Option(
-            "--names",
-            help=(
-                "How pictures are called, like {product}_{color}_{seed}; {product:slug} in plain"
-                " letters."
-            ),
-        ),
-    ] = None,
+    names: Names = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -65,6 +73,7 @@ def export(
         ),
     ] = None,
     approved: Approved = False,
+    sizes: Sizes = None,
     no_previews: Annotated[
         bool, typer.Option("--no-previews", help="Leave previews out.")
     ] = False,
@@ -88,7 +97,8 @@ def export(
         task = bar.add_task("copying", total=None)
         done = export_campaign(
             client, campaign, destination, parquet=parquet, previews=not no_previews,
-            where=[*(where or ()), *(_APPROVED if approved else ())], names=names, delete=delete,
+            where=[*(where or ()), *(_APPROVED if approved else ())], names=names,
+            sizes=list(dict.fromkeys(map(delivery_size, sizes or ()))), delete=delete,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )  # fmt: skip
     if as_json:

@@ -149,8 +149,9 @@ class Line(PlannedLine):
 
 class ExportedLine(Line):
     """A line of an export's manifest, with the paths of its files beside it. `path` is None if it
-    has no picture.
+    has no picture. `size_paths` are of the files in the sizes that were asked for.
     """
 
     path: str | None
     preview_paths: list[str]
+    size_paths: list[str]

@@ -15,7 +15,7 @@ _BEFORE = ("number", "state", "reason", "detail", "review", "path")
 _AFTER = (
     "seed", "prompt", "negative", "model", "brand", "rules", "reference", "mask",
     "control", "control_image", "adapters",
-    "redo", "digest", "pixels", "sha256", "bytes", "key", "preview_paths",
+    "redo", "digest", "pixels", "sha256", "bytes", "key", "preview_paths", "size_paths",
     "attempts", "worker", "numerics_class", "seconds", "finished_at",
 )  # fmt: skip
 # A cell that begins so is a formula to a spreadsheet, which may then call programs and fetch

@@ -4,7 +4,7 @@ does it, and how the two compare.
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import Image
 from actors.models.spacings import SPACING, ZERO_SNR, snr_refusal, spacing_refusal
 from actors.pictures.files import Pixels, pixels_digest, read
 from actors.recipes.recipe import Recipe
+from farm.results.delivery import in_size, size_of
 from storage.errors import RequestError
 
 Json = dict[str, Any]
@@ -219,6 +220,7 @@ def compare(was: Picture, now: Picture, *, recorded: str | None = None) -> Compa
     database has, if one was asked.
     """
     reasons = tuple(_reasons(was, now, recorded))
+    now = _as_delivered(was, now)
     if was.pixels.shape != now.pixels.shape:
         return Comparison(
             verdict=Verdict.DIFFERENT,
@@ -235,6 +237,14 @@ def compare(was: Picture, now: Picture, *, recorded: str | None = None) -> Compa
     if verdict is not Verdict.IDENTICAL and not reasons:
         reasons = (_no_reason(_painted(was, recorded)),)
     return Comparison(verdict=verdict, largest=largest, mean=mean, reasons=reasons)
+
+
+def _as_delivered(was: Picture, now: Picture) -> Picture:
+    """A repaint in the size in which the file was delivered, if that is not as it was painted."""
+    size = size_of(was.record)
+    if size is None:
+        return now
+    return replace(now, pixels=in_size(now.pixels, now.record, size))
 
 
 def _painted(was: Picture, recorded: str | None) -> str | None:
@@ -307,6 +317,7 @@ def side_by_side(was: Picture, now: Picture) -> bytes:
     """A PNG of the file, its repaint, and where they differ, the largest difference made white;
     without that for other sizes.
     """
+    now = _as_delivered(was, now)
     panels = [was.pixels, now.pixels]
     if was.pixels.shape == now.pixels.shape:
         apart = _apart(was.pixels, now.pixels)

@@ -113,9 +113,10 @@ def test_a_run_whose_ray_has_ended_goes_on_with_another(farm):
     process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert [row["state"] for row in farm_rows(farm)] == ["done"] * 24
-    assert "Ray has ended beside the dispatcher" in (
-        farm.home / "logs" / "dispatcher.out"
-    ).read_text()
+    assert (
+        "Ray has ended beside the dispatcher"
+        in (farm.home / "logs" / "dispatcher.out").read_text()
+    )
 
 
 def farm_rows(farm):

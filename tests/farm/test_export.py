@@ -3,16 +3,20 @@ beside them.
 """
 
 import hashlib
+import io
 import json
 import sys
 from itertools import count
 
+import numpy as np
 import pandas
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from actors.pictures import files as encode
 from actors.pictures.files import file_pixels_digest
+from actors.recipes.encoding import Encoding, Format
 from farm.api.serving import serve
 from farm.app import open_app
 from farm.cli import app
@@ -20,11 +24,13 @@ from farm.client.client import Client
 from farm.client.export import CSV, INDEX, MANIFEST, PARQUET, SHEET, SUMMARY, export
 from farm.client.parquet import write_parquet
 from farm.config import read_settings
+from farm.results.delivery import delivered, delivery_size
+from farm.results.reproduce import Verdict, compare, read_picture
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import OutputsError, RequestError, WorkError
 from storage.outputs import open_outputs
-from tests.campaigns import campaign
+from tests.campaigns import campaign, expansion
 from tests.farm.resting import paint
 
 SEEDS = 2
@@ -148,7 +154,8 @@ def test_an_export_has_every_picture_and_says_so(farm, painted, destination):
     }
     manifest = [json.loads(line) for line in read(destination, MANIFEST).splitlines()]
     assert manifest == [
-        {**line, "path": place(line["key"]), "preview_paths": []} for line in painted
+        {**line, "path": place(line["key"]), "preview_paths": [], "size_paths": []}
+        for line in painted
     ]
     for line in painted:
         assert file_pixels_digest(read(destination, place(line["key"]))) == line["pixels"]
@@ -242,13 +249,14 @@ def test_the_table_says_what_the_manifest_says(farm, painted, destination, tmp_p
     assert done.parquet == f"{destination.address}/{PARQUET}"
     (tmp_path / PARQUET).write_bytes(read(destination, PARQUET))
     table = pandas.read_parquet(tmp_path / PARQUET)
-    assert list(table.columns) == [*painted[0], "path", "preview_paths"]
+    assert list(table.columns) == [*painted[0], "path", "preview_paths", "size_paths"]
     assert table["seed"].dtype == table["bytes"].dtype == "int64"
     assert table["seconds"].dtype == table["money"].dtype == "float64"
     for row, line in zip(table.to_dict("records"), painted, strict=True):
         for name in ("coordinates", "settings", "adapters"):
             assert json.loads(row.pop(name)) == line[name]
         assert list(row.pop("previews")) == list(row.pop("preview_paths")) == line["previews"]
+        assert list(row.pop("size_paths")) == []
         assert row.pop("path") == place(line["key"])
         assert {name: None if pandas.isna(value) else value for name, value in row.items()} == {
             name: line[name] for name in row
@@ -284,6 +292,68 @@ def test_without_pyarrow_a_table_is_refused_before_anything_is_copied(
     with pytest.raises(RequestError, match=r"seedbed\[parquet\]"):
         export(farm, "spring", destination, parquet=True)
     assert list(destination.keys("")) == []
+
+
+def test_pictures_are_delivered_in_other_sizes_and_made_again_from_their_files(
+    farm, painted, tmp_path
+):
+    """Cut around the centre, each with its record; a second export writes none again."""
+    to = open_outputs(str(tmp_path / "out"))
+    sizes = [(64, 32), (200, 200)]
+    first = export(farm, "spring", to, where=["product=mug", "color=red"], sizes=sizes)
+    lines = [json.loads(line) for line in read(to, MANIFEST).splitlines()]
+    assert first.pictures == len(lines) == 8
+    for line in lines:
+        whole = Image.open(io.BytesIO(read(to, line["path"])))
+        assert [path.rpartition(".")[0].rpartition(".")[2] for path in line["size_paths"]] == [
+            "64x32",
+            "200x200",
+        ]
+        for (width, height), path in zip(sizes, line["size_paths"], strict=True):
+            data = read(to, path)
+            made = encode.read(data)
+            assert made.pixels.shape == (height, width, 3)
+            assert made.record["delivered"] == {"size": [width, height], "of": line["pixels"]}
+            assert made.record["pixels"] == made.digest
+        quarter = whole.height // 4
+        middle = whole.crop((0, quarter, whole.width, 3 * quarter))
+        middle = middle.resize((64, 32), Image.Resampling.LANCZOS)
+        assert (np.asarray(middle) == encode.read(read(to, line["size_paths"][0])).pixels).all()
+    (tmp_path / "out" / lines[0]["size_paths"][1]).unlink()
+    again = export(farm, "spring", to, where=["product=mug", "color=red"], sizes=sizes)
+    assert (again.copied, again.others) == (0, 0)
+    assert encode.read(read(to, lines[0]["size_paths"][1])) is not None
+    for place in (lines[0]["size_paths"][0], lines[0]["path"]):
+        picture = read_picture(read(to, place))
+        repaint = read_picture(read(to, lines[0]["path"]))
+        assert compare(picture, repaint).verdict is Verdict.IDENTICAL
+    other = read_picture(read(to, lines[1]["path"]))
+    assert compare(read_picture(read(to, lines[0]["size_paths"][0])), other).largest > 0
+
+
+@pytest.mark.parametrize("written", ["1200", "1200x", "8x600", "5000x5000", "0x100", "1200*628"])
+def test_a_size_that_cannot_be_delivered_is_a_sentence(written):
+    with pytest.raises(RequestError, match=r"no size: write|are not made"):
+        delivery_size(written)
+
+
+@pytest.mark.parametrize("encoding", [Encoding(format=Format.JPEG, quality=80), Encoding()])
+def test_a_delivered_file_is_compared_as_it_was_written(encoding):
+    """A lossy file gives pixels up twice: as it was painted, and as it was delivered."""
+    pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    record = {
+        "recipe": expansion().recipe(*expansion().render(0)).to_json(),
+        "model_name": "seedling",
+        "encoding": encoding.name,
+        "numerics_class": "c",
+        "versions": {},
+    }
+    painted = encode.read(encode.write(pixels, record, "", encoding))
+    file = delivered(painted, (48, 24))
+    now = read_picture(encode.write(pixels, record, "", encoding))
+    assert compare(read_picture(file), now).largest == 0
+    with pytest.raises(RequestError, match="no whole record of the farm"):
+        delivered(encode.Picture(pixels=pixels, record=None), (48, 24))
 
 
 def test_the_command_exports(farm, painted, settings, destination, monkeypatch):

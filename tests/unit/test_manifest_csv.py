@@ -25,6 +25,7 @@ REST = dict.fromkeys(
     None,
 ) | {
     "preview_paths": [],
+    "size_paths": [],
     "attempts": 1,
     "worker": "w",
     "numerics_class": "n",
