@@ -53,6 +53,8 @@ bench: $(READY)  ## Measure the farm beside a diffusers loop, its queue, fleet a
 	$(BIN)/farm bench creative
 	$(BIN)/farm bench outputs
 	$(BIN)/farm bench models
+	$(BIN)/farm bench metrics
+	$(BIN)/farm bench web
 
 chaos: $(READY)  ## Kill, stop and cut everything while it paints, 20 times, take its machines away, 6 times, and check what is left
 	$(BIN)/python -m tests.chaos --runs 20 --fleet-runs 6

@@ -38,11 +38,13 @@ def used_s(connection: Connection, names: Collection[str] | None = None) -> dict
     they end, whatever came of them, pruned campaigns included.
     """
     a = attempts.c
-    given_s = func.sum(sum(a[use] for use in USES))
+    given_s, since = func.sum(sum(a[use] for use in USES)), month_start(now(connection))
+    # Attempts are numbered as they end: those of other months are not read.
+    before = select(a.id).where(a.ended_at < since).order_by(a.id.desc()).limit(1)
     query = (
         select(campaigns.c.project, given_s.label("seconds"))
         .join(attempts, a.campaign_id == campaigns.c.id)
-        .where(a.ended_at >= month_start(now(connection)))
+        .where(a.id > func.coalesce(before.scalar_subquery(), 0), a.ended_at >= since)
         .group_by(campaigns.c.project)
     )
     if names is not None:

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from io import BytesIO
+from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 import boto3
@@ -34,6 +35,8 @@ from storage.store import PIECE, SCHEME, is_text, refuse_larger
 
 _CONNECTIONS = 64  # more than there are threads in any process of the farm: the API has 40
 _LONGEST_KEY = 1024
+_IN_MEMORY = 8 * 1024 * 1024
+"""Bytes of an open file, beyond which it lies on the disk."""
 _LARGE = 16 * 1024 * 1024
 _TRANSFER = TransferConfig(
     multipart_threshold=_LARGE, multipart_chunksize=_LARGE, use_threads=False
@@ -159,13 +162,22 @@ class S3Outputs:
 
     def open(self, key: str) -> IO[bytes]:
         name = self._name(key)
-        with self._telling("GetObject", name):
-            return BytesIO(self._get(name))
+        file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # the caller closes it
+        try:
+            with self._telling("GetObject", name):
+                self._copy_to(file, name)
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return file
 
     def read(self, key: str, limit: int) -> bytes:
         name = self._name(key)
         with self._telling("GetObject", name):
-            return self._get(name, limit)
+            file = BytesIO()
+            self._copy_to(file, name, limit)
+            return file.getvalue()
 
     def part(self, key: str, start: int, stop: int) -> bytes:
         return b"".join(self.pieces(key, start, stop))
@@ -176,20 +188,24 @@ class S3Outputs:
             place = {"Bucket": self._bucket, "Key": name}
             yield from _streamed(self._client, place, start, stop, self._attempts)
 
-    def _get(self, name: str, limit: int | None = None, *, broken: int = 0) -> bytes:
-        """A whole object. boto3 asks again for an answer that does not begin; this, for one that
-        breaks off in the middle.
+    def _copy_to(self, file: IO[bytes], name: str, limit: int | None = None) -> None:
+        """Write a whole object to a file. boto3 asks again for an answer that does not begin;
+        this, for one that breaks off in the middle.
         """
-        answer = self._client.get_object(Bucket=self._bucket, Key=name)
-        with closing(answer["Body"]) as body:
-            if limit is not None:
-                refuse_larger(answer["ContentLength"], limit)
-            try:
-                return bytes(body.read())
-            except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
-                if broken + 1 >= self._attempts:
-                    raise
-        return self._get(name, limit, broken=broken + 1)
+        for left in reversed(range(self._attempts)):
+            answer = self._client.get_object(Bucket=self._bucket, Key=name)
+            with closing(answer["Body"]) as body:
+                if limit is not None:
+                    refuse_larger(answer["ContentLength"], limit)
+                try:
+                    file.writelines(body.iter_chunks(PIECE))
+                except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                    if not left:
+                        raise
+                    file.seek(0)
+                    file.truncate()
+                else:
+                    return
 
     def has(self, key: str) -> bool:
         try:

@@ -71,7 +71,7 @@ def write(pixels: Pixels, record: Json, parameters: str, encoding: Encoding) -> 
             )
         case Format.JPEG:
             return _saved(
-                pixels,
+                Image.fromarray(pixels),
                 "JPEG",
                 quality=encoding.quality,
                 subsampling=0,
@@ -86,7 +86,8 @@ def write(pixels: Pixels, record: Json, parameters: str, encoding: Encoding) -> 
             }  # of a lossless WebP, how long it searches
         case Format.WEBP:
             options = {"quality": encoding.quality, "method": _WEBP_LOSSY_METHOD}
-    return _saved(pixels, "WEBP", **options, exif=exif(parameters), xmp=xmp(record))
+    image = Image.fromarray(pixels)
+    return _saved(image, "WEBP", **options, exif=exif(parameters), xmp=xmp(record))
 
 
 def read(data: bytes) -> Picture | None:
@@ -106,15 +107,13 @@ def read(data: bytes) -> Picture | None:
 def preview(pixels: Pixels) -> bytes:
     """A WebP no larger than 256 pixels a side."""
     image = Image.fromarray(pixels)
-    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    image.save(file, "WEBP", quality=80)
-    return file.getvalue()
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return _saved(image, "WEBP", quality=80, method=_WEBP_LOSSY_METHOD)
 
 
-def _saved(pixels: Pixels, kind: str, **options: object) -> bytes:
+def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 

@@ -88,6 +88,7 @@ def _farm(rest_s: float, batches: int, work: Path | None, spread: float = 1.0) -
             rest=rest_s,
             rest_spread=spread,
             workers=WORKERS,
+            floor=WORKERS,
             threads=1,
         )
         with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
@@ -122,8 +123,8 @@ def _peer(peer: str, rest_s: float, batches: int, spread: float = 1.0) -> float:
 
 
 def _warm_up(client: Client) -> None:
-    """Have a first campaign start the workers, and once all are ready, a second one go through all
-    of them.
+    """Have all workers started, and two campaigns go through them, the second once all are
+    ready.
     """
     _paint(client, "warm-0", WARM_BATCHES)
     deadline = time.monotonic() + PATIENCE_S
@@ -156,13 +157,13 @@ def _paint(client: Client, name: str, batches: int) -> float:
 
 def _campaign(name: str, batches: int) -> Campaign:
     """Batches of one render each, so that writing small pictures is the least of what is
-    measured.
+    measured. No two campaigns have a recipe in common, or pictures would be copied.
     """
     return parse_campaign(
         {
             "name": name,
             "model": "seedling",
-            "prompt": "a mug, take {take}",
+            "prompt": f"a mug for {name}, take {{take}}",
             "vary": {"take": {"range": [1, TAKES, 1]}},
             "settings": {"steps": 1, "batch": 1},
             "seeds": {"count": batches // TAKES},

@@ -122,12 +122,7 @@ def _cloud() -> Iterator[_Cloud]:
         prefix="fc", ignore_cleanup_errors=True
     ) as folder:  # a short path, for the sake of its sockets
         command = [sys.executable, "-m", "actors.bench.fake_cloud", folder, str(IDLE_S)]
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        try:
-            yield _Cloud(process)
-        finally:
-            assert process.stdin is not None
-            process.stdin.close()
-            process.wait(60)
+        ) as process:
+            yield _Cloud(process)  # which ends when its input does

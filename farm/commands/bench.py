@@ -20,6 +20,8 @@ from farm.bench.outputs import measure as measure_outputs
 from farm.bench.overhead import measure as measure_overhead
 from farm.bench.queue import measure as measure_queue
 from farm.bench.submitting import FEWEST, STEP
+from farm.bench.web import RENDERS
+from farm.bench.web import measure as measure_web
 from farm.commands.shared import AsJson, print_json, show_table
 
 app = typer.Typer(
@@ -234,6 +236,23 @@ def metrics(
     part of a processor that Prometheus takes. Takes about half a minute.
     """
     _show(measure_metrics(rounds=rounds), as_json)
+
+
+@app.command("web")
+def web(
+    rounds: Annotated[
+        int, typer.Option(help="How many times each campaign is looked at.", min=1)
+    ] = 5,
+    renders: Annotated[
+        list[int], typer.Option(help="Renders of a campaign; again for others.", min=1_000)
+    ] = [*RENDERS],  # noqa: B006  # nobody changes it
+    work: Work = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a person waits for on the pages of large campaigns, in Chromium: first byte, first
+    screen of pictures, jumps, decisions by a held key, memory. Takes about five minutes.
+    """
+    _show(measure_web(rounds=rounds, renders=renders, work=work), as_json)
 
 
 def _show(result: Json, as_json: bool) -> None:

@@ -138,8 +138,10 @@ def _picture_json(line: Line) -> Json:
 
 
 def version_of(line: Line) -> str | None:
-    """A few digits that are others if a picture is."""
-    return line["sha256"][:VERSION_DIGITS] if line["sha256"] and line["key"] else None
+    """A few digits that are others if a picture is. Of pictures that early versions painted no
+    hash of the file was kept.
+    """
+    return (line["sha256"] or line["digest"])[:VERSION_DIGITS] if line["key"] else None
 
 
 def version_or_present(

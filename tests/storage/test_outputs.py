@@ -14,6 +14,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import IncompleteReadError
 
+from storage import s3
 from storage.bench.seaweed import (
     ACCESS_KEY,
     DOMAIN,
@@ -619,3 +620,35 @@ def test_a_part_that_breaks_off_is_asked_for_again_from_there_on():
     assert client.asked == ["bytes=2-8", "bytes=5-8"]
     with pytest.raises(IncompleteReadError):
         list(_streamed(Client(Body(b"", True), Body(b"", True)), place, 2, 9, 2))
+
+
+def test_a_file_that_breaks_off_is_read_anew_and_a_large_one_lies_on_the_disk(monkeypatch):
+    class Body(io.BytesIO):
+        def __init__(self, data, breaks):
+            super().__init__(data)
+            self.breaks = breaks
+
+        def iter_chunks(self, size):
+            yield from iter(lambda: self.read(size), b"")
+            if self.breaks:
+                raise IncompleteReadError(actual_bytes=3, expected_bytes=9)
+
+    class Client:
+        def __init__(self, *bodies):
+            self.bodies = list(bodies)
+
+        def get_object(self, *, Bucket, Key):  # noqa: N803  # as boto3 calls them
+            return {"Body": self.bodies.pop(0), "ContentLength": 9}
+
+    def store_of(*bodies):
+        store = S3Outputs("s3://b", attempts=2)
+        store._client = Client(*bodies)
+        return store
+
+    monkeypatch.setattr(s3, "_IN_MEMORY", 4)
+    with store_of(Body(b"123", True), Body(b"123456789", False)).open("k") as file:
+        assert file.read() == b"123456789"
+        assert file._rolled
+    assert store_of(Body(b"12", True), Body(b"123456789", False)).read("k", 9) == b"123456789"
+    with pytest.raises(OutputsError):
+        store_of(Body(b"", True), Body(b"1", True)).open("k")
