@@ -165,7 +165,7 @@ class S3Outputs:
         file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # the caller closes it
         try:
             with self._telling("GetObject", name):
-                self._copy_to(file, name)
+                _copy_to(file, self._client, {"Bucket": self._bucket, "Key": name}, self._attempts)
         except BaseException:
             file.close()
             raise
@@ -176,7 +176,9 @@ class S3Outputs:
         name = self._name(key)
         with self._telling("GetObject", name):
             file = BytesIO()
-            self._copy_to(file, name, limit)
+            _copy_to(
+                file, self._client, {"Bucket": self._bucket, "Key": name}, self._attempts, limit
+            )
             return file.getvalue()
 
     def part(self, key: str, start: int, stop: int) -> bytes:
@@ -187,25 +189,6 @@ class S3Outputs:
         with self._telling("GetObject", name):
             place = {"Bucket": self._bucket, "Key": name}
             yield from _streamed(self._client, place, start, stop, self._attempts)
-
-    def _copy_to(self, file: IO[bytes], name: str, limit: int | None = None) -> None:
-        """Write a whole object to a file. boto3 asks again for an answer that does not begin;
-        this, for one that breaks off in the middle.
-        """
-        for left in reversed(range(self._attempts)):
-            answer = self._client.get_object(Bucket=self._bucket, Key=name)
-            with closing(answer["Body"]) as body:
-                if limit is not None:
-                    refuse_larger(answer["ContentLength"], limit)
-                try:
-                    file.writelines(body.iter_chunks(PIECE))
-                except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
-                    if not left:
-                        raise
-                    file.seek(0)
-                    file.truncate()
-                else:
-                    return
 
     def has(self, key: str) -> bool:
         try:
@@ -345,6 +328,32 @@ class S3Outputs:
 
     def _what(self, operation: str, name: str) -> str:
         return f"{operation} failed on {SCHEME}{self._bucket}/{name}"
+
+
+def _copy_to(
+    file: IO[bytes],
+    client: Any,
+    place: dict[str, str],
+    attempts: int,
+    limit: int | None = None,
+) -> None:
+    """Write a whole object to a file. boto3 asks again for an answer that does not begin; this,
+    for one that breaks off in the middle.
+    """
+    for left in reversed(range(attempts)):
+        answer = client.get_object(**place)
+        with closing(answer["Body"]) as body:
+            if limit is not None:
+                refuse_larger(answer["ContentLength"], limit)
+            try:
+                file.writelines(body.iter_chunks(PIECE))
+            except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                if not left:
+                    raise
+                file.seek(0)
+                file.truncate()
+            else:
+                return
 
 
 def _streamed(
