@@ -176,9 +176,8 @@ class S3Outputs:
         name = self._name(key)
         with self._telling("GetObject", name):
             file = BytesIO()
-            _copy_to(
-                file, self._client, {"Bucket": self._bucket, "Key": name}, self._attempts, limit
-            )
+            place = {"Bucket": self._bucket, "Key": name}
+            _copy_to(file, self._client, place, self._attempts, limit)
             return file.getvalue()
 
     def part(self, key: str, start: int, stop: int) -> bytes:

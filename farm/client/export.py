@@ -74,10 +74,9 @@ def export(
 
     `where` has conditions like `product=mug`, `names` a template for names, and `sizes` those in
     which each picture is written besides. With `delete`, what else lies at the destination is
-    removed. Raises RequestError, before anything is copied, for what cannot be.
-
-    Raises WorkError if pictures are gone or were changed: all others are copied then, and no
-    manifest is written, for a manifest says that all of its pictures are there.
+    removed. Raises RequestError, before anything is copied, for what cannot be, and WorkError
+    if pictures are gone or were changed: all others are copied then, and no manifest is written,
+    for a manifest says that all of its pictures are there.
     """
     write_parquet = _parquet_writer() if parquet else None
     with TemporaryFile() as manifest:
