@@ -78,9 +78,8 @@ def export(
     if pictures are gone or were changed: all others are copied then, and no manifest is written,
     for a manifest says that all of its pictures are there.
     """
-    write_parquet = _parquet_writer() if parquet else None
+    write_parquet, beside = _parquet_writer() if parquet else None, _Beside(previews, sizes)
     with TemporaryFile() as manifest:
-        beside = _Beside(previews=previews, sizes=sizes)
         total = _choose(client.manifest(campaign), manifest, where, names, beside)
         if delete:
             _refuse_strangers(destination, manifest)
@@ -102,7 +101,7 @@ def export(
         destination.put(MANIFEST, manifest)
     if delete:
         _delete(destination, others)
-    at = f"{destination.address}/"
+    at = destination.address + "/"
     return Exported(
         pictures=total,
         copied=copied,
@@ -183,7 +182,7 @@ def _path(line: Line, naming: Naming | None) -> str | None:
     return naming.path(line, line["key"].rpartition(".")[2])
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Beside:
     """What is written beside each picture."""
 
