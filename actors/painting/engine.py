@@ -243,6 +243,7 @@ class Engine:
             raise BadRequest("The ControlNet of a picture was not named: submit it again.")
         coming = warm.controls.coming(Path(folder))
         warm.controls.forget()
+        warm.pipeline.stand_beside(None)  # or both would be in memory at once
         self._make_room(coming, beside=warm)
         warm.controls.load(group.control, Path(folder))
         warm.pipeline.stand_beside(warm.controls.net)

@@ -219,8 +219,8 @@ class LoadedPipeline:
         )  # not every pipeline without a row has one of that name
         return {} if denoiser is None else denoiser.config
 
-    def stand_beside(self, control: Any) -> None:
-        """Have a ControlNet beside it, in the place of the one before."""
+    def stand_beside(self, control: Any | None) -> None:
+        """Have a ControlNet beside it, or none, in the place of the one before."""
         self.control = control
         for name in self.family.controlled.values():
             self._others.pop(name, None)

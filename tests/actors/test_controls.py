@@ -2,8 +2,10 @@
 place of a batch, going on where they were parked, and with the weights that were meant.
 """
 
+import gc
 import json
 import shutil
+import weakref
 from dataclasses import replace
 
 import diffusers
@@ -153,8 +155,11 @@ def test_another_control_takes_the_place_of_the_one_before(folder, nets, tmp_pat
     other = control_of(path, tmp_path / "other", seed=7)
     engine = Engine(device="cpu", threads=1)
     first = hashes(engine, led(path, net), path, references=FILES, control_folder=str(net))
+    gone = weakref.ref(next(iter(engine.warm.values())).controls.net)
     second = hashes(engine, led(path, other), path, references=FILES, control_folder=str(other))
     assert not set(first) & set(second)
+    gc.collect()
+    assert gone() is None
     assert hashes(engine, led(path, net), path, references=FILES, control_folder=str(net)) == first
     warm = next(iter(engine.warm.values()))
     assert warm.bytes > warm.own_bytes
