@@ -231,9 +231,11 @@ class LoadedPipeline:
         """
         if group.strength is None and group.control is None:
             return self.pipe
-        if group.pipeline not in self._others:
-            self._others[group.pipeline] = self._of_the_same(group.pipeline)
-        return self._others[group.pipeline]
+        is_named = group.pipeline != self.family.pipeline
+        name = group.pipeline if is_named else str(self.family.image_to_image)
+        if name not in self._others:
+            self._others[name] = self._of_the_same(name)
+        return self._others[name]
 
     def _of_the_same(self, name: str) -> Any:
         kind = getattr(diffusers, name)
