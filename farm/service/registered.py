@@ -52,7 +52,7 @@ class RegisteredModels:
         row = self.row(name)
         if row is None:
             return None
-        if row.about["pipeline"] == KIND:
+        if row.about.get("pipeline") == KIND:
             raise RequestError(
                 f"{row.label} is a {KIND}, which paints nothing by itself: name a model here, and"
                 " the ControlNet as `control: {model: …}`."
@@ -68,8 +68,8 @@ class RegisteredModels:
         row = self.row(name)
         if row is None:
             return None
-        if row.about["pipeline"] != KIND:
-            raise RequestError(f"it is a {row.about['pipeline']}, and no {KIND}.")
+        if row.about.get("pipeline") != KIND:
+            raise RequestError(f"it is a {row.about.get('pipeline')}, and no {KIND}.")
         return row, inspect_control(row.label, self._folder_of(row), row.digest)
 
     def _folder_of(self, row: Registered) -> Path:
