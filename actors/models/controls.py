@@ -2,14 +2,13 @@
 torch here.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from actors.models.model_files import read_json
-from actors.models.models import file_digest
+from actors.models.models import files_digest
 from actors.models.weights import check_weights, set_of, weights_files
 from actors.models.whole import check_shapes
 from storage.errors import RequestError
@@ -68,18 +67,8 @@ def inspect_control(name: str, folder: Path, digest: str | None = None) -> Contr
 
 
 def control_digest(folder: Path) -> str:
-    """sha256 over the names and contents of the files that are loaded; a file that is still the
-    same is not read again. Raises RequestError if one cannot be read.
-    """
-    total = hashlib.sha256()
-    try:
-        for path in sorted(control_files(folder)):
-            total.update(f"{path.name} {file_digest(path)}\n".encode())
-    except OSError as exc:
-        raise RequestError(
-            f"The ControlNet {folder.name} cannot be read: {exc.strerror or exc}."
-        ) from exc
-    return total.hexdigest()
+    """sha256 over the files that are loaded. Raises RequestError if one cannot be read."""
+    return files_digest(folder, control_files(folder))
 
 
 def control_files(folder: Path) -> Iterator[Path]:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -198,9 +199,14 @@ def weights_digest(folder: Path, name: str | None = None) -> str:
 
     Raises RequestError, as a sentence about the model `name`, if one of them cannot be read.
     """
+    return files_digest(folder, digested_files(folder), name)
+
+
+def files_digest(folder: Path, files: Iterable[Path], name: str | None = None) -> str:
+    """The same of these files of a folder."""
     total = hashlib.sha256()
     try:
-        for path in sorted(digested_files(folder)):
+        for path in sorted(files):
             require_file(path, name or folder.name)
             total.update(f"{path.relative_to(folder).as_posix()} {file_digest(path)}\n".encode())
     except OSError as exc:

@@ -6,11 +6,11 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from actors.models.controls import KIND, control_digest, control_files
+from actors.painting.loaded_pipeline import LoadedPipeline
 from actors.painting.loading import load_model, reasons
 from actors.painting.memory import bytes_of, numbers_in
 from actors.recipes.errors import LoadFailed, PartMissing, WeightsChanged
@@ -18,17 +18,16 @@ from actors.recipes.recipe import Control
 
 
 class Controls:
-    """Loads and keeps the ControlNet of one pipeline."""
+    """Loads the ControlNet of one pipeline, which keeps it."""
 
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        self._device, self._dtype = device, dtype
+    def __init__(self, pipeline: LoadedPipeline, dtype: torch.dtype) -> None:
+        self._pipeline, self._dtype = pipeline, dtype
         self._digest: str | None = None
-        self.net: Any | None = None
 
     @property
     def bytes(self) -> int:
         """Of its weights."""
-        return 0 if self.net is None else bytes_of([self.net])
+        return bytes_of([self._pipeline.control])
 
     def has(self, control: Control) -> bool:
         return control.digest == self._digest
@@ -44,7 +43,9 @@ class Controls:
             return sum(numbers_in(path) for path in files) * self._dtype.itemsize
 
     def forget(self) -> None:
-        self.net, self._digest = None, None
+        """Let it go, before another comes: both need not be in memory at once."""
+        self._pipeline.stand_beside(None)
+        self._digest = None
 
     def load(self, control: Control, folder: Path) -> None:
         """Have that one. Raises PartMissing if it cannot be loaded here, and WeightsChanged if it
@@ -57,7 +58,8 @@ class Controls:
             if net is None:
                 raise LoadFailed("it has no weights.")
         _require(control, folder)  # nor while it was read
-        self.net, self._digest = net.to(self._device), control.digest
+        self._pipeline.stand_beside(net.to(self._pipeline.pipe.device))
+        self._digest = control.digest
 
 
 @contextmanager

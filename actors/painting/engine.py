@@ -243,10 +243,8 @@ class Engine:
             raise BadRequest("The ControlNet of a picture was not named: submit it again.")
         coming = warm.controls.coming(Path(folder))
         warm.controls.forget()
-        warm.pipeline.stand_beside(None)  # or both would be in memory at once
         self._make_room(coming, beside=warm)
         warm.controls.load(group.control, Path(folder))
-        warm.pipeline.stand_beside(warm.controls.net)
 
     def _bytes_loaded(self) -> int:
         return sum(warm.bytes for warm in self.warm.values())
@@ -285,11 +283,12 @@ class Engine:
         _require_weights(group, folder)  # nor while they were read
         pipe.set_progress_bar_config(disable=True)
         adapters = Adapters(pipe, Weights(family.name, Path(folder)))
+        pipeline = pipeline_class_of(family)(family, pipe)
         return Warm(
-            pipeline=pipeline_class_of(family)(family, pipe),
+            pipeline=pipeline,
             embeddings=Embeddings(),
             adapters=adapters,
-            controls=Controls(self.device, DTYPES[group.dtype]),
+            controls=Controls(pipeline, DTYPES[group.dtype]),
             own_bytes=bytes_of(pipe.components.values()),
         )
 

@@ -48,7 +48,7 @@ def farm_efficiencies(batches: int, work: Path | None) -> Figures:
     """Of a warm farm on SQLite, for each rest: from the submission of a campaign until it is
     done.
     """
-    return {_name(rest_s): _farm(rest_s, batches, work) for rest_s in RESTS_S}
+    return {_name(rest_s): farm_efficiency(rest_s, batches, work) for rest_s in RESTS_S}
 
 
 def ray_data_efficiencies(batches: int) -> Figures:
@@ -67,7 +67,8 @@ def uneven_efficiencies(batches: int, spread: float, work: Path | None) -> Figur
     shortest.
     """
     return {
-        f"eff_{rest_s * 1000:.0f}ms": _farm(rest_s, batches, work, spread) for rest_s in RESTS_S
+        f"eff_{rest_s * 1000:.0f}ms": farm_efficiency(rest_s, batches, work, spread)
+        for rest_s in RESTS_S
     }
 
 
@@ -78,7 +79,7 @@ def peer_efficiencies(peer: str, batches: int, spread: float) -> Figures:
     }
 
 
-def _farm(rest_s: float, batches: int, work: Path | None, spread: float = 1.0) -> float:
+def farm_efficiency(rest_s: float, batches: int, work: Path | None, spread: float = 1.0) -> float:
     with TemporaryDirectory(prefix="farm-queue-", dir=work) as folder:
         address = sqlite_address(Path(folder) / "farm.db")
         settings = read_settings(

@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from farm.app import embedded_farm
-from farm.bench.figures import Json, machine, spreads
+from farm.bench.figures import Json, machine, spread, spreads
 from farm.bench.load import percentile
 from farm.config import Settings, read_settings
 from farm.connect import client_of
@@ -36,7 +37,6 @@ _HELD_KEY_S = 0.1
 _DECISIONS = 30
 _SCREENS = 200
 _ASK_S = 0.2
-_READY = "#campaign[data-ready=true]"
 _WINDOW = {"width": 1280, "height": 800}
 _SEEN = """() => {
     const tiles = [...document.querySelectorAll('.tile')].filter((tile) => {
@@ -55,8 +55,8 @@ _AT_END = """(last) => {
 
 
 def measure(*, rounds: int, renders: Sequence[int] = RENDERS, work: Path | None = None) -> Json:
-    """Look at finished campaigns of so many renders, `rounds` times each in a new profile. Raises
-    RequestError if there is no Chromium, or nothing to drive it.
+    """Open a finished campaign for each number of renders, `rounds` times, each in a new browser
+    profile. Raises RequestError if there is no Chromium, or nothing to drive it.
     """
     figures: dict[str, Json] = {}
     with TemporaryDirectory(prefix="farm-web-", dir=work) as folder, _chromium() as browser:
@@ -68,7 +68,7 @@ def measure(*, rounds: int, renders: Sequence[int] = RENDERS, work: Path | None 
                 each = [_looked(browser, farm.url, count) for _ in range(rounds)]
                 found = spreads(each)
                 figures |= {f"{name}.{count}": value for name, value in found.items()}
-    figures["scripts_and_styles_kb"] = spreads([{"": _assets_kb()}])[""]
+    figures["scripts_and_styles_kb"] = spread([_assets_kb()])
     setup = {"rounds": rounds, "side": _SIDE, "window": "{width}x{height}".format(**_WINDOW)}
     return {"bench": "web", "machine": machine(), "setup": setup, "figures": figures, "peers": {}}
 
@@ -93,7 +93,7 @@ def _chromium() -> Iterator[Any]:
 
 
 def _fill(settings: Settings, url: str, count: int) -> None:
-    """A campaign of so many renders that are done, and the files that they have."""
+    """Store a campaign whose `count` renders are all done, and their files."""
     name = f"c{count}"
     vary = {"place": {"range": [1, count // _SEEDS // 20, 1]}, "look": {"range": [1, 20, 1]}}
     with client_of(settings, url) as client:
@@ -172,8 +172,11 @@ def _decisions_lost(page: Any, url: str, count: int) -> int:
 
 @contextmanager
 def _asking(path: str) -> Iterator[list[float]]:
-    """Ask for something else all the while; the times in milliseconds."""
-    times, over = [0.0], threading.Event()
+    """Ask for something else during the block. Each answer's time, in milliseconds, is added to
+    the list; an answer that is an error is raised at the end.
+    """
+    times: list[float] = []
+    over = threading.Event()
 
     def ask() -> None:
         with httpx.Client() as client:
@@ -182,13 +185,13 @@ def _asking(path: str) -> Iterator[list[float]]:
                 client.get(path).raise_for_status()
                 times.append(_since(began))
 
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    try:
-        yield times
-    finally:
-        over.set()
-        thread.join(5)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask)
+        try:
+            yield times
+        finally:
+            over.set()
+        asking.result()
 
 
 def _assets_kb() -> float:

@@ -13,8 +13,8 @@ from farm.campaign.sources import Control as Written
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """What a group has beside its model. Paths are `NAME@DIGEST` of what is registered, and of
-    that alone there is a manifest: the sha256 of the list of its files.
+    """What a group has beside its model. The path of a registered adapter or ControlNet is its
+    `NAME@DIGEST`. Only those have a manifest, which is the sha256 of the list of their files.
     """
 
     adapters: tuple[Adapter, ...]

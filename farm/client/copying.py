@@ -44,7 +44,8 @@ def copy_all(
     on_progress: Callable[[int], None],
 ) -> tuple[int, list[str]]:
     """Copy the pictures of a manifest whose lines have a `path`, each also in the `sizes` of its
-    `size_paths`; returns how many were copied, and what is wrong with those that could not be.
+    `size_paths`. Returns the number of new copies, and a sentence for each picture that could not
+    be copied.
     """
     copied, wrong = 0, []
 

@@ -113,7 +113,7 @@ def _card(line: ExportedLine) -> str:
     return (
         f'<article id="r{line["number"]}">\n{_picture(line)}<div class="text">\n'
         f"<h2><span>{line['number']}</span>{state}</h2>\n"
-        f"<dl>{values}{_term('seed', line['seed'])}</dl>\n{why}"
+        f"<dl>{values}{_term('seed', line['seed'])}</dl>\n{why}{_sizes(line)}"
         f"<details><summary>Prompt</summary>\n{_prompt(line)}</details>\n</div>\n</article>\n"
     )
 
@@ -129,6 +129,15 @@ def _picture(line: ExportedLine) -> str:
         f'<a href="{_address(path)}"><img src="{_address(thumbnail_of(path) or path)}"'
         f' width="{width}" height="{height}" loading="lazy" alt="{described}"></a>\n'
     )
+
+
+def _sizes(line: ExportedLine) -> str:
+    """Links to the files in the sizes that were asked for."""
+    links = (
+        f'<a href="{_address(path)}">{escape(path.rsplit(".", 2)[1])}</a>'
+        for path in line["size_paths"]
+    )
+    return f"<p>{' '.join(links)}</p>\n" if line["size_paths"] else ""
 
 
 def _prompt(line: ExportedLine) -> str:

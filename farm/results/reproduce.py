@@ -13,6 +13,7 @@ from PIL import Image
 
 from actors.models.spacings import SPACING, ZERO_SNR, snr_refusal, spacing_refusal
 from actors.pictures.files import Pixels, pixels_digest, read
+from actors.recipes.encoding import Encoding, named_encoding
 from actors.recipes.recipe import Recipe
 from farm.results.delivery import in_size, size_of
 from storage.errors import RequestError
@@ -170,17 +171,17 @@ def _output(encoding: str) -> Json:
     """How the file was written, like `webp` or `jpg-q90`: of two files that gave pixels up in the
     same way, the pixels can be compared.
     """
-    if encoding == "png":
-        return {}
-    name, is_lossy, quality = encoding.partition("-q")
-    if not is_lossy:
-        return {"output": {"format": name}}
-    if not quality.isdecimal():
+    try:
+        written = named_encoding(encoding)
+    except ValueError as exc:
         raise RequestError(
             f"The file says that it was written as {encoding}, which is no way to write one: its"
             " record was changed."
-        )
-    return {"output": {"format": name, "quality": int(quality)}}
+        ) from exc
+    if written == Encoding():
+        return {}
+    quality = {} if written.quality is None else {"quality": written.quality}
+    return {"output": {"format": written.format.value, **quality}}
 
 
 def _sources(recipe: Recipe, sources: Json) -> Json:

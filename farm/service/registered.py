@@ -73,7 +73,7 @@ class RegisteredModels:
         return row, inspect_control(row.label, self._folder_of(row), row.digest)
 
     def _folder_of(self, row: Registered) -> Path:
-        """Where its configs and heads are."""
+        """The folder on this machine that has its configs and heads."""
         folder = self._folder / row.manifest
         if not folder.is_dir():
             self._take(row, folder)

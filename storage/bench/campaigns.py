@@ -28,8 +28,8 @@ def add_ended(engine: Engine, count: int, project: str = "default") -> None:
 
 
 def add_painted(engine: Engine, campaign_id: int, total: int, keys: str, files: int) -> None:
-    """Write the renders of a campaign as if all of them had been painted, on SQLite. Each has one
-    of so many files, whose keys are `keys` with its number in it, and a digest of its own.
+    """Write the renders of a campaign on SQLite as if all had been painted, each with a digest of
+    its own. They share `files` files in turn: `keys` is a file's key with {} for its number.
     """
     before, _, after = keys.partition("{}")
     told = {

@@ -18,6 +18,7 @@ from actors.models.controls import control_digest, control_misfit, inspect_contr
 from actors.models.families import FAMILIES, family_of
 from actors.painting.denoising import new_scheduler, pixels_of
 from actors.painting.engine import Engine
+from actors.painting.memory import bytes_in_files
 from actors.pictures.files import pixels_digest
 from actors.recipes.errors import BadRequest, PartMissing, WeightsChanged
 from actors.recipes.previews import Previews
@@ -138,7 +139,7 @@ def test_it_has_previews_and_goes_on_where_it_was_parked(engine, folder, nets):
     painted = engine.paint(batch, str(path), Previews(every=4), on_preview=looks, **how).pixels
     assert sorted(looks) == [4]
     calls = []
-    beside = next(reversed(engine.warm.values())).controls.net
+    beside = next(reversed(engine.warm.values())).pipeline.control
     hook = beside.register_forward_hook(lambda *_: calls.append(1))
     parked = engine.paint(batch, str(path), until=3, **how).parked
     assert len(calls) == 3
@@ -155,7 +156,7 @@ def test_another_control_takes_the_place_of_the_one_before(folder, nets, tmp_pat
     other = control_of(path, tmp_path / "other", seed=7)
     engine = Engine(device="cpu", threads=1)
     first = hashes(engine, led(path, net), path, references=FILES, control_folder=str(net))
-    gone = weakref.ref(next(iter(engine.warm.values())).controls.net)
+    gone = weakref.ref(next(iter(engine.warm.values())).pipeline.control)
     second = hashes(engine, led(path, other), path, references=FILES, control_folder=str(other))
     assert not set(first) & set(second)
     gc.collect()
@@ -163,6 +164,23 @@ def test_another_control_takes_the_place_of_the_one_before(folder, nets, tmp_pat
     assert hashes(engine, led(path, net), path, references=FILES, control_folder=str(net)) == first
     warm = next(iter(engine.warm.values()))
     assert warm.bytes > warm.own_bytes
+
+
+def test_another_pipeline_gives_way_to_a_control_and_never_its_own(folder, nets):
+    path, net = folder(NAMES[0]), nets(NAMES[0])
+    one = bytes_in_files(path, torch.float32)
+    beside = (net / "diffusion_pytorch_model.safetensors").stat().st_size
+    engine = Engine(device="cpu", threads=1, memory=int(1.5 * one + beside / 2))
+    hashes(engine, recipes(group(path, dtype="bfloat16")), path)
+    hashes(engine, recipes(group(path)), path)
+    assert [dtype for _, dtype in engine.warm] == ["bfloat16", "float32"]
+    how = {"references": FILES, "control_folder": str(net)}
+    first = hashes(engine, led(path, net), path, **how)
+    assert [dtype for _, dtype in engine.warm] == ["float32"]
+    # Alone it stays, even if both are too much.
+    engine = Engine(device="cpu", threads=1, memory=int(one + beside / 2))
+    assert hashes(engine, led(path, net), path, **how) == first
+    assert len(engine.warm) == 1
 
 
 def test_digests_know_the_control_and_old_digests_stay(folder, nets):

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from itertools import count
+from urllib.parse import quote
 
 import numpy as np
 import pandas
@@ -319,6 +320,8 @@ def test_pictures_are_delivered_in_other_sizes_and_made_again_from_their_files(
         middle = whole.crop((0, quarter, whole.width, 3 * quarter))
         middle = middle.resize((64, 32), Image.Resampling.LANCZOS)
         assert (np.asarray(middle) == encode.read(read(to, line["size_paths"][0])).pixels).all()
+    page = read(to, INDEX).decode()
+    assert all(quote(path) in page for line in lines for path in line["size_paths"])
     (tmp_path / "out" / lines[0]["size_paths"][1]).unlink()
     again = export(farm, "spring", to, where=["product=mug", "color=red"], sizes=sizes)
     assert (again.copied, again.others) == (0, 0)

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from actors.models.cache import WeightsCache
+from actors.models.controls import control_digest
 from actors.models.manifests import Manifest, StoredFile
 from actors.models.models import SEEDLING, find_model, inspect_model, weights_digest
 from farm.service import model_sources, registered
@@ -17,11 +18,12 @@ from farm.service.local_files import LocalFiles
 from farm.service.model_sources import ModelSources
 from farm.service.registered import RegisteredModels
 from farm.service.registry import RegistryService
+from farm.service.registry_contents import model_contents
 from storage.errors import NotFound, OutputsAway, RequestError
 from storage.keys import weights_key
 from storage.outputs import FolderOutputs
 from storage.registry import Registry
-from tests.pipelines import built_once
+from tests.pipelines import built_once, control_of
 
 
 @pytest.fixture(scope="session")
@@ -115,6 +117,15 @@ def test_a_prefix_of_a_bucket_is_copied_in_parts_and_nothing_stays(
     assert opened(sources, "s3://mine/model/") == files
     assert bucket.opened == [("s3://mine/model", "auto")]
     assert list((tmp_path / "space").iterdir()) == []
+
+
+def test_a_controlnet_comes_from_a_bucket_too(sources, in_bucket, tmp_path):
+    made = control_of(SEEDLING, tmp_path / "made")
+    in_bucket({path.name: path.read_bytes() for path in made.iterdir()})
+    with sources.opened("s3://mine/net") as folder:
+        found = model_contents("net", folder)
+    assert (found.pipeline, found.digest) == ("ControlNetModel", control_digest(made))
+    assert sorted(found.files) == ["config.json", "diffusion_pytorch_model.safetensors"]
 
 
 @pytest.mark.parametrize("key", ["../up", "/etc/passwd", "a/../../b", "a\0b", "a\nb", "x" * 300])

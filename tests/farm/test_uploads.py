@@ -14,7 +14,7 @@ from sqlalchemy import update
 from farm.app import open_app, serve
 from farm.campaign.addresses import path_of, uploaded_address, uploaded_digest, whole_address
 from farm.campaign.loading import load_campaign
-from farm.campaign.named_files import with_adapters, with_references
+from farm.campaign.named_files import with_adapters, with_controls, with_references
 from farm.client.client import Client
 from farm.config import read_settings
 from farm.documents.document import DocumentError
@@ -214,8 +214,9 @@ def test_the_address_of_an_upload_is_its_digest_and_stays_as_it_is_written(tmp_p
 def test_addresses_are_changed_in_their_places_and_no_where_else():
     campaign = {
         "prompt": "reference", "reference": {"image": "a", "strength": 0.5},
-        "adapters": [{"lora": "b"}],
+        "adapters": [{"lora": "b"}], "control": {"model": "m", "image": "g"},
         "vary": {
+            "control_image": ["h", "none"],
             "reference": ["c", "none"], "look": [{"reference": "d", "lora": "e", "word": "f"}],
         },
         "skip": [{"reference": ["c", ""], "word": "f"}],
@@ -226,6 +227,9 @@ def test_addresses_are_changed_in_their_places_and_no_where_else():
     assert changed["vary"]["look"] == [{"reference": "D", "lora": "e", "word": "f"}]
     assert changed["skip"] == [{"reference": ["C", ""], "word": "f"}]
     assert changed["adapters"] == [{"lora": "b"}]
+    assert changed["control"] == {"model": "m", "image": "G"}
+    assert changed["vary"]["control_image"] == ["H", "none"]
+    assert with_controls(campaign, str.upper)["control"] == {"model": "M", "image": "g"}
     assert with_adapters(campaign, str.upper)["adapters"] == [{"lora": "B"}]
 
 
