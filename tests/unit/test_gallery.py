@@ -31,6 +31,8 @@ def painted(number, coordinates, **more):
         "negative": "",
         "detail": None,
         "path": f"final/s/{number}.png",
+        "preview_paths": [],
+        "size_paths": [],
         **more,
     }
 
@@ -136,3 +138,10 @@ def test_a_format_that_browsers_do_not_show_is_shown_small(path, shown):
     seen = Parsed(pages([painted(0, {"product": "mug"}, path=path)])["index.html"])
     assert seen.all("img")[0]["src"] == shown
     assert seen.all("a")[-1]["href"] == f"./{path}"
+
+
+def test_the_files_in_other_sizes_are_linked_and_named_by_their_size():
+    sizes = ["s/1.1200x628.png", "s/1.1080x1080.png"]
+    page = pages([painted(0, {"product": "mug"}, size_paths=sizes)])["index.html"]
+    for path in sizes:
+        assert f'<a href="./{path}">{path.split(".")[1]}</a>' in page
