@@ -23,6 +23,7 @@ _EXAMPLES = {
     "settings": "{steps: 20}",
     "reference": "{image: photo.png}",
     "control": "{model: canny, image: edges.png}",
+    "edit": "[photo.png]",
     "adapters": "[{lora: style.safetensors}]",
     "per": "[color]",
     "previews": "{every: 10}",

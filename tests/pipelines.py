@@ -148,6 +148,17 @@ def flux() -> diffusers.DiffusionPipeline:
     )  # fmt: skip
 
 
+def flux_kontext() -> diffusers.DiffusionPipeline:
+    """It sees what it edits at about a megapixel: a latent pixel covers eight pixels a side."""
+    parts = {name: part for name, part in flux().components.items() if part is not None}
+    vae = AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8), latent_channels=4, norm_num_groups=8, layers_per_block=1,
+        sample_size=32, shift_factor=0.1,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+    )  # fmt: skip
+    return diffusers.FluxKontextPipeline(**{**parts, "vae": vae})
+
+
 def pixart_sigma() -> diffusers.DiffusionPipeline:
     transformer = PixArtTransformer2DModel(
         sample_size=16, num_layers=2, patch_size=2, attention_head_dim=8, num_attention_heads=4,
@@ -285,6 +296,7 @@ BUILDERS: dict[str, Callable[[], diffusers.DiffusionPipeline]] = {
     "StableDiffusionXLPipeline": stable_diffusion_xl,
     "StableDiffusion3Pipeline": stable_diffusion_3,
     "FluxPipeline": flux,
+    "FluxKontextPipeline": flux_kontext,
     "PixArtSigmaPipeline": pixart_sigma,
     "SanaPipeline": sana,
     "ZImagePipeline": z_image,

@@ -91,6 +91,12 @@ class Family:
     """The components that diffusers lays adapters over, the denoiser first; none where it takes no
     adapters.
     """
+    edits: int = 0
+    """How many pictures it can make one of, by an instruction; none if it edits none."""
+    edit_side: int = 16
+    """The fewest pixels that a side of such a picture may have."""
+    edit_ratio: float = 8.0
+    """How many times as long as the other a side of it may be."""
     has_previews: bool = True
     max_batch: int | None = None
     unpaintable: str | None = None
@@ -149,12 +155,8 @@ FAMILIES = (
         name="Stable Diffusion 3",
         pipeline="StableDiffusion3Pipeline",
         image_to_image="StableDiffusion3Img2ImgPipeline",
-        weights=(
-            "transformer",
-            "vae",
-            "text_encoder",
-            "text_encoder_2",
-        ),  # many leave its third encoder, T5, out
+        # Many leave its third encoder, T5, out.
+        weights=("transformer", "vae", "text_encoder", "text_encoder_2"),
         guidance=7.0,
         schedulers=("flow-match-euler", "dpm++-2m", "unipc"),
         from_reference=("flow-match-euler",),  # the others of diffusers have no `scale_noise`
@@ -179,6 +181,24 @@ FAMILIES = (
         sample_size=128,
         adapted=("transformer", "text_encoder"),
         readers=(Reader(tokenizer="tokenizer_2", tokens=512),),
+    ),
+    Family(
+        name="FLUX.1 Kontext",
+        pipeline="FluxKontextPipeline",
+        weights=("transformer", "vae", "text_encoder", "text_encoder_2"),
+        has_negative=False,
+        guidance=3.5,
+        guidance_kind=GuidanceKind.EMBEDDED,
+        guidance_key="guidance_embeds",
+        schedulers=("flow-match-euler",),
+        is_flow=True,
+        multiple_of=16,
+        sample_size=128,
+        adapted=("transformer", "text_encoder"),
+        readers=(Reader(tokenizer="tokenizer_2", tokens=512),),
+        edits=1,
+        # It sees pictures in shapes up to 1568x672: others would be squeezed into one of them.
+        edit_ratio=2.5,
     ),
     Family(
         name="PixArt-Sigma",
@@ -228,6 +248,8 @@ FAMILIES = (
         multiple_of=16,
         sample_size=128,
         readers=(Reader(tokenizer="tokenizer", tokens=500),),  # twelve of 512 go to the template
+        edits=4,
+        edit_side=64,
     ),
     Family(
         name="Chroma",

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import diffusers
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from actors.models.families import Family, takes_guidance
@@ -67,6 +68,7 @@ class LoadedPipeline:
             )
         if group.strength is not None:
             self._check_strength(recipes, group.strength)
+        _check_edits(group, family)
         _check_pictures(recipes, references)
 
     def check_prompt(self, text: str) -> None:
@@ -153,10 +155,19 @@ class LoadedPipeline:
                 "controlnet_conditioning_scale": group.control.scale,
                 "control_guidance_end": group.control.until,
             }
+        if group.edits:
+            begin |= self._edited(
+                [Image.fromarray(references[name]) for name in recipes[0].edit], group
+            )
         # Generators are for schedulers that draw noise at every step, and for references.
         return pipe(
             **prompts, **begin, generator=list(generators), **self._options(pipe, group)
         ).images
+
+    # some need to be told more than these
+    def _edited(self, pictures: Sequence[Image.Image], group: Group) -> dict[str, Any]:  # noqa: ARG002
+        """The pictures that a render is an edit of, as the pipeline takes them."""
+        return {"image": list(pictures)}
 
     def _given(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
         """The embeddings of a batch, as the pipeline takes them."""
@@ -272,6 +283,14 @@ class LoadedPipeline:
         }
 
 
+def _check_edits(group: Group, family: Family) -> None:
+    if group.edits and group.edits > family.edits:
+        known = f"no more pictures than {family.edits} at once" if family.edits else "no pictures"
+        raise BadRequest(f"{family.name} edits {known}: take them out of the campaign.")
+    if group.edits and group.batch > 1:
+        raise BadRequest("Edits are painted one at a time: submit the campaign again.")
+
+
 def _check_pictures(recipes: Sequence[Recipe], references: Mapping[str, Pixels]) -> None:
     """Raise BadRequest if a picture that recipes are painted from is missing, or of another
     size.
@@ -282,11 +301,13 @@ def _check_pictures(recipes: Sequence[Recipe], references: Mapping[str, Pixels])
         needed += [recipe.reference or "" for recipe in recipes]
     if group.control is not None:
         needed += [recipe.control_image or "" for recipe in recipes]
-    for name in needed:
+    if any(len(recipe.edit) != (group.edits or 0) for recipe in recipes):
+        raise BadRequest("A picture has not all that it is an edit of: submit it again.")
+    for name in (*needed, *(name for recipe in recipes for name in recipe.edit)):
         picture = references.get(name)
         if picture is None:
             raise BadRequest(f"The reference {name} of a picture was not fetched.")
-        if picture.shape != (group.height, group.width, 3):
+        if name in needed and picture.shape != (group.height, group.width, 3):
             raise BadRequest(
                 f"The reference {name} has the shape {picture.shape}, not"
                 f" {(group.height, group.width, 3)}."

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from actors.models.families import Family
 from actors.painting.loaded_pipeline import Embedding, LoadedPipeline, drawn
 from actors.painting.plain import Plain
 from actors.painting.talking_encoders import Flux2Klein, QwenImage, ZImage
+from actors.recipes.recipe import Group
 
 
 class StableDiffusion(LoadedPipeline):
@@ -104,6 +106,19 @@ class Flux(LoadedPipeline):
         return unpacked
 
 
+class Kontext(Flux):
+    """Flux that sees a picture beside the one that it paints. It would paint another size, of the
+    same shape, if it were not told the area.
+    """
+
+    def _edited(self, pictures: Sequence[Image.Image], group: Group) -> dict[str, Any]:  # noqa: ARG002
+        (picture,) = pictures
+        return {"image": picture}
+
+    def _options(self, pipe: Any, group: Group) -> dict[str, Any]:
+        return {**super()._options(pipe, group), "max_area": group.width * group.height}
+
+
 class PixArtSigma(LoadedPipeline):
     # The pipeline's own cleaning depends on what else is installed; its bins would paint another
     # size and scale it. Its negative prompt is an empty one by default, which it would not take
@@ -154,6 +169,7 @@ PIPELINES: Mapping[str, type[LoadedPipeline]] = {
     "StableDiffusionXLPipeline": StableDiffusionXL,
     "StableDiffusion3Pipeline": StableDiffusion3,
     "FluxPipeline": Flux,
+    "FluxKontextPipeline": Kontext,
     "PixArtSigmaPipeline": PixArtSigma,
     "SanaPipeline": Sana,
     "ZImagePipeline": ZImage,

@@ -80,13 +80,7 @@ class Plain(LoadedPipeline):
 
     def _options(self, pipe: Any, group: Group) -> dict[str, Any]:
         takes = inspect.signature(pipe.__call__).parameters
-        options: dict[str, Any] = {
-            "max_area": group.width * group.height
-        }  # to which Kontext would scale every size
+        options = super()._options(pipe, group)
         if group.guidance is not None:
             options["guidance_schedule"] = None  # Ideogram's, which is one of two ways to say it
-        return {
-            name: value
-            for name, value in {**super()._options(pipe, group), **options}.items()
-            if name in takes
-        }
+        return {name: value for name, value in options.items() if name in takes}

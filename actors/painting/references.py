@@ -16,7 +16,8 @@ from storage.store import Outputs
 
 _KEPT_BYTES = 256 * 1024 * 1024  # 85 pictures of 1024x1024
 
-Key = tuple[str, int, int]
+Key = tuple[str, tuple[int, int] | None]
+"""The digest of a file, and the width and height that its picture is brought to, if it is."""
 
 
 class References:
@@ -43,16 +44,16 @@ class References:
         """
         self.ask(job, pictures)
         found = {key[0]: self._coming[key].result() for key in _keys(job, pictures)}
-        self._make_room(job)
+        self._make_room(4 * job.group.batch * (job.group.edits or 1))
         return found
 
-    def _make_room(self, job: ChunkJob) -> None:
+    def _make_room(self, needed: int) -> None:
         """Keep as many of the last used as fit, and in any case those of two batches."""
-        kept = max(_KEPT_BYTES // (job.group.width * job.group.height * 3), 4 * job.group.batch)
-        while len(self._coming) > kept:
-            self._coming.popitem(last=False)
+        size = sum(map(_bytes, self._coming.values()))
+        while len(self._coming) > needed and size > _KEPT_BYTES:
+            size -= _bytes(self._coming.popitem(last=False)[1])
 
-    def _fetch(self, job: ChunkJob, digest: str, width: int, height: int) -> Pixels:
+    def _fetch(self, job: ChunkJob, digest: str, size: tuple[int, int] | None) -> Pixels:
         name = f"The reference {job.addresses.get(digest, digest)}"
         try:
             data = self._outputs.read(job.references[digest], MAX_BYTES)
@@ -61,12 +62,20 @@ class References:
                     f"{name} was changed in the outputs since the campaign was submitted: submit"
                     " it again."
                 )
-            return fitted(read_reference(data), width, height)
+            pixels = read_reference(data)
+            return pixels if size is None else fitted(pixels, *size)
         except RequestError as exc:
             raise BadRequest(f"{name} cannot be used, submit the campaign again: {exc}") from exc
 
 
 def _keys(job: ChunkJob, pictures: Sequence[PictureJob]) -> Iterator[Key]:
-    files = (digest for picture in pictures for digest in picture.files.values())
-    for digest in dict.fromkeys(files):
-        yield digest, job.group.width, job.group.height
+    # A model sees what it edits in its own shape: how large, is its pipeline's to decide.
+    size = None if job.group.edits else (job.group.width, job.group.height)
+    for digest in dict.fromkeys(digest for picture in pictures for digest in picture.needed):
+        yield digest, size
+
+
+def _bytes(coming: Future[Pixels]) -> int:
+    """Of a picture that is here."""
+    is_here = coming.done() and not coming.cancelled() and coming.exception() is None
+    return coming.result().nbytes if is_here else 0

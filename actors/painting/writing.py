@@ -191,13 +191,14 @@ def _sources(job: ChunkJob, picture: PictureJob) -> Json:
     """The addresses of the files that the recipe knows by their digests, for whoever paints it
     again.
     """
-    sources: Json = {}
-    for name, digest in picture.files.items():
-        sources[name] = {
-            "address": job.addresses.get(digest),
-            "key": job.references[digest],
-            "digest": digest,
-        }
+
+    def source(digest: str) -> Json:
+        address, key = job.addresses.get(digest), job.references[digest]
+        return {"address": address, "key": key, "digest": digest}
+
+    sources: Json = {name: source(digest) for name, digest in picture.files.items()}
+    if picture.edit:
+        sources["edit"] = [source(digest) for digest in picture.edit]
     if job.group.control is not None:
         sources["control"] = {"path": job.control_path, "digest": job.group.control.digest}
     if job.adapter_paths:

@@ -33,6 +33,8 @@ class PictureJob:
     """The digest of the file that says which part of that picture is painted anew."""
     control_image: str | None = None
     """The digest of the file that the group's control makes it follow."""
+    edit: tuple[str, ...] = ()
+    """The digests of the files that it is an edit of."""
     anchor_key: str | None = None
     """The key of the approved proof that its composition must not leave."""
     anchor: str | None = None
@@ -49,6 +51,11 @@ class PictureJob:
         """The digests of the pictures that it is painted from, by what a recipe calls them."""
         found = {name: getattr(self, name) for name in FILES}
         return {name: digest for name, digest in found.items() if digest is not None}
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The digests of all files that must be here before it is painted."""
+        return (*self.files.values(), *self.edit)
 
 
 class Look(StrEnum):
@@ -118,6 +125,7 @@ class ChunkJob:
             prompt=picture.prompt,
             negative=picture.negative,
             seed=picture.seed,
+            edit=picture.edit,
             **picture.files,
         )
 

@@ -66,6 +66,8 @@ class Group:
     adapters: tuple[Adapter, ...] = ()
     control: Control | None = None
     """What makes pictures follow another one; None if nothing does."""
+    edits: int | None = None
+    """How many pictures each one is an edit of; None if it is of none."""
     eta: float | None = None
     """How much new noise each step draws, 0 to 1; None for none."""
     clip_skip: int | None = None
@@ -95,7 +97,9 @@ class Group:
         passes = 1 if self.guidance is None or self.guidance <= 1 else 2
         begin = "noise" if self.strength is None else f"reference-{self.strength:g}"
         control = "" if self.control is None else ":control"
-        return f"{self.dtype}:{self.batch}x{self.width}x{self.height}:{passes}:{begin}{control}"
+        edits = f":edit-{self.edits}" if self.edits else ""
+        size = f"{self.batch}x{self.width}x{self.height}"
+        return f"{self.dtype}:{size}:{passes}:{begin}{control}{edits}"
 
     @cached_property
     def _values(self) -> Json:
@@ -112,7 +116,8 @@ class Group:
 class Recipe:
     """One picture of a group. `seed` alone decides its noise, `reference` is the digest of the
     file that it begins from, `mask` of the one that says which part of it is painted anew,
-    `control_image` of the one that the group's control makes it follow.
+    `control_image` of the one that the group's control makes it follow, `edit` of those that it
+    is an edit of, in the order in which the model sees them.
     """
 
     group: Group
@@ -122,6 +127,7 @@ class Recipe:
     reference: str | None = None
     mask: str | None = None
     control_image: str | None = None
+    edit: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
         own = {"prompt": self.prompt, "negative": self.negative, "seed": self.seed}
@@ -130,6 +136,7 @@ class Recipe:
             **self.group._values,
             **own,
             **{name: digest for name, digest in files.items() if digest},
+            **({"edit": list(self.edit)} if self.edit else {}),
         }
 
     @classmethod
@@ -139,7 +146,9 @@ class Recipe:
         files = {name: fields.pop(name, None) for name in FILES}
         adapters = tuple(Adapter(**adapter) for adapter in fields.pop("adapters", ()))
         control = Control(**fields.pop("control")) if "control" in fields else None
-        return cls(group=Group(**fields, adapters=adapters, control=control), **files, **own)
+        edit = tuple(fields.pop("edit", ()))
+        group = Group(**fields, adapters=adapters, control=control)
+        return cls(group=group, edit=edit, **files, **own)
 
     @cached_property
     def digest(self) -> str:

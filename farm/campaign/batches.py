@@ -5,14 +5,18 @@ paints, or fewer for a size that was found not to fit a device.
 from collections.abc import Mapping
 
 from actors.models.models import Model
+from farm.campaign.groups import edits_of
 from farm.campaign.schema import Campaign
 from farm.campaign.settings import AUTO, Settings
 
 
 def batch_of(settings: Settings, model: Model, smaller: Mapping[str, int]) -> int:
     """The batch of the renders that have these settings; `smaller` has those that were found for
-    sizes, as `size_text` writes them.
+    sizes, as `size_text` writes them. Edits are painted one at a time: pipelines take one set of
+    pictures for a call, each in its own shape.
     """
+    if edits_of(settings):
+        return 1
     if settings.batch == AUTO:
         return smaller.get(size_text(settings.size or model.size), model.batch)
     return settings.batch or model.batch

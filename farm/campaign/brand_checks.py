@@ -11,9 +11,9 @@ from farm.campaign.axes import Axis
 from farm.campaign.banned import Banned
 from farm.campaign.brand import Pack
 from farm.campaign.expansion import Expansion
+from farm.campaign.named_files import named_files
 from farm.campaign.schema import Campaign
 from farm.campaign.settings import settings_of
-from farm.campaign.sources import named_files
 from farm.campaign.template import Template
 from farm.campaign.texts import filled, place
 from farm.documents.document import Problem
@@ -69,8 +69,7 @@ def _models(expansion: Expansion, pack: Pack) -> Iterator[Problem]:
 def _adapters(expansion: Expansion, pack: Pack) -> Iterator[Problem]:
     if pack.adapters is None:
         return
-    campaign = expansion.campaign
-    for file in named_files(None, campaign.adapters, campaign.axes):
+    for file in named_files(expansion.campaign):
         digest = expansion.sources.adapters.get(file.address, "")
         names = {file.address}
         if label := expansion.sources.labels.get(file.address):  # else an @ is part of a path

@@ -1,6 +1,7 @@
 """What the cells of a campaign stand for: the texts and the settings that their values choose."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from farm.campaign.axes import Axis, Scalar
@@ -8,7 +9,7 @@ from farm.campaign.brand import Brand
 from farm.campaign.schema import Campaign
 from farm.campaign.settings import Settings, settings_of
 from farm.campaign.shots import Shot
-from farm.campaign.sources import FILES, NONE, Sources
+from farm.campaign.sources import EDITS, FILES, NONE, Sources
 from farm.campaign.template import Template
 from farm.campaign.texts import filled
 
@@ -34,6 +35,7 @@ class Cells:
             "reference": reference.image if reference else None,
             "reference_mask": reference.mask if reference else None,
             "control_image": control.image if control else None,
+            **dict(zip_longest(EDITS, campaign.edit)),
         }
         self._prompt = Template(campaign.prompt)
         self._negative = Template(campaign.negative)
@@ -56,6 +58,7 @@ class Cells:
             reference=files["reference"],
             mask=files["reference_mask"],
             control_image=files["control_image"],
+            edit=tuple(address for name in EDITS if (address := files[name]) is not None),
             derivation=self.derivation,
         )
 

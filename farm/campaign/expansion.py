@@ -26,7 +26,7 @@ from farm.campaign.seeding import DERIVATION, Seeding
 from farm.campaign.settings import SETTINGS, Settings, settings_of
 from farm.campaign.shots import Redo, Render
 from farm.campaign.skipping import Skipping
-from farm.campaign.sources import NONE, Sources
+from farm.campaign.sources import FILES, NONE, Sources
 from storage.errors import RequestError
 
 
@@ -149,6 +149,7 @@ class Expansion:
             reference=of(shot.reference),
             mask=of(shot.mask),
             control_image=of(shot.control_image),
+            edit=tuple(self.sources.references[address] for address in shot.edit),
         )
 
     def reference(self, render: Render) -> str | None:
@@ -288,11 +289,7 @@ def _classes(axis: Axis) -> list[Sequence[int]]:
     kinds: dict[tuple[tuple[str, Scalar], ...], list[int]] = {}
     for index in range(len(axis.values)):
         settings = settings_of(axis, index)
-        for name in (
-            "reference",
-            "reference_mask",
-            "control_image",
-        ):  # a group may have several of them, but all or none
+        for name in FILES - {"lora"}:  # a group may have several of them, but all or none
             if settings.get(name, NONE) != NONE:
                 settings[name] = ""
         kinds.setdefault(tuple(sorted(settings.items())), []).append(index)

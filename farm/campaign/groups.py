@@ -8,7 +8,7 @@ from actors.models.schedulers import scheduler_config
 from actors.models.spacings import spaced
 from actors.recipes.recipe import Group
 from farm.campaign.settings import Settings
-from farm.campaign.sources import DEFAULT_STRENGTH, NONE
+from farm.campaign.sources import DEFAULT_STRENGTH, EDITS, NONE
 
 
 def group_of(
@@ -37,6 +37,7 @@ def group_of(
         dtype=settings.dtype,
         batch=batch,
         strength=(settings.strength or DEFAULT_STRENGTH) if has_reference else None,
+        edits=edits_of(settings) or None,
         # Of these, 0 is none.
         eta=settings.eta or None,
         clip_skip=settings.clip_skip or None,
@@ -47,6 +48,11 @@ def group_of(
 def has_control(settings: Settings) -> bool:
     """Whether renders with these settings follow a picture."""
     return settings.control_image not in (None, NONE)
+
+
+def edits_of(settings: Settings) -> int:
+    """How many pictures renders with these settings are edits of."""
+    return sum(getattr(settings, name) not in (None, NONE) for name in EDITS)
 
 
 def _beginning(settings: Settings, model: Model) -> str | None:

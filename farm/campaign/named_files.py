@@ -1,16 +1,51 @@
-"""The addresses of files in a campaign's data, wherever they stand. Pure."""
+"""The addresses of files in a campaign, and in its data before it is checked, wherever they stand.
+Pure.
+"""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from farm.campaign.sources import NONE
+from farm.campaign.schema import Campaign
+from farm.campaign.sources import EDITS, FILES, NONE
+from farm.documents.parsed import Path_
 
 _REFERENCES = {
-    key: {"image", "mask", "reference", "reference_mask", "control_image"}
-    for key in ("reference", "control", "vary", "skip")
+    key: {"image", "mask", "reference", "reference_mask", "control_image", "edit", *EDITS}
+    for key in ("reference", "control", "edit", "vary", "skip")
 }
 _CONTROLS = {"control": {"model"}}
 _ADAPTERS = {key: {"lora"} for key in ("adapters", "vary", "skip")}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file that a campaign names: where it says so, in what part, and how."""
+
+    path: Path_
+    kind: str
+    address: str
+
+
+def named_files(campaign: Campaign) -> Iterator[Named]:
+    """Every file that a campaign names, as often as it does. A ControlNet is none of them."""
+    reference, control = campaign.reference, campaign.control
+    if reference is not None:
+        yield Named(("reference", "image"), "reference", reference.image)
+        if reference.mask is not None:
+            yield Named(("reference", "mask"), "reference_mask", reference.mask)
+    if control is not None and control.image is not None:
+        yield Named(("control", "image"), "control_image", control.image)
+    for k, address in enumerate(campaign.edit):
+        yield Named(("edit", k), EDITS[k], address)
+    for k, adapter in enumerate(campaign.adapters):
+        yield Named(("adapters", k, "lora"), "lora", adapter.lora)
+    for axis in campaign.axes:
+        for kind in sorted(axis.variables & FILES):
+            for index in range(len(axis.values)):
+                address = str(axis.assignments(index)[kind])
+                if address != NONE:
+                    yield Named(("vary", axis.name, index), kind, address)
 
 
 def with_adapters(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
@@ -32,7 +67,7 @@ def _changed(
     data: dict[str, Any], change: Callable[[str], str], places: Mapping[str, Collection[str]]
 ) -> dict[str, Any]:
     return {
-        key: _within("", value, change, places[key]) if key in places else value
+        key: _within(key, value, change, places[key]) if key in places else value
         for key, value in data.items()
     }
 

@@ -120,12 +120,16 @@ class Settings(BaseModel):
     clip_skip: ClipSkip | None = None
     guidance_rescale: Rescale | None = None
     # These are for axes alone: a campaign says what all its renders begin from under `reference`,
-    # `control` and `adapters`.
+    # `control`, `edit` and `adapters`.
     reference: FileName | None = None
     reference_mask: FileName | None = None
     strength: Strength | None = None
     control_image: FileName | None = None
     control_scale: ControlScale | None = None
+    edit_image: FileName | None = None
+    edit_image_2: FileName | None = None
+    edit_image_3: FileName | None = None
+    edit_image_4: FileName | None = None
     lora: FileName | None = None
     lora_scale: Scale | None = None
 

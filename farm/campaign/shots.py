@@ -34,13 +34,17 @@ class Shot:
     """The address of the picture of the part that is painted anew."""
     control_image: str | None = None
     """The address of the picture that a ControlNet makes it follow."""
+    edit: tuple[str, ...] = ()
+    """The addresses of the pictures that it is an edit of, in the order in which the model sees
+    them.
+    """
     derivation: int = DERIVATION
 
     @property
     def files(self) -> tuple[str, ...]:
         """The addresses of the pictures that it is painted from."""
         named = (self.reference, self.mask, self.control_image)
-        return tuple(address for address in named if address is not None)
+        return (*(address for address in named if address is not None), *self.edit)
 
     @cached_property
     def key(self) -> str:

@@ -4,6 +4,7 @@ adapters laid over its weights.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import (
@@ -20,14 +21,15 @@ from actors.recipes.recipe import canonical_json
 from farm.campaign.axes import Axis, Scalar
 from farm.documents.characters import unprintable
 from farm.documents.document import Problem
-from farm.documents.parsed import Path_
 
 NONE = "none"
 """On an axis: no reference, or no adapter more."""
 DEFAULT_STRENGTH = 0.6
 DEFAULT_SCALE = 1.0
 MAX_ADAPTERS = 7  # and one of an axis: a worker keeps eight beside a model
-FILES = frozenset({"reference", "reference_mask", "control_image", "lora"})
+EDITS = ("edit_image", "edit_image_2", "edit_image_3", "edit_image_4")
+"""The settings that name the pictures that a render is an edit of, in their order."""
+FILES = frozenset({"reference", "reference_mask", "control_image", *EDITS, "lora"})
 """The settings that name a file."""
 ONLY_VARIED = {
     "reference": "reference: {image: …}",
@@ -35,6 +37,7 @@ ONLY_VARIED = {
     "strength": "reference: {image: …, strength: …}",
     "control_image": "control: {model: …, image: …}",
     "control_scale": "control: {model: …, image: …, scale: …}",
+    **dict.fromkeys(EDITS, "edit: [FIRST, SECOND]"),
     "lora": "adapters: [{lora: …}]",
     "lora_scale": "adapters: [{lora: …, scale: …}]",
 }
@@ -95,6 +98,20 @@ class Control(BaseModel):
     until: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Edit = Annotated[
+    tuple[Address, ...],
+    Field(strict=False, max_length=len(EDITS)),
+    BeforeValidator(_one_or_more),
+]
+"""The pictures that renders are edits of, paths or s3:// addresses. The prompt is the instruction,
+and may call them the first, the second and so on.
+"""
+
+
 class Lora(BaseModel):
     """An adapter, by its registered name or the path of its file or folder, and how strongly it
     counts.
@@ -104,15 +121,6 @@ class Lora(BaseModel):
 
     lora: Address
     scale: Scale = DEFAULT_SCALE
-
-
-@dataclass(frozen=True)
-class Named:
-    """A file that a campaign names: where it says so, in what part, and how."""
-
-    path: Path_
-    kind: str
-    address: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,35 +160,16 @@ class Sources:
         return self.digest(name, value) if name in FILES else value
 
 
-def named_files(
-    reference: Reference | None,
-    adapters: Sequence[Lora],
-    axes: Iterable[Axis],
-    control: Control | None = None,
-) -> Iterator[Named]:
-    """Every file that a campaign names, as often as it does. A ControlNet is none of them."""
-    if reference is not None:
-        yield Named(("reference", "image"), "reference", reference.image)
-        if reference.mask is not None:
-            yield Named(("reference", "mask"), "reference_mask", reference.mask)
-    if control is not None and control.image is not None:
-        yield Named(("control", "image"), "control_image", control.image)
-    for k, adapter in enumerate(adapters):
-        yield Named(("adapters", k, "lora"), "lora", adapter.lora)
-    for axis in axes:
-        for kind in sorted(axis.variables & FILES):
-            for index in range(len(axis.values)):
-                address = str(axis.assignments(index)[kind])
-                if address != NONE:
-                    yield Named(("vary", axis.name, index), kind, address)
-
-
 def measure_problems(
-    reference: Reference | None, axes: Sequence[Axis], control: Control | None = None
+    reference: Reference | None,
+    axes: Sequence[Axis],
+    control: Control | None = None,
+    edit: Edit = (),
 ) -> Iterator[Problem]:
-    """Strengths and scales that nothing is there for, and controls that lack a part."""
+    """Strengths and scales that nothing is there for, and controls and edits that lack a part."""
     varied = {name for axis in axes for name in axis.variables}
     yield from _control_problems(control, axes, varied)
+    yield from _edit_problems(edit, axes, varied)
     varied |= {"reference"} if reference else set()
     varied |= {"control_image"} if control else set()
     for axis in axes:
@@ -209,6 +198,18 @@ def _control_problems(
             ("control",),
             "it has no picture to follow: add `image: …`, or an axis `control_image`.",
         )
+
+
+def _edit_problems(edit: Edit, axes: Iterable[Axis], varied: Collection[str]) -> Iterator[Problem]:
+    """Pictures with none before them: what the prompt calls the second would be the first."""
+    for axis in axes:
+        for place, (before, name) in enumerate(pairwise(EDITS)):
+            if name in axis.variables and before not in varied and place >= len(edit):
+                yield Problem(
+                    ("vary", axis.name),
+                    f"{name!r} comes after {before!r}, and nothing names that: add it to `edit`,"
+                    " or vary it too.",
+                )
 
 
 def step_problems(

@@ -26,7 +26,7 @@ from storage.rows import CampaignRow
 from storage.states import Stage
 
 Json = dict[str, Any]
-_LATER = ("reference", "control", "adapters", "budget", "brand", "proof", "drift")
+_LATER = ("reference", "control", "adapters", "budget", "brand", "proof", "drift", "edit")
 """Keys that an older version did not have: a spec without one means the same as a spec in which it
 is empty.
 """
@@ -157,6 +157,8 @@ def _identity(spec: Json) -> Json:
         files = {"image": sources.references[image]} if image else {}
         model = sources.controls[control["model"]]
         campaign["control"] = {**control, **files, "model": model}
+    if edit := campaign.get("edit"):
+        campaign["edit"] = [sources.references[address] for address in edit]
     if adapters := campaign.get("adapters"):
         campaign["adapters"] = [
             {**adapter, "lora": sources.adapters[adapter["lora"]]} for adapter in adapters

@@ -1,6 +1,6 @@
 """A leased chunk with its renders written out, as a worker receives it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from actors.recipes.drift import DriftAction, DriftRule
@@ -40,21 +40,7 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         group=group,
         guidance_kind=kind_of(expansion.guidance_kind, group.guidance).value,
         manifest=expansion.model.manifest,
-        pictures=tuple(
-            PictureJob(
-                number=render.number,
-                prompt=render.shot.prompt,
-                negative=render.shot.negative,
-                seed=render.seed,
-                key=picture_key_of(campaign, render, encoding.format),
-                reference=expansion.reference(render),
-                mask=expansion.sources.of(render.shot.mask),
-                control_image=expansion.sources.of(render.shot.control_image),
-                anchor_key=_proof_key(campaign, expansion, render),
-                passed=render.number in passed,
-            )
-            for render in renders
-        ),
+        pictures=tuple(_picture_job(campaign, expansion, render, passed) for render in renders),
         previews=expansion.campaign.kept_previews,
         references={digest: reference_key(campaign.project, digest) for digest in addresses},
         addresses=addresses,
@@ -69,6 +55,25 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         brand=brand.identity if brand else None,
         smaller_batch=_smaller_batch(campaign, expansion, chunk.group_no),
         look=_look(campaign, chunk),
+    )
+
+
+def _picture_job(
+    campaign: CampaignRow, expansion: Expansion, render: Render, passed: Collection[int]
+) -> PictureJob:
+    shot, digests = render.shot, expansion.sources.references
+    return PictureJob(
+        number=render.number,
+        prompt=shot.prompt,
+        negative=shot.negative,
+        seed=render.seed,
+        key=picture_key_of(campaign, render, expansion.campaign.encoding.format),
+        reference=expansion.reference(render),
+        mask=expansion.sources.of(shot.mask),
+        control_image=expansion.sources.of(shot.control_image),
+        edit=tuple(digests[address] for address in shot.edit),
+        anchor_key=_proof_key(campaign, expansion, render),
+        passed=render.number in passed,
     )
 
 

@@ -24,6 +24,7 @@ _KEYS = {
     "control": "controlnet controlnets controlnetmodel",
     "control_image": "controlmap hintimage controlnetimage",
     "control_scale": "controlnetconditioningscale controlweight controlnetscale controlnetweight",
+    "edit": "editimage editimages kontext kontextimage inputimages referenceimages",
     "lora": "loras loraname lorapath loramodel",
     "lora_scale": "loraweight lorastrength",
     "model": (

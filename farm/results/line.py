@@ -115,6 +115,7 @@ class PlannedLine(TypedDict):
     mask: LineReference | None
     control: LineControl | None
     control_image: LineReference | None
+    edit: list[LineReference]
     adapters: list[LineAdapter]
     model: str
     brand: dict[str, Any] | None

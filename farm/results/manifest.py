@@ -122,6 +122,7 @@ def planned_line(campaign: CampaignRow, expansion: Expansion, number: int) -> Pl
         "mask": _reference(expansion, render.shot.mask),
         "control": _control(expansion, group_no),
         "control_image": _reference(expansion, render.shot.control_image),
+        "edit": [_named(expansion, address) for address in render.shot.edit],
         "adapters": _adapters(expansion, group_no),
         "model": campaign.model,
         "brand": expansion.brand.identity if expansion.brand else None,
@@ -208,5 +209,8 @@ def _previews(
 
 
 def _reference(expansion: Expansion, address: str | None) -> LineReference | None:
-    digest = expansion.sources.of(address)
-    return None if address is None or digest is None else {"address": address, "digest": digest}
+    return None if address is None else _named(expansion, address)
+
+
+def _named(expansion: Expansion, address: str) -> LineReference:
+    return {"address": address, "digest": expansion.sources.references[address]}

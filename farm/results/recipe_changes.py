@@ -11,7 +11,7 @@ from farm.campaign.expansion import Expansion
 Json = dict[str, Any]
 _LONGEST = 60  # letters of a value that are shown
 _DIGITS = 8  # of a digest
-_BRING_A_PIPELINE = ("model", *FILES, "control", "scheduler")
+_BRING_A_PIPELINE = ("model", *FILES, "control", "edit", "scheduler")
 _OPTIONS = ("guidance_rescale", "clip_skip", "eta")
 
 
@@ -26,6 +26,7 @@ class Named:
     mask: str | None = None
     control: str | None = None
     control_image: str | None = None
+    edit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ def named(expansion: Expansion, number: int) -> Named:
         mask=render.shot.mask,
         control=beside.control_path,
         control_image=render.shot.control_image,
+        edit=render.shot.edit,
     )
 
 
@@ -104,6 +106,9 @@ def _files(old: Named, new: Named, was: Json, now: Json) -> Iterator[Change]:
         yield _change(
             "control", before, after, *_told_apart(_control(old), _control(new), *digests)
         )
+    if (before := was.get("edit")) != (after := now.get("edit")):
+        digests = ["+".join(side or ()) for side in (before, after)]
+        yield _change("edit", before, after, *_told_apart(_edit(old), _edit(new), *digests))
     adapters = (
         [asdict(adapter) for adapter in old.recipe.group.adapters],
         [asdict(adapter) for adapter in new.recipe.group.adapters],
@@ -187,6 +192,10 @@ def _control(side: Named) -> str:
         return "none"
     until = "" if control.until == 1 else f" until {control.until:g}"
     return f"{_name(side.control)} at {control.scale:g}{until}"
+
+
+def _edit(side: Named) -> str:
+    return " + ".join(map(_name, side.edit)) or "none"
 
 
 def _adapters(side: Named) -> str:

@@ -203,6 +203,8 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
                 "scale": group.control.scale,
                 "until": group.control.until,
             }
+        if recipe.edit:
+            parts["edit"] = [source["address"] for source in sources["edit"]]
         if group.adapters:
             parts["adapters"] = [
                 {"lora": source["path"], "scale": source["scale"]}
@@ -210,8 +212,8 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
             ]
     except (KeyError, TypeError) as exc:
         raise RequestError(
-            "The picture was painted with a reference, a control or adapters, and its record does"
-            " not say where they were: it cannot be painted again."
+            "The picture was painted with a reference, a control, an edit or adapters, and its"
+            " record does not say where they were: it cannot be painted again."
         ) from exc
     return parts
 

@@ -9,11 +9,12 @@ from actors.models.folders import facts_of
 from actors.models.scheduler_limits import refusal
 from actors.models.traits import Traits, traits_of
 from farm.campaign.expansion import Expansion
+from farm.campaign.named_files import named_files
 from farm.campaign.settings import SETTINGS, Settings, settings_of
-from farm.campaign.sources import named_files
 from farm.documents.document import DocumentError, Problem
 from farm.documents.foreign_words import scheduler_hint
 from farm.documents.parsed import Path_
+from farm.service.edit_fit import edit_problems
 from farm.service.model_fit import guidance_problems, size_problems, wrong_size
 from farm.service.option_fit import option_problems
 
@@ -29,6 +30,7 @@ def check_fit(expansion: Expansion) -> None:
         *_negative_problems(expansion, traits),
         *_preview_problems(expansion),
         *_adapter_problems(expansion),
+        *edit_problems(expansion),
     ]
     for path, settings in _choices(expansion):
         misfits = _misfits(settings, expansion, traits)
@@ -183,11 +185,7 @@ def _preview_problems(expansion: Expansion) -> Iterator[Problem]:
 def _adapter_problems(expansion: Expansion) -> Iterator[Problem]:
     campaign = expansion.campaign
     first = next(
-        (
-            file
-            for file in named_files(campaign.reference, campaign.adapters, campaign.axes)
-            if file.kind == "lora"
-        ),
+        (file for file in named_files(campaign) if file.kind == "lora"),
         None,
     )
     if first is not None and not expansion.family.takes_adapters:

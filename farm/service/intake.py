@@ -11,16 +11,23 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from actors.models.families import Family, family_of
 from actors.models.lora_names import Weights
 from actors.models.models import Model, find_model, is_hub_name
 from actors.pictures.reference import MAX_BYTES, read_reference
 from farm.campaign.addresses import hint, uploaded_digest
 from farm.campaign.loading import with_uploaded_tables
+from farm.campaign.named_files import Named, named_files
 from farm.campaign.schema import Campaign
-from farm.campaign.sources import Named, Sources, named_files, repeated_adapter_problems
+from farm.campaign.sources import (
+    EDITS,
+    Sources,
+    repeated_adapter_problems,
+)
 from farm.documents.document import DocumentError, Problem
 from farm.service.adapter_intake import AdapterIntake, Taken, checked_path
 from farm.service.control_intake import ControlIntake
+from farm.service.edit_fit import edit_misfit
 from farm.service.local_files import LocalFiles
 from farm.service.registered import RegisteredModels
 from storage.errors import NotFound, OutputsAway, OutputsError, RequestError
@@ -113,10 +120,9 @@ class Intake:
         """The digests of all files that a campaign of a project names. Raises DocumentError with
         what is wrong with any, each at its place; nothing is written.
         """
-        named = list(
-            named_files(campaign.reference, campaign.adapters, campaign.axes, campaign.control)
-        )
+        named = list(named_files(campaign))
         references = {file.address: file for file in reversed(named) if file.kind != "lora"}
+        edited = {file.address for file in named if file.kind in EDITS}
         begun = [file for file in named if file.kind in ("reference", "reference_mask")]
         adapters = {file.address: file for file in reversed(named) if file.kind == "lora"}
         if len(references) > MAX_REFERENCES:
@@ -143,7 +149,9 @@ class Intake:
         }
         sources = Sources(
             references=_digests(
-                references.values(), partial(self._reference_digest, project), problems
+                references.values(),
+                partial(self._reference_digest, project, family_of(model.pipeline), edited),
+                problems,
             ),
             adapters={address: one.digest for address, one in taken.items()},
             controls={address: one.digest for address, one in controls.items()},
@@ -189,9 +197,15 @@ class Intake:
 
         list(_at_once(copy, sources.references.items()))
 
-    def _reference_digest(self, project: str, address: str) -> str:
+    def _reference_digest(
+        self, project: str, family: Family | None, edited: Collection[str], address: str
+    ) -> str:
+        """The digest of a picture that can be read, and edited if it is to be."""
         data = self._read(project, address)
-        read_reference(data)
+        height, width, _ = read_reference(data).shape
+        is_edited = family is not None and family.edits > 0 and address in edited
+        if family and is_edited and (why := edit_misfit(family, width, height)) is not None:
+            raise RequestError(why)
         return hashlib.sha256(data).hexdigest()
 
     def _read(self, project: str, address: str) -> bytes:

@@ -62,11 +62,14 @@ class Looks:
         return Shown(data=data, version=f"{line['digest']}-{step}")
 
     def reference(self, project: str, name: str, number: int) -> Shown:
-        """The picture that a render begins from, upright and in sRGB."""
+        """The picture that a render begins from, or the first that it is an edit of, upright and
+        in sRGB.
+        """
         campaign = self._campaigns.get(project, name)
         expansion = expansion_of(campaign.spec)
         check_number(expansion, campaign, number)
-        begins_from = planned_line(campaign, expansion, number)["reference"]
+        line = planned_line(campaign, expansion, number)
+        begins_from = line["reference"] or next(iter(line["edit"]), None)
         if begins_from is None:
             raise NotFound(f"Render {number} of {name} begins from no picture.")
         digest = begins_from["digest"]

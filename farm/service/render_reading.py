@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from actors.recipes.recipe import FILES
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import expansion_of
 from farm.results.line import Line
@@ -81,9 +82,9 @@ class RenderReading:
         expansion = expansion_of(campaign.spec)
         check_number(expansion, campaign, number)
         group_no, render = expansion.render(number)
-        planned = planned_line(campaign, expansion, number)
+        planned: Json = dict(planned_line(campaign, expansion, number))
         sources = {
-            **{name: planned[name] for name in ("reference", "mask", "control", "control_image")},
+            **{name: planned[name] for name in (*FILES, "control", "edit")},
             "adapters": [dict(adapter) for adapter in planned["adapters"]],
         }
         contents = campaign_of_recipe(

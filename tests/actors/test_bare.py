@@ -26,6 +26,8 @@ def _bare(path, recipe, family):
             options = {"negative_prompt_embeds": pipe.encode_prompt(recipe.negative)[0]}
     if family.pipeline in ("PixArtSigmaPipeline", "SanaPipeline"):
         options |= {"clean_caption": False, "use_resolution_binning": False}
+    if family.pipeline == "FluxKontextPipeline":
+        options |= {"max_area": made_of.width * made_of.height}
     scale = "true_cfg_scale" if family.pipeline == "QwenImagePipeline" else "guidance_scale"
     images = pipe(
         prompt=recipe.prompt,

@@ -111,9 +111,10 @@ def test_every_family_is_inspected_without_being_loaded(tmp_path, pipeline):
         family.image_to_image,
         family.guidance,
     )
-    # 16 latent pixels of two pixels each, where the config says so; Sana has 32, five have none.
+    # 16 latent pixels of two pixels each, where the config says so; Sana has 32, six have none.
     assert model.size == {
         "FluxPipeline": (256, 256),
+        "FluxKontextPipeline": (1024, 1024),
         "SanaPipeline": (64, 64),
         "ZImagePipeline": (256, 256),
         "Flux2KleinPipeline": (256, 256),

@@ -95,7 +95,7 @@ def test_every_family_is_documented_with_what_it_takes():
     }
     assert list(lines) == [family.pipeline for family in FAMILIES]
     for family in FAMILIES:
-        name, _, negative, guidance, schedulers, multiple, reference, adapters, _ = lines[
+        name, _, negative, guidance, schedulers, multiple, reference, edits, adapters, _ = lines[
             family.pipeline
         ]
         assert (name, int(multiple)) == (family.name, family.multiple_of)
@@ -103,6 +103,7 @@ def test_every_family_is_documented_with_what_it_takes():
             "yes" if has else "no"
             for has in (family.has_negative, family.image_to_image, family.takes_adapters)
         ]
+        assert edits == str(family.edits or "no")
         assert ("must be named" if family.guidance is None else f"`{family.guidance}`") in guidance
         assert "the same" in schedulers or schedulers.startswith(f"`{family.schedulers[0]}`")
 

@@ -203,6 +203,7 @@ function others(details) {
   const found = [];
   if (chosen.stage === "final" && pictures.some((one) => one.stage === "proof" && one.version)) found.push(["proof", "Its proof"]);
   if (render.reference) found.push(["reference", "The picture it begins from"]);
+  else if (render.edit.length) found.push(["reference", "The picture it is an edit of"]);
   if (chosen.stage === "proof" && pictures.some((one) => one.stage === "final" && one.version)) found.push(["final", "Its final"]);
   if (compared !== null && compared !== number) found.push([`n${compared}`, `Render ${compared}, chosen with B`]);
   for (const one of seeds) if (one.number !== number && hasPicture(one.number) && one.number !== compared) found.push([`n${one.number}`, `Seed ${one.seed}${one.version > 1 ? ` (version ${one.version})` : ""}`]);
@@ -220,7 +221,7 @@ function drawOthers(details) {
 
 function otherOf(details) {
   const { value } = byId("other");
-  if (value === "reference") return { src: data.reference(focus), label: "Begins from" };
+  if (value === "reference") return { src: data.reference(focus), label: details.render.reference ? "Begins from" : "Edit of" };
   if (value === "proof" || value === "final") return shownOf(details, value);
   if (!value) return null;
   const number = Number(value.slice(1)), known = data.known(number);
