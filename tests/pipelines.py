@@ -20,6 +20,7 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     Flux2Transformer2DModel,
     FluxTransformer2DModel,
+    Krea2Transformer2DModel,
     LCMScheduler,
     PixArtTransformer2DModel,
     QwenImageTransformer2DModel,
@@ -43,6 +44,8 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
     Qwen3Model,
+    Qwen3VLConfig,
+    Qwen3VLModel,
     T5Config,
     T5EncoderModel,
     T5TokenizerFast,
@@ -261,10 +264,6 @@ def qwen_image() -> diffusers.DiffusionPipeline:
         num_attention_heads=2, joint_attention_dim=WIDTH, guidance_embeds=False,
         axes_dims_rope=(4, 6, 6),
     )  # fmt: skip
-    vae = AutoencoderKLQwenImage(
-        base_dim=8, z_dim=4, dim_mult=[1, 2], num_res_blocks=1, temperal_downsample=[False],
-        latents_mean=[0.1, -0.1, 0.2, 0.0], latents_std=[1.5, 0.7, 1.0, 2.0],
-    )  # fmt: skip
     text = {
         "hidden_size": WIDTH, "intermediate_size": WIDTH, "num_hidden_layers": 1,
         "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": len(_qwen_tokenizer()),
@@ -276,8 +275,33 @@ def qwen_image() -> diffusers.DiffusionPipeline:
         Qwen2_5_VLConfig(text_config=text, vision_config=vision)
     ).eval()
     return diffusers.QwenImagePipeline(
-        transformer=transformer, vae=vae, scheduler=FlowMatchEulerDiscreteScheduler(),
+        transformer=transformer, vae=_frame_vae(), scheduler=FlowMatchEulerDiscreteScheduler(),
         text_encoder=encoder, tokenizer=_qwen_tokenizer(),
+    )  # fmt: skip
+
+
+def krea_2() -> diffusers.DiffusionPipeline:
+    """It reads two layers of its encoder."""
+    text = {
+        "hidden_size": WIDTH, "intermediate_size": WIDTH, "num_hidden_layers": 3, "head_dim": 16,
+        "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": len(_qwen_tokenizer()),
+        "rope_scaling": {"mrope_section": [2, 3, 3], "rope_type": "default"},
+    }  # fmt: skip
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "out_hidden_size": WIDTH}
+    vision = {"depth": 1, "num_heads": 2, "deepstack_visual_indexes": [0], **sizes}
+    config = Qwen3VLConfig(text_config=text, vision_config=vision)
+    transformer = Krea2Transformer2DModel(
+        in_channels=16, num_layers=1, attention_head_dim=16, num_attention_heads=2,
+        num_key_value_heads=1, intermediate_size=32, timestep_embed_dim=16, text_hidden_dim=WIDTH,
+        num_text_layers=2, text_num_attention_heads=2, text_num_key_value_heads=2,
+        text_intermediate_size=32, num_layerwise_text_blocks=1, num_refiner_text_blocks=1,
+        axes_dims_rope=(4, 6, 6),
+    )  # fmt: skip
+    return diffusers.Krea2Pipeline(
+        transformer=transformer, vae=_frame_vae(),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        text_encoder=Qwen3VLModel(config).eval(), tokenizer=_qwen_tokenizer(),
+        text_encoder_select_layers=(1, 3),
     )  # fmt: skip
 
 
@@ -303,6 +327,7 @@ BUILDERS: dict[str, Callable[[], diffusers.DiffusionPipeline]] = {
     "Flux2KleinPipeline": flux_2_klein,
     "ChromaPipeline": chroma,
     "QwenImagePipeline": qwen_image,
+    "Krea2Pipeline": krea_2,
 }
 PLAIN = {"LatentConsistencyModelPipeline": latent_consistency}
 
@@ -328,6 +353,14 @@ def _vae(**more) -> AutoencoderKL:
         sample_size=32,
         down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
         **more,
+    )  # fmt: skip
+
+
+def _frame_vae() -> AutoencoderKLQwenImage:
+    """That of a video, of which a picture is one frame."""
+    return AutoencoderKLQwenImage(
+        base_dim=8, z_dim=4, dim_mult=[1, 2], num_res_blocks=1, temperal_downsample=[False],
+        latents_mean=[0.1, -0.1, 0.2, 0.0], latents_std=[1.5, 0.7, 1.0, 2.0],
     )  # fmt: skip
 
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actors.models.families import Family, is_known, is_pipeline_module
+from actors.models.families import is_known
+from actors.models.family import Family
 from actors.models.model_files import components_of, read_json
+from actors.models.plain_families import is_pipeline_module
 from actors.models.tokenizers import TextTokenizer, is_tokenizer, open_tokenizer
 from actors.models.weights import check_weights
 from storage.errors import RequestError

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from actors.models.families import Family, is_known
+from actors.models.families import is_known
+from actors.models.family import Family
 from actors.models.foreign_code import foreign_code
 from actors.models.model_files import components_of, read_json
 from actors.models.source import (

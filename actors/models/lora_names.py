@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from actors.models.families import Family, family_of
+from actors.models.families import family_of
+from actors.models.family import Family
 from actors.models.heads import Shape, read_head
 from actors.models.model_files import read_json
 from storage.errors import RequestError

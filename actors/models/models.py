@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from actors.models.components import check_components
-from actors.models.families import FAMILIES, Family, family_of, is_known
+from actors.models.families import FAMILIES, family_of, is_known
+from actors.models.family import Family
 from actors.models.folders import check_folder
 from actors.models.hub import fetch_model
 from actors.models.model_files import read_json, require_file

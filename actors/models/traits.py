@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from actors.models.families import Family, guidance_of, is_known, takes_guidance
+from actors.models.families import is_known
+from actors.models.family import Family, guidance_of, takes_guidance
 from actors.models.source import Facts, PipelineSource, UnknownValue, divisors_of_sides, source_of
 from actors.recipes.guidance import GuidanceKind
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from actors.models.families import Family, takes_guidance
+from actors.models.family import Family, takes_guidance
 from actors.painting.latent_colours import Colours, fitted
 from actors.pictures.files import Pixels
 from actors.recipes.errors import BadRequest, PromptTooLong

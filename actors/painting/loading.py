@@ -12,7 +12,7 @@ from typing import Any
 import diffusers
 import torch
 
-from actors.models.families import Family
+from actors.models.family import Family
 from actors.models.model_files import components_of, read_json
 from actors.models.weights import WeightsSet, set_of
 from actors.painting.pipelines import pipeline_class_of

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from actors.models.families import Family
+from actors.models.family import Family
 from actors.painting.loaded_pipeline import Embedding, LoadedPipeline, drawn
 from actors.painting.plain import Plain
-from actors.painting.talking_encoders import Flux2Klein, QwenImage, ZImage
+from actors.painting.talking_encoders import Flux2Klein, Krea2, QwenImage, ZImage
 from actors.recipes.recipe import Group
 
 
@@ -176,6 +176,7 @@ PIPELINES: Mapping[str, type[LoadedPipeline]] = {
     "Flux2KleinPipeline": Flux2Klein,
     "ChromaPipeline": Chroma,
     "QwenImagePipeline": QwenImage,
+    "Krea2Pipeline": Krea2,
 }
 
 

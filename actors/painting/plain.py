@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from actors.models.families import Family
+from actors.models.family import Family
 from actors.painting.loaded_pipeline import Embed, Embedding, LoadedPipeline, generators_of
 from actors.painting.reading import Reading
 from actors.pictures.files import Pixels

@@ -18,7 +18,8 @@ import diffusers
 import torch
 import transformers
 
-from actors.models.families import Family, family_of
+from actors.models.families import family_of
+from actors.models.family import Family
 from actors.models.heads import read_head
 from actors.models.model_files import components_of, read_json
 from actors.models.source import source_of

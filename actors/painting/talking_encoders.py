@@ -1,5 +1,5 @@
-"""Families whose prompts a model for conversations reads, as a turn of one: Z-Image, FLUX.2 klein
-and Qwen-Image.
+"""Families whose prompts a model for conversations reads, as a turn of one: Z-Image, FLUX.2 klein,
+Qwen-Image and Krea 2.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import diffusers
 import torch
 from torch import Tensor
 
-from actors.models.families import Family
+from actors.models.family import Family
 from actors.painting.loaded_pipeline import Embedding, LoadedPipeline, drawn
 from actors.recipes.errors import PromptTooLong
 from actors.recipes.recipe import Group
@@ -105,6 +105,29 @@ class Flux2Klein(Chatting):
         return picture / 2 + 0.5
 
 
+class OneFrame(Chatting):
+    """Its VAE is that of a video, of which a picture is one frame."""
+
+    def noise(self, generators: Sequence[torch.Generator], width: int, height: int) -> Tensor:
+        channels, factor = self.denoiser.config.in_channels // 4, self.pipe.vae_scale_factor
+        noise = drawn(generators, (1, channels, height // factor, width // factor))
+        packed: Tensor = self.pipe._pack_latents(noise, *noise.shape)
+        return packed
+
+    @property
+    def _latent_channels(self) -> int:
+        return int(self.pipe.vae.config.z_dim)
+
+    def _picture_of(self, latents: Tensor) -> Tensor:
+        vae, shape = self.pipe.vae, (1, -1, 1, 1, 1)
+        latents = latents.unsqueeze(2).to(vae.dtype)
+        mean = torch.tensor(vae.config.latents_mean).view(shape).to(latents)
+        # Divided by the inverse, as diffusers does: not one bit may differ.
+        inverse = 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(latents)
+        picture: Tensor = vae.decode(latents / inverse + mean).sample[:, :, 0]
+        return picture / 2 + 0.5
+
+
 class QwenImageOneByOne(diffusers.QwenImageTransformer2DModel):  # type: ignore[misc]  # untyped
     """Looks at each picture of a batch alone, with no more of its text than there is. All at once,
     it would choose another path of attention for prompts of unequal lengths.
@@ -132,8 +155,8 @@ class QwenImageOneByOne(diffusers.QwenImageTransformer2DModel):  # type: ignore[
         return (torch.cat(found),)
 
 
-class QwenImage(Chatting):
-    """Its guidance is the "true" one, and its VAE is that of a video of one frame."""
+class QwenImage(OneFrame):
+    """Its guidance is the "true" one."""
 
     def __init__(self, family: Family, pipe: Any) -> None:
         super().__init__(family, pipe)
@@ -143,12 +166,6 @@ class QwenImage(Chatting):
         embeds, _ = self.pipe.encode_prompt(text, self.pipe.device)
         mask = torch.ones(embeds.shape[:2], dtype=torch.long, device=embeds.device)
         return {"prompt_embeds": embeds, "prompt_embeds_mask": mask}
-
-    def noise(self, generators: Sequence[torch.Generator], width: int, height: int) -> Tensor:
-        channels, factor = self.denoiser.config.in_channels // 4, self.pipe.vae_scale_factor
-        noise = drawn(generators, (1, channels, height // factor, width // factor))
-        packed: Tensor = self.pipe._pack_latents(noise, *noise.shape)
-        return packed
 
     def _tokens(self, text: str) -> int:
         whole = self.pipe.prompt_template_encode.format(text)
@@ -174,18 +191,25 @@ class QwenImage(Chatting):
         unpacked: Tensor = self.pipe._unpack_latents(latents, height, width, factor)
         return unpacked[:, :, 0]
 
-    @property
-    def _latent_channels(self) -> int:
-        return int(self.pipe.vae.config.z_dim)
 
-    def _picture_of(self, latents: Tensor) -> Tensor:
-        vae, shape = self.pipe.vae, (1, -1, 1, 1, 1)
-        latents = latents.unsqueeze(2).to(vae.dtype)
-        mean = torch.tensor(vae.config.latents_mean).view(shape).to(latents)
-        # Divided by the inverse, as diffusers does: not one bit may differ.
-        inverse = 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(latents)
-        picture: Tensor = vae.decode(latents / inverse + mean).sample[:, :, 0]
-        return picture / 2 + 0.5
+class Krea2(OneFrame):
+    """All its texts are of one length: what stands between the prompt and the end of the template
+    is masked, so no text chooses another path of attention.
+    """
+
+    def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002
+        embeds, mask = self.pipe.encode_prompt(text, self.pipe.device)
+        return {"prompt_embeds": embeds, "prompt_embeds_mask": mask}
+
+    def _tokens(self, text: str) -> int:
+        begin = self.pipe.prompt_template_encode_prefix
+        end = self.pipe.prompt_template_encode_num_suffix_tokens
+        count = len(self.pipe.tokenizer(begin + text).input_ids)
+        return int(count - self.pipe.prompt_template_encode_start_idx + end)
+
+    def _unpacked(self, latents: Tensor, width: int, height: int) -> Tensor:
+        unpacked: Tensor = self.pipe._unpack_latents(latents, height, width)
+        return unpacked[:, :, 0]
 
 
 def _lengthened(tensor: Tensor, length: int) -> Tensor:

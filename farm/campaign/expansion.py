@@ -10,7 +10,8 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
 
-from actors.models.families import Family, family_of
+from actors.models.families import family_of
+from actors.models.family import Family
 from actors.models.models import Model
 from actors.recipes.guidance import GuidanceKind
 from actors.recipes.recipe import Group, Recipe, canonical_json

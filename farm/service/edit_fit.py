@@ -4,7 +4,8 @@ Pure.
 
 from collections.abc import Iterator
 
-from actors.models.families import FAMILIES, Family
+from actors.models.families import FAMILIES
+from actors.models.family import Family
 from farm.campaign.expansion import Expansion
 from farm.campaign.sources import EDITS
 from farm.documents.document import Problem

@@ -11,7 +11,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from actors.models.families import Family, family_of
+from actors.models.families import family_of
+from actors.models.family import Family
 from actors.models.lora_names import Weights
 from actors.models.models import Model, find_model, is_hub_name
 from actors.pictures.reference import MAX_BYTES, read_reference

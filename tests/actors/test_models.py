@@ -111,7 +111,7 @@ def test_every_family_is_inspected_without_being_loaded(tmp_path, pipeline):
         family.image_to_image,
         family.guidance,
     )
-    # 16 latent pixels of two pixels each, where the config says so; Sana has 32, six have none.
+    # 16 latent pixels of two pixels each, where the config says so; Sana has 32, seven have none.
     assert model.size == {
         "FluxPipeline": (256, 256),
         "FluxKontextPipeline": (1024, 1024),
@@ -120,6 +120,7 @@ def test_every_family_is_inspected_without_being_loaded(tmp_path, pipeline):
         "Flux2KleinPipeline": (256, 256),
         "ChromaPipeline": (256, 256),
         "QwenImagePipeline": (256, 256),
+        "Krea2Pipeline": (256, 256),
     }.get(pipeline, (32, 32))
     for component in family.weights:
         shutil.rmtree(tmp_path / "model" / component)
