@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from farm.service.access import Access, Role, roles_from
+from farm.service.guesses import Guesses
 from farm.service.secrets import digest_of, id_in, is_same
 from storage.errors import SeedbedError, Unauthenticated
 from storage.everywhere import EVERYWHERE
@@ -33,6 +34,7 @@ class Identities:
         self._tokens = tokens
         self._admins = {name: digest_of(secret) for name, secret in admins.items()}
         self.is_open = is_open
+        self._guesses = Guesses()
         self._noted: dict[str, float] = {}
         self._notes = ThreadPoolExecutor(1, "token-uses")
 
@@ -52,7 +54,7 @@ class Identities:
 
     def of(self, secret: str | None, *, address: str | None) -> Access:
         """Whoever shows a token, or with None no token. Raises Unauthenticated for one that is not
-        known, or not valid any more.
+        known, or not valid any more, and TooManyRequests after too many of those.
         """
         if (found := self.own(secret)) is not None:
             return found
@@ -60,14 +62,25 @@ class Identities:
             if self.is_open and not self._tokens.has_any():
                 return _admin("(this machine)")
             raise Unauthenticated(NO_TOKEN)
+        self._guesses.check(secret, address)
+        try:
+            known = self._known(secret)
+        except Unauthenticated:
+            self._guesses.note(secret, address, is_right=False)
+            raise
+        self._guesses.note(secret, address, is_right=True)
+        self._note_use(known.token, address)
+        return _access(known)
+
+    def _known(self, secret: str) -> Known:
+        """The token that a secret is of. Raises Unauthenticated for one that lets nobody in."""
         token_id = id_in(secret)
         known = None if token_id is None else self._tokens.known([token_id]).get(token_id)
         if not is_same(secret, _NOBODY if known is None else known.token.digest) or known is None:
             raise Unauthenticated(UNKNOWN_TOKEN)
         if not known.token.is_valid:
             raise Unauthenticated(_ended(known.token))
-        self._note_use(known.token, address)
-        return _access(known)
+        return known
 
     def by_digest(self, name: str, digest: str) -> Access | None:
         """Whoever has the token of that name, or id, and that digest; None if it is not valid."""

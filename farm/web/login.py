@@ -12,7 +12,7 @@ from farm.service.access import Deed
 from farm.service.logins import LoginService
 from farm.web.rendering import HEADERS, Renderer
 from farm.web.routing import page_router
-from storage.errors import Unauthenticated
+from storage.errors import TooManyRequests, Unauthenticated
 
 _MOST_BYTES = 4_096
 _WRONG = "The farm does not know this token: look for blanks around it, or ask who runs the farm."
@@ -37,6 +37,8 @@ def login_routes(renderer: Renderer, logins: LoginService) -> APIRouter:
             secret, lasts_s = await run_in_threadpool(logins.begin, token, address)
         except Unauthenticated:
             return renderer.page(request, "login.html", status=401, to=to, wrong=_WRONG)
+        except TooManyRequests as exc:
+            return renderer.page(request, "login.html", status=429, to=to, wrong=str(exc))
         return logged_in(request, to, secret, lasts_s)
 
     @routes.post(LOGOUT_PATH)

@@ -13,8 +13,10 @@ from farm.api.open_answers import OpenAnswers
 from farm.app import open_app, serve
 from farm.config import read_settings
 from farm.service.access import Access, Deed, Role
+from farm.service.guesses import WRONG_TOKENS
 from farm.service.identity import Identities
 from farm.service.secrets import new_secret
+from storage.errors import TooManyRequests, Unauthenticated
 from storage.projects import Projects
 from storage.tokens import Tokens
 from tests.routes import routes_of
@@ -160,6 +162,39 @@ def test_the_last_use_is_noted_once_a_minute(tokens, give):
         identities.flush()
         tokens.note_use(secret.id, "10.0.0.9")  # another server, which has not noted it
         assert tokens.get(secret.id).last_used_from == "10.0.0.7"
+
+
+def test_whoever_guesses_is_not_looked_at_any_more_and_others_go_on(tokens, give):
+    mira, bob, tom = (give(name, acme="viewer") for name in ("mira", "bob", "tom"))
+    here, there = "10.0.0.7", "10.0.0.8"
+    with Identities(tokens, admins={"boss": "b" * 20}, is_open=False) as identities:
+        assert identities.of(mira.text, address=here).person == "mira"
+        for _ in range(WRONG_TOKENS.amount):
+            with pytest.raises(Unauthenticated):
+                identities.of(f"{mira.text}x", address=here)
+        with pytest.raises(TooManyRequests, match="20 wrong tokens") as error:
+            identities.of(bob.text, address=here)
+        assert error.value.retry_after_s == 60
+        # Whoever was right before, asks from elsewhere or has the farm's own is not kept out.
+        for secret, address in ((mira.text, here), (tom.text, there), ("b" * 20, here)):
+            assert identities.of(secret, address=address)
+        tokens.revoke(mira.id)
+        with pytest.raises(Unauthenticated):
+            identities.of(mira.text, address=here)
+        with pytest.raises(TooManyRequests):
+            identities.of(mira.text, address=here)
+        with pytest.raises(Unauthenticated):  # no token is no guess
+            identities.of(None, address=here)
+
+
+def test_wrong_tokens_are_answered_with_when_to_ask_again(settings, give):
+    bob = give("bob", acme="viewer")
+    with asking(settings) as ask:
+        statuses = [ask(new_secret()).status_code for _ in range(WRONG_TOKENS.amount + 1)]
+        assert set(statuses[:-1]) == {401}
+        refused = ask(bob)
+    assert (statuses[-1], refused.status_code) == (429, 429)
+    assert (refused.headers["retry-after"], refused.json()["code"]) == ("60", "too-many-requests")
 
 
 def test_projects_of_others_are_as_if_they_were_not_there(settings, give):
