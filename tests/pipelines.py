@@ -57,6 +57,18 @@ WIDTH = 32
 LETTERS = string.printable.strip()
 
 
+_NEW_IN_CONTROLS = (
+    "controlnet_down_blocks",
+    "controlnet_mid_block",
+    "controlnet_cond_embedding",
+    "task_embedding",
+    "transformer_layes",  # so spelt
+    "spatial_ch_projs",
+    "control_type_proj",
+    "control_add_embedding",
+)
+
+
 def save(pipeline: str, folder: Path, *, dtype: torch.dtype | None = None, **options) -> Path:
     """Save a tiny pipeline of that class into a folder; always the same weights. `options` are
     those of `save_pretrained`.
@@ -67,24 +79,35 @@ def save(pipeline: str, folder: Path, *, dtype: torch.dtype | None = None, **opt
     return folder
 
 
-def control_of(model: Path, folder: Path, *, seed: int = 0) -> Path:
+def control_of(
+    model: Path, folder: Path, *, seed: int = 0, kind: str = "ControlNetModel", **more
+) -> Path:
     """The folder of a ControlNet for a model's U-Net. Its answers are numbers of a seed: those of
     a new one are zeros.
     """
     unet = UNet2DConditionModel.from_pretrained(model / "unet")
     vae = json.loads((model / "vae" / "config.json").read_text())
     levels = tuple(4 * (k + 1) for k in range(len(vae["block_out_channels"])))
-    net = diffusers.ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=levels)
+    made = getattr(diffusers, kind)
+    net = made.from_unet(unet, conditioning_embedding_out_channels=levels)
     torch.manual_seed(seed)
-    for part in (
-        net.controlnet_down_blocks,
-        net.controlnet_mid_block,
-        net.controlnet_cond_embedding,
-    ):
-        for weight in part.parameters():
+    if more:
+        own = {name: value for name, value in net.config.items() if not name.startswith("_")}
+        net = made(**own | more)
+    for name, weight in net.named_parameters():
+        if name.startswith(_NEW_IN_CONTROLS):
             torch.nn.init.normal_(weight, std=0.1)
     net.save_pretrained(folder)
     return folder
+
+
+def union_of(model: Path, folder: Path) -> Path:
+    """Likewise the folder of a union of ControlNets, which knows six kinds of pictures."""
+    width = UNet2DConditionModel.load_config(model / "unet")["block_out_channels"][0]
+    return control_of(
+        model, folder, kind="ControlNetUnionModel", num_control_type=6, num_trans_head=2,
+        num_trans_channel=width, num_proj_channel=width,
+    )  # fmt: skip
 
 
 def built_once(root: Path, build: Callable[..., Path] = save) -> Callable[..., Path]:

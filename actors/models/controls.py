@@ -14,6 +14,19 @@ from actors.models.whole import check_shapes
 from storage.errors import RequestError
 
 KIND = "ControlNetModel"
+UNION = "ControlNetUnionModel"
+MODES = {
+    "pose": 0,
+    "depth": 1,
+    "scribble": 2,
+    "canny": 3,
+    "normal": 4,
+    "segments": 5,
+    "tile": 6,
+}
+"""The kinds of pictures that unions for Stable Diffusion XL follow, as their maker numbers
+them.
+"""
 _CONFIG = "config.json"
 # What a ControlNet's answers are added to must be as wide as they are. How many layers it has of
 # its own is its own affair: small ones have fewer.
@@ -38,6 +51,11 @@ class ControlNet:
     digest: str
     config: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def kind(self) -> str:
+        """Its class in diffusers."""
+        return str(self.config["_class_name"])
+
 
 def is_control(folder: Path) -> bool:
     """Whether a folder is that of a single model, and not that of a pipeline."""
@@ -56,9 +74,9 @@ def inspect_control(name: str, folder: Path, digest: str | None = None) -> Contr
             f" `{KIND}.save_pretrained` writes them."
         )
     config = read_json(folder / _CONFIG, name)
-    if (kind := config.get("_class_name")) != KIND:
+    if (kind := config.get("_class_name")) not in (KIND, UNION):
         raise RequestError(
-            f"{name} is a {kind}, and pictures can be controlled by a {KIND} alone."
+            f"{name} is a {kind}, and pictures can be controlled by a {KIND} or a {UNION} alone."
         )
     check_weights(name, folder, "diffusers")
     digest = digest or control_digest(folder)
@@ -80,6 +98,22 @@ def control_files(folder: Path) -> Iterator[Path]:
         yield folder / found.index
 
 
+def mode_misfit(control: ControlNet, mode: str | None) -> str | None:
+    """Why a ControlNet cannot follow pictures of a kind in MODES, or of none that is named; None
+    if it can.
+    """
+    if control.kind == KIND:
+        one = "it follows pictures of the one kind that it was trained with"
+        return None if mode is None else f"{one}: remove `kind`."
+    known = [name for name, number in MODES.items() if number < control.config["num_control_type"]]
+    if mode in known:
+        return None
+    names = ", ".join(known)
+    if mode is None:
+        return f"it is a union of several, and must be told which: write `kind:`, one of {names}."
+    return f"it follows no {mode}, but {names}."
+
+
 def control_misfit(
     control: ControlNet, denoiser: Mapping[str, Any], vae: Mapping[str, Any]
 ) -> str | None:
@@ -90,14 +124,14 @@ def control_misfit(
         own, other = control.config.get(name), denoiser.get(name)
         if own != other:
             return (
-                f"the {KIND} was made for another kind of model: its {name} is {own}, and that of"
-                f" the campaign's model is {other}."
+                f"the {control.kind} was made for another kind of model: its {name} is {own}, and"
+                f" that of the campaign's model is {other}."
             )
     shrinks = 2 ** (len(control.config.get(_EMBEDDING, _USUAL)) - 1)
     factor = 2 ** (len(vae.get("block_out_channels", _USUAL)) - 1)
     if shrinks != factor:
         return (
-            f"the {KIND} makes pictures {shrinks} times smaller, and the VAE of the campaign's"
-            f" model {factor} times: it was made for another kind of model."
+            f"the {control.kind} makes pictures {shrinks} times smaller, and the VAE of the"
+            f" campaign's model {factor} times: it was made for another kind of model."
         )
     return None

@@ -53,6 +53,11 @@ FAMILIES = (
             "StableDiffusionXLImg2ImgPipeline": "StableDiffusionXLControlNetImg2ImgPipeline",
             "StableDiffusionXLInpaintPipeline": "StableDiffusionXLControlNetInpaintPipeline",
         },
+        united={
+            "StableDiffusionXLPipeline": "StableDiffusionXLControlNetUnionPipeline",
+            "StableDiffusionXLImg2ImgPipeline": "StableDiffusionXLControlNetUnionImg2ImgPipeline",
+            "StableDiffusionXLInpaintPipeline": "StableDiffusionXLControlNetUnionInpaintPipeline",
+        },
         denoiser="unet",
         weights=("unet", "vae", "text_encoder", "text_encoder_2"),
         guidance=5.0,
@@ -208,7 +213,7 @@ _KNOWN = {
         family.pipeline,
         family.image_to_image,
         family.inpaint,
-        *family.controlled.values(),
+        *family.all_controlled,
     )
     if name
 }

@@ -30,6 +30,8 @@ class Family:
     """Its class that paints a part of a picture anew, if there is one."""
     controlled: Mapping[str, str] = field(default_factory=dict, hash=False)
     """By the names of those classes, the ones that do the same with a ControlNet beside them."""
+    united: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Likewise, with a union of several ControlNets."""
     denoiser: str = "transformer"
     weights: tuple[str, ...] = ()
     """The folders whose weights are needed for painting."""
@@ -89,9 +91,15 @@ class Family:
     def takes_adapters(self) -> bool:
         return bool(self.adapted)
 
+    @property
+    def all_controlled(self) -> tuple[str, ...]:
+        """Its classes with a ControlNet of any kind beside them."""
+        return (*self.controlled.values(), *self.united.values())
+
     def paints_parts(self, pipeline: str) -> bool:
         """Whether that class, of this family, paints a part of a picture anew."""
-        return pipeline in (self.inpaint, self.controlled.get(self.inpaint or ""))
+        inpaint = self.inpaint or ""
+        return pipeline in (inpaint, self.controlled.get(inpaint), self.united.get(inpaint))
 
 
 def guidance_of(family: Family, denoiser_config: Mapping[str, Any]) -> float | None:

@@ -113,7 +113,7 @@ def inspect_model(name: str, folder: Path, digest: str | None = None) -> Model:
             f" diffusers: those that can be painted with are {known}, and others that need nothing"
             " but a prompt."
         )
-    if pipeline in family.controlled.values():
+    if pipeline in family.all_controlled:
         raise RequestError(
             f"The model {name} is a {pipeline}: name a folder without the ControlNet as `model`,"
             " and the folder of the ControlNet as `control: {model: …}`."

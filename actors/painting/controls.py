@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 
-from actors.models.controls import KIND, control_digest, control_files
+from actors.models.controls import KIND, UNION, control_digest, control_files
 from actors.painting.loaded_pipeline import LoadedPipeline
 from actors.painting.loading import load_model, reasons
 from actors.painting.memory import bytes_of, numbers_in
+from actors.painting.unions import UnionOneByOne
 from actors.recipes.errors import LoadFailed, PartMissing, WeightsChanged
 from actors.recipes.recipe import Control
 
@@ -54,9 +55,12 @@ class Controls:
         self.forget()
         _require(control, folder)
         with _reasons(folder):
-            net = load_model(folder, "diffusers", KIND, self._dtype)
+            kind = KIND if control.mode is None else UNION
+            net = load_model(folder, "diffusers", kind, self._dtype)
             if net is None:
                 raise LoadFailed("it has no weights.")
+            if control.mode is not None:
+                net.__class__ = UnionOneByOne
         _require(control, folder)  # nor while it was read
         self._pipeline.stand_beside(net.to(self._pipeline.pipe.device))
         self._digest = control.digest

@@ -20,7 +20,7 @@ from actors.models.family import Family, takes_guidance
 from actors.painting.latent_colours import Colours, fitted
 from actors.pictures.files import Pixels
 from actors.recipes.errors import BadRequest, PromptTooLong
-from actors.recipes.recipe import Group, Recipe
+from actors.recipes.recipe import Control, Group, Recipe
 
 _LIGHT = 127.5  # of 255: a mask is painted anew from here on
 
@@ -149,12 +149,10 @@ class LoadedPipeline:
             if masks := [references[recipe.mask] for recipe in recipes if recipe.mask]:
                 begin["mask_image"] = _masks(masks)
         if group.control is not None:
-            name = "control_image" if "image" in begin else "image"
-            begin |= {
-                name: _images([references[recipe.control_image or ""] for recipe in recipes]),
-                "controlnet_conditioning_scale": group.control.scale,
-                "control_guidance_end": group.control.until,
-            }
+            pictures = _images([references[recipe.control_image or ""] for recipe in recipes])
+            begin |= _controlled(pictures, group.control, begins_from_picture="image" in begin)
+            if self.control is not None:
+                self.control.pictures = len(recipes)
         if group.edits:
             begin |= self._edited(
                 [Image.fromarray(references[name]) for name in recipes[0].edit], group
@@ -233,7 +231,7 @@ class LoadedPipeline:
     def stand_beside(self, control: Any | None) -> None:
         """Have a ControlNet beside it, or none, in the place of the one before."""
         self.control = control
-        for name in self.family.controlled.values():
+        for name in self.family.all_controlled:
             self._others.pop(name, None)
 
     def _pipe_of(self, group: Group) -> Any:
@@ -281,6 +279,21 @@ class LoadedPipeline:
             **more,
             **self.call_options,
         }
+
+
+def _controlled(
+    pictures: Tensor, control: Control, *, begins_from_picture: bool
+) -> dict[str, Any]:
+    """What a pipeline with a ControlNet is told of it. Unions take a list of pictures, each of its
+    own kind.
+    """
+    how = {
+        "controlnet_conditioning_scale": control.scale,
+        "control_guidance_end": control.until,
+    }
+    if control.mode is not None:
+        return {**how, "control_image": [pictures], "control_mode": [control.mode]}
+    return {**how, "control_image" if begins_from_picture else "image": pictures}
 
 
 def _check_edits(group: Group, family: Family) -> None:

@@ -33,12 +33,14 @@ class Adapter:
 @dataclass(frozen=True, kw_only=True)
 class Control:
     """A ControlNet beside a model: the digest of its files, how strongly it counts, and up to
-    which part of all steps, 0 to 1.
+    which part of all steps, 0 to 1. `mode` is the number of the kind of picture that a union of
+    several ControlNets follows.
     """
 
     digest: str
     scale: float
     until: float = 1.0
+    mode: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +107,14 @@ class Group:
     def _values(self) -> Json:
         # What a recipe does not have is not in it: so the digests of those before there was such a
         # thing stay as they are.
-        return {
-            name: value
-            for name, value in asdict(self).items()
-            if value is not None and value != ()
-        }
+        values = {**asdict(self), "control": _present(self.control)}
+        return {name: value for name, value in values.items() if value is not None and value != ()}
+
+
+def _present(control: Control | None) -> Json | None:
+    if control is None:
+        return None
+    return {name: value for name, value in asdict(control).items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)

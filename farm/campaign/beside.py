@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from actors.models.controls import MODES
 from actors.recipes.recipe import Adapter, Control
 from farm.campaign.groups import has_control
 from farm.campaign.schema import Campaign
@@ -46,6 +47,7 @@ def _control(written: Written, settings: Settings, sources: Sources) -> Control:
         digest=sources.controls[written.model],
         scale=float(settings.control_scale or written.scale),
         until=float(written.until),
+        mode=None if settings.control_kind is None else MODES[settings.control_kind],
     )
 
 

@@ -74,7 +74,7 @@ class Cells:
         if reference is not None:
             changes["strength"] = reference.strength
         if control is not None:
-            changes["control_scale"] = control.scale
+            changes |= {"control_scale": control.scale, "control_kind": control.kind}
         for axis, index in zip(self._axes, cell, strict=True):
             changes.update(settings_of(axis, index))
         return Settings.model_validate({**self._campaign.settings.model_dump(), **changes})

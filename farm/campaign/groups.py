@@ -23,7 +23,9 @@ def group_of(
     pipeline = (_beginning(settings, model) if has_reference else None) or model.pipeline
     if has_control(settings):
         family = family_of(model.pipeline)
-        pipeline = family.controlled.get(pipeline, pipeline) if family else pipeline
+        if family is not None:
+            beside = family.controlled if settings.control_kind is None else family.united
+            pipeline = beside.get(pipeline, pipeline)
     name, config = scheduler
     return Group(
         model=model.digest,

@@ -16,7 +16,7 @@ from pydantic_core import PydanticKnownError
 from actors.models.schedulers import SCHEDULERS
 from farm.campaign.axes import Axis, Scalar
 from farm.campaign.seeds import SEED_LIMIT
-from farm.campaign.sources import FILES, NONE, ControlScale, FileName, Scale, Strength
+from farm.campaign.sources import FILES, NONE, ControlKind, ControlScale, FileName, Scale, Strength
 from farm.documents.foreign_words import scheduler_hint
 from farm.problems import shown_value
 
@@ -126,6 +126,7 @@ class Settings(BaseModel):
     strength: Strength | None = None
     control_image: FileName | None = None
     control_scale: ControlScale | None = None
+    control_kind: ControlKind | None = None
     edit_image: FileName | None = None
     edit_image_2: FileName | None = None
     edit_image_3: FileName | None = None

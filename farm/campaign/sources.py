@@ -5,7 +5,7 @@ adapters laid over its weights.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -37,6 +37,7 @@ ONLY_VARIED = {
     "strength": "reference: {image: …, strength: …}",
     "control_image": "control: {model: …, image: …}",
     "control_scale": "control: {model: …, image: …, scale: …}",
+    "control_kind": "control: {model: …, image: …, kind: …}",
     **dict.fromkeys(EDITS, "edit: [FIRST, SECOND]"),
     "lora": "adapters: [{lora: …}]",
     "lora_scale": "adapters: [{lora: …, scale: …}]",
@@ -46,6 +47,7 @@ _MEASURES = {
     "strength": "reference",
     "reference_mask": "reference",
     "control_scale": "control_image",
+    "control_kind": "control_image",
     "lora_scale": "lora",
 }
 
@@ -61,6 +63,8 @@ def _address(value: object) -> object:
 
 
 Strength = Annotated[float, Field(gt=0, le=1)]
+ControlKind = Literal["pose", "depth", "scribble", "canny", "normal", "segments", "tile"]
+_NO_KIND = ("kind", None)
 ControlScale = Annotated[float, Field(gt=0, le=2)]
 Scale = Annotated[float, Field(ge=-4, le=4)]
 FileName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -87,7 +91,8 @@ class Reference(BaseModel):
 class Control(BaseModel):
     """A ControlNet, by its registered name or the path of its folder, and the picture that renders
     follow: its edges, depths, poses or whatever else the ControlNet was trained with. It counts
-    with `scale`, in the first of all steps up to the part `until`.
+    with `scale`, in the first of all steps up to the part `until`. A union of several is told by
+    `kind` which of them it is.
     """
 
     model_config = _STRICT
@@ -96,6 +101,12 @@ class Control(BaseModel):
     image: Address | None = None
     scale: ControlScale = DEFAULT_SCALE
     until: Annotated[float, Field(gt=0, le=1)] = 1.0
+    kind: ControlKind | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a kind that it does not have: a stored spec of before means the same."""
+        return {name: value for name, value in whole(self).items() if (name, value) != _NO_KIND}
 
 
 def _one_or_more(value: object) -> object:

@@ -49,13 +49,14 @@ class LineReference(TypedDict):
 @with_config(_STRICT)
 class LineControl(TypedDict):
     """The ControlNet of a render: its folder, the digest of it, how strongly it counts, and up to
-    which part of all steps.
+    which part of all steps. `kind` is that of the picture, if it is a union of several.
     """
 
     path: str
     digest: str
     scale: float
     until: float
+    kind: str | None
 
 
 @with_config(_STRICT)

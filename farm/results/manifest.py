@@ -186,6 +186,7 @@ def _control(expansion: Expansion, group_no: int) -> LineControl | None:
         "digest": control.digest,
         "scale": control.scale,
         "until": control.until,
+        "kind": expansion.settings(group_no).control_kind,
     }
 
 

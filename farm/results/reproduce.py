@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from actors.models.controls import MODES
 from actors.models.spacings import SPACING, ZERO_SNR, snr_refusal, spacing_refusal
 from actors.pictures.files import Pixels, pixels_digest, read
 from actors.recipes.encoding import Encoding, named_encoding
-from actors.recipes.recipe import Recipe
+from actors.recipes.recipe import Control, Recipe
 from farm.results.delivery import in_size, size_of
 from storage.errors import RequestError
 
@@ -202,6 +203,7 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
                 "image": sources["control_image"]["address"],
                 "scale": group.control.scale,
                 "until": group.control.until,
+                **_kind(group.control),
             }
         if recipe.edit:
             parts["edit"] = [source["address"] for source in sources["edit"]]
@@ -216,6 +218,12 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
             " record does not say where they were: it cannot be painted again."
         ) from exc
     return parts
+
+
+def _kind(control: Control) -> Json:
+    """What a union of ControlNets is told that it follows."""
+    kind = next((name for name, mode in MODES.items() if mode == control.mode), None)
+    return {} if kind is None else {"kind": kind}
 
 
 def compare(was: Picture, now: Picture, *, recorded: str | None = None) -> Comparison:

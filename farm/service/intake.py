@@ -176,7 +176,7 @@ class Intake:
             return {}
         address = campaign.control.model
         try:
-            return {address: self._control_nets.take(address, model)}
+            return {address: self._control_nets.take(address, model, _kinds(campaign))}
         except RequestError as exc:
             problems.append(Problem(("control", "model"), f"{address}: {exc}"))
             return {}
@@ -239,6 +239,14 @@ class Intake:
         """Whether an address is of a file that the outputs have, and not for this project."""
         own = f"{self._outputs.address}/"
         return address.startswith(own) and not address.startswith(f"{own}{project}/")
+
+
+def _kinds(campaign: Campaign) -> set[str | None]:
+    """The kinds of pictures that its ControlNet is to follow."""
+    axis = next((axis for axis in campaign.axes if "control_kind" in axis.variables), None)
+    if axis is None:
+        return {campaign.control.kind if campaign.control else None}
+    return {str(axis.assignments(k)["control_kind"]) for k in range(len(axis.values))}
 
 
 def _at_once(do: Callable[[T], Answer], given: Iterable[T]) -> Iterator[Answer]:

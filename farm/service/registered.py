@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
-from actors.models.controls import KIND, ControlNet, inspect_control
+from actors.models.controls import KIND, UNION, ControlNet, inspect_control
 from actors.models.manifests import MAX_BYTES, Manifest, StoredFile, read_manifest
 from actors.models.models import Model, inspect_model
 from farm.campaign.addresses import registered_name
@@ -52,9 +52,9 @@ class RegisteredModels:
         row = self.row(name)
         if row is None:
             return None
-        if row.about.get("pipeline") == KIND:
+        if (kind := row.about.get("pipeline")) in (KIND, UNION):
             raise RequestError(
-                f"{row.label} is a {KIND}, which paints nothing by itself: name a model here, and"
+                f"{row.label} is a {kind}, which paints nothing by itself: name a model here, and"
                 " the ControlNet as `control: {model: …}`."
             )
         model = inspect_model(row.label, self._folder_of(row), row.digest)
@@ -68,7 +68,7 @@ class RegisteredModels:
         row = self.row(name)
         if row is None:
             return None
-        if row.about.get("pipeline") != KIND:
+        if row.about.get("pipeline") not in (KIND, UNION):
             raise RequestError(f"it is a {row.about.get('pipeline')}, and no {KIND}.")
         return row, inspect_control(row.label, self._folder_of(row), row.digest)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from actors.models.adapter_files import AdapterFile
 from actors.models.controls import (
-    KIND,
     control_digest,
     control_files,
     inspect_control,
@@ -56,7 +55,7 @@ def model_contents(name: str, folder: Path) -> Contents:
         return Contents(
             digest=control.digest,
             files={path.name: path for path in control_files(folder)},
-            pipeline=KIND,
+            pipeline=control.kind,
             licence=licence_of(folder),
             digest_now=lambda: control_digest(folder),
         )

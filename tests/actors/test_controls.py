@@ -12,7 +12,7 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusers import ControlNetModel
+from diffusers import ControlNetModel, ControlNetUnionModel
 
 from actors.models.controls import control_digest, control_misfit, inspect_control
 from actors.models.families import FAMILIES, family_of
@@ -25,8 +25,9 @@ from actors.recipes.previews import Previews
 from actors.recipes.recipe import Control, Recipe
 from storage.errors import RequestError
 from tests.actors.tiny import SHADES, Looks, assert_pictures_stand_alone, group, hashes, recipes
-from tests.pipelines import control_of
+from tests.pipelines import control_of, union_of
 
+XL = "StableDiffusionXLPipeline"
 NAMES = [family.pipeline for family in FAMILIES if family.controlled]
 EDGES = np.zeros((32, 64, 3), np.uint8)
 EDGES[8:24, 20] = EDGES[8:24, 44] = 255
@@ -53,11 +54,16 @@ def nets(tmp_path_factory, folder):
     return net
 
 
-def led(path, net, plain=None, *, scale=0.8, until=1.0, image="edges", files=None, **changes):
+def led(
+    path, net, plain=None, *,
+    scale=0.8, until=1.0, mode=None, image="edges", files=None, **changes,
+):  # fmt: skip
     """Recipes that follow a picture, by the class that does so in the place of `plain`."""
     own = group(path)
-    control = Control(digest=control_digest(net), scale=scale, until=until)
-    pipeline = family_of(own.pipeline).controlled[plain or own.pipeline]
+    control = Control(digest=control_digest(net), scale=scale, until=until, mode=mode)
+    family = family_of(own.pipeline)
+    beside = family.controlled if mode is None else family.united
+    pipeline = beside[plain or own.pipeline]
     made_of = group(path, **{"pipeline": pipeline, "control": control, **changes})
     return recipes(made_of, control_image=image, **(files or {}))
 
@@ -74,9 +80,9 @@ def bare(path, net, recipe):
     """What diffusers paints of a recipe that follows a picture, from its text on."""
     torch.set_num_threads(1)
     made_of, control = recipe.group, recipe.group.control
-    pipe = getattr(diffusers, made_of.pipeline).from_pretrained(
-        path, controlnet=ControlNetModel.from_pretrained(net)
-    )
+    kind = ControlNetModel if control.mode is None else ControlNetUnionModel
+    net = kind.from_pretrained(net)
+    pipe = getattr(diffusers, made_of.pipeline).from_pretrained(path, controlnet=net)
     pipe.set_progress_bar_config(disable=True)
     pipe.scheduler = new_scheduler(made_of)
 
@@ -91,6 +97,9 @@ def bare(path, net, recipe):
             "control_image": begin["image"],
             "strength": made_of.strength,
         }
+    if control.mode is not None:
+        followed = begin.pop("control_image" if recipe.reference else "image")
+        begin |= {"control_image": [followed], "control_mode": [control.mode]}
     if recipe.mask:
         begin["mask_image"] = (picture(recipe.mask)[:, :1] > 0.5).float()
     images = pipe(
@@ -119,6 +128,41 @@ def test_a_picture_that_follows_another_is_the_one_that_diffusers_paints(
     one = led(path, net, plain, until=0.5, batch=1, files=files, **changes)[0]
     painted = engine.paint([one], str(path), references=FILES, control_folder=str(net)).pixels[0]
     assert np.abs(painted.astype(int) - bare(path, net, one)).max() == 0
+
+
+@pytest.fixture(scope="module")
+def union(tmp_path_factory, folder):
+    """The model, and a union of several ControlNets for it."""
+    path = folder(XL)
+    at = tmp_path_factory.mktemp("unions") / "union"
+    return path, union_of(path, at)
+
+
+@pytest.mark.parametrize("way", range(3))
+def test_a_union_follows_as_the_one_of_diffusers_does(engine, union, way):
+    path, net = union
+    plain, changes, files = list(ways(path))[way]
+    one = led(path, net, plain, mode=3, until=0.5, batch=1, files=files, **changes)[0]
+    painted = engine.paint([one], str(path), references=FILES, control_folder=str(net)).pixels[0]
+    assert np.abs(painted.astype(int) - bare(path, net, one)).max() == 0
+
+
+def test_pictures_of_a_union_stand_alone_and_depend_on_its_kind(engine, union):
+    path, net = union
+    how = {"references": FILES, "control_folder": str(net)}
+    batch = [
+        led(path, net, mode=3)[0],
+        led(path, net, mode=3, image="left")[1],
+        led(path, net, mode=3)[2],
+    ]
+    assert_pictures_stand_alone(engine, batch, path, **how)
+    depth = led(path, net, mode=1)
+    assert hashes(engine, depth[:1], path, **how) != hashes(engine, batch[:1], path, **how)
+    parked = engine.paint(batch, str(path), until=2, **how).parked
+    again = engine.paint(batch, str(path), parked=parked, **how).pixels
+    assert list(map(pixels_digest, again)) == hashes(engine, batch, path, **how)
+    three = [replace(one, group=replace(one.group, guidance=1.0)) for one in batch]
+    assert len(set(hashes(engine, three, path, **how))) == 3  # without a negative beside it
 
 
 @pytest.mark.parametrize("pipeline", NAMES)
@@ -191,8 +235,15 @@ def test_digests_know_the_control_and_old_digests_stay(folder, nets):
         led(path, net, until=0.5)[0],
         led(path, net, image="left")[0],
     ]
-    assert len({recipe.digest for recipe in kinds}) == 4
+    kinds.append(
+        replace(
+            kinds[0],
+            group=replace(kinds[0].group, control=replace(kinds[0].group.control, mode=3)),
+        )
+    )
+    assert len({recipe.digest for recipe in kinds}) == 5
     assert [Recipe.from_json(recipe.to_json()) for recipe in kinds] == kinds
+    assert "mode" not in kinds[0].to_json()["control"]
     plain = recipes(group(path))[0].to_json()
     assert not {"control", "control_image"} & plain.keys()
     assert kinds[0].group.shape.endswith(":control")  # which takes longer

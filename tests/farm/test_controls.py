@@ -24,7 +24,7 @@ from storage.keys import weights_key
 from tests.farm.resting import paint_queued
 from tests.farm.test_registry import command, database, farm, jobs_of, painted
 from tests.farm.test_registry import outputs as stored
-from tests.pipelines import control_of, save
+from tests.pipelines import control_of, save, union_of
 
 SMALL = dict(vary={"n": ["mug"]}, prompt="a {n}", seeds=[7], settings={"steps": 4, "batch": 2})
 
@@ -188,6 +188,31 @@ def test_a_control_that_is_gone_from_the_outputs_is_a_failure_of_loading(
             "a FluxPipeline takes no control",
         ),
         (
+            dict(control={"model": "UNION", "image": "EDGES"}, model="XL"),
+            "control.model",
+            "it is a union of several, and must be told which: write `kind:`, one of pose, depth",
+        ),
+        (
+            dict(control={"model": "UNION", "image": "EDGES", "kind": "tile"}, model="XL"),
+            "control.model",
+            "it follows no tile, but pose, depth, scribble, canny, normal, segments.",
+        ),
+        (
+            dict(control={"model": "NET", "image": "EDGES", "kind": "canny"}),
+            "control.model",
+            "it follows pictures of the one kind that it was trained with: remove `kind`.",
+        ),
+        (
+            dict(control={"model": "UNION", "image": "EDGES", "kind": "canny"}),
+            "control.model",
+            "a StableDiffusionPipeline takes no ControlNetUnionModel",
+        ),
+        (
+            dict(control={"model": "NET", "image": "EDGES", "kind": "edges"}),
+            "control.kind",
+            "canny",
+        ),
+        (
             dict(
                 control={"model": "NET", "image": "EDGES"},
                 settings={"guidance_rescale": 0.7, "steps": 2},
@@ -212,7 +237,35 @@ def test_a_control_that_cannot_be_followed_is_refused_at_submission(
 def models(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     kinds = {"XL": "StableDiffusionXLPipeline", "FLUX": "FluxPipeline"}
-    return {name: str(save(kind, root / name)) for name, kind in kinds.items()}
+    found = {name: str(save(kind, root / name)) for name, kind in kinds.items()}
+    return found | {"UNION": str(union_of(root / "XL", root / "union"))}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_union_is_told_what_it_follows_and_is_painted_again_from_its_files(
+    service, queue, settling, outputs, reading, models, edges
+):
+    data = campaign(
+        model=models["XL"],
+        control={"model": models["UNION"], "image": edges["left"]},
+        vary={"n": ["mug"], "control_kind": ["canny", "depth"]},
+        settings={"steps": 2, "size": "32x32"},
+    )
+    row, _ = service.submit("p", data)
+    paint_queued(queue, settling, row, Painter("w", Engine(device="cpu", threads=1), outputs))
+    lines = [json.loads(line) for line in reading.manifest("p", "spring")]
+    assert {line["control"]["kind"] for line in lines} == {"canny", "depth"}
+    assert len({line["pixels"] for line in lines}) == 2
+    told = changes(*(named(expansion_of(row.spec), number) for number in (0, 1)))
+    assert [change.words for change in told] == [
+        "control union of canny at 1 -> union of depth at 1"
+    ]
+    for line in lines:
+        with outputs.open(line["key"]) as file:
+            asked = campaign_of(read_picture(file.read()), name="again")
+        again, _ = service.submit(f"again-{line['number']}", asked)
+        expansion = expansion_of(again.spec)
+        assert expansion.recipe(*expansion.render(0)).digest == line["digest"]
 
 
 def _named(text, names):
