@@ -27,8 +27,8 @@ class UnionOneByOne(diffusers.ControlNetUnionModel):  # type: ignore[misc]  # un
         added_cond_kwargs: dict[str, Tensor],
         **more: Any,
     ) -> tuple[list[Tensor], Tensor]:
-        """What is added in the U-Net: for each of its levels [rows, channels, h, w], and for its
-        middle. The rows of a picture are `pictures` apart.
+        """The answers that the U-Net adds: one for each of its levels [rows, channels, h, w], and
+        one for its middle. The rows of a picture are `pictures` apart.
         """
         answers = [
             super(UnionOneByOne, self).forward(

@@ -150,6 +150,7 @@ class Pack(BaseModel):
     banned: Annotated[tuple[Phrase, ...], Field(strict=False, max_length=1000)] = ()
     models: Names | None = None
     adapters: Annotated[tuple[Text, ...], Field(strict=False, max_length=1000)] | None = None
+    controls: Annotated[tuple[Text, ...], Field(strict=False, max_length=1000)] | None = None
     sizes: Annotated[tuple[Size, ...], Field(strict=False, min_length=1)] | None = None
     schedulers: Annotated[tuple[Scheduler, ...], Field(strict=False, min_length=1)] | None = None
     settings: PackSettings = PackSettings()

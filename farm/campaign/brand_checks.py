@@ -35,6 +35,7 @@ def violations(expansion: Expansion, pack: Pack, written: Campaign) -> list[Prob
         *_sizes(expansion, written, pack),
         *_schedulers(expansion, written, pack),
         *_adapters(expansion, pack),
+        *_controls(expansion, pack),
         *_banned(expansion, pack.banned_words),
     ]
 
@@ -71,9 +72,7 @@ def _adapters(expansion: Expansion, pack: Pack) -> Iterator[Problem]:
         return
     for file in named_files(expansion.campaign):
         digest = expansion.sources.adapters.get(file.address, "")
-        names = {file.address}
-        if label := expansion.sources.labels.get(file.address):  # else an @ is part of a path
-            names |= {label, label.partition("@")[0]}
+        names = _names(expansion, file.address)
         if file.kind == "lora" and not any(
             _is_listed(name, digest, pack.adapters) for name in names
         ):
@@ -82,6 +81,26 @@ def _adapters(expansion: Expansion, pack: Pack) -> Iterator[Problem]:
                 f"the brand {pack.name} does not allow the adapter {file.address}"
                 f" ({digest[:_DIGEST]}): {_allowed(pack.adapters)}",
             )
+
+
+def _controls(expansion: Expansion, pack: Pack) -> Iterator[Problem]:
+    control = expansion.campaign.control
+    if pack.controls is None or control is None:
+        return
+    digest = expansion.sources.controls.get(control.model, "")
+    names = _names(expansion, control.model)
+    if not any(_is_listed(name, digest, pack.controls) for name in names):
+        yield Problem(
+            ("control", "model"),
+            f"the brand {pack.name} does not allow the ControlNet {control.model}"
+            f" ({digest[:_DIGEST]}): {_allowed(pack.controls)}",
+        )
+
+
+def _names(expansion: Expansion, address: str) -> set[str]:
+    """What a pack may call the file or folder at an address."""
+    label = expansion.sources.labels.get(address)  # else an @ is part of a path
+    return {address} if label is None else {address, label, label.partition("@")[0]}
 
 
 def _is_listed(name: str, digest: str, listed: Iterable[str]) -> bool:

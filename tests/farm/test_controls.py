@@ -135,6 +135,28 @@ def test_a_registered_control_paints_on_a_machine_without_it(
             farm.submit(data)
 
 
+def test_a_brand_allows_the_controls_that_it_lists(farm, made, edges):
+    added = farm.register("lines", str(made))
+    pack = {"name": "acme", "controls": ["lines"]}
+    farm.submit(led("lines", edges, name="a") | {"brand": pack})
+    label, digits = added.label, added.label.partition("@")[2]
+    for allowed in ([label], [digits], [digits, "depth"]):
+        brand = {**pack, "name": f"acme-{len(allowed)}-{len(allowed[0])}", "controls": allowed}
+        farm.submit(
+            led("lines", edges, name=f"b-{len(allowed)}-{len(allowed[0])}") | {"brand": brand}
+        )
+    for name, allowed, words in (
+        ("some", ["depth"], "allowed are depth."),
+        ("none", [], "it allows none."),
+    ):
+        brand = {"name": name, "controls": allowed}
+        with pytest.raises(DocumentError, match="does not allow the ControlNet lines") as error:
+            farm.submit(led("lines", edges, name="c") | {"brand": brand})
+        (problem,) = error.value.problems
+        assert (problem.place, problem.message.endswith(words)) == ("control.model", True)
+    farm.submit(campaign("free") | {"brand": {"name": "none", "controls": []}})
+
+
 def test_a_control_that_is_gone_from_the_outputs_is_a_failure_of_loading(
     farm, jobs_of, stored, made, edges, tmp_path
 ):
