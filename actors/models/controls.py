@@ -39,6 +39,7 @@ _SHARED = (
     "projection_class_embeddings_input_dim",
 )
 _EMBEDDING = "conditioning_embedding_out_channels"
+_USUAL_KINDS = 6  # of pictures, for a union whose config does not say
 _USUAL = (0, 0, 0, 0)  # as many levels as configs that do not say so have
 
 
@@ -105,7 +106,8 @@ def mode_misfit(control: ControlNet, mode: str | None) -> str | None:
     if control.kind == KIND:
         one = "it follows pictures of the one kind that it was trained with"
         return None if mode is None else f"{one}: remove `kind`."
-    known = [name for name, number in MODES.items() if number < control.config["num_control_type"]]
+    count = control.config.get("num_control_type", _USUAL_KINDS)
+    known = [name for name, number in MODES.items() if number < count]
     if mode in known:
         return None
     names = ", ".join(known)

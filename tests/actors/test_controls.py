@@ -14,7 +14,7 @@ import pytest
 import torch
 from diffusers import ControlNetModel, ControlNetUnionModel
 
-from actors.models.controls import control_digest, control_misfit, inspect_control
+from actors.models.controls import control_digest, control_misfit, inspect_control, mode_misfit
 from actors.models.families import FAMILIES, family_of
 from actors.painting.denoising import new_scheduler, pixels_of
 from actors.painting.engine import Engine
@@ -304,6 +304,14 @@ def test_a_control_that_does_not_fit_the_model_is_told(nets):
     assert "its cross_attention_dim is 32, and that of the campaign's model is 768" in other
     larger = control_misfit(control, unet, {})
     assert "pictures 2 times smaller, and the VAE of the campaign's model 8 times" in larger
+
+
+def test_a_union_that_does_not_say_how_many_kinds_it_knows_knows_six(union):
+    control = inspect_control("union", union[1])
+    config = {name: value for name, value in control.config.items() if name != "num_control_type"}
+    assert mode_misfit(replace(control, config=config), "segments") is None
+    assert "it follows no tile" in mode_misfit(replace(control, config=config), "tile")
+    assert mode_misfit(replace(control, config={**config, "num_control_type": 8}), "tile") is None
 
 
 def _set(folder, **values):
