@@ -243,10 +243,12 @@ class Intake:
 
 def _kinds(campaign: Campaign) -> set[str | None]:
     """The kinds of pictures that its ControlNet is to follow."""
+    own = campaign.control.kind if campaign.control else None
     axis = next((axis for axis in campaign.axes if "control_kind" in axis.variables), None)
     if axis is None:
-        return {campaign.control.kind if campaign.control else None}
-    return {str(axis.assignments(k)["control_kind"]) for k in range(len(axis.values))}
+        return {own}
+    varied = (axis.assignments(k)["control_kind"] for k in range(len(axis.values)))
+    return {str(kind) if kind else own for kind in varied}
 
 
 def _at_once(do: Callable[[T], Answer], given: Iterable[T]) -> Iterator[Answer]:

@@ -269,15 +269,15 @@ def test_a_union_is_told_what_it_follows_and_is_painted_again_from_its_files(
 ):
     data = campaign(
         model=models["XL"],
-        control={"model": models["UNION"], "image": edges["left"]},
-        vary={"n": ["mug"], "control_kind": ["canny", "depth"]},
+        control={"model": models["UNION"], "image": edges["left"], "kind": "pose"},
+        vary={"shot": [{"n": "mug", "control_kind": kind} for kind in ("canny", "depth", "")]},
         settings={"steps": 2, "size": "32x32"},
     )
     row, _ = service.submit("p", data)
     paint_queued(queue, settling, row, Painter("w", Engine(device="cpu", threads=1), outputs))
     lines = [json.loads(line) for line in reading.manifest("p", "spring")]
-    assert {line["control"]["kind"] for line in lines} == {"canny", "depth"}
-    assert len({line["pixels"] for line in lines}) == 2
+    assert {line["control"]["kind"] for line in lines} == {"canny", "depth", "pose"}
+    assert len({line["pixels"] for line in lines}) == 3
     told = changes(*(named(expansion_of(row.spec), number) for number in (0, 1)))
     assert [change.words for change in told] == [
         "control union of canny at 1 -> union of depth at 1"
