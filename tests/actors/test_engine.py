@@ -191,8 +191,9 @@ def test_numbers_that_are_no_picture_are_noticed(engine):
     assert broken.pixels == [None] * 4
 
 
-def test_the_least_recently_used_pipeline_gives_way():
-    one = bytes_in_files(SEEDLING, torch.float32)
+def test_the_least_recently_used_pipeline_gives_way(folder):
+    path = folder("StableDiffusionPipeline")
+    one = bytes_in_files(path, torch.float32)
     for memory, kept in (
         (2.1, ["float32", "bfloat16", "float16"]),
         (1.6, ["bfloat16", "float16"]),
@@ -200,7 +201,7 @@ def test_the_least_recently_used_pipeline_gives_way():
         own = Engine(device="cpu", threads=1, memory=int(memory * one))
         dtypes = ("float32", "bfloat16", "float16", "float16")
         painted = [
-            own.paint(recipes(group(dtype=dtype, steps=1, batch=1))[:1], str(SEEDLING))
+            own.paint(tiny.recipes(tiny.group(path, dtype=dtype, steps=1, batch=1))[:1], str(path))
             for dtype in dtypes
         ]
         assert [one.loads for one in painted] == [1, 1, 1, 0]

@@ -200,12 +200,12 @@ def test_what_begins_from_a_picture_and_what_does_not_are_groups_and_which_pictu
         (0.4, "Img2Img"),
         (None, MODEL.pipeline),
     ]
-    assert {render.shot.reference for render in plan.renders(0, 0, 10**6)} == {"/a.png", "/b.png"}
-    assert {render.shot.reference for render in plan.renders(1, 0, 10**6)} == {None}
-    assert {plan.recipe(0, render).reference for render in plan.renders(0, 0, 10**6)} == {
-        "aa",
-        "bb",
-    }
+    begins, free = (
+        list(plan.renders(k, 0, plan.shots_in_group(k) * plan.seeds_per_shot)) for k in range(2)
+    )
+    assert {render.shot.reference for render in begins} == {"/a.png", "/b.png"}
+    assert {render.shot.reference for render in free} == {None}
+    assert {plan.recipe(0, render).reference for render in begins} == {"aa", "bb"}
     for group_no, render in plan.all_renders():
         assert plan.render(render.number) == (group_no, render)
         assert plan.place(render.number)[0] == group_no
