@@ -24,7 +24,9 @@ from actors.recipes.recipe import Adapter
 from storage.errors import RequestError
 from tests.actors.tiny import group
 
-SD, XL, SD3, FLUX, SANA = (family.pipeline for family in FAMILIES if family.takes_adapters)
+SD, XL, SD3, FLUX, KONTEXT, SANA = (
+    family.pipeline for family in FAMILIES if family.takes_adapters
+)
 LAYERS = re.compile(
     r"(to_[qkv]|to_out\.0|to_add_out|add_[qkv]_proj|[qkv]_proj|out_proj|fc1|net\.2|conv1|conv_in"
     r"|time_emb_proj|proj_in|norm1\.linear)$"
@@ -189,8 +191,8 @@ def assert_laid(path, file, layers, scale=1.0):
 
 PARTS = {family.pipeline: family.adapted for family in FAMILIES}
 WRITERS = {
-    "peft": (with_prefix, (SD, XL, SD3, FLUX, SANA)),
-    "diffusers": (in_diffusers_names, (SD, XL, SD3, FLUX, SANA)),
+    "peft": (with_prefix, (SD, XL, SD3, FLUX, KONTEXT, SANA)),
+    "diffusers": (in_diffusers_names, (SD, XL, SD3, FLUX, KONTEXT, SANA)),
     "kohya": (kohya, (SD, XL)),
     "SGM": (in_makers_names, (SD, XL)),
 }
