@@ -254,7 +254,7 @@ def test_the_table_says_what_the_manifest_says(farm, painted, destination, tmp_p
     assert table["seed"].dtype == table["bytes"].dtype == "int64"
     assert table["seconds"].dtype == table["money"].dtype == "float64"
     for row, line in zip(table.to_dict("records"), painted, strict=True):
-        for name in ("coordinates", "settings", "adapters"):
+        for name in ("coordinates", "settings", "adapters", "edit"):
             assert json.loads(row.pop(name)) == line[name]
         assert list(row.pop("previews")) == list(row.pop("preview_paths")) == line["previews"]
         assert list(row.pop("size_paths")) == []

@@ -149,23 +149,23 @@ def test_a_farm_on_this_machine_alone_has_no_node_to_spare(settings, watching, q
 def test_with_a_token_nothing_but_that_a_farm_is_there_is_told_to_strangers(settings):
     closed = settings.model_copy(update={"token": read_settings(token=TOKEN).token})
     with open_app(closed) as app, serve(app, 0) as url:
-        for path in (
-            "/api/v1/campaigns",
-            "/metrics",
-            "/api/docs",
-            "/api/openapi.json",
-            "/api/v1/health/..",
+        for headers in (
+            {},
+            {"Authorization": "Bearer wrong"},
+            {"Authorization": TOKEN},
+            {"Authorization": f"bearer {TOKEN}x"},
         ):
-            for headers in (
-                {},
-                {"Authorization": "Bearer wrong"},
-                {"Authorization": TOKEN},
-                {"Authorization": f"bearer {TOKEN}x"},
+            for path in (
+                "/api/v1/campaigns",
+                "/metrics",
+                "/api/docs",
+                "/api/openapi.json",
+                "/api/v1/health/..",
             ):
                 assert httpx.get(url + path, headers=headers).status_code == 401, path
-                page = httpx.get(f"{url}/", headers=headers)
-                assert (page.status_code, page.content) == (303, b"")
-                assert page.headers["location"].startswith("/login")
+            page = httpx.get(f"{url}/", headers=headers)
+            assert (page.status_code, page.content) == (303, b"")
+            assert page.headers["location"].startswith("/login")
         assert httpx.post(f"{url}/api/v1/scaling", json={"floor": 1}).status_code == 401
         assert httpx.get(f"{url}/api/v1/health").status_code == 200
         with Client(url, token=TOKEN) as client, client.of("other") as other:
