@@ -6,6 +6,7 @@ from actors.painting.painter import Painter
 from actors.painting.resting import RestingEngine
 from farm.campaign.specs import expansion_of
 from farm.dispatch.chunk_job import chunk_job
+from farm.results.reproduce import campaign_of, read_picture
 from farm.scheduling.retry import settlement_of
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
@@ -38,3 +39,13 @@ def paint_queued(queue, settling, campaign, painter, owner="test"):
         numbers += [outcome.number for outcome in result.outcomes]
     queue.end_session(session)
     return sorted(numbers)
+
+
+def assert_recipes_come_back(service, outputs, lines):
+    """What the files of painted lines say is a campaign each, whose recipe is the same."""
+    for line in lines:
+        with outputs.open(line["key"]) as file:
+            asked = campaign_of(read_picture(file.read()), name="again")
+        again, _ = service.submit(f"again-{line['number']}", asked)
+        expansion = expansion_of(again.spec)
+        assert expansion.recipe(*expansion.render(0)).digest == line["digest"]

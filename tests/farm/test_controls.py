@@ -21,7 +21,7 @@ from farm.results.reproduce import campaign_of, read_picture
 from farm.service.submission import Submissions
 from storage.errors import Conflict, RequestError
 from storage.keys import weights_key
-from tests.farm.resting import paint_queued
+from tests.farm.resting import assert_recipes_come_back, paint_queued
 from tests.farm.test_registry import command, database, farm, jobs_of, painted
 from tests.farm.test_registry import outputs as stored
 from tests.pipelines import control_of, save, union_of
@@ -82,12 +82,7 @@ def test_pictures_follow_others_and_are_painted_again_from_their_files(
     assert {line["control"]["until"] for line in follow} == {0.5}
     assert {line["control_image"]["address"] for line in follow} == set(edges.values())
     assert (free["control"], free["control_image"]) == (None, None)
-    for line in lines:
-        with outputs.open(line["key"]) as file:
-            asked = campaign_of(read_picture(file.read()), name="again")
-        again, _ = service.submit(f"again-{line['number']}", asked)
-        expansion = expansion_of(again.spec)
-        assert expansion.recipe(*expansion.render(0)).digest == line["digest"]
+    assert_recipes_come_back(service, outputs, lines)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -282,12 +277,7 @@ def test_a_union_is_told_what_it_follows_and_is_painted_again_from_its_files(
     assert [change.words for change in told] == [
         "control union of canny at 1 -> union of depth at 1"
     ]
-    for line in lines:
-        with outputs.open(line["key"]) as file:
-            asked = campaign_of(read_picture(file.read()), name="again")
-        again, _ = service.submit(f"again-{line['number']}", asked)
-        expansion = expansion_of(again.spec)
-        assert expansion.recipe(*expansion.render(0)).digest == line["digest"]
+    assert_recipes_come_back(service, outputs, lines)
 
 
 def _named(text, names):

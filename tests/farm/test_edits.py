@@ -12,11 +12,10 @@ from farm.campaign.loading import load_campaign
 from farm.campaign.specs import expansion_of
 from farm.documents.document import DocumentError
 from farm.results.recipe_changes import changes, named
-from farm.results.reproduce import campaign_of, read_picture
 from farm.service.render_reading import RenderReading
 from farm.service.submission import Submissions
 from storage.reviews import Reviews
-from tests.farm.resting import paint_queued
+from tests.farm.resting import assert_recipes_come_back, paint_queued
 from tests.pipelines import built_once
 
 KLEIN, KONTEXT, FLUX = "Flux2KleinPipeline", "FluxKontextPipeline", "FluxPipeline"
@@ -81,12 +80,7 @@ def test_edits_are_painted_and_painted_again_from_their_files(
     assert {line["state"] for line in lines} == {"done"}
     assert len({line["pixels"] for line in lines}) == 5
     assert {line["settings"]["batch"] for line in lines} == {1}
-    for line in lines:
-        with outputs.open(line["key"]) as file:
-            asked = campaign_of(read_picture(file.read()), name="again")
-        again, _ = service.submit(f"again-{line['number']}", asked)
-        expansion = expansion_of(again.spec)
-        assert expansion.recipe(*expansion.render(0)).digest == line["digest"]
+    assert_recipes_come_back(service, outputs, lines)
     # So does the file that a picture's page offers.
     reading = RenderReading(campaigns=campaigns, reviews=Reviews(engine))
     offered = yaml.safe_load(reading.campaign_file("p", "spring", 1))

@@ -17,7 +17,7 @@ from farm.results.reproduce import campaign_of, read_picture
 from farm.service.submission import Submissions
 from storage.states import CampaignState
 from tests.adapters import save_adapter
-from tests.farm.resting import paint_queued
+from tests.farm.resting import assert_recipes_come_back, paint_queued
 from tests.pipelines import PLAIN, built_once, save
 
 NAMES = [family.pipeline for family in FAMILIES]
@@ -308,13 +308,7 @@ def test_a_part_of_a_picture_is_painted_anew_and_again_from_its_file(
     lines = [json.loads(line) for line in reading.manifest("p", "tiny")]
     assert len({line["pixels"] for line in lines}) == 3
     assert [line["mask"] and line["mask"]["address"] for line in lines] == [*masks[:2], None]
-    digests = {line["digest"]: line["pixels"] for line in lines}
-    for line in lines:
-        with outputs.open(line["key"]) as file:
-            asked = campaign_of(read_picture(file.read()), name="again")
-        row, _ = service.submit(f"again-{line['number']}", asked)
-        expansion = expansion_of(row.spec)
-        assert expansion.recipe(*expansion.render(0)).digest in digests
+    assert_recipes_come_back(service, outputs, lines)
 
 
 def test_a_mask_is_known_by_its_content_and_a_campaign_without_one_is_as_before(
