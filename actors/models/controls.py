@@ -99,6 +99,11 @@ def control_files(folder: Path) -> Iterator[Path]:
         yield folder / found.index
 
 
+def kind_of_mode(mode: int | None) -> str | None:
+    """The kind of pictures that has a number in MODES; None for none."""
+    return next((name for name, number in MODES.items() if number == mode), None)
+
+
 def mode_misfit(control: ControlNet, mode: str | None) -> str | None:
     """Why a ControlNet cannot follow pictures of a kind in MODES, or of none that is named; None
     if it can.

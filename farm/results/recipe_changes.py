@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Any
 
-from actors.models.controls import MODES
+from actors.models.controls import kind_of_mode
 from actors.recipes.recipe import FILES, Adapter, Group, Recipe
 from farm.campaign.expansion import Expansion
 
@@ -192,8 +192,8 @@ def _control(side: Named) -> str:
     if control is None:
         return "none"
     until = "" if control.until == 1 else f" until {control.until:g}"
-    kind = next((f" of {name}" for name, mode in MODES.items() if mode == control.mode), "")
-    return f"{_name(side.control)}{kind} at {control.scale:g}{until}"
+    kind = kind_of_mode(control.mode)
+    return f"{_name(side.control)}{f' of {kind}' if kind else ''} at {control.scale:g}{until}"
 
 
 def _edit(side: Named) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from actors.models.controls import MODES
+from actors.models.controls import kind_of_mode
 from actors.models.spacings import SPACING, ZERO_SNR, snr_refusal, spacing_refusal
 from actors.pictures.files import Pixels, pixels_digest, read
 from actors.recipes.encoding import Encoding, named_encoding
-from actors.recipes.recipe import Control, Recipe
+from actors.recipes.recipe import Recipe
 from farm.results.delivery import in_size, size_of
 from storage.errors import RequestError
 
@@ -203,7 +203,7 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
                 "image": sources["control_image"]["address"],
                 "scale": group.control.scale,
                 "until": group.control.until,
-                **_kind(group.control),
+                **({"kind": kind} if (kind := kind_of_mode(group.control.mode)) else {}),
             }
         if recipe.edit:
             parts["edit"] = [source["address"] for source in sources["edit"]]
@@ -218,12 +218,6 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
             " record does not say where they were: it cannot be painted again."
         ) from exc
     return parts
-
-
-def _kind(control: Control) -> Json:
-    """What a union of ControlNets is told that it follows."""
-    kind = next((name for name, mode in MODES.items() if mode == control.mode), None)
-    return {} if kind is None else {"kind": kind}
 
 
 def compare(was: Picture, now: Picture, *, recorded: str | None = None) -> Comparison:

@@ -8,7 +8,6 @@ import shutil
 import weakref
 from dataclasses import replace
 
-import diffusers
 import numpy as np
 import pytest
 import torch
@@ -16,7 +15,6 @@ from diffusers import ControlNetModel, ControlNetUnionModel
 
 from actors.models.controls import control_digest, control_misfit, inspect_control, mode_misfit
 from actors.models.families import FAMILIES, family_of
-from actors.painting.denoising import new_scheduler, pixels_of
 from actors.painting.engine import Engine
 from actors.painting.memory import bytes_in_files
 from actors.pictures.files import pixels_digest
@@ -24,6 +22,7 @@ from actors.recipes.errors import BadRequest, PartMissing, WeightsChanged
 from actors.recipes.previews import Previews
 from actors.recipes.recipe import Control, Recipe
 from storage.errors import RequestError
+from tests.actors.bare import painted_bare
 from tests.actors.tiny import SHADES, Looks, assert_pictures_stand_alone, group, hashes, recipes
 from tests.pipelines import control_of, union_of
 
@@ -77,19 +76,13 @@ def ways(path):
 
 
 def bare(path, net, recipe):
-    """What diffusers paints of a recipe that follows a picture, from its text on."""
-    torch.set_num_threads(1)
+    """What diffusers paints of a recipe that follows a picture."""
     made_of, control = recipe.group, recipe.group.control
     kind = ControlNetModel if control.mode is None else ControlNetUnionModel
-    net = kind.from_pretrained(net)
-    pipe = getattr(diffusers, made_of.pipeline).from_pretrained(path, controlnet=net)
-    pipe.set_progress_bar_config(disable=True)
-    pipe.scheduler = new_scheduler(made_of)
 
     def picture(name):
         return torch.from_numpy(FILES[name][None]).permute(0, 3, 1, 2).float() / 255
 
-    generator = torch.Generator().manual_seed(recipe.seed)
     begin = {"image": picture(recipe.control_image)}
     if recipe.reference:
         begin = {
@@ -102,20 +95,14 @@ def bare(path, net, recipe):
         begin |= {"control_image": [followed], "control_mode": [control.mode]}
     if recipe.mask:
         begin["mask_image"] = (picture(recipe.mask)[:, :1] > 0.5).float()
-    images = pipe(
-        prompt=recipe.prompt,
-        negative_prompt=recipe.negative or None,
+    options = {
         **begin,
-        controlnet_conditioning_scale=control.scale,
-        control_guidance_end=control.until,
-        width=made_of.width,
-        height=made_of.height,
-        num_inference_steps=made_of.steps,
-        guidance_scale=made_of.guidance,
-        generator=generator,
-        output_type="pt",
-    ).images
-    return pixels_of(images)[0]
+        "negative_prompt": recipe.negative or None,
+        "controlnet_conditioning_scale": control.scale,
+        "control_guidance_end": control.until,
+    }
+    net = kind.from_pretrained(net)
+    return painted_bare(path, recipe, lambda _pipe: options, controlnet=net)
 
 
 @pytest.mark.parametrize("way", range(3))

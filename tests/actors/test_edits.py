@@ -2,19 +2,17 @@
 several, of any shape, going on where they were parked.
 """
 
-import diffusers
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from actors.models.families import FAMILIES, family_of
-from actors.painting.denoising import new_scheduler, pixels_of
 from actors.painting.engine import Engine
 from actors.pictures.files import pixels_digest
 from actors.recipes.errors import BadRequest
 from actors.recipes.previews import Previews
 from actors.recipes.recipe import Recipe
+from tests.actors.bare import painted_bare
 from tests.actors.tiny import Looks, group, hashes, recipes
 
 NAMES = [family.pipeline for family in FAMILIES if family.edits]
@@ -44,27 +42,13 @@ def edits(path, *names, **changes):
 
 
 def bare(path, recipe):
-    """What diffusers paints of a recipe that is an edit, from its text and pictures on."""
-    torch.set_num_threads(1)
+    """What diffusers paints of a recipe that is an edit."""
     made_of = recipe.group
-    pipe = getattr(diffusers, made_of.pipeline).from_pretrained(path)
-    pipe.set_progress_bar_config(disable=True)
-    pipe.scheduler = new_scheduler(made_of)
     pictures = [Image.fromarray(FILES[name]) for name in recipe.edit]
     options = {"image": pictures}
     if made_of.pipeline == "FluxKontextPipeline":
         options = {"image": pictures[0], "max_area": made_of.width * made_of.height}
-    images = pipe(
-        prompt=recipe.prompt,
-        width=made_of.width,
-        height=made_of.height,
-        num_inference_steps=made_of.steps,
-        guidance_scale=made_of.guidance,
-        generator=torch.Generator().manual_seed(recipe.seed),
-        output_type="pt",
-        **options,
-    ).images
-    return pixels_of(images)[0]
+    return painted_bare(path, recipe, lambda _pipe: options)
 
 
 @pytest.mark.parametrize(("pipeline", "names"), CASES)

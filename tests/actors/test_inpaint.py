@@ -2,18 +2,17 @@
 batch, and going on where it was parked.
 """
 
-import diffusers
 import numpy as np
 import pytest
 import torch
 
 from actors.models.families import FAMILIES, family_of
-from actors.painting.denoising import new_scheduler, pixels_of
 from actors.painting.engine import Engine
 from actors.pictures.files import pixels_digest
 from actors.recipes.errors import BadRequest
 from actors.recipes.previews import Previews
 from actors.recipes.recipe import Recipe
+from tests.actors.bare import painted_bare
 from tests.actors.tiny import SHADES, Looks, assert_pictures_stand_alone, group, hashes, recipes
 
 NAMES = [family.pipeline for family in FAMILIES if family.inpaint]
@@ -34,27 +33,16 @@ def masked(path, mask="left", reference="dark", **changes):
 
 
 def bare(path, recipe):
-    """What diffusers paints of a recipe with a mask, from its text on."""
-    torch.set_num_threads(1)
-    made_of = recipe.group
-    pipe = getattr(diffusers, made_of.pipeline).from_pretrained(path)
-    pipe.set_progress_bar_config(disable=True)
-    pipe.scheduler = new_scheduler(made_of)
+    """What diffusers paints of a recipe with a mask."""
     light = torch.from_numpy((FILES[recipe.mask][:, :, 0] > 127).astype(np.float32))
-    images = pipe(
-        prompt=recipe.prompt,
-        negative_prompt=recipe.negative or None,
-        image=torch.from_numpy(FILES[recipe.reference][None]).permute(0, 3, 1, 2).float() / 255,
-        mask_image=light[None, None],
-        strength=made_of.strength,
-        width=made_of.width,
-        height=made_of.height,
-        num_inference_steps=made_of.steps,
-        guidance_scale=made_of.guidance,
-        generator=torch.Generator().manual_seed(recipe.seed),
-        output_type="pt",
-    ).images
-    return pixels_of(images)[0]
+    picture = torch.from_numpy(FILES[recipe.reference][None]).permute(0, 3, 1, 2).float() / 255
+    options = {
+        "negative_prompt": recipe.negative or None,
+        "image": picture,
+        "mask_image": light[None, None],
+        "strength": recipe.group.strength,
+    }
+    return painted_bare(path, recipe, lambda _pipe: options)
 
 
 @pytest.mark.parametrize("strength", [0.75, 1.0])

@@ -111,7 +111,7 @@ def test_every_family_is_inspected_without_being_loaded(tmp_path, pipeline):
         family.image_to_image,
         family.guidance,
     )
-    # 16 latent pixels of two pixels each, where the config says so; Sana has 32, seven have none.
+    # Most configs say 16 latent pixels of two pixels each. Sana's says 32, those of seven nothing.
     assert model.size == {
         "FluxPipeline": (256, 256),
         "FluxKontextPipeline": (1024, 1024),

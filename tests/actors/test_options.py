@@ -4,19 +4,18 @@ and each with another picture than without it.
 
 from dataclasses import replace
 
-import diffusers
 import numpy as np
 import pytest
-import torch
 
 from actors.models.spacings import snr_refusal, spaced, spacing_refusal
-from actors.painting.denoising import new_scheduler, pixels_of
+from actors.painting.denoising import new_scheduler
 from actors.painting.engine import Engine
 from actors.pictures.files import pixels_digest
 from actors.recipes.canary import subject_of
 from actors.recipes.errors import BadRequest
 from actors.recipes.guidance import GuidanceKind, guidance_words, kind_of
 from actors.recipes.previews import Previews
+from tests.actors.bare import painted_bare
 from tests.actors.tiny import SHADES, Looks, assert_pictures_stand_alone, group, hashes, recipes
 
 SD, XL, SD3 = "StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiffusion3Pipeline"
@@ -34,27 +33,17 @@ def trailing(made_of, terminal_snr=None):
 
 
 def bare(path, recipe):
-    """What diffusers paints of a recipe with its options, from its text on."""
-    torch.set_num_threads(1)
+    """What diffusers paints of a recipe with its options."""
     made_of = recipe.group
-    pipe = getattr(diffusers, made_of.pipeline).from_pretrained(path)
-    pipe.set_progress_bar_config(disable=True)
-    pipe.scheduler = new_scheduler(made_of)
-    if made_of.pipeline == SD:  # the name by which diffusers 0.42 looks for CLIP's last layer
-        pipe.text_encoder.__dict__["text_model"] = pipe.text_encoder
-    named = {name: getattr(made_of, name) for name in ("eta", "clip_skip", "guidance_rescale")}
-    images = pipe(
-        prompt=recipe.prompt,
-        negative_prompt=recipe.negative or None,  # of which XL makes zeros, as the farm does
-        width=made_of.width,
-        height=made_of.height,
-        num_inference_steps=made_of.steps,
-        guidance_scale=made_of.guidance,
-        generator=torch.Generator().manual_seed(recipe.seed),
-        output_type="pt",
-        **{name: value for name, value in named.items() if value is not None},
-    ).images
-    return pixels_of(images)[0]
+
+    def options(pipe):
+        if made_of.pipeline == SD:  # the name by which diffusers 0.42 looks for CLIP's last layer
+            pipe.text_encoder.__dict__["text_model"] = pipe.text_encoder
+        named = {name: getattr(made_of, name) for name in ("eta", "clip_skip", "guidance_rescale")}
+        # Of no negative XL makes zeros, as the farm does.
+        return {"negative_prompt": recipe.negative or None, **named}
+
+    return painted_bare(path, recipe, options)
 
 
 BARE = [

@@ -4,16 +4,19 @@
 
 import json
 import shutil
+from typing import get_args
 
 import pytest
 from PIL import Image, ImageDraw
 
 from actors.models.cache import WeightsCache
+from actors.models.controls import MODES
 from actors.models.models import SEEDLING
 from actors.painting.engine import Engine
 from actors.painting.painter import Painter
 from actors.recipes.jobs import FailureKind
 from farm.campaign.loading import load_campaign
+from farm.campaign.sources import ControlKind
 from farm.campaign.specs import expansion_of
 from farm.documents.document import DocumentError
 from farm.results.recipe_changes import changes, named
@@ -284,6 +287,10 @@ def _named(text, names):
     for name, value in names.items():
         text = text.replace(f'"{name}"', json.dumps(value))
     return text
+
+
+def test_a_campaign_may_name_the_kinds_that_unions_know():
+    assert get_args(ControlKind) == tuple(MODES)
 
 
 def test_paths_in_a_file_are_those_beside_it(tmp_path):

@@ -1,5 +1,6 @@
 """Campaigns whose pictures are edits of others, from the file to the pixels and back."""
 
+import io
 import json
 
 import pytest
@@ -12,8 +13,8 @@ from farm.campaign.loading import load_campaign
 from farm.campaign.specs import expansion_of
 from farm.documents.document import DocumentError
 from farm.results.recipe_changes import changes, named
+from farm.service.looks import Looks
 from farm.service.render_reading import RenderReading
-from farm.service.submission import Submissions
 from storage.reviews import Reviews
 from tests.farm.resting import assert_recipes_come_back, paint_queued
 from tests.pipelines import built_once
@@ -36,13 +37,6 @@ def pictures(tmp_path):
     for k, (name, size) in enumerate(sizes.items()):
         Image.effect_noise(size, 40 + 10 * k).convert("RGB").save(tmp_path / f"{name}.png")
     return {name: str(tmp_path / f"{name}.png") for name in sizes}
-
-
-@pytest.fixture
-def service(campaigns, control, watching, outputs, brands):
-    return Submissions(
-        campaigns=campaigns, control=control, watching=watching, outputs=outputs, brands=brands
-    )
 
 
 def campaign(model, name="spring", **more):
@@ -81,6 +75,12 @@ def test_edits_are_painted_and_painted_again_from_their_files(
     assert len({line["pixels"] for line in lines}) == 5
     assert {line["settings"]["batch"] for line in lines} == {1}
     assert_recipes_come_back(service, outputs, lines)
+    # Whoever decides about one may hold it against the first picture that it is an edit of.
+    looks = Looks(campaigns=campaigns, reviews=Reviews(engine), outputs=outputs)
+    for number, name in ((0, "mug"), (3, "lamp"), (5, "scene")):
+        shown = Image.open(io.BytesIO(looks.reference("p", "spring", number).data))
+        with Image.open(pictures[name]) as own:
+            assert shown.size == own.size
     # So does the file that a picture's page offers.
     reading = RenderReading(campaigns=campaigns, reviews=Reviews(engine))
     offered = yaml.safe_load(reading.campaign_file("p", "spring", 1))

@@ -14,7 +14,6 @@ from actors.painting.painter import Painter
 from farm.campaign.specs import expansion_of
 from farm.dispatch.chunk_job import chunk_job
 from farm.results.reproduce import campaign_of, read_picture
-from farm.service.submission import Submissions
 from storage.states import CampaignState
 from tests.adapters import save_adapter
 from tests.farm.resting import paint_queued
@@ -92,13 +91,6 @@ def pictures(tmp_path):
         )
         found[name] = str(tmp_path / f"{name}.png")
     return found
-
-
-@pytest.fixture
-def service(campaigns, control, watching, outputs, brands):
-    return Submissions(
-        campaigns=campaigns, control=control, watching=watching, outputs=outputs, brands=brands
-    )
 
 
 def begun(way, family, beside, pictures):

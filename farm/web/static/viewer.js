@@ -72,7 +72,7 @@ export class Viewer {
     this.layout();
   }
 
-  // Pixels of the larger picture: the other is shown as large.
+  // Pixels of the larger picture: the other is shown as large, in its own shape (object-fit).
   size() {
     const widest = Math.max(1, ...this.panes.map(({ image }) => image.naturalWidth));
     const own = this.panes.find(({ image }) => image.naturalWidth === widest)?.image;
