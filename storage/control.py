@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, func, select, update
+from sqlalchemy import Connection, Engine, Row, case, delete, func, select, update
 
 from storage.bulk import carry_over, insert_chunks
 from storage.campaigns import NAME_LEFT, with_proofs
@@ -19,7 +19,7 @@ from storage.locking import locked, locked_with_proofs
 from storage.projects import Within, always
 from storage.rows import ANY_CLASS, NewCampaign, NewChunk, RenderOutcome
 from storage.settling import cancel_queued
-from storage.states import ChunkState, RenderState, moved
+from storage.states import HELD_BY_RULE, ChunkState, RenderState, moved
 from storage.tables import campaigns, chunks, renders
 from storage.telling import tell, tell_change, tell_end
 
@@ -90,7 +90,7 @@ class Control:
             gone = connection.execute(
                 delete(renders)
                 .where(again)
-                .returning(renders.c.number, renders.c.state, renders.c.attempts)
+                .returning(renders.c.number, renders.c.state, renders.c.reason, renders.c.attempts)
             ).all()
             for render in gone:
                 moved(RenderState(render.state), RenderState.QUEUED)
@@ -103,6 +103,7 @@ class Control:
                 values = {
                     "failed": row.failed - failed,
                     "held": row.held - (len(gone) - failed),
+                    "held_by_rule": row.held_by_rule - _held_by_rule(gone),
                     "finished_at": None,
                     "halted": None,
                 }
@@ -146,14 +147,14 @@ class Control:
             )
             for k in range(0, len(kept), _AT_ONCE):
                 carry_over(connection, old.id, new_id, kept[k : k + _AT_ONCE])
-            counts = _counts(connection, new_id)
+            counts, by_rule = _counts(connection, new_id)
             if sum(counts.values()) != len(kept):
                 connection.rollback()
                 return False
             insert_chunks(connection, new_id, new_chunks)
             before = None if old_proofs is None else _still_painted(connection, old_proofs)
             insert_proofs(connection, new_id, proofs, replaces=before, **history)
-            values: dict[str, Any] = {**counts}
+            values: dict[str, Any] = {**counts, "held_by_rule": by_rule}
             if new.released is not None:
                 values["released"] = len(kept)
             if len(kept) == new.total:
@@ -257,16 +258,26 @@ def _retired_proofs(connection: Connection, old: Row[Any]) -> Row[Any] | None:
     return proofs
 
 
-def _counts(connection: Connection, campaign_id: int) -> dict[str, int]:
-    """How many renders of a campaign have ended, by state."""
+def _held_by_rule(rows: Sequence[Any]) -> int:
+    return sum(row.state == RenderState.HELD and row.reason in HELD_BY_RULE for row in rows)
+
+
+def _counts(connection: Connection, campaign_id: int) -> tuple[dict[str, int], int]:
+    """How many renders of a campaign have ended, by state, and how many a rule holds."""
+    is_held = (renders.c.state == RenderState.HELD) & renders.c.reason.in_(HELD_BY_RULE)
     query = (
-        select(renders.c.state, func.count().label("number"))
+        select(
+            renders.c.state,
+            func.count().label("number"),
+            func.sum(case((is_held, 1), else_=0)).label("by_rule"),
+        )
         .where(renders.c.campaign_id == campaign_id)
         .group_by(renders.c.state)
     )
-    counts = {row.state: int(row.number) for row in connection.execute(query)}
-    ends = (RenderState.DONE, RenderState.FAILED, RenderState.HELD)
-    return {state.value: counts.get(state, 0) for state in ends}
+    rows = {row.state: row for row in connection.execute(query)}
+    ends = [state.value for state in (RenderState.DONE, RenderState.FAILED, RenderState.HELD)]
+    counts = {state: int(rows[state].number) if state in rows else 0 for state in ends}
+    return counts, sum(int(row.by_rule) for row in rows.values())
 
 
 def _still_painted(connection: Connection, old: Row[Any]) -> int | None:

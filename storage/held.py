@@ -100,6 +100,7 @@ def _count(connection: Connection, campaign_id: int, moves: list[tuple[str, Rend
         if to in steps:
             steps[to] += 1
     values: Json = {columns[state].name: columns[state] + step for state, step in steps.items()}
+    values["held_by_rule"] = campaigns.c.held_by_rule + steps[RenderState.HELD]
     values["released"] = campaigns.c.released - steps[RenderState.REJECTED]
     mine = campaigns.c.id == campaign_id
     connection.execute(update(campaigns).where(mine).values(**values))

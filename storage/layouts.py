@@ -128,7 +128,9 @@ def _hold(connection: Connection, campaign_id: int, held: Mapping[int, str]) -> 
         found = connection.execute(change.values(state=state, reason=Reason.DRIFT, detail=detail))
         count += found.rowcount
     mine = update(campaigns).where(c.id == campaign_id)
-    connection.execute(mine.values(done=c.done - count, held=c.held + count))
+    connection.execute(
+        mine.values(done=c.done - count, held=c.held + count, held_by_rule=c.held_by_rule + count)
+    )
 
 
 def keep_layouts(connection: Connection, settlements: Iterable[Settlement]) -> None:

@@ -9,6 +9,7 @@ from storage.keys import campaign_name
 from storage.moments import FARTHEST_S, is_to_come
 from storage.spent import Spent
 from storage.states import (
+    HELD_BY_RULE,
     AttemptOutcome,
     CampaignState,
     Reason,
@@ -92,6 +93,8 @@ class CampaignRow(NewCampaign):
     done: int
     failed: int
     held: int
+    held_by_rule: int = 0
+    """Those of the held ones that a person may let through."""
     cancelled: int
     rejected: int
     """Renders that a person rejected: of a campaign with proofs, before they were painted; of any
@@ -148,11 +151,17 @@ class CampaignRow(NewCampaign):
             held=self.held,
             cancelled=self.cancelled,
             rejected=self.rejected,
+            held_by_rule=self.held_by_rule,
             awaits_review=self.awaits_review,
             started=self.started_at is not None or self.has_begun_proofs,
             paused=self.paused_at is not None,
             halted=self.halted,
         )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more of it is painted unless somebody asks."""
+        return self.is_leaving or self.ended + self.rejected >= self.total
 
     @property
     def queued(self) -> int:
@@ -304,6 +313,10 @@ class RenderOutcome:
     """Its seed and its composition, if the median of its set is not known yet; not read back."""
     finished_at: float | None = None
     """By the database's clock: only an outcome that was read from it has one."""
+
+    @property
+    def is_held_by_rule(self) -> bool:
+        return self.state is RenderState.HELD and self.reason in HELD_BY_RULE
 
 
 @dataclass(frozen=True, kw_only=True)

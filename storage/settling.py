@@ -200,6 +200,7 @@ def _count(
     hold.
     """
     states = Counter(o.state for s in settlements for o in s.outcomes)
+    by_rule = sum(o.is_held_by_rule for s in settlements for o in s.outcomes)
     device_s = sum(s.device_s for s in settlements)
     prices = [cost for s in settlements if (cost := s.spent.money) is not None]
     costs = {"money": func.coalesce(campaigns.c.money, 0) + sum(prices)} if prices else {}
@@ -207,6 +208,7 @@ def _count(
         "done": campaign.done + states[RenderState.DONE],
         "failed": campaign.failed + states[RenderState.FAILED],
         "held": campaign.held + states[RenderState.HELD],
+        "held_by_rule": campaign.held_by_rule + by_rule,
         "device_s": campaigns.c.device_s + device_s,
         **costs,
     }

@@ -142,7 +142,7 @@ class CampaignState(StrEnum):
     PAUSED = "paused"
     HALTED = "stopped"  # people, the API and old databases know it by this word
     AWAITING_REVIEW = "awaiting_review"
-    """Nothing can be painted until a person approves or rejects."""
+    """Nothing is left but what a person has to approve or reject."""
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -166,22 +166,23 @@ def campaign_state(
     held: int,
     cancelled: int,
     rejected: int = 0,
+    held_by_rule: int = 0,
     awaits_review: bool = False,
     started: bool,
     paused: bool,
     halted: str | None,
 ) -> CampaignState:
     """A campaign has failed if it is over and not every render that was not rejected is done;
-    paused and halted ones wait for a person.
+    it awaits a review if what is not done is held by a rule. Paused and halted ones wait for a
+    person.
     """
     if done + failed + held + cancelled + rejected >= total:
-        return (
-            CampaignState.DONE
-            if done + rejected == total
-            else CampaignState.CANCELLED
-            if cancelled
-            else CampaignState.FAILED
-        )
+        if done + rejected == total:
+            return CampaignState.DONE
+        if cancelled:
+            return CampaignState.CANCELLED
+        is_lacking = failed or held_by_rule < held
+        return CampaignState.FAILED if is_lacking else CampaignState.AWAITING_REVIEW
     if halted is not None:
         return CampaignState.HALTED
     if paused:

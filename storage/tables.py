@@ -50,14 +50,13 @@ campaigns = Table(
     Column("done", BigInteger, nullable=False, server_default="0"),
     Column("failed", BigInteger, nullable=False, server_default="0"),
     Column("held", BigInteger, nullable=False, server_default="0"),
+    Column("held_by_rule", BigInteger, nullable=False, server_default="0"),  # some of `held`
     Column("cancelled", BigInteger, nullable=False, server_default="0"),
     Column("rejected", BigInteger, nullable=False, server_default="0"),
     Column(
         "released", BigInteger
     ),  # of a campaign with proofs: how many renders may be painted so far; NULL if all may
-    Column(
-        "proof_of", BigInteger
-    ),  # of a row of proofs: the campaign whose finals they decide about
+    Column("proof_of", BigInteger),  # of a row of proofs: the campaign that they decide about
     Column(
         "device_s", Float, nullable=False, server_default="0"
     ),  # what workers' devices have given to it

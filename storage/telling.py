@@ -82,7 +82,8 @@ def tell_end(connection: Connection, row: Row[Any], **changed: Any) -> None:
     """Note that a campaign, or its proofs, are over. `changed` has what is newer than the row."""
     values = {**row._mapping, **changed}
     ended: Json = {name: values[name] for name in ("total", *COUNTS)}
-    state = campaign_state(**ended, started=True, paused=False, halted=None)
+    by_rule = values["held_by_rule"]
+    state = campaign_state(**ended, held_by_rule=by_rule, started=True, paused=False, halted=None)
     finished, _ = _ENDS[row.proof_of is None]
     tell(
         connection,

@@ -86,7 +86,7 @@ class CampaignHandle:
         end = None if timeout is None else self._clock() + timeout
         while True:
             status = self.status
-            if status.state in _OVER:
+            if status.state in _OVER or not status.renders.left + status.renders.undecided:
                 return status
             if status.state in _NEEDS_A_PERSON:
                 why = status.halted or "somebody has to approve or reject its proofs."

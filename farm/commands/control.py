@@ -45,7 +45,7 @@ def _rests(row: CampaignRowView) -> bool:
 
 
 def _is_open(row: CampaignRowView) -> bool:
-    return not CampaignState(row.state).is_final
+    return row.finished_at is None
 
 
 def _has_failures(row: CampaignRowView) -> bool:

@@ -155,12 +155,13 @@ def report(
     client: Client, status: CampaignStatus, sheet: Path, *, as_json: bool, warnings: list[Warned]
 ) -> None:
     """Write the manifest and the sheet of a campaign that ended, and say where they are. Exit code
-    1 unless all of it is done. `warnings` are those of its submission, for the JSON.
+    1 unless all of it is done or waits for a decision. `warnings` are those of its submission, for
+    the JSON.
 
     A sheet that cannot be drawn or written is said, and is no failure: the pictures are there.
     """
     name, state = status.campaign, status.state
-    stage = "proof" if state == "awaiting_review" else "final"
+    stage = "proof" if status.renders.undecided else "final"
     manifest = drawn = None
     if state != "stopped":
         manifest = client.save_manifest(name, stage=stage)
@@ -181,7 +182,13 @@ def report(
 
 
 def _say_what_to_review(status: CampaignStatus) -> None:
-    name = status.campaign
+    name, held = status.campaign, status.renders.held_by_rule
+    if not status.renders.undecided:
+        say(
+            f"{held:,} renders are held by drift or a rule of the brand: `farm status {name}` says"
+            f" why. `farm approve {name} NUMBER…` and `farm reject {name} NUMBER…` decide."
+        )
+        return
     say(
         f"{status.renders.undecided:,} renders wait for a decision. Look at the proofs, then"
         f" `farm approve {name}` and `farm reject {name}` decide, all at once or by number; `farm"

@@ -165,7 +165,9 @@ def status(
         print_json(answer)
         return
     counts = ", ".join(
-        f"{count:,} {name}" for name, count in answer.renders if name != "total" and count
+        f"{count:,} {name}"
+        for name, count in answer.renders
+        if name not in ("total", "held_by_rule") and count
     )
     say(
         f"{campaign} is {answer.state}: {counts} of {answer.renders.total:,} renders,"

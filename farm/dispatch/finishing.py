@@ -49,7 +49,7 @@ class Finishing:
                 campaign = self._campaigns.by_id(campaign_id)
             except NotFound:
                 campaign = None  # removed meanwhile
-            is_over = campaign is not None and campaign.state.is_final
+            is_over = campaign is not None and campaign.is_over
             if campaign is not None and is_over and campaign.version == 1:
                 self._approve(campaign)
             # Before its manifest is begun, which may ask for another look at it.

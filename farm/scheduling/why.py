@@ -57,7 +57,7 @@ def refusal_to(campaign: CampaignRow, *, is_led: bool) -> Refusal | None:
 
 def why_campaign(campaign: CampaignRow, farm: Farm) -> list[str]:
     """Why it waits, or what is being done about it; the first reason first."""
-    if campaign.state.is_final:
+    if campaign.is_over:
         return [_over(campaign)]
     reasons = list(_held_back(campaign))
     if farm.dispatcher is None:
@@ -164,7 +164,7 @@ def without_its_class(campaign: CampaignRow, workers: Sequence[WorkerRow]) -> st
     """A sentence for a campaign whose pixels are of a numerics class that no worker has; else
     None.
     """
-    if campaign.state.is_final or campaign.numerics_class in (None, ANY_CLASS):
+    if campaign.is_over or campaign.numerics_class in (None, ANY_CLASS):
         return None
     others = sorted({worker.numerics_class for worker in workers if worker.numerics_class})
     if not others or campaign.numerics_class in others:
@@ -180,13 +180,13 @@ def without_its_class(campaign: CampaignRow, workers: Sequence[WorkerRow]) -> st
 def _over(campaign: CampaignRow) -> str:
     again = (
         " `farm retry` tries what failed or is held again."
-        if campaign.failed + campaign.held and not campaign.cancelled_at
+        if campaign.failed + campaign.held > campaign.held_by_rule and not campaign.cancelled_at
         else ""
     )
     held = (
         f" `farm review {campaign.name}` shows what drift or a brand rule holds, for `farm"
         " approve` or `farm reject`."
-        if campaign.held
+        if campaign.held_by_rule
         else ""
     )
     return f"It is over ({campaign.state}): {_counted(campaign)}.{again}{held}"

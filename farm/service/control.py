@@ -88,7 +88,7 @@ class CampaignControl:
 
     def _open(self, project: str, name: str, verb: str) -> CampaignRow:
         campaign = self._campaigns.get(project, name)
-        if campaign.state.is_final:
+        if campaign.is_over:
             raise Conflict(f"The campaign {name} is over ({campaign.state}): it cannot be {verb}.")
         return campaign
 

@@ -45,7 +45,7 @@ class Leftovers:
         with ThreadPoolExecutor(_REMOVERS, thread_name_prefix="clean") as pool:
             for k in range(0, len(keys), _AT_ONCE):
                 now = self._campaigns.get(project, name)
-                if (now.id, now.state.is_final) != (campaign.id, campaign.state.is_final):
+                if (now.id, now.is_over) != (campaign.id, campaign.is_over):
                     raise Conflict(
                         f"The campaign {name} was changed after {k:,} files were removed: run"
                         f" `farm clean {name}` again."
@@ -63,9 +63,7 @@ class Leftovers:
         rows = [campaign, *self._proofs(campaign)]
         # read after `there`: it may grow meanwhile
         written = {key for row in rows for key in self._written(row)}
-        places = {
-            place for row in rows if not campaign.state.is_final for place in self._places(row)
-        }
+        places = {place for row in rows if not campaign.is_over for place in self._places(row)}
         return sorted(
             key for key in there if key not in written and without_ending(key) not in places
         )

@@ -8,6 +8,7 @@ from typing import Any
 from farm.scheduling.budget import money_of, spent_of
 from storage.event_kinds import EventKind
 from storage.events import EventRow
+from storage.states import CampaignState
 
 Json = dict[str, Any]
 
@@ -49,7 +50,7 @@ def plain(text: str) -> str:
 def _words(kind: str, campaign: str, data: Json) -> tuple[str, str]:
     match kind:
         case EventKind.CAMPAIGN_FINISHED:
-            return f"{campaign} is {data['state']}", _counts(data)
+            return _end(campaign, data)
         case EventKind.CAMPAIGN_AWAITING_REVIEW:
             return f"{campaign} awaits your review", (
                 f"{data['undecided']:,} renders are undecided, and nothing more of it can be"
@@ -75,6 +76,15 @@ def _words(kind: str, campaign: str, data: Json) -> tuple[str, str]:
             )
         case _:
             return f"{campaign or 'The farm'}: {kind}", ""
+
+
+def _end(campaign: str, data: Json) -> tuple[str, str]:
+    if data["state"] != CampaignState.AWAITING_REVIEW:
+        return f"{campaign} is {data['state']}", _counts(data)
+    return f"{campaign} awaits your review", (
+        f"{_counts(data)} What is held waits for your decision: `farm review {campaign}` or its"
+        " page."
+    )
 
 
 def _counts(data: Json) -> str:

@@ -207,6 +207,7 @@ def status_of(campaign: CampaignRow, *, is_led: bool, outlook: Outlook = NO_OUTL
             "queued": campaign.queued,
             "running": campaign.running,
             "held": campaign.held,
+            "held_by_rule": campaign.held_by_rule,
             "done": campaign.done,
             "failed": campaign.failed,
             "cancelled": campaign.cancelled,

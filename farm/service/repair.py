@@ -78,7 +78,7 @@ class Repairs:
         """
         campaign = self._campaigns.get(project, name)
         repair = self._repair_of(campaign)
-        if not repair.state.is_final:
+        if not repair.is_over:
             raise Conflict(
                 f"The repair of {name} is {repair.state}: its files take their places once it is"
                 " over."

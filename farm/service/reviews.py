@@ -243,7 +243,7 @@ class ReviewService:
         will.
         """
         campaign = self._campaigns.get(project, name)
-        if campaign.released is not None and campaign.state.is_final:
+        if campaign.released is not None and campaign.is_over:
             write_manifest(self._campaigns, self._reviews, campaign, self._outputs)
 
 

@@ -60,7 +60,7 @@ class Updates:
         Raises NotFound for a campaign that was removed, Conflict like `update`.
         """
         known = self._campaigns.by_id(campaign_id)
-        if known.state.is_final or known.halted is not None:
+        if known.is_over or known.halted is not None:
             return None
         spec = with_smaller(known.spec, smaller.size, smaller.batch)
         expansion = expansion_of(spec)

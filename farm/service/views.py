@@ -40,12 +40,13 @@ class Checked(View):
 
 
 class RenderCounts(View):
-    """A campaign's renders by state."""
+    """A campaign's renders by state. Those that a rule holds are among the held ones."""
 
     total: int
     queued: int
     running: int
     held: int
+    held_by_rule: int = 0
     done: int
     failed: int
     cancelled: int

@@ -14,7 +14,7 @@ from farm.web.rendering import Renderer
 from farm.web.routing import page_router
 from farm.web.standing import Group, Wanted, grouped_by_need, standing_of
 from farm.web.words import STATES
-from storage.states import CampaignState, Stage
+from storage.states import Stage
 
 MOST_ROWS = 200
 """Campaigns on one page."""
@@ -88,7 +88,7 @@ def campaign_routes(renderer: Renderer, reading: Reading) -> APIRouter:
             versions=reading.versions(project, name),
             stage=stage,
             may_share=may_share(access_of(request), project),
-            over=standing.group is Group.ENDED or CampaignState(row["state"]).is_final,
+            over=standing.group is Group.ENDED or row["finished_at"] is not None,
             needs=standing.needs,
             why=standing.why,
             parts=standing.parts,

@@ -16,6 +16,10 @@ BUDGET_NEAR = 0.9
 DEADLINE_NEAR_S = 3_600.0
 
 
+_TO_REVIEW = "Every proof that was asked for is painted; the rest waits for your decisions."
+_TO_LET_THROUGH = "What is not done is held by drift or a rule of its brand: you decide about it."
+
+
 class Group(StrEnum):
     """The parts of the list of campaigns, in their order."""
 
@@ -87,7 +91,8 @@ def _needs(row: Json, now: float) -> str | None:
     """The first thing that only a person can do about a campaign."""
     counts, state = row["renders"], row["state"]
     if state == "awaiting_review":
-        return f"{counted(counts['undecided'], 'render')} to decide about"
+        waiting = counts["undecided"] + counts["held_by_rule"]
+        return f"{counted(waiting, 'render')} to decide about"
     if state in ("cancelled", "removing", "paused"):
         return None
     if state == "stopped":
@@ -154,7 +159,7 @@ def why_of(row: Json) -> str:
     if told and state not in ("done", "failed", "cancelled"):
         return str(told)
     if state == "awaiting_review":
-        return "Every proof that was asked for is painted; the rest waits for your decisions."
+        return _TO_REVIEW if counts["undecided"] else _TO_LET_THROUGH
     if state == "paused":
         return "Somebody paused it; nothing of it is painted until it is resumed."
     if state == "failed":

@@ -158,7 +158,7 @@ def verdict(outcome, expansion):
 
 
 def test_verdicts_are_stored_counted_and_chosen_by(judged, reading):
-    assert (judged.done, judged.held) == (12, 6)
+    assert (judged.done, judged.held, judged.state) == (12, 6, "awaiting_review")
     counts = reading.rules("p", "spring")
     assert (counts["brand"], counts["judged"], counts["passed"]) == ("acme@1", 18, 12)
     assert counts["rules"] == {

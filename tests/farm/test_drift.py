@@ -66,6 +66,7 @@ def test_the_first_of_a_set_make_its_median_and_later_ones_are_told(
     assert set(held.values()) == {Reason.DRIFT}
     found = campaigns.by_id(row.id)
     assert (found.held, found.done) == (len(held), 48 - len(held))
+    assert (found.held_by_rule, found.state) == (len(held), "awaiting_review")
 
 
 def test_what_only_flags_holds_nothing(service, start, campaigns):

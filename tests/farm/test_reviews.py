@@ -395,7 +395,7 @@ def fail_a_proof(settings):
         (chunk,) = queue.claim(session, [(proofs.id, "w")])
         numbers = range(chunk.start, chunk.stop)
         Settling(engine).settle(
-            session, [settlement(chunk, outcomes(chunk, RenderState.FAILED, numbers))]
+            session, [settlement(chunk, outcomes(chunk, RenderState.FAILED, numbers=numbers))]
         )
         queue.end_session(session)
 

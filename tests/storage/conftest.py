@@ -46,8 +46,8 @@ class Plan:
         return list(numbers_of(chunk))
 
 
-def outcomes(chunk, state=RenderState.DONE, numbers=None):
-    reason = Reason.PAINTED if state is RenderState.DONE else Reason.UNKNOWN
+def outcomes(chunk, state=RenderState.DONE, reason=None, numbers=None):
+    reason = reason or (Reason.PAINTED if state is RenderState.DONE else Reason.UNKNOWN)
     return tuple(
         RenderOutcome(
             number=n, digest="d", state=state, reason=reason, key=f"k{n}", pixels="x", bytes=1

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from storage.errors import NotFound, RequestError
 from storage.rows import NewChunk
-from storage.states import CampaignState, RenderState
+from storage.states import CampaignState, Reason, RenderState
 from tests.storage.conftest import (
     claim_one,
     new_campaign,
@@ -111,6 +111,21 @@ def test_retrying_queues_what_was_named_and_nothing_else(
         chunk = claim_one(queue, session, row)
         assert (chunk.numbers, chunk.lease) == (expected, 2)
         assert row.state is CampaignState.RUNNING
+
+
+def test_a_retry_of_what_a_rule_holds_counts_only_that(
+    campaigns, queue, settling, control, campaign, session
+):
+    for reason in (Reason.BRAND, Reason.DRIFT, Reason.BAD_OUTPUT):
+        chunk = claim_one(queue, session, campaign)
+        held = outcomes(chunk, RenderState.HELD, reason)
+        settling.settle(session, [settlement(chunk, held)])
+    row = campaigns.by_id(campaign.id)
+    assert (row.held, row.held_by_rule, row.state) == (6, 4, CampaignState.FAILED)
+    control.retry(campaign.id, [RenderState.HELD], again, 0)
+    control.retry(campaign.id, [RenderState.HELD], again, 4)
+    row = campaigns.by_id(campaign.id)
+    assert (row.held, row.held_by_rule) == (4, 3)
 
 
 def test_a_retried_campaign_can_end_well(campaigns, queue, settling, control, session, ended):

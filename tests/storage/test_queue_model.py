@@ -532,7 +532,7 @@ def settled(chunk: Chunk, verdict: Verdict) -> Settlement:
         o
         for number, fate in fates.items()
         if fate is not None
-        for o in outcomes(chunk, fate, [number])
+        for o in outcomes(chunk, fate, numbers=[number])
     ]
     left = [number for number, fate in fates.items() if fate is None]
     parts = named(left, verdict.size, lease=chunk.lease) if ended or not verdict.goes_back else ()

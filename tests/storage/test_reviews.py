@@ -227,6 +227,7 @@ def _check(engine, row, verdicts, queue):
     assert row.left == len(in_chunks)
     for state in ("done", "held"):
         assert getattr(row, state) == list(states.values()).count(state), state
+    assert row.held_by_rule == row.held, "a rule holds all that is held here"
     for number, state in states.items():
         if state == "rejected":
             assert verdicts.of(number) is REJECTED
@@ -394,7 +395,8 @@ def judge(reviews, held):
 
 
 def test_a_held_picture_that_a_person_lets_through_is_done(campaigns, held, judge):
-    assert (held.done, held.held, held.state) == (2, 4, CampaignState.FAILED)
+    assert (held.done, held.held, held.held_by_rule) == (2, 4, 4)
+    assert (held.state, held.is_over) == (CampaignState.AWAITING_REVIEW, True)
     assert judge(APPROVED, [0, 1])["let_through"] == 2
     row = campaigns.by_id(held.id)
     assert (row.done, row.held) == (4, 2)
@@ -407,7 +409,7 @@ def test_a_held_picture_that_a_person_does_not_want_is_rejected(campaigns, held,
     assert (row.done, row.held, row.rejected, row.state) == (2, 0, 4, CampaignState.DONE)
     judge(None, [0, 1, 2, 3], undoes=entry)
     row = campaigns.by_id(held.id)
-    assert (row.held, row.rejected, row.state) == (4, 0, CampaignState.FAILED)
+    assert (row.held, row.rejected, row.state) == (4, 0, CampaignState.AWAITING_REVIEW)
 
 
 def test_a_render_that_was_stopped_is_painted_once_a_person_lets_it_through(

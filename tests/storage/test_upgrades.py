@@ -87,13 +87,17 @@ def old_rows(connection):
 
 
 @pytest.fixture
-def upgraded(tmp_path, database_url, request):
-    url = (
+def new_url(tmp_path, database_url, request):
+    return (
         request.getfixturevalue("postgres").new_database()
         if database_url.startswith("postgresql")
         else f"sqlite:///{tmp_path / 'old.db'}"
     )
-    engine = open_database(url)
+
+
+@pytest.fixture
+def upgraded(new_url):
+    engine = open_database(new_url)
     with engine.begin() as connection:
         migrate(connection, "0007")
         old_rows(connection)
@@ -119,6 +123,26 @@ def test_every_campaign_is_in_the_state_that_it_was_in(upgraded):
         assert kept == OLD[name]
         assert (row.released, row.proofs, row.rejected, row.undecided) == (None, None, 0, 0)
         assert (row.refusal, row.previews_pruned_at, row.version) == (None, None, 1)
+
+
+def test_what_rules_hold_is_counted_of_old_campaigns(new_url):
+    engine = open_database(new_url)
+    with engine.begin() as connection:
+        migrate(connection, "0026")
+        old_rows(connection)
+        for number, reason in enumerate(("brand", "drift", "drift_stopped"), start=10):
+            connection.execute(
+                text(
+                    "INSERT INTO renders (campaign_id, number, digest, state, reason, attempts,"
+                    " finished_at) VALUES (1, :n, 'd', 'held', :r, 1, 3.0)"
+                ),
+                {"n": number, "r": reason},
+            )
+        connection.execute(text("UPDATE campaigns SET held = 4 WHERE id = 1"))
+    upgrade(engine)
+    counts = {row.name: (row.held, row.held_by_rule) for row in Campaigns(engine).all()}
+    assert counts == {name: (4, 3) if name == "spring" else (0, 0) for name in OLD}
+    engine.dispose()
 
 
 def test_its_manifest_and_its_reviews_can_be_read(upgraded, tmp_path):

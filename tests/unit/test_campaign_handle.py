@@ -24,14 +24,17 @@ class Farm:
 
     url = "http://farm"
 
-    def __init__(self, *states, items=()):
+    def __init__(self, *states, items=(), has_proofs=True):
         self.states, self.items, self.asked = list(states), list(items), []
+        self.has_proofs = has_proofs
 
     def status(self, name):
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        return SimpleNamespace(
-            state=state, halted="its disk is full." if state == "stopped" else None
-        )
+        halted = "its disk is full." if state == "stopped" else None
+        undecided = 4 if state == "awaiting_review" and self.has_proofs else 0
+        left = 2 if state in ("queued", "running", "stopped") else 0
+        counts = SimpleNamespace(left=left, undecided=undecided)
+        return SimpleNamespace(state=state, halted=halted, renders=counts)
 
     def renders(self, name, numbers=None, **chosen):
         self.asked.append(("renders", name, chosen))
@@ -83,6 +86,11 @@ def test_waiting_ends_when_a_person_is_needed(state, words):
     with pytest.raises(WorkError, match=words) as needed:
         campaign.wait()
     assert needed.value.code == "needs-person"
+
+
+def test_waiting_ends_when_only_held_pictures_are_left():
+    campaign, _ = handle(Farm("running", "awaiting_review", has_proofs=False))
+    assert campaign.wait().state == "awaiting_review"
 
 
 @pytest.mark.parametrize("timeout", [0, 1.5, 10])

@@ -55,6 +55,13 @@ def told(kind, data, campaign="spring"):
     return json.loads(notice_of(event))
 
 
+def test_an_end_at_which_rules_hold_pictures_asks_for_a_review():
+    data = {"state": "awaiting_review", "done": 4, "held": 2, "total": 6}
+    message = told(EventKind.CAMPAIGN_FINISHED, data)
+    assert message["title"] == "spring awaits your review"
+    assert "4 done, 2 held of 6 renders. What is held waits" in message["body"]
+
+
 @pytest.mark.parametrize("kind", NOTICED)
 def test_each_kind_that_people_hear_of_has_its_words(kind):
     data, title, words = DATA[kind]

@@ -60,6 +60,12 @@ def test_every_failure_is_the_outcome_of_an_attempt_and_there_are_three_others()
         ((3, 1, 0, 0), {}, CampaignState.FAILED),
         ((3, 0, 1, 0), {}, CampaignState.FAILED),
         ((1, 1, 0, 2), {}, CampaignState.CANCELLED),
+        ((2, 0, 2, 0), {"held_by_rule": 2}, CampaignState.AWAITING_REVIEW),
+        ((1, 0, 2, 0), {"held_by_rule": 2, "rejected": 1}, CampaignState.AWAITING_REVIEW),
+        ((2, 0, 2, 0), {"held_by_rule": 1}, CampaignState.FAILED),
+        ((2, 1, 1, 0), {"held_by_rule": 1}, CampaignState.FAILED),
+        ((2, 0, 1, 1), {"held_by_rule": 1}, CampaignState.CANCELLED),
+        ((2, 0, 1, 0), {"held_by_rule": 1}, CampaignState.RUNNING),
     ],
 )
 def test_a_campaigns_state_follows_from_its_counts(counts, changes, state):

@@ -19,7 +19,7 @@ NOW = 1_000_000.0
 def row(state="running", *, renders=None, **changes):
     counts = dict(
         total=100, queued=90, running=0, held=0, done=10, failed=0, cancelled=0, rejected=0,
-        undecided=0,
+        undecided=0, held_by_rule=0,
     )  # fmt: skip
     base = dict(
         campaign="spring", project="default", brand="acme@2", model="/models/sdxl", state=state,
@@ -35,6 +35,7 @@ def row(state="running", *, renders=None, **changes):
     [
         ("awaiting_review", {"renders": {"undecided": 1}}, "1 render to decide about"),
         ("awaiting_review", {"renders": {"undecided": 1200}}, "1,200 renders to decide about"),
+        ("awaiting_review", {"renders": {"held_by_rule": 3}}, "3 renders to decide about"),
         ("stopped", {"halted": "The disk is full."}, "stopped: read why, then resume it"),
         ("running", {"renders": {"held": 2}}, "2 pictures held for you"),
         ("failed", {"renders": {"failed": 3}}, "3 renders failed"),
@@ -87,7 +88,8 @@ def test_the_others_are_grouped_by_what_they_do(state, changes, group):
         ("failed", {"renders": {"failed": 1, "held": 1}}, "1 render failed, 1 render is held."),
         ("failed", {"renders": {"failed": 0, "held": 9}}, "9 renders are held."),
         ("paused", {}, "Somebody paused it"),
-        ("awaiting_review", {}, "waits for your decisions"),
+        ("awaiting_review", {"renders": {"undecided": 5}}, "waits for your decisions"),
+        ("awaiting_review", {"renders": {"held_by_rule": 5}}, "held by drift or a rule of its"),
     ],
 )
 def test_a_state_has_its_reason(state, changes, words):
