@@ -46,6 +46,7 @@ projects = Table(
     Column("workers", Integer),  # at a time
     Column("queued", BigInteger),  # renders
     Column("stored_bytes", BigInteger),
+    Column("month_told", String(100)),  # what people were told last of its month
 )
 
 # Browsers whose users have shown a token, by its name and its digest: nothing here lets anybody

@@ -1,10 +1,12 @@
-"""What people were told to look at of each campaign, so that they are told once."""
+"""What people were told to look at of each campaign and project, so that they are told once."""
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, delete, insert, select, update
 
+from storage.access_tables import projects
 from storage.event_kinds import EventKind
+from storage.events import record
 from storage.notification_tables import concerns
 from storage.rows import Json
 from storage.tables import campaigns
@@ -13,13 +15,17 @@ from storage.telling import tell
 
 @dataclass(frozen=True, kw_only=True)
 class Concern:
-    """Something of a campaign that a person has to look at. With another `about` it is another
-    one: the kind of the event, and its details.
+    """Something of a campaign or a project that a person has to look at. With another `about` it
+    is another one: the kind of the event, and its details.
     """
 
     kind: EventKind
     about: str = ""
     data: Json = field(default_factory=dict)
+
+    @property
+    def cause(self) -> str:
+        return f"{self.kind.value} {self.about}"
 
 
 Told = dict[tuple[int, str], str]
@@ -55,6 +61,20 @@ class Concerns:
             values = {"kind": concern.kind.value, "about": concern.about}
             connection.execute(insert(concerns).values(campaign_id=campaign_id, **values))
             tell(connection, row, concern.kind, concern.data)
+        return True
+
+    def tell_of_month(self, project: str, concern: Concern) -> bool:
+        """Write the event of a concern about a project's month; returns False if that was told
+        last, or the project is not known.
+        """
+        mine = projects.c.name == project
+        with self._engine.begin() as connection:
+            query = select(projects.c.month_told).where(mine).with_for_update()
+            row = connection.execute(query).first()
+            if row is None or row.month_told == concern.cause:
+                return False
+            connection.execute(update(projects).where(mine).values(month_told=concern.cause))
+            record(connection, concern.kind, project=project, data=concern.data)
         return True
 
     def forget(self, campaign_id: int, kind: str) -> None:

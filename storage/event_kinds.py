@@ -55,6 +55,8 @@ class EventKind(StrEnum):
     ROLE_CHANGED = "role.changed"
     PROJECT_CREATED = "project.created"
     PROJECT_CHANGED = "project.changed"
+    PROJECT_MONTH_LOW = "project.month_low"
+    PROJECT_MONTH_SPENT = "project.month_spent"
     WEBHOOK_ADDED = "webhook.added"
     WEBHOOK_REMOVED = "webhook.removed"
     WEBHOOK_DEAD = "webhook.dead"

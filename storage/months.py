@@ -14,10 +14,13 @@ from storage.tables import attempts, campaigns
 
 @dataclass(frozen=True, kw_only=True)
 class MonthUse:
-    """Device seconds that a project has used in this month, and the most that it may use."""
+    """Device seconds that a project has used in a month, and the most that it may use. The month
+    began at `since`, in seconds since 1970.
+    """
 
     used_s: float
     limit_s: float
+    since: float
 
     @property
     def is_spent(self) -> bool:

@@ -12,13 +12,13 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.access_tables import files, grants, projects
 from storage.author import author
-from storage.clock import db_time
+from storage.clock import db_time, now
 from storage.errors import AlreadyThere, NotFound
 from storage.event_kinds import EventKind
 from storage.events import record
 from storage.everywhere import EVERYWHERE
 from storage.granting import put_grant
-from storage.months import MonthUse, used_s
+from storage.months import MonthUse, month_start, used_s
 from storage.states import ChunkState
 from storage.tables import campaigns, chunks, renders
 
@@ -148,9 +148,10 @@ class Projects:
         )
         with self._reader.connect() as connection:
             limits = {row.name: row.device_hours * 3600 for row in connection.execute(query)}
+            since = month_start(now(connection))
             used = used_s(connection, limits) if limits else {}
         return {
-            name: MonthUse(used_s=used.get(name, 0.0), limit_s=limit)
+            name: MonthUse(used_s=used.get(name, 0.0), limit_s=limit, since=since)
             for name, limit in limits.items()
         }
 

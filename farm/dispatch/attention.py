@@ -1,16 +1,17 @@
-"""Tells people what to look at: campaigns that wait for a review, and deadlines at risk. It runs
-beside the dispatcher's loop.
+"""Tells people what to look at: campaigns that wait for a review, deadlines at risk, and projects
+whose device hours of the month are nearly spent. It runs beside the dispatcher's loop.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from farm.scheduling.attention import PASSING, concerns_of
+from farm.scheduling.attention import PASSING, concerns_of, month_concern
 from farm.scheduling.eta import NO_OUTLOOK, Outlook
-from storage.concerns import Concerns
+from storage.concerns import Concern, Concerns
 from storage.errors import SeedbedError
 from storage.event_kinds import EventKind
+from storage.months import NO_MONTHS, MonthUse
 from storage.rows import CampaignRow
 
 LOOK_S = 10.0
@@ -19,17 +20,20 @@ log = logging.getLogger(__name__)
 
 
 class AttentionLoop:
-    """Looks at open campaigns. Each look is one `tick`."""
+    """Looks at open campaigns and at the months of projects. Each look is one `tick`."""
 
     def __init__(
         self,
         concerns: Concerns,
         open_campaigns: Callable[[], Sequence[CampaignRow]],
         outlooks: Callable[[], Mapping[int, Outlook]],
+        months: Mapping[str, MonthUse] = NO_MONTHS,
     ) -> None:
         self._concerns = concerns
         self._open_campaigns = open_campaigns
         self._outlooks = outlooks
+        self._months = months
+        self._told_of_months: dict[str, Concern] = {}
         self._seen: set[tuple[int, str]] = set()
 
     def tick(self) -> int:
@@ -58,6 +62,17 @@ class AttentionLoop:
             if is_lasting and told.get(key) != concern.about:
                 new += self._concerns.tell(key[0], concern)
         self._seen = set(found)
+        return new + self._look_at_months()
+
+    def _look_at_months(self) -> int:
+        """The database is asked only about what this loop has not told: others may have."""
+        new = 0
+        for project, use in self._months.items():
+            concern = month_concern(use)
+            known = self._told_of_months.get(project)
+            if concern is not None and (known is None or known.cause != concern.cause):
+                new += self._concerns.tell_of_month(project, concern)
+                self._told_of_months[project] = concern
         return new
 
 

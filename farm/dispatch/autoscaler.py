@@ -136,7 +136,7 @@ class Autoscaler:
         """The change, and its reasons."""
         self._cooling = {name: until for name, until in self._cooling.items() if until > now}
         fleet = [self._member(worker) for worker in self._fleet.workers.values()]
-        quotas = {**self._quotas, **dict.fromkeys(self._spent_months, 0)}
+        quotas = {**dict(self._quotas.items()), **dict.fromkeys(self._spent_months, 0)}
         waiting = 0
         if any(campaign.waiting for campaign in campaigns):
             waiting = self._queue.waiting_chunks(

@@ -193,8 +193,8 @@ class Dispatcher:
             fleet_size=self._fleet.size,
             ledger=self._books.ledger,
             weights=self._weights,
-            quotas=dict(self._quotas),  # those of one moment, for the whole round
-            spent_months=dict(self._spent_months),
+            quotas=dict(self._quotas.items()),  # those of one moment, for the whole round
+            spent_months=dict(self._spent_months.items()),
             closing=snapshot.closing,
             unable=self._loading.barred(snapshot.campaigns, roster.ready_classes),
         )

@@ -36,7 +36,7 @@ from farm.dispatch.webhooks import sender, webhook_sending
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
 from farm.scheduling.spending import prices_of
-from farm.service.live_quotas import live_quotas, spent_months
+from farm.service.live_quotas import live_months, live_quotas, spent_months
 from farm.service.pacing import Pacing
 from farm.service.reviews import ReviewService
 from farm.service.updating import Updates
@@ -184,7 +184,8 @@ def _beside_dispatcher(settings: Settings, engine: JobDatabase) -> Iterator[None
         quotas=live_quotas(settings.quotas, Projects(engine).worker_limits),
     )
     look = partial(campaigns.all, only_open=True)
-    attention = AttentionLoop(Concerns(engine), look, pacing.outlooks)
+    months = live_months(Projects(engine).months)
+    attention = AttentionLoop(Concerns(engine), look, pacing.outlooks, months)
     people = notifying(Notifications(engine), asker(networks))
     with (
         _beside(forget_events, Events(engine), settings.events_days),

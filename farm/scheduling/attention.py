@@ -1,9 +1,11 @@
-"""What a person has to look at of an open campaign. Pure."""
+"""What a person has to look at of an open campaign, or of a project's month. Pure."""
 
 from storage.concerns import Concern
 from storage.event_kinds import EventKind
+from storage.months import MonthUse
 from storage.rows import CampaignRow
 from storage.states import CampaignState
+from storage.telling import BUDGET_NEARLY_SPENT
 
 PASSING = frozenset({EventKind.CAMPAIGN_AWAITING_REVIEW})
 """Concerns that end, and are told again if they come back. Of a deadline people hear once."""
@@ -22,6 +24,17 @@ def concerns_of(campaign: CampaignRow, eta: float | None) -> list[Concern]:
         about = f"{campaign.deadline}"
         found.append(Concern(kind=EventKind.CAMPAIGN_DEADLINE_AT_RISK, about=about, data=data))
     return found
+
+
+def month_concern(use: MonthUse) -> Concern | None:
+    """The concern about the device time that a project may use in a month; None if most of it is
+    left. With another limit or in another month it is another one.
+    """
+    if use.used_s < BUDGET_NEARLY_SPENT * use.limit_s:
+        return None
+    kind = EventKind.PROJECT_MONTH_SPENT if use.is_spent else EventKind.PROJECT_MONTH_LOW
+    data = {"used_s": round(use.used_s, 3), "limit_s": use.limit_s}
+    return Concern(kind=kind, about=f"{use.since:.0f} {use.limit_s:g}", data=data)
 
 
 def _risk(campaign: CampaignRow, eta: float | None) -> str | None:

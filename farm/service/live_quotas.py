@@ -1,7 +1,7 @@
 """What projects may have, as the settings and the job database say now."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, Mapping
 from typing import TypeVar
 
 from storage.months import MonthUse
@@ -14,7 +14,9 @@ Clock = Callable[[], float]
 
 
 class Live(Mapping[str, T]):
-    """What a function returns by project, asked again every few seconds."""
+    """What a function returns by project, asked again every few seconds. Whoever wants all of one
+    moment takes `items()`: between the keys and their values there may be another look.
+    """
 
     def __init__(self, read: Callable[[], Mapping[str, T]], every_s: float, clock: Clock) -> None:
         self._read = read
@@ -31,6 +33,9 @@ class Live(Mapping[str, T]):
 
     def __len__(self) -> int:
         return len(self._now())
+
+    def items(self) -> ItemsView[str, T]:
+        return self._now().items()
 
     def _now(self) -> Mapping[str, T]:
         now = self._clock()
@@ -49,6 +54,13 @@ def live_quotas(
     what an admin has set since.
     """
     return Live(lambda: lower_of(fixed, read()), REFRESH_S, clock)
+
+
+def live_months(
+    read: Callable[[], Mapping[str, MonthUse]], clock: Clock = time.monotonic
+) -> Live[MonthUse]:
+    """The device time of this month, of the projects that have a limit of it."""
+    return Live(read, MONTHS_REFRESH_S, clock)
 
 
 def spent_months(

@@ -67,7 +67,7 @@ class Margins:
                 deadline_margins(due, self._pacing.outlooks(), self._watching.now()) if due else {}
             ),
             quota_used=quota_used(limited, self._projects.months()),
-            worker_limits=dict(self._quotas),
+            worker_limits=dict(self._quotas.items()),
             deliveries={name: outbox.backlog() for name, outbox in self._outboxes.items()},
             log=self._look_at_log(),
         )

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from farm.scheduling.budget import money_of, spent_of
+from farm.scheduling.budget import gpu_hours, money_of, spent_of
 from storage.event_kinds import EventKind
 from storage.events import EventRow
 from storage.states import CampaignState
@@ -19,6 +19,8 @@ NOTICED = (
     EventKind.CAMPAIGN_STOPPED,
     EventKind.CAMPAIGN_BUDGET_LOW,
     EventKind.CAMPAIGN_DEADLINE_AT_RISK,
+    EventKind.PROJECT_MONTH_LOW,
+    EventKind.PROJECT_MONTH_SPENT,
     EventKind.WEBHOOK_DEAD,
 )
 """The kinds that people can be told of, and are if nobody says which."""
@@ -69,13 +71,31 @@ def _words(kind: str, campaign: str, data: Json) -> tuple[str, str]:
             deadline = datetime.fromtimestamp(data["deadline"], UTC)
             when = f"{deadline:%Y-%m-%d %H:%M} UTC"
             return f"{campaign} may miss its deadline of {when}", str(data["why"])
-        case EventKind.WEBHOOK_DEAD:
-            return f"Webhook {data['webhook']} does not answer", (
-                f"Events to it are given up: {data['error']} `farm webhooks dead --again` sends"
-                " them once it answers."
-            )
+        case EventKind.PROJECT_MONTH_LOW | EventKind.PROJECT_MONTH_SPENT:
+            return _month(kind, data)
         case _:
-            return f"{campaign or 'The farm'}: {kind}", ""
+            return _others(kind, campaign, data)
+
+
+def _others(kind: str, campaign: str, data: Json) -> tuple[str, str]:
+    if kind != EventKind.WEBHOOK_DEAD:
+        return f"{campaign or 'The farm'}: {kind}", ""
+    return f"Webhook {data['webhook']} does not answer", (
+        f"Events to it are given up: {data['error']} `farm webhooks dead --again` sends them once"
+        " it answers."
+    )
+
+
+def _month(kind: str, data: Json) -> tuple[str, str]:
+    used = f"{gpu_hours(data['used_s'])} of {gpu_hours(data['limit_s'])} device hours are used."
+    admin = "or once an admin allows more: `farm projects set NAME --device-hours N`."
+    if kind == EventKind.PROJECT_MONTH_SPENT:
+        return "The device hours of this month are spent", (
+            f"{used} No further chunk is begun until the next month (UTC), {admin}"
+        )
+    return "The device hours of this month are nearly spent", (
+        f"{used} Once they are spent, painting goes on with the next month (UTC), {admin}"
+    )
 
 
 def _end(campaign: str, data: Json) -> tuple[str, str]:

@@ -85,7 +85,7 @@ class Pacing:
                 if worker.state.takes_work
             },
             weights=self._weights,
-            quotas=dict(self._quotas),
+            quotas=dict(self._quotas.items()),
             shares=ledger.shares,
             history=ledger.history,
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from farm.scheduling.budget import gpu_hours
 from farm.web.words import counted, duration, state_word
 from storage.event_kinds import EventKind
 
@@ -84,6 +85,11 @@ def _submitted(data: Json) -> str:
 def _finished(data: Json) -> str:
     given = duration(data.get("device_s"))
     return f"{state_word(data['state'])}{f' after {given} of device time' if given else ''}."
+
+
+def _month(data: Json) -> str:
+    used, limit = gpu_hours(data["used_s"]), gpu_hours(data["limit_s"])
+    return f"Of {limit} device hours of this month {used} are used."
 
 
 def _settled(data: Json) -> str:
@@ -200,6 +206,8 @@ _TOLD: Mapping[str, Callable[[Json], str]] = {
     EventKind.ROLE_CHANGED: _plain("The role of {person} was changed."),
     EventKind.PROJECT_CREATED: _plain("The project is known now."),
     EventKind.PROJECT_CHANGED: _plain("Its quota was changed."),
+    EventKind.PROJECT_MONTH_LOW: _month,
+    EventKind.PROJECT_MONTH_SPENT: _month,
     EventKind.WEBHOOK_ADDED: _plain("Its events are sent to webhook {webhook}."),
     EventKind.WEBHOOK_REMOVED: _plain("Nothing is sent to webhook {webhook} any more."),
     EventKind.WEBHOOK_DEAD: _plain("An event was given up that webhook {webhook} did not take."),

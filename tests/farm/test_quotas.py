@@ -2,11 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import chain, count, repeat
 from threading import Barrier
 
 import pytest
 from sqlalchemy import text
 
+from farm.dispatch.attention import AttentionLoop
 from farm.scheduling.reasons import reason_sentence
 from farm.scheduling.refusal import Rule, read_refusal
 from farm.service.live_quotas import (
@@ -18,6 +20,7 @@ from farm.service.live_quotas import (
 )
 from farm.service.quotas import ProjectRoom, over_quota
 from farm.service.submission import Submissions
+from storage.concerns import Concerns
 from storage.errors import Conflict
 from storage.months import MonthUse, month_start
 from storage.projects import Projects, Quota, Usage
@@ -163,6 +166,8 @@ def test_a_project_that_has_used_its_month_is_not_painted_until_it_may_use_more(
     assert 0 < stopped.done < 18
     refusal = read_refusal(stopped.refusal)
     assert (refusal.rule, refusal.other, refusal.limit) == (Rule.MONTH, "p", 3.6)
+    spent = Projects(engine).months()
+    assert [AttentionLoop(Concerns(engine), list, dict, spent).tick() for _ in range(2)] == [1, 0]
     assert reason_sentence(refusal).startswith("Its project p has used 0.00")
     with engine.begin() as connection:  # the month before
         connection.execute(text("UPDATE attempts SET ended_at = ended_at - 32 * 86400"))
@@ -173,9 +178,16 @@ def test_a_project_that_has_used_its_month_is_not_painted_until_it_may_use_more(
     assert campaigns.get("p", "spring").done == 18
 
 
+def test_limits_of_one_moment_hold_together_if_one_is_taken_back_meanwhile():
+    moments, answers = count(step=REFRESH_S), chain([{"a": 1, "b": 2}], repeat({"b": 2}))
+    quotas = live_quotas({}, lambda: next(answers), lambda: next(moments))
+    assert dict(quotas.items()) == {"a": 1, "b": 2}
+    assert dict(quotas.items()) == {"b": 2}
+
+
 def test_a_month_is_that_of_the_calendar():
     at = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC).timestamp()
     assert month_start(at) == datetime(2026, 3, 1, tzinfo=UTC).timestamp()
     assert month_start(at + 1) == datetime(2026, 4, 1, tzinfo=UTC).timestamp()
-    assert MonthUse(used_s=0.0, limit_s=0.0).is_spent
-    assert not MonthUse(used_s=1.0, limit_s=2.0).is_spent
+    assert MonthUse(used_s=0.0, limit_s=0.0, since=0.0).is_spent
+    assert not MonthUse(used_s=1.0, limit_s=2.0, since=0.0).is_spent

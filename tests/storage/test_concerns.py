@@ -5,11 +5,14 @@ from dataclasses import replace
 import pytest
 
 from farm.dispatch.attention import AttentionLoop, watch_campaigns
+from farm.scheduling.attention import month_concern
 from farm.scheduling.eta import Outlook
 from storage.concerns import Concern, Concerns
 from storage.errors import DatabaseAway
 from storage.event_kinds import EventKind
 from storage.events import Events
+from storage.months import MonthUse
+from storage.projects import Projects, Quota
 from storage.reviews import Reviews
 from storage.states import Verdict
 from tests.storage.conftest import (
@@ -22,6 +25,8 @@ from tests.storage.conftest import (
 from tests.storage.test_telling import decide
 
 RISK, REVIEW = EventKind.CAMPAIGN_DEADLINE_AT_RISK, EventKind.CAMPAIGN_AWAITING_REVIEW
+LOW, SPENT = EventKind.PROJECT_MONTH_LOW, EventKind.PROJECT_MONTH_SPENT
+MAY, JUNE = 1_777_593_600.0, 1_780_272_000.0
 
 
 @pytest.fixture
@@ -67,6 +72,52 @@ def test_the_same_is_told_once_and_another_cause_again(concerns, campaign, told)
     assert concerns.tell(campaign.id, first)
     assert [(event.campaign, event.data["left"]) for event in told()] == [("spring", 6)] * 3
     assert told()[0].data["id"] == campaign.id
+
+
+@pytest.fixture
+def told_of_month(engine):
+    """What was told of the months of projects: the kind, and what is used of what limit."""
+
+    def told():
+        events = [event for event in Events(engine).all() if event.kind in (LOW, SPENT)]
+        assert {event.project for event in events} <= {"acme"}
+        return [(event.kind, event.data["used_s"], event.data["limit_s"]) for event in events]
+
+    return told
+
+
+def test_a_month_is_told_at_nine_tenths_and_at_its_end_and_once(engine, concerns, told_of_month):
+    Projects(engine).create("acme", Quota(device_hours=1.0), {})
+    months = {}
+    looks = [AttentionLoop(concerns, list, dict, months) for _ in range(2)]  # a takeover
+    steps = [(3239.0, 0), (3240.0, 1), (3500.0, 0), (3600.0, 1), (4000.0, 0)]
+    for used_s, new in steps:
+        months["acme"] = MonthUse(used_s=used_s, limit_s=3600.0, since=MAY)
+        assert sum(look.tick() for look in looks) == new
+    months["acme"] = MonthUse(used_s=4000.0, limit_s=7200.0, since=MAY)
+    assert sum(look.tick() for look in looks) == 0
+    months["acme"] = MonthUse(used_s=7000.0, limit_s=7200.0, since=MAY)
+    assert sum(look.tick() for look in looks) == 1
+    months["acme"] = MonthUse(used_s=7000.0, limit_s=7200.0, since=JUNE)
+    assert sum(look.tick() for look in looks) == 1
+    assert sum(AttentionLoop(concerns, list, dict, months).tick() for _ in range(2)) == 0
+    assert told_of_month() == [
+        (LOW, 3240.0, 3600.0),
+        (SPENT, 3600.0, 3600.0),
+        *[(LOW, 7000.0, 7200.0)] * 2,
+    ]
+
+
+def test_of_a_project_that_is_not_known_no_month_is_told(concerns, told_of_month):
+    months = {"acme": MonthUse(used_s=1.0, limit_s=1.0, since=MAY)}
+    assert AttentionLoop(concerns, list, dict, months).tick() == 0
+    assert told_of_month() == []
+
+
+def test_a_month_without_any_hours_is_spent_at_once():
+    found = month_concern(MonthUse(used_s=0.0, limit_s=0.0, since=MAY))
+    assert found is not None
+    assert found.kind is SPENT
 
 
 def test_of_a_campaign_that_is_over_nothing_is_told(concerns, campaign, finish, told):

@@ -12,7 +12,7 @@ RICH = {
     "target": "w1", "by": "ann", "brand": "acme", "person": "mira", "token": "abc",
     "webhook": 1, "priority": 70, "pool": "gpu", "node": "a", "floor": 2,
     "undecided": 4, "notification": 2, "name": "studio", "service": "mailto", "kind": "model",
-    "digest": "d" * 64, "link": "x1",
+    "digest": "d" * 64, "link": "x1", "used_s": 3.0, "limit_s": 3.2,
 }  # fmt: skip
 
 

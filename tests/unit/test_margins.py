@@ -42,7 +42,10 @@ def test_of_a_quota_the_part_that_is_used_is_told_of_limits_that_are_set():
     project = ProjectRow(
         name="p", created_at=0, created_by=None, quota=Quota(queued=200), roles={}
     )
-    months = {"p": MonthUse(used_s=90.0, limit_s=360.0), "q": MonthUse(used_s=9.0, limit_s=0.0)}
+    months = {
+        "p": MonthUse(used_s=90.0, limit_s=360.0, since=0.0),
+        "q": MonthUse(used_s=9.0, limit_s=0.0, since=0.0),
+    }
     used = quota_used([(project, Usage(queued=50, stored_bytes=10**9))], months)
     assert used == {("p", "queued"): 0.25, ("p", "device_hours"): 0.25}
 

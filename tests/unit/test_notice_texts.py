@@ -39,6 +39,16 @@ DATA = {
         "spring may miss its deadline of 2026-11-18 11:06 UTC",
         "It is late.",
     ),
+    EventKind.PROJECT_MONTH_LOW: (
+        {"used_s": 32_400.0, "limit_s": 36_000.0},
+        "The device hours of this month are nearly spent",
+        "9 of 10 device hours are used. Once they are spent",
+    ),
+    EventKind.PROJECT_MONTH_SPENT: (
+        {"used_s": 36_001.0, "limit_s": 36_000.0},
+        "The device hours of this month are spent",
+        "No further chunk is begun until the next month",
+    ),
     EventKind.WEBHOOK_DEAD: (
         {"webhook": 4, "error": "It answered 500."},
         "Webhook 4 does not answer",

@@ -85,7 +85,7 @@ HOLDER = open_campaign(
 )
 SLOW = [worker(1, numerics_class="slow"), worker(2, holds=[1, 1], numerics_class="fast")]
 
-SPENT = MonthUse(used_s=7300.0, limit_s=7200.0)
+SPENT = MonthUse(used_s=7300.0, limit_s=7200.0, since=0.0)
 
 CASES = {
     Rule.NO_WORKER: ([open_campaign(1)], [], {}),
