@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## Paint the demo campaign and show where its contact sheet is
 	$(BIN)/farm demo --home .demo
 
-test-fast: $(READY)  ## Run the tests that start no server, no cluster and no torch, in under two minutes
+test-fast: $(READY)  ## Run the tests that start no server, no cluster and no torch, in about three minutes
 	$(BIN)/python -m pytest tests/unit tests/infra -n auto --maxprocesses 4
 
 test: $(READY)  ## Run every test: those that start no cluster side by side, then those that do, two files at a time, then chaos

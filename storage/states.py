@@ -148,15 +148,6 @@ class CampaignState(StrEnum):
     CANCELLED = "cancelled"
     REMOVING = "removing"
 
-    @property
-    def is_final(self) -> bool:
-        return self in (
-            CampaignState.DONE,
-            CampaignState.FAILED,
-            CampaignState.CANCELLED,
-            CampaignState.REMOVING,
-        )
-
 
 def campaign_state(
     *,

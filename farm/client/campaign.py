@@ -81,7 +81,8 @@ class CampaignHandle:
 
     def wait(self, timeout: float | None = None) -> CampaignStatus:
         """Wait until nothing of it is left to paint, for `timeout` seconds at most, and return its
-        status. Raises WorkError if it is stopped, waits for a person, or takes longer.
+        status. Raises WorkError if it is stopped, takes longer, or is not painted on before a
+        person has decided; pictures that a rule holds do not keep it from its end.
         """
         end = None if timeout is None else self._clock() + timeout
         while True:

@@ -9,3 +9,14 @@ from tests.pipelines import built_once
 def folder(tmp_path_factory):
     """The folder of a family's tiny model, built when it is first asked for."""
     return built_once(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def unproved():
+    """Engines paint no canaries. Tests that compare pictures in every place themselves do not need
+    them: each kind of batch would be painted three times more. The matrix of families paints
+    them for each.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("actors.painting.engine.paint_canaries", lambda _group, _paint: "0" * 64)
+        yield

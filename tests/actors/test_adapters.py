@@ -16,6 +16,8 @@ from actors.recipes.recipe import Adapter
 from tests.actors.tiny import SHADES, assert_pictures_stand_alone, group, hashes, recipes
 from tests.adapters import save_adapter
 
+pytestmark = pytest.mark.usefixtures("unproved")
+
 TAKING = [family.pipeline for family in FAMILIES if family.takes_adapters]
 SD = "StableDiffusionPipeline"
 

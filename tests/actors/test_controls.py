@@ -26,6 +26,8 @@ from tests.actors.bare import painted_bare
 from tests.actors.tiny import SHADES, Looks, assert_pictures_stand_alone, group, hashes, recipes
 from tests.pipelines import control_of, union_of
 
+pytestmark = pytest.mark.usefixtures("unproved")
+
 XL = "StableDiffusionXLPipeline"
 NAMES = [family.pipeline for family in FAMILIES if family.controlled]
 EDGES = np.zeros((32, 64, 3), np.uint8)

@@ -15,6 +15,8 @@ from actors.recipes.recipe import Recipe
 from tests.actors.bare import painted_bare
 from tests.actors.tiny import Looks, group, hashes, recipes
 
+pytestmark = pytest.mark.usefixtures("unproved")
+
 NAMES = [family.pipeline for family in FAMILIES if family.edits]
 _RANDOM = np.random.default_rng(7)
 FILES = {

@@ -18,6 +18,8 @@ from actors.recipes.previews import Previews
 from tests.actors.tiny import SHADES, Looks, assert_pictures_stand_alone, group, hashes, recipes
 from tests.pipelines import BUILDERS, PLAIN, save
 
+pytestmark = pytest.mark.usefixtures("unproved")
+
 NAMES = [family.pipeline for family in FAMILIES]
 
 

@@ -24,6 +24,8 @@ from actors.recipes.recipe import Adapter
 from storage.errors import RequestError
 from tests.actors.tiny import group
 
+pytestmark = pytest.mark.usefixtures("unproved")
+
 SD, XL, SD3, FLUX, KONTEXT, SANA = (
     family.pipeline for family in FAMILIES if family.takes_adapters
 )

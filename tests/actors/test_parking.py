@@ -12,6 +12,8 @@ from actors.recipes.errors import Stopped
 from actors.recipes.previews import Previews
 from tests.actors.tiny import SHADES, Looks, group, hashes, recipes
 
+pytestmark = pytest.mark.usefixtures("unproved")
+
 NAMES = [family.pipeline for family in FAMILIES]
 
 

@@ -18,6 +18,8 @@ from actors.painting.shapes import fault_of
 from storage.errors import RequestError
 from tests.pipelines import save
 
+pytestmark = pytest.mark.usefixtures("unproved")
+
 UNET, VAE = "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"
 ENCODER = "text_encoder/model.safetensors"
 PROGRAM = fault_in  # which the tests' own fixture replaces

@@ -71,7 +71,7 @@ def test_pictures_are_not_deleted_while_workers_paint_what_an_update_has_replace
 def test_a_removal_that_was_begun_is_finished_whatever_its_age():
     leaving = row(pruned_at=900.0, held=1, done=3)
     assert leaving.state is CampaignState.REMOVING
-    assert leaving.state.is_final
+    assert leaving.is_over
     assert why(leaving) is True
     assert why(leaving, before=1.0) is True
     assert why(leaving, names=["spring"]) is True
