@@ -212,16 +212,7 @@ def _count(
         "device_s": campaigns.c.device_s + device_s,
         **costs,
     }
-    waits = [s.backoff for s in settlements if s.backoff is not None]
-    # A chunk that was under way when the backoff began does not lengthen it.
-    if waits and not is_to_come(campaign.waits_until, time):
-        values |= {
-            "waits": campaign.waits + 1,
-            "waits_until": time + waits[-1].seconds,
-            "waits_why": waits[-1].why,
-        }
-    elif states[RenderState.DONE] and campaign.waits:
-        values |= {"waits": 0, "waits_until": None, "waits_why": None}
+    values |= _waiting(campaign, settlements, time, has_pictures=bool(states[RenderState.DONE]))
     halts = [s.halt for s in settlements if s.halt is not None]
     if halts:
         values["halted"] = halts[-1]
@@ -246,6 +237,23 @@ def _count(
         connection.execute(heir.values(device_s=campaigns.c.device_s + device_s, **costs))
     if campaign.cancelled_at is not None:
         cancel_queued(connection, [campaign.id])
+
+
+def _waiting(
+    campaign: Row[Any], settlements: Sequence[Settlement], time: float, *, has_pictures: bool
+) -> dict[str, Any]:
+    """The columns that say what a campaign waits for, as far as they change."""
+    waits = [s.backoff for s in settlements if s.backoff is not None]
+    # A chunk that was under way when the backoff began does not lengthen it.
+    if waits and not is_to_come(campaign.waits_until, time):
+        return {
+            "waits": campaign.waits + 1,
+            "waits_until": time + waits[-1].seconds,
+            "waits_why": waits[-1].why,
+        }
+    if has_pictures and campaign.waits:
+        return {"waits": 0, "waits_until": None, "waits_why": None}
+    return {}
 
 
 def _render_row(settlement: Settlement, outcome: RenderOutcome, time: float) -> tuple[object, ...]:

@@ -163,17 +163,17 @@ def campaign_state(
     paused: bool,
     halted: str | None,
 ) -> CampaignState:
-    """A campaign has failed if it is over and not every render that was not rejected is done;
-    it awaits a review if what is not done is held by a rule. Paused and halted ones wait for a
-    person.
+    """A campaign whose renders have all ended is done if those that were not rejected are. It
+    awaits a review if a rule holds all the others, else it has failed. Paused and halted ones wait
+    for a person.
     """
     if done + failed + held + cancelled + rejected >= total:
         if done + rejected == total:
             return CampaignState.DONE
         if cancelled:
             return CampaignState.CANCELLED
-        is_lacking = failed or held_by_rule < held
-        return CampaignState.FAILED if is_lacking else CampaignState.AWAITING_REVIEW
+        waits = held_by_rule == held and not failed
+        return CampaignState.AWAITING_REVIEW if waits else CampaignState.FAILED
     if halted is not None:
         return CampaignState.HALTED
     if paused:

@@ -76,11 +76,7 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
                 seen.damaged[line["number"]] = line
             if place in places and is_final:
                 seen.chosen[line["number"]] = line
-    if status.state in (
-        "done",
-        "failed",
-        "cancelled",
-    ):  # until then, workers have written what no row says yet
+    if status.finished_at is not None:  # until then, workers have written what no row says yet
         for key in client.files(campaign):
             if key in known:
                 continue

@@ -46,7 +46,9 @@ Since = Mapping[str, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """A farm at a moment, in seconds since 1970. Campaigns are those that are not over."""
+    """A farm at a moment, in seconds since 1970. Campaigns are those that are not over,
+    or wait for a person.
+    """
 
     at: float
     campaigns: Sequence[CampaignRowView]

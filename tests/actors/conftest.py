@@ -13,9 +13,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def unproved():
-    """Engines paint no canaries. Tests that compare pictures in every place themselves do not need
-    them: each kind of batch would be painted three times more. The matrix of families paints
-    them for each.
+    """Engines paint no canaries, which take as long as three batches for each kind of batch. The
+    matrix of families paints them for every family and way to begin.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("actors.painting.engine.paint_canaries", lambda _group, _paint: "0" * 64)

@@ -9,8 +9,6 @@ from actors.painting.engine import Engine
 from tests.actors.bare import painted_bare
 from tests.actors.tiny import group, recipes
 
-pytestmark = pytest.mark.usefixtures("unproved")
-
 GUIDED = {"ZImagePipeline": [0.0, 3.0]}
 
 

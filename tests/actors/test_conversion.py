@@ -14,8 +14,6 @@ from actors.painting.conversion import dtype_of, fault_of
 from tests.pipelines import stable_diffusion
 from tests.single_file import save_single_file
 
-pytestmark = pytest.mark.usefixtures("unproved")
-
 PARTS = {
     "unet": "unet/diffusion_pytorch_model.safetensors",
     "vae": "vae/diffusion_pytorch_model.safetensors",

@@ -20,8 +20,6 @@ from storage.states import Reason, RenderState
 from tests.actors.test_engine import group
 from tests.actors.test_painter import GROUP, FakeEngine, job
 
-pytestmark = pytest.mark.usefixtures("unproved")
-
 NEAR, FAR = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 3), np.uint8)
 NEAR[2:6, 1:4], FAR[1:3, 5:8] = (200, 40, 40), (40, 200, 220)
 AWAY = drift(layout_of(FAR), layout_of(NEAR))

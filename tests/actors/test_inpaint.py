@@ -15,8 +15,6 @@ from actors.recipes.recipe import Recipe
 from tests.actors.bare import painted_bare
 from tests.actors.tiny import SHADES, Looks, assert_pictures_stand_alone, group, hashes, recipes
 
-pytestmark = pytest.mark.usefixtures("unproved")
-
 NAMES = [family.pipeline for family in FAMILIES if family.inpaint]
 LEFT, TOP = np.zeros((32, 64, 3), np.uint8), np.zeros((32, 64, 3), np.uint8)
 LEFT[:, :32], TOP[:16] = 255, 200  # a grey of 200 is light enough

@@ -13,8 +13,6 @@ from actors.models.models import SEEDLING
 from storage.errors import RequestError
 from tests.pipelines import save
 
-pytestmark = pytest.mark.usefixtures("unproved")
-
 WEIGHTS = Weights("seedling", SEEDLING)
 ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn1"
 FLAT = ATTENTION.replace(".", "_")

@@ -18,8 +18,6 @@ from actors.pictures.reference import MAX_BYTES, fitted, read_reference
 from actors.recipes.encoding import Encoding, Format
 from storage.errors import RequestError
 
-pytestmark = pytest.mark.usefixtures("unproved")
-
 RAMP = np.linspace(0, 255, 32 * 24 * 3).astype(np.uint8).reshape(24, 32, 3)
 
 

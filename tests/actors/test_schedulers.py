@@ -27,8 +27,6 @@ from actors.painting.engine import Engine
 from actors.recipes.recipe import Group, Recipe
 from tests.pipelines import save
 
-pytestmark = pytest.mark.usefixtures("unproved")
-
 DIFFUSION = family_of("StableDiffusionPipeline").schedulers
 NATIVE = {
     "_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012,

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from actors.models.models import SEEDLING
@@ -18,6 +19,7 @@ from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import NotFound, RequestError
 from storage.queue import Queue
+from storage.tables import campaigns, renders
 from tests.campaigns import campaign
 from tests.farm.test_api import paint_all
 
@@ -78,6 +80,22 @@ def test_verify_finds_what_was_damaged_what_is_missing_and_what_nobody_knows(
         stranger: "no render has this file.",
     }
     assert summary["wrong"] == 4
+
+
+def test_files_that_no_render_has_are_found_too_if_a_rule_holds_pictures(
+    farm, engine, settings, verify
+):
+    farm.submit(campaign())
+    paint_all(engine, settings)
+    with engine.begin() as connection:
+        first = update(renders).where(renders.c.number == 0)
+        connection.execute(first.values(state="held", reason="brand"))
+        counts = {"done": campaigns.c.done - 1, "held": 1, "held_by_rule": 1}
+        connection.execute(update(campaigns).values(**counts))
+    assert farm.status("spring").state == "awaiting_review"
+    stranger = "default/spring/final/new.txt"
+    (settings.home / "outputs" / stranger).write_bytes(b"x")
+    assert verify(1)[0] == {stranger: "no render has this file."}
 
 
 def test_a_campaign_under_way_is_not_blamed_for_what_its_workers_have_just_written(

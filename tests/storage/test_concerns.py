@@ -76,7 +76,7 @@ def test_the_same_is_told_once_and_another_cause_again(concerns, campaign, told)
 
 @pytest.fixture
 def told_of_month(engine):
-    """What was told of the months of projects: the kind, and what is used of what limit."""
+    """The events about months of projects, as (kind, used seconds, limit in seconds)."""
 
     def told():
         events = [event for event in Events(engine).all() if event.kind in (LOW, SPENT)]
