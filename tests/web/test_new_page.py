@@ -89,6 +89,27 @@ def test_what_is_wrong_is_said_on_its_line(look, url):
     assert selected == "sedes: [1, 2]"
 
 
+def test_an_answer_about_an_older_text_does_not_count_for_the_one_that_is_there(look, url):
+    page = look.open("/new")
+    page.get_by_text("Nothing was measured").wait_for()  # of the text that is there at first
+    before = len(look.requests)
+    page.clock.install()  # nobody stops typing until it is said
+    held = []
+    page.route("**/api/v1/texts/check", lambda route: held.append(route))  # noqa: PLW0108 - no method is taken
+    with page.expect_request("**/api/v1/texts/check"):
+        page.locator("#text").fill(GOOD)
+        page.clock.run_for(1000)
+    page.locator("#text").fill(GOOD.replace("seedling", "/no/such"))
+    with page.expect_response("**/api/v1/texts/check"):
+        held.pop().continue_()
+    page.unroute("**/api/v1/texts/check")
+    assert page.get_by_role("button", name="Submit").is_disabled()
+    page.clock.run_for(1000)
+    outcome(page, "problem")
+    assert page.locator("#gutter .bad").inner_text() == "2"
+    assert not any("estimates" in request for request in look.requests[before:])
+
+
 def test_csv_files_come_with_the_text(look, client):
     page = written(look, WITH_CSV)
     outcome(page, "colors.csv did not come with the text")

@@ -8,14 +8,16 @@ import { asText, cellsOf } from "./campaign_text.js";
 const QUIET_MS = 300, KEPT = "farm new campaign";
 const text = byId("text"), outcome = byId("outcome"), gutter = byId("gutter");
 const files = new Map(); // by the name that the text has for it
-let asked = 0, timer = 0, marks = new Map();
+let edits = 0, timer = 0, marks = new Map();
 
 const project = () => byId("project").value.trim() || "default";
 const body = () => ({ project: project(), text: text.value, files: Object.fromEntries(files), update: byId("update").checked });
 
 // --- checking ---
 
+// An answer counts for the text that it was asked about: what comes for an older one is dropped.
 function changed() {
+  edits += 1;
   clearTimeout(timer);
   keep();
   drawGutter();
@@ -25,27 +27,27 @@ function changed() {
 }
 
 async function check() {
-  const mine = ++asked;
+  const mine = edits, written = body();
   try {
-    const told = await post("/api/v1/texts/check", body());
-    if (mine !== asked) return;
+    const told = await post("/api/v1/texts/check", written);
+    if (mine !== edits) return;
     show(told);
-    if (told.plan) estimate(mine);
+    if (told.plan) estimate(mine, written);
   } catch (error) {
-    if (mine === asked) outcome.replaceChildren(h("p", { class: "said", role: "alert" }, error.message));
+    if (mine === edits) outcome.replaceChildren(h("p", { class: "said", role: "alert" }, error.message));
   } finally {
-    if (mine === asked) outcome.setAttribute("aria-busy", "false");
+    if (mine === edits) outcome.setAttribute("aria-busy", "false");
   }
 }
 
 // What it would take is worked out after the check, which people wait for. An update is told without.
-async function estimate(mine) {
-  const { update, ...text } = body(), place = byId("takes");
+async function estimate(mine, { update, ...written }) {
+  const place = byId("takes");
   try {
-    const told = await post("/api/v1/estimates", text);
-    if (mine === asked) place?.replaceChildren(...taken(told));
+    const told = await post("/api/v1/estimates", written);
+    if (mine === edits) place?.replaceChildren(...taken(told));
   } catch (error) {
-    if (mine === asked) place?.replaceChildren(h("p", { class: "soft" }, `There is no estimate: ${error.message}`));
+    if (mine === edits) place?.replaceChildren(h("p", { class: "soft" }, `There is no estimate: ${error.message}`));
   }
 }
 
