@@ -100,3 +100,19 @@ def overflows(page):
     return page.evaluate(
         "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     )
+
+
+class Held:
+    """Requests of a page that do not get to the farm until a test lets them."""
+
+    def __init__(self, page, pattern):
+        self._page = page
+        self._routes = []
+        page.route(pattern, lambda route: self._routes.append(route))  # noqa: PLW0108 - no method is taken
+
+    def take(self, count=1):
+        """The requests, in their order, once there are as many."""
+        while len(self._routes) < count:  # they are handed over after their events
+            self._page.wait_for_timeout(10)
+        taken, self._routes = self._routes, []
+        return taken

@@ -6,7 +6,7 @@ import pytest
 
 from tests.campaigns import campaign
 from tests.farm.test_api import paint_all
-from tests.web.looking import axe_problems, overflows
+from tests.web.looking import Held, axe_problems, overflows
 from tests.web.many import many
 from tests.web.test_map import database  # noqa: F401
 
@@ -82,6 +82,22 @@ def test_filters_have_counts_and_are_kept_by_reload_and_back(look, painted):
     assert numbers(page) == {5}
     page.get_by_role("button", name="Clear").click()
     page.get_by_text("18 renders", exact=True).wait_for()
+
+
+def test_the_filter_that_is_chosen_counts_in_whichever_order_answers_come(look, painted):
+    page = opened(look, f"{PATH}?view=wall")
+    held = Held(page, "**/map/matches?*")
+    failed = page.get_by_label(re.compile("^failed"))
+    failed.check()
+    failed.uncheck()
+    page.get_by_label(re.compile("^done")).check()
+    first, second = held.take(2)
+    second.continue_()
+    page.get_by_text("17 of 18 renders").wait_for()
+    with page.expect_response("**/map/matches?*"):
+        first.continue_()
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert numbers(page) == set(range(18)) - {5}
 
 
 def test_strips_show_all_seeds_of_a_shot_and_one_seed_over_all_shots(look, painted):

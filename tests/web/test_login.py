@@ -19,6 +19,7 @@ from storage.links import Links
 from storage.logins import LASTS_S, Logins
 from storage.tokens import Tokens
 from tests.web.conftest import served
+from tests.web.looking import Held
 
 TOKEN = "a-token-of-enough-characters"
 
@@ -198,13 +199,11 @@ def test_a_page_that_finds_its_login_ended_does_not_call_off_logging_out(look, u
     page.wait_for_url(f"{url}/")
     page.evaluate(_LOOKS_WHILE_IT_IS_LEFT)
     page.context.clear_cookies()
-    held = []
-    page.route("**/logout", lambda route: held.append(route))  # noqa: PLW0108 - no method is taken
+    held = Held(page, "**/logout")
     with page.expect_request("**/healthz?seen"):
         page.get_by_role("button", name="Log out").click(no_wait_after=True)
-    while not held:  # its request is handed over after those of the page
-        page.wait_for_timeout(10)
-    held[0].fulfill(status=303, headers={"location": "/login"})
+    [request] = held.take()
+    request.fulfill(status=303, headers={"location": "/login"})
     page.wait_for_url("**/login")
     look.pass_over("status of 401")
 

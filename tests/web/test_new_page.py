@@ -9,7 +9,7 @@ from farm.documents.document import DocumentError
 from farm.service.text_views import CheckedText
 from storage.database import closing_engine
 from tests.campaigns import campaign
-from tests.web.looking import axe_problems, overflows
+from tests.web.looking import Held, axe_problems, overflows
 from tests.web.painted import paint
 
 GOOD = """\
@@ -94,14 +94,13 @@ def test_an_answer_about_an_older_text_does_not_count_for_the_one_that_is_there(
     page.get_by_text("Nothing was measured").wait_for()  # of the text that is there at first
     before = len(look.requests)
     page.clock.install()  # nobody stops typing until it is said
-    held = []
-    page.route("**/api/v1/texts/check", lambda route: held.append(route))  # noqa: PLW0108 - no method is taken
-    with page.expect_request("**/api/v1/texts/check"):
-        page.locator("#text").fill(GOOD)
-        page.clock.run_for(1000)
+    held = Held(page, "**/api/v1/texts/check")
+    page.locator("#text").fill(GOOD)
+    page.clock.run_for(1000)
+    [request] = held.take()
     page.locator("#text").fill(GOOD.replace("seedling", "/no/such"))
     with page.expect_response("**/api/v1/texts/check"):
-        held.pop().continue_()
+        request.continue_()
     page.unroute("**/api/v1/texts/check")
     assert page.get_by_role("button", name="Submit").is_disabled()
     page.clock.run_for(1000)

@@ -19,7 +19,7 @@ const PATH = `/api/v1/campaigns/${name}`;
 const WHICH = { project, version, stage: stage === "final" ? null : stage };
 
 const cells = new Map(); // by number: code, file, and when that was read
-let axes, grid, shown, bitmap, timer, asking;
+let axes, grid, shown, bitmap, timer, asking, laid, layings = 0;
 const query = new URLSearchParams(location.search);
 const chosen = {
   view: query.get("view"),
@@ -104,10 +104,21 @@ async function loadBitmap() {
   return new Bitmap(new Uint8Array(await answer.arrayBuffer()));
 }
 
-async function layOut() {
+// If another filter is chosen before the farm has answered, its answer counts, in whichever order
+// the two come.
+function layOut() {
+  const mine = ++layings;
+  laid = (async () => {
+    const needs = chosen.view === "wall" || isFiltered(), told = needs ? await loadBitmap() : null;
+    if (mine !== layings) return laid;
+    bitmap = told;
+    arrange();
+  })();
+  return laid;
+}
+
+function arrange() {
   const view = chosen.view ?? "matrix";
-  const needs = view === "wall" || isFiltered();
-  bitmap = needs ? await loadBitmap() : null;
   const sizes = tileSize();
   const width = sizes.tileWidth + GAP;
   const isNarrow = grid.box.clientWidth < 640;
@@ -227,7 +238,9 @@ function toggleColumn(axis) {
   change();
 }
 
-async function change() {
+function change() { changed().catch((error) => say(error.message)); }
+
+async function changed() {
   saveAddress(0);
   const focus = grid.focus;
   grid.top = 0;
@@ -414,7 +427,7 @@ async function start() {
   grid.resized = () => {
     if (grid.box.clientWidth === width) { grid.draw(); return; }
     width = grid.box.clientWidth;
-    layOut();
+    layOut().catch((error) => say(error.message));
   };
   page.dataset.ready = "true";
   await drawFacets();
