@@ -14,7 +14,7 @@ from farm.api.access_bodies import (
     TokenId,
 )
 from farm.api.needs import access_of, needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.documents.document import DocumentError, Problem
 from farm.service.access import Deed, Role
 from farm.service.access_views import (
@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 def token_routes(tokens: TokenService, files: LocalFiles) -> APIRouter:
     """`files` are those of this machine that campaigns may name."""
-    routes = APIRouter(tags=["access"], route_class=StrictRoute)
+    routes = api_router("access")
 
     @routes.get("/whoami", **shows(WhoAmI))
     @needs(Deed.KNOW)
@@ -78,7 +78,7 @@ def token_routes(tokens: TokenService, files: LocalFiles) -> APIRouter:
 
 
 def project_routes(projects: ProjectService) -> APIRouter:
-    routes = APIRouter(tags=["access"], route_class=StrictRoute)
+    routes = api_router("access")
 
     @routes.get("/projects", **shows(list[ProjectView]))
     @needs(Deed.KNOW)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from farm.api.bodies import Name, NewBrand, Project, Version
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.brands import BrandService
 from farm.service.views import BrandVersion
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def brand_routes(brands: BrandService) -> APIRouter:
-    routes = APIRouter(tags=["brands"], route_class=StrictRoute)
+    routes = api_router("brands")
 
     @routes.get("/brands", **shows(list[BrandVersion]))
     @needs(Deed.LOOK)

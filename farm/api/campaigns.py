@@ -17,7 +17,7 @@ from farm.api.bodies import (
     Version,
 )
 from farm.api.needs import needs
-from farm.api.routing import LINES, StrictRoute, answers_with, shows
+from farm.api.routing import LINES, answers_with, api_router, shows
 from farm.service.access import Deed
 from farm.service.control import CampaignControl
 from farm.service.estimate import Estimates
@@ -42,7 +42,7 @@ Json = dict[str, Any]
 def submission_routes(
     submissions: Submissions, estimates: Estimates, reading: Reading
 ) -> APIRouter:
-    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+    routes = api_router("campaigns")
 
     @routes.post(
         "/campaigns",
@@ -71,7 +71,7 @@ def submission_routes(
 
 
 def campaign_routes(reading: Reading) -> APIRouter:
-    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+    routes = api_router("campaigns")
 
     @routes.get("/campaigns/{name}", **shows(CampaignStatus))
     @needs(Deed.LOOK)
@@ -87,7 +87,7 @@ def campaign_routes(reading: Reading) -> APIRouter:
 
 
 def manifest_routes(reading: Reading) -> APIRouter:
-    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+    routes = api_router("campaigns")
 
     @routes.get("/campaigns/{name}/manifest", **answers_with(LINES))
     @needs(Deed.LOOK)
@@ -128,7 +128,7 @@ def manifest_routes(reading: Reading) -> APIRouter:
 
 
 def control_routes(control: CampaignControl, reading: Reading) -> APIRouter:
-    routes = APIRouter(tags=["control"], route_class=StrictRoute)
+    routes = api_router("control")
 
     @routes.post("/campaigns/{name}/pause", **shows(CampaignStatus))
     @needs(Deed.CONTROL)
@@ -170,7 +170,7 @@ def control_routes(control: CampaignControl, reading: Reading) -> APIRouter:
 
 
 def explaining_routes(explaining: Explaining) -> APIRouter:
-    routes = APIRouter(tags=["control"], route_class=StrictRoute)
+    routes = api_router("control")
 
     @routes.get("/campaigns/{name}/why", **shows(Explanation))
     @needs(Deed.LOOK)

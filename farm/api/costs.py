@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from farm.api.bodies import Name, Project
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.cost_views import CampaignCosts, ProjectCosts
 from farm.service.costs import CostReading
@@ -18,7 +18,7 @@ Since = Annotated[
 
 
 def cost_routes(costs: CostReading) -> APIRouter:
-    routes = APIRouter(tags=["costs"], route_class=StrictRoute)
+    routes = api_router("costs")
 
     @routes.get("/campaigns/{name}/costs", **shows(CampaignCosts))
     @needs(Deed.LOOK)

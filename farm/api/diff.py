@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from farm.api.bodies import Name, Project, Version
 from farm.api.needs import needs
-from farm.api.routing import LINES, StrictRoute, answers_with
+from farm.api.routing import LINES, answers_with, api_router
 from farm.results.diff_sheet import MAX_PAIRS
 from farm.service.access import Deed
 from farm.service.diff import Diffs
@@ -25,7 +25,7 @@ _FIRST = 200
 
 
 def diff_routes(diffs: Diffs) -> APIRouter:
-    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+    routes = api_router("campaigns")
 
     @routes.get("/campaigns/{name}/diff", **answers_with(LINES))
     @needs(Deed.LOOK)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from farm.api.bodies import Estimating, Probing
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.campaign_texts import campaign_data
 from farm.service.estimate_views import Estimate, Probe
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 def estimate_routes(forecasts: Forecasts, probes: Probes) -> APIRouter:
-    routes = APIRouter(tags=["costs"], route_class=StrictRoute)
+    routes = api_router("costs")
 
     @routes.post("/estimates", **shows(Estimate))
     @needs(Deed.SUBMIT)

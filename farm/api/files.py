@@ -19,7 +19,7 @@ from farm.api.bodies import (
     Version,
 )
 from farm.api.needs import needs
-from farm.api.routing import LINES, StrictRoute, answers_with, shows
+from farm.api.routing import LINES, answers_with, api_router, shows
 from farm.results.line import Line
 from farm.service.access import Deed
 from farm.service.leftovers import Leftovers
@@ -44,7 +44,7 @@ _NAMED_FIRST = 5
 
 
 def file_routes(reading: Reading, leftovers: Leftovers) -> APIRouter:
-    routes = APIRouter(tags=["files"], route_class=StrictRoute)
+    routes = api_router("files")
 
     @routes.get("/campaigns/{name}/renders/{number}", **shows(Line))
     @needs(Deed.LOOK)
@@ -79,7 +79,7 @@ def file_routes(reading: Reading, leftovers: Leftovers) -> APIRouter:
 
 
 def repair_routes(repaints: Repaints, repairs: Repairs, reading: Reading) -> APIRouter:
-    routes = APIRouter(tags=["files"], route_class=StrictRoute)
+    routes = api_router("files")
 
     @routes.post("/campaigns/{name}/repaint", status_code=201, **shows(CampaignStatus))
     @needs(Deed.CONTROL)
@@ -105,7 +105,7 @@ def repair_routes(repaints: Repaints, repairs: Repairs, reading: Reading) -> API
 
 
 def prune_routes(pruner: Pruner, previews: PreviewPruner) -> APIRouter:
-    routes = APIRouter(tags=["files"], route_class=StrictRoute)
+    routes = api_router("files")
 
     @routes.post("/prune/previews", **shows(PrunedPreviews))
     @needs(Deed.OPERATE)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 
 from farm.api.bodies import Drain, Scaling
 from farm.api.needs import needs, open_to_all
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.farm_views import Ready
 from farm.service.fleet import FleetService
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 def farm_routes(readiness: Readiness, home: str) -> APIRouter:
     """`home` says to a client which farm it has reached."""
-    routes = APIRouter(tags=["farm"], route_class=StrictRoute)
+    routes = api_router("farm")
 
     @routes.get("/health", **shows(Health))
     @open_to_all
@@ -40,7 +40,7 @@ def farm_routes(readiness: Readiness, home: str) -> APIRouter:
 
 
 def fleet_routes(reading: Reading, fleet: FleetService, looking: FleetReading) -> APIRouter:
-    routes = APIRouter(tags=["fleet"], route_class=StrictRoute)
+    routes = api_router("fleet")
 
     @routes.get("/fleet", **shows(FleetOverview))
     @needs(Deed.SEE_FLEET)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from farm.api.access_bodies import NewLink, TokenId
 from farm.api.bodies import Name, Project
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.access_views import LinkView, NewLinkView
 from farm.service.links import LinkService
@@ -18,7 +18,7 @@ Campaign = Annotated[str | None, Query(pattern=r"^[a-z0-9][a-z0-9-]*$", max_leng
 
 
 def link_routes(links: LinkService) -> APIRouter:
-    routes = APIRouter(tags=["access"], route_class=StrictRoute)
+    routes = api_router("access")
 
     @routes.post("/campaigns/{name}/links", status_code=201, **shows(NewLinkView))
     @needs(Deed.SHARE, tells_secret=True)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from farm.api.bodies import AtStage, Bound, Name, Project, RuleName, Version
 from farm.api.needs import access_of, needs
 from farm.api.paging import Cursor, Limit, name_next, place_of
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.list_views import RenderItem
 from farm.service.lists import Lists, RenderFilter
@@ -45,7 +45,7 @@ _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 
 
 def campaign_list_routes(lists: Lists) -> APIRouter:
-    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+    routes = api_router("campaigns")
 
     @routes.get("/campaigns", **shows(list[CampaignRowView]))
     @needs(Deed.LOOK, across=True)
@@ -72,7 +72,7 @@ def campaign_list_routes(lists: Lists) -> APIRouter:
 
 
 def render_list_routes(lists: Lists) -> APIRouter:
-    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+    routes = api_router("campaigns")
 
     @routes.get("/campaigns/{name}/renders", **shows(list[RenderItem]))
     @needs(Deed.LOOK)

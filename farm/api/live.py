@@ -17,7 +17,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from farm.api.errors import to_json
 from farm.api.needs import access_of, needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.event_views import AuditPage, EventPage
 from farm.service.events import EventReading, kinds_named
@@ -66,7 +66,7 @@ class Listeners:
 def stream_routes(
     reading: EventReading, listeners: Listeners, sleep: Sleep = anyio.sleep
 ) -> APIRouter:
-    routes = APIRouter(tags=["events"], route_class=StrictRoute)
+    routes = api_router("events")
     room = Depends(listeners.check_room)
 
     @routes.get("/events", response_class=EventSourceResponse, dependencies=[room])
@@ -101,7 +101,7 @@ def stream_routes(
 
 
 def event_routes(reading: EventReading) -> APIRouter:
-    routes = APIRouter(tags=["events"], route_class=StrictRoute)
+    routes = api_router("events")
 
     @routes.get("/events/page", **shows(EventPage))
     @needs(Deed.LOOK, across=True)

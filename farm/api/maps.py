@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from farm.api.bodies import AtStage, Name, Project, Version
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, answers_with, shows
+from farm.api.routing import answers_with, api_router, shows
 from farm.campaign.map_code import REVIEWS, STATES
 from farm.service.access import Deed
 from farm.service.map_views import MapCells, MapCounts, MapLayout
@@ -58,7 +58,7 @@ def map_routers(
 
 
 def map_routes(maps: RenderMaps) -> APIRouter:
-    routes = APIRouter(tags=["map"], route_class=StrictRoute)
+    routes = api_router("map")
 
     @routes.get("/campaigns/{name}/map", **answers_with(_BYTES))
     @needs(Deed.LOOK, in_links=True)
@@ -104,7 +104,7 @@ def map_routes(maps: RenderMaps) -> APIRouter:
 
 
 def filter_routes(maps: RenderMaps) -> APIRouter:
-    routes = APIRouter(tags=["map"], route_class=StrictRoute)
+    routes = api_router("map")
 
     @routes.get("/campaigns/{name}/map/matches", **answers_with(_BYTES))
     @needs(Deed.LOOK, in_links=True)
@@ -148,7 +148,7 @@ def filter_routes(maps: RenderMaps) -> APIRouter:
 
 
 def picture_routes(pictures: Pictures) -> APIRouter:
-    routes = APIRouter(tags=["map"], route_class=StrictRoute)
+    routes = api_router("map")
 
     @routes.get("/campaigns/{name}/renders/{number}/picture", **answers_with("image/*"))
     @needs(Deed.LOOK, in_links=True)

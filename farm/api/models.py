@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from farm.api.needs import access_of, needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.model_reading import ModelReading
 from farm.service.model_views import ModelInUse
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 def model_routes(models: ModelReading) -> APIRouter:
-    routes = APIRouter(tags=["models"], route_class=StrictRoute)
+    routes = api_router("models")
 
     @routes.get("/models", **shows(list[ModelInUse]))
     @needs(Deed.LOOK, across=True)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from farm.api.bodies import Project
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.notification_views import NotificationsAgain, NotificationView
 from farm.service.notifications import NotificationService
@@ -29,7 +29,7 @@ class NewNotification(BaseModel):
 
 
 def notification_routes(notifications: NotificationService) -> APIRouter:
-    routes = APIRouter(tags=["notifications"], route_class=StrictRoute)
+    routes = api_router("notifications")
 
     @routes.get("/notifications", **shows(list[NotificationView]))
     @needs(Deed.OPERATE)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from farm.api.bodies import Name, Project
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.diagnosis import Diagnosis
 from farm.service.logs import LogReading
@@ -20,7 +20,7 @@ Limit = Annotated[int, Query(ge=1, le=5_000)]
 
 
 def operation_routes(diagnosis: Diagnosis, logs: LogReading) -> APIRouter:
-    routes = APIRouter(tags=["farm"], route_class=StrictRoute)
+    routes = api_router("farm")
 
     @routes.get("/doctor", **shows(FarmDiagnosis))
     @needs(Deed.ORDER_FLEET)

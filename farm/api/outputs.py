@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from farm.api.errors import refusal
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, answers_with, shows
+from farm.api.routing import answers_with, api_router, shows
 from farm.service.access import Deed
 from farm.service.list_views import Address
 from farm.service.output_files import OutputFile, OutputFiles
@@ -48,7 +48,7 @@ Range = Annotated[
 
 
 def output_routes(outputs: OutputFiles) -> APIRouter:
-    routes = APIRouter(tags=["files"], route_class=StrictRoute)
+    routes = api_router("files")
 
     @routes.get("/outputs/{key:path}", **_answers())
     @needs(Deed.LOOK)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from farm.api.bodies import PromptQuestion
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.prompt_list import PromptLists
 from farm.service.views import PromptList
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def prompt_routes(prompts: PromptLists) -> APIRouter:
-    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+    routes = api_router("campaigns")
 
     @routes.post("/prompts", **shows(PromptList))
     @needs(Deed.SUBMIT)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.campaign.addresses import NAME
 from farm.service.access import Deed
 from farm.service.registry import RegistryService
@@ -55,7 +55,7 @@ class Removal(BaseModel):
 
 
 def registry_routes(registry: RegistryService) -> APIRouter:
-    routes = APIRouter(tags=["registry"], route_class=StrictRoute)
+    routes = api_router("registry")
 
     @routes.get("/registry/{kind}", **shows(list[RegisteredView]))
     @needs(Deed.KNOW)

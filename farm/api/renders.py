@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from farm.api.bodies import AtStage, Name, Project, Version
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, answers_with, shows
+from farm.api.routing import answers_with, api_router, shows
 from farm.service.access import Deed
 from farm.service.looks import Looks, Shown
 from farm.service.render_reading import RenderReading
@@ -44,7 +44,7 @@ def render_routers(
 
 
 def render_routes(reading: RenderReading, steps: StepReading) -> APIRouter:
-    routes = APIRouter(tags=["renders"], route_class=StrictRoute)
+    routes = api_router("renders")
 
     @routes.get("/campaigns/{name}/renders/{number}/details", **shows(RenderDetails))
     @needs(Deed.LOOK, in_links=True)
@@ -75,7 +75,7 @@ def render_routes(reading: RenderReading, steps: StepReading) -> APIRouter:
 
 
 def look_routes(looks: Looks) -> APIRouter:
-    routes = APIRouter(tags=["renders"], route_class=StrictRoute)
+    routes = api_router("renders")
 
     @routes.get("/campaigns/{name}/renders/{number}/reference", **_ANSWERS)
     @needs(Deed.LOOK, in_links=True)

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from farm.api.bodies import Name, Project, Redo, Review, Undo
 from farm.api.errors import to_json
 from farm.api.needs import access_of, needs
-from farm.api.routing import LINES, StrictRoute, answers_with, shows
+from farm.api.routing import LINES, answers_with, api_router, shows
 from farm.documents.document import DocumentError, Problem
 from farm.service.access import Deed
 from farm.service.review_reading import ReviewReading
@@ -24,7 +24,7 @@ _FILTERS = ("shot", "seed", "where", "drift_below", "rule")
 
 
 def review_routes(service: ReviewService, reading: ReviewReading) -> APIRouter:
-    routes = APIRouter(tags=["reviews"], route_class=StrictRoute)
+    routes = api_router("reviews")
 
     @routes.get("/campaigns/{name}/reviews", **shows(ReviewOverview))
     @needs(Deed.LOOK, in_links=True)

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from limits import RateLimitItem
 
 from farm.api.description import Application
 from farm.api.docs_page import docs_routes
-from farm.api.errors import Answer, Refusal, answer_errors
+from farm.api.errors import Answer, answer_errors
 from farm.api.guards import OwnPagesOnly, SmallBodiesOnly
 from farm.api.hidden_paths import PathsHidden
 from farm.api.known_only import KnownOnly
@@ -17,16 +16,14 @@ from farm.api.metrics.exposition import Metrics
 from farm.api.needs import needs
 from farm.api.open_answers import OpenAnswers
 from farm.api.rates import SteadyOnly
-from farm.api.routing import StrictRoute, answers_with
-from farm.api.timed import PREFIX, Timed
+from farm.api.routing import REFUSALS, StrictRoute, answers_with
+from farm.api.timed import Timed
 from farm.service.access import Deed
 from farm.service.identity import Identities
 from farm.service.logins import LoginService
 from storage.answers import Answers
 
 MAX_BODY_BYTES = 128 * 1024 * 1024  # a campaign's file of 64 MB, with its CSV files read in
-# In the description of the API, beside what each path answers when all is well.
-_REFUSALS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal}, "5XX": {"model": Refusal}}
 
 
 def make_api(
@@ -52,7 +49,7 @@ def make_api(
         redoc_url=None,
         openapi_url="/api/openapi.json",
         default_response_class=Answer,
-        responses=_REFUSALS,
+        responses=REFUSALS,
     )
     api.add_middleware(SteadyOnly, rate=rate)
     api.add_middleware(
@@ -67,11 +64,9 @@ def make_api(
     api.state.answers = answers
     api.router.route_class = StrictRoute
 
-    for router in routers:
-        api.include_router(router, prefix=PREFIX)
-    api.include_router(docs_routes())
-    for router in pages:
-        api.include_router(router)
+    # The framework's own way to include a router makes each of its routes twice.
+    for router in (*routers, docs_routes(), *pages):
+        api.router.routes.extend(router.routes)
 
     @api.get("/metrics", **answers_with("text/plain"))
     @needs(Deed.SEE_FLEET)

@@ -5,11 +5,12 @@ not know. Each is held against what it needs (`farm.api.needs`).
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.routing import APIRoute
 
+from farm.api.errors import Answer, Refusal
 from farm.api.idempotency import once, order_key
+from farm.api.late import LateRoute
 from farm.api.needs import UNDECLARED, admit, declared_need, is_of_the_farm
 from farm.documents.document import DocumentError, Problem, did_you_mean
 from farm.documents.strict_json import parse_strictly
@@ -17,6 +18,9 @@ from storage.keys import project_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 LINES = "application/x-ndjson"
+PREFIX = "/api/v1"
+# In the description of the API, beside what each path answers when all is well.
+REFUSALS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal}, "5XX": {"model": Refusal}}
 
 
 def answers_with(kind: str) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def shows(view: Any) -> dict[str, Any]:
     return {"response_model": view, "response_model_exclude_unset": True}
 
 
-class StrictRoute(APIRoute):
+class StrictRoute(LateRoute):
     """A route that refuses whoever may not ask, parameters that it does not know, or gets twice,
     and bodies that are no strict JSON.
     """
@@ -70,12 +74,23 @@ class StrictRoute(APIRoute):
         return strictly
 
 
+def api_router(tag: str) -> APIRouter:
+    """A router for paths of the API that are described under one heading."""
+    return APIRouter(
+        prefix=PREFIX,
+        tags=[tag],
+        route_class=StrictRoute,
+        default_response_class=Answer,
+        responses=REFUSALS,
+    )
+
+
 class Question:
     """Where a route's requests name the project that they are about: in the path, the query or the
     body. A key of the outputs begins with it.
     """
 
-    def __init__(self, route: APIRoute) -> None:
+    def __init__(self, route: LateRoute) -> None:
         self._need = declared_need(route.endpoint) or UNDECLARED
         self._path = {parameter.alias for parameter in route.dependant.path_params}
         query = {parameter.alias: parameter for parameter in route.dependant.query_params}

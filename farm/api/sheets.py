@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from farm.api.bodies import AtStage, Name, Project, Version
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute
+from farm.api.routing import api_router
 from farm.service.access import Deed
 from farm.service.sheets import MAX_PDF_PAGES, SheetChoice, Sheets
 from storage.errors import RequestError
@@ -31,7 +31,7 @@ Span = Annotated[
 
 
 def sheet_routes(sheets: Sheets) -> APIRouter:
-    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+    routes = api_router("campaigns")
 
     @routes.get(
         "/campaigns/{name}/sheet",

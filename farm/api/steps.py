@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from farm.api.bodies import Calibrating, Measured, Name, Project
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, answers_with, shows
+from farm.api.routing import answers_with, api_router, shows
 from farm.service.access import Deed
 from farm.service.step_views import Calibrated, ModelProfile, Savings
 from farm.service.steps import StepReading
@@ -18,7 +18,7 @@ Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 
 def step_routes(steps: StepReading) -> APIRouter:
-    routes = APIRouter(tags=["steps"], route_class=StrictRoute)
+    routes = api_router("steps")
 
     @routes.get("/campaigns/{name}/steps", **answers_with("image/png"))
     @needs(Deed.LOOK)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.campaign_texts import CampaignTexts
 from farm.service.reading import Reading
@@ -33,7 +33,7 @@ class CampaignText(BaseModel):
 
 
 def text_routes(texts: CampaignTexts, reading: Reading) -> APIRouter:
-    routes = APIRouter(tags=["campaigns"], route_class=StrictRoute)
+    routes = api_router("campaigns")
 
     @routes.post("/texts/check", **shows(CheckedText))
     @needs(Deed.SUBMIT)

@@ -5,8 +5,6 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PREFIX = "/api/v1"
-
 
 class Note(Protocol):
     """Hears of an answer: the route's template, None if none was found."""
@@ -15,14 +13,9 @@ class Note(Protocol):
 
 
 def template_of(scope: Scope) -> str | None:
-    """The template of the route that a request found, with the prefix of the API's own; None if
-    it found none.
-    """
+    """The template of the route that a request found; None if it found none."""
     path = getattr(scope.get("route"), "path", None)
-    if not isinstance(path, str):
-        return None
-    is_of_the_api = scope["path"].startswith(f"{PREFIX}/") and not path.startswith(PREFIX)
-    return f"{PREFIX}{path}" if is_of_the_api else path
+    return path if isinstance(path, str) else None
 
 
 class Timed:

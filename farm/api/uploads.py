@@ -8,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from actors.pictures.reference import MAX_BYTES
 from farm.api.bodies import Project
 from farm.api.needs import access_of, needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.upload_views import UploadView
 from farm.service.uploads import UploadService
@@ -28,7 +28,7 @@ _BODY = {"content": {"application/octet-stream": {"schema": {"type": "string"}}}
 
 
 def upload_routes(uploads: UploadService) -> APIRouter:
-    routes = APIRouter(tags=["files"], route_class=StrictRoute)
+    routes = api_router("files")
 
     @routes.get("/files", **shows(list[UploadView]))
     @needs(Deed.LOOK)

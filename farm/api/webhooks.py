@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from farm.api.bodies import Project
 from farm.api.needs import needs
-from farm.api.routing import StrictRoute, shows
+from farm.api.routing import api_router, shows
 from farm.service.access import Deed
 from farm.service.webhook_views import DeadLetter, SentAgain, WebhookView
 from farm.service.webhooks import WebhookService
@@ -26,7 +26,7 @@ class NewWebhook(BaseModel):
 
 
 def webhook_routes(webhooks: WebhookService) -> APIRouter:
-    routes = APIRouter(tags=["webhooks"], route_class=StrictRoute)
+    routes = api_router("webhooks")
 
     @routes.get("/webhooks", **shows(list[WebhookView]))
     @needs(Deed.OPERATE)

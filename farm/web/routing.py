@@ -8,10 +8,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from farm.api.errors import status_of
+from farm.api.late import LateRoute
 from farm.api.needs import UNDECLARED, admit, declared_need
 from farm.api.routing import Question
 from farm.web.rendering import Renderer
@@ -30,7 +30,7 @@ _FAULT = (
 def page_router(renderer: Renderer) -> APIRouter:
     """A router whose errors are pages; none of its routes is a part of the API's description."""
 
-    class PageRoute(APIRoute):
+    class PageRoute(LateRoute):
         def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
             self.need = declared_need(endpoint) or UNDECLARED
             super().__init__(path, endpoint, **options)
