@@ -3,6 +3,7 @@
 import functools
 import inspect
 import os
+from contextlib import contextmanager
 from uuid import uuid4
 
 import httpx
@@ -58,6 +59,11 @@ def settings(tmp_path) -> Settings:
     return read_settings(home=tmp_path / "home")
 
 
+def pytest_xdist_auto_num_workers():
+    """One more than the processors: tests wait for their servers a fifth of the time."""
+    return os.cpu_count() + 1
+
+
 @pytest.fixture(scope="session")
 def postgres():
     """A PostgreSQL server for the whole session. Where the machine has none: a skip on a laptop, a
@@ -96,8 +102,20 @@ def seaweed():
         if "CI" in os.environ:
             raise
         pytest.skip(str(exc))
-    yield running
+    with _models_read_once():
+        yield running
     server.__exit__(None, None, None)
+
+
+@contextmanager
+def _models_read_once():
+    """Each client of boto3 reads the description of S3 from disk again: a quarter of a second."""
+    import botocore.session
+
+    with pytest.MonkeyPatch.context() as patch:
+        loader = functools.cache(botocore.session.create_loader)
+        patch.setattr(botocore.session, "create_loader", loader)
+        yield
 
 
 @pytest.fixture
