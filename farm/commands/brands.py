@@ -23,6 +23,7 @@ from farm.commands.shared import (
 )
 from farm.config import Settings
 from farm.connect import open_client
+from farm.documents.counting import counted
 from storage.errors import RequestError, WorkError
 
 app = typer.Typer(
@@ -126,7 +127,10 @@ def check(
             fails = f": fails {', '.join(verdict.failed)}" if verdict.failed else ""
             say(f"{name}: {verdict.passed} of {verdict.tested} rules{fails}")
     if failed:
-        raise WorkError(f"{failed:,} of {judged:,} pictures fail a rule.")
+        raise WorkError(
+            f"{failed:,} of {counted(judged, 'picture')} {'fails' if failed == 1 else 'fail'}"
+            " a rule."
+        )
 
 
 def _pictures(

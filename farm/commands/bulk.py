@@ -11,6 +11,7 @@ from farm.client.client import Client
 from farm.commands.completion import campaign_names
 from farm.commands.exits import ExitCode, error_line, exit_code_of, worst
 from farm.commands.shared import ask, print_json, say, say_error
+from farm.documents.counting import counted
 from farm.service.views import CampaignRowView
 from storage.errors import RequestError, SeedbedError
 from storage.states import CampaignState
@@ -108,7 +109,7 @@ def for_each(names: Sequence[T], order: Callable[[T], None], *, as_json: bool) -
 
 def question(verb: str, names: Sequence[str]) -> str:
     """What a person is asked before an order to campaigns that the person did not name."""
-    what = f"{len(names):,} campaign{'s' * (len(names) != 1)}"
+    what = counted(len(names), "campaign")
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return f"{verb.capitalize()} {what}: {', '.join(names[:_NAMED])}{more}?"
 

@@ -31,6 +31,7 @@ from farm.commands.shared import (
     settings_for,
 )
 from farm.connect import open_client, running_farm
+from farm.documents.counting import counted
 from farm.service.views import CampaignStatus, Plan, Submitted, UpdateCounts
 from storage.errors import RequestError, Unreachable, WorkError
 from storage.keys import is_preview
@@ -143,7 +144,7 @@ def _submitted_sentence(answer: Submitted) -> str:
         return f"Updated {name}: {_counted(updated)}.{stopped}"
     verb = "Submitted" if answer.created else "Known already:"
     follows = stopped or f" `farm watch {name}` follows it."
-    return f"{verb} {name}, {answer.renders.total:,} renders.{follows}"
+    return f"{verb} {name}, {counted(answer.renders.total, 'render')}.{follows}"
 
 
 def _wait(
@@ -243,7 +244,8 @@ def _follow_as_json(client: Client, campaign: str, check: Callable[[], None]) ->
 
 
 def _counted(updated: UpdateCounts) -> str:
-    return f"{updated.kept:,} renders kept, {updated.new:,} to paint, {updated.retired:,} retired"
+    kept = counted(updated.kept, "render")
+    return f"{kept} kept, {updated.new:,} to paint, {updated.retired:,} retired"
 
 
 def _show_changes(plan: Plan) -> None:
@@ -269,11 +271,12 @@ def _show_plan(plan: Plan, *, is_update: bool) -> None:
     axes = " x ".join(f"{count} {name}" for name, count in plan.axes.items())
     batches = ", ".join(map(str, plan.batch))
     say(
-        f"{plan.campaign}: {plan.renders:,} renders ({axes or 'no axes'} x {plan.seeds} seeds),"
-        f" {plan.groups} groups."
+        f"{plan.campaign}: {counted(plan.renders, 'render')} ({axes or 'no axes'} x"
+        f" {counted(plan.seeds, 'seed')}), {counted(plan.groups, 'group')}."
     )
     say(
-        f"Batches of {batches}, chunks of {plan.chunk} renders, {plan.megapixel_steps:,}"
+        f"Batches of {batches}, chunks of {counted(plan.chunk, 'render')},"
+        f" {plan.megapixel_steps:,}"
         " megapixel-steps in all."
     )
     if estimate := budget_sentence(plan):

@@ -14,6 +14,7 @@ from farm.commands.bulk import All, Choice, DryRun, Manner, Names, States, give
 from farm.commands.completion import campaign_names
 from farm.commands.shared import AsJson, Home, Project, Yes, print_json, say, settings_for
 from farm.connect import open_client
+from farm.documents.counting import counted
 from farm.service.views import CampaignRowView, CampaignStatus
 from storage.errors import RequestError
 from storage.states import CampaignState
@@ -157,9 +158,12 @@ def _retry(client: Client, target: str, *, failed: bool, held: bool, as_json: bo
     if as_json:
         print_json(answer)
     else:
-        say(
-            "\n".join([f"{answer.retried:,} renders of {campaign} are queued again.", *answer.why])
-        )
+        say("\n".join([_queued_again(answer.retried, campaign), *answer.why]))
+
+
+def _queued_again(count: int, campaign: str) -> str:
+    one, many = f"render of {campaign} is", f"renders of {campaign} are"
+    return f"{counted(count, one, many)} queued again."
 
 
 def why(
@@ -195,7 +199,7 @@ def _told(order: Callable[[str], CampaignStatus], *, as_json: bool) -> Callable[
         else:
             say(
                 f"{status.campaign} is {status.state}, priority {status.priority},"
-                f" {status.renders.left:,} renders left."
+                f" {counted(status.renders.left, 'render')} left."
             )
 
     return give_and_tell

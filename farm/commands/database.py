@@ -3,6 +3,7 @@
 import typer
 
 from farm.commands.shared import AsJson, Home, print_json, say, settings_for
+from farm.documents.counting import counted
 from storage.canaries import Canaries
 from storage.database import closing_engine, prepare, shown_address, upgrade
 
@@ -35,4 +36,6 @@ def forget_canaries(home: Home = None, as_json: AsJson = False) -> None:
     with closing_engine(settings_for(home).database_address) as engine:
         prepare(engine)
         count = Canaries(engine).forget()
-    print_json({"forgotten": count}) if as_json else say(f"Forgot {count} canaries.")
+    print_json({"forgotten": count}) if as_json else say(
+        f"Forgot {counted(count, 'canary', 'canaries')}."
+    )

@@ -17,6 +17,7 @@ from farm.commands.shared import (
     show_table,
 )
 from farm.connect import open_client
+from farm.documents.counting import counted
 
 app = typer.Typer(
     help="Drift: how far compositions are from their anchors.",
@@ -91,7 +92,8 @@ def show(
         else f"About {answer.wrongly_stopped:.1f} of them would have ended within the limit."
     )
     say(
-        f"{campaign}: {answer.stopped:,} pictures were stopped, which saved"
+        f"{campaign}: {counted(answer.stopped, 'picture was', 'pictures were')} stopped, which"
+        " saved"
         f" {answer.saved_s:,.0f} of {whole:,.0f} s of device time ({share:.0%}). {wrongly}"
     )
 

@@ -26,6 +26,7 @@ from farm.commands.shared import (
     show_table,
 )
 from farm.connect import open_client, running_farm
+from farm.documents.counting import counted
 from farm.scheduling.budget import gpu_hours
 from farm.scheduling.money_text import clock_text, money_text
 from farm.service.estimate_views import Estimate, FleetEstimate
@@ -97,20 +98,21 @@ def _paint_probe(
         )
     if not quiet:
         say_aside(
-            f"{status.renders.done:,} renders were painted as {probe.campaign}; the campaign"
+            f"{counted(status.renders.done, 'render was', 'renders were')} painted as"
+            f" {probe.campaign}; the campaign"
             " reuses them."
         )
 
 
 def _show(answer: Estimate) -> None:
-    proofs = f" and {answer.proofs:,} proofs" if answer.proofs else ""
+    proofs = f" and {counted(answer.proofs, 'proof')}" if answer.proofs else ""
     reused = f", of which {answer.reused:,} are there already" if answer.reused else ""
-    say(f"{answer.campaign}: {answer.renders:,} renders{proofs}{reused}.")
+    say(f"{answer.campaign}: {counted(answer.renders, 'render')}{proofs}{reused}.")
     if answer.device_s is not None:
         told = "its own shapes" if answer.basis == "shape" else "its model, at other shapes too"
         say(
-            f"About {gpu_hours(answer.device_s)} GPU hours to paint, by {answer.attempts:,}"
-            f" attempts at {told}."
+            f"About {gpu_hours(answer.device_s)} GPU hours to paint, by"
+            f" {counted(answer.attempts, 'attempt')} at {told}."
         )
     say(
         "Unknown bytes: no picture of its model is stored here in its encoding."

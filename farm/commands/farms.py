@@ -30,6 +30,7 @@ from farm.commands.shared import (
 )
 from farm.config import Settings
 from farm.connect import client_of
+from farm.documents.counting import counted
 from farm.logs import way_of
 from farm.service.views import CampaignStatus, Warned
 from storage.errors import SeedbedError, WorkError
@@ -185,12 +186,14 @@ def _say_what_to_review(status: CampaignStatus) -> None:
     name, held = status.campaign, status.renders.held_by_rule
     if not status.renders.undecided:
         say(
-            f"{held:,} renders are held by drift or a rule of the brand: `farm status {name}` says"
+            f"{counted(held, 'render is', 'renders are')} held by drift or a rule of the"
+            f" brand: `farm status {name}` says"
             f" why. `farm approve {name} NUMBER…` and `farm reject {name} NUMBER…` decide."
         )
         return
     say(
-        f"{status.renders.undecided:,} renders wait for a decision. Look at the proofs, then"
+        f"{counted(status.renders.undecided, 'render waits', 'renders wait')} for a decision."
+        " Look at the proofs, then"
         f" `farm approve {name}` and `farm reject {name}` decide, all at once or by number; `farm"
         f" review {name}` lists them. After that the same command paints the approved finals, as"
         " does a farm that is up."

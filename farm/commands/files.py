@@ -30,6 +30,7 @@ from farm.commands.shared import (
 )
 from farm.config import Settings
 from farm.connect import client_of, open_client, running_farm
+from farm.documents.counting import counted
 from farm.results.delivery import delivery_size
 from farm.results.line import Line
 from farm.results.verify import repaint_problem
@@ -109,7 +110,7 @@ def export(
 
 def _say_exported(address: str, done: Exported) -> None:
     say(
-        f"{done.pictures} pictures in {address}, {done.copied} of them copied now. Open"
+        f"{counted(done.pictures, 'picture')} in {address}, {done.copied} of them copied now. Open"
         f" {done.index} to look at them."
     )
     if done.no_sheet:
@@ -278,7 +279,8 @@ def clean(
             removed = 0
         else:
             ask(
-                f"Remove {found.files:,} files of {campaign} that no render has any more?",
+                f"Remove {counted(found.files, 'file')} of {campaign} that no render has any"
+                " more?",
                 yes=yes,
             )
             removed = client.clean(campaign).removed
@@ -292,6 +294,12 @@ def clean(
             }
         )
     elif dry_run:
-        say(f"{found.files:,} files of {campaign} would be removed.")
+        say(f"{counted(found.files, 'file')} of {campaign} would be removed.")
     else:
-        say(f"{removed:,} files of {campaign} were removed.")
+        say(
+            counted(
+                removed,
+                f"file of {campaign} was removed.",
+                f"files of {campaign} were removed.",
+            )
+        )

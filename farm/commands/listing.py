@@ -23,6 +23,7 @@ from farm.commands.shared import (
 )
 from farm.commands.times import age_text, read_age
 from farm.connect import open_client
+from farm.documents.counting import counted
 from farm.scheduling.budget import money_of, spent_of
 from farm.scheduling.money_text import clock_text, money_text
 from farm.service.views import CampaignRowView, CampaignStatus
@@ -121,7 +122,10 @@ def _rule_sentences(client: Client, campaign: str) -> Iterator[str]:
     rules = client.rules(campaign)
     if not rules.judged:
         return
-    yield (f"By the rules of {rules.brand}, {rules.passed:,} of {rules.judged:,} pictures pass.")
+    yield (
+        f"By the rules of {rules.brand}, {rules.passed:,} of"
+        f" {counted(rules.judged, 'picture')} pass."
+    )
     for name, rule in rules.rules.items():
         values = [
             (count, f"{axis}={label}")
@@ -170,7 +174,7 @@ def status(
         if name not in ("total", "held_by_rule") and count
     )
     say(
-        f"{campaign} is {answer.state}: {counts} of {answer.renders.total:,} renders,"
+        f"{campaign} is {answer.state}: {counts} of {counted(answer.renders.total, 'render')},"
         f" model {answer.model}."
     )
     if proofs := answer.proofs:

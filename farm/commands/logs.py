@@ -10,10 +10,19 @@ import typer
 from farm.client.client import Client
 from farm.commands.completion import campaign_and_worker_names
 from farm.commands.exits import ExitCode
-from farm.commands.shared import AsJson, Home, Project, print_json, say, settings_for
+from farm.commands.shared import (
+    AsJson,
+    Home,
+    Project,
+    print_json,
+    say,
+    say_aside,
+    settings_for,
+)
 from farm.commands.times import iso
 from farm.connect import open_client
 from farm.service.operation_views import LogEvent
+from storage.errors import NotFound
 from storage.log_events import readable
 
 LOOK_S = 1.0
@@ -42,12 +51,32 @@ def logs(
 ) -> None:
     """What the farm and its workers say, the latest lines, about a campaign or a worker."""
     with open_client(settings_for(home, project)) as client:
+        is_silent = True
         try:
             for event in _events(client, about, lines, is_endless=follow):
+                is_silent = False
                 told = as_event(event)
                 print_json(told) if as_json else say(readable({**told, "at": iso(event.at)}))
         except KeyboardInterrupt:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
+        if is_silent and about is not None:
+            _say_why_silent(client, about)
+
+
+def _say_why_silent(client: Client, about: str) -> None:
+    """Say that the log has nothing about a campaign or a worker. Raises NotFound if the farm knows neither
+    a campaign nor a worker of that name.
+    """
+    try:
+        client.status(about)
+    except NotFound:
+        if about not in {worker.name for worker in client.workers()}:
+            raise NotFound(
+                f"No line of the log is about {about}, and no campaign of the project"
+                f" {client.project} and no worker is called that: `farm list` and `farm workers`"
+                " list them."
+            ) from None
+    say_aside(f"No line of the log is about {about}. Old lines are removed.")
 
 
 def _events(

@@ -18,6 +18,7 @@ from farm.commands.shared import (
     show_table,
 )
 from farm.connect import open_client
+from farm.documents.counting import counted
 
 HELP = "People who are told of a project's events, by mail or in a chat."
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False)
@@ -109,4 +110,6 @@ def again(home: Home = None, project: Project = None, as_json: AsJson = False) -
     """Try again what could not be delivered."""
     with open_client(settings_for(home, project)) as client:
         queued = client.notify_again()
-    print_json({"queued": queued}) if as_json else say(f"{queued} are tried again.")
+    print_json({"queued": queued}) if as_json else say(
+        f"{counted(queued, 'is', 'are')} tried again."
+    )

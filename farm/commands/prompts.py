@@ -15,6 +15,7 @@ from farm.commands.shared import (
     settings_for,
 )
 from farm.connect import open_client
+from farm.documents.counting import counted
 from farm.service.views import EncoderTokens, PromptList, PromptText
 
 
@@ -60,7 +61,7 @@ def _cut(count: EncoderTokens) -> str:
 
 def _summary(answer: PromptList) -> str:
     listed = answer.prompts
-    count = f"{len(listed):,} prompts" if len(listed) != 1 else "1 prompt"
+    count = counted(len(listed), "prompt")
     more = ", and more: `--limit N` lists them" if answer.more else ""
     wrong = sum(bool(told.banned) for told in listed)
     banned = f" {wrong:,} of them have words that {answer.brand} bans." if wrong else ""

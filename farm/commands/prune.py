@@ -10,6 +10,7 @@ from farm.commands.shared import AsJson, Home, Project, Yes, ask, print_json, sa
 from farm.commands.times import read_age
 from farm.config import Settings
 from farm.connect import open_client
+from farm.documents.counting import counted
 from farm.service.views import ForgottenCampaign, Pruned, SparedCampaign
 from storage.errors import RequestError
 
@@ -116,8 +117,8 @@ def _prune_previews(
         answer = client.prune_previews(age_s, names=names, dry_run=True)
         count = sum(campaign.files for campaign in answer.campaigns)
         if not dry_run and count:
-            what = _many(len(answer.campaigns), "campaign")
-            ask(f"Remove {_many(count, 'preview')} of {what}? The pictures stay.", yes=yes)
+            what = counted(len(answer.campaigns), "campaign")
+            ask(f"Remove {counted(count, 'preview')} of {what}? The pictures stay.", yes=yes)
             answer = client.prune_previews(age_s, names=names)
     if as_json:
         print_json(answer)
@@ -125,7 +126,7 @@ def _prune_previews(
     for spared in answer.spared:
         say(f"{spared.campaign} is spared. {spared.why}")
     count = sum(campaign.files for campaign in answer.campaigns)
-    say(f"{_many(count, 'preview')} {'would be removed' if dry_run else 'removed'}.")
+    say(f"{counted(count, 'preview')} {'would be removed' if dry_run else 'removed'}.")
 
 
 def _forget(order: Callable[..., Pruned], found: Pruned, *, yes: bool) -> Pruned:
@@ -150,7 +151,7 @@ def listing(found: Pruned) -> list[str]:
             f"… and {len(found.campaigns) - _LISTED:,} more; --dry-run --json lists them all."
         )
     if found.versions:
-        versions = _many(found.versions, "version")
+        versions = counted(found.versions, "version")
         lines.append(
             f"{versions} that updates have replaced; `farm clean` deletes pictures that only they"
             " have."
@@ -162,16 +163,16 @@ def listing(found: Pruned) -> list[str]:
 
 
 def question(found: Pruned) -> str:
-    what = _many(len(found.campaigns), "campaign")
+    what = counted(len(found.campaigns), "campaign")
     whole = [(c.pictures, c.bytes) for c in found.campaigns if c.bytes is not None]
     if whole:
         size = sum(size for _, size in whole) / 1e6
-        pictures = _many(sum(pictures for pictures, _ in whole), "picture")
+        pictures = counted(sum(pictures for pictures, _ in whole), "picture")
         return f"Forget {what}, and delete {pictures} ({size:,.1f} MB) with their previews?"
     if not found.campaigns and not found.versions:
-        return f"Remove {_many(found.uploads, 'uploaded file')} that no campaign names?"
+        return f"Remove {counted(found.uploads, 'uploaded file')} that no campaign names?"
     if not found.campaigns:
-        return f"Forget {_many(found.versions, 'replaced version')}?"
+        return f"Forget {counted(found.versions, 'replaced version')}?"
     return f"Forget {what}? Their pictures stay."
 
 
@@ -182,24 +183,26 @@ def result(answer: Pruned) -> list[str]:
     else:
         count = answer.pruned
         verb = "is forgotten." if count == 1 else "are forgotten."
-    lines = [f"{_many(count, 'campaign')} {verb}"]
+    lines = [f"{counted(count, 'campaign')} {verb}"]
     if answer.uploads:
         gone = "would be removed" if answer.dry_run else "removed"
-        lines.append(f"{_many(answer.uploads, 'uploaded file')} {gone}, which no campaign names.")
+        lines.append(
+            f"{counted(answer.uploads, 'uploaded file')} {gone}, which no campaign names."
+        )
     if answer.files_removed:
-        lines.append(f"{_many(answer.files_removed, 'file')} deleted.")
+        lines.append(f"{counted(answer.files_removed, 'file')} deleted.")
     if answer.files_left is None:
         lines.append(
             "Their files stay. How many there are is not known: the outputs cannot be read."
         )
     elif answer.files_left and answer.with_pictures:
         lines.append(
-            f"{_many(answer.files_left, 'file')} kept: other campaigns have them, or the farm"
+            f"{counted(answer.files_left, 'file')} kept: other campaigns have them, or the farm"
             " did not write them."
         )
     elif answer.files_left:
         lines.append(
-            f"{_many(answer.files_left, 'file')} kept as they are. To delete them later, submit"
+            f"{counted(answer.files_left, 'file')} kept as they are. To delete them later, submit"
             " the same campaign again, which takes them up, and prune it with --with-pictures; or"
             " delete its folder in the outputs."
         )
@@ -208,8 +211,8 @@ def result(answer: Pruned) -> list[str]:
 
 def _line(campaign: ForgottenCampaign) -> str:
     renders, pictures = (
-        _many(campaign.renders, "render"),
-        _many(campaign.pictures, "picture"),
+        counted(campaign.renders, "render"),
+        counted(campaign.pictures, "picture"),
     )
     size = (
         "" if campaign.bytes is None else f" ({campaign.bytes / 1e6:,.1f} MB), which are deleted"
@@ -219,7 +222,3 @@ def _line(campaign: ForgottenCampaign) -> str:
 
 def _place(campaign: ForgottenCampaign | SparedCampaign) -> str:
     return f"{campaign.project}/{campaign.campaign}"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -17,6 +17,7 @@ from farm.commands.shared import (
     show_table,
 )
 from farm.connect import open_client
+from farm.documents.counting import counted
 from farm.service.review_views import Decided, ReviewOverview
 from storage.errors import RequestError
 from storage.states import RejectReason
@@ -62,11 +63,11 @@ def review(
     say(
         f"{campaign} is {overview.state}: {overview.approved:,} approved,"
         f" {overview.rejected:,} rejected, {overview.undecided:,} undecided of"
-        f" {overview.total:,} renders."
+        f" {counted(overview.total, 'render')}."
     )
     if reasons := overview.rejects_by_reason:
-        counted = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
-        say(f"Rejected for: {counted}.")
+        rejected = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
+        say(f"Rejected for: {rejected}.")
     for sentence in overview.notable:
         say(sentence)
     if overview.undecided:
@@ -142,7 +143,7 @@ def undo(
     if as_json:
         print_json({"campaign": campaign, **answer.as_json()})
         return
-    say(f"The decision {answer.undoes} about {answer.changed:,} renders counts no more.")
+    say(f"The decision {answer.undoes} about {counted(answer.changed, 'render')} counts no more.")
     _say_effect(answer)
 
 
@@ -176,19 +177,25 @@ def redo(
     for sentence in answer.why:
         say(sentence)
     if redone := answer.redone:
-        say(f"{len(redone):,} renders of {campaign} are painted again: {_listed(redone)}.")
+        say(f"{_renders(len(redone), campaign)} painted again: {_listed(redone)}.")
 
 
 def _choice(numbers: list[int] | None, **filters: Any) -> Json:
     return {"numbers": numbers or None, **filters}
 
 
+def _renders(count: int, campaign: str, verb: str | None = None) -> str:
+    return counted(
+        count, f"render of {campaign} {verb or 'is'}", f"renders of {campaign} {verb or 'are'}"
+    )
+
+
 def _tell(campaign: str, answer: Decided, verb: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"campaign": campaign, **answer.as_json()})
         return
-    would = "would be" if answer.dry_run else "are"
-    say(f"{answer.changed:,} renders of {campaign} {would} {verb}.")
+    decided = _renders(answer.changed, campaign, "would be" if answer.dry_run else None)
+    say(f"{decided} {verb}.")
     _say_effect(answer)
     for sentence in answer.why:
         say(sentence)
@@ -197,13 +204,15 @@ def _tell(campaign: str, answer: Decided, verb: str, *, as_json: bool) -> None:
 def _say_effect(answer: Decided) -> None:
     """What follows in the queue."""
     if count := answer.queued:
-        say(f"{count:,} finals are queued.")
+        say(f"{counted(count, 'final is', 'finals are')} queued.")
     if count := answer.withdrawn:
-        say(f"{count:,} finals were taken out of the queue.")
+        say(f"{counted(count, 'final was', 'finals were')} taken out of the queue.")
     if count := answer.painted_all_the_same:
-        say(f"{count:,} finals were painted or begun before, and stay.")
+        said = counted(count, "final was", "finals were")
+        say(f"{said} painted or begun before, and {'stays' if count == 1 else 'stay'}.")
     if redone := answer.redone:
-        say(f"{len(redone):,} are painted again with the next seed: {_listed(redone)}.")
+        again = counted(len(redone), "is", "are")
+        say(f"{again} painted again with the next seed: {_listed(redone)}.")
 
 
 def _listed(numbers: list[int]) -> str:

@@ -17,6 +17,7 @@ from farm.commands.shared import (
     show_table,
 )
 from farm.connect import open_client
+from farm.documents.counting import counted
 
 app = typer.Typer(
     help="Webhooks: addresses that hear of a project's events.",
@@ -108,4 +109,4 @@ def dead(
     for letter in letters:
         say(f"webhook {letter.webhook}, event {letter.event}: {letter.error}")
     if queued is not None:
-        say(f"{queued} are tried again.")
+        say(f"{counted(queued, 'is', 'are')} tried again.")

@@ -1,5 +1,6 @@
 """What a person has to look at of an open campaign, or of a project's month. Pure."""
 
+from farm.documents.counting import counted
 from storage.concerns import Concern
 from storage.event_kinds import EventKind
 from storage.months import MonthUse
@@ -42,11 +43,12 @@ def _risk(campaign: CampaignRow, eta: float | None) -> str | None:
     if campaign.deadline is None:
         return None
     if campaign.deadline <= campaign.now:
-        return f"Its deadline has passed, with {campaign.left:,} renders left."
+        return f"Its deadline has passed, with {counted(campaign.left, 'render')} left."
     if eta is None or eta <= campaign.deadline:
         return None
     late = (eta - campaign.deadline) / 60
     return (
-        f"It will be done about {max(1, round(late)):,} minutes after its deadline, with"
-        f" {campaign.left:,} renders left: give it a higher priority, or the farm more workers."
+        f"It will be done about {counted(max(1, round(late)), 'minute')} after its deadline, with"
+        f" {counted(campaign.left, 'render')} left: give it a higher priority, or the farm"
+        " more workers."
     )

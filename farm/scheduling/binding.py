@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
+from farm.documents.counting import counted
 from farm.scheduling.budget import gpu_hours
 from farm.scheduling.forecast import Basis, Short
 from farm.scheduling.money_text import money_text
@@ -144,19 +145,21 @@ def _fleet(of: Outcome) -> Iterator[Binding]:
     elif of.asked > of.ceiling:
         yield Binding(
             rule=Rule.CEILING,
-            text=f"The farm may have {_workers(of.ceiling)}, and {of.asked:,} were asked about:"
+            text=f"The farm may have {counted(of.ceiling, 'worker')}, and {of.asked:,} were"
+            " asked about:"
             f" `farm scale --ceiling {of.asked}` allows them.",
         )
     if of.short is Short.POOLS:
         yield Binding(
             rule=Rule.POOLS,
-            text=f"The pools of the fleet file give {_workers(of.workers)}, and {of.asked:,} were"
+            text=f"The pools of the fleet file give {counted(of.workers, 'worker')}, and"
+            f" {of.asked:,} were"
             " asked about.",
         )
     elif of.short is Short.PRICE:
         yield Binding(
             rule=Rule.PRICE,
-            text=f"The fleet file's price_per_hour pays for {_workers(of.workers)}, and"
+            text=f"The fleet file's price_per_hour pays for {counted(of.workers, 'worker')}, and"
             f" {of.asked:,} were asked about.",
         )
 
@@ -165,13 +168,14 @@ def _limits(of: Outcome) -> Iterator[Binding]:
     if of.quota is not None and of.quota < of.workers:
         yield Binding(
             rule=Rule.QUOTA,
-            text=f"The project {of.project} may have {_workers(of.quota)} at a time, of"
+            text=f"The project {of.project} may have {counted(of.quota, 'worker')} at a time, of"
             f" {of.workers:,}: it is its quota.",
         )
     if of.max_workers is not None and of.max_workers < of.workers:
         yield Binding(
             rule=Rule.MAX_WORKERS,
-            text=f"Its max_workers lets it have {_workers(of.max_workers)}, of {of.workers:,}.",
+            text=f"Its max_workers lets it have {counted(of.max_workers, 'worker')}, of"
+            f" {of.workers:,}.",
         )
 
 
@@ -180,7 +184,8 @@ def _times(of: Outcome) -> Iterator[Binding]:
         load = f", and loading the model about {of.load_s:,.0f} s more" if of.load_s else ""
         yield Binding(
             rule=Rule.COLD_START,
-            text=f"{_workers(of.starting).capitalize()} must start first, which takes up to"
+            text=f"{counted(of.starting, 'worker').capitalize()} must start first, which takes"
+            " up to"
             f" {of.start_s:,.0f} s{load}.",
         )
     if of.seconds and of.alone_s and of.seconds > of.alone_s * _SHARED:
@@ -195,7 +200,3 @@ def _times(of: Outcome) -> Iterator[Binding]:
             text="Its finals wait until people have approved its proofs: the time for that is not"
             " counted.",
         )
-
-
-def _workers(count: int) -> str:
-    return "1 worker" if count == 1 else f"{count:,} workers"

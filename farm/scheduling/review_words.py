@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from farm.documents.counting import counted
 from storage.rows import CampaignRow, RenderOutcome
 from storage.states import RenderState, Verdict
 from storage.verdicts import Decision
@@ -16,7 +17,7 @@ def why_undecided(campaign: CampaignRow) -> Iterator[str]:
         ended = proofs.total - proofs.left
         yield f"Its proofs come first: {ended:,} of {proofs.total:,} are painted."
         return
-    renders = "1 render is" if campaign.undecided == 1 else f"{campaign.undecided:,} renders are"
+    renders = counted(campaign.undecided, "render is", "renders are")
     yield (
         f"It awaits a review: {renders} undecided. `farm review {name}` lists them, `farm approve"
         f" {name}` and `farm reject {name}` decide."

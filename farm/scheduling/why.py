@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from farm.documents.counting import counted
 from farm.scheduling.budget import is_spent, nearly_spent_sentence, spent_sentence
 from farm.scheduling.orders import order_sentence
 from farm.scheduling.reasons import reason_sentence
@@ -65,9 +66,9 @@ def why_campaign(campaign: CampaignRow, farm: Farm) -> list[str]:
     elif not reasons:
         reasons += _waits_for_workers(campaign, farm)
     if campaign.running:
-        reasons.insert(
-            0, f"{campaign.running:,} of its renders are being painted, {campaign.queued:,} wait."
-        )
+        painted = counted(campaign.running, "of its renders is", "of its renders are")
+        waits = counted(campaign.queued, "waits", "wait")
+        reasons.insert(0, f"{painted} being painted, {waits}.")
     return reasons or ["Its next chunk is about to be given to a worker."]
 
 
@@ -118,7 +119,8 @@ def why_render(
         ]
     return [
         (
-            f"Render {number} waits in a chunk of {held.total}, behind {ahead} chunks of its"
+            f"Render {number} waits in a chunk of {held.total}, behind"
+            f" {counted(ahead, 'chunk')} of its"
             f" campaign.{tries}"
         ),
         *why_campaign(campaign, farm),
@@ -235,9 +237,10 @@ def _waits_for_workers(campaign: CampaignRow, farm: Farm) -> Iterable[str]:
         yield reason_sentence(refusal)
     yield from _ordered(campaign, farm.orders, ready + states[WorkerState.STARTING])
     if quarantined := states[WorkerState.QUARANTINED]:
-        yield f"{quarantined} workers are in quarantine: `farm workers` says why."
+        workers = counted(quarantined, "worker is", "workers are")
+        yield f"{workers} in quarantine: `farm workers` says why."
     if not ready:
-        yield f"No worker is ready; {states[WorkerState.STARTING]} are starting."
+        yield f"No worker is ready; {counted(states[WorkerState.STARTING], 'is', 'are')} starting."
 
 
 def _ordered(campaign: CampaignRow, orders: FleetOrders, workers: int) -> Iterable[str]:

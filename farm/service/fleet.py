@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+from farm.documents.counting import counted
 from farm.scheduling.orders import ordered_sentences
 from storage.errors import Conflict, NotFound, RequestError
 from storage.orders import Orders
@@ -56,7 +57,8 @@ class FleetService:
         now = replace(self._orders.get(), **changes)
         if now.floor is not None and now.ceiling is not None and now.floor > now.ceiling:
             raise RequestError(
-                f"At least {now.floor} workers and at most {now.ceiling} cannot be: set both."
+                f"At least {counted(now.floor, 'worker')} and at most {now.ceiling} cannot be:"
+                " set both."
             )
         if changes:
             self._orders.scale(by=by, **changes)

@@ -8,6 +8,7 @@ from itertools import chain
 
 from actors.recipes.encoding import Format
 from farm.campaign.specs import expansion_of, picture_key_of
+from farm.documents.counting import counted
 from farm.results.manifest import manifest_lines
 from storage.campaigns import Campaigns
 from storage.errors import Conflict
@@ -47,7 +48,8 @@ class Leftovers:
                 now = self._campaigns.get(project, name)
                 if (now.id, now.is_over) != (campaign.id, campaign.is_over):
                     raise Conflict(
-                        f"The campaign {name} was changed after {k:,} files were removed: run"
+                        f"The campaign {name} was changed after"
+                        f" {counted(k, 'file was', 'files were')} removed: run"
                         f" `farm clean {name}` again."
                     )
                 list(pool.map(self._outputs.delete, keys[k : k + _AT_ONCE]))

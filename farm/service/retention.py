@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from farm.documents.counting import counted
 from storage.rows import CampaignRow
 
 
@@ -54,7 +55,7 @@ def why_spared(campaign: CampaignRow, order: Order, under_way: Collection[int]) 
     if order.before is not None and not _is_old_enough(campaign, order.before):
         return "It has not been over for that long."
     if campaign.held and campaign.name not in order.names:
-        renders = "1 render is" if campaign.held == 1 else f"{campaign.held:,} renders are"
+        renders = counted(campaign.held, "render is", "renders are")
         return (
             f"{renders} held, and a person has to look at that: name the campaign to forget it all"
             " the same."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from farm.campaign.selection import Numbers
+from farm.documents.counting import counted
 from storage.rows import CampaignRow
 from storage.states import Verdict
 from storage.verdicts import CODES, UNDECIDED, Verdicts
@@ -93,7 +94,7 @@ def sentences(picked: Picked, campaign: CampaignRow, verdict: Verdict) -> list[s
 
 
 def _renders(count: int, numbers: Numbers) -> str:
-    return f"Render {numbers[0]}" if count == 1 else f"{count:,} renders"
+    return f"Render {numbers[0]}" if count == 1 else counted(count, "render")
 
 
 def _are(count: int) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from farm.documents.counting import counted
 from farm.scheduling.budget import gpu_hours
-from farm.web.words import counted, duration, state_word
+from farm.web.words import duration, state_word
 from storage.event_kinds import EventKind
 
 Json = Mapping[str, Any]
@@ -142,10 +143,12 @@ def _scaled(data: Json) -> str:
 
 
 def _ordered(data: Json) -> str:
-    words = {"floor": "at least {} workers", "ceiling": "at most {} workers"}
+    words = {"floor": "at least", "ceiling": "at most"}
     told = [
-        f"{name} as the settings say" if data[name] is None else text.format(data[name])
-        for name, text in words.items()
+        f"{name} as the settings say"
+        if data[name] is None
+        else f"{words[name]} {counted(data[name], 'worker')}"
+        for name in words
         if name in data
     ]
     if "is_frozen" in data:
@@ -161,6 +164,10 @@ def _plain(sentence: str) -> Callable[[Json], str]:
     return lambda data: sentence.format(**data)
 
 
+def _counted(key: str, one: str, many: str) -> Callable[[Json], str]:
+    return lambda data: counted(data[key], one, many)
+
+
 _TOLD: Mapping[str, Callable[[Json], str]] = {
     EventKind.CAMPAIGN_SUBMITTED: _submitted,
     EventKind.CAMPAIGN_UPDATED: _plain("Version {version} took the place of the one before."),
@@ -169,12 +176,14 @@ _TOLD: Mapping[str, Callable[[Json], str]] = {
     EventKind.CAMPAIGN_RESUMED: _plain("Resumed."),
     EventKind.CAMPAIGN_CANCELLED: _plain("Cancelled."),
     EventKind.CAMPAIGN_PRIORITY: _plain("Its priority is {priority} now."),
-    EventKind.CAMPAIGN_RETRIED: _plain("{renders:,} renders wait again."),
+    EventKind.CAMPAIGN_RETRIED: _counted("renders", "render waits again.", "renders wait again."),
     EventKind.CAMPAIGN_STOPPED: _plain("Stopped until somebody acts: {why}"),
     EventKind.CAMPAIGN_WAITING: _plain("It waits for something that is away: {why}"),
     EventKind.CAMPAIGN_FAILING: _plain("{failed:,} of {total:,} renders have failed."),
     EventKind.CAMPAIGN_BUDGET_LOW: _budget,
-    EventKind.CAMPAIGN_AWAITING_REVIEW: _plain("{undecided:,} renders wait for a decision."),
+    EventKind.CAMPAIGN_AWAITING_REVIEW: _counted(
+        "undecided", "render waits for a decision.", "renders wait for a decision."
+    ),
     EventKind.CAMPAIGN_DEADLINE_AT_RISK: _plain("Its deadline is at risk: {why}"),
     EventKind.CAMPAIGN_FINISHED: _finished,
     EventKind.CAMPAIGN_REOPENED: _plain("It goes on after its end."),

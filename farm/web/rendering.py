@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from farm.documents.counting import counted
 from farm.service.access import Access, Deed
 from farm.web import words
 from farm.web.static_files import StaticFiles
@@ -107,7 +108,7 @@ def environment() -> Environment:
     made.filters |= {
         "state_word": words.state_word,
         "grouped": words.grouped,
-        "counted": words.counted,
+        "counted": counted,
         "duration": words.duration,
         "size": words.size,
         "utc": words.utc,

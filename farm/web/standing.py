@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from farm.documents.counting import counted
 from farm.scheduling.money_text import money_text
-from farm.web.words import counted, duration, rate_words, rough
+from farm.web.words import duration, rate_words, rough
 
 Json = Mapping[str, Any]
 BUDGET_NEAR = 0.9

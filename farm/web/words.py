@@ -37,11 +37,6 @@ def grouped(number: float | None, digits: int = 0) -> str:
     return "" if number is None else f"{number:,.{digits}f}"
 
 
-def counted(number: int, thing: str, things: str | None = None) -> str:
-    """A count with its noun: 1 render, 2 renders."""
-    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
-
-
 def duration(seconds: float | None) -> str:
     """A time span in its two largest units: 2 h 5 min."""
     if seconds is None or not math.isfinite(seconds):

@@ -191,6 +191,16 @@ def test_logs_are_shown_to_people_and_programs(farm, folder):
     assert event["worker"] == "w-1"
 
 
+def test_a_name_without_a_line_is_not_passed_over_in_silence(farm, folder):
+    write(folder / "dispatcher.log", (1, {"action": "paint", "worker": "w-1"}))
+    farm.submit(campaign(name="silent"))
+    said = CliRunner().invoke(app, ["logs", "silent"], catch_exceptions=False)
+    assert (said.exit_code, said.stdout) == (0, "")
+    assert "No line of the log is about silent." in said.stderr
+    with pytest.raises(NotFound, match="no campaign of the project default and no worker is"):
+        CliRunner().invoke(app, ["logs", "slient"], catch_exceptions=False)
+
+
 def test_following_tells_each_event_once_and_ends_with_ctrl_c(farm, folder, monkeypatch):
     write(folder / "dispatcher.log", (1, {}))
     rounds = iter([(2, {}), (3, {}), None])

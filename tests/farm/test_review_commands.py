@@ -109,11 +109,11 @@ def test_each_choice_of_the_commands_reaches_the_farm(proofed):
 def test_a_decision_is_told_with_all_that_follows(proofed, settings):
     assert "3 finals are queued." in run("approve", "spring", 0, 1, 2)
     said = run("reject", "spring", 0, "--reason", "colour")
-    assert "1 renders of spring are rejected. 1 finals were taken out of the queue." in said
+    assert "1 render of spring is rejected. 1 final was taken out of the queue." in said
     paint(settings, "spring")
     said = run("reject", "spring", 1, "--reroll")
-    assert "1 finals were painted or begun before, and stay." in said
-    assert "1 are painted again with the next seed: 12." in said
+    assert "1 final was painted or begun before, and stays." in said
+    assert "1 is painted again with the next seed: 12." in said
     assert "Render 1 is rejected already." in run("reject", "spring", 1)
     answer = told("reject", "spring", 1)
     assert (answer["campaign"], answer["changed"]) == ("spring", 0)
@@ -163,7 +163,7 @@ def test_a_redo_says_what_changes(proofed, words):
 
 def test_redos_are_versions_of_their_cells(painted, settings):
     said = run("redo", "spring", 0, "--prompt", "a tall mug", "--next-seed", "--note", "taller")
-    assert said == "1 renders of spring are painted again: 12."
+    assert said == "1 render of spring is painted again: 12."
     assert told("redo", "spring", 0, "--seed", 5)["redone"] == [13]
     assert told("redo", "spring", 12, "--seed", 6)["redone"] == [14]
     paint(settings, "spring")

@@ -270,7 +270,7 @@ def test_the_commands_say_what_happens_and_what_to_do_next(proofed, settings):
         "approve", "spring", "--where", "color=red", "--dry-run"
     )
     assert "2 finals are queued" in run("approve", "spring", 0, 1)
-    assert "are rejected" in run("reject", "spring", 2, "--reason", "defect", "--note", "a seam")
+    assert "is rejected" in run("reject", "spring", 2, "--reason", "defect", "--note", "a seam")
     assert "Rejected for: 1 defect." in run("review", "spring")
     assert "counts no more" in run("undo", "spring")
     assert "painted again: 12" in run("redo", "spring", 5, "--next-seed")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from farm.documents.counting import counted
 from farm.web.standing import (
     Group,
     Wanted,
@@ -11,7 +12,7 @@ from farm.web.standing import (
     standing_of,
     why_of,
 )
-from farm.web.words import counted, duration, grouped, percent, rate_words, size, state_word
+from farm.web.words import duration, grouped, percent, rate_words, size, state_word
 
 NOW = 1_000_000.0
 
