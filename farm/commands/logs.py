@@ -64,8 +64,8 @@ def logs(
 
 
 def _say_why_silent(client: Client, about: str) -> None:
-    """Say that the log has nothing about a campaign or a worker. Raises NotFound if the farm knows neither
-    a campaign nor a worker of that name.
+    """Say that the log has nothing about a campaign or a worker. Raises NotFound if the farm knows
+    neither of that name.
     """
     try:
         client.status(about)
