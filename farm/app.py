@@ -273,6 +273,7 @@ def _reviewing(stores: Stores, chunk: int | None) -> ReviewService:
         watching=stores.watching,
         outputs=stores.outputs,
         chunk=chunk,
+        room=ProjectRoom(stores.projects),
     )
 
 

@@ -5,6 +5,7 @@ people who have a role in them.
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, case, func, insert, select, true, update
@@ -24,10 +25,18 @@ from storage.tables import campaigns, chunks, renders
 
 Within = Callable[[Connection], None]
 """Raises, in the transaction that it is given, if that must write nothing."""
+Growing = Callable[[Connection, int], None]
+"""Locks a project, and raises if its quota has no room for so many more renders: 0 of them lock it
+alone, which comes before its campaigns are locked.
+"""
 
 
 def always(_: Connection) -> None:
     """Lets every transaction write."""
+
+
+def freely(_: Connection, _more: int) -> None:
+    """Lets every transaction add as many renders as it will."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +183,10 @@ class Projects:
                 check(quota, _usage(connection, name))
 
         return checked
+
+    def growing(self, name: str, check: Callable[[int, Quota, Usage], None]) -> Growing:
+        """The same for renders of which only that transaction will know how many they are."""
+        return lambda connection, more: self.within(name, partial(check, more))(connection)
 
     def usages(self, names: Collection[str] | None) -> dict[str, UsageNow]:
         """What these projects have now, or with None all; those without campaigns are left out."""

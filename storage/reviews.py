@@ -24,6 +24,7 @@ from storage.event_kinds import EventKind
 from storage.failed_rules import fails_rule
 from storage.held import follow_held
 from storage.locking import locked_with_proofs
+from storage.projects import Growing, freely
 from storage.redoing import MakeRedos, add_redos
 from storage.rows import CampaignRow, Chunk, NewChunk, dump
 from storage.states import HELD_BY_RULE, ChunkState, RejectReason, RenderState, Verdict
@@ -106,16 +107,20 @@ class Reviews:
         choose: Choose,
         plan: Plan,
         redo: MakeRedos | None = None,
+        growing: Growing = freely,
     ) -> Json:
         """Write a decision and do what follows from it, in one transaction: renders that become
         approved are queued, those that are not approved any more are taken out of the queue as
-        far as no worker has them. With `redo`, other pictures of the same cells are asked for.
+        far as no worker has them. With `redo`, other pictures of the same cells are asked for, as
+        far as `growing` lets the project.
 
         Returns what the client is told; a decision that was sent before gets the same answer, and
         changes nothing. One that is about no render is not written down. Raises NotFound if the
         campaign was removed, or replaced by another version.
         """
         with self._engine.begin() as connection:
+            if redo is not None:
+                growing(connection, 0)
             rows = locked_with_proofs(connection, campaign_id)
             row = next(row for row in rows if row.id == campaign_id)
             sent = _sent_before(connection, campaign_id, new)
@@ -134,6 +139,7 @@ class Reviews:
             held = follow_held(connection, campaign_id, outcome.numbers, after, plan)
             answer = {**answer, **held}
             if redo is not None:
+                growing(connection, len(outcome.numbers))
                 redone = add_redos(connection, campaign_id, redo, outcome.numbers.tolist())
                 answer = {**answer, "redone": redone}
             answer["entry"] = _write(connection, campaign_id, new, outcome, answer)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from farm.scheduling.values import NO_QUOTAS
 from storage.errors import Conflict, NotFound
 from storage.months import MonthUse
-from storage.projects import Projects, Quota, Usage, Within
+from storage.projects import Growing, Projects, Quota, Usage, Within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +83,14 @@ class ProjectRoom:
             _raise_for(project, over_quota(quota, replace(usage, queued=others), more))
 
         return self._projects.within(project, check)
+
+    def growing(self, project: str) -> Growing:
+        """The same for renders of which only that transaction will know how many they are."""
+
+        def check(more: int, quota: Quota, usage: Usage) -> None:
+            _raise_for(project, over_quota(quota, usage, more))
+
+        return self._projects.growing(project, check)
 
 
 def _raise_for(project: str, refusals: Sequence[str]) -> None:

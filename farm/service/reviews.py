@@ -16,11 +16,13 @@ from farm.results.manifest import write_manifest
 from farm.service.carrying import carried, still_undecided
 from farm.service.control import check_number
 from farm.service.new_campaign import measured_size
+from farm.service.quotas import ProjectRoom
 from farm.service.redo_checks import check_redo_prompt
 from farm.service.review_choices import Choices
 from farm.service.review_rules import Candidates, Choice, chosen, sentences
 from storage.campaigns import Campaigns
 from storage.errors import Conflict, NotFound
+from storage.projects import Growing, freely
 from storage.redoing import Redos
 from storage.reviews import NewDecision, Outcome, Reviews
 from storage.rows import CampaignRow, Chunk, NewChunk
@@ -54,14 +56,18 @@ class ReviewService:
         watching: Watching,
         outputs: Outputs,
         chunk: int | None = None,
+        room: ProjectRoom | None = None,
     ) -> None:
-        """`chunk` is the number of renders in a chunk; None sizes chunks by their work."""
+        """`chunk` is the number of renders in a chunk; None sizes chunks by their work. Without
+        `room`, no quota is in the way of pictures that are painted again.
+        """
         self._campaigns = campaigns
         self._reviews = reviews
         self._choices = Choices(campaigns=campaigns, reviews=reviews)
         self._watching = watching
         self._outputs = outputs
         self._chunk = chunk
+        self._room = room
 
     def decide(
         self,
@@ -78,7 +84,7 @@ class ReviewService:
         has a sentence for each kind of render that stays as it is.
 
         Raises RequestError for a filter that means nothing, NotFound for a number that the
-        campaign does not have.
+        campaign does not have, Conflict if the project's quota has no room for what `reroll` adds.
         """
         campaign = self._campaigns.get(project, name)
         expansion = expansion_of(campaign.spec)
@@ -92,7 +98,13 @@ class ReviewService:
             return {**outcome.answer, "dry_run": True}
         redo = partial(self._redos, campaign, next_seed=True) if reroll else None
         answer = self._reviews.decide(
-            campaign.id, new, expansion.size, choose, self._plan(expansion), redo
+            campaign.id,
+            new,
+            expansion.size,
+            choose,
+            self._plan(expansion),
+            redo,
+            self._growing(project),
         )
         self._finish(project, name)
         return answer
@@ -163,7 +175,8 @@ class ReviewService:
         self, project: str, name: str, numbers: Sequence[int], change: Change, new: NewDecision
     ) -> Json:
         """Paint chosen renders again with a recorded change, as versions of their cells. In a
-        campaign with proofs the proof is painted again, until the final is there.
+        campaign with proofs the proof is painted again, until the final is there. Raises Conflict
+        if the project's quota has no room for them.
         """
         campaign = self._campaigns.get(project, name)
         expansion = expansion_of(campaign.spec)
@@ -187,10 +200,19 @@ class ReviewService:
             return Outcome(mine, {"changed": len(mine), "why": []})
 
         return self._reviews.decide(
-            campaign.id, new, expansion.size, choose, self._plan(expansion), make
+            campaign.id,
+            new,
+            expansion.size,
+            choose,
+            self._plan(expansion),
+            make,
+            self._growing(project),
         )
 
     # --- what decisions need ---
+
+    def _growing(self, project: str) -> Growing:
+        return freely if self._room is None else self._room.growing(project)
 
     def _plan(self, expansion: Expansion) -> "_Plan":
         return _Plan(expansion, measured_size(expansion, self._watching, self._chunk))

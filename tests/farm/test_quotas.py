@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, count, repeat
 from threading import Barrier
 
@@ -19,11 +20,15 @@ from farm.service.live_quotas import (
     spent_months,
 )
 from farm.service.quotas import ProjectRoom, over_quota
+from farm.service.review_rules import Choice
+from farm.service.reviews import Change, ReviewService
 from farm.service.submission import Submissions
 from storage.concerns import Concerns
 from storage.errors import Conflict
 from storage.months import MonthUse, month_start
 from storage.projects import Projects, Quota, Usage
+from storage.reviews import NewDecision, Reviews
+from storage.states import Verdict
 from tests.campaigns import data
 from tests.farm.fakes import NOW, FakeFleet, run
 
@@ -103,6 +108,44 @@ def test_a_project_whose_pictures_fill_its_quota_gets_no_more(limited, projects,
     with pytest.raises(Conflict, match="have 18 bytes; its quota is 18") as refused:
         limited.submit("p", data(name="other"))
     assert refused.value.code == "over-quota"
+
+
+@pytest.fixture
+def reviewing(engine, campaigns, watching, outputs, projects):
+    return ReviewService(
+        campaigns=campaigns, reviews=Reviews(engine), watching=watching, outputs=outputs,
+        chunk=3, room=ProjectRoom(projects),
+    )  # fmt: skip
+
+
+def decision(sequence, verdict=None):
+    return NewDecision(client="c", sequence=sequence, verdict=verdict, chosen_by={})
+
+
+def test_pictures_that_are_painted_again_need_room_too(
+    limited, reviewing, projects, start, campaigns, engine
+):
+    projects.create("p", Quota(queued=18), {})
+    limited.submit("p", data())
+    fleet = FakeFleet(1)
+    run(start(fleet), fleet)
+    projects.change("p", {"queued": 2}, {})
+    again = partial(reviewing.redo, "p", "spring", change=Change(next_seed=True))
+    rejected = partial(
+        reviewing.decide, "p", "spring", Choice(numbers=(0, 1, 2)), reroll=True,
+        new=decision(7, Verdict.REJECTED),
+    )  # fmt: skip
+    for order in (partial(again, [0, 1, 2], new=decision(1)), rejected):
+        with pytest.raises(Conflict, match="3 renders that wait, 3 of them new; its quota is 2"):
+            order()
+    row = campaigns.get("p", "spring")
+    assert (row.total, Reviews(engine).log(row.id)) == (18, [])
+    assert again([0, 1], new=decision(2))["redone"] == [18, 19]
+    with pytest.raises(Conflict, match="3 renders that wait, 1 of them new"):
+        again([2], new=decision(3))
+    assert again([0, 1], new=decision(2))["redone"] == [18, 19]  # sent twice, it counts once
+    projects.change("p", {"queued": None}, {})
+    assert rejected()["redone"] == [20, 21, 22]
 
 
 def test_a_project_with_no_worker_left_is_not_painted_until_it_has_one(
