@@ -11,7 +11,6 @@ from actors.models.traits import Traits, traits_of
 from farm.campaign.expansion import Expansion
 from farm.campaign.named_files import named_files
 from farm.campaign.settings import SETTINGS, Settings, settings_of
-from farm.documents.counting import counted
 from farm.documents.document import DocumentError, Problem
 from farm.documents.foreign_words import scheduler_hint
 from farm.documents.parsed import Path_
@@ -75,7 +74,7 @@ def _step_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem]:
             )
             yield Problem(_place_of(expansion, group_no), f"{own}: write `steps: {traits.steps}`.")
         elif (why := refusal(config, settings.steps, settings.dtype)) is not None:
-            steps = counted(settings.steps, "step")
+            steps = "1 step" if settings.steps == 1 else f"{settings.steps} steps"
             yield Problem(
                 _place_of(expansion, group_no),
                 f"{name} cannot make {steps} with this model: {why}.",

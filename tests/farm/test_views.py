@@ -50,7 +50,7 @@ def test_a_farm_cannot_answer_with_a_key_that_its_view_does_not_have():
             admin = Access(person="x", roles={EVERYWHERE: Role.ADMIN})
             await app({**scope, "state": {"access": admin}}, receive, send)
 
-        return TestClient(by_an_admin).get("/scaling").json()
+        return TestClient(by_an_admin).get("/api/v1/scaling").json()
 
     assert ask(Fleeting())["floor"] == 1
     with pytest.raises(ResponseValidationError, match="weather"):
