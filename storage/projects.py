@@ -4,6 +4,7 @@ people who have a role in them.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,8 +27,8 @@ from storage.tables import campaigns, chunks, renders
 Within = Callable[[Connection], None]
 """Raises, in the transaction that it is given, if that must write nothing."""
 Growing = Callable[[Connection, int], None]
-"""Locks a project, and raises if its quota has no room for so many more renders: 0 of them lock it
-alone, which comes before its campaigns are locked.
+"""Locks a project, and raises if its quota has no room for so many more renders. With 0 it locks
+only: a project is locked before its campaigns.
 """
 
 
@@ -185,8 +186,16 @@ class Projects:
         return checked
 
     def growing(self, name: str, check: Callable[[int, Quota, Usage], None]) -> Growing:
-        """The same for renders of which only that transaction will know how many they are."""
-        return lambda connection, more: self.within(name, partial(check, more))(connection)
+        """The same for renders that only that transaction will have counted."""
+
+        def grown(connection: Connection, more: int) -> None:
+            if more:
+                self.within(name, partial(check, more))(connection)
+                return
+            with suppress(NotFound):
+                _one(connection, name, locks=True)
+
+        return grown
 
     def usages(self, names: Collection[str] | None) -> dict[str, UsageNow]:
         """What these projects have now, or with None all; those without campaigns are left out."""

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from farm.client.copying import thumbnail_of
+from farm.documents.counting import counted
 from farm.results.line import ExportedLine
 from farm.results.line_fields import coordinates_of
 from farm.service.views import CampaignStatus
@@ -81,18 +82,14 @@ def _top(
     )
     yield (
         f"<header>\n<h1>{escape(campaign.campaign)}</h1>\n<p>Project {escape(campaign.project)},"
-        f" {_counted(total)}."
+        f" {counted(total, 'render')}."
     )
     if left := campaign.renders.left:
-        yield f" {_counted(left)} of the campaign had not ended when this was written."
+        yield f" {counted(left, 'render')} of the campaign had not ended when this was written."
     yield f"</p>\n<nav>{' '.join(_link(name) for name in links)}</nav>\n"
     if number is not None:
         yield from _turn(number, names)
     yield "</header>\n<main>\n"
-
-
-def _counted(count: int) -> str:
-    return f"{count:,} render{'' if count == 1 else 's'}"
 
 
 def _turn(number: int, names: list[str]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from farm.campaign.addresses import has_scheme, uploaded_address, uploaded_digest
 from farm.campaign.named_files import with_references
 from farm.client.transport import Transport
+from farm.documents.counting import counted
 from farm.service.access_views import WhoAmI
 from farm.service.upload_views import UploadView
 from storage.errors import NotFound, RequestError
@@ -56,7 +57,7 @@ def with_uploads(campaign: Json, http: Transport, project: str) -> Json:
     with_references(campaign, note)
     if not own or _reads_paths(http):
         return campaign
-    count = "1 reference is" if len(own) == 1 else f"{len(own):,} references are"
+    count = counted(len(own), "reference is", "references are")
     sys.stderr.write(f"{count} uploaded, as the farm cannot read files of this machine.\n")
     for address in own:
         path = Path(address)

@@ -116,7 +116,7 @@ def _say_exported(address: str, done: Exported) -> None:
     if done.no_sheet:
         say(f"There is no contact sheet: {done.no_sheet}")
     if done.others:
-        files = "1 other file" if done.others == 1 else f"{done.others:,} other files"
+        files = counted(done.others, "other file")
         first = ", ".join(done.first_others) + (
             " …" if done.others > len(done.first_others) else ""
         )

@@ -10,15 +10,7 @@ import typer
 from farm.client.client import Client
 from farm.commands.completion import campaign_and_worker_names
 from farm.commands.exits import ExitCode
-from farm.commands.shared import (
-    AsJson,
-    Home,
-    Project,
-    print_json,
-    say,
-    say_aside,
-    settings_for,
-)
+from farm.commands.shared import AsJson, Home, Project, print_json, say, say_aside, settings_for
 from farm.commands.times import iso
 from farm.connect import open_client
 from farm.service.operation_views import LogEvent

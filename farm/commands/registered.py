@@ -17,6 +17,7 @@ from farm.commands.shared import ask, print_json, say, show_table
 from farm.commands.times import iso
 from farm.config import Settings
 from farm.connect import open_client
+from farm.documents.counting import counted
 from farm.service.registry_views import RegisteredView
 
 RegisteredName = Annotated[str, typer.Argument(help="The name that campaigns use.")]
@@ -93,7 +94,7 @@ def say_what(row: RegisteredView) -> None:
 
 
 def _files(row: RegisteredView) -> str:
-    return f"{row.files} file{'' if row.files == 1 else 's'}"
+    return counted(row.files, "file")
 
 
 def _address(source: str) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from farm.documents.counting import counted
 from farm.scheduling.scaling import COOL_OFF_S
 from farm.scheduling.values import Change, Limits, Member
 
@@ -33,14 +34,14 @@ def change_reasons(
 
 def _asked(change: Change, limits: Limits, *, there: int, waiting: int) -> list[str]:
     reason = (
-        f"{_counted(waiting, 'chunk waits', 'chunks wait')}, and"
-        f" {_counted(there, 'worker is', 'workers are')} there of {limits.ceiling} at most"
+        f"{counted(waiting, 'chunk waits', 'chunks wait')}, and"
+        f" {counted(there, 'worker is', 'workers are')} there of {limits.ceiling} at most"
         if waiting and there >= limits.floor
         else f"there must be {limits.floor} at least, and"
-        f" {_counted(there, 'worker is', 'workers are')} there"
+        f" {counted(there, 'worker is', 'workers are')} there"
     )
     return [
-        f"{_counted(count, 'worker', 'workers')} of pool {pool}"
+        f"{counted(count, 'worker')} of pool {pool}"
         f" {'was' if count == 1 else 'were'} asked for: {reason}."
         for pool, count in sorted(Counter(change.start).items())
     ]
@@ -52,7 +53,3 @@ def _ended(member: Member, limits: Limits, now: float) -> str:
         f"{member.name} has ended: it had nothing to paint for {idle_s:.0f} s, and workers stay"
         f" idle for {limits.idle_s:.0f} s at most."
     )
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"

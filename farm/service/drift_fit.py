@@ -6,6 +6,7 @@ from typing import Any
 from actors.recipes.drift import DriftAction
 from farm.campaign.expansion import Expansion
 from farm.campaign.schema import Campaign
+from farm.documents.counting import counted
 from farm.documents.document import Problem
 from farm.scheduling.drift import FEWEST, LEAST_GRIP
 
@@ -71,7 +72,7 @@ def _anchor_problems(expansion: Expansion, profile: Mapping[str, Any]) -> Iterat
     if shots < FEWEST:
         yield Problem(
             ("drift",),
-            f"a seed has {shots} {'picture' if shots == 1 else 'pictures'} here, and the median of"
+            f"a seed has {counted(shots, 'picture')} here, and the median of"
             f" a set needs {FEWEST}: {_INSTEAD}.",
         )
     grip = profile.get("grip")

@@ -85,7 +85,7 @@ class ProjectRoom:
         return self._projects.within(project, check)
 
     def growing(self, project: str) -> Growing:
-        """The same for renders of which only that transaction will know how many they are."""
+        """The same for renders that only that transaction will have counted."""
 
         def check(more: int, quota: Quota, usage: Usage) -> None:
             _raise_for(project, over_quota(quota, usage, more))
