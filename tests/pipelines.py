@@ -29,12 +29,20 @@ from diffusers import (
     UNet2DConditionModel,
     ZImageTransformer2DModel,
 )
+from diffusers.models.embeddings import (
+    ImageProjection,
+    IPAdapterFullImageProjection,
+    IPAdapterPlusImageProjection,
+)
+from safetensors.torch import save_file
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
     Gemma2Config,
     Gemma2Model,
     GemmaTokenizerFast,
@@ -108,6 +116,58 @@ def union_of(model: Path, folder: Path) -> Path:
         model, folder, kind="ControlNetUnionModel", num_control_type=6, num_trans_head=2,
         num_trans_channel=width, num_proj_channel=width,
     )  # fmt: skip
+
+
+def ip_adapter_of(model: Path, folder: Path, *, kind: str = "plain", seed: int = 0) -> Path:
+    """The folder of an IP-Adapter for a model's U-Net, with random weights and image encoder:
+    plain, or one of those that see more of a picture, plus and full.
+    """
+    unet = UNet2DConditionModel.from_pretrained(model / "unet")
+    reads = unet.config.cross_attention_dim
+    torch.manual_seed(seed)
+    CLIPVisionModelWithProjection(
+        CLIPVisionConfig(
+            hidden_size=WIDTH, intermediate_size=2 * WIDTH, projection_dim=16, image_size=28,
+            patch_size=14, num_hidden_layers=2, num_attention_heads=4,
+        )
+    ).save_pretrained(folder / "image_encoder")  # fmt: skip
+    projections = {
+        "plain": ImageProjection(16, reads, num_image_text_embeds=4),
+        "plus": IPAdapterPlusImageProjection(WIDTH, reads, 64, heads=1, num_queries=4),
+        "full": IPAdapterFullImageProjection(WIDTH, reads),
+    }
+    tensors = {
+        f"image_proj.{_as_published(name, kind)}": tensor
+        for name, tensor in projections[kind].state_dict().items()
+    }
+    for name in [name for name in tensors if name.endswith(".to_k.weight")]:
+        both = [tensors.pop(name), tensors.pop(name.replace("to_k", "to_v"))]
+        tensors[name.replace("to_k", "to_kv")] = torch.cat(both)
+    texts = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
+    for k, name in enumerate(texts):
+        width = unet.get_submodule(name.removesuffix(".processor")).to_k.weight.shape[0]
+        for part in ("to_k_ip", "to_v_ip"):
+            tensors[f"ip_adapter.{2 * k + 1}.{part}.weight"] = torch.randn(width, reads)
+    save_file(
+        {name: tensor.contiguous() for name, tensor in tensors.items()},
+        folder / "ip-adapter.safetensors",
+    )
+    return folder
+
+
+def _as_published(name: str, kind: str) -> str:
+    """What diffusers calls a tensor of a projection, by the name that its makers gave it."""
+    names = {
+        "plain": {"image_embeds": "proj"},
+        "full": {"ff.net.0.proj": "proj.0", "ff.net.2": "proj.2", "norm.": "proj.3."},
+        "plus": {
+            ".ln0": ".0.norm1", ".ln1": ".0.norm2", ".attn.to_out.0": ".0.to_out",
+            ".attn.": ".0.", ".ff.0": ".1.0", ".ff.1.net.0.proj": ".1.1", ".ff.1.net.2": ".1.3",
+        },
+    }  # fmt: skip
+    for now, published in names[kind].items():
+        name = name.replace(now, published)
+    return name
 
 
 def built_once(root: Path, build: Callable[..., Path] = save) -> Callable[..., Path]:

@@ -35,6 +35,7 @@ FAMILIES = (
             "StableDiffusionImg2ImgPipeline": "StableDiffusionControlNetImg2ImgPipeline",
             "StableDiffusionInpaintPipeline": "StableDiffusionControlNetInpaintPipeline",
         },
+        likenesses={"all": ""},
         denoiser="unet",
         weights=("unet", "vae", "text_encoder"),
         guidance=5.0,
@@ -57,6 +58,12 @@ FAMILIES = (
             "StableDiffusionXLPipeline": "StableDiffusionXLControlNetUnionPipeline",
             "StableDiffusionXLImg2ImgPipeline": "StableDiffusionXLControlNetUnionImg2ImgPipeline",
             "StableDiffusionXLInpaintPipeline": "StableDiffusionXLControlNetUnionInpaintPipeline",
+        },
+        likenesses={
+            "all": "",
+            # The two layers that InstantStyle found (Wang and others, 2024, arXiv:2404.02733).
+            "style": "up_blocks.0.attentions.1.",
+            "layout": "down_blocks.2.attentions.1.",
         },
         denoiser="unet",
         weights=("unet", "vae", "text_encoder", "text_encoder_2"),

@@ -32,6 +32,10 @@ class Family:
     """By the names of those classes, the ones that do the same with a ControlNet beside them."""
     united: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Likewise, with a union of several ControlNets."""
+    likenesses: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """By the parts of a picture's likeness that an IP-Adapter can bring, how the names of the
+    layers begin that bring it. None where it takes no IP-Adapter.
+    """
     denoiser: str = "transformer"
     weights: tuple[str, ...] = ()
     """The folders whose weights are needed for painting."""

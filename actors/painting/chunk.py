@@ -66,6 +66,7 @@ class Chunk:
         self._folder = job.model_folder
         self._adapter_paths = list(job.adapter_paths)
         self._control_folder = job.control_path
+        self._likeness_folder = job.likeness_path
         self._outcomes: list[RenderOutcome] = []
         self._bad: list[int] = []
         self._early: dict[int, float | None] = {}
@@ -139,6 +140,9 @@ class Chunk:
         if (manifest := self._job.control_manifest) is not None:
             label = f"ControlNet {self._job.control_path}"
             self._control_folder = self._kept_part(label, manifest, held)
+        if (manifest := self._job.likeness_manifest) is not None:
+            label = f"IP-Adapter {self._job.likeness_path}"
+            self._likeness_folder = self._kept_part(label, manifest, held)
 
     def _kept_part(self, label: str, manifest: str, held: ExitStack) -> str:
         try:
@@ -237,6 +241,7 @@ class Chunk:
             references=references,
             adapter_paths=self._adapter_paths,
             control_folder=self._control_folder,
+            likeness_folder=self._likeness_folder,
             on_step=self._on_step,
             on_preview=partial(self._see, batch),
             until=until,

@@ -29,6 +29,7 @@ from actors.painting.denoising import (
     new_scheduler,
 )
 from actors.painting.embeddings import Embeddings
+from actors.painting.ip_adapters import IpAdapters
 from actors.painting.loaded_pipeline import LoadedPipeline
 from actors.painting.loading import load_pipeline, reasons
 from actors.painting.memory import bytes_in_files, bytes_of, memory_of
@@ -53,6 +54,7 @@ class Warm:
     embeddings: Embeddings
     adapters: Adapters
     controls: Controls
+    ip_adapters: IpAdapters
     own_bytes: int
     """Of the pipeline's weights."""
     canaries: dict[str, str] = field(default_factory=dict)
@@ -60,8 +62,8 @@ class Warm:
 
     @property
     def bytes(self) -> int:
-        """Of its weights and its ControlNet's."""
-        return self.own_bytes + self.controls.bytes
+        """Of its weights, its ControlNet's and its IP-Adapter's."""
+        return self.own_bytes + self.controls.bytes + self.ip_adapters.bytes
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ class Engine:
         references: Mapping[str, Pixels] = NO_REFERENCES,
         adapter_paths: Sequence[str] = (),
         control_folder: str | None = None,
+        likeness_folder: str | None = None,
         on_step: Callable[[int], None] = lambda _left: None,
         on_preview: OnPreview = ignore,
         until: int | None = None,
@@ -153,10 +156,11 @@ class Engine:
         With `until`, the batch is parked after that step, and has no pixels yet. With `parked`,
         one for each recipe and all of one step, it goes on from there.
 
-        `references` are, by digest, the pictures that recipes begin from, of the group's size;
-        `adapter_paths` the files of its adapters, in the same order; `control_folder` is that of
-        its ControlNet. Raises BadRequest if the model, a prompt or an adapter cannot be used,
-        PartMissing if the ControlNet cannot be loaded, Unstable if its pixels would not repeat,
+        `references` are, by digest, the pictures that recipes begin from, of the group's size, and
+        by `whole(digest)` those in their own; `adapter_paths` the files of its adapters, in the
+        same order; `control_folder` is that of its ControlNet, `likeness_folder` that of its
+        IP-Adapter. Raises BadRequest if the model, a prompt or an adapter cannot be used,
+        PartMissing if one of these two cannot be loaded, Unstable if its pixels would not repeat,
         and torch.OutOfMemoryError if the device is too small.
         """
         torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
@@ -167,7 +171,9 @@ class Engine:
         swaps = before + is_cold - len(self.warm)
         warm.adapters.use(group.adapters, adapter_paths)
         self._control(warm, group, control_folder)
+        warm.ip_adapters.take_off()
         canary = self._prove(warm, group, folder, on_step)
+        self._likeness(warm, group, likeness_folder)
         if previews and previews.decode is Decode.FAST:
             warm.pipeline.learn_colours()
         loaded = time.perf_counter()
@@ -246,6 +252,19 @@ class Engine:
         self._make_room(coming, beside=warm)
         warm.controls.load(group.control, Path(folder))
 
+    def _likeness(self, warm: Warm, group: Group, folder: str | None) -> None:
+        """Have the IP-Adapter of a group in its pipeline."""
+        if group.likeness is None:
+            return
+        if not warm.ip_adapters.has(group.likeness):
+            if folder is None:
+                raise BadRequest("The IP-Adapter of a picture was not named: submit it again.")
+            coming = warm.ip_adapters.coming(Path(folder))
+            warm.ip_adapters.forget()
+            self._make_room(coming, beside=warm)
+            warm.ip_adapters.load(group.likeness, Path(folder))
+        warm.ip_adapters.put_on(group.likeness)
+
     def _bytes_loaded(self) -> int:
         return sum(warm.bytes for warm in self.warm.values())
 
@@ -289,6 +308,7 @@ class Engine:
             embeddings=Embeddings(),
             adapters=adapters,
             controls=Controls(pipeline, DTYPES[group.dtype]),
+            ip_adapters=IpAdapters(pipeline, DTYPES[group.dtype]),
             own_bytes=bytes_of(pipe.components.values()),
         )
 

@@ -6,7 +6,7 @@ by the same generators, one at a time.
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -20,8 +20,9 @@ from actors.models.family import Family, takes_guidance
 from actors.painting.latent_colours import Colours, fitted
 from actors.pictures.files import Pixels
 from actors.recipes.errors import BadRequest, PromptTooLong
-from actors.recipes.recipe import Control, Group, Recipe
+from actors.recipes.recipe import Control, Group, Recipe, whole
 
+_ASKED_FOR = [torch.zeros(1, 1, 1)]  # a pipeline only looks whether it is there
 _LIGHT = 127.5  # of 255: a mask is painted anew from here on
 
 Embedding = dict[str, Tensor]
@@ -34,6 +35,12 @@ class Embed(Protocol):
     """The embedding of a prompt, computed or remembered."""
 
     def __call__(self, text: str, *, is_negative: bool) -> Embedding: ...
+
+
+class Likening(Protocol):
+    """What an IP-Adapter sees in the pictures of a batch, for a pipeline that asks for it."""
+
+    def __call__(self, pictures: Sequence[Pixels]) -> Callable[..., list[Tensor]]: ...
 
 
 class LoadedPipeline:
@@ -51,6 +58,8 @@ class LoadedPipeline:
         self.pipe = pipe
         self.control: Any | None = None
         """The ControlNet that stands beside it."""
+        self.likeness: Likening | None = None
+        """What makes pictures be like others, if something does."""
         self._others: dict[str, Any] = {}
 
     def check(self, recipes: Sequence[Recipe], references: Mapping[str, Pixels]) -> None:
@@ -153,6 +162,10 @@ class LoadedPipeline:
             begin |= _controlled(pictures, group.control, begins_from_picture="image" in begin)
             if self.control is not None:
                 self.control.pictures = len(recipes)
+        if group.likeness is not None and self.likeness is not None:
+            seen = [references[whole(recipe.likeness_image or "")] for recipe in recipes]
+            pipe.prepare_ip_adapter_image_embeds = self.likeness(seen)
+            begin["ip_adapter_image_embeds"] = _ASKED_FOR
         if group.edits:
             begin |= self._edited(
                 [Image.fromarray(references[name]) for name in recipes[0].edit], group
@@ -314,6 +327,8 @@ def _check_pictures(recipes: Sequence[Recipe], references: Mapping[str, Pixels])
         needed += [recipe.reference or "" for recipe in recipes]
     if group.control is not None:
         needed += [recipe.control_image or "" for recipe in recipes]
+    if group.likeness is not None:
+        _require_wholes(recipes, references)
     if any(len(recipe.edit) != (group.edits or 0) for recipe in recipes):
         raise BadRequest("A picture has not all that it is an edit of: submit it again.")
     for name in (*needed, *(name for recipe in recipes for name in recipe.edit)):
@@ -325,6 +340,12 @@ def _check_pictures(recipes: Sequence[Recipe], references: Mapping[str, Pixels])
                 f"The reference {name} has the shape {picture.shape}, not"
                 f" {(group.height, group.width, 3)}."
             )
+
+
+def _require_wholes(recipes: Sequence[Recipe], references: Mapping[str, Pixels]) -> None:
+    for recipe in recipes:
+        if whole(name := recipe.likeness_image or "") not in references:
+            raise BadRequest(f"The picture {name} that a render is to be like was not fetched.")
 
 
 def generators_of(recipes: Sequence[Recipe]) -> list[torch.Generator]:

@@ -4,13 +4,14 @@ checked, and kept while there is room.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from actors.pictures.files import Pixels
 from actors.pictures.reference import MAX_BYTES, fitted, read_reference
 from actors.recipes.errors import BadRequest
 from actors.recipes.jobs import ChunkJob, PictureJob
+from actors.recipes.recipe import whole
 from storage.errors import RequestError
 from storage.store import Outputs
 
@@ -18,6 +19,8 @@ _KEPT_BYTES = 256 * 1024 * 1024  # 85 pictures of 1024x1024
 
 Key = tuple[str, tuple[int, int] | None]
 """The digest of a file, and the width and height that its picture is brought to, if it is."""
+Wanted = dict[str, Key]
+"""By what an engine calls each picture."""
 
 
 class References:
@@ -30,20 +33,21 @@ class References:
 
     def ask(self, job: ChunkJob, pictures: Sequence[PictureJob]) -> None:
         """Begin to fetch what pictures begin from, if it is not here."""
-        for key in _keys(job, pictures):
+        for key in _wanted(job, pictures).values():
             coming = self._coming.get(key)
             if coming is None or (coming.done() and coming.exception() is not None):
                 self._coming[key] = self._pool.submit(self._fetch, job, *key)
             self._coming.move_to_end(key)
 
     def get(self, job: ChunkJob, pictures: Sequence[PictureJob]) -> dict[str, Pixels]:
-        """By digest, what pictures begin from.
+        """What pictures begin from, as an engine takes it.
 
         Raises BadRequest if one has changed since the campaign was submitted, OutputsError if it
         cannot be read now.
         """
         self.ask(job, pictures)
-        found = {key[0]: self._coming[key].result() for key in _keys(job, pictures)}
+        wanted = _wanted(job, pictures)
+        found = {name: self._coming[key].result() for name, key in wanted.items()}
         self._make_room(4 * job.group.batch * (job.group.edits or 1))
         return found
 
@@ -68,11 +72,16 @@ class References:
             raise BadRequest(f"{name} cannot be used, submit the campaign again: {exc}") from exc
 
 
-def _keys(job: ChunkJob, pictures: Sequence[PictureJob]) -> Iterator[Key]:
-    # A model sees what it edits in its own shape: how large, is its pipeline's to decide.
+def _wanted(job: ChunkJob, pictures: Sequence[PictureJob]) -> Wanted:
+    # A model sees what it edits in its own shape: how large, is its pipeline's to decide. So does
+    # the image encoder of an IP-Adapter.
     size = None if job.group.edits else (job.group.width, job.group.height)
-    for digest in dict.fromkeys(digest for picture in pictures for digest in picture.needed):
-        yield digest, size
+    wanted: Wanted = {}
+    for picture in pictures:
+        if (likeness := picture.likeness_image) is not None:
+            wanted[whole(likeness)] = likeness, None
+        wanted |= {digest: (digest, size) for digest in picture.fitted}
+    return wanted
 
 
 def _bytes(coming: Future[Pixels]) -> int:

@@ -9,7 +9,7 @@ one.
 import json
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ import accelerate
 import diffusers
 import torch
 import transformers
+from diffusers.loaders.unet import UNet2DConditionLoadersMixin
 
 from actors.models.families import family_of
 from actors.models.family import Family
-from actors.models.heads import read_head
+from actors.models.heads import Head, read_head
+from actors.models.ip_adapters import ENCODER, ENCODER_KIND, ip_adapter_files, is_ip_adapter
 from actors.models.model_files import components_of, read_json
 from actors.models.source import source_of
 from actors.models.weights import WeightsSet, set_of, weights_files
@@ -42,6 +44,8 @@ def fault_of(folder: Path) -> str | None:
     """What keeps the models in a folder from being loaded, as a sentence without its beginning;
     None if nothing is found.
     """
+    if is_ip_adapter(folder) and (fault := _projection_fault(folder)) is not None:
+        return fault
     for component, (library, kind) in sorted(_parts(folder).items()):
         found, weights = model_class(library, kind), set_of(folder / component, library)
         is_quantized = "quantization_config" in (
@@ -84,8 +88,10 @@ def lacks(component: str, tensors: list[str]) -> str:
 
 def _parts(folder: Path) -> dict[str, tuple[str, str]]:
     """The parts of a pipeline's folder by their places in it, or the only one of a ControlNet's:
-    itself.
+    itself; or of an IP-Adapter's, its image encoder.
     """
+    if is_ip_adapter(folder):
+        return {ENCODER: ("transformers", ENCODER_KIND)}
     if not (folder / "model_index.json").exists():
         kind = read_json(folder / "config.json", folder.name).get("_class_name")
         return {".": ("diffusers", str(kind))}
@@ -144,16 +150,41 @@ def _transformers_fault(kind: Any, component: Path) -> str | None:
     return _fault(kind, component, info["missing_keys"], info["mismatched_keys"])
 
 
+def by_part(tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:
+    """The tensors of an IP-Adapter's file, as diffusers takes them."""
+    parts: dict[str, dict[str, torch.Tensor]] = {"image_proj": {}, "ip_adapter": {}}
+    for name, tensor in tensors.items():
+        prefix, _, key = name.partition(".")
+        if prefix in parts:
+            parts[prefix][key] = tensor
+    return parts
+
+
+def _projection_fault(folder: Path) -> str | None:
+    """What an IP-Adapter makes of pictures, built as diffusers builds it, without numbers."""
+    file = next(ip_adapter_files(folder))
+    with accelerate.init_empty_weights():
+        own = by_part(_empty(read_head(file)))["image_proj"]
+        try:
+            UNet2DConditionLoadersMixin()._convert_ip_adapter_image_proj_to_diffusers(
+                own, low_cpu_mem_usage=False
+            )
+        except Exception as exc:  # noqa: BLE001  # whatever a file's shapes make of it
+            words = " ".join(str(exc).split())[:_REASON_KEPT]
+            return f"no IP-Adapter can be made of {file.name} ({words})."
+    return None
+
+
+def _empty(head: Head) -> dict[str, torch.Tensor]:
+    return {name: torch.empty(shape, device="meta") for name, shape in head.shapes.items()}
+
+
 def _tensors(component: Path, library: str) -> dict[str, torch.Tensor]:
     """The tensors of a component's files, without their numbers. To map the files themselves took
     17 s for 24 GB on one machine.
     """
     heads = [read_head(file) for file in weights_files(component.name, component, library)]
-    return {
-        name: torch.empty(shape, device="meta")
-        for head in heads
-        for name, shape in head.shapes.items()
-    }
+    return {name: tensor for head in heads for name, tensor in _empty(head).items()}
 
 
 def _is_config_at_fault(kind: Any, component: Path) -> bool:

@@ -201,6 +201,8 @@ def _sources(job: ChunkJob, picture: PictureJob) -> Json:
         sources["edit"] = [source(digest) for digest in picture.edit]
     if job.group.control is not None:
         sources["control"] = {"path": job.control_path, "digest": job.group.control.digest}
+    if job.group.likeness is not None:
+        sources["likeness"] = {"path": job.likeness_path, "digest": job.group.likeness.digest}
     if job.adapter_paths:
         sources["adapters"] = [
             {"path": path, "digest": adapter.digest, "scale": adapter.scale}

@@ -30,6 +30,7 @@ def canary_group(group: Group) -> Group:
         height=min(group.height, _SIDE),
         strength=None,
         control=None,
+        likeness=None,
         edits=None,
         clip_skip=None,
         guidance_rescale=None,

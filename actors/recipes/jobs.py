@@ -33,6 +33,8 @@ class PictureJob:
     """The digest of the file that says which part of that picture is painted anew."""
     control_image: str | None = None
     """The digest of the file that the group's control makes it follow."""
+    likeness_image: str | None = None
+    """The digest of the file that the group's IP-Adapter makes it like."""
     edit: tuple[str, ...] = ()
     """The digests of the files that it is an edit of."""
     anchor_key: str | None = None
@@ -56,6 +58,12 @@ class PictureJob:
     def needed(self) -> tuple[str, ...]:
         """The digests of all files that must be here before it is painted."""
         return (*self.files.values(), *self.edit)
+
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Of these, those of pictures that are brought to the shape of its group."""
+        named = {**self.files, "likeness_image": None}
+        return (*(digest for digest in named.values() if digest is not None), *self.edit)
 
 
 class Look(StrEnum):
@@ -97,6 +105,10 @@ class ChunkJob:
     control_path: str | None = None
     """The folder of the group's ControlNet; `NAME@DIGEST` of a registered one."""
     control_manifest: str | None = None
+    """Of a registered one: the sha256 of the list of its files."""
+    likeness_path: str | None = None
+    """The folder of the group's IP-Adapter; `NAME@DIGEST` of a registered one."""
+    likeness_manifest: str | None = None
     """Of a registered one: the sha256 of the list of its files."""
     manifest: str | None = None
     """Of a registered model: the sha256 of the list of its files. The worker fetches them, and

@@ -7,8 +7,15 @@ from functools import cached_property
 from typing import Any
 
 Json = dict[str, Any]
-FILES = ("reference", "mask", "control_image")
+FILES = ("reference", "mask", "control_image", "likeness_image")
 """The pictures that a recipe knows by their digests."""
+
+
+def whole(digest: str) -> str:
+    """What an engine calls the picture of a file in its own shape, beside the same in that of a
+    group.
+    """
+    return f"whole:{digest}"
 
 
 def canonical_json(value: Any) -> str:
@@ -44,6 +51,17 @@ class Control:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """An IP-Adapter beside a model: the digest of its files, how strongly it counts, and which
+    part of a picture's likeness it brings, as `Family.likenesses` names it.
+    """
+
+    digest: str
+    scale: float
+    of: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Group:
     """What renders must share to be painted in one device call.
 
@@ -68,6 +86,8 @@ class Group:
     adapters: tuple[Adapter, ...] = ()
     control: Control | None = None
     """What makes pictures follow another one; None if nothing does."""
+    likeness: Likeness | None = None
+    """What makes pictures be like another one; None if nothing does."""
     edits: int | None = None
     """How many pictures each one is an edit of; None if it is of none."""
     eta: float | None = None
@@ -98,10 +118,11 @@ class Group:
         """What decides, for a model, how long a megapixel-step takes on one kind of device."""
         passes = 1 if self.guidance is None or self.guidance <= 1 else 2
         begin = "noise" if self.strength is None else f"reference-{self.strength:g}"
-        control = "" if self.control is None else ":control"
+        beside = "" if self.control is None else ":control"
+        beside += "" if self.likeness is None else ":likeness"
         edits = f":edit-{self.edits}" if self.edits else ""
         size = f"{self.batch}x{self.width}x{self.height}"
-        return f"{self.dtype}:{size}:{passes}:{begin}{control}{edits}"
+        return f"{self.dtype}:{size}:{passes}:{begin}{beside}{edits}"
 
     @cached_property
     def _values(self) -> Json:
@@ -121,8 +142,9 @@ def _present(control: Control | None) -> Json | None:
 class Recipe:
     """One picture of a group. `seed` alone decides its noise, `reference` is the digest of the
     file that it begins from, `mask` of the one that says which part of it is painted anew,
-    `control_image` of the one that the group's control makes it follow, `edit` of those that it
-    is an edit of, in the order in which the model sees them.
+    `control_image` of the one that the group's control makes it follow, `likeness_image` of the
+    one that it is like, `edit` of those that it is an edit of, in the order in which the model
+    sees them.
     """
 
     group: Group
@@ -132,6 +154,7 @@ class Recipe:
     reference: str | None = None
     mask: str | None = None
     control_image: str | None = None
+    likeness_image: str | None = None
     edit: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
@@ -151,8 +174,9 @@ class Recipe:
         files = {name: fields.pop(name, None) for name in FILES}
         adapters = tuple(Adapter(**adapter) for adapter in fields.pop("adapters", ()))
         control = Control(**fields.pop("control")) if "control" in fields else None
+        likeness = Likeness(**fields.pop("likeness")) if "likeness" in fields else None
         edit = tuple(fields.pop("edit", ()))
-        group = Group(**fields, adapters=adapters, control=control)
+        group = Group(**fields, adapters=adapters, control=control, likeness=likeness)
         return cls(group=group, edit=edit, **files, **own)
 
     @cached_property
