@@ -23,6 +23,7 @@ _EXAMPLES = {
     "settings": "{steps: 20}",
     "reference": "{image: photo.png}",
     "control": "{model: canny, image: edges.png}",
+    "likeness": "{model: ip-adapter, image: mood.png}",
     "edit": "[photo.png]",
     "adapters": "[{lora: style.safetensors}]",
     "per": "[color]",

@@ -3,7 +3,7 @@
 from actors.models.cache import WeightsCache
 from farm.config import Settings, cache_folder
 from farm.service.adapter_intake import AdapterIntake
-from farm.service.control_intake import ControlIntake
+from farm.service.beside_intake import BesideIntake
 from farm.service.intake import Intake
 from farm.service.local_files import LocalFiles
 from farm.service.model_sources import ModelSources
@@ -24,7 +24,7 @@ def intake_of(
         stores.outputs, buckets=settings.reference_buckets, s3_style=settings.s3_style,
         files=files, registered=registered, uploads=uploads,
         adapters=AdapterIntake(files=files, registered=registered, cache=cache),
-        controls=ControlIntake(files=files, registered=registered),
+        beside=BesideIntake(files=files, registered=registered),
     )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ full batches of the same shape.
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 
 import torch
@@ -18,6 +17,7 @@ from actors.painting.adopting import Adopting
 from actors.painting.canaries import Unstable
 from actors.painting.engine import Engine, Painted
 from actors.painting.failures import failure_of
+from actors.painting.folders import Folders, folders_of
 from actors.painting.judging import Judging
 from actors.painting.measuring import Measuring
 from actors.painting.parking import Parked
@@ -28,7 +28,7 @@ from actors.painting.stops import Stops
 from actors.painting.writing import Writing, Written
 from actors.pictures.files import Pixels
 from actors.recipes.canary import unlike_its_class
-from actors.recipes.errors import LoadFailed, PartMissing, PromptTooLong
+from actors.recipes.errors import LoadFailed, PromptTooLong
 from actors.recipes.jobs import Canary, ChunkJob, ChunkResult, Failure, PictureJob
 from storage.rows import RenderOutcome
 from storage.states import Reason, RenderState
@@ -63,10 +63,7 @@ class Chunk:
         self._progress = progress
         self._stops = stops
         self._cache = cache
-        self._folder = job.model_folder
-        self._adapter_paths = list(job.adapter_paths)
-        self._control_folder = job.control_path
-        self._likeness_folder = job.likeness_path
+        self._folders: Folders
         self._outcomes: list[RenderOutcome] = []
         self._bad: list[int] = []
         self._early: dict[int, float | None] = {}
@@ -123,37 +120,10 @@ class Chunk:
         return missing
 
     def _paint_all(self, left: Sequence[PictureJob]) -> None:
-        """Paint pictures, from the cache's folders if the model or adapters are registered."""
-        with ExitStack() as held:
-            if left:
-                self._fetch(held)
-            self._paint_batches(left)
-
-    def _fetch(self, held: ExitStack) -> None:
-        """Have in the cache what is registered of the job, for as long as `held` lasts."""
-        if self._job.manifest is not None:
-            self._folder = self._kept(self._job.manifest, held)
-        for k, manifest in enumerate(self._job.adapter_manifests):
-            if manifest is not None:
-                label = f"adapter {self._job.adapter_paths[k]}"
-                self._adapter_paths[k] = self._kept_part(label, manifest, held)
-        if (manifest := self._job.control_manifest) is not None:
-            label = f"ControlNet {self._job.control_path}"
-            self._control_folder = self._kept_part(label, manifest, held)
-        if (manifest := self._job.likeness_manifest) is not None:
-            label = f"IP-Adapter {self._job.likeness_path}"
-            self._likeness_folder = self._kept_part(label, manifest, held)
-
-    def _kept_part(self, label: str, manifest: str, held: ExitStack) -> str:
-        try:
-            return self._kept(manifest, held)
-        except LoadFailed as exc:
-            raise PartMissing(f"The {label} cannot be loaded: {exc}") from exc
-
-    def _kept(self, manifest: str, held: ExitStack) -> str:
-        if self._cache is None:
-            raise LoadFailed("this worker has no folder for what is registered: set FARM_CACHE.")
-        return str(held.enter_context(self._cache.use(manifest, self._on_part)))
+        """Paint pictures, from the cache's folders if what they need is registered."""
+        if left:
+            with folders_of(self._job, self._cache, self._on_part) as self._folders:
+                self._paint_batches(left)
 
     def _on_part(self) -> None:
         """A part of a model or an adapter has come, or another process still fetches it."""
@@ -236,12 +206,12 @@ class Chunk:
     ) -> Painted:
         return self._engine.paint(
             [self._job.recipe(picture) for picture in batch],
-            self._folder,
+            self._folders.model,
             self._job.previews,
             references=references,
-            adapter_paths=self._adapter_paths,
-            control_folder=self._control_folder,
-            likeness_folder=self._likeness_folder,
+            adapter_paths=self._folders.adapters,
+            control_folder=self._folders.control,
+            likeness_folder=self._folders.likeness,
             on_step=self._on_step,
             on_preview=partial(self._see, batch),
             until=until,

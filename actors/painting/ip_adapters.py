@@ -125,7 +125,8 @@ class IpAdapters:
 
     @torch.inference_mode()
     def _seen_in(self, picture: Pixels) -> dict[str, Tensor]:
-        assert self._encoder is not None and self._worn is not None
+        assert self._encoder is not None
+        assert self._worn is not None
         side = self._encoder.config.image_size
         # The usual way of CLIP: the shorter side is brought to what it sees, and of the longer
         # side the middle is kept. By Pillow, whatever else is installed.

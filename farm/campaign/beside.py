@@ -1,21 +1,24 @@
-"""What stands beside the model in a group of renders: its adapters, and its ControlNet."""
+"""What stands beside the model in a group of renders: its adapters, its ControlNet and its
+IP-Adapter.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from actors.models.controls import MODES
-from actors.recipes.recipe import Adapter, Control
-from farm.campaign.groups import has_control
+from actors.recipes.recipe import Adapter, Control, Likeness
+from farm.campaign.groups import has_control, has_likeness
 from farm.campaign.schema import Campaign
 from farm.campaign.settings import Settings
 from farm.campaign.sources import DEFAULT_SCALE, NONE, Sources
-from farm.campaign.sources import Control as Written
+from farm.campaign.sources import Control as WrittenControl
+from farm.campaign.sources import Likeness as WrittenLikeness
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """What a group has beside its model. The path of a registered adapter or ControlNet is its
-    `NAME@DIGEST`. Only those have a manifest, which is the sha256 of the list of their files.
+    """What a group has beside its model. The path of one that is registered is its `NAME@DIGEST`.
+    Only those have a manifest, which is the sha256 of the list of their files.
     """
 
     adapters: tuple[Adapter, ...]
@@ -24,12 +27,18 @@ class Beside:
     control: Control | None
     control_path: str | None
     control_manifest: str | None
+    likeness: Likeness | None
+    likeness_path: str | None
+    likeness_manifest: str | None
 
 
 def beside(campaign: Campaign, settings: Settings, sources: Sources) -> Beside:
     """What renders with these settings have beside their model."""
     adapters = _adapters(campaign, settings)
     control = campaign.control if has_control(settings) else None
+    likeness = campaign.likeness if has_likeness(settings) else None
+    control_path, control_manifest = _place(control, sources)
+    likeness_path, likeness_manifest = _place(likeness, sources)
     return Beside(
         adapters=tuple(
             Adapter(digest=sources.adapters[path], scale=scale) for path, scale in adapters
@@ -37,17 +46,37 @@ def beside(campaign: Campaign, settings: Settings, sources: Sources) -> Beside:
         adapter_paths=tuple(sources.labels.get(path, path) for path, _ in adapters),
         adapter_manifests=tuple(sources.manifests.get(path) for path, _ in adapters),
         control=None if control is None else _control(control, settings, sources),
-        control_path=None if control is None else sources.labels.get(control.model, control.model),
-        control_manifest=None if control is None else sources.manifests.get(control.model),
+        control_path=control_path,
+        control_manifest=control_manifest,
+        likeness=None if likeness is None else _likeness(likeness, settings, sources),
+        likeness_path=likeness_path,
+        likeness_manifest=likeness_manifest,
     )
 
 
-def _control(written: Written, settings: Settings, sources: Sources) -> Control:
+def _place(
+    written: WrittenControl | WrittenLikeness | None, sources: Sources
+) -> tuple[str | None, str | None]:
+    """Path and manifest of what a campaign names beside its model."""
+    if written is None:
+        return None, None
+    return sources.labels.get(written.model, written.model), sources.manifests.get(written.model)
+
+
+def _control(written: WrittenControl, settings: Settings, sources: Sources) -> Control:
     return Control(
         digest=sources.controls[written.model],
         scale=float(settings.control_scale or written.scale),
         until=float(written.until),
         mode=None if settings.control_kind is None else MODES[settings.control_kind],
+    )
+
+
+def _likeness(written: WrittenLikeness, settings: Settings, sources: Sources) -> Likeness:
+    return Likeness(
+        digest=sources.ip_adapters[written.model],
+        scale=float(settings.likeness_scale or written.scale),
+        of=settings.likeness_of or written.of,
     )
 
 

@@ -84,17 +84,23 @@ def _adapters(expansion: Expansion, pack: Pack) -> Iterator[Problem]:
 
 
 def _controls(expansion: Expansion, pack: Pack) -> Iterator[Problem]:
-    control = expansion.campaign.control
-    if pack.controls is None or control is None:
+    campaign, sources, listed = expansion.campaign, expansion.sources, pack.controls
+    if listed is None:
         return
-    digest = expansion.sources.controls.get(control.model, "")
-    names = _names(expansion, control.model)
-    if not any(_is_listed(name, digest, pack.controls) for name in names):
-        yield Problem(
-            ("control", "model"),
-            f"the brand {pack.name} does not allow the ControlNet {control.model}"
-            f" ({digest[:_DIGEST]}): {_allowed(pack.controls)}",
-        )
+    for key, given, digests, kind in (
+        ("control", campaign.control, sources.controls, "ControlNet"),
+        ("likeness", campaign.likeness, sources.ip_adapters, "IP-Adapter"),
+    ):
+        if given is None:
+            continue
+        digest = digests.get(given.model, "")
+        names = _names(expansion, given.model)
+        if not any(_is_listed(name, digest, listed) for name in names):
+            yield Problem(
+                (key, "model"),
+                f"the brand {pack.name} does not allow the {kind} {given.model}"
+                f" ({digest[:_DIGEST]}): {_allowed(listed)}",
+            )
 
 
 def _names(expansion: Expansion, address: str) -> set[str]:

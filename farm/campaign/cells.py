@@ -30,11 +30,12 @@ class Cells:
         self._sources = sources
         self.derivation = derivation
         self._brand = brand
-        reference, control = campaign.reference, campaign.control
+        reference, control, likeness = campaign.reference, campaign.control, campaign.likeness
         self._constant_files = {
             "reference": reference.image if reference else None,
             "reference_mask": reference.mask if reference else None,
             "control_image": control.image if control else None,
+            "likeness_image": likeness.image if likeness else None,
             **dict(zip_longest(EDITS, campaign.edit)),
         }
         self._prompt = Template(campaign.prompt)
@@ -58,6 +59,7 @@ class Cells:
             reference=files["reference"],
             mask=files["reference_mask"],
             control_image=files["control_image"],
+            likeness_image=files["likeness_image"],
             edit=tuple(address for name in EDITS if (address := files[name]) is not None),
             derivation=self.derivation,
         )
@@ -75,6 +77,8 @@ class Cells:
             changes["strength"] = reference.strength
         if control is not None:
             changes |= {"control_scale": control.scale, "control_kind": control.kind}
+        if (likeness := self._campaign.likeness) is not None:
+            changes |= {"likeness_scale": likeness.scale, "likeness_of": likeness.of}
         for axis, index in zip(self._axes, cell, strict=True):
             changes.update(settings_of(axis, index))
         return Settings.model_validate({**self._campaign.settings.model_dump(), **changes})

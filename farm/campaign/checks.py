@@ -227,7 +227,9 @@ def _source_problems(campaign: Campaign) -> Iterable[Problem]:
                 ("settings", name),
                 f"only an axis sets {name!r} alone; for all renders it is written `{written}`.",
             )
-    yield from measure_problems(campaign.reference, campaign.axes, campaign.control, campaign.edit)
+    yield from measure_problems(
+        campaign.reference, campaign.axes, campaign.control, campaign.edit, campaign.likeness
+    )
 
 
 def _skip_problems(campaign: Campaign) -> Iterable[Problem]:

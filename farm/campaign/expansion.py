@@ -117,14 +117,15 @@ class Expansion:
     def _group(self, group_no: int) -> Group:
         """The part of the recipe that all renders of a group share; `group` caches it."""
         beside = self.beside(group_no)
-        return replace(self.bare_group(group_no), adapters=beside.adapters, control=beside.control)
+        parts = {name: getattr(beside, name) for name in ("adapters", "control", "likeness")}
+        return replace(self.bare_group(group_no), **parts)
 
     def beside(self, group_no: int) -> Beside:
         """What a group has beside the model."""
         return beside(self.campaign, self.settings(group_no), self.sources)
 
     def bare_group(self, group_no: int) -> Group:
-        """The same without its adapters and its ControlNet, whose files may not have been looked
+        """The same without what a group has beside its model, whose files may not have been looked
         at yet.
         """
         settings = self.settings(group_no)
@@ -150,6 +151,7 @@ class Expansion:
             reference=of(shot.reference),
             mask=of(shot.mask),
             control_image=of(shot.control_image),
+            likeness_image=of(shot.likeness_image),
             edit=tuple(self.sources.references[address] for address in shot.edit),
         )
 

@@ -14,7 +14,7 @@ from farm.campaign.sources import DEFAULT_STRENGTH, EDITS, NONE
 def group_of(
     settings: Settings, model: Model, scheduler: tuple[str, dict[str, Any]], batch: int
 ) -> Group:
-    """What renders with these settings share, without their adapters and their ControlNet.
+    """What renders with these settings share, without what stands beside their model.
     `scheduler` is a name and its config.
     """
     width, height = settings.size or model.size
@@ -50,6 +50,11 @@ def group_of(
 def has_control(settings: Settings) -> bool:
     """Whether renders with these settings follow a picture."""
     return settings.control_image not in (None, NONE)
+
+
+def has_likeness(settings: Settings) -> bool:
+    """Whether renders with these settings are to be like a picture."""
+    return settings.likeness_image not in (None, NONE)
 
 
 def edits_of(settings: Settings) -> int:

@@ -13,7 +13,7 @@ from farm.campaign.addresses import adapter_address, uploaded_digest, whole_addr
 from farm.campaign.brand import load_pack, version_named
 from farm.campaign.checks import parse_campaign
 from farm.campaign.given import with_given
-from farm.campaign.named_files import with_adapters, with_controls, with_references
+from farm.campaign.named_files import with_adapters, with_folders, with_references
 from farm.campaign.schema import Campaign
 from farm.campaign.sources import FILES, NONE
 from farm.campaign.texts import overruled
@@ -29,7 +29,15 @@ from farm.documents.document import (
     read_document,
 )
 
-_FRACTIONS = ("guidance", "strength", "lora_scale", "eta", "guidance_rescale")
+_FRACTIONS = (
+    "guidance",
+    "strength",
+    "lora_scale",
+    "control_scale",
+    "likeness_scale",
+    "eta",
+    "guidance_rescale",
+)
 UploadedTable = Callable[[str, str | None], str]
 """The text of an uploaded table, given its digest and its encoding if that is known. Raises
 ValueError, as a sentence.
@@ -154,7 +162,7 @@ class _Folder:
 
     def with_whole_paths(self, data: dict[str, Any]) -> dict[str, Any]:
         whole = with_references(data, lambda written: whole_address(written, self.folder))
-        whole = with_controls(whole, lambda written: adapter_address(written, self.folder))
+        whole = with_folders(whole, lambda written: adapter_address(written, self.folder))
         return with_adapters(whole, lambda written: adapter_address(written, self.folder))
 
     def _path(self, named: str) -> Path:

@@ -11,10 +11,10 @@ from farm.campaign.sources import EDITS, FILES, NONE
 from farm.documents.parsed import Path_
 
 _REFERENCES = {
-    key: {"image", "mask", "reference", "reference_mask", "control_image", "edit", *EDITS}
-    for key in ("reference", "control", "edit", "vary", "skip")
+    key: {"image", "mask", "reference", "edit", *(FILES - {"lora"})}
+    for key in ("reference", "control", "likeness", "edit", "vary", "skip")
 }
-_CONTROLS = {"control": {"model"}}
+_BESIDE = {key: {"model"} for key in ("control", "likeness")}
 _ADAPTERS = {key: {"lora"} for key in ("adapters", "vary", "skip")}
 
 
@@ -28,18 +28,10 @@ class Named:
 
 
 def named_files(campaign: Campaign) -> Iterator[Named]:
-    """Every file that a campaign names, as often as it does. A ControlNet is none of them."""
-    reference, control = campaign.reference, campaign.control
-    if reference is not None:
-        yield Named(("reference", "image"), "reference", reference.image)
-        if reference.mask is not None:
-            yield Named(("reference", "mask"), "reference_mask", reference.mask)
-    if control is not None and control.image is not None:
-        yield Named(("control", "image"), "control_image", control.image)
-    for k, address in enumerate(campaign.edit):
-        yield Named(("edit", k), EDITS[k], address)
-    for k, adapter in enumerate(campaign.adapters):
-        yield Named(("adapters", k, "lora"), "lora", adapter.lora)
+    """Every file that a campaign names, as often as it does. A ControlNet is none of them, nor is
+    an IP-Adapter.
+    """
+    yield from _constant(campaign)
     for axis in campaign.axes:
         for kind in sorted(axis.variables & FILES):
             for index in range(len(axis.values)):
@@ -48,14 +40,30 @@ def named_files(campaign: Campaign) -> Iterator[Named]:
                     yield Named(("vary", axis.name, index), kind, address)
 
 
+def _constant(campaign: Campaign) -> Iterator[Named]:
+    """Those of all renders."""
+    reference = campaign.reference
+    if reference is not None:
+        yield Named(("reference", "image"), "reference", reference.image)
+        if reference.mask is not None:
+            yield Named(("reference", "mask"), "reference_mask", reference.mask)
+    for key, beside in (("control", campaign.control), ("likeness", campaign.likeness)):
+        if beside is not None and beside.image is not None:
+            yield Named((key, "image"), f"{key}_image", beside.image)
+    for k, address in enumerate(campaign.edit):
+        yield Named(("edit", k), EDITS[k], address)
+    for k, adapter in enumerate(campaign.adapters):
+        yield Named(("adapters", k, "lora"), "lora", adapter.lora)
+
+
 def with_adapters(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
     """The data with the addresses of adapters changed. Other values are left for the check."""
     return _changed(data, change, _ADAPTERS)
 
 
-def with_controls(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    """The data with the address of its ControlNet changed."""
-    return _changed(data, change, _CONTROLS)
+def with_folders(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """The data with the addresses of its ControlNet and its IP-Adapter changed."""
+    return _changed(data, change, _BESIDE)
 
 
 def with_references(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:

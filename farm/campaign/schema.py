@@ -27,7 +27,7 @@ from farm.campaign.axes import Axis, parse_axis
 from farm.campaign.looks import Drift, Previews
 from farm.campaign.seeds import SEED_LIMIT
 from farm.campaign.settings import SETTINGS, Seed, Settings, Size, Steps
-from farm.campaign.sources import MAX_ADAPTERS, Control, Edit, Lora, Reference
+from farm.campaign.sources import MAX_ADAPTERS, Control, Edit, Likeness, Lora, Reference
 from farm.campaign.template import Template, TemplateError
 from farm.documents.characters import unprintable
 from farm.documents.document import DocumentError, Problem, did_you_mean
@@ -247,6 +247,7 @@ class Campaign(BaseModel):
     settings: Settings = Settings()
     reference: Reference | None = None
     control: Control | None = None
+    likeness: Likeness | None = None
     edit: Edit = ()
     adapters: Annotated[tuple[Lora, ...], Field(strict=False, max_length=MAX_ADAPTERS)] = ()
     seeds: Annotated[tuple[int, ...] | DerivedSeeds, BeforeValidator(_seeds)] = DerivedSeeds(

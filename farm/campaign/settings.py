@@ -16,7 +16,16 @@ from pydantic_core import PydanticKnownError
 from actors.models.schedulers import SCHEDULERS
 from farm.campaign.axes import Axis, Scalar
 from farm.campaign.seeds import SEED_LIMIT
-from farm.campaign.sources import FILES, NONE, ControlKind, ControlScale, FileName, Scale, Strength
+from farm.campaign.sources import (
+    FILES,
+    NONE,
+    ControlKind,
+    ControlScale,
+    FileName,
+    LikenessPart,
+    Scale,
+    Strength,
+)
 from farm.documents.foreign_words import scheduler_hint
 from farm.problems import shown_value
 
@@ -120,13 +129,16 @@ class Settings(BaseModel):
     clip_skip: ClipSkip | None = None
     guidance_rescale: Rescale | None = None
     # These are for axes alone: a campaign says what all its renders begin from under `reference`,
-    # `control`, `edit` and `adapters`.
+    # `control`, `likeness`, `edit` and `adapters`.
     reference: FileName | None = None
     reference_mask: FileName | None = None
     strength: Strength | None = None
     control_image: FileName | None = None
     control_scale: ControlScale | None = None
     control_kind: ControlKind | None = None
+    likeness_image: FileName | None = None
+    likeness_scale: ControlScale | None = None
+    likeness_of: LikenessPart | None = None
     edit_image: FileName | None = None
     edit_image_2: FileName | None = None
     edit_image_3: FileName | None = None

@@ -34,6 +34,8 @@ class Shot:
     """The address of the picture of the part that is painted anew."""
     control_image: str | None = None
     """The address of the picture that a ControlNet makes it follow."""
+    likeness_image: str | None = None
+    """The address of the picture that an IP-Adapter makes it like."""
     edit: tuple[str, ...] = ()
     """The addresses of the pictures that it is an edit of, in the order in which the model sees
     them.
@@ -43,7 +45,7 @@ class Shot:
     @property
     def files(self) -> tuple[str, ...]:
         """The addresses of the pictures that it is painted from."""
-        named = (self.reference, self.mask, self.control_image)
+        named = (self.reference, self.mask, self.control_image, self.likeness_image)
         return (*(address for address in named if address is not None), *self.edit)
 
     @cached_property

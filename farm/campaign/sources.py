@@ -29,7 +29,9 @@ DEFAULT_SCALE = 1.0
 MAX_ADAPTERS = 7  # and one of an axis: a worker keeps eight beside a model
 EDITS = ("edit_image", "edit_image_2", "edit_image_3", "edit_image_4")
 """The settings that name the pictures that a render is an edit of, in their order."""
-FILES = frozenset({"reference", "reference_mask", "control_image", *EDITS, "lora"})
+FILES = frozenset(
+    {"reference", "reference_mask", "control_image", "likeness_image", *EDITS, "lora"}
+)
 """The settings that name a file."""
 ONLY_VARIED = {
     "reference": "reference: {image: …}",
@@ -38,6 +40,9 @@ ONLY_VARIED = {
     "control_image": "control: {model: …, image: …}",
     "control_scale": "control: {model: …, image: …, scale: …}",
     "control_kind": "control: {model: …, image: …, kind: …}",
+    "likeness_image": "likeness: {model: …, image: …}",
+    "likeness_scale": "likeness: {model: …, image: …, scale: …}",
+    "likeness_of": "likeness: {model: …, image: …, of: …}",
     **dict.fromkeys(EDITS, "edit: [FIRST, SECOND]"),
     "lora": "adapters: [{lora: …}]",
     "lora_scale": "adapters: [{lora: …, scale: …}]",
@@ -48,9 +53,15 @@ _MEASURES = {
     "reference_mask": "reference",
     "control_scale": "control_image",
     "control_kind": "control_image",
+    "likeness_scale": "likeness_image",
+    "likeness_of": "likeness_image",
     "lora_scale": "lora",
 }
 
+_LONELY = {
+    "control": ("a control image is followed by a ControlNet", "to follow"),
+    "likeness": ("an IP-Adapter makes renders like a picture", "that renders are to be like"),
+}
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -64,6 +75,7 @@ def _address(value: object) -> object:
 
 Strength = Annotated[float, Field(gt=0, le=1)]
 ControlKind = Literal["pose", "depth", "scribble", "canny", "normal", "segments", "tile"]
+LikenessPart = Literal["all", "style", "layout"]
 _NO_KIND = ("kind", None)
 ControlScale = Annotated[float, Field(gt=0, le=2)]
 Scale = Annotated[float, Field(ge=-4, le=4)]
@@ -109,6 +121,20 @@ class Control(BaseModel):
         return {name: value for name, value in whole(self).items() if (name, value) != _NO_KIND}
 
 
+class Likeness(BaseModel):
+    """An IP-Adapter, by its registered name or the path of its folder, and the picture that
+    renders are to be like. It counts with `scale`. Of the likeness it brings all, or the style or
+    the layout alone.
+    """
+
+    model_config = _STRICT
+
+    model: Address
+    image: Address | None = None
+    scale: ControlScale = DEFAULT_SCALE
+    of: LikenessPart = "all"
+
+
 def _one_or_more(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
@@ -137,16 +163,18 @@ class Lora(BaseModel):
 @dataclass(frozen=True, kw_only=True)
 class Sources:
     """The digests that a campaign's files had when it was submitted, by address. They, not the
-    names, decide what is painted. Masks and control images are among the references.
+    names, decide what is painted. Masks, control images and the pictures that renders are to be
+    like are among the references.
     """
 
     references: Mapping[str, str] = field(default_factory=dict)
     adapters: Mapping[str, str] = field(default_factory=dict)
     controls: Mapping[str, str] = field(default_factory=dict)
     """Of ControlNets."""
+    ip_adapters: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Of registered adapters and ControlNets, by address: `NAME@DIGEST` of the version that was
-    meant.
+    """Of registered adapters, ControlNets and IP-Adapters, by address: `NAME@DIGEST` of the
+    version that was meant.
     """
     manifests: Mapping[str, str] = field(default_factory=dict)
     """Likewise, by address: the sha256 of the list of its files."""
@@ -159,7 +187,7 @@ class Sources:
         )
 
     def of(self, address: str | None) -> str | None:
-        """The digest of a reference, mask or control image, None if there is none."""
+        """The digest of one of the references, None if there is none."""
         return None if address is None else self.references[address]
 
     def by_content(self, name: str, value: Any) -> Any:
@@ -176,13 +204,18 @@ def measure_problems(
     axes: Sequence[Axis],
     control: Control | None = None,
     edit: Edit = (),
+    likeness: Likeness | None = None,
 ) -> Iterator[Problem]:
-    """Strengths and scales that nothing is there for, and controls and edits that lack a part."""
+    """Strengths and scales that nothing is there for, and controls, likenesses and edits that lack
+    a part.
+    """
     varied = {name for axis in axes for name in axis.variables}
-    yield from _control_problems(control, axes, varied)
+    yield from _lonely_problems("control", control, axes, varied)
+    yield from _lonely_problems("likeness", likeness, axes, varied)
     yield from _edit_problems(edit, axes, varied)
     varied |= {"reference"} if reference else set()
     varied |= {"control_image"} if control else set()
+    varied |= {"likeness_image"} if likeness else set()
     for axis in axes:
         for measure, kind in _MEASURES.items():
             if measure in axis.variables and kind not in varied:
@@ -193,21 +226,24 @@ def measure_problems(
                 )
 
 
-def _control_problems(
-    control: Control | None, axes: Iterable[Axis], varied: Collection[str]
+def _lonely_problems(
+    key: str,
+    given: Control | Likeness | None,
+    axes: Iterable[Axis],
+    varied: Collection[str],
 ) -> Iterator[Problem]:
-    if control is None:
+    """Pictures without the model that follows them, or is to make renders like them, and such a
+    model without a picture.
+    """
+    does, lacks = _LONELY[key]
+    if given is None:
         for axis in axes:
-            if "control_image" in axis.variables:
-                yield Problem(
-                    ("vary", axis.name),
-                    "a control image is followed by a ControlNet, and the campaign names none: add"
-                    " `control: {model: …}`.",
-                )
-    elif control.image is None and "control_image" not in varied:
+            if f"{key}_image" in axis.variables:
+                why = f"{does}, and the campaign names none: add `{key}: {{model: …}}`."
+                yield Problem(("vary", axis.name), why)
+    elif given.image is None and f"{key}_image" not in varied:
         yield Problem(
-            ("control",),
-            "it has no picture to follow: add `image: …`, or an axis `control_image`.",
+            (key,), f"it has no picture {lacks}: add `image: …`, or an axis `{key}_image`."
         )
 
 

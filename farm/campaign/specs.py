@@ -26,7 +26,17 @@ from storage.rows import CampaignRow
 from storage.states import Stage
 
 Json = dict[str, Any]
-_LATER = ("reference", "control", "adapters", "budget", "brand", "proof", "drift", "edit")
+_LATER = (
+    "reference",
+    "control",
+    "adapters",
+    "budget",
+    "brand",
+    "proof",
+    "drift",
+    "edit",
+    "likeness",
+)
 """Keys that an older version did not have: a spec without one means the same as a spec in which it
 is empty.
 """
@@ -152,11 +162,11 @@ def _identity(spec: Json) -> Json:
     if reference := campaign.get("reference"):
         files = {name: sources.references[reference[name]] for name in _begin(reference)}
         campaign["reference"] = {**reference, **files}
-    if control := campaign.get("control"):
-        image = control.get("image")
-        files = {"image": sources.references[image]} if image else {}
-        model = sources.controls[control["model"]]
-        campaign["control"] = {**control, **files, "model": model}
+    for name, models in (("control", sources.controls), ("likeness", sources.ip_adapters)):
+        if written := campaign.get(name):
+            image = written.get("image")
+            files = {"image": sources.references[image]} if image else {}
+            campaign[name] = {**written, **files, "model": models[written["model"]]}
     if edit := campaign.get("edit"):
         campaign["edit"] = [sources.references[address] for address in edit]
     if adapters := campaign.get("adapters"):

@@ -286,6 +286,7 @@ def _show_plan(plan: Plan, *, is_update: bool) -> None:
     named = {
         "reference": plan.references,
         "control": plan.controls,
+        "likeness": plan.ip_adapters,
         "adapter": plan.adapters,
     }
     for kind, files in named.items():

@@ -48,6 +48,8 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         adapter_manifests=beside.adapter_manifests,
         control_path=beside.control_path,
         control_manifest=beside.control_manifest,
+        likeness_path=beside.likeness_path,
+        likeness_manifest=beside.likeness_manifest,
         encoding=encoding,
         # a picture that is only painted again for comparison was judged before
         drift=_drift(expansion, chunk.group_no) if "repaints" not in campaign.spec else None,
@@ -71,6 +73,7 @@ def _picture_job(
         reference=expansion.reference(render),
         mask=expansion.sources.of(shot.mask),
         control_image=expansion.sources.of(shot.control_image),
+        likeness_image=expansion.sources.of(shot.likeness_image),
         edit=tuple(digests[address] for address in shot.edit),
         anchor_key=_proof_key(campaign, expansion, render),
         passed=render.number in passed,

@@ -60,6 +60,18 @@ class LineControl(TypedDict):
 
 
 @with_config(_STRICT)
+class LineLikeness(TypedDict):
+    """The IP-Adapter of a render: its folder, the digest of it, how strongly it counts, and the
+    part of a likeness that it brings.
+    """
+
+    path: str
+    digest: str
+    scale: float
+    of: str
+
+
+@with_config(_STRICT)
 class LineAdapter(TypedDict):
     """A LoRA of a render: its file, the digest of it, and how strongly it counts."""
 
@@ -116,6 +128,8 @@ class PlannedLine(TypedDict):
     mask: LineReference | None
     control: LineControl | None
     control_image: LineReference | None
+    likeness: LineLikeness | None
+    likeness_image: LineReference | None
     edit: list[LineReference]
     adapters: list[LineAdapter]
     model: str

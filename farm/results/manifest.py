@@ -16,6 +16,7 @@ from farm.results.line import (
     Line,
     LineAdapter,
     LineControl,
+    LineLikeness,
     LineRedo,
     LineReference,
     LineRules,
@@ -122,6 +123,8 @@ def planned_line(campaign: CampaignRow, expansion: Expansion, number: int) -> Pl
         "mask": _reference(expansion, render.shot.mask),
         "control": _control(expansion, group_no),
         "control_image": _reference(expansion, render.shot.control_image),
+        "likeness": _likeness(expansion, group_no),
+        "likeness_image": _reference(expansion, render.shot.likeness_image),
         "edit": [_named(expansion, address) for address in render.shot.edit],
         "adapters": _adapters(expansion, group_no),
         "model": campaign.model,
@@ -187,6 +190,19 @@ def _control(expansion: Expansion, group_no: int) -> LineControl | None:
         "scale": control.scale,
         "until": control.until,
         "kind": expansion.settings(group_no).control_kind,
+    }
+
+
+def _likeness(expansion: Expansion, group_no: int) -> LineLikeness | None:
+    beside = expansion.beside(group_no)
+    if beside.likeness is None or beside.likeness_path is None:
+        return None
+    likeness = beside.likeness
+    return {
+        "path": beside.likeness_path,
+        "digest": likeness.digest,
+        "scale": likeness.scale,
+        "of": likeness.of,
     }
 
 

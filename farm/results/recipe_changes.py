@@ -12,7 +12,7 @@ from farm.campaign.expansion import Expansion
 Json = dict[str, Any]
 _LONGEST = 60  # letters of a value that are shown
 _DIGITS = 8  # of a digest
-_BRING_A_PIPELINE = ("model", *FILES, "control", "edit", "scheduler")
+_BRING_A_PIPELINE = ("model", *FILES, "control", "likeness", "edit", "scheduler")
 _OPTIONS = ("guidance_rescale", "clip_skip", "eta")
 
 
@@ -27,6 +27,8 @@ class Named:
     mask: str | None = None
     control: str | None = None
     control_image: str | None = None
+    likeness: str | None = None
+    likeness_image: str | None = None
     edit: tuple[str, ...] = ()
 
 
@@ -52,6 +54,8 @@ def named(expansion: Expansion, number: int) -> Named:
         mask=render.shot.mask,
         control=beside.control_path,
         control_image=render.shot.control_image,
+        likeness=beside.likeness_path,
+        likeness_image=render.shot.likeness_image,
         edit=render.shot.edit,
     )
 
@@ -102,11 +106,10 @@ def _files(old: Named, new: Named, was: Json, now: Json) -> Iterator[Change]:
         if (before := was.get(what)) != (after := now.get(what)):
             names = _name(getattr(old, what)), _name(getattr(new, what))
             yield _change(what, before, after, *_told_apart(*names, before, after))
-    if (before := was.get("control")) != (after := now.get("control")):
-        digests = [side and side["digest"] for side in (before, after)]
-        yield _change(
-            "control", before, after, *_told_apart(_control(old), _control(new), *digests)
-        )
+    for what, told in (("control", _control), ("likeness", _likeness)):
+        if (before := was.get(what)) != (after := now.get(what)):
+            digests = [side and side["digest"] for side in (before, after)]
+            yield _change(what, before, after, *_told_apart(told(old), told(new), *digests))
     if (before := was.get("edit")) != (after := now.get("edit")):
         digests = ["+".join(side or ()) for side in (before, after)]
         yield _change("edit", before, after, *_told_apart(_edit(old), _edit(new), *digests))
@@ -194,6 +197,14 @@ def _control(side: Named) -> str:
     until = "" if control.until == 1 else f" until {control.until:g}"
     kind = kind_of_mode(control.mode)
     return f"{_name(side.control)}{f' of {kind}' if kind else ''} at {control.scale:g}{until}"
+
+
+def _likeness(side: Named) -> str:
+    likeness = side.recipe.group.likeness
+    if likeness is None:
+        return "none"
+    part = "" if likeness.of == "all" else f" of its {likeness.of}"
+    return f"{_name(side.likeness)}{part} at {likeness.scale:g}"
 
 
 def _edit(side: Named) -> str:

@@ -205,6 +205,13 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
                 "until": group.control.until,
                 **({"kind": kind} if (kind := kind_of_mode(group.control.mode)) else {}),
             }
+        if group.likeness is not None:
+            parts["likeness"] = {
+                "model": sources["likeness"]["path"],
+                "image": sources["likeness_image"]["address"],
+                "scale": group.likeness.scale,
+                "of": group.likeness.of,
+            }
         if recipe.edit:
             parts["edit"] = [source["address"] for source in sources["edit"]]
         if group.adapters:
@@ -214,8 +221,8 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
             ]
     except (KeyError, TypeError) as exc:
         raise RequestError(
-            "The picture was painted with a reference, a control, an edit or adapters, and its"
-            " record does not say where they were: it cannot be painted again."
+            "The picture was painted with a reference, a control, a likeness, an edit or"
+            " adapters, and its record does not say where they were: it cannot be painted again."
         ) from exc
     return parts
 

@@ -105,6 +105,7 @@ class Estimates:
             "references": dict(expansion.sources.references),
             "adapters": dict(expansion.sources.adapters),
             "controls": dict(expansion.sources.controls),
+            "ip_adapters": dict(expansion.sources.ip_adapters),
             "first": _examples(expansion),
         }
 

@@ -22,12 +22,14 @@ from farm.campaign.named_files import Named, named_files
 from farm.campaign.schema import Campaign
 from farm.campaign.sources import (
     EDITS,
+    Control,
+    Likeness,
     Sources,
     repeated_adapter_problems,
 )
 from farm.documents.document import DocumentError, Problem
 from farm.service.adapter_intake import AdapterIntake, Taken, checked_path
-from farm.service.control_intake import ControlIntake
+from farm.service.beside_intake import BesideIntake
 from farm.service.edit_fit import edit_misfit
 from farm.service.local_files import LocalFiles
 from farm.service.registered import RegisteredModels
@@ -68,19 +70,19 @@ class Intake:
         registered: RegisteredModels | None = None,
         uploads: Uploaded | None = None,
         adapters: AdapterIntake | None = None,
-        controls: ControlIntake | None = None,
+        beside: BesideIntake | None = None,
     ) -> None:
         """`buckets` are those that references may come from, beside the outputs' own; `files`
         those of this machine, all if not given. Without `registered`, no model has a name; without
-        `adapters`, no adapter; without `controls`, no ControlNet; without `uploads`, nothing was
-        uploaded.
+        `adapters`, no adapter; without `beside`, no ControlNet and no IP-Adapter; without
+        `uploads`, nothing was uploaded.
         """
         self._registered = registered
         self._outputs = outputs
         self._uploads = uploads
         self._files = files or LocalFiles()
         self._adapters = adapters or AdapterIntake(files=self._files)
-        self._control_nets = controls or ControlIntake(files=self._files)
+        self._beside = beside or BesideIntake(files=self._files)
         own = bucket_of(outputs.address)
         self._buckets = {*buckets, *([own] if own else [])}
         self._bucket = lru_cache(maxsize=16)(
@@ -144,9 +146,11 @@ class Intake:
         taken = _digests(
             adapters.values(), partial(self._adapters.take, weights=weights), problems
         )
-        controls = self._controls(campaign, model, problems)
+        controls, ip_adapters = self._stand_beside(campaign, model, problems)
         registered = {
-            address: one for address, one in (taken | controls).items() if one.manifest is not None
+            address: one
+            for address, one in (taken | controls | ip_adapters).items()
+            if one.manifest is not None
         }
         sources = Sources(
             references=_digests(
@@ -156,6 +160,7 @@ class Intake:
             ),
             adapters={address: one.digest for address, one in taken.items()},
             controls={address: one.digest for address, one in controls.items()},
+            ip_adapters={address: one.digest for address, one in ip_adapters.items()},
             labels={address: str(one.label) for address, one in registered.items()},
             manifests={address: str(one.manifest) for address, one in registered.items()},
         )
@@ -168,18 +173,21 @@ class Intake:
             )
         return sources
 
-    def _controls(
+    def _stand_beside(
         self, campaign: Campaign, model: Model, problems: list[Problem]
-    ) -> dict[str, Taken]:
-        """The ControlNet of a campaign, by its address; a fault of it goes to `problems`."""
-        if campaign.control is None:
-            return {}
-        address = campaign.control.model
-        try:
-            return {address: self._control_nets.take(address, model, _kinds(campaign))}
-        except RequestError as exc:
-            problems.append(Problem(("control", "model"), f"{address}: {exc}"))
-            return {}
+    ) -> tuple[dict[str, Taken], dict[str, Taken]]:
+        """The ControlNet of a campaign and its IP-Adapter, each by its address; their faults go to
+        `problems`.
+        """
+        control, likeness = campaign.control, campaign.likeness
+        kinds = _asked(campaign, "control_kind", control.kind if control else None)
+        parts = _asked(campaign, "likeness_of", likeness.of if likeness else None)
+        follow = partial(self._beside.control, model=model, kinds=kinds)
+        be_like = partial(self._beside.likeness, model=model, parts=parts)
+        return (
+            _looked_at("control", control, follow, problems),
+            _looked_at("likeness", likeness, be_like, problems),
+        )
 
     def keep(self, project: str, sources: Sources) -> None:
         """Copy the references to the outputs, under what is in them: what becomes of the files
@@ -241,14 +249,30 @@ class Intake:
         return address.startswith(own) and not address.startswith(f"{own}{project}/")
 
 
-def _kinds(campaign: Campaign) -> set[str | None]:
-    """The kinds of pictures that its ControlNet is to follow."""
-    own = campaign.control.kind if campaign.control else None
-    axis = next((axis for axis in campaign.axes if "control_kind" in axis.variables), None)
+def _looked_at(
+    key: str,
+    given: Control | Likeness | None,
+    look: Callable[[str], Taken],
+    problems: list[Problem],
+) -> dict[str, Taken]:
+    if given is None:
+        return {}
+    try:
+        return {given.model: look(given.model)}
+    except RequestError as exc:
+        problems.append(Problem((key, "model"), f"{given.model}: {exc}"))
+        return {}
+
+
+def _asked(campaign: Campaign, setting: str, own: str | None) -> list[Any]:
+    """What its ControlNet is to follow, or its IP-Adapter is to bring: what it says for all
+    renders, and what an axis does.
+    """
+    axis = next((axis for axis in campaign.axes if setting in axis.variables), None)
     if axis is None:
-        return {own}
-    varied = (axis.assignments(k)["control_kind"] for k in range(len(axis.values)))
-    return {str(kind) if kind else own for kind in varied}
+        return [own]
+    varied = (axis.assignments(k)[setting] for k in range(len(axis.values)))
+    return list(dict.fromkeys(str(value) if value else own for value in varied))
 
 
 def _at_once(do: Callable[[T], Answer], given: Iterable[T]) -> Iterator[Answer]:

@@ -10,7 +10,9 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
+from actors.models import ip_adapters
 from actors.models.controls import KIND, UNION, ControlNet, inspect_control
+from actors.models.ip_adapters import IpAdapter, inspect_ip_adapter
 from actors.models.manifests import MAX_BYTES, Manifest, StoredFile, read_manifest
 from actors.models.models import Model, inspect_model
 from farm.campaign.addresses import registered_name
@@ -21,6 +23,8 @@ from storage.store import Outputs
 
 _LARGEST = 256 * 1024 * 1024
 """Bytes of a config or a tokenizer. The largest of today have 35 MB."""
+_BESIDE = {KIND: "control", UNION: "control", ip_adapters.KIND: "likeness"}
+"""What stands beside a model, and the key of a campaign that names it."""
 _LONGEST_HEAD = 100 * 1000 * 1000  # as the library of safetensors has it
 
 
@@ -52,10 +56,10 @@ class RegisteredModels:
         row = self.row(name)
         if row is None:
             return None
-        if (kind := row.about.get("pipeline")) in (KIND, UNION):
+        if (kind := row.about.get("pipeline")) in _BESIDE:
             raise RequestError(
-                f"{row.label} is a {kind}, which paints nothing by itself: name a model here, and"
-                " the ControlNet as `control: {model: …}`."
+                f"{row.label} is of the kind {kind}, which paints nothing by itself: name a model"
+                f" here, and this one as `{_BESIDE[kind]}: {{model: …}}`."
             )
         model = inspect_model(row.label, self._folder_of(row), row.digest)
         return Model(**{**vars(model), "manifest": row.manifest})
@@ -65,12 +69,26 @@ class RegisteredModels:
 
         Raises RequestError if it cannot be used.
         """
-        row = self.row(name)
-        if row is None:
+        if (row := self._of_kind(name, KIND, UNION)) is None:
             return None
-        if row.about.get("pipeline") not in (KIND, UNION):
-            raise RequestError(f"it is a {row.about.get('pipeline')}, and no {KIND}.")
         return row, inspect_control(row.label, self._folder_of(row), row.digest)
+
+    def find_ip_adapter(self, name: str) -> tuple[Registered, IpAdapter] | None:
+        """The registered IP-Adapter that a campaign names; None if nothing has that name.
+
+        Raises RequestError if it cannot be used.
+        """
+        if (row := self._of_kind(name, ip_adapters.KIND)) is None:
+            return None
+        return row, inspect_ip_adapter(row.label, self._folder_of(row), row.digest)
+
+    def _of_kind(self, name: str, *kinds: str) -> Registered | None:
+        row = self.row(name)
+        if row is not None and row.about.get("pipeline") not in kinds:
+            raise RequestError(
+                f"it is registered as {row.about.get('pipeline')}, and not as {kinds[0]}."
+            )
+        return row
 
     def _folder_of(self, row: Registered) -> Path:
         """The folder on this machine that has its configs and heads."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.models import ip_adapters
 from actors.models.adapter_files import AdapterFile
 from actors.models.controls import (
     control_digest,
@@ -14,6 +15,12 @@ from actors.models.controls import (
     is_control,
 )
 from actors.models.hub import small_files
+from actors.models.ip_adapters import (
+    inspect_ip_adapter,
+    ip_adapter_digest,
+    ip_adapter_files,
+    is_ip_adapter,
+)
 from actors.models.lora import check_lora
 from actors.models.lora_strengths import CONFIG
 from actors.models.manifests import Manifest, StoredFile, check_place
@@ -47,9 +54,17 @@ class Contents:
 
 
 def model_contents(name: str, folder: Path) -> Contents:
-    """Those of a diffusers folder, of a pipeline or a ControlNet. Raises RequestError if it cannot
-    be used.
+    """Those of a diffusers folder, of a pipeline or a ControlNet, or of an IP-Adapter's. Raises
+    RequestError if it cannot be used.
     """
+    if is_ip_adapter(folder):
+        return Contents(
+            digest=inspect_ip_adapter(name, folder).digest,
+            files={path.relative_to(folder).as_posix(): path for path in ip_adapter_files(folder)},
+            pipeline=ip_adapters.KIND,
+            licence=licence_of(folder),
+            digest_now=lambda: ip_adapter_digest(folder),
+        )
     if is_control(folder):
         control = inspect_control(name, folder)
         return Contents(

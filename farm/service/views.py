@@ -198,6 +198,7 @@ class Plan(Checked):
     references: dict[str, str]
     adapters: dict[str, str]
     controls: dict[str, str]
+    ip_adapters: dict[str, str] = {}
     first: list[Example]
     updated: UpdateCounts | None = None
     changes: Changes | None = None

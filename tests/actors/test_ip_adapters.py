@@ -24,6 +24,7 @@ from actors.models.ip_adapters import (
     layers_of,
     likeness_misfit,
 )
+from actors.models.models import file_digest
 from actors.painting.engine import Engine
 from actors.painting.memory import bytes_in_files
 from actors.pictures.files import pixels_digest
@@ -146,9 +147,9 @@ def test_one_that_follows_a_control_too_is_the_one_that_diffusers_paints(
     net = control_of(path, tmp_path / "net")
     control = Control(digest=control_digest(net), scale=1.0)
     own = family_of(pipeline).controlled[pipeline]
-    one = like(
-        path, at, batch=1, pipeline=own, control=control, files={"control_image": "left"}
-    )[0]
+    one = like(path, at, batch=1, pipeline=own, control=control, files={"control_image": "left"})[
+        0
+    ]
     painted = engine.paint([one], str(path), control_folder=str(net), **how(at)).pixels[0]
     expected = bare(path, at, one, 0.7, controlnet=ControlNetModel.from_pretrained(net))
     assert np.abs(painted.astype(int) - expected).max() == 0
@@ -213,8 +214,6 @@ def test_it_stands_beside_a_lora_whichever_came_first(folder, made, tmp_path):
         },
         lora,
     )
-    from actors.models.models import file_digest  # noqa: PLC0415
-
     laid = (Adapter(digest=file_digest(lora), scale=0.8),)
     both, plain = like(path, at, adapters=laid), recipes(group(path, adapters=laid))
     with_lora = {"adapter_paths": [str(lora)]}
@@ -300,7 +299,10 @@ def test_what_no_picture_can_be_made_like_is_a_sentence(folder, made, tmp_path):
     ("change", "words"),
     [
         (lambda at: shutil.rmtree(at / "image_encoder"), "is no IP-Adapter: its folder needs"),
-        (lambda at: _set(at, model_type="siglip_vision_model"), "is that of a siglip_vision_model"),
+        (
+            lambda at: _set(at, model_type="siglip_vision_model"),
+            "is that of a siglip_vision_model",
+        ),
         (lambda at: (at / "image_encoder" / "model.safetensors").unlink(), "has no weights"),
         (lambda at: _cut(at / "image_encoder" / "model.safetensors"), "not a whole safetensors"),
         (lambda at: _cut(at / "ip-adapter.safetensors"), "not a whole safetensors"),
@@ -347,8 +349,10 @@ def test_one_that_does_not_fit_the_model_is_told(folder, made):
         mood, family, "all", deep
     )
     one = likeness_misfit(mood, family_of(NAMES[0]), "style", unet)
-    assert one == "of a picture, models of Stable Diffusion 1 and 2 take all, and not its style" \
+    assert (
+        one == "of a picture, models of Stable Diffusion 1 and 2 take all, and not its style"
         " alone."
+    )
 
 
 @pytest.mark.parametrize(
