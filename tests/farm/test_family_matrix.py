@@ -17,7 +17,7 @@ from farm.results.reproduce import campaign_of, read_picture
 from storage.states import CampaignState
 from tests.adapters import save_adapter
 from tests.farm.resting import paint_queued
-from tests.pipelines import built_once, control_of, union_of
+from tests.pipelines import built_once, control_of, ip_adapter_of, union_of
 
 SIZE = (64, 32)
 
@@ -30,6 +30,7 @@ def ways(family):
         "mask": family.inpaint,
         "control": family.controlled,
         "union": family.united,
+        "likeness": family.likenesses,
         "edit": family.edits,
     }
     return [way for way, it in has.items() if it]
@@ -70,6 +71,7 @@ def beside(tmp_path_factory, folder):
         "adapter": lambda model, at: save_adapter(model, at / "made.safetensors"),
         "control": control_of,
         "union": union_of,
+        "likeness": ip_adapter_of,
     }
 
     def made(kind, pipeline):
@@ -108,6 +110,9 @@ def begun(way, family, beside, pictures):
         case "union":
             net = beside("union", family.pipeline)
             return {"control": {"model": net, "image": first, "kind": "depth"}}
+        case "likeness":
+            mood = beside("likeness", family.pipeline)
+            return {"likeness": {"model": mood, "image": second, "scale": 0.6}}
         case "edit":
             return {"edit": [first, second][: family.edits]}
     return {}
