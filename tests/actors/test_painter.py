@@ -67,6 +67,7 @@ class FakeEngine:
         references,
         adapter_paths,
         control_folder,
+        likeness_folder,
         on_step=lambda _left: None,
         on_preview=ignore,
         until=None,
