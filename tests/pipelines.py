@@ -54,6 +54,8 @@ from transformers import (
     Qwen3Model,
     Qwen3VLConfig,
     Qwen3VLModel,
+    Swin2SRConfig,
+    Swin2SRForImageSuperResolution,
     T5Config,
     T5EncoderModel,
     T5TokenizerFast,
@@ -168,6 +170,16 @@ def _as_published(name: str, kind: str) -> str:
     for now, published in names[kind].items():
         name = name.replace(now, published)
     return name
+
+
+def upscaler_of(folder: Path, *, by: int = 2, seed: int = 0, **more) -> Path:
+    """The folder of a tiny model that makes pictures larger, with random weights."""
+    torch.manual_seed(seed)
+    config = Swin2SRConfig(
+        image_size=16, embed_dim=12, depths=[2], num_heads=[2], window_size=4, upscale=by, **more
+    )
+    Swin2SRForImageSuperResolution(config).save_pretrained(folder)
+    return folder
 
 
 def built_once(root: Path, build: Callable[..., Path] = save) -> Callable[..., Path]:

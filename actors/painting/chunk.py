@@ -212,6 +212,7 @@ class Chunk:
             adapter_paths=self._folders.adapters,
             control_folder=self._folders.control,
             likeness_folder=self._folders.likeness,
+            upscaler_folder=self._folders.upscaler,
             on_step=self._on_step,
             on_preview=partial(self._see, batch),
             until=until,

@@ -2,24 +2,26 @@
 memory of its model.
 """
 
-import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from actors.models.controls import KIND, UNION, control_digest, control_files
 from actors.painting.loaded_pipeline import LoadedPipeline
-from actors.painting.loading import load_model, reasons
-from actors.painting.memory import bytes_of, numbers_in
+from actors.painting.loading import load_model
+from actors.painting.memory import bytes_of
+from actors.painting.parts import Part
 from actors.painting.unions import UnionOneByOne
-from actors.recipes.errors import LoadFailed, PartMissing, WeightsChanged
+from actors.recipes.errors import LoadFailed
 from actors.recipes.recipe import Control
+
+_PART = Part("ControlNet", control_digest, control_files)
 
 
 class Controls:
     """Loads the ControlNet of one pipeline, which keeps it."""
+
+    kind = _PART.kind
 
     def __init__(self, pipeline: LoadedPipeline, dtype: torch.dtype) -> None:
         self._pipeline, self._dtype = pipeline, dtype
@@ -37,11 +39,7 @@ class Controls:
         """About how many bytes that of a folder will take once it is loaded. Raises PartMissing if
         it cannot be loaded here.
         """
-        if not folder.is_dir():
-            raise _not_loaded(folder, f"its folder {folder} is missing on {platform.node()}.")
-        with _reasons(folder):
-            files = [path for path in control_files(folder) if path.suffix == ".safetensors"]
-            return sum(numbers_in(path) for path in files) * self._dtype.itemsize
+        return _PART.coming(folder, self._dtype)
 
     def forget(self) -> None:
         """Let it go, before another comes: both need not be in memory at once."""
@@ -53,36 +51,12 @@ class Controls:
         is not the one that the campaign was submitted with.
         """
         self.forget()
-        _require(control, folder)
-        with _reasons(folder):
+        with _PART.reading(folder, control.digest):
             kind = KIND if control.mode is None else UNION
             net = load_model(folder, "diffusers", kind, self._dtype)
             if net is None:
                 raise LoadFailed("it has no weights.")
             if control.mode is not None:
                 net.__class__ = UnionOneByOne
-        _require(control, folder)  # nor while it was read
         self._pipeline.stand_beside(net.to(self._pipeline.pipe.device))
         self._digest = control.digest
-
-
-@contextmanager
-def _reasons(folder: Path) -> Iterator[None]:
-    """Errors in the block become PartMissing."""
-    try:
-        with reasons(folder):
-            yield
-    except LoadFailed as exc:
-        raise _not_loaded(folder, str(exc)) from exc
-
-
-def _not_loaded(folder: Path, why: str) -> PartMissing:
-    return PartMissing(f"The ControlNet {folder.name} cannot be loaded: {why}")
-
-
-def _require(control: Control, folder: Path) -> None:
-    if control_digest(folder) != control.digest:
-        raise WeightsChanged(
-            f"The ControlNet in {folder} has changed since the campaign was submitted. Put the old"
-            " files back and let it go on (`farm resume`), or submit it again under another name."
-        )

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import diffusers
 import torch
@@ -34,8 +35,10 @@ from actors.painting.loaded_pipeline import LoadedPipeline
 from actors.painting.loading import load_pipeline, reasons
 from actors.painting.memory import bytes_in_files, bytes_of, memory_of
 from actors.painting.parking import Parked
+from actors.painting.parts import Beside
 from actors.painting.pipelines import pipeline_class_of
 from actors.painting.prompt_canary import prove_prompts
+from actors.painting.upscaling import Upscaling
 from actors.pictures.files import Pixels
 from actors.recipes.canary import canary_group, subject_of
 from actors.recipes.errors import BadRequest, LoadFailed, ModelMissing, WeightsChanged
@@ -43,6 +46,7 @@ from actors.recipes.jobs import Canary
 from actors.recipes.previews import Decode, Previews
 from actors.recipes.recipe import Group, Recipe
 
+Wanted = TypeVar("Wanted")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -68,8 +72,8 @@ class Warm:
 
 @dataclass(frozen=True)
 class Painted:
-    """A batch as it left the device: one uint8 [h, w, 3] array a recipe, or None if the numbers
-    were not a picture.
+    """A batch as it left the device: one uint8 [h, w, 3] array a recipe, made larger if its group
+    says so, or None if the numbers were not a picture.
 
     `loads` counts the pipelines that were loaded for it, `swaps` those that gave way to them.
     """
@@ -99,6 +103,7 @@ class Engine:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.threads = threads
         self._memory = memory or memory_of(self.device, threads)
+        self._upscaling = Upscaling(self.device)
         self._working = 0
         """The most bytes that painting has taken beside weights."""
         self.warm: OrderedDict[tuple[str, str], Warm] = OrderedDict()
@@ -144,6 +149,7 @@ class Engine:
         adapter_paths: Sequence[str] = (),
         control_folder: str | None = None,
         likeness_folder: str | None = None,
+        upscaler_folder: str | None = None,
         on_step: Callable[[int], None] = lambda _left: None,
         on_preview: OnPreview = ignore,
         until: int | None = None,
@@ -159,9 +165,10 @@ class Engine:
         `references` are, by digest, the pictures that recipes begin from, of the group's size, and
         by `whole(digest)` those in their own; `adapter_paths` the files of its adapters, in the
         same order; `control_folder` is that of its ControlNet, `likeness_folder` that of its
-        IP-Adapter. Raises BadRequest if the model, a prompt or an adapter cannot be used,
-        PartMissing if one of these two cannot be loaded, Unstable if its pixels would not repeat,
-        and torch.OutOfMemoryError if the device is too small.
+        IP-Adapter, `upscaler_folder` that of its upscaler. Raises BadRequest if the model, a
+        prompt or an adapter cannot be used, PartMissing if one of these three cannot be loaded,
+        Unstable if its pixels would not repeat, and torch.OutOfMemoryError if the device is too
+        small.
         """
         torch.set_num_threads(self.threads)  # here, because torch keeps it by thread
         group = recipes[0].group
@@ -170,7 +177,7 @@ class Engine:
         warm = self._warm(group, folder)
         swaps = before + is_cold - len(self.warm)
         warm.adapters.use(group.adapters, adapter_paths)
-        self._control(warm, group, control_folder)
+        self._stand_beside(warm, group, control_folder, upscaler_folder)
         warm.ip_adapters.take_off()
         canary = self._prove(warm, group, folder, on_step)
         self._likeness(warm, group, likeness_folder)
@@ -182,10 +189,11 @@ class Engine:
             previews=previews, on_preview=on_preview, until=until, parked=parked,
         )  # fmt: skip
         denoised = denoise(warm.pipeline, warm.embeddings, batch)
+        pixels = [self._enlarged(group, painted) for painted in denoised.pixels]
         paint_s = time.perf_counter() - loaded
         self._note_memory()
         return Painted(
-            pixels=denoised.pixels,
+            pixels=pixels,
             parked=denoised.parked,
             load_s=loaded - started,
             paint_s=paint_s,
@@ -193,6 +201,12 @@ class Engine:
             swaps=swaps,
             canary=canary,
         )
+
+    def _enlarged(self, group: Group, painted: Pixels | None) -> Pixels | None:
+        """A picture as its group wants it, each by itself."""
+        if painted is None or group.upscale is None:
+            return painted
+        return self._upscaling.larger(painted, group.upscale)
 
     def _note_memory(self) -> None:
         if self.device.type == "cuda":
@@ -228,8 +242,9 @@ class Engine:
         )
 
     def forget(self) -> None:
-        """Give back the memory of every pipeline."""
+        """Give back the memory of every pipeline, and of the upscaler."""
         self.warm.clear()
+        self._upscaling.forget()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -241,32 +256,36 @@ class Engine:
         self.warm.move_to_end(key)
         return self.warm[key]
 
-    def _control(self, warm: Warm, group: Group, folder: str | None) -> None:
-        """Have the ControlNet of a group beside its pipeline."""
-        if group.control is None or warm.controls.has(group.control):
-            return
-        if folder is None:
-            raise BadRequest("The ControlNet of a picture was not named: submit it again.")
-        coming = warm.controls.coming(Path(folder))
-        warm.controls.forget()
-        self._make_room(coming, beside=warm)
-        warm.controls.load(group.control, Path(folder))
+    def _stand_beside(
+        self, warm: Warm, group: Group, control: str | None, upscaler: str | None
+    ) -> None:
+        """Have the ControlNet of a group beside its pipeline, and its upscaler."""
+        if group.control is not None:
+            self._have(warm.controls, group.control, control, warm)
+        if group.upscale is not None:
+            self._have(self._upscaling, group.upscale, upscaler, warm)
 
     def _likeness(self, warm: Warm, group: Group, folder: str | None) -> None:
         """Have the IP-Adapter of a group in its pipeline."""
-        if group.likeness is None:
+        if group.likeness is not None:
+            self._have(warm.ip_adapters, group.likeness, folder, warm)
+            warm.ip_adapters.put_on(group.likeness)
+
+    def _have(
+        self, beside: Beside[Wanted], wanted: Wanted, folder: str | None, warm: Warm
+    ) -> None:
+        """Have a part of a group loaded, from its folder."""
+        if beside.has(wanted):
             return
-        if not warm.ip_adapters.has(group.likeness):
-            if folder is None:
-                raise BadRequest("The IP-Adapter of a picture was not named: submit it again.")
-            coming = warm.ip_adapters.coming(Path(folder))
-            warm.ip_adapters.forget()
-            self._make_room(coming, beside=warm)
-            warm.ip_adapters.load(group.likeness, Path(folder))
-        warm.ip_adapters.put_on(group.likeness)
+        if folder is None:
+            raise BadRequest(f"The {beside.kind} of a picture was not named: submit it again.")
+        coming = beside.coming(Path(folder))
+        beside.forget()
+        self._make_room(coming, beside=warm)
+        beside.load(wanted, Path(folder))
 
     def _bytes_loaded(self) -> int:
-        return sum(warm.bytes for warm in self.warm.values())
+        return sum(warm.bytes for warm in self.warm.values()) + self._upscaling.bytes
 
     def _make_room(self, coming: int, *, beside: Warm | None = None) -> None:
         """Let pipelines go, those not used for longest first, until one of `coming` bytes has

@@ -12,14 +12,15 @@ from actors.recipes.jobs import ChunkJob
 
 @dataclass(frozen=True, kw_only=True)
 class Folders:
-    """The folder of a job's model, the files of its adapters, and the folders of its ControlNet
-    and its IP-Adapter, if it has them.
+    """The folder of a job's model, the files of its adapters, and the folders of its ControlNet,
+    its IP-Adapter and its upscaler, if it has them.
     """
 
     model: str
     adapters: tuple[str, ...]
     control: str | None
     likeness: str | None
+    upscaler: str | None
 
 
 @contextmanager
@@ -55,4 +56,5 @@ def folders_of(
             adapters=tuple(part("adapter", *adapter) or "" for adapter in adapters),
             control=part("ControlNet", job.control_path, job.control_manifest),
             likeness=part("IP-Adapter", job.likeness_path, job.likeness_manifest),
+            upscaler=part("upscaler", job.upscaler_path, job.upscaler_manifest),
         )

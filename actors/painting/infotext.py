@@ -61,6 +61,7 @@ def infotext(recipe: Recipe, model_name: str) -> str:
         "Model hash": group.model[:10],
         "Model": model_label(model_name) or group.pipeline,
         "Denoising strength": None if group.strength is None else f"{group.strength:g}",
+        **_upscale(group),
     }
     settings = ", ".join(
         f"{key}: {_quoted(str(value))}" for key, value in values.items() if value is not None
@@ -99,6 +100,13 @@ def _options(group: Group) -> dict[str, str | None]:
         "CFG Rescale phi": None if rescale is None else f"{rescale:g}",
         "Eta": None if group.eta is None else f"{group.eta:g}",
     }
+
+
+def _upscale(group: Group) -> dict[str, str]:
+    if group.upscale is None:
+        return {}
+    name = "Lanczos" if group.upscale.digest is None else group.upscale.digest[:10]
+    return {"Postprocess upscale by": str(group.upscale.by), "Postprocess upscaler": name}
 
 
 def _guidance(group: Group) -> dict[str, str | None]:

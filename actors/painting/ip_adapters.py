@@ -2,9 +2,7 @@
 like no picture, so that they are painted as if it had never been there.
 """
 
-import platform
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +15,21 @@ from transformers import CLIPImageProcessorPil
 from actors.models.ip_adapters import ENCODER, ENCODER_KIND, ip_adapter_digest, ip_adapter_files
 from actors.painting.embeddings import Embeddings
 from actors.painting.loaded_pipeline import LoadedPipeline
-from actors.painting.loading import load_model, reasons
-from actors.painting.memory import bytes_of, numbers_in
+from actors.painting.loading import load_model
+from actors.painting.memory import bytes_of
+from actors.painting.parts import Part
 from actors.painting.shapes import by_part
 from actors.pictures.files import Pixels, pixels_digest
-from actors.recipes.errors import LoadFailed, PartMissing, WeightsChanged
+from actors.recipes.errors import LoadFailed
 from actors.recipes.recipe import Likeness
+
+_PART = Part("IP-Adapter", ip_adapter_digest, ip_adapter_files)
 
 
 class IpAdapters:
     """Loads the IP-Adapter of one pipeline, which keeps it."""
+
+    kind = _PART.kind
 
     def __init__(self, pipeline: LoadedPipeline, dtype: torch.dtype) -> None:
         self._pipeline, self._dtype = pipeline, dtype
@@ -52,11 +55,7 @@ class IpAdapters:
         """About how many bytes that of a folder will take once it is loaded. Raises PartMissing if
         it cannot be loaded here.
         """
-        if not folder.is_dir():
-            raise _not_loaded(folder, f"its folder {folder} is missing on {platform.node()}.")
-        with _reasons(folder):
-            files = [path for path in ip_adapter_files(folder) if path.suffix == ".safetensors"]
-            return sum(map(numbers_in, files)) * self._dtype.itemsize
+        return _PART.coming(folder, self._dtype)
 
     def forget(self) -> None:
         """Let it go, before another comes: both need not be in memory at once."""
@@ -69,9 +68,8 @@ class IpAdapters:
         is not the one that the campaign was submitted with.
         """
         self.forget()
-        _require(likeness, folder)
         denoiser, before = self._pipeline.denoiser, self._parts()
-        with _reasons(folder):
+        with _PART.reading(folder, likeness.digest):
             encoder = load_model(folder / ENCODER, "transformers", ENCODER_KIND, self._dtype)
             if encoder is None:
                 raise LoadFailed(f"its {ENCODER}/ has no weights.")
@@ -83,7 +81,6 @@ class IpAdapters:
                 self._worn = self._parts()
             finally:
                 self._put(before)
-        _require(likeness, folder)  # nor while it was read
         self._encoder = encoder.to(denoiser.device).eval()
         self._digest = likeness.digest
 
@@ -162,25 +159,3 @@ class IpAdapters:
         denoiser.set_attn_processor(dict(processors))
         denoiser.encoder_hid_proj = projection
         denoiser.config.encoder_hid_dim_type = kind
-
-
-@contextmanager
-def _reasons(folder: Path) -> Iterator[None]:
-    """Errors in the block become PartMissing."""
-    try:
-        with reasons(folder):
-            yield
-    except LoadFailed as exc:
-        raise _not_loaded(folder, str(exc)) from exc
-
-
-def _not_loaded(folder: Path, why: str) -> PartMissing:
-    return PartMissing(f"The IP-Adapter {folder.name} cannot be loaded: {why}")
-
-
-def _require(likeness: Likeness, folder: Path) -> None:
-    if ip_adapter_digest(folder) != likeness.digest:
-        raise WeightsChanged(
-            f"The IP-Adapter in {folder} has changed since the campaign was submitted. Put the old"
-            " files back and let it go on (`farm resume`), or submit it again under another name."
-        )

@@ -58,6 +58,7 @@ class RestingEngine:
         adapter_paths: Sequence[str] = (),  # noqa: ARG002
         control_folder: str | None = None,  # noqa: ARG002
         likeness_folder: str | None = None,  # noqa: ARG002
+        upscaler_folder: str | None = None,  # noqa: ARG002
         on_step: Callable[[int], None] = lambda _left: None,
         on_preview: OnPreview = ignore,
         until: int | None = None,

@@ -19,12 +19,14 @@ import torch
 import transformers
 from diffusers.loaders.unet import UNet2DConditionLoadersMixin
 
+from actors.models import upscalers
 from actors.models.families import family_of
 from actors.models.family import Family
 from actors.models.heads import Head, read_head
 from actors.models.ip_adapters import ENCODER, ENCODER_KIND, ip_adapter_files, is_ip_adapter
 from actors.models.model_files import components_of, read_json
 from actors.models.source import source_of
+from actors.models.upscalers import is_upscaler
 from actors.models.weights import WeightsSet, set_of, weights_files
 from storage.errors import RequestError
 
@@ -87,12 +89,14 @@ def lacks(component: str, tensors: list[str]) -> str:
 
 
 def _parts(folder: Path) -> dict[str, tuple[str, str]]:
-    """The parts of a pipeline's folder by their places in it, or the only one of a ControlNet's:
-    itself; or of an IP-Adapter's, its image encoder.
+    """The parts of a pipeline's folder by their places in it; of an IP-Adapter's, its image
+    encoder; of a ControlNet's or an upscaler's, the only one: itself.
     """
     if is_ip_adapter(folder):
         return {ENCODER: ("transformers", ENCODER_KIND)}
     if not (folder / "model_index.json").exists():
+        if is_upscaler(folder):
+            return {".": ("transformers", upscalers.KIND)}
         kind = read_json(folder / "config.json", folder.name).get("_class_name")
         return {".": ("diffusers", str(kind))}
     family = family_of(str(read_json(folder / "model_index.json", folder.name).get("_class_name")))

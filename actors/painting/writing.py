@@ -203,6 +203,8 @@ def _sources(job: ChunkJob, picture: PictureJob) -> Json:
         sources["control"] = {"path": job.control_path, "digest": job.group.control.digest}
     if job.group.likeness is not None:
         sources["likeness"] = {"path": job.likeness_path, "digest": job.group.likeness.digest}
+    if job.group.upscale is not None:
+        sources["upscale"] = {"path": job.upscaler_path, "digest": job.group.upscale.digest}
     if job.adapter_paths:
         sources["adapters"] = [
             {"path": path, "digest": adapter.digest, "scale": adapter.scale}

@@ -31,6 +31,7 @@ def canary_group(group: Group) -> Group:
         strength=None,
         control=None,
         likeness=None,
+        upscale=None,
         edits=None,
         clip_skip=None,
         guidance_rescale=None,

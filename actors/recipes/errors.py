@@ -42,8 +42,8 @@ class LoadFailed(SeedbedError):
 
 
 class PartMissing(LoadFailed):
-    """An adapter or a ControlNet is not on this worker, or cannot be loaded; the text is a whole
-    sentence.
+    """An adapter, or another part beside the model, is not on this worker, or cannot be loaded;
+    the text is a whole sentence.
     """
 
 

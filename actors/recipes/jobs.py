@@ -110,6 +110,10 @@ class ChunkJob:
     """The folder of the group's IP-Adapter; `NAME@DIGEST` of a registered one."""
     likeness_manifest: str | None = None
     """Of a registered one: the sha256 of the list of its files."""
+    upscaler_path: str | None = None
+    """The folder of its upscaler, `NAME@DIGEST` of a registered one, or `lanczos`."""
+    upscaler_manifest: str | None = None
+    """Of a registered one: the sha256 of the list of its files."""
     manifest: str | None = None
     """Of a registered model: the sha256 of the list of its files. The worker fetches them, and
     paints from their folder in the place of `model_folder`.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -62,6 +63,18 @@ class Likeness:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Upscale:
+    """How pictures are made larger after they were painted: `by` times as many pixels a side, by
+    Lanczos, or by the model whose files have a digest. A model sees a larger picture in tiles of
+    so many pixels a side.
+    """
+
+    by: int
+    digest: str | None = None
+    tile: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Group:
     """What renders must share to be painted in one device call.
 
@@ -88,6 +101,8 @@ class Group:
     """What makes pictures follow another one; None if nothing does."""
     likeness: Likeness | None = None
     """What makes pictures be like another one; None if nothing does."""
+    upscale: Upscale | None = None
+    """How they are made larger; None if they stay as they were painted."""
     edits: int | None = None
     """How many pictures each one is an edit of; None if it is of none."""
     eta: float | None = None
@@ -120,6 +135,7 @@ class Group:
         begin = "noise" if self.strength is None else f"reference-{self.strength:g}"
         beside = "" if self.control is None else ":control"
         beside += "" if self.likeness is None else ":likeness"
+        beside += "" if self.upscale is None or self.upscale.digest is None else ":upscale"
         edits = f":edit-{self.edits}" if self.edits else ""
         size = f"{self.batch}x{self.width}x{self.height}"
         return f"{self.dtype}:{size}:{passes}:{begin}{beside}{edits}"
@@ -128,14 +144,18 @@ class Group:
     def _values(self) -> Json:
         # What a recipe does not have is not in it: so the digests of those before there was such a
         # thing stay as they are.
-        values = {**asdict(self), "control": _present(self.control)}
+        parts = {"control": _present(self.control), "upscale": _present(self.upscale)}
+        values = {**asdict(self), **parts}
         return {name: value for name, value in values.items() if value is not None and value != ()}
 
 
-def _present(control: Control | None) -> Json | None:
-    if control is None:
+_PARTS: Mapping[str, type] = {"control": Control, "likeness": Likeness, "upscale": Upscale}
+
+
+def _present(part: Control | Upscale | None) -> Json | None:
+    if part is None:
         return None
-    return {name: value for name, value in asdict(control).items() if value is not None}
+    return {name: value for name, value in asdict(part).items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,10 +193,11 @@ class Recipe:
         own = {name: fields.pop(name) for name in ("prompt", "negative", "seed")}
         files = {name: fields.pop(name, None) for name in FILES}
         adapters = tuple(Adapter(**adapter) for adapter in fields.pop("adapters", ()))
-        control = Control(**fields.pop("control")) if "control" in fields else None
-        likeness = Likeness(**fields.pop("likeness")) if "likeness" in fields else None
+        parts: Json = {
+            name: kind(**fields.pop(name)) for name, kind in _PARTS.items() if name in fields
+        }
         edit = tuple(fields.pop("edit", ()))
-        group = Group(**fields, adapters=adapters, control=control, likeness=likeness)
+        group = Group(**fields, adapters=adapters, **parts)
         return cls(group=group, edit=edit, **files, **own)
 
     @cached_property

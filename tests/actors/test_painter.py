@@ -68,6 +68,7 @@ class FakeEngine:
         adapter_paths,
         control_folder,
         likeness_folder,
+        upscaler_folder,
         on_step=lambda _left: None,
         on_preview=ignore,
         until=None,
