@@ -24,6 +24,7 @@ _EXAMPLES = {
     "reference": "{image: photo.png}",
     "control": "{model: canny, image: edges.png}",
     "likeness": "{model: ip-adapter, image: mood.png}",
+    "upscale": "{by: 2}",
     "edit": "[photo.png]",
     "adapters": "[{lora: style.safetensors}]",
     "per": "[color]",

@@ -8,7 +8,7 @@ in `image_encoder/`.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from actors.models.family import Family
 from actors.models.heads import Shape, read_head
@@ -38,6 +38,7 @@ class IpAdapter:
     digest: str
     widths: tuple[int, ...]
     reads: int
+    kind: ClassVar[str] = KIND
 
 
 def is_ip_adapter(folder: Path) -> bool:

@@ -5,6 +5,7 @@ torch here.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from actors.models.model_files import read_json
 from actors.models.models import files_digest
@@ -32,6 +33,7 @@ class Upscaler:
     folder: str
     digest: str
     by: int
+    kind: ClassVar[str] = KIND
 
 
 def is_upscaler(folder: Path) -> bool:

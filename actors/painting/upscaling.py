@@ -103,8 +103,8 @@ class Upscaling:
 
 
 def _tiles(side: int, tile: int) -> Iterator[tuple[int, int]]:
-    """Where each tile of a side begins, and from where on it is taken: the middle of what it
-    shares with the one before. The last ends at the end.
+    """The pixels at which each tile of a side begins, and from which on it is taken: the middle of
+    what it shares with the one before. The last ends at the end.
     """
     start, own = 0, 0
     while True:

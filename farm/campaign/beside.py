@@ -1,18 +1,20 @@
-"""What stands beside the model in a group of renders: its adapters, its ControlNet and its
-IP-Adapter.
+"""What stands beside the model in a group of renders: its adapters, its ControlNet, its IP-Adapter
+and its upscaler.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from actors.models.controls import MODES
-from actors.recipes.recipe import Adapter, Control, Likeness
+from actors.models.upscalers import TILE
+from actors.recipes.recipe import Adapter, Control, Likeness, Upscale
 from farm.campaign.groups import has_control, has_likeness
 from farm.campaign.schema import Campaign
 from farm.campaign.settings import Settings
 from farm.campaign.sources import DEFAULT_SCALE, NONE, Sources
 from farm.campaign.sources import Control as WrittenControl
 from farm.campaign.sources import Likeness as WrittenLikeness
+from farm.campaign.sources import Upscale as WrittenUpscale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,9 @@ class Beside:
     likeness: Likeness | None
     likeness_path: str | None
     likeness_manifest: str | None
+    upscale: Upscale | None
+    upscaler_path: str | None
+    upscaler_manifest: str | None
 
 
 def beside(campaign: Campaign, settings: Settings, sources: Sources) -> Beside:
@@ -39,6 +44,8 @@ def beside(campaign: Campaign, settings: Settings, sources: Sources) -> Beside:
     likeness = campaign.likeness if has_likeness(settings) else None
     control_path, control_manifest = _place(control, sources)
     likeness_path, likeness_manifest = _place(likeness, sources)
+    upscale = campaign.upscale if (settings.upscale_by or 1) > 1 else None
+    upscaler_path, upscaler_manifest = _place(upscale, sources)
     return Beside(
         adapters=tuple(
             Adapter(digest=sources.adapters[path], scale=scale) for path, scale in adapters
@@ -51,11 +58,14 @@ def beside(campaign: Campaign, settings: Settings, sources: Sources) -> Beside:
         likeness=None if likeness is None else _likeness(likeness, settings, sources),
         likeness_path=likeness_path,
         likeness_manifest=likeness_manifest,
+        upscale=None if upscale is None else _upscale(upscale, settings, sources),
+        upscaler_path=upscaler_path,
+        upscaler_manifest=upscaler_manifest,
     )
 
 
 def _place(
-    written: WrittenControl | WrittenLikeness | None, sources: Sources
+    written: WrittenControl | WrittenLikeness | WrittenUpscale | None, sources: Sources
 ) -> tuple[str | None, str | None]:
     """Path and manifest of what a campaign names beside its model."""
     if written is None:
@@ -77,6 +87,13 @@ def _likeness(written: WrittenLikeness, settings: Settings, sources: Sources) ->
         digest=sources.ip_adapters[written.model],
         scale=float(settings.likeness_scale or written.scale),
         of=settings.likeness_of or written.of,
+    )
+
+
+def _upscale(written: WrittenUpscale, settings: Settings, sources: Sources) -> Upscale:
+    digest = sources.upscalers.get(written.model)
+    return Upscale(
+        by=settings.upscale_by or written.by, digest=digest, tile=None if digest is None else TILE
     )
 
 

@@ -79,6 +79,8 @@ class Cells:
             changes |= {"control_scale": control.scale, "control_kind": control.kind}
         if (likeness := self._campaign.likeness) is not None:
             changes |= {"likeness_scale": likeness.scale, "likeness_of": likeness.of}
+        if (upscale := self._campaign.upscale) is not None:
+            changes["upscale_by"] = upscale.by
         for axis, index in zip(self._axes, cell, strict=True):
             changes.update(settings_of(axis, index))
         return Settings.model_validate({**self._campaign.settings.model_dump(), **changes})

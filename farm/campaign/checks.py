@@ -228,7 +228,12 @@ def _source_problems(campaign: Campaign) -> Iterable[Problem]:
                 f"only an axis sets {name!r} alone; for all renders it is written `{written}`.",
             )
     yield from measure_problems(
-        campaign.reference, campaign.axes, campaign.control, campaign.edit, campaign.likeness
+        campaign.reference,
+        campaign.axes,
+        campaign.control,
+        campaign.edit,
+        campaign.likeness,
+        campaign.upscale,
     )
 
 

@@ -30,6 +30,8 @@ from farm.campaign.skipping import Skipping
 from farm.campaign.sources import FILES, NONE, Sources
 from storage.errors import RequestError
 
+_BESIDE = ("adapters", "control", "likeness", "upscale")
+
 
 class Expansion:
     """All renders of a campaign for a model."""
@@ -117,7 +119,7 @@ class Expansion:
     def _group(self, group_no: int) -> Group:
         """The part of the recipe that all renders of a group share; `group` caches it."""
         beside = self.beside(group_no)
-        parts = {name: getattr(beside, name) for name in ("adapters", "control", "likeness")}
+        parts = {name: getattr(beside, name) for name in _BESIDE}
         return replace(self.bare_group(group_no), **parts)
 
     def beside(self, group_no: int) -> Beside:

@@ -254,7 +254,7 @@ def _typed(row: dict[str, str]) -> dict[str, Any]:
     for name, text in row.items():
         if name in FILES and text == "":
             typed[name] = NONE
-        elif name in ("steps", "batch", "clip_skip") and _WHOLE.fullmatch(text):
+        elif name in ("steps", "batch", "clip_skip", "upscale_by") and _WHOLE.fullmatch(text):
             typed[name] = int(text)
         elif name in _FRACTIONS and _NUMBER.fullmatch(text):
             typed[name] = float(text)

@@ -14,7 +14,7 @@ _REFERENCES = {
     key: {"image", "mask", "reference", "edit", *(FILES - {"lora"})}
     for key in ("reference", "control", "likeness", "edit", "vary", "skip")
 }
-_BESIDE = {key: {"model"} for key in ("control", "likeness")}
+_BESIDE = {key: {"model"} for key in ("control", "likeness", "upscale")}
 _ADAPTERS = {key: {"lora"} for key in ("adapters", "vary", "skip")}
 
 
@@ -62,7 +62,7 @@ def with_adapters(data: dict[str, Any], change: Callable[[str], str]) -> dict[st
 
 
 def with_folders(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    """The data with the addresses of its ControlNet and its IP-Adapter changed."""
+    """The data with the addresses of what stands beside its model changed."""
     return _changed(data, change, _BESIDE)
 
 

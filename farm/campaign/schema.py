@@ -27,7 +27,7 @@ from farm.campaign.axes import Axis, parse_axis
 from farm.campaign.looks import Drift, Previews
 from farm.campaign.seeds import SEED_LIMIT
 from farm.campaign.settings import SETTINGS, Seed, Settings, Size, Steps
-from farm.campaign.sources import MAX_ADAPTERS, Control, Edit, Likeness, Lora, Reference
+from farm.campaign.sources import MAX_ADAPTERS, Control, Edit, Likeness, Lora, Reference, Upscale
 from farm.campaign.template import Template, TemplateError
 from farm.documents.characters import unprintable
 from farm.documents.document import DocumentError, Problem, did_you_mean
@@ -249,6 +249,7 @@ class Campaign(BaseModel):
     control: Control | None = None
     likeness: Likeness | None = None
     edit: Edit = ()
+    upscale: Upscale | None = None
     adapters: Annotated[tuple[Lora, ...], Field(strict=False, max_length=MAX_ADAPTERS)] = ()
     seeds: Annotated[tuple[int, ...] | DerivedSeeds, BeforeValidator(_seeds)] = DerivedSeeds(
         count=1

@@ -25,6 +25,7 @@ from farm.campaign.sources import (
     LikenessPart,
     Scale,
     Strength,
+    UpscaleBy,
 )
 from farm.documents.foreign_words import scheduler_hint
 from farm.problems import shown_value
@@ -129,7 +130,7 @@ class Settings(BaseModel):
     clip_skip: ClipSkip | None = None
     guidance_rescale: Rescale | None = None
     # These are for axes alone: a campaign says what all its renders begin from under `reference`,
-    # `control`, `likeness`, `edit` and `adapters`.
+    # `control`, `likeness`, `edit`, `upscale` and `adapters`.
     reference: FileName | None = None
     reference_mask: FileName | None = None
     strength: Strength | None = None
@@ -139,6 +140,7 @@ class Settings(BaseModel):
     likeness_image: FileName | None = None
     likeness_scale: ControlScale | None = None
     likeness_of: LikenessPart | None = None
+    upscale_by: UpscaleBy | None = None
     edit_image: FileName | None = None
     edit_image_2: FileName | None = None
     edit_image_3: FileName | None = None

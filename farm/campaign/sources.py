@@ -17,6 +17,7 @@ from pydantic import (
     model_serializer,
 )
 
+from actors.models.upscalers import LANCZOS
 from actors.recipes.recipe import canonical_json
 from farm.campaign.axes import Axis, Scalar
 from farm.documents.characters import unprintable
@@ -43,6 +44,7 @@ ONLY_VARIED = {
     "likeness_image": "likeness: {model: …, image: …}",
     "likeness_scale": "likeness: {model: …, image: …, scale: …}",
     "likeness_of": "likeness: {model: …, image: …, of: …}",
+    "upscale_by": "upscale: {by: …}",
     **dict.fromkeys(EDITS, "edit: [FIRST, SECOND]"),
     "lora": "adapters: [{lora: …}]",
     "lora_scale": "adapters: [{lora: …, scale: …}]",
@@ -135,6 +137,20 @@ class Likeness(BaseModel):
     of: LikenessPart = "all"
 
 
+UpscaleBy = Annotated[int, Field(ge=1, le=4)]
+
+
+class Upscale(BaseModel):
+    """How pictures are made larger after they were painted: by how many times as many pixels a
+    side, and by Lanczos or by a model, which is its registered name or the path of its folder.
+    """
+
+    model_config = _STRICT
+
+    model: Address = LANCZOS
+    by: Annotated[int, Field(ge=2, le=4)] = 2
+
+
 def _one_or_more(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
@@ -172,9 +188,10 @@ class Sources:
     controls: Mapping[str, str] = field(default_factory=dict)
     """Of ControlNets."""
     ip_adapters: Mapping[str, str] = field(default_factory=dict)
+    upscalers: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Of registered adapters, ControlNets and IP-Adapters, by address: `NAME@DIGEST` of the
-    version that was meant.
+    """Of what is registered and stands beside the model, by address: `NAME@DIGEST` of the version
+    that was meant.
     """
     manifests: Mapping[str, str] = field(default_factory=dict)
     """Likewise, by address: the sha256 of the list of its files."""
@@ -205,6 +222,7 @@ def measure_problems(
     control: Control | None = None,
     edit: Edit = (),
     likeness: Likeness | None = None,
+    upscale: Upscale | None = None,
 ) -> Iterator[Problem]:
     """Strengths and scales that nothing is there for, and controls, likenesses and edits that lack
     a part.
@@ -216,6 +234,9 @@ def measure_problems(
     varied |= {"reference"} if reference else set()
     varied |= {"control_image"} if control else set()
     varied |= {"likeness_image"} if likeness else set()
+    if upscale is None and (axis := next((a for a in axes if "upscale_by" in a.variables), None)):
+        why = "the campaign does not say how pictures are made larger: add `upscale: {by: 2}`."
+        yield Problem(("vary", axis.name), why)
     for axis in axes:
         for measure, kind in _MEASURES.items():
             if measure in axis.variables and kind not in varied:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from actors.models.models import Model
+from actors.models.upscalers import LANCZOS
 from actors.recipes.encoding import Format
 from actors.recipes.recipe import digest_of
 from farm.campaign.batches import has_auto_batch, size_text
@@ -36,6 +37,7 @@ _LATER = (
     "drift",
     "edit",
     "likeness",
+    "upscale",
 )
 """Keys that an older version did not have: a spec without one means the same as a spec in which it
 is empty.
@@ -162,6 +164,9 @@ def _identity(spec: Json) -> Json:
     if reference := campaign.get("reference"):
         files = {name: sources.references[reference[name]] for name in _begin(reference)}
         campaign["reference"] = {**reference, **files}
+    if upscale := campaign.get("upscale"):
+        model = sources.upscalers.get(upscale["model"], LANCZOS)
+        campaign["upscale"] = {**upscale, "model": model}
     for name, models in (("control", sources.controls), ("likeness", sources.ip_adapters)):
         if written := campaign.get(name):
             image = written.get("image")

@@ -24,9 +24,13 @@ def proof_campaign(campaign: Campaign) -> Campaign:
     given = {name: getattr(campaign.proof, name) for name in _CHANGED}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     settings = campaign.settings.model_copy(update=changes)
+    # Drafts stay as small as they are painted. Proofs that are the finals are made larger, too.
+    upscale = None if changes else campaign.upscale
     # A person decides about proofs anyway: their drift is measured, and none is held or stopped.
     drift = campaign.drift and campaign.drift.model_copy(update={"action": DriftAction.FLAG})
-    return campaign.model_copy(update={"settings": settings, "proof": None, "drift": drift})
+    return campaign.model_copy(
+        update={"settings": settings, "proof": None, "drift": drift, "upscale": upscale}
+    )
 
 
 def proof_problems(campaign: Campaign) -> Iterator[Problem]:

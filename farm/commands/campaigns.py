@@ -287,6 +287,7 @@ def _show_plan(plan: Plan, *, is_update: bool) -> None:
         "reference": plan.references,
         "control": plan.controls,
         "likeness": plan.ip_adapters,
+        "upscale": plan.upscalers,
         "adapter": plan.adapters,
     }
     for kind, files in named.items():

@@ -50,6 +50,8 @@ def chunk_job(campaign: CampaignRow, expansion: Expansion, chunk: Chunk) -> Chun
         control_manifest=beside.control_manifest,
         likeness_path=beside.likeness_path,
         likeness_manifest=beside.likeness_manifest,
+        upscaler_path=beside.upscaler_path,
+        upscaler_manifest=beside.upscaler_manifest,
         encoding=encoding,
         # a picture that is only painted again for comparison was judged before
         drift=_drift(expansion, chunk.group_no) if "repaints" not in campaign.spec else None,

@@ -27,6 +27,8 @@ _KEYS = {
     "likeness": "ipadapter ipadapters styletransfer stylereference subjectreference",
     "likeness_image": "ipadapterimage styleimage subjectimage sref cref",
     "likeness_scale": "ipadapterscale ipadapterweight styleweight stylestrength",
+    "upscale": "upscaler upscalers upscalemodel upscalermodel",
+    "upscale_by": "upscaleby upscalefactor upscalingfactor scalefactor",
     "edit": "editimage editimages kontext kontextimage inputimages referenceimages",
     "lora": "loras loraname lorapath loramodel",
     "lora_scale": "loraweight lorastrength",
@@ -52,7 +54,7 @@ _NOT_HERE = (
     "vae vaename sdvae hiresfix enablehr hrscale hrupscaler hiresupscale"
     " hiresupscaler hiressteps hressteps refiner refinerswitchat restorefaces facerestoration"
     " codeformer tiling subseed subseedstrength variationseed variationseedstrength"
-    " upscaler upscaleby ensd hypernetwork schedulertype scheduletype tokenmergingratio"
+    " ensd hypernetwork schedulertype scheduletype tokenmergingratio"
 )
 _UNKNOWN = frozenset(_NOT_HERE.split())
 _BY_FOREIGN = {foreign: own for own, words in _KEYS.items() for foreign in words.split()}

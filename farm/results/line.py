@@ -72,6 +72,17 @@ class LineLikeness(TypedDict):
 
 
 @with_config(_STRICT)
+class LineUpscale(TypedDict):
+    """How a render is made larger after it was painted: by how many times a side, and by Lanczos,
+    or by the model in a folder, with the digest of that.
+    """
+
+    path: str
+    digest: str | None
+    by: int
+
+
+@with_config(_STRICT)
 class LineAdapter(TypedDict):
     """A LoRA of a render: its file, the digest of it, and how strongly it counts."""
 
@@ -130,6 +141,7 @@ class PlannedLine(TypedDict):
     control_image: LineReference | None
     likeness: LineLikeness | None
     likeness_image: LineReference | None
+    upscale: LineUpscale | None
     edit: list[LineReference]
     adapters: list[LineAdapter]
     model: str

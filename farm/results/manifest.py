@@ -21,6 +21,7 @@ from farm.results.line import (
     LineReference,
     LineRules,
     LineSettings,
+    LineUpscale,
     PlannedLine,
 )
 from storage.campaigns import Campaigns
@@ -125,6 +126,7 @@ def planned_line(campaign: CampaignRow, expansion: Expansion, number: int) -> Pl
         "control_image": _reference(expansion, render.shot.control_image),
         "likeness": _likeness(expansion, group_no),
         "likeness_image": _reference(expansion, render.shot.likeness_image),
+        "upscale": _upscale(expansion, group_no),
         "edit": [_named(expansion, address) for address in render.shot.edit],
         "adapters": _adapters(expansion, group_no),
         "model": campaign.model,
@@ -204,6 +206,14 @@ def _likeness(expansion: Expansion, group_no: int) -> LineLikeness | None:
         "scale": likeness.scale,
         "of": likeness.of,
     }
+
+
+def _upscale(expansion: Expansion, group_no: int) -> LineUpscale | None:
+    beside = expansion.beside(group_no)
+    if beside.upscale is None or beside.upscaler_path is None:
+        return None
+    upscale = beside.upscale
+    return {"path": beside.upscaler_path, "digest": upscale.digest, "by": upscale.by}
 
 
 def _previews(

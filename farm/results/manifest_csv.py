@@ -14,7 +14,7 @@ from farm.results.line_fields import coordinates_of
 _BEFORE = ("number", "state", "reason", "detail", "review", "path")
 _AFTER = (
     "seed", "prompt", "negative", "model", "brand", "rules", "reference", "mask",
-    "control", "control_image", "likeness", "likeness_image", "edit", "adapters",
+    "control", "control_image", "likeness", "likeness_image", "upscale", "edit", "adapters",
     "redo", "digest", "pixels", "sha256", "bytes", "key", "preview_paths", "size_paths",
     "attempts", "worker", "numerics_class", "seconds", "finished_at",
 )  # fmt: skip

@@ -29,6 +29,7 @@ class Named:
     control_image: str | None = None
     likeness: str | None = None
     likeness_image: str | None = None
+    upscaler: str | None = None
     edit: tuple[str, ...] = ()
 
 
@@ -56,6 +57,7 @@ def named(expansion: Expansion, number: int) -> Named:
         control_image=render.shot.control_image,
         likeness=beside.likeness_path,
         likeness_image=render.shot.likeness_image,
+        upscaler=beside.upscaler_path,
         edit=render.shot.edit,
     )
 
@@ -106,9 +108,10 @@ def _files(old: Named, new: Named, was: Json, now: Json) -> Iterator[Change]:
         if (before := was.get(what)) != (after := now.get(what)):
             names = _name(getattr(old, what)), _name(getattr(new, what))
             yield _change(what, before, after, *_told_apart(*names, before, after))
-    for what, told in (("control", _control), ("likeness", _likeness)):
+    beside = (("control", _control), ("likeness", _likeness), ("upscale", _upscale))
+    for what, told in beside:
         if (before := was.get(what)) != (after := now.get(what)):
-            digests = [side and side["digest"] for side in (before, after)]
+            digests = [side and side.get("digest") for side in (before, after)]
             yield _change(what, before, after, *_told_apart(told(old), told(new), *digests))
     if (before := was.get("edit")) != (after := now.get("edit")):
         digests = ["+".join(side or ()) for side in (before, after)]
@@ -205,6 +208,11 @@ def _likeness(side: Named) -> str:
         return "none"
     part = "" if likeness.of == "all" else f" of its {likeness.of}"
     return f"{_name(side.likeness)}{part} at {likeness.scale:g}"
+
+
+def _upscale(side: Named) -> str:
+    upscale = side.recipe.group.upscale
+    return "none" if upscale is None else f"{_name(side.upscaler)} by {upscale.by}"
 
 
 def _edit(side: Named) -> str:

@@ -212,6 +212,8 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
                 "scale": group.likeness.scale,
                 "of": group.likeness.of,
             }
+        if group.upscale is not None:
+            parts["upscale"] = {"model": sources["upscale"]["path"], "by": group.upscale.by}
         if recipe.edit:
             parts["edit"] = [source["address"] for source in sources["edit"]]
         if group.adapters:
@@ -221,8 +223,9 @@ def _sources(recipe: Recipe, sources: Json) -> Json:
             ]
     except (KeyError, TypeError) as exc:
         raise RequestError(
-            "The picture was painted with a reference, a control, a likeness, an edit or"
-            " adapters, and its record does not say where they were: it cannot be painted again."
+            "The picture was painted with a reference, a control, a likeness, an upscaler, an edit"
+            " or adapters, and its record does not say where they were: it cannot be painted"
+            " again."
         ) from exc
     return parts
 

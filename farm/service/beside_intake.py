@@ -1,5 +1,5 @@
-"""The ControlNet and the IP-Adapter that a campaign names, at its submission: each a folder of the
-farm's machine, or a registered one by `NAME` or `NAME@DIGEST`.
+"""The ControlNet, the IP-Adapter and the upscaler that a campaign names, at its submission: each a
+folder of the farm's machine, or a registered one by `NAME` or `NAME@DIGEST`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +20,7 @@ from actors.models.family import Family
 from actors.models.folders import facts_of
 from actors.models.ip_adapters import IpAdapter, inspect_ip_adapter, likeness_misfit
 from actors.models.models import Model
+from actors.models.upscalers import inspect_upscaler
 from farm.campaign.addresses import hint, registered_name
 from farm.service.adapter_intake import Taken, checked_path
 from farm.service.local_files import LocalFiles
@@ -27,7 +28,7 @@ from farm.service.registered import RegisteredModels
 from storage.errors import RequestError
 from storage.registry import Registered
 
-_NAMES = {"control": "ControlNet", "likeness": "IP-Adapter"}
+_NAMES = {"control": "ControlNet", "likeness": "IP-Adapter", "upscale": "upscaler"}
 
 
 class Digested(Protocol):
@@ -42,7 +43,7 @@ Part = TypeVar("Part", bound=Digested)
 
 @dataclass(frozen=True, kw_only=True)
 class BesideIntake:
-    """Takes in ControlNets and IP-Adapters. `files` are those of this machine that may be named.
+    """Takes in what stands beside a model. `files` are those of this machine that may be named.
     Without `registered`, none has a name.
     """
 
@@ -66,6 +67,18 @@ class BesideIntake:
         find = self.registered.find_ip_adapter if self.registered else None
         adapter, taken = self._take("likeness", address, find, inspect_ip_adapter)
         _require_likeness(adapter, model, parts)
+        return taken
+
+    def upscaler(self, address: str, by: Iterable[int]) -> Taken:
+        """Look at the upscaler with that address, which is to make pictures so many times larger.
+        Raises as `control` does.
+        """
+        find = self.registered.find_upscaler if self.registered else None
+        upscaler, taken = self._take("upscale", address, find, inspect_upscaler)
+        if (most := max(by)) > upscaler.by:
+            raise RequestError(
+                f"it makes pictures {upscaler.by} times larger, and not {most} times."
+            )
         return taken
 
     def _take(

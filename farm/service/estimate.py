@@ -106,6 +106,7 @@ class Estimates:
             "adapters": dict(expansion.sources.adapters),
             "controls": dict(expansion.sources.controls),
             "ip_adapters": dict(expansion.sources.ip_adapters),
+            "upscalers": dict(expansion.sources.upscalers),
             "first": _examples(expansion),
         }
 

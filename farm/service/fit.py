@@ -15,7 +15,7 @@ from farm.documents.document import DocumentError, Problem
 from farm.documents.foreign_words import scheduler_hint
 from farm.documents.parsed import Path_
 from farm.service.edit_fit import edit_problems
-from farm.service.model_fit import guidance_problems, size_problems, wrong_size
+from farm.service.model_fit import guidance_problems, size_problems, upscale_problems, wrong_size
 from farm.service.option_fit import option_problems
 
 GROUPS_LOOKED_AT = 10_000
@@ -41,6 +41,7 @@ def check_fit(expansion: Expansion) -> None:
     problems += guidance_problems(expansion, traits)
     problems = problems or [
         *size_problems(expansion, traits),
+        *upscale_problems(expansion),
         *option_problems(expansion, traits),
         *_step_problems(expansion, traits),
     ]

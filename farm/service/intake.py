@@ -15,6 +15,7 @@ from actors.models.families import family_of
 from actors.models.family import Family
 from actors.models.lora_names import Weights
 from actors.models.models import Model, find_model, is_hub_name
+from actors.models.upscalers import LANCZOS
 from actors.pictures.reference import MAX_BYTES, read_reference
 from farm.campaign.addresses import hint, uploaded_digest
 from farm.campaign.loading import with_uploaded_tables
@@ -25,6 +26,7 @@ from farm.campaign.sources import (
     Control,
     Likeness,
     Sources,
+    Upscale,
     repeated_adapter_problems,
 )
 from farm.documents.document import DocumentError, Problem
@@ -74,7 +76,7 @@ class Intake:
     ) -> None:
         """`buckets` are those that references may come from, beside the outputs' own; `files`
         those of this machine, all if not given. Without `registered`, no model has a name; without
-        `adapters`, no adapter; without `beside`, no ControlNet and no IP-Adapter; without
+        `adapters`, no adapter; without `beside`, nothing that stands beside a model; without
         `uploads`, nothing was uploaded.
         """
         self._registered = registered
@@ -146,12 +148,9 @@ class Intake:
         taken = _digests(
             adapters.values(), partial(self._adapters.take, weights=weights), problems
         )
-        controls, ip_adapters = self._stand_beside(campaign, model, problems)
-        registered = {
-            address: one
-            for address, one in (taken | controls | ip_adapters).items()
-            if one.manifest is not None
-        }
+        controls, ip_adapters, upscalers = self._stand_beside(campaign, model, problems)
+        parts = taken | controls | ip_adapters | upscalers
+        registered = {address: one for address, one in parts.items() if one.manifest is not None}
         sources = Sources(
             references=_digests(
                 references.values(),
@@ -161,6 +160,7 @@ class Intake:
             adapters={address: one.digest for address, one in taken.items()},
             controls={address: one.digest for address, one in controls.items()},
             ip_adapters={address: one.digest for address, one in ip_adapters.items()},
+            upscalers={address: one.digest for address, one in upscalers.items()},
             labels={address: str(one.label) for address, one in registered.items()},
             manifests={address: str(one.manifest) for address, one in registered.items()},
         )
@@ -175,19 +175,23 @@ class Intake:
 
     def _stand_beside(
         self, campaign: Campaign, model: Model, problems: list[Problem]
-    ) -> tuple[dict[str, Taken], dict[str, Taken]]:
-        """The ControlNet of a campaign and its IP-Adapter, each by its address; their faults go to
-        `problems`.
+    ) -> Iterator[dict[str, Taken]]:
+        """The ControlNet of a campaign, its IP-Adapter and its upscaler, each by its address;
+        their faults go to `problems`.
         """
-        control, likeness = campaign.control, campaign.likeness
+        control, likeness, upscale = campaign.control, campaign.likeness, campaign.upscale
         kinds = _asked(campaign, "control_kind", control.kind if control else None)
         parts = _asked(campaign, "likeness_of", likeness.of if likeness else None)
         follow = partial(self._beside.control, model=model, kinds=kinds)
         be_like = partial(self._beside.likeness, model=model, parts=parts)
-        return (
-            _looked_at("control", control, follow, problems),
-            _looked_at("likeness", likeness, be_like, problems),
+        grow = partial(
+            self._beside.upscaler,
+            by=_asked(campaign, "upscale_by", upscale.by if upscale else None),
         )
+        yield _looked_at("control", control, follow, problems)
+        yield _looked_at("likeness", likeness, be_like, problems)
+        by_model = None if upscale is None or upscale.model == LANCZOS else upscale
+        yield _looked_at("upscale", by_model, grow, problems)
 
     def keep(self, project: str, sources: Sources) -> None:
         """Copy the references to the outputs, under what is in them: what becomes of the files
@@ -251,7 +255,7 @@ class Intake:
 
 def _looked_at(
     key: str,
-    given: Control | Likeness | None,
+    given: Control | Likeness | Upscale | None,
     look: Callable[[str], Taken],
     problems: list[Problem],
 ) -> dict[str, Taken]:
@@ -264,15 +268,15 @@ def _looked_at(
         return {}
 
 
-def _asked(campaign: Campaign, setting: str, own: str | None) -> list[Any]:
-    """What its ControlNet is to follow, or its IP-Adapter is to bring: what it says for all
-    renders, and what an axis does.
+def _asked(campaign: Campaign, setting: str, own: str | int | None) -> list[Any]:
+    """The values of a setting of a part that stands beside the model: the campaign's own for all
+    renders, or those of an axis.
     """
     axis = next((axis for axis in campaign.axes if setting in axis.variables), None)
     if axis is None:
         return [own]
     varied = (axis.assignments(k)[setting] for k in range(len(axis.values)))
-    return list(dict.fromkeys(str(value) if value else own for value in varied))
+    return list(dict.fromkeys(value or own for value in varied))
 
 
 def _at_once(do: Callable[[T], Answer], given: Iterable[T]) -> Iterator[Answer]:

@@ -5,11 +5,13 @@ or that changes nothing.
 from collections.abc import Iterator
 
 from actors.models.traits import Traits
+from actors.pictures.files import MAX_PIXELS
 from farm.campaign.expansion import Expansion
 from farm.campaign.settings import Settings, settings_of
 from farm.documents.document import Problem
 
 GROUPS_LOOKED_AT = 10_000
+_LONGEST = 16_383  # pixels a side that WebP can hold
 
 
 def wrong_size(size: tuple[int, int], expansion: Expansion, traits: Traits) -> str | None:
@@ -42,6 +44,24 @@ def size_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem]:
             ("settings",),
             f"the campaign names no size, and gets the family's own: {why} Name one as `size`.",
         )
+
+
+def upscale_problems(expansion: Expansion) -> Iterator[Problem]:
+    """Pictures that would be too large once they are made larger; the first is told. Of very many
+    groups the first are looked at.
+    """
+    if expansion.campaign.upscale is None:
+        return
+    for group_no in range(min(expansion.groups, GROUPS_LOOKED_AT)):
+        group, by = expansion.bare_group(group_no), expansion.settings(group_no).upscale_by or 1
+        width, height = group.width * by, group.height * by
+        if by > 1 and (width * height > MAX_PIXELS or max(width, height) > _LONGEST):
+            yield Problem(
+                ("upscale", "by"),
+                f"{by} times {group.width}x{group.height} is {width}x{height}: pictures have up to"
+                f" {MAX_PIXELS:,} pixels, and {_LONGEST:,} a side.",
+            )
+            return
 
 
 def guidance_problems(expansion: Expansion, traits: Traits) -> Iterator[Problem]:

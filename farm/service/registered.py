@@ -10,11 +10,12 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
-from actors.models import ip_adapters
+from actors.models import ip_adapters, upscalers
 from actors.models.controls import KIND, UNION, ControlNet, inspect_control
 from actors.models.ip_adapters import IpAdapter, inspect_ip_adapter
 from actors.models.manifests import MAX_BYTES, Manifest, StoredFile, read_manifest
 from actors.models.models import Model, inspect_model
+from actors.models.upscalers import Upscaler, inspect_upscaler
 from farm.campaign.addresses import registered_name
 from storage.errors import NotFound, RequestError
 from storage.keys import weights_key
@@ -23,7 +24,12 @@ from storage.store import Outputs
 
 _LARGEST = 256 * 1024 * 1024
 """Bytes of a config or a tokenizer. The largest of today have 35 MB."""
-_BESIDE = {KIND: "control", UNION: "control", ip_adapters.KIND: "likeness"}
+_BESIDE = {
+    KIND: "control",
+    UNION: "control",
+    ip_adapters.KIND: "likeness",
+    upscalers.KIND: "upscale",
+}
 """What stands beside a model, and the key of a campaign that names it."""
 _LONGEST_HEAD = 100 * 1000 * 1000  # as the library of safetensors has it
 
@@ -81,6 +87,15 @@ class RegisteredModels:
         if (row := self._of_kind(name, ip_adapters.KIND)) is None:
             return None
         return row, inspect_ip_adapter(row.label, self._folder_of(row), row.digest)
+
+    def find_upscaler(self, name: str) -> tuple[Registered, Upscaler] | None:
+        """The registered upscaler that a campaign names; None if nothing has that name.
+
+        Raises RequestError if it cannot be used.
+        """
+        if (row := self._of_kind(name, upscalers.KIND)) is None:
+            return None
+        return row, inspect_upscaler(row.label, self._folder_of(row), row.digest)
 
     def _of_kind(self, name: str, *kinds: str) -> Registered | None:
         row = self.row(name)

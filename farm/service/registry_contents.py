@@ -2,11 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
-from actors.models import ip_adapters
 from actors.models.adapter_files import AdapterFile
 from actors.models.controls import (
     control_digest,
@@ -26,6 +27,12 @@ from actors.models.lora_strengths import CONFIG
 from actors.models.manifests import Manifest, StoredFile, check_place
 from actors.models.model_files import components_of
 from actors.models.models import digested_files, file_digest, inspect_model, weights_digest
+from actors.models.upscalers import (
+    inspect_upscaler,
+    is_upscaler,
+    upscaler_digest,
+    upscaler_files,
+)
 from storage.errors import RequestError
 
 _CARD_BYTES = 65_536
@@ -53,27 +60,45 @@ class Contents:
         )
 
 
+class _Looked(Protocol):
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A kind of folder of what stands beside a pipeline."""
+
+    is_one: Callable[[Path], bool]
+    look: Callable[[str, Path], _Looked]
+    digest: Callable[[Path], str]
+    files: Callable[[Path], Iterable[Path]]
+
+
+_BESIDE = (
+    _Beside(is_ip_adapter, inspect_ip_adapter, ip_adapter_digest, ip_adapter_files),
+    _Beside(is_upscaler, inspect_upscaler, upscaler_digest, upscaler_files),
+    _Beside(is_control, inspect_control, control_digest, control_files),
+)
+
+
 def model_contents(name: str, folder: Path) -> Contents:
-    """Those of a diffusers folder, of a pipeline or a ControlNet, or of an IP-Adapter's. Raises
-    RequestError if it cannot be used.
+    """Those of a folder of a pipeline, or of what stands beside one. Raises RequestError if it
+    cannot be used.
     """
-    if is_ip_adapter(folder):
-        return Contents(
-            digest=inspect_ip_adapter(name, folder).digest,
-            files={path.relative_to(folder).as_posix(): path for path in ip_adapter_files(folder)},
-            pipeline=ip_adapters.KIND,
-            licence=licence_of(folder),
-            digest_now=lambda: ip_adapter_digest(folder),
-        )
-    if is_control(folder):
-        control = inspect_control(name, folder)
-        return Contents(
-            digest=control.digest,
-            files={path.name: path for path in control_files(folder)},
-            pipeline=control.kind,
-            licence=licence_of(folder),
-            digest_now=lambda: control_digest(folder),
-        )
+    for beside in _BESIDE:
+        if beside.is_one(folder):
+            found = beside.look(name, folder)
+            return Contents(
+                digest=found.digest,
+                files={path.relative_to(folder).as_posix(): path for path in beside.files(folder)},
+                pipeline=found.kind,
+                licence=licence_of(folder),
+                digest_now=partial(beside.digest, folder),
+            )
     model = inspect_model(name, folder)
     return Contents(
         digest=model.digest,

@@ -84,7 +84,7 @@ class RenderReading:
         group_no, render = expansion.render(number)
         planned: Json = dict(planned_line(campaign, expansion, number))
         sources = {
-            **{name: planned[name] for name in (*FILES, "control", "likeness", "edit")},
+            **{name: planned[name] for name in (*FILES, "control", "likeness", "upscale", "edit")},
             "adapters": [dict(adapter) for adapter in planned["adapters"]],
         }
         contents = campaign_of_recipe(

@@ -199,6 +199,7 @@ class Plan(Checked):
     adapters: dict[str, str]
     controls: dict[str, str]
     ip_adapters: dict[str, str] = {}
+    upscalers: dict[str, str] = {}
     first: list[Example]
     updated: UpdateCounts | None = None
     changes: Changes | None = None

@@ -17,7 +17,7 @@ from farm.results.reproduce import campaign_of, read_picture
 from storage.states import CampaignState
 from tests.adapters import save_adapter
 from tests.farm.resting import paint_queued
-from tests.pipelines import built_once, control_of, ip_adapter_of, union_of
+from tests.pipelines import built_once, control_of, ip_adapter_of, union_of, upscaler_of
 
 SIZE = (64, 32)
 
@@ -31,6 +31,7 @@ def ways(family):
         "control": family.controlled,
         "union": family.united,
         "likeness": family.likenesses,
+        "upscale": True,
         "edit": family.edits,
     }
     return [way for way, it in has.items() if it]
@@ -72,6 +73,7 @@ def beside(tmp_path_factory, folder):
         "control": control_of,
         "union": union_of,
         "likeness": ip_adapter_of,
+        "upscale": lambda _model, at: upscaler_of(at),
     }
 
     def made(kind, pipeline):
@@ -113,6 +115,8 @@ def begun(way, family, beside, pictures):
         case "likeness":
             mood = beside("likeness", family.pipeline)
             return {"likeness": {"model": mood, "image": second, "scale": 0.6}}
+        case "upscale":
+            return {"upscale": {"model": beside("upscale", family.pipeline), "by": 2}}
         case "edit":
             return {"edit": [first, second][: family.edits]}
     return {}
