@@ -12,7 +12,6 @@ import ray
 
 from actors.fleet.settings import FleetSettings
 from actors.recipes.jobs import ChunkJob, ChunkResult, Health
-from actors.recipes.recipe import Group
 from storage.log_events import KeptEvents, PlainLines
 from storage.outputs import open_outputs
 from storage.redaction import Redaction, secrets_in
@@ -76,8 +75,8 @@ class RenderActor:
 
     # Ray's types are not followed
     @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]
-    def expect(self, group: Group, folder: str, manifest: str | None = None) -> None:
-        self._painter.expect(group, folder, manifest)
+    def expect(self, job: ChunkJob) -> None:
+        self._painter.expect(job)
 
     # Ray's types are not followed
     @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]

@@ -162,9 +162,10 @@ class Fleet:
     def submit(self, worker: str, job: ChunkJob) -> None:
         """Give a chunk to a worker, after those that it has."""
         to = self.workers[worker]
-        if to.assigned and to.next_model != job.group.model:
-            to.handle.expect.remote(job.group, job.model_folder, job.manifest)
-        to.next_model = job.group.model
+        needed = (job.group.model, *job.manifests)
+        if to.assigned and to.next_needs != needed:
+            to.handle.expect.remote(job)
+        to.next_needs = needed
         chunk = AssignedChunk(job.chunk_id, job.campaign_id, job.lease)
         to.assign(to.handle.paint.remote(job), chunk, time.monotonic())
 

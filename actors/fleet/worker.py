@@ -101,8 +101,10 @@ class Worker:
     idle_answers: int = 0
     began_at: float | None = None
     """When it began with the first of its chunks; None if an earlier dispatcher knew."""
-    next_model: str | None = None
-    """The digest of the model that the last chunk assigned to it needs."""
+    next_needs: tuple[str, ...] | None = None
+    """The digest of the model that the last chunk assigned to it needs, and the manifests of all
+    that is registered of that chunk.
+    """
 
     @property
     def is_ready(self) -> bool:

@@ -12,6 +12,7 @@ from actors.models.cache import WeightsCache
 from actors.painting.adopting import Adopting
 from actors.painting.chunk import Chunk
 from actors.painting.engine import Engine
+from actors.painting.folders import folders_of
 from actors.painting.judging import Judging
 from actors.painting.progress import Progress
 from actors.painting.references import References
@@ -19,7 +20,6 @@ from actors.painting.resting import RestingEngine
 from actors.painting.stops import Stops
 from actors.painting.writing import Writing
 from actors.recipes.jobs import ChunkJob, ChunkResult, Health
-from actors.recipes.recipe import Group
 from storage.errors import SeedbedError
 from storage.store import Outputs
 from storage.timed_outputs import TimedOutputs
@@ -82,21 +82,21 @@ class Painter:
         self._end(result)
         return result
 
-    def expect(self, group: Group, folder: str, manifest: str | None = None) -> None:
-        """Prepare for a chunk of another model that comes next: fetch it if it is a registered
-        one, and read its files.
+    def expect(self, job: ChunkJob) -> None:
+        """Prepare for a chunk that comes next and needs other files: fetch those that are
+        registered, and read the model's.
         """
-        if manifest is None or self._cache is None:
-            self._engine.expect(group, folder)
+        if job.manifests and self._cache is not None:
+            self._fetcher.submit(self._fetch, job, self._cache)
         else:
-            self._fetcher.submit(self._fetch, self._cache, group, manifest)
+            self._engine.expect(job.group, job.model_folder)
 
-    def _fetch(self, cache: WeightsCache, group: Group, manifest: str) -> None:
+    def _fetch(self, job: ChunkJob, cache: WeightsCache) -> None:
         try:
-            with cache.use(manifest) as folder:
-                self._engine.expect(group, str(folder))
+            with folders_of(job, cache, lambda: None) as folders:
+                self._engine.expect(job.group, folders.model)
         except SeedbedError as exc:  # the chunk itself will say so again
-            log.warning("The next model was not fetched: %s action=fetch", exc)
+            log.warning("The files of the next chunk were not fetched: %s action=fetch", exc)
 
     def acknowledge(self, chunk_id: int, lease: int) -> None:
         """Forget a result that a dispatcher has recorded."""

@@ -135,6 +135,13 @@ class ChunkJob:
     def key(self) -> tuple[int, int]:
         return self.chunk_id, self.lease
 
+    @property
+    def manifests(self) -> tuple[str, ...]:
+        """Those of all that is registered of it."""
+        parts = (self.control_manifest, self.likeness_manifest, self.upscaler_manifest)
+        found = (self.manifest, *self.adapter_manifests, *parts)
+        return tuple(manifest for manifest in found if manifest is not None)
+
     def recipe(self, picture: PictureJob) -> Recipe:
         return Recipe(
             group=self.group,

@@ -62,14 +62,14 @@ class Looks:
         return Shown(data=data, version=f"{line['digest']}-{step}")
 
     def reference(self, project: str, name: str, number: int) -> Shown:
-        """The picture that a render begins from, or the first that it is an edit of, upright and
-        in sRGB.
+        """The picture that a render begins from, or the first that it is an edit of, or the one
+        that it is to be like, upright and in sRGB.
         """
         campaign = self._campaigns.get(project, name)
         expansion = expansion_of(campaign.spec)
         check_number(expansion, campaign, number)
         line = planned_line(campaign, expansion, number)
-        begins_from = line["reference"] or next(iter(line["edit"]), None)
+        begins_from = line["reference"] or next(iter(line["edit"]), line["likeness_image"])
         if begins_from is None:
             raise NotFound(f"Render {number} of {name} begins from no picture.")
         digest = begins_from["digest"]

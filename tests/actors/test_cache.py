@@ -9,6 +9,7 @@ import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from actors.recipes.errors import LoadFailed, Stopped
 from storage.errors import OutputsAway
 from storage.keys import weights_key
 from storage.outputs import FolderOutputs, open_outputs
+from tests.actors.test_painter import job
 
 PART = 1000
 
@@ -316,11 +318,18 @@ def test_the_next_model_is_fetched_while_one_paints_and_then_read(outputs, tmp_p
     expected, manifest, lost = [], stored(outputs, a=3000), stored(outputs, b=10)
     outputs.delete(weights_key(lost.files[0].sha256))
     painter = Painter("w", Expecting(0.0), outputs, WeightsCache(tmp_path, outputs))
-    painter.expect("group", "/not/here", lost.sha256)
-    painter.expect("group", "/not/here", manifest.sha256)
+    mood, next_one = stored(outputs, c=20), job(model_folder="/not/here")
+    painter.expect(replace(next_one, manifest=lost.sha256))
+    painter.expect(replace(next_one, manifest=manifest.sha256, likeness_manifest=mood.sha256))
+    painter.expect(replace(next_one, likeness_manifest=mood.sha256))
+    painter.expect(next_one)
     painter._fetcher.shutdown(wait=True)
-    assert expected == [("group", str(tmp_path / "kept" / manifest.sha256))]
-    assert "The next model was not fetched: its file b.bin is not in the outputs" in caplog.text
+    kept = tmp_path / "kept"
+    assert expected.count((next_one.group, str(kept / manifest.sha256))) == 1
+    assert expected.count((next_one.group, "/not/here")) == 2
+    assert len(expected) == 3
+    assert (kept / mood.sha256).is_dir()
+    assert "were not fetched: its file b.bin is not in the outputs" in caplog.text
 
 
 SIZES = {"a": 900, "b": 1500, "c": 400, "shared": 700}

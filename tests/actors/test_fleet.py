@@ -88,7 +88,7 @@ def test_what_an_earlier_dispatcher_gave_out_comes_through_the_mailbox_once(flee
     assert hear(fleet, mailbox=(result(1), result(9))) == []
 
 
-def test_a_worker_is_told_of_another_model_as_soon_as_a_chunk_of_it_waits_there(fleet):
+def test_a_worker_is_told_of_a_chunk_that_waits_there_and_needs_other_files(fleet):
     one, other = job(chunk_id=1), job(chunk_id=4)
     group = replace(other.group, model="other")
     other = replace(other, group=group, model_folder="/models/other", manifest="f" * 64)
@@ -99,7 +99,11 @@ def test_a_worker_is_told_of_another_model_as_soon_as_a_chunk_of_it_waits_there(
     assert expected == [], "nor is it where the chunk is the next to be painted"
     fleet.submit("w", other)
     fleet.submit("w", replace(other, chunk_id=5))
-    assert expected == [(other.group, "/models/other", "f" * 64)]
+    assert expected == [(other,)]
+    beside = replace(other, chunk_id=6, likeness_manifest="a" * 64)
+    fleet.submit("w", beside)
+    fleet.submit("w", replace(beside, chunk_id=7))
+    assert expected == [(other,), (beside,)]
 
 
 def test_so_is_one_that_paints_for_an_earlier_dispatcher(fleet):
@@ -107,19 +111,19 @@ def test_so_is_one_that_paints_for_an_earlier_dispatcher(fleet):
     hear(fleet, painting=True)
     one = job(chunk_id=2)
     fleet.submit("w", one)
-    assert fleet.workers["w"].handle.expect.calls == [(one.group, one.model_folder, None)]
+    assert fleet.workers["w"].handle.expect.calls == [(one,)]
 
 
 def test_what_a_worker_is_told_of_reaches_its_engine(outputs):
     """Nobody waits for the answer to it, so that nothing else would show that it went astray."""
 
     class Expecting(RestingEngine):
-        def expect(self, group, folder, manifest=None):
+        def expect(self, group, folder):
             expected.append((group, folder))
 
     expected, actor, group = [], object.__new__(RenderActor), job().group
     actor._painter = Painter("w", Expecting(0.0), outputs)
-    actor.expect(group, "/models/m")
+    actor.expect(job(model_folder="/models/m"))
     assert expected == [(group, "/models/m")]
 
 

@@ -204,6 +204,7 @@ function others(details) {
   if (chosen.stage === "final" && pictures.some((one) => one.stage === "proof" && one.version)) found.push(["proof", "Its proof"]);
   if (render.reference) found.push(["reference", "The picture it begins from"]);
   else if (render.edit.length) found.push(["reference", "The picture it is an edit of"]);
+  else if (render.likeness_image) found.push(["reference", "The picture it is to be like"]);
   if (chosen.stage === "proof" && pictures.some((one) => one.stage === "final" && one.version)) found.push(["final", "Its final"]);
   if (compared !== null && compared !== number) found.push([`n${compared}`, `Render ${compared}, chosen with B`]);
   for (const one of seeds) if (one.number !== number && hasPicture(one.number) && one.number !== compared) found.push([`n${one.number}`, `Seed ${one.seed}${one.version > 1 ? ` (version ${one.version})` : ""}`]);
@@ -219,9 +220,14 @@ function drawOthers(details) {
   if (compared !== null && found.some(([value]) => value === `n${compared}`)) select.value = `n${compared}`;
 }
 
+function referenceWord(render) {
+  if (render.reference) return "Begins from";
+  return render.edit.length ? "Edit of" : "Like";
+}
+
 function otherOf(details) {
   const { value } = byId("other");
-  if (value === "reference") return { src: data.reference(focus), label: details.render.reference ? "Begins from" : "Edit of" };
+  if (value === "reference") return { src: data.reference(focus), label: referenceWord(details.render) };
   if (value === "proof" || value === "final") return shownOf(details, value);
   if (!value) return null;
   const number = Number(value.slice(1)), known = data.known(number);
