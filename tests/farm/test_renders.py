@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import update
 
+from actors.models.models import SEEDLING
 from farm.api.serving import serve
 from farm.app import open_app
 from farm.campaign.loading import load_campaign
@@ -23,6 +24,7 @@ from storage.tables import renders
 from tests.campaigns import campaign, expansion
 from tests.farm.resting import paint
 from tests.farm.test_reviews import PROOFED, paint_proofs
+from tests.pipelines import ip_adapter_of
 
 AT = "/api/v1/campaigns/spring/renders"
 
@@ -176,6 +178,11 @@ def test_the_picture_that_a_render_begins_from_is_shown(farm, http, tmp_path):
     farm.submit(campaign(name="plain"))
     plain = http.get("/api/v1/campaigns/plain/renders/0/reference")
     assert plain.status_code == 404
+    mood = ip_adapter_of(SEEDLING, tmp_path / "mood")
+    likeness = {"model": str(mood), "image": str(tmp_path / "from.png")}
+    farm.submit(campaign(name="like", likeness=likeness))
+    answer = http.get("/api/v1/campaigns/like/renders/0/reference")
+    assert Image.open(io.BytesIO(answer.content)).size == (64, 48)
 
 
 # --- its campaign file ---
