@@ -159,6 +159,7 @@ FAMILIES = (
         is_flow=True,
         multiple_of=16,
         sample_size=128,
+        adapted=("transformer",),
         readers=(Reader(tokenizer="tokenizer", tokens=504),),  # eight of 512 go to the template
     ),
     Family(
@@ -170,6 +171,7 @@ FAMILIES = (
         is_flow=True,
         multiple_of=16,
         sample_size=128,
+        adapted=("transformer",),
         readers=(Reader(tokenizer="tokenizer", tokens=500),),  # twelve of 512 go to the template
         edits=4,
         edit_side=64,
@@ -184,6 +186,7 @@ FAMILIES = (
         is_flow=True,
         multiple_of=16,
         sample_size=128,
+        adapted=("transformer",),
         readers=(Reader(tokenizer="tokenizer", tokens=512),),
     ),
     Family(
@@ -197,6 +200,7 @@ FAMILIES = (
         is_flow=True,
         multiple_of=16,
         sample_size=128,
+        adapted=("transformer",),
         readers=(Reader(tokenizer="tokenizer", tokens=507),),  # five of 512 end the template
         unpaintable="guidance_embeds",
     ),
@@ -210,6 +214,7 @@ FAMILIES = (
         is_flow=True,
         multiple_of=16,
         sample_size=128,
+        adapted=("transformer",),
         readers=(Reader(tokenizer="tokenizer", tokens=507),),  # five of 512 end the template
     ),
 )

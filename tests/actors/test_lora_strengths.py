@@ -26,9 +26,8 @@ from tests.actors.tiny import group
 
 pytestmark = pytest.mark.usefixtures("unproved")
 
-SD, XL, SD3, FLUX, KONTEXT, SANA = (
-    family.pipeline for family in FAMILIES if family.takes_adapters
-)
+TAKING = tuple(family.pipeline for family in FAMILIES if family.takes_adapters)
+SD, XL, SD3, FLUX, _, SANA, *NEWER = TAKING
 LAYERS = re.compile(
     r"(to_[qkv]|to_out\.0|to_add_out|add_[qkv]_proj|[qkv]_proj|out_proj|fc1|net\.2|conv1|conv_in"
     r"|time_emb_proj|proj_in|norm1\.linear)$"
@@ -193,8 +192,8 @@ def assert_laid(path, file, layers, scale=1.0):
 
 PARTS = {family.pipeline: family.adapted for family in FAMILIES}
 WRITERS = {
-    "peft": (with_prefix, (SD, XL, SD3, FLUX, KONTEXT, SANA)),
-    "diffusers": (in_diffusers_names, (SD, XL, SD3, FLUX, KONTEXT, SANA)),
+    "peft": (with_prefix, TAKING),
+    "diffusers": (in_diffusers_names, TAKING),
     "kohya": (kohya, (SD, XL)),
     "SGM": (in_makers_names, (SD, XL)),
 }
@@ -223,7 +222,7 @@ def test_a_text_encoder_may_have_few_layers(folder, tmp_path, pattern):
     assert_laid(folder(SD), tmp_path / "a.safetensors", layers)
 
 
-@pytest.mark.parametrize("pipeline", [SD3, FLUX])
+@pytest.mark.parametrize("pipeline", [SD3, FLUX, *NEWER])
 def test_one_trainers_names_are_read(folder, tmp_path, pipeline):
     layers = lora_for(folder(pipeline), ("transformer",))
     save_file(one_trainer(layers), tmp_path / "a.safetensors")
@@ -259,6 +258,7 @@ def peft_folder(path, layers, tmp_path, **config):
         (SD3, "transformer"),
         (FLUX, "transformer"),
         (SANA, "transformer"),
+        *((pipeline, "transformer") for pipeline in NEWER),
     ],
 )
 @pytest.mark.parametrize("use_rslora", [False, True])
