@@ -14,7 +14,7 @@ from actors.models.family import Family
 from actors.models.heads import Shape, read_head
 from actors.models.model_files import read_json
 from actors.models.models import files_digest
-from actors.models.weights import check_weights, set_of, weights_files
+from actors.models.weights import check_weights, files_of_one
 from actors.models.whole import check_shapes
 from storage.errors import RequestError
 
@@ -81,12 +81,7 @@ def ip_adapter_digest(folder: Path) -> str:
 def ip_adapter_files(folder: Path) -> Iterator[Path]:
     """The files of an IP-Adapter that are loaded: first its own."""
     yield _file(folder.name, folder)
-    encoder = folder / ENCODER
-    yield encoder / "config.json"
-    yield from weights_files(folder.name, encoder, "transformers")
-    found = set_of(encoder, "transformers")
-    if found is not None and found.index is not None:
-        yield encoder / found.index
+    yield from files_of_one(folder / ENCODER, "transformers")
 
 
 def likeness_misfit(

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from actors.models.model_files import read_json
 from actors.models.models import files_digest
-from actors.models.weights import check_weights, set_of, weights_files
+from actors.models.weights import check_weights, files_of_one
 from actors.models.whole import check_shapes
 from storage.errors import RequestError
 
@@ -78,8 +78,4 @@ def upscaler_digest(folder: Path) -> str:
 
 def upscaler_files(folder: Path) -> Iterator[Path]:
     """The files of an upscaler that are loaded."""
-    yield folder / _CONFIG
-    yield from weights_files(folder.name, folder, "transformers")
-    found = set_of(folder, "transformers")
-    if found is not None and found.index is not None:
-        yield folder / found.index
+    return files_of_one(folder, "transformers")

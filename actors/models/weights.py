@@ -5,7 +5,7 @@ Full weights go first; many hub models have only halves of them, as `*.fp16.safe
 one file, or several shards with an index that names them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -108,6 +108,15 @@ def shards(name: str, component: Path, found: WeightsSet) -> Mapping[str, str]:
                 f" {_EXTENSION} file beside it."
             )
     return weight_map
+
+
+def files_of_one(folder: Path, library: str) -> Iterator[Path]:
+    """The files that are loaded of a folder that has one model alone. Raises as `weights_files`."""
+    yield folder / "config.json"
+    yield from weights_files(folder.name, folder, library)
+    found = set_of(folder, library)
+    if found is not None and found.index is not None:
+        yield folder / found.index
 
 
 def check_weights(name: str, component: Path, library: str) -> None:
