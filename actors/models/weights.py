@@ -111,7 +111,7 @@ def shards(name: str, component: Path, found: WeightsSet) -> Mapping[str, str]:
 
 
 def files_of_one(folder: Path, library: str) -> Iterator[Path]:
-    """The files that are loaded of a folder that has one model alone. Raises as `weights_files`."""
+    """The files that are loaded of a folder that is one model's. Raises as `weights_files`."""
     yield folder / "config.json"
     yield from weights_files(folder.name, folder, library)
     found = set_of(folder, library)
