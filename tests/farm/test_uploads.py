@@ -14,7 +14,7 @@ from sqlalchemy import update
 from farm.app import open_app, serve
 from farm.campaign.addresses import path_of, uploaded_address, uploaded_digest, whole_address
 from farm.campaign.loading import load_campaign
-from farm.campaign.named_files import with_adapters, with_controls, with_references
+from farm.campaign.named_files import with_adapters, with_folders, with_references
 from farm.client.client import Client
 from farm.config import read_settings
 from farm.documents.document import DocumentError
@@ -229,7 +229,7 @@ def test_addresses_are_changed_in_their_places_and_no_where_else():
     assert changed["adapters"] == [{"lora": "b"}]
     assert changed["control"] == {"model": "m", "image": "G"}
     assert changed["vary"]["control_image"] == ["H", "none"]
-    assert with_controls(campaign, str.upper)["control"] == {"model": "M", "image": "g"}
+    assert with_folders(campaign, str.upper)["control"] == {"model": "M", "image": "g"}
     assert with_adapters(campaign, str.upper)["adapters"] == [{"lora": "B"}]
 
 
