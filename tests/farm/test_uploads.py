@@ -215,7 +215,9 @@ def test_addresses_are_changed_in_their_places_and_no_where_else():
     campaign = {
         "prompt": "reference", "reference": {"image": "a", "strength": 0.5},
         "adapters": [{"lora": "b"}], "control": {"model": "m", "image": "g"},
+        "likeness": {"model": "o", "image": "i"}, "upscale": {"model": "p", "by": 2},
         "vary": {
+            "likeness_image": ["j", "none"],
             "control_image": ["h", "none"],
             "reference": ["c", "none"], "look": [{"reference": "d", "lora": "e", "word": "f"}],
         },
@@ -229,7 +231,12 @@ def test_addresses_are_changed_in_their_places_and_no_where_else():
     assert changed["adapters"] == [{"lora": "b"}]
     assert changed["control"] == {"model": "m", "image": "G"}
     assert changed["vary"]["control_image"] == ["H", "none"]
-    assert with_folders(campaign, str.upper)["control"] == {"model": "M", "image": "g"}
+    assert changed["likeness"] == {"model": "o", "image": "I"}
+    assert changed["vary"]["likeness_image"] == ["J", "none"]
+    folders = with_folders(campaign, str.upper)
+    assert folders["control"] == {"model": "M", "image": "g"}
+    assert folders["likeness"] == {"model": "O", "image": "i"}
+    assert folders["upscale"] == {"model": "P", "by": 2}
     assert with_adapters(campaign, str.upper)["adapters"] == [{"lora": "B"}]
 
 
