@@ -116,6 +116,11 @@ class Expansion:
         """How many renders there are, without expanding them."""
         return self.skipping.total()
 
+    @property
+    def count(self) -> int:
+        """How many renders there are, redos too."""
+        return self.total + len(self.redos)
+
     def _group(self, group_no: int) -> Group:
         """The part of the recipe that all renders of a group share; `group` caches it."""
         beside = self.beside(group_no)
@@ -127,9 +132,7 @@ class Expansion:
         return beside(self.campaign, self.settings(group_no), self.sources)
 
     def bare_group(self, group_no: int) -> Group:
-        """The same without what a group has beside its model, whose files may not have been looked
-        at yet.
-        """
+        """The same without what stands beside the model, whose files may be unknown yet."""
         settings = self.settings(group_no)
         batch = batch_of(settings, self.model, self._smaller)
         return group_of(settings, self.model, self.scheduler_of(settings), batch)

@@ -20,7 +20,9 @@ def redos_of(
     """A redo of each of these renders, numbered on from the last one of the campaign. Without a
     seed and without `next_seed` they keep theirs.
     """
-    versions = Counter(redo.of for redo in expansion.redos.values())
+    versions: Counter[int] = Counter()  # of cells, without the first
+    for redo in expansion.redos.values():
+        versions[redo.of] = max(versions[redo.of], redo.version - 1)
     redos: list[Redo] = []
     for number in numbers:
         of = expansion.origin(number)

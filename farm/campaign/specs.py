@@ -15,6 +15,7 @@ from actors.recipes.encoding import Format
 from actors.recipes.recipe import digest_of
 from farm.campaign.batches import has_auto_batch, size_text
 from farm.campaign.brand import Brand
+from farm.campaign.counterparts import kept_redos
 from farm.campaign.expansion import Expansion
 from farm.campaign.schema import Campaign
 from farm.campaign.seeding import DERIVATION
@@ -111,7 +112,7 @@ def with_smaller(spec: Json, size: tuple[int, int], batch: int) -> Json:
 def going_on(known: Json, expansion: Expansion, spec: Json) -> tuple[Expansion, Json]:
     """A campaign that takes the place of another version, with what that one has found: its seeds
     are derived in the same way, and batches that did not fit are not tried again. So no picture
-    changes that both have.
+    changes that both have. Redos go on if their pictures stay the same.
     """
     found: Json = {}
     if derivation_of(known) != derivation_of(spec):
@@ -119,10 +120,13 @@ def going_on(known: Json, expansion: Expansion, spec: Json) -> tuple[Expansion, 
     is_same_model = known["model"]["digest"] == spec["model"]["digest"]
     if is_same_model and "smaller" in known and has_auto_batch(expansion.campaign):
         found["smaller"] = known["smaller"]
-    if not found:
-        return expansion, spec
-    spec = {**spec, **found}
-    return expansion_of(spec), spec
+    if found:
+        spec = {**spec, **found}
+        expansion = expansion_of(spec)
+    if redos := kept_redos(expansion_of(known), expansion) if known.get("redos") else []:
+        spec = with_redos(spec, redos)
+        expansion = expansion_of(spec)
+    return expansion, spec
 
 
 def difference(old: Json, new: Json) -> str:

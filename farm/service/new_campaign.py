@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from farm.campaign.chunks import Size, chunk_size, chunks_among
 from farm.campaign.expansion import Expansion
 from farm.campaign.selection import proof_numbers
@@ -26,7 +28,7 @@ def new_campaign(project: str, expansion: Expansion, spec: Json) -> NewCampaign:
         model_digest=expansion.model.digest,
         priority=campaign.priority,
         max_workers=campaign.max_workers,
-        total=expansion.total,
+        total=expansion.count,
         megapixel_steps=megapixel_steps(expansion),
         deadline=campaign.deadline_at,
         budget_s=campaign.budget_s,
@@ -47,7 +49,9 @@ def new_proofs(
     if proof is None:
         return None
     drafts_spec = proof_spec(spec)
-    drafts, numbers = expansion_of(drafts_spec), proof_numbers(expansion, proof)
+    drafts = expansion_of(drafts_spec)
+    redone = sorted(redo.number for redo in drafts.redos.values() if redo.has_proof)
+    numbers = np.concatenate([proof_numbers(expansion, proof), np.array(redone, np.int64)])
     new = replace(
         new_campaign(project, drafts, drafts_spec),
         total=len(numbers),

@@ -122,7 +122,7 @@ class Submissions:
                 f" --update.\n{difference(known.spec, spec)}"
             )
         if is_other or fresh:
-            within = self._within(project, expansion.total - known.total)
+            within = self._within(project, expansion.count - known.total)
             return self._updates.update(known, new, expansion, within)
         if known.halted is not None and not is_spent(known):
             self._control.resume(known.id)

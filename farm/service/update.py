@@ -8,6 +8,12 @@ from itertools import islice
 from typing import Any
 
 from actors.recipes.rules import Rules
+from farm.campaign.counterparts import (
+    digest_of_render,
+    number_there,
+    redo_numbers,
+    seed_places,
+)
 from farm.campaign.expansion import Expansion
 from farm.campaign.shots import Render
 from farm.campaign.specs import expansion_of, fingerprint
@@ -36,11 +42,12 @@ def compare(
     kept: list[tuple[int, int]] = []
     missing: list[int] = []
     if old.campaign.files != new.campaign.files or _rules(old) != _rules(new):
-        return kept, [render.number for _, render in new.all_renders()]
+        return kept, [render.number for _, render in new.all_renders()] + sorted(new.redos)
     for page in _pages(new.all_renders()):
+        renders = [render for _, render in page]
         before = {
-            render.number: _number_before(old, render, k)
-            for (_, render), k in zip(page, _seed_places(old, new, page), strict=True)
+            render.number: number_there(old, render, k)
+            for render, k in zip(renders, seed_places(old, new, renders), strict=True)
         }
         known = digests([number for number in before.values() if number is not None])
         for group_no, render in page:
@@ -53,43 +60,51 @@ def compare(
                 kept.append((render.number, number))
             else:
                 missing.append(render.number)
+    redone = redo_numbers(old, new)
+    known = digests(sorted(redone.values()))
+    for number in sorted(new.redos):
+        was = redone.get(number)
+        if was is not None and known.get(was) == digest_of_render(new, number):
+            kept.append((number, was))
+        else:
+            missing.append(number)
     return kept, missing
 
 
 def counterparts(old: Expansion, new: Expansion, numbers: Iterable[int]) -> dict[int, int]:
     """The numbers in the new version, by those in the old one, of renders whose pictures are the
-    same in both: of none, if files are to be written or judged in another way. Redos stay behind.
+    same in both: of none, if files are to be written or judged in another way.
     """
     found: dict[int, int] = {}
     if old.campaign.files != new.campaign.files or _rules(old) != _rules(new):
         return found
-    for page in _pages((0, old.render(n)[1]) for n in numbers if n not in old.redos):
-        for (_, render), k in zip(page, _seed_places(new, old, page), strict=True):
-            number = _number_before(new, render, k)
-            if number is not None and _digest(new, number) == _digest(old, render.number):
+    redone = {was: number for number, was in redo_numbers(old, new).items()}
+    for page in _pages((0, old.render(n)[1]) for n in numbers):
+        renders = [render for _, render in page]
+        for render, k in zip(renders, seed_places(new, old, renders), strict=True):
+            is_redo = render.number in old.redos
+            number = redone.get(render.number) if is_redo else number_there(new, render, k)
+            if number is None:
+                continue
+            if digest_of_render(new, number) == digest_of_render(old, render.number):
                 found[render.number] = number
     return found
 
 
 def before_of(old: Expansion, new: Expansion, number: int) -> tuple[int, bool] | None:
     """The number that a render of the new version has in the old one, with the same coordinates
-    and seed, and whether it is the same picture; None if it has none, or is a redo.
+    and seed, and whether it is the same picture; None if it has none.
     """
-    if number in new.redos:
-        return None
     render = new.render(number)[1]
-    (k,) = _seed_places(old, new, [(0, render)])
-    found = _number_before(old, render, k)
+    if number in new.redos:
+        found = redo_numbers(old, new).get(number)
+    else:
+        (k,) = seed_places(old, new, [render])
+        found = number_there(old, render, k)
     if found is None:
         return None
-    is_same = old.campaign.files == new.campaign.files and _digest(old, found) == _digest(
-        new, number
-    )
-    return found, is_same
-
-
-def _digest(expansion: Expansion, number: int) -> str:
-    return expansion.recipe(*expansion.render(number)).digest
+    are_alike = digest_of_render(old, found) == digest_of_render(new, number)
+    return found, are_alike and old.campaign.files == new.campaign.files
 
 
 def _rules(expansion: Expansion) -> Rules | None:
@@ -100,26 +115,6 @@ def _pages(renders: Iterable[tuple[int, Render]]) -> Iterator[list[tuple[int, Re
     series = iter(renders)
     while page := list(islice(series, _AT_ONCE)):
         yield page
-
-
-def _seed_places(
-    old: Expansion, new: Expansion, page: list[tuple[int, Render]]
-) -> Iterator[int | None]:
-    """Where each render's seed stood among the old version's: seeds that are the same for every
-    shot are found by what they are.
-    """
-    places = (
-        {seed: k for k, seed in enumerate(old.locked_seeds)}
-        if old.locked_seeds is not None
-        else None
-    )
-    for _, render in page:
-        yield places.get(render.seed) if places is not None else render.number % new.seeds_per_shot
-
-
-def _number_before(old: Expansion, render: Render, k: int | None) -> int | None:
-    number = None if k is None else old.number_of(render.shot.by_content, k)
-    return number if number is not None and old.has(number) else None
 
 
 def counts(before: int, after: int, kept: int) -> Json:
@@ -153,7 +148,7 @@ def outlook(
         kept, missing = compare(old, new, digests)
     told = _changes(old, new, kept, missing)
     told["estimate_s"] = round(told["megapixel_steps"] * pace_s, 3)
-    return {"updated": counts(known.total, new.total, len(kept)), "changes": told}
+    return {"updated": counts(known.total, new.count, len(kept)), "changes": told}
 
 
 def _changes(old: Expansion, new: Expansion, kept: Kept, missing: Collection[int]) -> Json:
@@ -178,6 +173,6 @@ def _named(expansion: Expansion, numbers: Iterable[int]) -> list[str]:
 
 
 def _numbers(expansion: Expansion) -> Iterator[int]:
-    return (
-        number for group_no in range(expansion.groups) for number in expansion.numbers(group_no)
-    )
+    for group_no in range(expansion.groups):
+        yield from expansion.numbers(group_no)
+    yield from sorted(expansion.redos)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from farm.campaign.chunks import Size, chunks_of, in_order, plan_chunks
@@ -112,7 +113,9 @@ class Updates:
         else.
         """
         if is_whole:
-            return [], plan_chunks(expansion, size)
+            redone = sorted(expansion.redos)
+            more = chunks_of(expansion, redone, size, total=len(redone))
+            return [], chain(plan_chunks(expansion, size), more)
         kept, missing = compare(
             expansion_of(known.spec), expansion, partial(self._campaigns.digests, known.id)
         )

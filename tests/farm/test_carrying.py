@@ -121,18 +121,112 @@ def test_an_update_before_the_proofs_are_there_loses_nothing(farm, settings, pro
     assert farm.reviews("spring").approved == 2
 
 
-def test_without_proofs_decisions_stay_at_once_but_those_about_redos(farm, settings):
-    plain = {**PROOFED, "proof": None}
+PLAIN = {**PROOFED, "proof": None}
+MORE_SEEDS = {**PLAIN, "seeds": [10, 11, 12]}
+
+
+def redone(farm, settings):
+    """The redos of a campaign by number: coordinates, seed, version and what was decided."""
+    with closing_engine(settings.database_address) as engine:
+        redos = Campaigns(engine).get("default", "spring").spec.get("redos", ())
+    shown = {one.number: one for one in farm.renders("spring")}
+    return {
+        redo["number"]: (
+            dict(shown[redo["number"]].coordinates),
+            shown[redo["number"]].seed,
+            redo["version"],
+            shown[redo["number"]].review,
+        )
+        for redo in redos
+    }
+
+
+def test_without_proofs_decisions_stay_at_once_those_about_redos_too(farm, settings):
+    plain = PLAIN
     farm.submit(campaign(**plain))
     paint(settings, "spring")
     farm.reject("spring", [5], reason="other", reroll=True)
     farm.approve("spring", [0, 1])
     paint(settings, "spring")
     farm.approve("spring", [12])
-    farm.submit(campaign(**{**plain, "seeds": [10, 11, 12]}), update=True)
+    ((_, seed, _, _),) = redone(farm, settings).values()
+    planned = farm.plan(campaign(**MORE_SEEDS), update=True)
+    did = farm.submit(campaign(**MORE_SEEDS), update=True)
+    assert (did.updated.kept, did.updated.new, did.updated.retired) == (13, 6, 0)
+    assert planned.updated == did.updated
     seen = {at for at, review in verdicts(farm).items() if review == "approved"}
-    assert seen == {("red", "beach", 11), ("red", "beach", 12)}
+    assert seen == {("red", "beach", 11), ("red", "beach", 12), ("red", "shelf", seed)}
     assert farm.reviews("spring").rejected == 1
+    at = {"color": "red", "place": "shelf"}
+    assert redone(farm, settings) == {18: (at, seed, 2, "approved")}
+    assert sorted(paint(settings, "spring")) == [0, 3, 6, 9, 12, 15]
+    assert farm.status("spring").renders.done == 19
+    line = farm.render("spring", 18)
+    assert line["redo"] == {"of": 8, "version": 2}
+
+
+def test_a_redo_that_waits_goes_on_and_the_next_one_has_the_next_seed(farm, settings):
+    farm.submit(campaign(**PLAIN))
+    paint(settings, "spring")
+    farm.redo("spring", [5], next_seed=True)
+    farm.submit(campaign(**MORE_SEEDS), update=True)
+    (number,) = redone(farm, settings)
+    assert farm.status("spring").renders.queued == 7
+    assert max(paint(settings, "spring")) == number == 18
+    assert farm.redo("spring", [8], next_seed=True).redone == [19]
+    versions = [(seed, version) for _, seed, version, _ in redone(farm, settings).values()]
+    assert [version for _, version in versions] == [2, 3]
+    assert len({seed for seed, _ in versions}) == 2
+    assert paint(settings, "spring") == [19]
+    assert farm.status("spring").renders.done == 20
+
+
+def test_redos_whose_pictures_change_or_whose_cells_go_stay_behind(farm, settings):
+    farm.submit(campaign(**PLAIN))
+    paint(settings, "spring")
+    farm.redo("spring", [5], next_seed=True)
+    farm.redo("spring", [5], prompt="one red mug, from above")
+    farm.redo("spring", [0], next_seed=True)
+    paint(settings, "spring")
+    other = {**PLAIN, "prompt": "one {color} mug on a {place}"}
+    did = farm.submit(campaign(**other), update=True)
+    # The second has a prompt of its own, and so the same picture as before.
+    assert (did.updated.kept, did.updated.new, did.updated.retired) == (1, 12, 14)
+    assert [version for _, _, version, _ in redone(farm, settings).values()] == [3]
+    assert farm.redo("spring", [5], next_seed=True).redone == [13]
+    assert [version for _, _, version, _ in redone(farm, settings).values()] == [3, 4]
+    farm.submit(campaign(**{**other, "vary": {**PLAIN["vary"], "color": ["blue"]}}), update=True)
+    assert redone(farm, settings) == {}
+    assert len(paint(settings, "spring")) == 6
+    assert farm.status("spring").state == "done"
+
+
+def test_files_of_another_kind_and_fresh_ones_are_written_of_redos_too(farm, settings):
+    farm.submit(campaign(**PLAIN))
+    paint(settings, "spring")
+    farm.redo("spring", [5], next_seed=True)
+    paint(settings, "spring")
+    for change, how in (({"output": {"format": "webp"}}, {}), ({}, {"fresh": True})):
+        did = farm.submit(campaign(**{**PLAIN, **change}), update=True, **how)
+        assert (did.updated.kept, did.updated.new) == (0, 13)
+        assert len(paint(settings, "spring")) == 13
+        assert list(redone(farm, settings)) == [12]
+
+
+def test_a_redo_of_a_proof_goes_on_with_its_decision(farm, settings, proofs_end):
+    farm.submit(campaign(**PROOFED))
+    paint_proofs(settings)
+    farm.redo("spring", [5], next_seed=True)
+    paint_proofs(settings)
+    farm.approve("spring", [0, 12])
+    paint(settings, "spring")
+    did = farm.submit(campaign(**{**PROOFED, "seeds": [10, 11, 12]}), update=True)
+    assert did.updated.kept == 2
+    assert len(paint_proofs(settings)) == 19
+    proofs_end()
+    assert farm.reviews("spring").approved == 2
+    assert [review for _, _, _, review in redone(farm, settings).values()] == ["approved"]
+    assert farm.status("spring").renders.done == 2
 
 
 @pytest.mark.parametrize("change", [{"output": {"format": "webp"}}])

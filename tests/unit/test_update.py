@@ -3,8 +3,11 @@
 import pytest
 
 from actors.recipes.recipe import Recipe
-from farm.service.update import compare
-from tests.campaigns import expansion
+from farm.campaign.counterparts import kept_redos, redo_numbers
+from farm.campaign.expansion import Expansion
+from farm.campaign.shots import Redo
+from farm.service.update import before_of, compare, counterparts
+from tests.campaigns import MODEL, campaign, expansion
 
 
 def digest(plan, number):
@@ -99,3 +102,44 @@ def test_a_render_that_has_not_ended_is_painted():
         plan, plan, lambda numbers: {n: digest(plan, n) for n in numbers if n < 5}
     )
     assert (len(pairs), len(rest)) == (5, 13)
+
+
+def redone(*redos, **changes):
+    """A campaign with redos, each of a cell."""
+    asked = [
+        Redo(number=18 + k, of=of, version=version, seed=seed, prompt=prompt)
+        for k, (of, version, seed, prompt) in enumerate(redos)
+    ]
+    return Expansion(campaign(**{**BASE, **changes}), MODEL, redos=asked)
+
+
+def test_redos_go_on_where_their_pictures_stay_the_same():
+    old = redone((5, 2, 77, None), (5, 3, 78, "a lamp"), (0, 2, 79, None))
+    kept = kept_redos(old, expansion(**BASE, prompt="one {color} {product}"))
+    assert kept == [Redo(number=18, of=5, version=3, seed=78, prompt="a lamp")]
+    vary = {"product": ["vase", "mug", "bottle", "lamp"], "color": ["blue", "red"]}
+    kept = kept_redos(old, expansion(**{**BASE, "vary": vary}))
+    assert [(redo.number, redo.of, redo.version) for redo in kept] == [
+        (24, 8, 2),
+        (25, 8, 3),
+        (26, 9, 2),
+    ]
+    assert kept_redos(old, expansion(**{**BASE, "seeds": [1]})) == []
+    assert kept_redos(expansion(**BASE), expansion(**BASE)) == []
+
+
+def test_kept_redos_are_found_again_and_compared_by_their_pictures():
+    old = redone((5, 2, 77, None), (0, 2, 79, None), (0, 3, 80, None))
+    new = redone((0, 2, 79, None), (0, 3, 80, None))
+    assert redo_numbers(old, new) == {18: 19, 19: 20}
+    pairs, rest = against(old, new)
+    assert (pairs[-2:], rest) == ([(18, 19), (19, 20)], [])
+    pairs, rest = compare(old, new, lambda numbers: {n: digest(old, n) for n in numbers if n < 20})
+    assert (pairs[-1], rest) == ((18, 19), [19])
+    assert against(old, redone((0, 2, 79, None), output={"format": "webp"})) == (
+        [],
+        [*range(18), 18],
+    )
+    assert before_of(old, new, 19) == (20, True)
+    assert before_of(old, new, 5) == (5, True)
+    assert counterparts(old, new, [0, 18, 19, 20]) == {0: 0, 19: 18, 20: 19}
