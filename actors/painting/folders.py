@@ -1,4 +1,4 @@
-"""Where the files of a job are on this machine: its model, and what stands beside that."""
+"""The places of a job's files on this machine: those of its model, and of its other parts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,9 +27,9 @@ class Folders:
 def folders_of(
     job: ChunkJob, cache: WeightsCache | None, on_part: Callable[[], None]
 ) -> Iterator[Folders]:
-    """Have what is registered of a job in the cache, for as long as the block lasts. `on_part` is
-    called when some of it has come, or another process still fetches it; what it raises ends the
-    fetch.
+    """Keep the registered files of a job in the cache, for as long as the block lasts. `on_part`
+    is called when some of them have come, or another process still fetches them. If it raises, the
+    fetch ends.
 
     Raises LoadFailed if the model cannot be had, PartMissing for anything else.
     """
@@ -37,9 +37,7 @@ def folders_of(
 
         def kept(manifest: str) -> str:
             if cache is None:
-                raise LoadFailed(
-                    "this worker has no folder for what is registered: set FARM_CACHE."
-                )
+                raise LoadFailed("this worker has no folder for registered files: set FARM_CACHE.")
             return str(held.enter_context(cache.use(manifest, on_part)))
 
         def part(kind: str, path: str | None, manifest: str | None) -> str | None:

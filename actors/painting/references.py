@@ -80,7 +80,7 @@ def _wanted(job: ChunkJob, pictures: Sequence[PictureJob]) -> Wanted:
     for picture in pictures:
         if (likeness := picture.likeness_image) is not None:
             wanted[whole(likeness)] = likeness, None
-        wanted |= {digest: (digest, size) for digest in picture.fitted}
+        wanted |= {digest: (digest, size) for digest in picture.begun_from}
     return wanted
 
 

@@ -55,15 +55,12 @@ class PictureJob:
         return {name: digest for name, digest in found.items() if digest is not None}
 
     @property
-    def needed(self) -> tuple[str, ...]:
-        """The digests of all files that must be here before it is painted."""
-        return (*self.files.values(), *self.edit)
-
-    @property
-    def fitted(self) -> tuple[str, ...]:
-        """Of these, those of pictures that are brought to the shape of its group."""
-        named = {**self.files, "likeness_image": None}
-        return (*(digest for digest in named.values() if digest is not None), *self.edit)
+    def begun_from(self) -> tuple[str, ...]:
+        """The digests of the pictures that it is painted from, but for the one that it is like,
+        which keeps its shape.
+        """
+        named = [digest for name, digest in self.files.items() if name != "likeness_image"]
+        return (*named, *self.edit)
 
 
 class Look(StrEnum):

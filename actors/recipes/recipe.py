@@ -66,7 +66,7 @@ class Likeness:
 class Upscale:
     """How pictures are made larger after they were painted: `by` times as many pixels a side, by
     Lanczos, or by the model whose files have a digest. A model sees a larger picture in tiles of
-    so many pixels a side.
+    `tile` pixels a side.
     """
 
     by: int

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from farm.campaign.brand_checks import banned_in
 from farm.campaign.expansion import Expansion
 from farm.campaign.shots import Redo, Render
 
@@ -36,14 +37,16 @@ def digest_of_render(expansion: Expansion, number: int) -> str:
 
 def kept_redos(old: Expansion, new: Expansion) -> list[Redo]:
     """The redos of a version that go on to the one after it, numbered on from its last render:
-    those whose cell it has, and whose pictures are the same there.
+    those whose cell it has, and whose pictures are the same there. The new version's brand must
+    allow their prompts.
     """
     found: list[Redo] = []
     for redo, of in _cells_there(old, new):
         there = replace(redo, number=new.size + len(found), of=of)
         group_no, render = new.render(of)
         digest = new.recipe(group_no, there.changed(render)).digest
-        if digest == digest_of_render(old, redo.number):
+        is_banned = redo.prompt is not None and banned_in(new, redo.prompt)
+        if digest == digest_of_render(old, redo.number) and not is_banned:
             found.append(there)
     return found
 

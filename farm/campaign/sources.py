@@ -190,8 +190,8 @@ class Sources:
     ip_adapters: Mapping[str, str] = field(default_factory=dict)
     upscalers: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Of what is registered and stands beside the model, by address: `NAME@DIGEST` of the version
-    that was meant.
+    """By address, for each of them that is registered: the version that was meant, as
+    `NAME@DIGEST`.
     """
     manifests: Mapping[str, str] = field(default_factory=dict)
     """Likewise, by address: the sha256 of the list of its files."""

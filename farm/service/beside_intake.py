@@ -70,8 +70,8 @@ class BesideIntake:
         return taken
 
     def upscaler(self, address: str, by: Iterable[int]) -> Taken:
-        """Look at the upscaler with that address, which is to make pictures so many times larger.
-        Raises as `control` does.
+        """Look at the upscaler with that address, which is to make pictures larger by each of
+        these factors. Raises as `control` does.
         """
         find = self.registered.find_upscaler if self.registered else None
         upscaler, taken = self._take("upscale", address, find, inspect_upscaler)

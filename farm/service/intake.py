@@ -4,7 +4,7 @@ kept where every worker finds them.
 
 import hashlib
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import lru_cache, partial
@@ -148,7 +148,7 @@ class Intake:
         taken = _digests(
             adapters.values(), partial(self._adapters.take, weights=weights), problems
         )
-        controls, ip_adapters, upscalers = self._stand_beside(campaign, model, problems)
+        controls, ip_adapters, upscalers = self._stand_beside(campaign, model, taken, problems)
         parts = taken | controls | ip_adapters | upscalers
         registered = {address: one for address, one in parts.items() if one.manifest is not None}
         sources = Sources(
@@ -174,11 +174,16 @@ class Intake:
         return sources
 
     def _stand_beside(
-        self, campaign: Campaign, model: Model, problems: list[Problem]
+        self,
+        campaign: Campaign,
+        model: Model,
+        adapters: Mapping[str, Taken],
+        problems: list[Problem],
     ) -> Iterator[dict[str, Taken]]:
         """The ControlNet of a campaign, its IP-Adapter and its upscaler, each by its address;
         their faults go to `problems`.
         """
+        looked_at = partial(_looked_at, adapters=adapters, problems=problems)
         control, likeness, upscale = campaign.control, campaign.likeness, campaign.upscale
         kinds = _asked(campaign, "control_kind", control.kind if control else None)
         parts = _asked(campaign, "likeness_of", likeness.of if likeness else None)
@@ -188,10 +193,10 @@ class Intake:
             self._beside.upscaler,
             by=_asked(campaign, "upscale_by", upscale.by if upscale else None),
         )
-        yield _looked_at("control", control, follow, problems)
-        yield _looked_at("likeness", likeness, be_like, problems)
+        yield looked_at("control", control, follow)
+        yield looked_at("likeness", likeness, be_like)
         by_model = None if upscale is None or upscale.model == LANCZOS else upscale
-        yield _looked_at("upscale", by_model, grow, problems)
+        yield looked_at("upscale", by_model, grow)
 
     def keep(self, project: str, sources: Sources) -> None:
         """Copy the references to the outputs, under what is in them: what becomes of the files
@@ -257,12 +262,21 @@ def _looked_at(
     key: str,
     given: Control | Likeness | Upscale | None,
     look: Callable[[str], Taken],
+    *,
+    adapters: Mapping[str, Taken],
     problems: list[Problem],
 ) -> dict[str, Taken]:
     if given is None:
         return {}
     try:
-        return {given.model: look(given.model)}
+        found = look(given.model)
+        # Adapters have a registry of their own, and the workers' job knows names alone.
+        if given.model in adapters and adapters[given.model].manifest != found.manifest:
+            raise RequestError(
+                "the campaign names an adapter so, too: tell them apart by the digest of one, as"
+                f" {found.label}."
+            )
+        return {given.model: found}
     except RequestError as exc:
         problems.append(Problem((key, "model"), f"{given.model}: {exc}"))
         return {}

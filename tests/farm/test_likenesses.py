@@ -8,6 +8,7 @@ import json
 import shutil
 from typing import get_args
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -24,6 +25,7 @@ from farm.documents.document import DocumentError
 from farm.results.recipe_changes import changes, named
 from storage.errors import Conflict
 from storage.keys import weights_key
+from tests.adapters import save_adapter
 from tests.farm.resting import assert_recipes_come_back, paint_queued
 from tests.farm.test_controls import _named, campaign, service
 from tests.farm.test_registry import command, database, farm, jobs_of, painted
@@ -285,3 +287,27 @@ def test_paths_in_a_file_and_its_tables_are_those_beside_it(tmp_path):
         {"likeness_image": "none", "likeness_scale": 1.0},
     ]
     assert (two.likeness.model, two.likeness.image) == ("mood@12ab34cd", "s3://b/x")
+
+
+def test_an_adapter_and_an_ip_adapter_of_one_name_are_told_apart_by_a_digest(
+    farm, jobs_of, mood, boards, tmp_path
+):
+    lora = save_adapter(SEEDLING, tmp_path / "lora" / "house.safetensors")
+    house = farm.register("house", str(mood))
+    farm.register("house", str(lora), kind="adapters")
+    adapters = {"adapters": [{"lora": "house"}]}
+    with pytest.raises(DocumentError, match=f"the campaign names an adapter so.*{house.label}"):
+        farm.submit(like("house", boards) | adapters)
+    farm.submit(like(house.label, boards) | adapters)
+    (job,) = jobs_of()
+    assert job.likeness_manifest == house.manifest
+    assert job.adapter_manifests != (house.manifest,)
+
+
+def test_the_page_of_a_picture_says_what_it_is_like_and_how_much_larger_it_was_made(
+    farm, mood, boards
+):
+    farm.submit(like(mood, boards, scale=0.5) | {"upscale": {"by": 3}})
+    page = httpx.get(f"{farm.url}/campaigns/default/spring/renders/0").text
+    assert f"<dt>Like</dt><dd>{boards['dusk']}, by {mood} × 0.5</dd>" in page
+    assert "<dt>Made larger</dt><dd>3 times a side, by lanczos</dd>" in page

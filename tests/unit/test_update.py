@@ -3,6 +3,7 @@
 import pytest
 
 from actors.recipes.recipe import Recipe
+from farm.campaign.brand import Brand
 from farm.campaign.counterparts import kept_redos, redo_numbers
 from farm.campaign.expansion import Expansion
 from farm.campaign.shots import Redo
@@ -126,6 +127,12 @@ def test_redos_go_on_where_their_pictures_stay_the_same():
     ]
     assert kept_redos(old, expansion(**{**BASE, "seeds": [1]})) == []
     assert kept_redos(expansion(**BASE), expansion(**BASE)) == []
+    acme = Brand(
+        name="acme", version=1, digest="0" * 64, pack={"name": "acme", "banned": ["lamp"]}
+    )
+    branded = Expansion(campaign(**BASE), MODEL, brand=acme)
+    assert [redo.number for redo in kept_redos(old, branded)] == [18, 19]
+    assert all(redo.prompt is None for redo in kept_redos(old, branded))
 
 
 def test_kept_redos_are_found_again_and_compared_by_their_pictures():
