@@ -4,9 +4,11 @@ reload: no decision is ever lost.
 
 import pytest
 
+from actors.models.models import SEEDLING
 from tests.campaigns import campaign
+from tests.pipelines import ip_adapter_of
 from tests.web.looking import axe_problems, overflows
-from tests.web.painted import PROOFED, paint
+from tests.web.painted import PROOFED, paint, save_reference
 
 PATH = "/campaigns/default/spring/review"
 
@@ -253,6 +255,21 @@ def test_a_final_is_compared_with_its_proof_in_three_ways(look, proofed, setting
         page.locator("#viewer").focus()
         page.keyboard.press("m")
         assert page.locator("#viewer").get_attribute("data-mode") == mode
+
+
+def test_a_proof_is_compared_with_the_picture_that_it_is_to_be_like(
+    look, client, settings, tmp_path
+):
+    mood = str(ip_adapter_of(SEEDLING, tmp_path / "mood"))
+    likeness = {"model": mood, "image": save_reference(tmp_path / "dusk.png")}
+    client.submit(campaign(**PROOFED, likeness=likeness))
+    paint(settings, proofs=True)
+    page = opened(look, f"{PATH}?view=compare")
+    at(page, 0)
+    page.locator("#other").select_option(label="The picture it is to be like")
+    page.locator(".pane[data-loaded=yes]").nth(1).wait_for()
+    page.locator(".pane", has_text="Like").wait_for()
+    assert "/renders/0/reference" in page.locator(".pane img").nth(1).get_attribute("src")
 
 
 def test_a_refusal_is_said_and_nothing_is_shown_as_decided(look, proofed):
