@@ -35,6 +35,8 @@ from diffusers.models.embeddings import (
     IPAdapterPlusImageProjection,
 )
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     CLIPTextConfig,
@@ -46,6 +48,9 @@ from transformers import (
     Gemma2Config,
     Gemma2Model,
     GemmaTokenizerFast,
+    Mistral3Config,
+    Mistral3ForConditionalGeneration,
+    PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2Tokenizer,
@@ -340,6 +345,29 @@ def flux_2_klein() -> diffusers.DiffusionPipeline:
     )  # fmt: skip
 
 
+def flux_2_dev() -> diffusers.DiffusionPipeline:
+    """With the tokenizer alone: the processor that stands around it in the model's own folder
+    needs torchvision.
+    """
+    klein, tokenizer = flux_2_klein(), _mistral_tokenizer()
+    text = {
+        "model_type": "mistral", "hidden_size": WIDTH, "intermediate_size": WIDTH,
+        "num_hidden_layers": 30, "num_attention_heads": 2, "num_key_value_heads": 1,
+        "head_dim": 16, "vocab_size": len(tokenizer),
+    }  # fmt: skip
+    vision = {
+        "model_type": "pixtral", "hidden_size": 16, "intermediate_size": 16,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28, "head_dim": 8,
+    }  # fmt: skip
+    config = Mistral3Config(text_config=text, vision_config=vision)
+    guided = {**klein.transformer.config, "guidance_embeds": True}
+    return diffusers.Flux2Pipeline(
+        transformer=Flux2Transformer2DModel.from_config(guided), vae=klein.vae,
+        scheduler=klein.scheduler, tokenizer=tokenizer,
+        text_encoder=Mistral3ForConditionalGeneration(config).eval(),
+    )  # fmt: skip
+
+
 def chroma() -> diffusers.DiffusionPipeline:
     transformer = ChromaTransformer2DModel(
         patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
@@ -420,6 +448,7 @@ BUILDERS: dict[str, Callable[[], diffusers.DiffusionPipeline]] = {
     "SanaPipeline": sana,
     "ZImagePipeline": z_image,
     "Flux2KleinPipeline": flux_2_klein,
+    "Flux2Pipeline": flux_2_dev,
     "ChromaPipeline": chroma,
     "QwenImagePipeline": qwen_image,
     "Krea2Pipeline": krea_2,
@@ -503,6 +532,12 @@ _CHAT = (
     "{% if add_generation_prompt %}<|im_start|>a\n{% endif %}"
 )
 """Eight tokens, as many as the words of the real one are."""
+_CHAT_IN_PARTS = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{% set mark = 'SYSTEM_PROMPT' if message.role == 'system' else 'INST' %}"
+    "[{{ mark }}]{% for part in message.content %}{{ part.text }}{% endfor %}[/{{ mark }}]"
+    "{% endfor %}"
+)
 
 
 def _qwen3(kind: type = Qwen3Model, layers: int = 2) -> torch.nn.Module:
@@ -511,6 +546,20 @@ def _qwen3(kind: type = Qwen3Model, layers: int = 2) -> torch.nn.Module:
         num_hidden_layers=layers, num_attention_heads=2, num_key_value_heads=1, head_dim=16,
     )  # fmt: skip
     return kind(config).eval()
+
+
+def _mistral_tokenizer() -> PreTrainedTokenizerFast:
+    """A token a byte, with the words of a chat whose turns have several parts."""
+    words = [f"[{slash}{mark}]" for mark in ("INST", "SYSTEM_PROMPT") for slash in ("", "/")]
+    marks = ["<unk>", "<s>", "</s>", "<pad>", *words, "[IMG]"]
+    letters = {text: k for k, text in enumerate([*marks, *sorted(ByteLevel.alphabet())])}
+    bytes_ = Tokenizer(BPE(vocab=letters, merges=[]))
+    bytes_.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bytes_, bos_token="<s>", eos_token="</s>", unk_token="<unk>",
+        pad_token="<pad>", padding_side="left", additional_special_tokens=[*words, "[IMG]"],
+        chat_template=_CHAT_IN_PARTS,
+    )  # fmt: skip
 
 
 def _qwen_tokenizer() -> Qwen2Tokenizer:

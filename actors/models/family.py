@@ -15,6 +15,10 @@ class Reader:
 
     tokenizer: str
     tokens: int | None = None
+    instruction: str | None = None
+    """The file of its pipeline in diffusers, and the name in it, of a text that is read before
+    each prompt and takes room from it, like `flux2/system_messages.py:SYSTEM_MESSAGE`.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,8 @@ class Family:
     denoiser: str = "transformer"
     weights: tuple[str, ...] = ()
     """The folders whose weights are needed for painting."""
+    taken_out: tuple[str, ...] = ()
+    """Texts that the pipeline would take out of a prompt without a word."""
     has_negative: bool = True
     has_guidance: bool = True
     guidance: float | None

@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from actors.models.syntax import parse
+from actors.models.syntax import literal, parse
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -316,6 +316,16 @@ def text_to_image_classes() -> frozenset[str]:
         ):
             names |= {name.id for name in ast.walk(node.value) if isinstance(name, ast.Name)}
     return frozenset(names) - {"OrderedDict"}
+
+
+@cache
+def text_in(place: str) -> str:
+    """The text that a file of diffusers' pipelines gives a name, as `FILE:NAME`."""
+    file, name = place.split(":")
+    for node in parse((pipelines_folder() / file).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return str(literal(ast.unparse(node.value)))
+    raise UnknownValue(place)
 
 
 def pipelines_folder() -> Path:

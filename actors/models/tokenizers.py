@@ -16,7 +16,9 @@ from typing import Any
 
 import tokenizers
 
+from actors.models.family import Reader
 from actors.models.model_files import components_of, read_json, require_file, shown
+from actors.models.source import text_in
 from storage.errors import RequestError
 
 VOCABULARIES = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.codes", "*.tokenizer")
@@ -32,6 +34,7 @@ _NOT_VOCABULARIES = {
 }  # fmt: skip
 _CLASS = re.compile(r"(?!Auto)\w+Tokenizer(Fast)?")
 _LEAST_WORDS = 2  # T5's class makes up a vocabulary of one word, the space, if it finds none
+_MARKS = 4  # around an instruction, and around the prompt after it
 _NO_LIMIT = 10**9  # transformers writes 10**30 if there is none
 
 
@@ -60,6 +63,14 @@ class TextTokenizer:
     def counts(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each of some texts has."""
         return [len(ids) for ids in self.ids(texts)]
+
+
+def room_of(reader: Reader, tokenizer: TextTokenizer) -> int | None:
+    """How many tokens a prompt may have for a reader; None if nothing says it."""
+    room = reader.tokens or tokenizer.max_length
+    if room is None or reader.instruction is None:
+        return room
+    return room - tokenizer.count(text_in(reader.instruction)) - _MARKS
 
 
 def is_tokenizer(component: str, kind: str) -> bool:

@@ -8,6 +8,7 @@ by the same generators, one at a time.
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 import diffusers
@@ -62,6 +63,14 @@ class LoadedPipeline:
         """What makes pictures be like others, if something does."""
         self._others: dict[str, Any] = {}
 
+    @classmethod
+    # some need nothing of it
+    def own_parts(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """What this class reads of a model's folder itself, since diffusers would need more for
+        it than is installed.
+        """
+        return {}
+
     def check(self, recipes: Sequence[Recipe], references: Mapping[str, Pixels]) -> None:
         """Raise BadRequest if a recipe cannot be painted and that shows before the device has done
         anything.
@@ -77,6 +86,9 @@ class LoadedPipeline:
             )
         if group.strength is not None:
             self._check_strength(recipes, group.strength)
+        for recipe in recipes:
+            if found := next((word for word in family.taken_out if word in recipe.prompt), None):
+                raise BadRequest(f"{family.name} would not read {found}: take it out of a prompt.")
         _check_edits(group, family)
         _check_pictures(recipes, references)
 

@@ -3,7 +3,7 @@ what it lacks.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,15 +35,34 @@ def load_pipeline(folder: Path, family: Family, dtype: torch.dtype, device: torc
         name: load_model(folder / name, *parts[name], dtype)
         for name in sorted(taken & parts.keys() - without)
     }
+    own = pipeline_class_of(family).own_parts(folder)
+    given = {name: model for name, model in models.items() if model is not None} | own
+    if own:
+        return _put_together(kind, folder, given).to(device)
     return kind.from_pretrained(
         folder,
         dtype=dtype,
         use_safetensors=True,
         local_files_only=True,
         **dict.fromkeys(without),
-        **{name: model for name, model in models.items() if model is not None},
+        **given,
         **pipeline_class_of(family).load_options,
     ).to(device)
+
+
+def _put_together(kind: Any, folder: Path, given: Mapping[str, Any]) -> Any:
+    """A pipeline of parts that are there already, and of what else its folder has. diffusers looks
+    at the classes of parts that it is given, and refuses others than it knows.
+    """
+    taken = inspect.signature(kind.__init__).parameters.keys()
+    index = read_json(folder / "model_index.json", folder.name)
+    parts = components_of(folder.name, folder)
+    others = {
+        name: getattr(diffusers, parts[name][1]).from_pretrained(folder / name)
+        for name in sorted(taken & parts.keys() - given.keys())
+    }
+    config = {name: index[name] for name in taken & index.keys() - parts.keys()}
+    return kind(**given, **others, **config)
 
 
 @contextmanager

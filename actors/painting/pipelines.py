@@ -14,7 +14,7 @@ from torch import Tensor
 from actors.models.family import Family
 from actors.painting.loaded_pipeline import Embedding, LoadedPipeline, drawn
 from actors.painting.plain import Plain
-from actors.painting.talking_encoders import Flux2Klein, Krea2, QwenImage, ZImage
+from actors.painting.talking_encoders import Flux2, Flux2Dev, Krea2, QwenImage, ZImage
 from actors.recipes.recipe import Group
 
 
@@ -173,7 +173,8 @@ PIPELINES: Mapping[str, type[LoadedPipeline]] = {
     "PixArtSigmaPipeline": PixArtSigma,
     "SanaPipeline": Sana,
     "ZImagePipeline": ZImage,
-    "Flux2KleinPipeline": Flux2Klein,
+    "Flux2KleinPipeline": Flux2,
+    "Flux2Pipeline": Flux2Dev,
     "ChromaPipeline": Chroma,
     "QwenImagePipeline": QwenImage,
     "Krea2Pipeline": Krea2,

@@ -1,13 +1,16 @@
-"""Families whose prompts a model for conversations reads, as a turn of one: Z-Image, FLUX.2 klein,
+"""Families whose prompts a model for conversations reads, as a turn of one: Z-Image, FLUX.2,
 Qwen-Image and Krea 2.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
+from diffusers.pipelines.flux2.pipeline_flux2 import format_input
 from torch import Tensor
+from transformers import AutoTokenizer
 
 from actors.models.family import Family
 from actors.painting.loaded_pipeline import Embedding, LoadedPipeline, drawn
@@ -79,7 +82,7 @@ class ZImage(Chatting):
         }
 
 
-class Flux2Klein(Chatting):
+class Flux2(Chatting):
     """Its latents are patches of two by two, packed inside, and its VAE normalises them by
     statistics of its training.
     """
@@ -103,6 +106,22 @@ class Flux2Klein(Chatting):
     def _picture_of(self, latents: Tensor) -> Tensor:
         picture: Tensor = self.pipe.vae.decode(latents.to(self.pipe.vae.dtype)).sample
         return picture / 2 + 0.5
+
+
+class Flux2Dev(Flux2):
+    """Its encoder sees pictures, too, but a prompt is read as text alone. So the tokenizer is
+    enough: the processor around it would need torchvision.
+    """
+
+    @classmethod
+    def own_parts(cls, folder: Path) -> dict[str, Any]:
+        return {
+            "tokenizer": AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        }
+
+    def _tokens(self, text: str) -> int:
+        (turns,) = format_input([text], self.pipe.system_message)
+        return len(self.pipe.tokenizer.apply_chat_template(turns, return_dict=True).input_ids)
 
 
 class OneFrame(Chatting):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.models.model_files import components_of
-from actors.models.tokenizers import TextTokenizer, open_tokenizer
+from actors.models.tokenizers import TextTokenizer, open_tokenizer, room_of
 from farm.campaign.banned import Banned
 from farm.campaign.checks import parse_campaign
 from farm.campaign.expansion import Expansion
@@ -90,7 +90,7 @@ def readers_of(expansion: Expansion) -> Iterator[tuple[str, TextTokenizer, int |
             continue
         tokenizer = open_tokenizer(name, folder, reader.tokenizer)
         if tokenizer is not None:
-            yield reader.tokenizer, tokenizer, reader.tokens or tokenizer.max_length
+            yield reader.tokenizer, tokenizer, room_of(reader, tokenizer)
 
 
 def tokens_of(

@@ -2,12 +2,12 @@
 a prompt that is too long.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice, product
 from pathlib import Path
 
 from actors.models.model_files import components_of
-from actors.models.tokenizers import TextTokenizer, open_tokenizer
+from actors.models.tokenizers import TextTokenizer, open_tokenizer, room_of
 from farm.campaign.expansion import Expansion
 from farm.campaign.prompt_texts import Count, PromptTexts
 from farm.documents.document import DocumentError, Problem
@@ -33,6 +33,8 @@ def check_prompts(expansion: Expansion) -> None:
     """
     texts = [PromptTexts(expansion, key) for key in ("prompt", "negative")]
     problems = list(islice(_empty(texts[0]), _MANY))
+    for each in texts:
+        problems += islice(_taken_out(each, expansion.family.taken_out), _MANY)
     reader = _reader(expansion)
     if reader is not None:
         tokenizer, room = reader
@@ -53,6 +55,23 @@ def _empty(texts: PromptTexts) -> Iterator[Problem]:
             yield Problem(
                 texts.path(cell, [0] * len(cell)),
                 "the prompt is empty here: write what should be painted.",
+            )
+
+
+def _taken_out(texts: PromptTexts, words: Sequence[str]) -> Iterator[Problem]:
+    """Texts with words that the model's pipeline would take out of them."""
+    weights = texts.weights(lambda some: [sum(map(text.count, words)) for text in some])
+    told: set[Path_] = set()
+    for cell in islice(texts.heaviest(weights) if words else (), MAX_MEASURED):
+        found = next((word for word in words if word in texts.text(cell)), None)
+        if found is None or not texts.is_painted(cell):
+            continue
+        own = [of_axis[k] for of_axis, k in zip(weights, cell, strict=True)]
+        path = texts.path(cell, own) if any(own) else (texts.key,)
+        if path not in told:
+            told.add(path)
+            yield Problem(
+                path, f"{found} has a meaning for this model, which would not read it: remove it."
             )
 
 
@@ -100,6 +119,6 @@ def _reader(expansion: Expansion) -> tuple[TextTokenizer, int] | None:
     for reader in expansion.family.readers:
         if reader.tokenizer in present:
             tokenizer = open_tokenizer(name, folder, reader.tokenizer)
-            room = reader.tokens or (tokenizer and tokenizer.max_length)
+            room = tokenizer and room_of(reader, tokenizer)
             return (tokenizer, room) if tokenizer and room else None
     return None
