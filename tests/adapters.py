@@ -9,6 +9,9 @@ import torch
 from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 
+from actors.models.families import family_of
+from actors.painting.loading import load_pipeline
+
 _TARGETS = ["to_q", "to_k", "to_v", "q_proj", "k_proj", "v_proj", "out_proj"]
 
 
@@ -18,7 +21,8 @@ def save_adapter(
     """A LoRA with random weights for the denoiser of the pipeline in `model`, and with `text` for
     its text encoder too.
     """
-    pipe = diffusers.DiffusionPipeline.from_pretrained(model, local_files_only=True)
+    kind = diffusers.DiffusionPipeline.load_config(model)["_class_name"]
+    pipe = load_pipeline(Path(model), family_of(kind), torch.float32, torch.device("cpu"))
     denoiser = "unet" if hasattr(pipe, "unet") else "transformer"
     generator = torch.Generator().manual_seed(seed)
     tensors = {}

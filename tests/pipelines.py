@@ -4,10 +4,14 @@
 
 import json
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import diffusers
+import diffusers.pipelines.qwenimage.pipeline_qwenimage_edit as one_picture
+import diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus as several
+import pytest
 import torch
 from diffusers import (
     AutoencoderDC,
@@ -54,6 +58,7 @@ from transformers import (
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2Tokenizer,
+    Qwen2VLImageProcessorPil,
     Qwen3Config,
     Qwen3ForCausalLM,
     Qwen3Model,
@@ -66,8 +71,12 @@ from transformers import (
     T5TokenizerFast,
 )
 
+from actors.models.families import FAMILIES
 from actors.models.models import SEEDLING
+from actors.painting.qwen_edits import PictureReader
 
+FREE = [family for family in FAMILIES if not family.only_edits]
+"""The families that paint from a prompt alone."""
 WIDTH = 32
 LETTERS = string.printable.strip()
 
@@ -91,7 +100,31 @@ def save(pipeline: str, folder: Path, *, dtype: torch.dtype | None = None, **opt
     torch.manual_seed(0)
     pipe = (BUILDERS | PLAIN)[pipeline]()
     (pipe if dtype is None else pipe.to(dtype)).save_pretrained(folder, **options)
+    if isinstance(reader := pipe.components.get("processor"), PictureReader):
+        reader.tokenizer.save_pretrained(folder / "processor")
+        reader.image_processor.save_pretrained(folder / "processor")
+        _name_class(folder, "processor", "Qwen2VLProcessor")
     return folder
+
+
+@contextmanager
+def small_edits() -> Iterator[None]:
+    """Qwen-Image-Edit sees pictures at 64x64 pixels, not at a megapixel, which the autoencoders of
+    these models would take minutes for.
+    """
+    few = one_picture.calculate_dimensions
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(one_picture, "calculate_dimensions", lambda _area, ratio: few(4096, ratio))
+        patch.setattr(several, "CONDITION_IMAGE_SIZE", 4096)
+        patch.setattr(several, "VAE_IMAGE_SIZE", 4096)
+        yield
+
+
+def _name_class(folder: Path, part: str, kind: str) -> None:
+    """Write into a model's index that a part is of a class of transformers."""
+    index = json.loads((folder / "model_index.json").read_text())
+    index[part] = ["transformers", kind]
+    (folder / "model_index.json").write_text(json.dumps(index))
 
 
 def control_of(
@@ -387,20 +420,40 @@ def qwen_image() -> diffusers.DiffusionPipeline:
         num_attention_heads=2, joint_attention_dim=WIDTH, guidance_embeds=False,
         axes_dims_rope=(4, 6, 6),
     )  # fmt: skip
+    tokenizer = _qwen_tokenizer()
+    return diffusers.QwenImagePipeline(
+        transformer=transformer, vae=_frame_vae(), scheduler=FlowMatchEulerDiscreteScheduler(),
+        text_encoder=_qwen_vl(tokenizer), tokenizer=tokenizer,
+    )  # fmt: skip
+
+
+def _qwen_vl(tokenizer: Qwen2Tokenizer) -> Qwen2_5_VLForConditionalGeneration:
     text = {
         "hidden_size": WIDTH, "intermediate_size": WIDTH, "num_hidden_layers": 1,
-        "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": len(_qwen_tokenizer()),
+        "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": len(tokenizer),
         "rope_scaling": {"mrope_section": [2, 3, 3], "rope_type": "default", "type": "default"},
     }  # fmt: skip
     sizes = {"hidden_size": 16, "intermediate_size": 16, "out_hidden_size": WIDTH}
     vision = {"depth": 1, "num_heads": 2, **sizes}
-    encoder = Qwen2_5_VLForConditionalGeneration(
-        Qwen2_5_VLConfig(text_config=text, vision_config=vision)
-    ).eval()
-    return diffusers.QwenImagePipeline(
-        transformer=transformer, vae=_frame_vae(), scheduler=FlowMatchEulerDiscreteScheduler(),
-        text_encoder=encoder, tokenizer=_qwen_tokenizer(),
-    )  # fmt: skip
+    sees = tokenizer.get_added_vocab().get("<|image_pad|>", 0)
+    config = Qwen2_5_VLConfig(text_config=text, vision_config=vision, image_token_id=sees)
+    return Qwen2_5_VLForConditionalGeneration(config).eval()
+
+
+def qwen_image_edit(kind: str = "QwenImageEditPipeline") -> diffusers.DiffusionPipeline:
+    """With what its processor has of a text and of a picture: the processor itself needs
+    torchvision.
+    """
+    parts, tokenizer = qwen_image().components, _qwen_tokenizer(_PICTURES)
+    processor = PictureReader(tokenizer, Qwen2VLImageProcessorPil(max_pixels=28 * 28 * 64))
+    encoder = _qwen_vl(tokenizer)
+    return getattr(diffusers, kind)(
+        **{**parts, "text_encoder": encoder, "tokenizer": tokenizer}, processor=processor
+    )
+
+
+def qwen_image_edit_plus() -> diffusers.DiffusionPipeline:
+    return qwen_image_edit("QwenImageEditPlusPipeline")
 
 
 def krea_2() -> diffusers.DiffusionPipeline:
@@ -451,6 +504,8 @@ BUILDERS: dict[str, Callable[[], diffusers.DiffusionPipeline]] = {
     "Flux2Pipeline": flux_2_dev,
     "ChromaPipeline": chroma,
     "QwenImagePipeline": qwen_image,
+    "QwenImageEditPipeline": qwen_image_edit,
+    "QwenImageEditPlusPipeline": qwen_image_edit_plus,
     "Krea2Pipeline": krea_2,
 }
 PLAIN = {"LatentConsistencyModelPipeline": latent_consistency}
@@ -532,6 +587,7 @@ _CHAT = (
     "{% if add_generation_prompt %}<|im_start|>a\n{% endif %}"
 )
 """Eight tokens, as many as the words of the real one are."""
+_PICTURES = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 _CHAT_IN_PARTS = (
     "{{ bos_token }}{% for message in messages %}"
     "{% set mark = 'SYSTEM_PROMPT' if message.role == 'system' else 'INST' %}"
@@ -562,11 +618,11 @@ def _mistral_tokenizer() -> PreTrainedTokenizerFast:
     )  # fmt: skip
 
 
-def _qwen_tokenizer() -> Qwen2Tokenizer:
+def _qwen_tokenizer(more: Sequence[str] = ()) -> Qwen2Tokenizer:
     """A token a byte, with the words of a chat."""
     letters = sorted(ByteLevel.alphabet())
     return Qwen2Tokenizer(
         vocab={letter: k for k, letter in enumerate(letters)}, merges=[],
-        additional_special_tokens=["<|im_start|>", "<|im_end|>"], chat_template=_CHAT,
+        additional_special_tokens=["<|im_start|>", "<|im_end|>", *more], chat_template=_CHAT,
         model_max_length=1024,
     )  # fmt: skip

@@ -5,6 +5,7 @@ How the pipelines of a family are called stands in `actors.painting.pipelines`. 
 to add a row here and a class there.
 """
 
+from dataclasses import replace
 from functools import cache
 
 from actors.models.family import Family, Reader
@@ -23,6 +24,23 @@ _DIFFUSION = (
     "tcd",
 )
 
+_QWEN_EDIT = Family(
+    name="Qwen-Image-Edit",
+    pipeline="QwenImageEditPipeline",
+    weights=("transformer", "vae", "text_encoder"),
+    guidance=4.0,
+    guidance_kind=GuidanceKind.TRUE,
+    schedulers=("flow-match-euler",),
+    is_flow=True,
+    multiple_of=16,
+    sample_size=128,
+    adapted=("transformer",),
+    readers=(Reader(tokenizer="tokenizer", tokens=504),),  # three more stand for its picture
+    taken_out=("<|image_pad|>", "<|video_pad|>"),
+    edits=1,
+    only_edits=True,
+    unpaintable="guidance_embeds",
+)
 
 FAMILIES = (
     Family(
@@ -227,6 +245,14 @@ FAMILIES = (
         adapted=("transformer",),
         readers=(Reader(tokenizer="tokenizer", tokens=507),),  # five of 512 end the template
         unpaintable="guidance_embeds",
+    ),
+    _QWEN_EDIT,
+    replace(
+        _QWEN_EDIT,
+        name="Qwen-Image-Edit Plus",
+        pipeline="QwenImageEditPlusPipeline",
+        readers=(Reader(tokenizer="tokenizer", tokens=507),),
+        edits=3,
     ),
     Family(
         name="Krea 2",

@@ -86,6 +86,8 @@ class Family:
     """
     edits: int = 0
     """How many pictures it can make one of, by an instruction; none if it edits none."""
+    only_edits: bool = False
+    """Whether it paints nothing but edits."""
     edit_side: int = 16
     """The fewest pixels that a side of such a picture may have."""
     edit_ratio: float = 8.0

@@ -34,7 +34,7 @@ _NOT_VOCABULARIES = {
 }  # fmt: skip
 _CLASS = re.compile(r"(?!Auto)\w+Tokenizer(Fast)?")
 _LEAST_WORDS = 2  # T5's class makes up a vocabulary of one word, the space, if it finds none
-_MARKS = 4  # around an instruction, and around the prompt after it
+_MARKS = 5  # one that begins all, and those around an instruction and around the prompt
 _NO_LIMIT = 10**9  # transformers writes 10**30 if there is none
 
 

@@ -75,7 +75,8 @@ def denoise(pipeline: LoadedPipeline, embeddings: Embeddings, batch: Batch) -> D
     padded = _padded(batch.recipes, group.batch)
     pipeline.check(padded, batch.references)
     scheduler, generators = new_scheduler(group), generators_of(padded)
-    reading = pipeline.reading(group)
+    # Edits are painted one at a time, so all of a batch are read alike.
+    reading = pipeline.reading(padded[0], batch.references)
 
     def embed(text: str, *, is_negative: bool) -> Embedding:
         def compute() -> Embedding:

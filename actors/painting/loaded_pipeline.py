@@ -85,10 +85,8 @@ class LoadedPipeline:
                 f"This {family.pipeline} has no guidance: take it out of the campaign."
             )
         if group.strength is not None:
-            self._check_strength(recipes, group.strength)
-        for recipe in recipes:
-            if found := next((word for word in family.taken_out if word in recipe.prompt), None):
-                raise BadRequest(f"{family.name} would not read {found}: take it out of a prompt.")
+            _check_strength(recipes, group.strength, family)
+        _check_words(recipes, family.taken_out, family.name)
         _check_edits(group, family)
         _check_pictures(recipes, references)
 
@@ -104,25 +102,12 @@ class LoadedPipeline:
                     raise PromptTooLong(text, tokens, room)
                 return
 
-    def _check_strength(self, recipes: Sequence[Recipe], strength: float) -> None:
-        group = recipes[0].group
-        if self.family.image_to_image is None:
-            raise BadRequest(
-                f"{self.family.name} cannot begin from a reference: take `reference` out of the"
-                " campaign."
-            )
-        if group.steps_made < 1:
-            raise BadRequest(
-                f"Of {group.steps} steps a strength of {strength} leaves none: raise one of them."
-            )
-        if self.family.paints_parts(group.pipeline) is any(r.mask is None for r in recipes):
-            raise BadRequest(
-                f"A {group.pipeline} paints pictures that have a mask, and no others: submit the"
-                " campaign again."
-            )
-
-    def reading(self, group: Group) -> Mapping[str, Any]:
-        """How the texts of a group are read, if not as usual: what else `embed` is told."""
+    # only some see pictures, too
+    def reading(self, recipe: Recipe, references: Mapping[str, Pixels]) -> Mapping[str, Any]:  # noqa: ARG002
+        """How the texts of a recipe are read, if not as usual: what else `embed` is told, each
+        part hashable.
+        """
+        group = recipe.group
         if group.clip_skip is None:
             return {}
         if "clip_skip" not in inspect.signature(self.embed).parameters:
@@ -178,7 +163,7 @@ class LoadedPipeline:
             seen = [references[whole(recipe.likeness_image or "")] for recipe in recipes]
             pipe.prepare_ip_adapter_image_embeds = self.likeness(seen)
             begin["ip_adapter_image_embeds"] = _ASKED_FOR
-        if group.edits:
+        if group.edits or self.family.only_edits:
             begin |= self._edited(
                 [Image.fromarray(references[name]) for name in recipes[0].edit], group
             )
@@ -319,6 +304,29 @@ def _controlled(
     if control.mode is not None:
         return {**how, "control_image": [pictures], "control_mode": [control.mode]}
     return {**how, "control_image" if begins_from_picture else "image": pictures}
+
+
+def _check_strength(recipes: Sequence[Recipe], strength: float, family: Family) -> None:
+    group = recipes[0].group
+    if family.image_to_image is None:
+        raise BadRequest(
+            f"{family.name} cannot begin from a reference: take `reference` out of the campaign."
+        )
+    if group.steps_made < 1:
+        raise BadRequest(
+            f"Of {group.steps} steps a strength of {strength} leaves none: raise one of them."
+        )
+    if family.paints_parts(group.pipeline) is any(r.mask is None for r in recipes):
+        raise BadRequest(
+            f"A {group.pipeline} paints pictures that have a mask, and no others: submit the"
+            " campaign again."
+        )
+
+
+def _check_words(recipes: Sequence[Recipe], taken_out: Sequence[str], name: str) -> None:
+    texts = [text for recipe in recipes for text in (recipe.prompt, recipe.negative)]
+    if found := next((word for word in taken_out if any(word in text for text in texts)), None):
+        raise BadRequest(f"{name} would not read {found}: take it out of the campaign's texts.")
 
 
 def _check_edits(group: Group, family: Family) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import diffusers
 import torch
+import transformers
 
 from actors.models.family import Family
 from actors.models.model_files import components_of, read_json
@@ -21,6 +22,7 @@ from actors.recipes.errors import LoadFailed
 from storage.errors import RequestError, SeedbedError
 
 _REASON_KEPT = 300
+_LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
 
 
 def load_pipeline(folder: Path, family: Family, dtype: torch.dtype, device: torch.device) -> Any:
@@ -58,7 +60,7 @@ def _put_together(kind: Any, folder: Path, given: Mapping[str, Any]) -> Any:
     index = read_json(folder / "model_index.json", folder.name)
     parts = components_of(folder.name, folder)
     others = {
-        name: getattr(diffusers, parts[name][1]).from_pretrained(folder / name)
+        name: getattr(_LIBRARIES[parts[name][0]], parts[name][1]).from_pretrained(folder / name)
         for name in sorted(taken & parts.keys() - given.keys())
     }
     config = {name: index[name] for name in taken & index.keys() - parts.keys()}

@@ -14,6 +14,7 @@ from torch import Tensor
 from actors.models.family import Family
 from actors.painting.loaded_pipeline import Embedding, LoadedPipeline, drawn
 from actors.painting.plain import Plain
+from actors.painting.qwen_edits import QwenImageEdit, QwenImageEditPlus
 from actors.painting.talking_encoders import Flux2, Flux2Dev, Krea2, QwenImage, ZImage
 from actors.recipes.recipe import Group
 
@@ -177,6 +178,8 @@ PIPELINES: Mapping[str, type[LoadedPipeline]] = {
     "Flux2Pipeline": Flux2Dev,
     "ChromaPipeline": Chroma,
     "QwenImagePipeline": QwenImage,
+    "QwenImageEditPipeline": QwenImageEdit,
+    "QwenImageEditPlusPipeline": QwenImageEditPlus,
     "Krea2Pipeline": Krea2,
 }
 

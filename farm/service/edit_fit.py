@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from actors.models.families import FAMILIES
 from actors.models.family import Family
 from farm.campaign.expansion import Expansion
-from farm.campaign.sources import EDITS
+from farm.campaign.sources import EDITS, NONE
 from farm.documents.document import Problem
 from farm.documents.parsed import Path_
 
@@ -15,15 +15,17 @@ from farm.documents.parsed import Path_
 def edit_problems(expansion: Expansion) -> Iterator[Problem]:
     """Pictures that the model cannot make one of, and batches, which edits do not have."""
     named = dict(_named(expansion))
+    family, model = expansion.family, expansion.model.name
+    if family.only_edits:
+        yield from _missing(expansion)
     if not named:
         return
-    family, model = expansion.family, expansion.model.name
     if not family.edits:
-        able = " and ".join(row.name for row in FAMILIES if row.edits)
+        *able, last = [row.name for row in FAMILIES if row.edits]
         yield Problem(
             next(iter(named.values())),
-            f"the model {model} ({family.name}) edits no pictures; models of {able} do. To begin"
-            " from a picture, write `reference: {image: …}`.",
+            f"the model {model} ({family.name}) edits no pictures; models of {', '.join(able)} and"
+            f" {last} do. To begin from a picture, write `reference: {{image: …}}`.",
         )
         return
     for place, path in named.items():
@@ -34,6 +36,28 @@ def edit_problems(expansion: Expansion) -> Iterator[Problem]:
                 f"the model {model} ({family.name}) edits {pictures} at once: remove the others.",
             )
     yield from _batch_problems(expansion)
+
+
+def _missing(expansion: Expansion) -> Iterator[Problem]:
+    """Renders of a model that paints nothing but edits, if they are edits of nothing."""
+    blank: dict[int, list[int]] = {}  # of each axis that names pictures, the values that name none
+    for place, name in enumerate(EDITS):
+        found = next((k for k, axis in enumerate(expansion.axes) if name in axis.variables), None)
+        if found is None:
+            if place < len(expansion.campaign.edit):
+                return
+            continue
+        axis = expansion.axes[found]
+        left = blank.get(found, range(len(axis.values)))
+        blank[found] = [k for k in left if axis.assignments(k)[name] == NONE]
+    if not all(blank.values()) or not expansion.skipping.leaves(blank):
+        return
+    at, values = next(iter(blank.items()), (None, []))
+    yield Problem(
+        ("edit",) if at is None else ("vary", expansion.axes[at].name, values[0]),
+        f"the model {expansion.model.name} ({expansion.family.name}) paints nothing but edits, and"
+        " here it has no picture: name one, as `edit: FILE`.",
+    )
 
 
 def edit_misfit(family: Family, width: int, height: int) -> str | None:

@@ -10,9 +10,14 @@ def painted_bare(path, recipe, options=lambda _pipe: {}, **components):
     """The picture of a recipe, from its text on. `options` gives, for the pipeline, what else its
     call is told; `components` are those that it has beside its folder's.
     """
+    pipe = getattr(diffusers, recipe.group.pipeline).from_pretrained(path, **components)
+    return painted_by(pipe, recipe, options(pipe))
+
+
+def painted_by(pipe, recipe, options):
+    """The picture that a pipeline paints of a recipe."""
     torch.set_num_threads(1)
     made_of = recipe.group
-    pipe = getattr(diffusers, made_of.pipeline).from_pretrained(path, **components)
     pipe.set_progress_bar_config(disable=True)
     pipe.scheduler = new_scheduler(made_of)
     told = {
@@ -20,7 +25,7 @@ def painted_bare(path, recipe, options=lambda _pipe: {}, **components):
         "height": made_of.height,
         "num_inference_steps": made_of.steps,
         "guidance_scale": made_of.guidance,
-        **options(pipe),
+        **options,
     }
     images = pipe(
         prompt=recipe.prompt,

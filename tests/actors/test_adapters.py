@@ -8,17 +8,17 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from actors.models.families import FAMILIES
 from actors.painting.adapters import _KEPT
 from actors.painting.engine import Engine
 from actors.recipes.errors import BadRequest
 from actors.recipes.recipe import Adapter
 from tests.actors.tiny import SHADES, assert_pictures_stand_alone, group, hashes, recipes
 from tests.adapters import save_adapter
+from tests.pipelines import FREE
 
 pytestmark = pytest.mark.usefixtures("unproved")
 
-TAKING = [family.pipeline for family in FAMILIES if family.takes_adapters]
+TAKING = [family.pipeline for family in FREE if family.takes_adapters]
 SD = "StableDiffusionPipeline"
 
 

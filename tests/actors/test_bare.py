@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from actors.models.families import FAMILIES
 from actors.painting.engine import Engine
 from tests.actors.bare import painted_bare
 from tests.actors.tiny import group, recipes
+from tests.pipelines import FREE
 
 GUIDED = {"ZImagePipeline": [0.0, 3.0]}
 
@@ -34,7 +34,7 @@ def _bare(path, recipe, family):
 
 @pytest.mark.parametrize(
     ("family", "guidance"),
-    [(f, guidance) for f in FAMILIES for guidance in GUIDED.get(f.pipeline, [f.guidance])],
+    [(f, guidance) for f in FREE for guidance in GUIDED.get(f.pipeline, [f.guidance])],
     ids=lambda value: getattr(value, "pipeline", str(value)),
 )
 def test_a_picture_is_the_one_that_diffusers_paints(folder, family, guidance):

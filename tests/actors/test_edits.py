@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actors.models.families import FAMILIES, family_of
+from actors.models.families import family_of
 from actors.painting.engine import Engine
 from actors.pictures.files import pixels_digest
 from actors.recipes.errors import BadRequest
@@ -14,10 +14,11 @@ from actors.recipes.previews import Previews
 from actors.recipes.recipe import Recipe
 from tests.actors.bare import painted_bare
 from tests.actors.tiny import Looks, group, hashes, recipes
+from tests.pipelines import FREE
 
 pytestmark = pytest.mark.usefixtures("unproved")
 
-NAMES = [family.pipeline for family in FAMILIES if family.edits]
+NAMES = [family.pipeline for family in FREE if family.edits]
 _RANDOM = np.random.default_rng(7)
 FILES = {
     "mug": _RANDOM.integers(0, 256, (80, 112, 3), np.uint8),

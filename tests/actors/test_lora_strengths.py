@@ -23,10 +23,11 @@ from actors.recipes.errors import BadRequest
 from actors.recipes.recipe import Adapter
 from storage.errors import RequestError
 from tests.actors.tiny import group
+from tests.pipelines import FREE
 
 pytestmark = pytest.mark.usefixtures("unproved")
 
-TAKING = tuple(family.pipeline for family in FAMILIES if family.takes_adapters)
+TAKING = tuple(family.pipeline for family in FREE if family.takes_adapters)
 SD, XL, SD3, FLUX, _, SANA, *NEWER = TAKING
 LAYERS = re.compile(
     r"(to_[qkv]|to_out\.0|to_add_out|add_[qkv]_proj|[qkv]_proj|out_proj|fc1|net\.2|conv1|conv_in"

@@ -119,7 +119,10 @@ def test_every_family_is_inspected_without_being_loaded(tmp_path, pipeline):
         "ZImagePipeline": (256, 256),
         "Flux2KleinPipeline": (256, 256),
         "ChromaPipeline": (256, 256),
+        "Flux2Pipeline": (256, 256),
         "QwenImagePipeline": (256, 256),
+        "QwenImageEditPipeline": (256, 256),
+        "QwenImageEditPlusPipeline": (256, 256),
         "Krea2Pipeline": (256, 256),
     }.get(pipeline, (32, 32))
     for component in family.weights:

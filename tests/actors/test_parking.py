@@ -5,16 +5,16 @@ every scheduler, and not one bit changed.
 import numpy as np
 import pytest
 
-from actors.models.families import FAMILIES
 from actors.painting.engine import Engine
 from actors.pictures.files import pixels_digest
 from actors.recipes.errors import Stopped
 from actors.recipes.previews import Previews
 from tests.actors.tiny import SHADES, Looks, group, hashes, recipes
+from tests.pipelines import FREE
 
 pytestmark = pytest.mark.usefixtures("unproved")
 
-NAMES = [family.pipeline for family in FAMILIES]
+NAMES = [family.pipeline for family in FREE]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def assert_goes_on(engine, batch, path, *, steps, **how):
 
 
 @pytest.mark.parametrize(
-    ("pipeline", "scheduler"), [(f.pipeline, name) for f in FAMILIES for name in f.schedulers]
+    ("pipeline", "scheduler"), [(f.pipeline, name) for f in FREE for name in f.schedulers]
 )
 def test_survivors_keep_every_bit_with_every_scheduler_of_every_family(
     engine, folder, pipeline, scheduler
@@ -73,7 +73,7 @@ def test_survivors_keep_every_bit_in_half_precision(engine, folder, pipeline):
     ("pipeline", "scheduler"),
     [
         (f.pipeline, name)
-        for f in FAMILIES
+        for f in FREE
         if f.image_to_image
         for name in f.schedulers
         if name in (f.schedulers[0], "euler-ancestral", "lcm")

@@ -20,6 +20,7 @@ from tests.farm.resting import assert_recipes_come_back, paint_queued
 from tests.pipelines import built_once
 
 KLEIN, KONTEXT, FLUX = "Flux2KleinPipeline", "FluxKontextPipeline", "FluxPipeline"
+QWEN = "QwenImageEditPlusPipeline"
 SETTINGS = {"steps": 2, "size": "32x32"}
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -137,6 +138,40 @@ def _first(row):
             dict(vary={"edit_image_2": ["mug", "none"]}),
             "vary.edit_image_2",
             "'edit_image_2' comes after 'edit_image', and nothing names that",
+        ),
+        (dict(edit=["mug"] * 4, model=QWEN), "edit[3]", "edits 3 pictures at once"),
+        (dict(model=QWEN), "edit", "paints nothing but edits, and here it has no picture"),
+        (
+            dict(vary={"edit_image": ["mug", "none"]}, model=QWEN),
+            "vary.edit_image[1]",
+            "paints nothing but edits",
+        ),
+        (
+            dict(
+                vary={"edit_image": ["mug", "none"], "edit_image_2": ["lamp", "none"]}, model=QWEN
+            ),
+            "vary.edit_image[1]",
+            "paints nothing but edits",
+        ),
+        (dict(edit="mug", vary={"edit_image_2": ["lamp", "none"]}, model=QWEN), None, ""),
+        (
+            dict(
+                vary={"edit_image": ["mug", "none"], "edit_image_2": ["lamp", "none"]},
+                skip=[{"edit_image": "none", "edit_image_2": "none"}],
+                model=QWEN,
+            ),
+            None,
+            "",
+        ),
+        (
+            dict(edit=["mug", "lamp"], vary={"edit_image": ["mug", "none"]}, model=QWEN),
+            None,
+            "",
+        ),
+        (
+            dict(edit="mug", model=QWEN, prompt="put <|image_pad|> here", syntax="literal"),
+            "prompt",
+            "<|image_pad|> has a meaning for this model",
         ),
         (dict(settings={"edit_image": "mug"}), "settings.edit_image", "edit: [FIRST, SECOND]"),
         (dict(kontext_image="mug"), "kontext_image", "it is called 'edit' here"),

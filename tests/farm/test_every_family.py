@@ -7,7 +7,6 @@ import json
 import pytest
 from PIL import Image
 
-from actors.models.families import FAMILIES
 from actors.painting.engine import Engine
 from actors.painting.painter import Painter
 from farm.campaign.checks import parse_campaign
@@ -18,9 +17,9 @@ from farm.service.submission import Submissions
 from storage.states import CampaignState
 from tests.adapters import save_adapter
 from tests.farm.resting import assert_recipes_come_back, paint_queued
-from tests.pipelines import PLAIN, built_once, save
+from tests.pipelines import FREE, PLAIN, built_once, save
 
-NAMES = [family.pipeline for family in FAMILIES]
+NAMES = [family.pipeline for family in FREE]
 (LCM,) = PLAIN
 
 
@@ -74,6 +73,18 @@ def test_a_campaign_is_painted(
 
 
 REFUSED = [
+    (
+        "Flux2Pipeline",
+        dict(prompt="a {color} [IMG] mug", emphasis="literal"),
+        "prompt",
+        "[IMG] has a meaning for this model, which would not read it",
+    ),
+    (
+        "Flux2Pipeline",
+        dict(vary={"color": ["red", "a [IMG] blue"]}, emphasis="literal"),
+        "vary.color[1]",
+        "[IMG] has a meaning for this model, which would not read it",
+    ),
     ("FluxPipeline", dict(negative="grain"), "negative", "takes no negative prompt"),
     (
         "FluxPipeline",
@@ -292,7 +303,7 @@ def parts(tmp_path):
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("pipeline", [family.pipeline for family in FAMILIES if family.inpaint])
+@pytest.mark.parametrize("pipeline", [family.pipeline for family in FREE if family.inpaint])
 def test_a_part_of_a_picture_is_painted_anew_and_again_from_its_file(
     service, queue, settling, campaigns, outputs, folder, reading, parts, pipeline
 ):
@@ -373,7 +384,7 @@ def test_a_long_prompt_that_only_the_short_sighted_encoder_cuts_off_is_taken(est
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", FREE, ids=lambda family: family.name)
 def test_a_campaign_begins_from_references_and_has_adapters(
     service, queue, settling, campaigns, outputs, folder, family, tmp_path, reading
 ):
@@ -397,7 +408,7 @@ def test_a_campaign_begins_from_references_and_has_adapters(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "family",
-    [family for family in FAMILIES if family.image_to_image],
+    [family for family in FREE if family.image_to_image],
     ids=lambda family: family.name,
 )
 def test_the_manifest_names_the_previews_that_were_written(

@@ -17,13 +17,22 @@ from farm.results.reproduce import campaign_of, read_picture
 from storage.states import CampaignState
 from tests.adapters import save_adapter
 from tests.farm.resting import paint_queued
-from tests.pipelines import built_once, control_of, ip_adapter_of, union_of, upscaler_of
+from tests.pipelines import (
+    built_once,
+    control_of,
+    ip_adapter_of,
+    small_edits,
+    union_of,
+    upscaler_of,
+)
 
 SIZE = (64, 32)
 
 
 def ways(family):
     """The ways to begin that a family has."""
+    if family.only_edits:
+        return ["edit"]
     has = {
         "text": True,
         "reference": family.image_to_image,
@@ -61,7 +70,8 @@ def follower():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return built_once(tmp_path_factory.mktemp("models"))
+    with small_edits():
+        yield built_once(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
