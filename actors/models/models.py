@@ -28,6 +28,7 @@ SEEDLING = Path(__file__).parents[1] / "seedling" / "model"
 # No part begins with a dot, nor the revision with a slash: the hub's library makes paths of them.
 _HUB_ID = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?")
 _READ_BY_PIPELINES = ("*.safetensors", "*.json", "*.txt")
+_TEMPLATE = ".jinja"
 # Measured on CPU with one thread: seedling paints 0.42, 0.31, 0.28, 0.28, 0.29 s a picture in
 # shapes 1, 2, 4, 8, 16.
 _BATCH = {"seedling": 4}
@@ -203,6 +204,17 @@ def weights_digest(folder: Path, name: str | None = None) -> str:
     return files_digest(folder, digested_files(folder), name)
 
 
+def has_weights(folder: Path, digest: str) -> bool:
+    """Whether a folder's files are those of a digest. One that was made before chat templates
+    counted holds still.
+    """
+    files = digested_files(folder)
+    older = {path for path in files if path.suffix != _TEMPLATE}
+    return digest == files_digest(folder, files) or (
+        older != files and digest == files_digest(folder, older)
+    )
+
+
 def files_digest(folder: Path, files: Iterable[Path], name: str | None = None) -> str:
     """The same of these files of a folder."""
     total = hashlib.sha256()
@@ -226,7 +238,8 @@ def file_digest(path: Path) -> str:
 
 
 def digested_files(folder: Path) -> set[Path]:
-    """The files that decide the digest of a model's weights.
+    """The files that decide the digest of a model's weights: what is around a prompt when it is
+    read, a chat template says.
 
     Sentencepiece and tiktoken files count only in folders without a tokenizer.json, since
     transformers reads that first. So folders that have both keep the digest that they had when the
@@ -238,8 +251,14 @@ def digested_files(folder: Path) -> set[Path]:
         for pattern in set(VOCABULARIES) - set(_READ_BY_PIPELINES)
         for path in folder.glob(f"*/{pattern}")
     }
+    templates = {
+        path
+        for place in ("*", "*/additional_chat_templates")
+        for path in folder.glob(f"{place}/*{_TEMPLATE}")
+    }
     return (
         paths
+        | templates
         | {path for path in others if path.parent / TOKENIZER_JSON not in paths}
         | {folder / "model_index.json"}
     )

@@ -17,7 +17,7 @@ import transformers
 
 from actors.models.families import family_of
 from actors.models.lora_names import Weights
-from actors.models.models import weights_digest
+from actors.models.models import has_weights, weights_digest
 from actors.painting.adapters import Adapters
 from actors.painting.canaries import paint_canaries
 from actors.painting.controls import Controls
@@ -338,7 +338,7 @@ class Engine:
 
 
 def _require_weights(group: Group, folder: str) -> None:
-    if weights_digest(Path(folder)) != group.model:
+    if not has_weights(Path(folder), group.model):
         raise WeightsChanged(
             f"The weights in {folder} have changed since the campaign was submitted. Put the old"
             " ones back and let it go on (`farm resume`), or submit it again: under another name,"

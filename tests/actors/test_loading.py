@@ -297,7 +297,6 @@ def test_folders_keep_the_digests_that_they_had(folder):
     (folder / "tokenizer" / "spiece.model").write_bytes(
         b"x"
     )  # beside a tokenizer.json, nothing reads it
-    (folder / "tokenizer" / "chat_template.jinja").write_text("x")
     assert weights_digest(folder) == before
 
 

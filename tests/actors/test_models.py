@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from actors.models.families import family_of, is_known
-from actors.models.models import SEEDLING, find_model, inspect_model, weights_digest
+from actors.models.models import SEEDLING, find_model, has_weights, inspect_model, weights_digest
 from storage.errors import RequestError
 from tests.pipelines import BUILDERS, save
 
@@ -195,6 +195,27 @@ def test_files_that_are_still_the_same_are_not_read_again(folder, monkeypatch):
     before = weights_digest(folder)
     monkeypatch.setattr("hashlib.file_digest", None)
     assert weights_digest(folder) == before
+
+
+@pytest.mark.parametrize("place", ["", "additional_chat_templates"])
+def test_a_chat_template_counts_and_digests_without_it_hold_still(tmp_path, place):
+    folder = save("ZImagePipeline", tmp_path / "model")
+    own = folder / "tokenizer" / "chat_template.jinja"
+    template = folder / "tokenizer" / place / "chat_template.jinja"
+    template.parent.mkdir(exist_ok=True)
+    text = own.read_text()
+    own.unlink()
+    older = weights_digest(folder)  # what a version said that looked at no template
+    template.write_text(text)
+    now = weights_digest(folder)
+    assert now != older
+    assert [has_weights(folder, digest) for digest in (now, older, "0" * 64)] == [
+        True,
+        True,
+        False,
+    ]
+    template.write_text(text.replace("|im_end|", "|im_start|"))
+    assert not has_weights(folder, now)
 
 
 def test_a_file_that_was_put_in_anothers_place_is_read_whatever_its_name_size_and_date(folder):
