@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -38,14 +38,13 @@ from farm.api.registry import registry_routes
 from farm.api.renders import render_routers
 from farm.api.reviews import review_routes
 from farm.api.routes import make_api
-from farm.api.serving import HOST, serve
+from farm.api.serving import serve
 from farm.api.sheets import sheet_routes
 from farm.api.steps import step_routes
 from farm.api.texts import text_routes
 from farm.api.uploads import upload_routes
-from farm.config import Settings, known_secrets
-from farm.dispatch.ray_folder import ray_folder
-from farm.dispatch.supervisor import Supervisor
+from farm.config import HOST, Settings, known_secrets
+from farm.dispatch.supervisor import Supervisor, supervisor_of
 from farm.estimating import estimating_routes
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
@@ -171,11 +170,16 @@ def open_app(
 
 @contextmanager
 def embedded_farm(
-    settings: Settings, *, port: int, host: str = HOST, shown: str | None = None
+    settings: Settings,
+    *,
+    port: int,
+    host: str = HOST,
+    shown: str | None = None,
+    supervisor: Supervisor | None = None,
 ) -> Iterator[RunningFarm]:
     """A farm for as long as the block lasts: its API serves at once, its dispatcher is the
     caller's to start. `shown` says how its events are shown on standard output, if at all: json
-    or text.
+    or text. `supervisor` is one of `supervisor_of`, which began before.
 
     Raises RequestError where the home has a farm already, or where anybody could give it orders.
     """
@@ -203,20 +207,16 @@ def embedded_farm(
         ) from exc
     try:
         with (
-            ray_folder(settings.home) as folder,
+            nullcontext(supervisor) if supervisor else supervisor_of(settings, shown) as keeper,
             Home(settings.home).own_token() as own_token,
             open_app(settings, host, own_token) as app,
             serve(app, port, host) as url,
             Home(settings.home).published(url),
         ):
-            command = (sys.executable, "-m", "farm.dispatch.process", folder)
-            supervisor = Supervisor(
-                settings, (*command, *([shown] if shown else [])), shows_log=shown is not None
-            )
             try:
-                yield RunningFarm(url, supervisor)
+                yield RunningFarm(url, keeper)
             finally:
-                supervisor.stop()
+                keeper.stop()
     finally:
         lock.release()
 

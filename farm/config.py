@@ -23,6 +23,8 @@ from storage.store import SCHEME, Outputs, is_text
 if TYPE_CHECKING:
     from farm.scheduling.values import Limits, Pool
 
+HOST = "127.0.0.1"
+
 
 class _Telling(BaseSettings):
     """What concerns events and those who hear of them."""
@@ -102,7 +104,7 @@ class Settings(_Telling, _Caching):
     )
     url: str = Field("http://127.0.0.1:8600", description="The farm that commands speak to.")
     host: str = Field(
-        "127.0.0.1",
+        HOST,
         description="The address that `farm up` serves on; any but loopback needs a token.",
     )
     port: int = Field(8600, description="The port that `farm up` serves on.", ge=0, le=65535)

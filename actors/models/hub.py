@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, snapshot_download
+import huggingface_hub  # which loads what is asked of it, when it is asked
 
 from actors.models.families import family_of
 from actors.models.model_files import components_of, read_json
@@ -28,11 +28,13 @@ def fetch_model(repo: str, revision: str) -> Path:
     """
     name = f"{repo}@{revision}"
     try:
-        found = HfApi().model_info(repo, revision=revision, timeout=_TIMEOUT_S)
+        found = huggingface_hub.HfApi().model_info(repo, revision=revision, timeout=_TIMEOUT_S)
     # those of the hub's library, and of the libraries behind it
     except Exception as exc:  # noqa: BLE001
         try:  # the hub may be out of reach, and the model here
-            return Path(snapshot_download(repo, revision=revision, local_files_only=True))
+            return Path(
+                huggingface_hub.snapshot_download(repo, revision=revision, local_files_only=True)
+            )
         except Exception:  # noqa: BLE001  # likewise
             raise _failed(name, exc) from exc
     try:
@@ -84,7 +86,7 @@ def weights(
 def _fetch(name: str, repo: str, revision: str, names: Collection[str]) -> Path:
     def take(files: Collection[str]) -> Path:
         return Path(
-            snapshot_download(
+            huggingface_hub.snapshot_download(
                 repo, revision=revision, allow_patterns=[glob.escape(file) for file in files]
             )
         )

@@ -238,8 +238,8 @@ def file_digest(path: Path) -> str:
 
 
 def digested_files(folder: Path) -> set[Path]:
-    """The files that decide the digest of a model's weights: what is around a prompt when it is
-    read, a chat template says.
+    """The files that decide the digest of a model's weights. Chat templates do, too: their words
+    stand around a prompt when it is read.
 
     Sentencepiece and tiktoken files count only in folders without a tokenizer.json, since
     transformers reads that first. So folders that have both keep the digest that they had when the

@@ -10,9 +10,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from farm.api.connections import ACCEPTED, QUEUE, Connection
+from farm.config import HOST
 from storage.errors import RequestError
-
-HOST = "127.0.0.1"
 
 
 class _Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn's types are not followed

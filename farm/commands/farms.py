@@ -3,14 +3,14 @@
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from farm.app import RunningFarm, embedded_farm
 from farm.campaign.loading import CampaignFile, load_campaign
 from farm.client.client import Client
 from farm.commands.progress import follow
@@ -28,12 +28,16 @@ from farm.commands.shared import (
     say_warnings,
     settings_for,
 )
-from farm.config import Settings
+from farm.config import HOST, Settings
 from farm.connect import client_of
+from farm.dispatch.supervisor import supervisor_of
 from farm.documents.counting import counted
 from farm.logs import way_of
 from farm.service.views import CampaignStatus, Warned
 from storage.errors import SeedbedError, WorkError
+
+if TYPE_CHECKING:
+    from farm.app import RunningFarm
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +98,7 @@ def up(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     shown = way_of(settings.log)
-    with embedded_farm(settings, port=settings.port, host=settings.host, shown=shown) as farm:
+    with _farm(settings, port=settings.port, host=settings.host, shown=shown) as farm:
         farm.supervisor.start()
         _say_orders(settings, farm)
         if shown == "json":
@@ -119,7 +123,7 @@ def _run(
     fresh: bool = False,
 ) -> None:
     name = file.campaign.name
-    with embedded_farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
+    with _farm(settings, port=0) as farm, client_of(settings, farm.url) as client:
         # it takes seconds to come: meanwhile the file is checked, and if it is refused both end at
         # once
         farm.supervisor.start()
@@ -131,7 +135,23 @@ def _run(
         report(client, status, target, as_json=as_json, warnings=warnings)
 
 
-def _say_orders(settings: Settings, farm: RunningFarm) -> None:
+@contextmanager
+def _farm(
+    settings: Settings, *, port: int, host: str = HOST, shown: str | None = None
+) -> Iterator["RunningFarm"]:
+    """An embedded farm. Its two processes import their libraries side by side, which takes each of
+    them seconds.
+    """
+    with supervisor_of(settings, shown) as supervisor:
+        from farm.app import embedded_farm  # noqa: PLC0415  # see above
+
+        with embedded_farm(
+            settings, port=port, host=host, shown=shown, supervisor=supervisor
+        ) as farm:
+            yield farm
+
+
+def _say_orders(settings: Settings, farm: "RunningFarm") -> None:
     """An order that stands goes before what the command or the settings say: it is named, or
     nobody would know why.
     """
@@ -144,7 +164,7 @@ def _say_orders(settings: Settings, farm: RunningFarm) -> None:
         )
 
 
-def alive(farm: RunningFarm) -> Callable[[], None]:
+def alive(farm: "RunningFarm") -> Callable[[], None]:
     def check() -> None:
         if farm.supervisor.gave_up:
             raise WorkError(farm.supervisor.gave_up)

@@ -76,7 +76,10 @@ class RayLost(SeedbedError):
 
 def dispatch(stop: threading.Event) -> None:
     """Dispatch until `stop` is set."""
-    settings = Settings.model_validate_json(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line:  # the parent has ended before it had anything to dispatch
+        return
+    settings = Settings.model_validate_json(line)
     known = known_secrets(settings)
     beside = shown_on(_own_output(), sys.argv[2], known=known) if sys.argv[2:] else None
     log_to_file(Home(settings.home).logs / "dispatcher.log", known=known, beside=beside)

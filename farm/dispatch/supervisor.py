@@ -4,12 +4,14 @@ import contextlib
 import errno
 import logging
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from farm.config import Settings, dispatcher_environment
+from farm.dispatch.ray_folder import ray_folder
 from farm.home import Home
 from farm.logs import bound
 
@@ -32,6 +34,27 @@ def backoffs() -> Iterator[float]:
         backoff_s *= 2
 
 
+@contextlib.contextmanager
+def supervisor_of(settings: Settings, shown: str | None = None) -> Iterator["Supervisor"]:
+    """The supervisor of a home's dispatcher, whose process begins to import at once: that takes
+    seconds, like what its parent has to do until it can start it. `shown` says how its events are
+    shown on standard output, if at all: json or text.
+
+    Raises RequestError if the home cannot be made, WorkError if Ray has no place for its files.
+    """
+    Home(settings.home).make()
+    with ray_folder(settings.home) as folder:
+        command = (sys.executable, "-m", "farm.dispatch.process", folder)
+        supervisor = Supervisor(
+            settings, (*command, *([shown] if shown else [])), shows_log=shown is not None
+        )
+        supervisor.begin()
+        try:
+            yield supervisor
+        finally:
+            supervisor.stop()
+
+
 class Supervisor:
     """One child process, restarted with growing backoffs until `stop`."""
 
@@ -47,9 +70,18 @@ class Supervisor:
         self._environment = dispatcher_environment(settings)
         self._stopping = threading.Event()
         self._child: subprocess.Popen[str] | None = None
+        self._waiting: subprocess.Popen[str] | None = None
+        """A child that has begun, and has no settings yet."""
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self.gave_up: str | None = None
         """Why no dispatcher can be kept alive, once several have ended as soon as they began."""
+
+    def begin(self) -> None:
+        """Let the first child import what it needs before `start` gives it its settings. If it
+        cannot be started now, that shows then.
+        """
+        with contextlib.suppress(OSError):
+            self._child = self._waiting = self._begun()
 
     def start(self) -> None:
         self._thread.start()
@@ -67,6 +99,8 @@ class Supervisor:
                 child.wait()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+        if self._waiting is not None and self._waiting.stdin is not None:
+            self._waiting.stdin.close()
 
     def _run(self) -> None:
         quick_ends, pending = 0, backoffs()
@@ -104,12 +138,31 @@ class Supervisor:
         return f"{lines[-1][:500] if lines else 'it said nothing.'} (All it said is in {path}.)"
 
     def _live_once(self) -> float:
-        Home(self._settings.home).logs.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
+        child = self._child = self._waiting or self._begun()
+        self._waiting = None
+        assert child.stdin is not None
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # it may have ended at once; the pipe stays open while it lives
+            child.stdin.write(
+                self._settings.model_dump_json(exclude={"token"}) + "\n"
+            )  # it speaks to nobody who asks
+            child.stdin.flush()
+        if self._stopping.is_set():
+            child.terminate()
+        self._wait(child)
+        with contextlib.suppress(BrokenPipeError):
+            child.stdin.close()
+        return time.monotonic() - began
+
+    def _begun(self) -> "subprocess.Popen[str]":
+        """A child, which waits for its settings."""
+        Home(self._settings.home).logs.mkdir(parents=True, exist_ok=True)
         bound(self._output)
         with self._output.open("a") as output:
             # A session of its own, so that a Ctrl-C at the terminal reaches only the parent.
-            self._child = subprocess.Popen(
+            return subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=None if self._shows_log else output,
@@ -118,20 +171,6 @@ class Supervisor:
                 env=self._environment,
                 start_new_session=True,
             )
-            assert self._child.stdin is not None
-            with contextlib.suppress(
-                BrokenPipeError
-            ):  # it may have ended at once; the pipe stays open while it lives
-                self._child.stdin.write(
-                    self._settings.model_dump_json(exclude={"token"}) + "\n"
-                )  # it speaks to nobody who asks
-                self._child.stdin.flush()
-            if self._stopping.is_set():
-                self._child.terminate()
-            self._wait(self._child)
-            with contextlib.suppress(BrokenPipeError):
-                self._child.stdin.close()
-        return time.monotonic() - began
 
     @property
     def _output(self) -> Path:

@@ -78,8 +78,8 @@ class Hub:
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     hub = Hub(tmp_path)
-    monkeypatch.setattr("actors.models.hub.HfApi", lambda: hub)
-    monkeypatch.setattr("actors.models.hub.snapshot_download", hub.snapshot_download)
+    monkeypatch.setattr("huggingface_hub.HfApi", lambda: hub)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", hub.snapshot_download)
     return hub
 
 

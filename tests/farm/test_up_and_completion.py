@@ -85,7 +85,7 @@ def fake_farm(monkeypatch):
         child = SimpleNamespace(start=lambda: None, gave_up="It is hopeless.")
         yield SimpleNamespace(url="http://127.0.0.1:1", supervisor=child)
 
-    monkeypatch.setattr(farms, "embedded_farm", embedded)
+    monkeypatch.setattr(farms, "_farm", embedded)
     monkeypatch.setattr(farms, "_say_orders", lambda _settings, _farm: None)
     monkeypatch.setattr(farms.signal, "signal", lambda *_: None)
     monkeypatch.setattr(farms, "threading", SimpleNamespace(Event=_Never))

@@ -56,6 +56,50 @@ def test_the_child_gets_its_settings_and_ends_with_its_parents_end_of_the_pipe(s
     assert farm.gave_up is None
 
 
+def test_a_child_begins_before_it_gets_its_settings(settings, tmp_path):
+    began, heard = tmp_path / "began", tmp_path / "heard"
+    code = (
+        f"import os, sys; open({str(began)!r}, 'a').write(f'{{os.getpid()}} ');"
+        f" line = sys.stdin.readline(); open({str(heard)!r}, 'w').write(line); sys.stdin.read()"
+    )
+    farm = Supervisor(settings, child(code))
+    farm.begin()
+    wait_for(began)
+    assert not heard.exists()
+    farm.start()
+    wait_for(heard)
+    farm.stop()
+    assert began.read_text().split() == [str(farm._child.pid)]
+    assert farm._child.poll() is not None
+
+
+def test_a_child_that_was_begun_and_never_started_ends(settings, tmp_path):
+    began = tmp_path / "began"
+    code = f"import sys; open({str(began)!r}, 'w').write('x'); sys.stdin.read()"
+    farm = Supervisor(settings, child(code))
+    farm.begin()
+    wait_for(began)
+    farm.stop()
+    assert farm._child.poll() is not None
+
+
+def test_a_child_that_ends_before_it_is_started_is_started_again(settings, tmp_path):
+    marks = tmp_path / "marks"
+    farm = Supervisor(settings, child(f"open({str(marks)!r}, 'a').write('x')"))
+    farm.begin()
+    wait_for(marks)
+    farm.start()
+    farm._thread.join(60)
+    assert marks.read_text() == "x" * supervisor.QUICK_ENDS
+    assert "times in a row" in farm.gave_up
+
+
+def wait_for(path):
+    """Wait until a file has a text."""
+    while not (path.exists() and path.read_text()):
+        threading.Event().wait(0.01)
+
+
 def test_a_child_that_will_not_go_is_killed(settings, tmp_path):
     ready = tmp_path / "ready"
     code = (
