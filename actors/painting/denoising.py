@@ -84,7 +84,7 @@ def denoise(pipeline: LoadedPipeline, embeddings: Embeddings, batch: Batch) -> D
             return pipeline.embed(text, is_negative=is_negative, **reading)
 
         # an adapter may change what a text encoder says
-        key = (text, is_negative, group.adapters, *reading.values())
+        key = (text, is_negative, group.adapters, *pipeline.read_beside(padded[0]))
         return embeddings.get(key, compute)
 
     with ExitStack() as stack:

@@ -6,7 +6,7 @@ by the same generators, one at a time.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -104,9 +104,7 @@ class LoadedPipeline:
 
     # only some see pictures, too
     def reading(self, recipe: Recipe, references: Mapping[str, Pixels]) -> Mapping[str, Any]:  # noqa: ARG002
-        """How the texts of a recipe are read, if not as usual: what else `embed` is told, each
-        part hashable.
-        """
+        """How the texts of a recipe are read, if not as usual: what else `embed` is told."""
         group = recipe.group
         if group.clip_skip is None:
             return {}
@@ -115,6 +113,10 @@ class LoadedPipeline:
                 f"{self.family.name} takes no `clip_skip`: take it out of the campaign."
             )
         return {"clip_skip": group.clip_skip}
+
+    def read_beside(self, recipe: Recipe) -> tuple[Hashable, ...]:
+        """On what of a recipe the reading of its texts depends beside themselves."""
+        return (recipe.group.clip_skip,)
 
     # some families read the two differently
     def embed(self, text: str, *, is_negative: bool) -> Embedding:  # noqa: ARG002

@@ -1,7 +1,6 @@
 """Qwen-Image that edits pictures: its encoder sees them beside the prompt."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +27,6 @@ _IMAGE = "<|image_pad|>"
 _AREA = 1024 * 1024
 # Of canaries, which are edits of nothing: these pipelines cannot paint without a picture.
 _NOTHING = np.repeat(np.arange(0, 256, 8, dtype=np.uint8), 32 * 3).reshape(32, 32, 3)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The pictures that an encoder sees, known by their names."""
-
-    names: tuple[str, ...] = ()
-    pictures: tuple[Pixels, ...] = field(default=(), compare=False)
-
-    @property
-    def images(self) -> list[Image.Image]:
-        return [Image.fromarray(picture) for picture in self.pictures]
 
 
 class PictureReader:
@@ -102,11 +89,20 @@ class QwenImageEditPlus(QwenImage):
         return {"processor": PictureReader(reads, sees)}
 
     def reading(self, recipe: Recipe, references: Mapping[str, Pixels]) -> Mapping[str, Any]:
-        seen = Seen(recipe.edit, tuple(references[name] for name in recipe.edit))
+        seen = [Image.fromarray(references[name]) for name in recipe.edit]
         return {**super().reading(recipe, references), "seen": seen}
 
-    def embed(self, text: str, *, is_negative: bool, seen: Seen = Seen()) -> Embedding:  # noqa: ARG002
-        pictures = [self._looked_at(image) for image in seen.images]
+    def read_beside(self, recipe: Recipe) -> tuple[Hashable, ...]:
+        return (*super().read_beside(recipe), recipe.edit)
+
+    def embed(
+        self,
+        text: str,
+        *,
+        is_negative: bool,  # noqa: ARG002
+        seen: Sequence[Image.Image] = (),
+    ) -> Embedding:
+        pictures = [self._looked_at(image) for image in seen]
         embeds, _ = self.pipe.encode_prompt(text, self._shown(pictures), self.pipe.device)
         mask = torch.ones(embeds.shape[:2], dtype=torch.long, device=embeds.device)
         return {"prompt_embeds": embeds, "prompt_embeds_mask": mask}
