@@ -1,12 +1,13 @@
 """The grip of a model's seeds: how much of a composition the seed decides, and not the prompt."""
 
+from actors.models.families import family_of
 from actors.models.models import Model
 from actors.painting.engine import Engine
 from actors.pictures.drift import Layout, layout_of
 from farm.campaign.expansion import Expansion
 from farm.campaign.schema import Campaign
 from farm.scheduling.drift import grip_of
-from storage.errors import WorkError
+from storage.errors import RequestError, WorkError
 
 _SEEDS = 8
 _PROMPTS = (
@@ -22,7 +23,15 @@ _PROMPTS = (
 
 
 def measured_grip(model: Model, steps: int) -> float:
-    """Paint every prompt with every seed on this machine's device, and measure their layouts."""
+    """Paint every prompt with every seed on this machine's device, and measure their layouts.
+    Raises RequestError for a model that paints nothing from a prompt alone.
+    """
+    family = family_of(model.pipeline)
+    if family is not None and family.only_edits:
+        raise RequestError(
+            f"{model.name} ({family.name}) paints nothing but edits, and the grip of seeds is"
+            " measured from prompts alone."
+        )
     campaign = Campaign.model_validate(
         {
             "name": "grip",

@@ -10,12 +10,15 @@ from PIL import Image
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer, Qwen2VLProcessor
 
 from actors.models.families import FAMILIES
+from actors.models.models import find_model
 from actors.painting.engine import Engine
 from actors.painting.loading import load_pipeline
 from actors.painting.qwen_edits import PictureReader
 from actors.pictures.files import pixels_digest
 from actors.recipes.errors import BadRequest
 from actors.recipes.previews import Previews
+from farm.bench.grip import measured_grip
+from storage.errors import RequestError
 from tests.actors.bare import painted_by
 from tests.actors.tiny import Looks, group, hashes, recipes
 from tests.pipelines import small_edits
@@ -153,6 +156,11 @@ def test_what_cannot_be_edited_is_a_sentence(engine, folder):
     ):
         with pytest.raises(BadRequest, match=words.replace("|", r"\|")):
             engine.paint(batch[:1], str(path), **HOW)
+
+
+def test_the_grip_of_its_seeds_is_not_measured(folder):
+    with pytest.raises(RequestError, match="paints nothing but edits"):
+        measured_grip(find_model(str(folder(PLUS))), steps=2)
 
 
 def _said(recipe, prompt):
