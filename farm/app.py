@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
-from filelock import FileLock, Timeout
 from limits import parse
 
 from farm.api.access import project_routes, token_routes
@@ -43,8 +42,9 @@ from farm.api.sheets import sheet_routes
 from farm.api.steps import step_routes
 from farm.api.texts import text_routes
 from farm.api.uploads import upload_routes
-from farm.config import HOST, Settings, known_secrets
-from farm.dispatch.supervisor import Supervisor, supervisor_of
+from farm.config import HOST, LOOPBACK, Settings, known_secrets
+from farm.dispatch.beginning import beginning, unusable
+from farm.dispatch.supervisor import Supervisor
 from farm.estimating import estimating_routes
 from farm.home import Home
 from farm.logs import log_to_file, shown_on
@@ -96,12 +96,9 @@ from farm.telling import telling_routers
 from farm.web.pages import page_routes
 from storage.answers import Answers
 from storage.database import closing_engine, prepare, shown_address
-from storage.errors import RequestError
 from storage.logins import Logins
 from storage.measured import measured
 from storage.tokens import Tokens
-
-LOOPBACK = (HOST, "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -179,35 +176,13 @@ def embedded_farm(
 ) -> Iterator[RunningFarm]:
     """A farm for as long as the block lasts: its API serves at once, its dispatcher is the
     caller's to start. `shown` says how its events are shown on standard output, if at all: json
-    or text. `supervisor` is one of `supervisor_of`, which began before.
+    or text. `supervisor` is the one of a `beginning` around this.
 
     Raises RequestError where the home has a farm already, or where anybody could give it orders.
     """
-    if host not in LOOPBACK and settings.token is None:
-        raise RequestError(
-            f"On {host} strangers could reach the farm, so it asks for a token there: set"
-            " FARM_TOKEN to 16 or more random characters (`openssl rand -hex 32`), or leave"
-            " FARM_HOST as 127.0.0.1."
-        )
-    Home(settings.home).make()
-    lock = FileLock(settings.home / "farm.lock")
-    try:
-        lock.acquire(timeout=0)
+    with nullcontext(supervisor) if supervisor else beginning(settings, host, shown) as keeper:
         _log(settings, shown)
-    except Timeout as exc:
-        at = Home(settings.home).published_url() or "another address"
-        raise RequestError(
-            f"A farm runs on {settings.home} already (at {at}): use `farm submit --wait FILE`, or"
-            " another --home."
-        ) from exc
-    except OSError as exc:
-        raise RequestError(
-            f"The home {settings.home} cannot be used ({exc.strerror or exc}): make it writable,"
-            " or choose another."
-        ) from exc
-    try:
         with (
-            nullcontext(supervisor) if supervisor else supervisor_of(settings, shown) as keeper,
             Home(settings.home).own_token() as own_token,
             open_app(settings, host, own_token) as app,
             serve(app, port, host) as url,
@@ -217,8 +192,6 @@ def embedded_farm(
                 yield RunningFarm(url, keeper)
             finally:
                 keeper.stop()
-    finally:
-        lock.release()
 
 
 def _identities(
@@ -247,7 +220,10 @@ def _pages(
 def _log(settings: Settings, shown: str | None) -> None:
     known = known_secrets(settings)
     beside = shown_on(sys.stdout, shown, known=known) if shown else None
-    log_to_file(Home(settings.home).logs / "api.log", known=known, beside=beside)
+    try:
+        log_to_file(Home(settings.home).logs / "api.log", known=known, beside=beside)
+    except OSError as exc:
+        raise unusable(settings.home, exc) from exc
 
 
 def _preview_pruner(stores: Stores) -> PreviewPruner:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from farm.scheduling.values import Limits, Pool
 
 HOST = "127.0.0.1"
+LOOPBACK = (HOST, "localhost", "::1")
 
 
 class _Telling(BaseSettings):

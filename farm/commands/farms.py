@@ -30,7 +30,7 @@ from farm.commands.shared import (
 )
 from farm.config import HOST, Settings
 from farm.connect import client_of
-from farm.dispatch.supervisor import supervisor_of
+from farm.dispatch.beginning import beginning
 from farm.documents.counting import counted
 from farm.logs import way_of
 from farm.service.views import CampaignStatus, Warned
@@ -142,7 +142,7 @@ def _farm(
     """An embedded farm. Its two processes import their libraries side by side, which takes each of
     them seconds.
     """
-    with supervisor_of(settings, shown) as supervisor:
+    with beginning(settings, host, shown) as supervisor:
         from farm.app import embedded_farm  # noqa: PLC0415  # see above
 
         with embedded_farm(

@@ -4,14 +4,12 @@ import contextlib
 import errno
 import logging
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from farm.config import Settings, dispatcher_environment
-from farm.dispatch.ray_folder import ray_folder
 from farm.home import Home
 from farm.logs import bound
 
@@ -32,27 +30,6 @@ def backoffs() -> Iterator[float]:
     while True:
         yield min(backoff_s, LONGEST_BACKOFF_S)
         backoff_s *= 2
-
-
-@contextlib.contextmanager
-def supervisor_of(settings: Settings, shown: str | None = None) -> Iterator["Supervisor"]:
-    """The supervisor of a home's dispatcher, whose process begins to import at once: that takes
-    seconds, like what its parent has to do until it can start it. `shown` says how its events are
-    shown on standard output, if at all: json or text.
-
-    Raises RequestError if the home cannot be made, WorkError if Ray has no place for its files.
-    """
-    Home(settings.home).make()
-    with ray_folder(settings.home) as folder:
-        command = (sys.executable, "-m", "farm.dispatch.process", folder)
-        supervisor = Supervisor(
-            settings, (*command, *([shown] if shown else [])), shows_log=shown is not None
-        )
-        supervisor.begin()
-        try:
-            yield supervisor
-        finally:
-            supervisor.stop()
 
 
 class Supervisor:

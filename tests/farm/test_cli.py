@@ -241,7 +241,10 @@ def test_a_home_has_one_farm_at_a_time(farm, file, settings, tmp_path):
     from farm.config import read_settings
 
     with embedded_farm(read_settings(home=tmp_path / "home"), port=0) as first:
+        token = (tmp_path / "home" / "ray.token").read_text()
         assert first.url in farm("run", file(), code=2)
+        # The running farm's cluster asks for it.
+        assert (tmp_path / "home" / "ray.token").read_text() == token
         assert json.loads(farm("submit", "--json", file()))["renders"]["total"] == 18
         assert farm("list", "--json").count("spring") == 1
 
