@@ -24,9 +24,10 @@ _DIFFUSION = (
     "tcd",
 )
 
-_QWEN_EDIT = Family(
-    name="Qwen-Image-Edit",
-    pipeline="QwenImageEditPipeline",
+_QWEN = Family(
+    name="Qwen-Image",
+    pipeline="QwenImagePipeline",
+    image_to_image="QwenImageImg2ImgPipeline",
     weights=("transformer", "vae", "text_encoder"),
     guidance=4.0,
     guidance_kind=GuidanceKind.TRUE,
@@ -35,11 +36,18 @@ _QWEN_EDIT = Family(
     multiple_of=16,
     sample_size=128,
     adapted=("transformer",),
+    readers=(Reader(tokenizer="tokenizer", tokens=507),),  # five of 512 end the template
+    unpaintable="guidance_embeds",
+)
+_QWEN_EDIT = replace(
+    _QWEN,
+    name="Qwen-Image-Edit",
+    pipeline="QwenImageEditPipeline",
+    image_to_image=None,
     readers=(Reader(tokenizer="tokenizer", tokens=504),),  # three more stand for its picture
     taken_out=("<|image_pad|>", "<|video_pad|>"),
     edits=1,
     only_edits=True,
-    unpaintable="guidance_embeds",
 )
 
 FAMILIES = (
@@ -231,27 +239,13 @@ FAMILIES = (
         adapted=("transformer",),
         readers=(Reader(tokenizer="tokenizer", tokens=512),),
     ),
-    Family(
-        name="Qwen-Image",
-        pipeline="QwenImagePipeline",
-        image_to_image="QwenImageImg2ImgPipeline",
-        weights=("transformer", "vae", "text_encoder"),
-        guidance=4.0,
-        guidance_kind=GuidanceKind.TRUE,
-        schedulers=("flow-match-euler",),
-        is_flow=True,
-        multiple_of=16,
-        sample_size=128,
-        adapted=("transformer",),
-        readers=(Reader(tokenizer="tokenizer", tokens=507),),  # five of 512 end the template
-        unpaintable="guidance_embeds",
-    ),
+    _QWEN,
     _QWEN_EDIT,
     replace(
         _QWEN_EDIT,
         name="Qwen-Image-Edit Plus",
         pipeline="QwenImageEditPlusPipeline",
-        readers=(Reader(tokenizer="tokenizer", tokens=507),),
+        readers=_QWEN.readers,
         edits=3,
     ),
     Family(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actors.models.families import family_of
+from actors.models.families import FAMILIES, family_of
 from actors.painting.engine import Engine
 from actors.pictures.files import pixels_digest
 from actors.recipes.errors import BadRequest
@@ -14,7 +14,7 @@ from actors.recipes.previews import Previews
 from actors.recipes.recipe import Recipe
 from tests.actors.bare import painted_bare
 from tests.actors.tiny import Looks, group, hashes, recipes
-from tests.pipelines import FREE
+from tests.pipelines import FREE, small_edits
 
 pytestmark = pytest.mark.usefixtures("unproved")
 
@@ -36,7 +36,8 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def engine():
-    return Engine(device="cpu", threads=1)
+    with small_edits():
+        yield Engine(device="cpu", threads=1)
 
 
 def edits(path, *names, **changes):
@@ -75,7 +76,7 @@ def test_an_edit_depends_on_its_pictures_and_their_order(engine, folder, pipelin
     assert hashes(again, edits(path, *sets[-1])[:1], path, **HOW)[0] == found[-2]
 
 
-@pytest.mark.parametrize("pipeline", NAMES)
+@pytest.mark.parametrize("pipeline", [family.pipeline for family in FAMILIES if family.edits])
 def test_it_has_previews_and_goes_on_where_it_was_parked(engine, folder, pipeline):
     path, looks = folder(pipeline), Looks()
     one = edits(path, "mug", steps=6)[:1]

@@ -14,13 +14,11 @@ from actors.models.models import find_model
 from actors.painting.engine import Engine
 from actors.painting.loading import load_pipeline
 from actors.painting.qwen_edits import PictureReader
-from actors.pictures.files import pixels_digest
 from actors.recipes.errors import BadRequest
-from actors.recipes.previews import Previews
 from farm.bench.grip import measured_grip
 from storage.errors import RequestError
 from tests.actors.bare import painted_by
-from tests.actors.tiny import Looks, group, hashes, recipes
+from tests.actors.tiny import group, hashes, recipes
 from tests.pipelines import small_edits
 
 ONE, PLUS = "QwenImageEditPipeline", "QwenImageEditPlusPipeline"
@@ -109,17 +107,6 @@ def test_the_encoder_sees_the_pictures_and_knows_their_places(engine, folder):
             pipeline.embed("a mug", is_negative=False, **pipeline.reading(one, FILES))
     finally:
         pipeline.pipe.text_encoder.config.image_token_id += 1
-
-
-@pytest.mark.parametrize("pipeline", ROWS)
-def test_it_has_previews_and_goes_on_where_it_was_parked(engine, folder, pipeline):
-    path, looks = folder(pipeline), Looks()
-    one = edits(path, "mug", steps=6)[:1]
-    (painted,) = engine.paint(one, str(path), Previews(every=3), on_preview=looks, **HOW).pixels
-    assert sorted(looks) == [3]
-    parked = engine.paint(one, str(path), until=2, **HOW).parked
-    (again,) = engine.paint(one, str(path), parked=parked, **HOW).pixels
-    assert pixels_digest(again) == pixels_digest(painted)
 
 
 def test_a_picture_is_read_as_by_the_processor_of_transformers(folder):
