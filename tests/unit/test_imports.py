@@ -50,6 +50,15 @@ def test_a_command_that_asks_a_running_farm_loads_what_it_takes_to_ask(command):
     assert last_line(code) == "[]"
 
 
+@pytest.mark.parametrize("command", ["run", "submit", "estimate"])
+def test_a_command_that_reads_a_campaign_loads_neither_the_hub_nor_the_farm(command):
+    code = (
+        f"import sys; from farm.cli import load; load({command!r}); print(sorted("
+        "{'huggingface_hub.hf_api', 'farm.app', 'fastapi', 'uvicorn'} & set(sys.modules)))"
+    )
+    assert last_line(code) == "[]"
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
 def test_help_and_version_load_no_command(arguments):
     code = f"""
