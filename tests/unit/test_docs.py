@@ -197,3 +197,17 @@ def test_every_metric_is_documented(engine):
     for family in metrics.registry.collect():
         served.add(f"{family.name}_total" if family.type == "counter" else family.name)
     assert served == documented
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]),
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_prose_has_at_most_99_columns(path):
+    is_code, long = False, []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        is_code ^= line.lstrip().startswith("```")
+        if not is_code and not line.lstrip().startswith("|") and len(line) > 99:
+            long.append(number)
+    assert long == []
