@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub  # which loads what is asked of it, when it is asked
+import huggingface_hub  # it loads each of its parts when that is first used
 
 from actors.models.families import family_of
 from actors.models.model_files import components_of, read_json

@@ -64,8 +64,7 @@ class LoadedPipeline:
         self._others: dict[str, Any] = {}
 
     @classmethod
-    # some need nothing of it
-    def own_parts(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+    def own_parts(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003  # most leave all to diffusers
         """What this class reads of a model's folder itself, since diffusers would need more for
         it than is installed.
         """

@@ -43,8 +43,10 @@ def edits(path, *names, **changes):
     return recipes(made_of, edit=names)
 
 
-def bare(path):
-    """The pipeline of diffusers, put together of its parts."""
+def bare(path, *, is_told=True):
+    """The pipeline of diffusers, put together of its parts. `is_told` says whether its encoder is
+    told the places of pictures.
+    """
     family = ROWS[diffusers.DiffusionPipeline.load_config(path)["_class_name"]]
     pipe = load_pipeline(path, family, torch.float32, torch.device("cpu"))
     encoder = Qwen2_5_VLForConditionalGeneration.from_pretrained(path / "text_encoder")
@@ -53,7 +55,8 @@ def bare(path):
         sees = encoder.config.image_token_id
         return (), {**told, "mm_token_type_ids": (told["input_ids"] == sees).int()}
 
-    encoder.register_forward_pre_hook(place, with_kwargs=True)
+    if is_told:
+        encoder.register_forward_pre_hook(place, with_kwargs=True)
     return type(pipe)(**{**pipe.components, "text_encoder": encoder})
 
 
@@ -74,6 +77,8 @@ def test_an_edit_is_the_one_that_diffusers_paints(engine, folder, pipeline, name
     painted = engine.paint([one], str(path), **HOW).pixels[0]
     by_diffusers = painted_by(bare(path), one, told)
     assert np.abs(painted.astype(int) - by_diffusers).max() == 0
+    untold = painted_by(bare(path, is_told=False), one, told)
+    assert np.abs(painted.astype(int) - untold).max() > 0
 
 
 def test_an_edit_depends_on_its_prompt_its_pictures_and_their_order(engine, folder):
@@ -83,7 +88,7 @@ def test_an_edit_depends_on_its_prompt_its_pictures_and_their_order(engine, fold
     others = edits(path, "mug")[1]
     found += hashes(engine, [others], path, **HOW)
     assert len(set(found)) == 5
-    # What was read of a prompt with one picture is not what is read with another.
+    # No embedding is remembered from one picture for another.
     again = hashes(Engine(device="cpu", threads=1), edits(path, "lamp")[:1], path, **HOW)
     assert again == found[1:2]
 

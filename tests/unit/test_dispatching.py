@@ -41,6 +41,15 @@ def test_whoever_stops_waits_no_longer():
     assert not wait_for_cluster("127.0.0.1:9", stop)
 
 
+def test_a_parent_that_ends_before_it_says_what_to_do_is_no_error(monkeypatch, tmp_path):
+    joined = []
+    monkeypatch.setattr(dispatching, "connect", lambda *_: joined.append(True))
+    monkeypatch.setattr(sys, "argv", ["dispatching", str(tmp_path)])
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    dispatch(threading.Event())
+    assert joined == []
+
+
 def test_nobody_joins_a_cluster_whose_head_is_away(monkeypatch, tmp_path):
     joined = []
     monkeypatch.setattr(dispatching, "connect", lambda *_: joined.append(True))
