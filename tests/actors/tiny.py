@@ -20,7 +20,7 @@ def group(folder, **changes):
     base = dict(
         model=model.digest,
         pipeline=model.pipeline,
-        steps=4,
+        steps=2,
         guidance=model.guidance,
         scheduler=scheduler,
         scheduler_config=scheduler_config(scheduler, model.scheduler_config),

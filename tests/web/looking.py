@@ -1,5 +1,6 @@
 """Looking at pages as a person with a browser does."""
 
+import itertools
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -93,6 +94,19 @@ def axe_problems(page):
         for problem in found["violations"]
         for node in problem["nodes"]
     ]
+
+
+def assert_everybody_can_use(page, ready=lambda _page: None, widths=(360, 2560)):
+    """In narrow and in wide windows, light and dark: a page stands within its window, and axe-core
+    finds nothing. `ready` waits for what the page loads by itself.
+    """
+    for width, scheme in itertools.product(widths, ("light", "dark")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        page.reload()
+        ready(page)
+        assert not overflows(page), (page.url, width, scheme)
+        assert axe_problems(page) == [], (page.url, width, scheme)
 
 
 def overflows(page):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.campaigns import campaign
 from tests.farm.test_api import paint_all
-from tests.web.looking import Held, axe_problems, overflows
+from tests.web.looking import Held, assert_everybody_can_use
 from tests.web.many import many
 from tests.web.test_map import database  # noqa: F401
 
@@ -38,13 +38,13 @@ def painted(client, settings, database):  # noqa: F811
     return client
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark"), (2560, "light")])
-def test_the_page_fits_every_window_and_everybody_can_use_it(look, painted, width, scheme):
-    page = opened(look, width=width, scheme=scheme)
-    page.locator(".tile img").first.wait_for()
-    assert numbers(page) >= set(range(9))
-    assert not overflows(page)
-    assert axe_problems(page) == []
+def test_the_page_fits_every_window_and_everybody_can_use_it(look, painted):
+    def ready(page):
+        page.locator(READY).wait_for()
+        page.locator(".tile img").first.wait_for()
+        assert numbers(page) >= set(range(9))
+
+    assert_everybody_can_use(opened(look), ready, widths=(360, 1280, 2560))
 
 
 def test_a_tile_tells_what_it_is(look, painted):
