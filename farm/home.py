@@ -63,14 +63,13 @@ class Home:
         """
         path = self.folder / "farm.id"
         if not path.exists():
-            path.write_text(secrets.token_hex(16))
+            _put(path, secrets.token_hex(16))
         return f"{platform.node()[:100]}:{path.read_text().strip()[:100]}"
 
     def new_cluster_token(self) -> Path:
         """A file with a new token for a Ray cluster: only those who can read it may use that."""
         token = self.folder / "ray.token"
-        token.touch(mode=0o600)
-        token.write_text(secrets.token_hex(32))
+        _put(token, secrets.token_hex(32))
         return token
 
     @contextmanager
@@ -79,9 +78,7 @@ class Home:
         who can read it may use it.
         """
         path, token = self.folder / _OWN_TOKEN, secrets.token_urlsafe(32)
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(token)
+        _put(path, token)
         try:
             yield token
         finally:
@@ -100,7 +97,7 @@ class Home:
     def published(self, url: str) -> Iterator[None]:
         """Publish the address of the running farm, for commands on this machine."""
         path = self.folder / "farm.json"
-        path.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+        _put(path, json.dumps({"url": url, "pid": os.getpid()}))
         try:
             yield
         finally:
@@ -112,6 +109,19 @@ class Home:
             return str(json.loads((self.folder / "farm.json").read_text())["url"])
         except (OSError, ValueError, KeyError):
             return None
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file for its owner alone that nobody ever finds without all of its text: another
+    process may look at any time, and this one may be killed.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.touch(mode=0o600, exist_ok=False)
+        part.write_text(text)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def short_digest(text: str) -> str:
