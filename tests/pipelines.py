@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import diffusers
+import diffusers.pipelines.flux.pipeline_flux_kontext as kontext
 import diffusers.pipelines.qwenimage.pipeline_qwenimage_edit as one_picture
 import diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus as several
 import pytest
@@ -77,6 +78,10 @@ from actors.painting.qwen_edits import PictureReader
 
 FREE = [family for family in FAMILIES if not family.only_edits]
 """The families that paint from a prompt alone."""
+KINDS_OF_VAE = (
+    "StableDiffusionPipeline", "Flux2KleinPipeline", "QwenImagePipeline", "SanaPipeline",
+)  # fmt: skip
+"""One family for each class of VAE that there is."""
 WIDTH = 32
 LETTERS = string.printable.strip()
 
@@ -109,12 +114,14 @@ def save(pipeline: str, folder: Path, *, dtype: torch.dtype | None = None, **opt
 
 @contextmanager
 def small_edits() -> Iterator[None]:
-    """Qwen-Image-Edit sees pictures at 64x64 pixels, not at a megapixel, which the autoencoders of
-    these models would take minutes for.
+    """Models that see the pictures of an edit at about a megapixel, see some 64x64 pixels: their
+    autoencoders would take minutes for more.
     """
     few = one_picture.calculate_dimensions
+    sizes = [(w // 16, h // 16) for w, h in kontext.PREFERRED_KONTEXT_RESOLUTIONS]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(one_picture, "calculate_dimensions", lambda _area, ratio: few(4096, ratio))
+        patch.setattr(kontext, "PREFERRED_KONTEXT_RESOLUTIONS", sizes)
         patch.setattr(several, "CONDITION_IMAGE_SIZE", 4096)
         patch.setattr(several, "VAE_IMAGE_SIZE", 4096)
         yield

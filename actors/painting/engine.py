@@ -188,7 +188,8 @@ class Engine:
             recipes=recipes, references=references, on_step=on_step,
             previews=previews, on_preview=on_preview, until=until, parked=parked,
         )  # fmt: skip
-        denoised = denoise(warm.pipeline, warm.embeddings, batch)
+        with warm.pipeline.tiled(group.vae_tile):
+            denoised = denoise(warm.pipeline, warm.embeddings, batch)
         pixels = [self._enlarged(group, painted) for painted in denoised.pixels]
         paint_s = time.perf_counter() - loaded
         self._note_memory()

@@ -11,6 +11,7 @@ from storage.errors import OutputsAway, OutputsError
 
 _FRAMES_KEPT = 6
 _DETAIL_KEPT = 4000  # characters
+_TILE = 512  # pixels a side, which those VAEs were trained on
 
 
 def failure_of(exc: Exception, job: ChunkJob) -> Failure:
@@ -38,12 +39,23 @@ def failure_of(exc: Exception, job: ChunkJob) -> Failure:
             kind, detail = FailureKind.STOPPED, "It was asked to stop."
         case torch.OutOfMemoryError():
             kind = FailureKind.OUT_OF_MEMORY
-            advice = "" if job.smaller_batch else ": give the campaign a smaller settings.batch"
             detail = (
-                f"The device ran out of memory at a batch of {job.group.batch}{advice}. ({exc})"
+                f"The device ran out of memory at a batch of {job.group.batch}"
+                f"{_smaller(job)}. ({exc})"
             )
         case _:
             # Nobody foresaw it, so the innermost frames go with it.
             frames = "".join(traceback.format_exception(exc)[-_FRAMES_KEPT:])
             detail = f"{type(exc).__name__}: {exc}\n{frames}"[:_DETAIL_KEPT]
     return Failure(kind=kind, detail=detail)
+
+
+def _smaller(job: ChunkJob) -> str:
+    """What its owner can do if a device is too small, unless the farm does it by itself."""
+    if job.smaller_batch:
+        return ""
+    if job.group.batch > 1:
+        return ": give the campaign a smaller settings.batch"
+    if job.group.vae_tile is None and max(job.group.width, job.group.height) > _TILE:
+        return f": give the campaign `settings.vae_tile: {_TILE}`, or a smaller settings.size"
+    return ": give the campaign a smaller settings.size"

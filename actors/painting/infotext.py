@@ -99,6 +99,7 @@ def _options(group: Group) -> dict[str, str | None]:
         "Clip skip": None if skip is None else str(skip + 1),
         "CFG Rescale phi": None if rescale is None else f"{rescale:g}",
         "Eta": None if group.eta is None else f"{group.eta:g}",
+        "Tiled VAE": None if group.vae_tile is None else str(group.vae_tile),
     }
 
 

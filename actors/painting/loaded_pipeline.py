@@ -7,6 +7,7 @@ by the same generators, one at a time.
 
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from actors.models.family import Family, takes_guidance
 from actors.painting.latent_colours import Colours, fitted
+from actors.painting.tiles import tiled
 from actors.pictures.files import Pixels
 from actors.recipes.errors import BadRequest, PromptTooLong
 from actors.recipes.recipe import Control, Group, Recipe, whole
@@ -198,6 +200,10 @@ class LoadedPipeline:
         by a linear map from latents to colours.
         """
         return self._colours.of(self._unpacked(latents, width, height))
+
+    def tiled(self, side: int | None) -> AbstractContextManager[None]:
+        """Have the VAE see tiles of `side` pixels a side while this lasts."""
+        return tiled(getattr(self.pipe, "vae", None), side)
 
     def learn_colours(self) -> None:
         """Fit that map, if it is not yet."""

@@ -35,6 +35,7 @@ def canary_group(group: Group) -> Group:
         edits=None,
         clip_skip=None,
         guidance_rescale=None,
+        vae_tile=None,
     )
 
 

@@ -111,6 +111,8 @@ class Group:
     """How many of CLIP's last layers are left out; None for none."""
     guidance_rescale: float | None = None
     """How far guided pictures are brought back to the contrast of unguided ones, 0 to 1."""
+    vae_tile: int | None = None
+    """In tiles of how many pixels a side the VAE sees them; None for whole pictures."""
 
     @property
     def steps_made(self) -> int:

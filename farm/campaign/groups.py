@@ -44,6 +44,7 @@ def group_of(
         eta=settings.eta or None,
         clip_skip=settings.clip_skip or None,
         guidance_rescale=settings.guidance_rescale or None,
+        vae_tile=settings.vae_tile or None,
     )
 
 

@@ -38,6 +38,7 @@ _FRACTIONS = (
     "eta",
     "guidance_rescale",
 )
+_WHOLE_NUMBERS = ("steps", "batch", "clip_skip", "vae_tile", "upscale_by")
 UploadedTable = Callable[[str, str | None], str]
 """The text of an uploaded table, given its digest and its encoding if that is known. Raises
 ValueError, as a sentence.
@@ -254,7 +255,7 @@ def _typed(row: dict[str, str]) -> dict[str, Any]:
     for name, text in row.items():
         if name in FILES and text == "":
             typed[name] = NONE
-        elif name in ("steps", "batch", "clip_skip", "upscale_by") and _WHOLE.fullmatch(text):
+        elif name in _WHOLE_NUMBERS and _WHOLE.fullmatch(text):
             typed[name] = int(text)
         elif name in _FRACTIONS and _NUMBER.fullmatch(text):
             typed[name] = float(text)

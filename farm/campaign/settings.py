@@ -108,6 +108,7 @@ TerminalSnr = Annotated[Literal["zero"] | None, BeforeValidator(_own)]
 Eta = Annotated[float, Field(ge=0, le=1)]
 ClipSkip = Annotated[int, Field(ge=0, le=11)]
 Rescale = Annotated[float, Field(ge=0, le=1)]
+VaeTile = Annotated[int, Field(ge=0, le=4096, multiple_of=128)]
 Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
 
 
@@ -129,6 +130,7 @@ class Settings(BaseModel):
     eta: Eta | None = None
     clip_skip: ClipSkip | None = None
     guidance_rescale: Rescale | None = None
+    vae_tile: VaeTile | None = None
     # These are for axes alone: a campaign says what all its renders begin from under `reference`,
     # `control`, `likeness`, `edit`, `upscale` and `adapters`.
     reference: FileName | None = None
@@ -150,7 +152,7 @@ class Settings(BaseModel):
 
 
 SETTINGS = frozenset(Settings.model_fields)
-OPTIONS = ("spacing", "terminal_snr", "eta", "clip_skip", "guidance_rescale")
+OPTIONS = ("spacing", "terminal_snr", "eta", "clip_skip", "guidance_rescale", "vae_tile")
 """Settings that an older version did not have, and that only some models take."""
 
 

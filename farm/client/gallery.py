@@ -20,7 +20,7 @@ INDEX = "index.html"
 RENDERS_PER_PAGE = 2_000  # browsers scroll through so many without a pause
 _SHOWN_SETTINGS = (
     "steps", "guidance", "guidance_kind", "guidance_rescale", "scheduler", "spacing",
-    "terminal_snr", "eta", "clip_skip", "size", "strength",
+    "terminal_snr", "eta", "clip_skip", "vae_tile", "size", "strength",
 )  # fmt: skip
 # Nothing is fetched but pictures, and nothing runs: whatever a prompt holds is text.
 _POLICY = (

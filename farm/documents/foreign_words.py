@@ -10,6 +10,7 @@ _KEYS = {
     "spacing": "timestepspacing timestepsspacing",
     "terminal_snr": "zerosnr zeroterminalsnr rescalebetaszerosnr ztsnr",
     "clip_skip": "clipskip skipclip clipstopatlastlayers",
+    "vae_tile": "vaetiling tiledvae tiledvaedecode vaedecodetiled vaetilesize tilesize",
     "steps": "numinferencesteps inferencesteps samplingsteps numsteps nsteps",
     "scheduler": "sampler samplername samplingmethod samplermethod schedulername noisescheduler",
     "size": "width height imagesize resolution imagewidth imageheight aspectratio",

@@ -32,6 +32,7 @@ class LineSettings(TypedDict):
     terminal_snr: str | None
     eta: float | None
     clip_skip: int | None
+    vae_tile: int | None
     size: str
     batch: int
     dtype: str

@@ -166,6 +166,7 @@ def _settings(expansion: Expansion, group_no: int) -> LineSettings:
         "terminal_snr": named.terminal_snr,
         "eta": group.eta,
         "clip_skip": group.clip_skip,
+        "vae_tile": group.vae_tile,
         "size": f"{group.width}x{group.height}",
         "batch": group.batch,
         "dtype": group.dtype,

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 _LONGEST = 60  # letters of a value that are shown
 _DIGITS = 8  # of a digest
 _BRING_A_PIPELINE = ("model", *FILES, "control", "likeness", "edit", "scheduler")
-_OPTIONS = ("guidance_rescale", "clip_skip", "eta")
+_OPTIONS = ("guidance_rescale", "clip_skip", "eta", "vae_tile")
 
 
 @dataclass(frozen=True, kw_only=True)

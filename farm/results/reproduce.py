@@ -144,6 +144,7 @@ def campaign_of_recipe(
         "eta": group.eta,
         "clip_skip": group.clip_skip,
         "guidance_rescale": group.guidance_rescale,
+        "vae_tile": group.vae_tile,
         **_laid_out(group.scheduler_config),
     }
     return {

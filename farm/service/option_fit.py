@@ -42,6 +42,7 @@ def _refusals(
 ) -> Iterator[tuple[str, str]]:
     """The options of a group that its model or scheduler does not take, and why."""
     yield from _scheduler_refusals(settings, group, expansion)
+    yield from _tile_refusal(settings, group)
     for name in ("clip_skip", "guidance_rescale"):
         if getattr(settings, name) and not _takes(group, name):
             yield name, f"a {group.pipeline} takes no {name!r}: remove it."
@@ -52,6 +53,20 @@ def _refusals(
                     name,
                     "there is no guidance to rescale: raise `guidance` above 1, or remove it.",
                 )
+
+
+def _tile_refusal(settings: Settings, group: Group) -> Iterator[tuple[str, str]]:
+    tile, family = settings.vae_tile, family_of(group.pipeline)
+    if tile and (family is None or not is_known(family)):
+        yield "vae_tile", f"a {group.pipeline} takes no 'vae_tile': remove it."
+    elif tile and max(group.width, group.height) <= tile:
+        yield (
+            "vae_tile",
+            (
+                f"a picture of {group.width}x{group.height} pixels is one tile of {tile}: name"
+                " fewer pixels, or remove it."
+            ),
+        )
 
 
 def _scheduler_refusals(

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from actors.models.families import family_of
 from actors.painting.engine import Engine
 from tests.actors.bare import painted_bare
 from tests.actors.tiny import group, recipes
-from tests.pipelines import FREE
+from tests.pipelines import FREE, KINDS_OF_VAE
 
 GUIDED = {"ZImagePipeline": [0.0, 3.0]}
 
@@ -27,9 +28,20 @@ def _bare(path, recipe, family):
             told |= {"max_area": made_of.width * made_of.height}
         if family.pipeline == "QwenImagePipeline":
             told |= {"true_cfg_scale": made_of.guidance, "guidance_scale": None}
+        if made_of.vae_tile:
+            _lay_tiles(pipe, made_of.vae_tile)
         return told
 
     return painted_bare(path, recipe, options)
+
+
+def _lay_tiles(pipe, side):
+    if hasattr(pipe.vae, "tile_sample_min_size"):
+        pipe.vae.enable_tiling()
+        pipe.vae.tile_sample_min_size = side
+        pipe.vae.tile_latent_min_size = side // pipe.vae_scale_factor
+    else:
+        pipe.vae.enable_tiling(side, side, side * 3 // 4, side * 3 // 4)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +55,18 @@ def test_a_picture_is_the_one_that_diffusers_paints(folder, family, guidance):
     one = recipes(group(path, batch=1, guidance=guidance), negative=negative)[0]
     painted = Engine(device="cpu", threads=1).paint([one], str(path)).pixels[0]
     assert np.abs(painted.astype(int) - _bare(path, one, family)).max() == 0
+
+
+@pytest.mark.parametrize("family", [family_of(name) for name in KINDS_OF_VAE], ids=KINDS_OF_VAE)
+def test_a_picture_in_tiles_is_the_one_that_diffusers_paints_and_leaves_no_trace(folder, family):
+    path, engine = folder(family.pipeline), Engine(device="cpu", threads=1)
+    plain, tiled = (
+        recipes(group(path, width=256, height=128, batch=1, vae_tile=tile))[0]
+        for tile in (None, 128)
+    )
+    whole, painted, again = (
+        engine.paint([one], str(path)).pixels[0] for one in (plain, tiled, plain)
+    )
+    assert np.abs(painted.astype(int) - _bare(path, tiled, family)).max() == 0
+    assert not np.array_equal(painted, whole)
+    assert np.array_equal(again, whole)

@@ -411,6 +411,22 @@ def test_a_failure_is_an_answer_with_its_kind(outputs, trouble, kind):
     assert (result.chunk_id, result.campaign_id, result.lease, result.outcomes) == (1, 2, 3, ())
 
 
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        (dict(batch=4), "a smaller settings.batch"),
+        (dict(batch=1), "a smaller settings.size"),
+        (dict(batch=1, width=1024), "`settings.vae_tile: 512`, or a smaller settings.size"),
+        (dict(batch=1, width=1024, vae_tile=512), "a smaller settings.size"),
+    ],
+)
+def test_of_too_little_memory_it_is_said_what_helps(outputs, changes, advice):
+    wanted = job()
+    wanted = replace(wanted, group=replace(wanted.group, **changes))
+    told = Painter("w", FakeEngine(torch.OutOfMemoryError("2 GB")), outputs).paint(wanted)
+    assert f": give the campaign {advice}. (2 GB)" in told.failure.detail
+
+
 def test_a_missing_model_folder_is_named_without_a_traceback(outputs, tmp_path):
     wanted = job(model_folder=str(tmp_path / "gone"))
     failure = Painter("w", Engine(device="cpu", threads=1), outputs).paint(wanted).failure

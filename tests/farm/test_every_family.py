@@ -255,6 +255,18 @@ REFUSED = [
         )
         for name in ("unipc", "dpm++-2m")
     ),
+    (
+        "StableDiffusionPipeline",
+        dict(settings={"vae_tile": 128}),
+        "settings.vae_tile",
+        "a picture of 32x32 pixels is one tile of 128",
+    ),
+    (
+        LCM,
+        dict(settings={"vae_tile": 128, "size": "256x64"}),
+        "settings.vae_tile",
+        "takes no 'vae",
+    ),
     (LCM, dict(negative="grain"), "negative", "takes no negative prompt"),
     (LCM, dict(settings={"batch": 2}), "settings.batch", "one picture at a time"),
     (LCM, dict(settings={"scheduler": "ddim"}), "settings.scheduler", "with 'own' alone"),

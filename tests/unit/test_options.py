@@ -20,7 +20,9 @@ from farm.results.reproduce import campaign_of_recipe
 from tests.campaigns import MODEL, campaign, data, expansion
 from tests.unit.test_recipe import GROUP, RECIPE
 
-OPTIONS = {"eta": 0.5, "clip_skip": 2, "guidance_rescale": 0.7, "spacing": "trailing"}
+OPTIONS = {
+    "eta": 0.5, "clip_skip": 2, "guidance_rescale": 0.7, "spacing": "trailing", "vae_tile": 512,
+}  # fmt: skip
 VELOCITY = replace(
     MODEL, scheduler_config={**MODEL.scheduler_config, "prediction_type": "v_prediction"}
 )
@@ -34,7 +36,7 @@ def recipe_of(model=MODEL, **settings):
 def test_a_campaign_that_an_earlier_version_stored_is_the_same_still():
     spec = make_spec(campaign(), MODEL, Sources())
     old = {**spec["campaign"]["settings"]}
-    for name in ("spacing", "terminal_snr", "eta", "clip_skip", "guidance_rescale"):
+    for name in ("spacing", "terminal_snr", "eta", "clip_skip", "guidance_rescale", "vae_tile"):
         del old[name]
     before = {**spec, "campaign": {**spec["campaign"], "settings": old}}
     assert fingerprint(before) == fingerprint(spec)
@@ -66,6 +68,8 @@ def test_on_an_axis_none_is_the_models_own(name):
     [
         ({"eta": 1.5}, "settings.eta"),
         ({"clip_skip": 12}, "settings.clip_skip"),
+        ({"vae_tile": 100}, "settings.vae_tile"),
+        ({"vae_tile": 8192}, "settings.vae_tile"),
         ({"guidance_rescale": -0.1}, "settings.guidance_rescale"),
         ({"spacing": "tailing"}, "settings.spacing"),
         ({"terminal_snr": "one"}, "settings.terminal_snr"),
@@ -79,7 +83,7 @@ def test_values_out_of_range_are_refused_at_their_place(settings, words):
 
 def test_a_table_may_vary_them(tmp_path):
     (tmp_path / "looks.csv").write_text(
-        "clip_skip,eta,guidance_rescale,spacing\n1,0.5,,trailing\n"
+        "clip_skip,eta,guidance_rescale,spacing,vae_tile\n1,0.5,,trailing,256\n"
     )
     file = tmp_path / "c.yaml"
     file.write_text(
@@ -87,6 +91,7 @@ def test_a_table_may_vary_them(tmp_path):
     )
     group = Expansion(load_campaign(file).campaign, MODEL).group(0)
     assert (group.clip_skip, group.eta, group.guidance_rescale) == (1, 0.5, None)
+    assert group.vae_tile == 256
     assert group.scheduler_config["timestep_spacing"] == "trailing"
 
 
@@ -106,9 +111,9 @@ def test_of_a_scheduler_without_a_spacing_none_is_asked_for():
 
 
 def test_other_tools_are_told_of_them_in_their_words():
-    group = replace(GROUP, eta=0.3, clip_skip=1, guidance_rescale=0.7)
+    group = replace(GROUP, eta=0.3, clip_skip=1, guidance_rescale=0.7, vae_tile=512)
     text = infotext(replace(RECIPE, group=group), "seedling")
-    for words in ("Clip skip: 2", "CFG Rescale phi: 0.7", "Eta: 0.3"):
+    for words in ("Clip skip: 2", "CFG Rescale phi: 0.7", "Eta: 0.3", "Tiled VAE: 512"):
         assert words in text
         assert words.partition(":")[0] not in infotext(RECIPE, "seedling")
     tcd = replace(GROUP, scheduler_config={"_class_name": "TCDScheduler"})
@@ -119,6 +124,7 @@ def test_other_tools_are_told_of_them_in_their_words():
     ("word", "own"),
     [
         ("Clip skip", "clip_skip"),
+        ("Tiled VAE", "vae_tile"),
         ("cfg_rescale", "guidance_rescale"),
         ("timestep_spacing", "spacing"),
         ("rescale_betas_zero_snr", "terminal_snr"),
