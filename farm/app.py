@@ -94,6 +94,7 @@ from farm.stores import Stores, open_stores
 from farm.taking_in import intake_of, registry_of
 from farm.telling import telling_routers
 from farm.web.pages import page_routes
+from farm.web.provider import Provider
 from storage.answers import Answers
 from storage.database import closing_engine, prepare, shown_address
 from storage.logins import Logins
@@ -130,7 +131,10 @@ def open_app(
         own = own_folders(settings.home, Path(settings.outputs_address))
         connections, listeners = Connections(), Listeners()
         events, links = EventReading(stores.events), LinkService(stores.links, stores.campaigns)
-        logins = LoginService(identities, Logins(engine), links)
+        provider = Provider(settings) if settings.oidc_issuer else None
+        logins = LoginService(
+            identities, Logins(engine), links, provider.digest if provider else None
+        )
         app = make_api(
             [
                 *_routers(settings, stores, intake, uploads, files),
@@ -157,7 +161,7 @@ def open_app(
             rate=parse(settings.rate),
             identities=identities,
             logins=logins,
-            pages=_pages(settings, stores, events, logins),
+            pages=_pages(settings, stores, events, logins, provider),
             hidden=() if allowed is None else own,
             shown=allowed or (),
         )
@@ -201,12 +205,16 @@ def _identities(
     return Identities(
         tokens,
         admins={name: secret for name, secret in admins.items() if secret is not None},
-        is_open=settings.secret is None and host in LOOPBACK,
+        is_open=settings.secret is None and settings.oidc_issuer is None and host in LOOPBACK,
     )
 
 
 def _pages(
-    settings: Settings, stores: Stores, events: EventReading, logins: LoginService
+    settings: Settings,
+    stores: Stores,
+    events: EventReading,
+    logins: LoginService,
+    provider: Provider | None,
 ) -> Iterable[APIRouter]:
     return page_routes(
         reading=reading_of(settings, stores), logins=logins, campaigns=stores.campaigns,
@@ -214,6 +222,7 @@ def _pages(
         fleet=_fleet_service(settings, stores), fleet_reading=fleet_reading_of(stores),
         projects=ProjectService(stores.projects), tokens=TokenService(stores.tokens),
         models=model_reading_of(stores), brands=BrandService(stores.brands),
+        provider=provider, address=settings.address,
     )  # fmt: skip
 
 

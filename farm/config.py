@@ -7,10 +7,17 @@ import os
 from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from actors.fleet.settings import FleetSettings
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 LOOPBACK = (HOST, "localhost", "::1")
+_ADDRESS = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
 
 
 class _Telling(BaseSettings):
@@ -59,7 +67,46 @@ class _Caching(BaseSettings):
     )
 
 
-class Settings(_Telling, _Caching):
+class _LoggingIn(BaseSettings):
+    """What concerns people with browsers."""
+
+    address: str | None = Field(
+        None,
+        description="Where browsers find the farm, if a proxy stands before it: https://….",
+        pattern=_ADDRESS,
+    )
+    oidc_issuer: str | None = Field(
+        None,
+        description="The OpenID provider that people log in with, by its own name: https://….",
+        pattern=_ADDRESS,
+    )
+    oidc_client: str | None = Field(
+        None, description="The name by which that provider knows the farm.", min_length=1
+    )
+    oidc_secret: SecretStr | None = Field(
+        None, description="The secret that the provider gave the farm.", min_length=1
+    )
+    oidc_claim: str = Field(
+        "email",
+        description="What the provider says of a person that names them here.",
+        pattern=r"^[A-Za-z0-9_:/.-]{1,100}$",
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        told = (self.oidc_issuer, self.oidc_client, self.oidc_secret)
+        if any(told) and not all(told):
+            raise ValueError(
+                "FARM_OIDC_ISSUER, FARM_OIDC_CLIENT and FARM_OIDC_SECRET go together: set all of"
+                " them, or none."
+            )
+        issuer = urlsplit(self.oidc_issuer or "https:")
+        if issuer.scheme != "https" and issuer.hostname not in LOOPBACK:
+            raise ValueError("FARM_OIDC_ISSUER must begin with https://.")
+        return self
+
+
+class Settings(_Telling, _Caching, _LoggingIn):
     """Everything that can be set. Each field is read from FARM_ and its name in capitals, like
     FARM_HOME.
     """
@@ -353,7 +400,8 @@ def dispatcher_environment(settings: Settings) -> dict[str, str]:
 def known_secrets(settings: Settings) -> set[str]:
     """What no log may show: the token, and every password and key of the environment."""
     passwords = {password_in(settings.database_address), password_in(settings.url)}
-    own = {secret for secret in (settings.secret, *passwords) if secret}
+    oidc = None if settings.oidc_secret is None else settings.oidc_secret.get_secret_value()
+    own = {secret for secret in (settings.secret, oidc, *passwords) if secret}
     return own | secrets_in(os.environ)
 
 
@@ -380,6 +428,8 @@ def read_settings(**given: Any) -> Settings:
         ) from exc
     except ValidationError as exc:
         first = exc.errors()[0]
+        if not first["loc"]:  # several settings that do not go together
+            raise RequestError(str(first["ctx"]["error"])) from exc
         name = str(first["loc"][0])
         raise RequestError(
             f"The setting {name} (FARM_{name.upper()}) cannot be used: {first['msg']}."

@@ -19,7 +19,7 @@ class Logins:
         self._engine = engine
         self._reader = engine.execution_options(readonly=True)
 
-    def begin(self, token: str, digest: str) -> tuple[str, float]:
+    def begin(self, token: str, digest: str, lasts_s: float = LASTS_S) -> tuple[str, float]:
         """A new login with a token, by its name and its digest: the login's secret, and how many
         seconds it lasts. Logins that have expired are removed.
         """
@@ -29,12 +29,12 @@ class Logins:
             "token": token,
             "digest": digest,
             "begun_at": db_time(),
-            "expires_at": db_time() + LASTS_S,
+            "expires_at": db_time() + lasts_s,
         }
         with self._engine.begin() as connection:
             connection.execute(delete(logins).where(logins.c.expires_at < db_time()))
             connection.execute(insert(logins).values(row))
-        return secret, LASTS_S
+        return secret, lasts_s
 
     def find(self, secret: str) -> tuple[str, str] | None:
         """The name and the digest of the token that a login began with; None if it has ended."""

@@ -77,6 +77,17 @@ class Tokens:
                 found[token.id] = Known(token=token, roles={**roles, **more})
         return found
 
+    def roles(self, people: Collection[str]) -> dict[str, dict[str, str]]:
+        """The roles of people, by project; nobody without a role is among them."""
+        query = select(grants.c.person, grants.c.project, grants.c.role).where(
+            grants.c.person.in_(people)
+        )
+        found: dict[str, dict[str, str]] = {}
+        with self._reader.connect() as connection:
+            for person, project, role in connection.execute(query):
+                found.setdefault(person, {})[project] = role
+        return found
+
     def all(self) -> list[TokenRow]:
         """Every token, the oldest first."""
         query = _tokens().order_by(tokens.c.created_at, tokens.c.id)

@@ -4,9 +4,11 @@ from fastapi import Request
 
 COOKIE = "farm_login"
 LOGIN_PATH = "/login"
+OPENID_PATH = "/login/openid"
+OPENID_BACK_PATH = f"{OPENID_PATH}/back"
 LOGOUT_PATH = "/logout"
 SHARE_PATH = "/share"
-_OPEN = (LOGIN_PATH, SHARE_PATH, "/favicon.ico")
+_OPEN = (LOGIN_PATH, OPENID_PATH, OPENID_BACK_PATH, SHARE_PATH, "/favicon.ico")
 
 
 def is_open(path: str) -> bool:

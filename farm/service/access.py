@@ -82,6 +82,9 @@ OF_THE_FARM = frozenset(
 """The deeds that ask for a role in all projects."""
 
 
+OPENID = "openid:"  # as no token's id begins
+
+
 @dataclass(frozen=True, kw_only=True)
 class CampaignLink:
     """A link to one campaign that somebody has opened."""
@@ -99,7 +102,9 @@ class Access:
     roles: Mapping[str, Role]
     """By project; `*` stands for all."""
     token: str | None = None
-    """The id of the token that was shown, if it is one that can be revoked."""
+    """The id of the token that was shown, if it is one that can be revoked. Of whoever logged in
+    by an OpenID provider, OPENID and their name.
+    """
     link: CampaignLink | None = None
     """The link that was opened: then the roles count for its campaign alone."""
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Self
 
-from farm.service.access import Access, Role, roles_from
+from farm.service.access import OPENID, Access, Role, roles_from
 from farm.service.guesses import Guesses
 from farm.service.secrets import digest_of, id_in, is_same
 from storage.errors import SeedbedError, Unauthenticated
@@ -92,8 +92,17 @@ class Identities:
 
     def now(self, ids: Collection[str]) -> dict[str, Access]:
         """Those of the tokens that are still valid, with the roles that their holders have now."""
-        found = self._tokens.known(ids)
-        return {name: _access(known) for name, known in found.items() if known.token.is_valid}
+        people = {name.removeprefix(OPENID) for name in ids if name.startswith(OPENID)}
+        found = self._tokens.known([name for name in ids if not name.startswith(OPENID)])
+        valid = {name: _access(known) for name, known in found.items() if known.token.is_valid}
+        roles = self._tokens.roles(people) if people else {}
+        return valid | {OPENID + name: _person(name, had) for name, had in roles.items()}
+
+    def person(self, name: str) -> Access | None:
+        """Whoever an OpenID provider tells of, with the roles that they have now; None for
+        somebody without a role.
+        """
+        return self.now([OPENID + name]).get(OPENID + name)
 
     def flush(self) -> None:
         """Wait until the uses of tokens so far are written down."""
@@ -116,6 +125,10 @@ class Identities:
 
 def _access(known: Known) -> Access:
     return Access(person=known.token.person, roles=roles_from(known.roles), token=known.token.id)
+
+
+def _person(name: str, roles: Mapping[str, str]) -> Access:
+    return Access(person=name, roles=roles_from(roles), token=OPENID + name)
 
 
 def _admin(name: str) -> Access:

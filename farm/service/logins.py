@@ -2,20 +2,30 @@
 never longer than by the token itself.
 """
 
-from farm.service.access import Access
+from farm.service.access import OPENID, Access
 from farm.service.identity import Identities
 from farm.service.links import LinkService
 from farm.service.secrets import digest_of
-from storage.errors import Unauthenticated
+from storage.errors import NotAllowed, Unauthenticated
 from storage.logins import Logins
 
+PROVIDED_S = 12 * 3600.0
+"""How long a login by an OpenID provider lasts, which does not say when it has let somebody go."""
 _LINK = "link:"  # before the id of a link, as no token's id or name begins
 
 
 class LoginService:
     """Begins and ends logins, and finds out who is logged in."""
 
-    def __init__(self, identities: Identities, logins: Logins, links: LinkService) -> None:
+    def __init__(
+        self,
+        identities: Identities,
+        logins: Logins,
+        links: LinkService,
+        provider: str | None = None,
+    ) -> None:
+        """`provider` is the digest of the OpenID provider that is believed, if there is one."""
+        self._provider = provider
         self._identities = identities
         self._logins = logins
         self._links = links
@@ -26,6 +36,17 @@ class LoginService:
         """
         access = self._identities.of(token, address=address)
         return self._logins.begin(access.token or access.person, digest_of(token))
+
+    def begin_as(self, person: str) -> tuple[str, float]:
+        """The same for a person whom the OpenID provider tells of. Raises NotAllowed for somebody
+        without a role: only admins give those.
+        """
+        access = self._identities.person(person)
+        if access is None or self._provider is None:
+            raise NotAllowed(
+                f"{person} has no role in this farm: ask who runs it for one, by that name."
+            )
+        return self._logins.begin(OPENID + person, self._provider, PROVIDED_S)
 
     def begin_by_link(
         self, secret: str, passphrase: str, address: str | None
@@ -48,6 +69,9 @@ class LoginService:
         return access
 
     def _by_digest(self, name: str, digest: str) -> Access | None:
+        if name.startswith(OPENID):
+            is_believed = digest == self._provider
+            return self._identities.person(name.removeprefix(OPENID)) if is_believed else None
         if name.startswith(_LINK):
             return self._links.by_digest(name.removeprefix(_LINK), digest)
         return self._identities.by_digest(name, digest)

@@ -12,7 +12,7 @@ from farm.api.errors import status_of
 from farm.api.needs import open_to_all
 from farm.service.links import PassphraseNeeded
 from farm.service.logins import LoginService
-from farm.web.login import logged_in
+from farm.web.login import is_https, led_on, logged_in
 from farm.web.rendering import Renderer
 from farm.web.routing import page_router
 from storage.errors import SeedbedError
@@ -20,7 +20,8 @@ from storage.errors import SeedbedError
 _MOST_BYTES = 4_096
 
 
-def link_page_routes(renderer: Renderer, logins: LoginService) -> APIRouter:
+def link_page_routes(renderer: Renderer, logins: LoginService, address: str | None) -> APIRouter:
+    """`address` is where browsers find the farm; None for the one that they ask it by."""
     routes = page_router(renderer)
 
     @routes.get(SHARE_PATH)
@@ -33,17 +34,17 @@ def link_page_routes(renderer: Renderer, logins: LoginService) -> APIRouter:
     async def open_link(request: Request) -> Response:
         form = parse_qs((await request.body())[:_MOST_BYTES].decode(errors="replace"))
         secret, words = (form.get(name, [""])[0].strip() for name in ("link", "passphrase"))
-        address = request.client.host if request.client else None
+        asker = request.client.host if request.client else None
         try:
             begun, lasts_s, to = await run_in_threadpool(
-                logins.begin_by_link, secret.rpartition("#")[2], words, address
+                logins.begin_by_link, secret.rpartition("#")[2], words, asker
             )
         except PassphraseNeeded as exc:
             said = str(exc)
             return _page(renderer, request, 401, link=secret, wrong=said, asks=True)
         except SeedbedError as exc:
             return _page(renderer, request, status_of(exc), wrong=str(exc))
-        return logged_in(request, to, begun, lasts_s)
+        return logged_in(led_on(to), begun, lasts_s, is_secure=is_https(request, address))
 
     return routes
 

@@ -19,42 +19,56 @@ _WRONG = "The farm does not know this token: look for blanks around it, or ask w
 _SEE_OTHER = 303
 
 
-def login_routes(renderer: Renderer, logins: LoginService) -> APIRouter:
+def login_routes(
+    renderer: Renderer, logins: LoginService, address: str | None, *, has_provider: bool
+) -> APIRouter:
+    """`address` is where browsers find the farm; None for the one that they ask it by."""
     routes = page_router(renderer)
+
+    def page(request: Request, to: str, wrong: str | None = None, status: int = 200) -> Response:
+        return renderer.page(
+            request, "login.html", status=status, to=to, wrong=wrong, has_provider=has_provider
+        )
 
     @routes.get(LOGIN_PATH)
     @open_to_all
     def show(request: Request, to: str = "/") -> Response:
-        return renderer.page(request, "login.html", to=own_path(to), wrong=None)
+        return page(request, own_path(to))
 
     @routes.post(LOGIN_PATH)
     @open_to_all
     async def log_in(request: Request) -> Response:
         form = parse_qs((await request.body())[:_MOST_BYTES].decode(errors="replace"))
         to, token = own_path(form.get("to", ["/"])[0]), form.get("token", [""])[0].strip()
-        address = request.client.host if request.client else None
+        asker = request.client.host if request.client else None
         try:
-            secret, lasts_s = await run_in_threadpool(logins.begin, token, address)
+            secret, lasts_s = await run_in_threadpool(logins.begin, token, asker)
         except Unauthenticated:
-            return renderer.page(request, "login.html", status=401, to=to, wrong=_WRONG)
+            return page(request, to, _WRONG, 401)
         except TooManyRequests as exc:
-            return renderer.page(request, "login.html", status=429, to=to, wrong=str(exc))
-        return logged_in(request, to, secret, lasts_s)
+            return page(request, to, str(exc), 429)
+        return logged_in(led_on(to), secret, lasts_s, is_secure=is_https(request, address))
 
     @routes.post(LOGOUT_PATH)
     @needs(Deed.KNOW, in_links=True)
     def log_out(request: Request) -> Response:
         logins.end(request.cookies.get(COOKIE, ""))
-        answer = RedirectResponse(LOGIN_PATH, _SEE_OTHER, headers=HEADERS)
+        answer = led_on(LOGIN_PATH)
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
         return answer
 
     return routes
 
 
-def logged_in(request: Request, to: str, secret: str, lasts_s: float) -> Response:
-    """Leads on to a page, with the cookie of a login that has begun."""
-    answer = RedirectResponse(to, _SEE_OTHER, headers=HEADERS)
+def led_on(to: str) -> Response:
+    """Leads a browser on to another page."""
+    return RedirectResponse(to, _SEE_OTHER, headers=HEADERS)
+
+
+def logged_in(answer: Response, secret: str, lasts_s: float, *, is_secure: bool) -> Response:
+    """An answer with the cookie of a login that has begun. With `is_secure`, the browser shows it
+    over https alone.
+    """
     answer.set_cookie(
         COOKIE,
         secret,
@@ -62,9 +76,14 @@ def logged_in(request: Request, to: str, secret: str, lasts_s: float) -> Respons
         path="/",
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=is_secure,
     )
     return answer
+
+
+def is_https(request: Request, address: str | None) -> bool:
+    """Whether a browser reaches the farm over https."""
+    return (address or str(request.base_url)).startswith("https:")
 
 
 def own_path(to: str) -> str:

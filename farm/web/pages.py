@@ -24,7 +24,9 @@ from farm.web.links import link_page_routes
 from farm.web.log import log_page_routes
 from farm.web.login import login_routes
 from farm.web.new_campaign import new_campaign_routes
+from farm.web.openid import openid_routes
 from farm.web.picture import picture_page_routes
+from farm.web.provider import Provider
 from farm.web.rendering import Renderer, environment
 from farm.web.review import review_routes
 from farm.web.static_files import static_files
@@ -37,6 +39,8 @@ def page_routes(
     *,
     reading: Reading,
     logins: LoginService,
+    provider: Provider | None,
+    address: str | None,
     campaigns: Campaigns,
     reviews: Reviews,
     watching: Watching,
@@ -48,14 +52,18 @@ def page_routes(
     models: ModelReading,
     brands: BrandService,
 ) -> Iterable[APIRouter]:
-    """The routes of the pages."""
+    """The routes of the pages. `address` is where browsers find the farm; None for the one that
+    they ask it by.
+    """
     renders = RenderReading(campaigns=campaigns, reviews=reviews)
     explaining = Explaining(campaigns=campaigns, reviews=reviews, watching=watching)
     static = static_files()
     renderer = Renderer(static, environment())
     yield asset_routes(renderer, static)
-    yield login_routes(renderer, logins)
-    yield link_page_routes(renderer, logins)
+    yield login_routes(renderer, logins, address, has_provider=provider is not None)
+    if provider is not None:
+        yield openid_routes(renderer, logins, provider, address)
+    yield link_page_routes(renderer, logins, address)
     yield campaign_list_routes(renderer, reading)
     yield campaign_routes(renderer, reading)
     yield review_routes(renderer, reading)
