@@ -42,7 +42,7 @@ from farm.api.sheets import sheet_routes
 from farm.api.steps import step_routes
 from farm.api.texts import text_routes
 from farm.api.uploads import upload_routes
-from farm.config import HOST, LOOPBACK, Settings, known_secrets
+from farm.config import Settings, known_secrets
 from farm.dispatch.beginning import beginning, unusable
 from farm.dispatch.supervisor import Supervisor
 from farm.estimating import estimating_routes
@@ -90,6 +90,7 @@ from farm.service.sheets import Sheets
 from farm.service.submission import Submissions
 from farm.service.tokens import TokenService
 from farm.service.uploads import UploadService
+from farm.setting_groups import HOST, LOOPBACK
 from farm.stores import Stores, open_stores
 from farm.taking_in import intake_of, registry_of
 from farm.telling import telling_routers
@@ -132,8 +133,10 @@ def open_app(
         connections, listeners = Connections(), Listeners()
         events, links = EventReading(stores.events), LinkService(stores.links, stores.campaigns)
         provider = Provider(settings) if settings.oidc_issuer else None
-        logins = LoginService(
-            identities, Logins(engine), links, provider.digest if provider else None
+        believed = provider.digest if provider else None
+        logins = LoginService(identities, Logins(engine), links, believed)
+        metrics = metrics_of(
+            settings, engine, stores, meters, pacing_of(settings, stores), connections, listeners
         )
         app = make_api(
             [
@@ -148,15 +151,7 @@ def open_app(
                 *telling_routers(settings, engine),
                 estimating_routes(settings, measured(engine), intake),
             ],
-            metrics_of(
-                settings,
-                engine,
-                stores,
-                meters,
-                pacing_of(settings, stores),
-                connections,
-                listeners,
-            ),
+            metrics,
             Answers(engine),
             rate=parse(settings.rate),
             identities=identities,

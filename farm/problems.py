@@ -69,6 +69,7 @@ _BOUNDS = {
     "greater_than_equal": ("ge", "too small: at least"),
     "less_than": ("lt", "too large: it must be less than"),
     "less_than_equal": ("le", "too large: at most"),
+    "multiple_of": ("multiple_of", "not possible: it must be a multiple of"),
 }
 
 

@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from farm.api.connections import ACCEPTED, QUEUE, Connection
-from farm.config import HOST
+from farm.setting_groups import HOST
 from storage.errors import RequestError
 
 

@@ -21,10 +21,11 @@ from rich.markup import escape
 
 from actors.models.models import find_model
 from farm.commands.shared import AsJson, Home, out, print_json, settings_for
-from farm.config import HOST, Settings, cuda_devices
+from farm.config import Settings, cuda_devices
 from farm.connect import open_client, running_farm
 from farm.dispatch.ray_folder import ray_folder
 from farm.service.outputs_trial import MOST_SKEW_S, try_outputs
+from farm.setting_groups import HOST
 from storage.database import closing_engine, prepare, shown_address
 from storage.errors import SeedbedError
 from storage.outputs import open_outputs

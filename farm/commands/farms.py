@@ -28,12 +28,13 @@ from farm.commands.shared import (
     say_warnings,
     settings_for,
 )
-from farm.config import HOST, Settings
+from farm.config import Settings
 from farm.connect import client_of
 from farm.dispatch.beginning import beginning
 from farm.documents.counting import counted
 from farm.logs import way_of
 from farm.service.views import CampaignStatus, Warned
+from farm.setting_groups import HOST
 from storage.errors import SeedbedError, WorkError
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from farm.config import HOST, LOOPBACK, Settings
+from farm.config import Settings
 from farm.dispatch.ray_folder import ray_folder
 from farm.dispatch.supervisor import Supervisor
 from farm.home import Home
+from farm.setting_groups import HOST, LOOPBACK
 from storage.errors import RequestError
 
 
