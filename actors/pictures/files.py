@@ -34,6 +34,8 @@ class Picture:
 
     pixels: Pixels
     record: Json | None
+    icc: bytes | None = None
+    """Its colour profile, if it carries one."""
 
     @cached_property
     def digest(self) -> str:
@@ -51,16 +53,18 @@ def file_pixels_digest(data: bytes) -> str | None:
     return None if picture is None else picture.digest
 
 
-def write(pixels: Pixels, record: Json, parameters: str, encoding: Encoding) -> bytes:
-    """A file of uint8 pixels [h, w, 3] that carries the record of how it was made, and the
-    `parameters` text that other tools read.
+def write(
+    pixels: Pixels, record: Json, parameters: str, encoding: Encoding, icc: bytes | None = None
+) -> bytes:
+    """A file of uint8 pixels [h, w, 3] that carries the record of how it was made, the
+    `parameters` text that other tools read, and a colour profile. JPEG XL carries none.
 
     The global lock is free while it works, but for moments.
     """
     match encoding.format:
         case Format.PNG:
             return write_png(
-                pixels, {RECIPE_CHUNK: canonical_json(record), "parameters": parameters}
+                pixels, {RECIPE_CHUNK: canonical_json(record), "parameters": parameters}, icc=icc
             )
         case Format.JXL:
             return write_jxl(
@@ -76,6 +80,7 @@ def write(pixels: Pixels, record: Json, parameters: str, encoding: Encoding) -> 
                 quality=encoding.quality,
                 subsampling=0,
                 exif=exif(parameters),
+                icc_profile=icc,
                 extra=jpeg_segments(xmp(record)),
             )
         case Format.WEBP if encoding.quality is None:
@@ -87,7 +92,9 @@ def write(pixels: Pixels, record: Json, parameters: str, encoding: Encoding) -> 
         case Format.WEBP:
             options = {"quality": encoding.quality, "method": _WEBP_LOSSY_METHOD}
     image = Image.fromarray(pixels)
-    return _saved(image, "WEBP", **options, exif=exif(parameters), xmp=xmp(record))
+    return _saved(
+        image, "WEBP", **options, exif=exif(parameters), xmp=xmp(record), icc_profile=icc
+    )
 
 
 def read(data: bytes) -> Picture | None:
@@ -97,11 +104,11 @@ def read(data: bytes) -> Picture | None:
     if len(data) > MAX_FILE:
         return None
     try:
-        pixels, text = _read_jxl(data) if is_jxl(data) else _read_with_pillow(data)
+        pixels, text, icc = _read_jxl(data) if is_jxl(data) else _read_with_pillow(data)
     # decoders raise whatever their parsers stumble over: a damaged or hostile file is not one
     except Exception:  # noqa: BLE001
         return None
-    return Picture(pixels=pixels, record=parse_record(text))
+    return Picture(pixels=pixels, record=parse_record(text), icc=icc)
 
 
 def preview(pixels: Pixels) -> bytes:
@@ -117,21 +124,21 @@ def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
     return file.getvalue()
 
 
-def _read_with_pillow(data: bytes) -> tuple[Pixels, str | None]:
+def _read_with_pillow(data: bytes) -> tuple[Pixels, str | None, bytes | None]:
     with Image.open(io.BytesIO(data), formats=("PNG", "WEBP", "JPEG")) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"The picture has {image.width} x {image.height} pixels.")
-        pixels = np.asarray(image.convert("RGB"))
+        pixels, icc = np.asarray(image.convert("RGB")), image.info.get("icc_profile")
         match image.format:
             case "PNG":
                 if PNG_END not in data:
                     raise ValueError("The file ends before its end.")
-                return pixels, getattr(image, "text", {}).get(RECIPE_CHUNK)
+                return pixels, getattr(image, "text", {}).get(RECIPE_CHUNK), icc
             case "JPEG":
-                return pixels, record_in(jpeg_packet(getattr(image, "applist", ())))
-        return pixels, record_in(image.info.get("xmp", b""))
+                return pixels, record_in(jpeg_packet(getattr(image, "applist", ()))), icc
+        return pixels, record_in(image.info.get("xmp", b"")), icc
 
 
-def _read_jxl(data: bytes) -> tuple[Pixels, str | None]:
+def _read_jxl(data: bytes) -> tuple[Pixels, str | None, None]:
     pixels, packet = read_jxl(data, MAX_PIXELS)
-    return pixels, record_in(packet)
+    return pixels, record_in(packet), None

@@ -21,13 +21,20 @@ _TRUECOLOR, _UP = 2, 2
 _LEVEL = 2
 
 
-def write_png(pixels: NDArray[np.uint8], texts: Mapping[str, str], level: int = _LEVEL) -> bytes:
-    """A PNG of uint8 pixels [h, w, 3], with texts under their names."""
+def write_png(
+    pixels: NDArray[np.uint8],
+    texts: Mapping[str, str],
+    level: int = _LEVEL,
+    *,
+    icc: bytes | None = None,
+) -> bytes:
+    """A PNG of uint8 pixels [h, w, 3], with texts under their names and a colour profile."""
     height, width, _ = pixels.shape
     return b"".join(
         (
             _SIGNATURE,
             _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, _TRUECOLOR, 0, 0, 0)),
+            *([] if icc is None else [_chunk(b"iCCP", b"icc\0\0" + zlib.compress(icc))]),
             *(
                 _chunk(b"iTXt", name.encode("latin-1") + bytes(5) + text.encode())
                 for name, text in texts.items()

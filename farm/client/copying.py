@@ -1,7 +1,7 @@
 """Copies the pictures of an export, many at a time, each compared with its hash."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -10,7 +10,7 @@ from actors.pictures import files as encode
 from actors.recipes.encoding import Format
 from farm.client.ahead import worked_ahead
 from farm.client.client import Client
-from farm.results.delivery import Size, delivered
+from farm.results.delivery import Delivery, delivered, is_delivered
 from farm.results.line import ExportedLine
 from storage.errors import NotFound, WorkError
 from storage.store import Outputs
@@ -40,17 +40,17 @@ def copy_all(
     client: Client,
     lines: Iterable[ExportedLine],
     destination: Outputs,
-    sizes: Sequence[Size],
+    delivery: Delivery,
     on_progress: Callable[[int], None],
 ) -> tuple[int, list[str]]:
-    """Copy the pictures of a manifest whose lines have a `path`, each also in the `sizes` of its
-    `size_paths`. Returns the number of new copies, and a sentence for each picture that could not
-    be copied.
+    """Copy the pictures of a manifest whose lines have a `path`, each also as it is
+    delivered at its `size_paths`. Returns the number of new copies, and a sentence for each
+    picture that could not be copied.
     """
     copied, wrong = 0, []
 
     def copy(line: ExportedLine) -> bool:
-        return _copy(client, line, destination, sizes)
+        return _copy(client, line, destination, delivery)
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export") as pool:
         pictures = (line for line in lines if line["path"])
@@ -64,7 +64,12 @@ def copy_all(
     return copied, wrong
 
 
-def _copy(client: Client, line: ExportedLine, destination: Outputs, sizes: Sequence[Size]) -> bool:
+def _copy(
+    client: Client,
+    line: ExportedLine,
+    destination: Outputs,
+    delivery: Delivery,
+) -> bool:
     """Copy one picture with all that belongs beside it, as far as that is not there; one that is
     not what the manifest says is refused.
     """
@@ -88,9 +93,9 @@ def _copy(client: Client, line: ExportedLine, destination: Outputs, sizes: Seque
     small = thumbnail_of(path)
     if small is not None and (not is_there or not _is_picture(destination, small)):
         destination.put(small, encode.preview(picture.whole.pixels))
-    for size, place in zip(sizes, line["size_paths"], strict=True):
-        if not is_there or not _is_picture(destination, place):
-            destination.put(place, delivered(picture.whole, size))
+    for size, place in zip(delivery.sizes, line["size_paths"], strict=True):
+        if not is_there or not is_delivered(_read(destination, place), delivery.profile):
+            destination.put(place, delivered(picture.whole, size, delivery.profile))
     if not is_there:
         destination.put(path, data)  # last: its presence says that all of it is there
     return not is_there

@@ -14,11 +14,12 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from actors.pictures import files as encode
+from actors.recipes.encoding import Format
 from farm.client.client import Client
 from farm.client.copying import AT_ONCE, copy_all, thumbnail_of
 from farm.client.gallery import INDEX, write_pages
 from farm.client.naming import Naming, collision
-from farm.results.delivery import Size
+from farm.results.delivery import AS_PAINTED, Delivery
 from farm.results.line import ExportedLine, Line
 from farm.results.manifest_csv import write_csv
 from farm.results.where import read_conditions, resolve
@@ -65,27 +66,27 @@ def export(
     previews: bool = True,
     where: Sequence[str] = (),
     names: str | None = None,
-    sizes: Sequence[Size] = (),
+    delivery: Delivery = AS_PAINTED,
     delete: bool = False,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Exported:
     """Copy the renders of a campaign that are done. Files that are there already, and whole, are
     not copied again, so that an export that broke off goes on.
 
-    `where` has conditions like `product=mug`, `names` a template for names, and `sizes` those in
-    which each picture is written besides. With `delete`, what else lies at the destination is
+    `where` has conditions like `product=mug`, `names` a template for names, and `delivery` says
+    how each picture is written besides. With `delete`, what else lies at the destination is
     removed. Raises RequestError, before anything is copied, for what cannot be, and WorkError
     if pictures are gone or were changed: all others are copied then, and no manifest is written,
     for a manifest says that all of its pictures are there.
     """
-    write_parquet, beside = _parquet_writer() if parquet else None, _Beside(previews, sizes)
+    write_parquet, beside = _parquet_writer() if parquet else None, _Beside(previews, delivery)
     with TemporaryFile() as manifest:
         total = _choose(client.manifest(campaign), manifest, where, names, beside)
         if delete:
             _refuse_strangers(destination, manifest)
         _drop_older_manifest(destination, manifest)
         copied, wrong = copy_all(
-            client, _lines(manifest), destination, sizes, lambda done: on_progress(done, total)
+            client, _lines(manifest), destination, delivery, lambda done: on_progress(done, total)
         )
         if wrong:
             raise _left_out(campaign, wrong, total, destination)
@@ -187,17 +188,22 @@ class _Beside:
     """What is written beside each picture."""
 
     previews: bool
-    sizes: Sequence[Size]
+    delivery: Delivery
 
     def exported(self, line: Line, path: str | None) -> ExportedLine:
         """A line with the paths of its files, relative to the manifest."""
         stem, _, ending = (path or "").rpartition(".")
+        if self.delivery.profile is not None and ending == Format.JXL:
+            raise RequestError(
+                "Pictures in JPEG XL are delivered without a profile: leave --profile out, or"
+                " paint the campaign with `output: {format: png}`."
+            )
         looks = [key.rpartition("/")[2].partition(".")[2] for key in line["previews"]]
         return {
             **line,
             "path": path,
             "preview_paths": [f"{stem}.{look}" for look in looks if self.previews and path],
-            "size_paths": [f"{stem}.{w}x{h}.{ending}" for w, h in self.sizes if path],
+            "size_paths": [f"{stem}.{w}x{h}.{ending}" for w, h in self.delivery.sizes if path],
         }
 
 

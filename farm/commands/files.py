@@ -1,6 +1,6 @@
 """Commands about a campaign's files: `export`, `verify`, `clean`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -31,11 +31,11 @@ from farm.commands.shared import (
 from farm.config import Settings
 from farm.connect import client_of, open_client, running_farm
 from farm.documents.counting import counted
-from farm.results.delivery import delivery_size
+from farm.results.delivery import Delivery, delivery_profile, delivery_size
 from farm.results.line import Line
 from farm.results.verify import repaint_problem
 from farm.service.views import CampaignStatus
-from storage.errors import WorkError
+from storage.errors import RequestError, WorkError
 from storage.outputs import open_outputs
 
 _APPROVED = ("review=approved",)
@@ -53,6 +53,13 @@ Sizes = Annotated[
     list[str] | None,
     typer.Option(
         "--size", help="Write each picture in this size too, like 1200x628; again for others."
+    ),
+]
+ColourProfile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        help="Give these sizes a colour profile: an ICC file for red, green and blue, or `srgb`.",
     ),
 ]
 Approved = Annotated[
@@ -75,6 +82,7 @@ def export(
     ] = None,
     approved: Approved = False,
     sizes: Sizes = None,
+    profile: ColourProfile = None,
     no_previews: Annotated[
         bool, typer.Option("--no-previews", help="Leave previews out.")
     ] = False,
@@ -89,7 +97,7 @@ def export(
     """Copy a campaign's pictures and manifest to a folder or bucket, with a page, a table and the
     contact sheet. Files that are there already, and whole, are not copied again.
     """
-    settings = settings_for(home, project)
+    settings, delivery = settings_for(home, project), _delivery(sizes or (), profile)
     destination = open_outputs(dest, s3_style=settings.s3_style, called=dest)
     with (
         open_client(settings) as client,
@@ -99,13 +107,19 @@ def export(
         done = export_campaign(
             client, campaign, destination, parquet=parquet, previews=not no_previews,
             where=[*(where or ()), *(_APPROVED if approved else ())], names=names,
-            sizes=list(dict.fromkeys(map(delivery_size, sizes or ()))), delete=delete,
+            delivery=delivery, delete=delete,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )  # fmt: skip
     if as_json:
         print_json({"campaign": campaign, "destination": destination.address, **asdict(done)})
     else:
         _say_exported(destination.address, done)
+
+
+def _delivery(sizes: Sequence[str], profile: str | None) -> Delivery:
+    if profile is not None and not sizes:
+        raise RequestError("--profile is for delivered sizes: name one with --size, too.")
+    return Delivery(list(dict.fromkeys(map(delivery_size, sizes))), delivery_profile(profile))
 
 
 def _say_exported(address: str, done: Exported) -> None:

@@ -42,6 +42,8 @@ class Picture:
     pixels: Pixels
     recipe: Recipe
     record: Json
+    icc: bytes | None = None
+    """Its colour profile, if it carries one."""
 
     @property
     def size(self) -> str:
@@ -72,7 +74,7 @@ def read_picture(data: bytes) -> Picture:
     """What a file carries. Raises RequestError, naming what is missing, if that is too little
     to paint it again.
     """
-    pixels, record = _open(data)
+    pixels, record, icc = _open(data)
     if record is None:
         raise RequestError(
             "The file carries no record of the farm: its recipe, model name, numerics class and"
@@ -97,15 +99,15 @@ def read_picture(data: bytes) -> Picture:
             f"The recipe in the file cannot be read ({exc}): it was changed, or written by another"
             " version."
         ) from exc
-    return Picture(pixels=pixels, recipe=recipe, record=record)
+    return Picture(pixels=pixels, recipe=recipe, record=record, icc=icc)
 
 
-def _open(data: bytes) -> tuple[Pixels, Json | None]:
-    """The pixels of a file and the farm's record in it."""
+def _open(data: bytes) -> tuple[Pixels, Json | None, bytes | None]:
+    """The pixels of a file, the farm's record in it, and its colour profile."""
     found = read(data)
     if found is None:
         raise RequestError("The file is not a picture that the farm writes, or not a whole one.")
-    return found.pixels, found.record
+    return found.pixels, found.record, found.icc
 
 
 def campaign_of(picture: Picture, *, name: str, model: str | None = None) -> Json:
@@ -260,7 +262,7 @@ def _as_delivered(was: Picture, now: Picture) -> Picture:
     size = size_of(was.record)
     if size is None:
         return now
-    return replace(now, pixels=in_size(now.pixels, now.record, size))
+    return replace(now, pixels=in_size(now.pixels, now.record, size, was.icc))
 
 
 def _painted(was: Picture, recorded: str | None) -> str | None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from typer.testing import CliRunner
 
 from actors.pictures import files as encode
@@ -25,7 +25,7 @@ from farm.client.client import Client
 from farm.client.export import CSV, INDEX, MANIFEST, PARQUET, SHEET, SUMMARY, export
 from farm.client.parquet import write_parquet
 from farm.config import read_settings
-from farm.results.delivery import delivered, delivery_size
+from farm.results.delivery import Delivery, delivered, delivery_profile, delivery_size
 from farm.results.reproduce import Verdict, compare, read_picture
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
@@ -301,7 +301,9 @@ def test_pictures_are_delivered_in_other_sizes_and_made_again_from_their_files(
     """Cut around the centre, each with its record; a second export writes none again."""
     to = open_outputs(str(tmp_path / "out"))
     sizes = [(64, 32), (200, 200)]
-    first = export(farm, "spring", to, where=["product=mug", "color=red"], sizes=sizes)
+    first = export(
+        farm, "spring", to, where=["product=mug", "color=red"], delivery=Delivery(sizes)
+    )
     lines = [json.loads(line) for line in read(to, MANIFEST).splitlines()]
     assert first.pictures == len(lines) == 8
     for line in lines:
@@ -323,7 +325,9 @@ def test_pictures_are_delivered_in_other_sizes_and_made_again_from_their_files(
     page = read(to, INDEX).decode()
     assert all(quote(path) in page for line in lines for path in line["size_paths"])
     (tmp_path / "out" / lines[0]["size_paths"][1]).unlink()
-    again = export(farm, "spring", to, where=["product=mug", "color=red"], sizes=sizes)
+    again = export(
+        farm, "spring", to, where=["product=mug", "color=red"], delivery=Delivery(sizes)
+    )
     assert (again.copied, again.others) == (0, 0)
     assert encode.read(read(to, lines[0]["size_paths"][1])) is not None
     for place in (lines[0]["size_paths"][0], lines[0]["path"]):
@@ -332,6 +336,96 @@ def test_pictures_are_delivered_in_other_sizes_and_made_again_from_their_files(
         assert compare(picture, repaint).verdict is Verdict.IDENTICAL
     other = read_picture(read(to, lines[1]["path"]))
     assert compare(read_picture(read(to, lines[0]["size_paths"][0])), other).largest > 0
+
+
+def record_of(encoding):
+    return {
+        "recipe": expansion().recipe(*expansion().render(0)).to_json(),
+        "model_name": "seedling",
+        "encoding": encoding.name,
+        "numerics_class": "c",
+        "versions": {},
+    }
+
+
+@pytest.fixture
+def swapped(tmp_path):
+    """The file of a profile whose red is sRGB's green, and whose green is its red."""
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = bytearray(made)
+    count = int.from_bytes(data[128:132], "big")
+    tags = {bytes(data[132 + 12 * k : 136 + 12 * k]): 132 + 12 * k for k in range(count)}
+    red, green = (tags[name] for name in (b"rXYZ", b"gXYZ"))
+    data[red + 4 : red + 12], data[green + 4 : green + 12] = (
+        data[green + 4 : green + 12],
+        data[red + 4 : red + 12],
+    )
+    path = tmp_path / "swapped.icc"
+    path.write_bytes(data)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [Encoding(), Encoding(format=Format.JPEG, quality=95), Encoding(format=Format.WEBP)],
+    ids=str,
+)
+def test_delivered_pictures_have_the_profile_and_look_the_same(swapped, encoding):
+    """In a profile whose red is sRGB's green, red and green of each pixel change places."""
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
+    record = record_of(encoding)
+    picture = encode.Picture(pixels=pixels, record=record)
+    profile = delivery_profile(swapped)
+    data = delivered(picture, (48, 32), profile)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.info["icc_profile"] == profile.icc
+        meant = ImageCms.profileToProfile(
+            image.convert("RGB"), ImageCms.ImageCmsProfile(io.BytesIO(profile.icc)),
+            ImageCms.createProfile("sRGB"),
+        )  # fmt: skip
+    near = 90 if encoding.format is Format.JPEG else 2  # of noise, which JPEG keeps badly
+    made = encode.read(data)
+    assert np.abs(np.asarray(meant).astype(int) - pixels).max() <= near
+    assert np.abs(made.pixels[..., [1, 0, 2]].astype(int) - pixels).max() <= near
+    assert made.record["delivered"]["profile"] == profile.digest
+    assert made.icc == profile.icc
+
+
+def test_an_export_in_a_profile_is_written_once_and_made_again_from_its_files(
+    farm, painted, tmp_path, swapped
+):
+    to, size = open_outputs(str(tmp_path / "out")), [(64, 64)]
+    where = ["product=mug", "color=red"]
+
+    def exported(profile):
+        export(farm, "spring", to, where=where, delivery=Delivery(size, profile))
+        line = json.loads(read(to, MANIFEST).splitlines()[0])
+        return line, read(to, line["size_paths"][0])
+
+    line, plain = exported(None)
+    assert encode.read(plain).icc is None
+    _, first = exported(delivery_profile(swapped))
+    assert exported(delivery_profile(swapped))[1] == first
+    assert encode.read(first).icc is not None
+    _, tagged = exported(delivery_profile("srgb"))
+    assert encode.read(tagged).icc == delivery_profile("sRGB").icc
+    assert (encode.read(tagged).pixels == encode.read(plain).pixels).all()
+    repaint = read_picture(read(to, line["path"]))
+    for data in (plain, first, tagged):
+        assert compare(read_picture(data), repaint).verdict is Verdict.IDENTICAL
+
+
+def test_a_profile_that_cannot_be_used_is_a_sentence(tmp_path):
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    (tmp_path / "lab.icc").write_bytes(lab)
+    (tmp_path / "no.icc").write_bytes(b"no profile")
+    for name, words in (
+        ("none.icc", "cannot be read: No such file"),
+        ("no.icc", "it is no ICC profile"),
+        ("lab.icc", "it is for Lab, and pictures are delivered in red, green and blue"),
+    ):
+        with pytest.raises(RequestError, match=words):
+            delivery_profile(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("written", ["1200", "1200x", "8x600", "5000x5000", "0x100", "1200*628"])
@@ -344,13 +438,7 @@ def test_a_size_that_cannot_be_delivered_is_a_sentence(written):
 def test_a_delivered_file_is_compared_as_it_was_written(encoding):
     """A lossy file gives pixels up twice: as it was painted, and as it was delivered."""
     pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
-    record = {
-        "recipe": expansion().recipe(*expansion().render(0)).to_json(),
-        "model_name": "seedling",
-        "encoding": encoding.name,
-        "numerics_class": "c",
-        "versions": {},
-    }
+    record = record_of(encoding)
     painted = encode.read(encode.write(pixels, record, "", encoding))
     file = delivered(painted, (48, 24))
     now = read_picture(encode.write(pixels, record, "", encoding))
@@ -596,6 +684,9 @@ def test_what_browsers_do_not_show_has_a_small_copy(farm, settings, destination)
     destination.delete(small[0])
     assert export(farm, "spring", destination).others == 0
     assert small == [key for key in keys(destination) if key.endswith(".small.webp")]
+    in_srgb = Delivery([(64, 64)], delivery_profile("srgb"))
+    with pytest.raises(RequestError, match="JPEG XL are delivered without a profile"):
+        export(farm, "spring", destination, delivery=in_srgb)
 
 
 def test_a_campaign_too_large_for_a_sheet_is_exported_without(
@@ -617,6 +708,9 @@ def test_the_command_says_what_else_lies_there(farm, small, settings, tmp_path, 
     def run(*arguments):
         return CliRunner().invoke(app, ["export", "spring", there, *arguments])
 
+    refused = run("--profile", "srgb")
+    assert isinstance(refused.exception, RequestError)
+    assert "name one with --size, too" in str(refused.exception)
     assert run("--no-previews", "--names", "{product}_{strength}_{seed}").exit_code == 0
     told = run("--where", "product=mug", "--where", "strength=0.3").stdout
     assert "2 pictures in" in told
