@@ -94,6 +94,7 @@ def test_every_family_is_documented_with_what_it_takes():
         )
     }
     assert list(lines) == [family.pipeline for family in FAMILIES]
+    assert f"\n{len(FAMILIES)} families of pipelines" in README
     for family in FAMILIES:
         name, _, negative, guidance, schedulers, multiple, reference, edits, adapters, _ = lines[
             family.pipeline
