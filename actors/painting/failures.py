@@ -4,6 +4,7 @@ import traceback
 
 import torch
 
+from actors.models.families import family_of, is_known
 from actors.painting.canaries import Unstable
 from actors.recipes.errors import BadRequest, LoadFailed, PartMissing, Stopped, WeightsChanged
 from actors.recipes.jobs import ChunkJob, Failure, FailureKind
@@ -56,6 +57,8 @@ def _smaller(job: ChunkJob) -> str:
         return ""
     if job.group.batch > 1:
         return ": give the campaign a smaller settings.batch"
-    if job.group.vae_tile is None and max(job.group.width, job.group.height) > _TILE:
+    group, family = job.group, family_of(job.group.pipeline)
+    takes_tiles = family is not None and is_known(family)
+    if takes_tiles and group.vae_tile is None and max(group.width, group.height) > _TILE:
         return f": give the campaign `settings.vae_tile: {_TILE}`, or a smaller settings.size"
     return ": give the campaign a smaller settings.size"

@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
@@ -23,7 +22,7 @@ class Profile:
 
     def __post_init__(self) -> None:
         try:
-            found = self._opened.profile
+            found = self._read().profile
         except (OSError, ImageCms.PyCMSError):
             raise ValueError("it is no ICC profile") from None
         if found.xcolor_space.strip() != "RGB":
@@ -34,26 +33,28 @@ class Profile:
         if not found.is_intent_supported(_INTENT, ImageCms.Direction.OUTPUT):
             raise ValueError("it says only how to read colours, and not how to write them")
 
-    @cached_property
-    def _opened(self) -> ImageCms.ImageCmsProfile:
-        return ImageCms.ImageCmsProfile(io.BytesIO(self.icc))
-
     @property
     def digest(self) -> str:
         return sha256(self.icc).hexdigest()
 
     def of(self, pixels: Pixels) -> Pixels:
-        """SRGB pixels [h, w, 3] as the nearest colours of this profile, relative to its white."""
+        """Pixels [h, w, 3] in sRGB as the nearest colours of this profile, relative to its white.
+        Many threads may ask at once.
+        """
         meant = ImageCms.profileToProfile(
             Image.fromarray(pixels),
             ImageCms.createProfile("sRGB"),
-            self._opened,
+            self._read(),
             renderingIntent=_INTENT,
             outputMode="RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
         assert meant is not None  # which it is only if a picture is changed in its place
         return np.array(meant)
+
+    def _read(self) -> ImageCms.ImageCmsProfile:
+        """Read anew each time: one that is open belongs to one thread."""
+        return ImageCms.ImageCmsProfile(io.BytesIO(self.icc))
 
 
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC

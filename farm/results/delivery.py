@@ -5,6 +5,7 @@ be made again.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,11 +110,26 @@ def size_of(record: Json) -> Size | None:
     return delivery_size("x".join(map(str, size))) if isinstance(size, list) else None
 
 
-def in_size(pixels: Pixels, record: Json, size: Size, icc: bytes | None) -> Pixels:
-    """The pixels of a picture that was painted again, as its delivered file would hold them, with
-    the colour profile that this carries.
+def profile_of(record: Json, icc: bytes | None) -> Profile | None:
+    """The profile in which the picture with this record was delivered, out of its file; None if in
+    none. Raises RequestError if the file carries another by now.
     """
-    profile = None if icc is None else Profile(icc)
+    found = record.get(KEY)
+    wanted = found.get("profile") if isinstance(found, dict) else None
+    if wanted is None:
+        return None
+    with suppress(ValueError):
+        profile = Profile(icc or b"")
+        if profile.digest == wanted:
+            return profile
+    raise RequestError(
+        "The file does not carry the colour profile that it was delivered in: something has"
+        " written it again. Give the file as the farm wrote it."
+    )
+
+
+def in_size(pixels: Pixels, record: Json, size: Size, profile: Profile | None) -> Pixels:
+    """The pixels of a picture that was painted again, as its delivered file would hold them."""
     made = read(delivered(Picture(pixels=pixels, record=record), size, profile))
     assert made is not None  # it was written just now
     return made.pixels

@@ -16,7 +16,7 @@ from actors.models.spacings import SPACING, ZERO_SNR, snr_refusal, spacing_refus
 from actors.pictures.files import Pixels, pixels_digest, read
 from actors.recipes.encoding import Encoding, named_encoding
 from actors.recipes.recipe import Recipe
-from farm.results.delivery import in_size, size_of
+from farm.results.delivery import in_size, profile_of, size_of
 from storage.errors import RequestError
 
 Json = dict[str, Any]
@@ -262,7 +262,8 @@ def _as_delivered(was: Picture, now: Picture) -> Picture:
     size = size_of(was.record)
     if size is None:
         return now
-    return replace(now, pixels=in_size(now.pixels, now.record, size, was.icc))
+    profile = profile_of(was.record, was.icc)
+    return replace(now, pixels=in_size(now.pixels, now.record, size, profile))
 
 
 def _painted(was: Picture, recorded: str | None) -> str | None:

@@ -418,6 +418,7 @@ def test_a_failure_is_an_answer_with_its_kind(outputs, trouble, kind):
         (dict(batch=1), "a smaller settings.size"),
         (dict(batch=1, width=1024), "`settings.vae_tile: 512`, or a smaller settings.size"),
         (dict(batch=1, width=1024, vae_tile=512), "a smaller settings.size"),
+        (dict(batch=1, width=1024, pipeline="LumaPipeline"), "a smaller settings.size"),
     ],
 )
 def test_of_too_little_memory_it_is_said_what_helps(outputs, changes, advice):

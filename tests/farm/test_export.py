@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import sys
+from dataclasses import replace
 from itertools import count
 from urllib.parse import quote
 
@@ -411,6 +412,10 @@ def test_an_export_in_a_profile_is_written_once_and_made_again_from_its_files(
     assert encode.read(tagged).icc == delivery_profile("sRGB").icc
     assert (encode.read(tagged).pixels == encode.read(plain).pixels).all()
     repaint = read_picture(read(to, line["path"]))
+    lost = replace(read_picture(first), icc=read_picture(tagged).icc)
+    for picture in (lost, replace(lost, icc=None), replace(lost, icc=b"x")):
+        with pytest.raises(RequestError, match="does not carry the colour profile"):
+            compare(picture, repaint)
     for data in (plain, first, tagged):
         assert compare(read_picture(data), repaint).verdict is Verdict.IDENTICAL
 
