@@ -40,6 +40,8 @@ GROUP = Group(
     batch=4,
 )
 
+SD = "StableDiffusionPipeline"
+
 
 class FakeEngine:
     """Paints a picture that its seed decides; `trouble` is raised instead, `flat` seeds give no
@@ -416,9 +418,12 @@ def test_a_failure_is_an_answer_with_its_kind(outputs, trouble, kind):
     [
         (dict(batch=4), "a smaller settings.batch"),
         (dict(batch=1), "a smaller settings.size"),
-        (dict(batch=1, width=1024), "`settings.vae_tile: 512`, or a smaller settings.size"),
-        (dict(batch=1, width=1024, vae_tile=512), "a smaller settings.size"),
-        (dict(batch=1, width=1024, pipeline="LumaPipeline"), "a smaller settings.size"),
+        (
+            dict(batch=1, width=1024, pipeline=SD),
+            "`settings.vae_tile: 512`, or a smaller settings.size",
+        ),
+        (dict(batch=1, width=1024, pipeline=SD, vae_tile=512), "a smaller settings.size"),
+        (dict(batch=1, width=1024, pipeline="LuminaPipeline"), "a smaller settings.size"),
     ],
 )
 def test_of_too_little_memory_it_is_said_what_helps(outputs, changes, advice):
