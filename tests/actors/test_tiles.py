@@ -12,7 +12,7 @@ from actors.recipes.previews import Decode, Previews
 from tests.actors.tiny import Looks, assert_pictures_stand_alone, group, hashes, recipes
 from tests.pipelines import KINDS_OF_VAE
 
-WIDE = dict(width=256, height=128)
+WIDE = dict(width=160, height=32)
 
 pytestmark = pytest.mark.usefixtures("unproved")
 
