@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.middleware.sessions import SessionMiddleware
 from starlette.routing import Route
 
 from farm.api.cookies import OPENID_BACK_PATH, OPENID_PATH
@@ -27,6 +26,9 @@ def openid_routes(
     renderer: Renderer, logins: LoginService, provider: Provider, address: str | None
 ) -> APIRouter:
     """`address` is where browsers find the farm; None for the one that they ask it by."""
+    from starlette.middleware.sessions import (  # noqa: PLC0415  # needs the extra of `provider`
+        SessionMiddleware,
+    )
 
     async def leave(request: Request) -> Response:
         request.session[_TO] = own_path(request.query_params.get("to", "/"))

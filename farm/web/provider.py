@@ -38,6 +38,7 @@ class Provider:
     def __init__(self, settings: "Settings") -> None:
         """Raises RequestError if the library for it is not installed."""
         try:
+            import itsdangerous  # noqa: F401, PLC0415  # what starlette signs cookies by
             from authlib.integrations.starlette_client import (  # noqa: PLC0415  # an extra
                 OAuth,
             )

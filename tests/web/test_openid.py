@@ -1,6 +1,8 @@
 """Logging in by an OpenID provider: who gets in, as whom, for how long, and who does not."""
 
 import builtins
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 
@@ -241,11 +243,20 @@ def test_settings_that_do_not_go_together_are_said(given, words):
         read_settings(**given)
 
 
-def test_what_is_not_installed_is_said_with_what_to_install(settings, monkeypatch):
+def test_pages_without_a_provider_need_nothing_of_it():
+    program = (
+        "import sys; sys.modules |= dict.fromkeys(('authlib', 'itsdangerous', 'joserfc'));"
+        " import farm.web.pages"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("missing", ["authlib", "itsdangerous"])
+def test_what_is_not_installed_is_said_with_what_to_install(settings, monkeypatch, missing):
     imported = builtins.__import__
 
     def without(name, *rest, **more):
-        if name.startswith("authlib"):
+        if name.startswith(missing):
             raise ImportError(name)
         return imported(name, *rest, **more)
 
