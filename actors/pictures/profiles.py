@@ -21,6 +21,8 @@ class Profile:
     icc: bytes
 
     def __post_init__(self) -> None:
+        if len(self.icc) > MOST_BYTES:
+            raise ValueError(f"it is larger than {MOST_BYTES:,} bytes")
         try:
             found = self._read().profile
         except (OSError, ImageCms.PyCMSError):

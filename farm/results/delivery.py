@@ -63,7 +63,7 @@ def delivery_profile(named: str | None) -> Profile | None:
         return srgb()
     try:
         with Path(named).open("rb") as file:
-            return Profile(file.read(MOST_BYTES + 1)[:MOST_BYTES])
+            return Profile(file.read(MOST_BYTES + 1))
     except OSError as exc:
         raise RequestError(f"The profile {named} cannot be read: {exc.strerror}.") from exc
     except ValueError as exc:

@@ -162,7 +162,7 @@ def test_stable_diffusion_3_without_t5_reads_as_much_as_clip_does(engine, tmp_pa
 )
 def test_a_picture_begins_from_its_reference(engine, folder, pipeline):
     path = folder(pipeline)
-    near = group(path, strength=0.5, steps=4)
+    near = group(path, strength=0.5)
     dark, light = (recipes(near, reference=shade) for shade in SHADES)
     assert_pictures_stand_alone(engine, [dark[0], light[1], dark[2]], path, references=SHADES)
     one, other = (

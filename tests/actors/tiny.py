@@ -20,7 +20,7 @@ def group(folder, **changes):
     base = dict(
         model=model.digest,
         pipeline=model.pipeline,
-        steps=2,
+        steps=4,
         guidance=model.guidance,
         scheduler=scheduler,
         scheduler_config=scheduler_config(scheduler, model.scheduler_config),

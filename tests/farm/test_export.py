@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from actors.pictures import files as encode
 from actors.pictures.files import file_pixels_digest
+from actors.pictures.profiles import MOST_BYTES, srgb
 from actors.recipes.encoding import Encoding, Format
 from farm.api.serving import serve
 from farm.app import open_app
@@ -424,8 +425,10 @@ def test_a_profile_that_cannot_be_used_is_a_sentence(tmp_path):
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     (tmp_path / "lab.icc").write_bytes(lab)
     (tmp_path / "no.icc").write_bytes(b"no profile")
+    (tmp_path / "large.icc").write_bytes(srgb().icc + bytes(MOST_BYTES))
     for name, words in (
         ("none.icc", "cannot be read: No such file"),
+        ("large.icc", "it is larger than 4,194,304 bytes"),
         ("no.icc", "it is no ICC profile"),
         ("lab.icc", "it is for Lab, and pictures are delivered in red, green and blue"),
     ):

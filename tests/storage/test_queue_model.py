@@ -59,7 +59,7 @@ WORKERS = ("a", "b", "c")
 LARGEST = 4  # renders in a chunk
 CHUNKS = 6  # that a campaign begins with
 NUMBERS = range(CHUNKS * LARGEST)
-EXAMPLES = {"sqlite": 40, "postgresql": 25}  # which takes about as long
+EXAMPLES = {"sqlite": 60, "postgresql": 40}  # which takes about as long
 LEASE_S = 3600.0  # so long that a slow machine is not taken for a silent dispatcher
 
 DONE, FAILED, HELD = RenderState.DONE, RenderState.FAILED, RenderState.HELD
