@@ -16,7 +16,7 @@ _AT_ONCE = 500
 _RENDER_COLUMNS = tuple(renders.c.keys())
 _RENDER_TYPES = (
     "int8", "int8", "text", "text", "text", "text", "text", "text", "int8", "int4", "text", "text",
-    "float8", "float8", "text", "int4", "text", "float8",
+    "float8", "float8", "text", "int4", "text", "float8", "text",
 )  # fmt: skip
 _COPY_RENDERS = f"COPY renders ({', '.join(_RENDER_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _CHUNK_COLUMNS = (

@@ -395,5 +395,6 @@ def outcome_of(row: Row[Any], prices: Prices | None = None) -> RenderOutcome:
         rules_tested=row.rules_tested,
         rules_failed=tuple(row.rules_failed.split(",")) if row.rules_failed else (),
         drift=row.drift,
+        thumbnail=row.thumbnail,
         finished_at=row.finished_at,
     )

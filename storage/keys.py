@@ -10,6 +10,7 @@ from storage.states import Stage
 _MANIFESTS = {Stage.FINAL: "manifest.jsonl", Stage.PROOF: "proofs.jsonl"}
 _PROOFS = "+proofs"  # no name of a campaign has a plus sign
 _UPLOADS = "+files"
+_ATLAS = r"[0-9]{1,2}x[0-9]{1,2}-[0-9a-f]{12}"
 _BEFORE_PLACE = re.compile(r"[^/]+/[^/]+/(v[0-9]+/)?")
 
 
@@ -65,6 +66,15 @@ def preview_key(picture: str, step: int) -> str:
     return f"{picture.rpartition('.')[0]}.step{step:03d}.webp"
 
 
+def atlas_key(project: str, name: str, atlas: str) -> str:
+    """The key of an atlas: thumbnails of a campaign's pictures in one file, whose name says its
+    columns and rows and has the first digits of its digest. Raises ValueError for any other name.
+    """
+    if re.fullmatch(_ATLAS, atlas) is None:
+        raise ValueError(f"{atlas!r} is no name of an atlas.")
+    return f"{campaign_folder(project, name)}/atlases/{atlas}.webp"
+
+
 def manifest_key(project: str, name: str, stage: Stage = Stage.FINAL) -> str:
     return f"{campaign_folder(project, name)}/{_MANIFESTS[stage]}"
 
@@ -95,14 +105,19 @@ def place_of(key: str) -> str:
 
 def is_painted(place: str, kinds: Iterable[str]) -> bool:
     """Whether a file, named from its campaign's folder, has a name that only the farm gives: a
-    picture of one of `kinds`, or a preview.
+    picture of one of `kinds`, a preview, or an atlas.
     """
     # A shot's folder ends with sixteen digits of a hash; beside the picture of a seed lie its
     # previews.
     stage = f"({'|'.join(Stage)})"
     ending = rf"(\.({'|'.join(kinds)})|\.step[0-9]{{3,4}}\.webp)"
     shape = rf"(v[0-9]+/)?{stage}/[^/]*_[0-9a-f]{{16}}/[0-9]+(-r[0-9]+)?{ending}"
-    return re.fullmatch(shape, place) is not None
+    return re.fullmatch(shape, place) is not None or is_atlas(place)
+
+
+def is_atlas(place: str) -> bool:
+    """Whether a file, named from its campaign's folder, is an atlas."""
+    return re.fullmatch(rf"atlases/{_ATLAS}\.webp", place) is not None
 
 
 def is_preview(place: str, stage: Stage) -> bool:

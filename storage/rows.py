@@ -309,6 +309,8 @@ class RenderOutcome:
     rules_failed: tuple[str, ...] = ()
     drift: float | None = None
     """How far its composition is from its anchor, 0 to 1; None if it has none, or none yet."""
+    thumbnail: str | None = None
+    """Its atlas, its place there, and its mean colour, like `8x3-0123456789ab:5:a0b1c2`."""
     set_layout: tuple[int, str] | None = None
     """Its seed and its composition, if the median of its set is not known yet; not read back."""
     finished_at: float | None = None

@@ -276,6 +276,7 @@ def _render_row(settlement: Settlement, outcome: RenderOutcome, time: float) -> 
         outcome.rules_tested,
         ",".join(outcome.rules_failed) or None,
         outcome.drift,
+        outcome.thumbnail,
     )
 
 

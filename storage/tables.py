@@ -191,6 +191,7 @@ renders = Table(
     Column("rules_tested", Integer),
     Column("rules_failed", Text),  # names, parted by commas
     Column("drift", Float),  # from its anchor, 0 to 1
+    Column("thumbnail", String(40)),  # its atlas, its place there, and its mean colour
     Index(
         "ix_renders_not_done",
         "campaign_id",

@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from actors.painting.judging import Judging
+from actors.painting.thumbnails import Thumbnails
 from actors.painting.writing import identity_of, outcome_of
 from actors.pictures import files
 from actors.recipes.jobs import ChunkJob, Look, PictureJob
@@ -19,9 +20,15 @@ class Adopting:
     """Looks in the outputs for files that are what painting a chunk here would write."""
 
     def __init__(
-        self, job: ChunkJob, outputs: Outputs, numerics_class: str, judging: Judging
+        self,
+        job: ChunkJob,
+        outputs: Outputs,
+        numerics_class: str,
+        judging: Judging,
+        thumbnails: Thumbnails,
     ) -> None:
         self._job = job
+        self._thumbnails = thumbnails
         self._judging = judging
         self._outputs = outputs
         self._numerics_class = numerics_class
@@ -58,6 +65,7 @@ class Adopting:
         if found is None or found.record is None or not self._is_ours(picture, found):
             return None
         outcome = outcome_of(picture, found.record, data, seconds=None)
+        self._thumbnails.add(picture.number, found.pixels)
         self._judging.know([picture])
         return self._judging.judged(picture, outcome, found.pixels)
 

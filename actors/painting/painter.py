@@ -18,6 +18,7 @@ from actors.painting.progress import Progress
 from actors.painting.references import References
 from actors.painting.resting import RestingEngine
 from actors.painting.stops import Stops
+from actors.painting.thumbnails import Thumbnails
 from actors.painting.writing import Writing
 from actors.recipes.jobs import ChunkJob, ChunkResult, Health
 from storage.errors import SeedbedError
@@ -62,12 +63,13 @@ class Painter:
         self._begin()
         numerics_class = self._engine.numerics_class
         judging = Judging(job, self._references, self._outputs)
-        writing = Writing(job, self._outputs, numerics_class, self._writers, judging)
+        thumbnails = Thumbnails(job, self._outputs, self._writers)
+        writing = Writing(job, self._outputs, numerics_class, self._writers, judging, thumbnails)
         chunk = Chunk(
             job,
             worker=self.name,
             engine=self._engine,
-            adopting=Adopting(job, self._outputs, numerics_class, judging),
+            adopting=Adopting(job, self._outputs, numerics_class, judging, thumbnails),
             references=self._references,
             judging=judging,
             writing=writing,
@@ -78,7 +80,9 @@ class Painter:
         painting_failed = chunk.paint()
         written, writing_failed = writing.finish()
         result = chunk.result(written, painting_failed or writing_failed)
-        result = replace(result, facts=replace(result.facts, outputs=self._timings.take()))
+        outcomes = thumbnails.noted(result.outcomes)
+        facts = replace(result.facts, outputs=self._timings.take())
+        result = replace(result, outcomes=outcomes, facts=facts)
         self._end(result)
         return result
 

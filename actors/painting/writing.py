@@ -17,6 +17,7 @@ from actors.painting.engine import Painted
 from actors.painting.failures import failure_of
 from actors.painting.infotext import infotext
 from actors.painting.judging import Judging
+from actors.painting.thumbnails import Thumbnails
 from actors.pictures import files
 from actors.pictures.files import Pixels
 from actors.recipes.jobs import Canary, ChunkJob, Failure, PictureJob
@@ -50,8 +51,10 @@ class Writing:
         numerics_class: str,
         threads: Executor,
         judging: Judging,
+        thumbnails: Thumbnails,
     ) -> None:
         self._job = job
+        self._thumbnails = thumbnails
         self._judging = judging
         self._outputs = outputs
         self._numerics_class = numerics_class
@@ -122,6 +125,7 @@ class Writing:
         # threads took them up before it, so that none of them can wait for one that has not begun.
         looks = [look.result() for look in self._looks.get(picture.number, ())]
         self._outputs.put(picture.key, data)
+        self._thumbnails.add(picture.number, pixels)
         return Written(
             outcome=self._judging.judged(
                 picture, outcome_of(picture, record, data, seconds), pixels

@@ -115,6 +115,15 @@ def preview(pixels: Pixels) -> bytes:
     """A WebP no larger than 256 pixels a side."""
     image = Image.fromarray(pixels)
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return _shown(image)
+
+
+def webp(pixels: Pixels) -> bytes:
+    """A WebP of the same size, for people to look at: neither pixels nor a record are kept."""
+    return _shown(Image.fromarray(pixels))
+
+
+def _shown(image: Image.Image) -> bytes:
     return _saved(image, "WEBP", quality=80, method=_WEBP_LOSSY_METHOD)
 
 

@@ -13,7 +13,8 @@ from farm.api.needs import needs
 from farm.api.routing import answers_with, api_router, shows
 from farm.campaign.map_code import REVIEWS, STATES
 from farm.service.access import Deed
-from farm.service.map_views import MapCells, MapCounts, MapLayout
+from farm.service.map_before import Befores
+from farm.service.map_views import MapBefore, MapCells, MapCounts, MapLayout
 from farm.service.render_map import Filter, RenderMaps
 from farm.service.thumbnails import Pictures, Shown
 from storage.campaigns import Campaigns
@@ -26,6 +27,8 @@ from storage.store import Outputs
 Json = dict[str, Any]
 MOST_CELLS = 2_000
 """Renders of one request for cells."""
+MOST_BEFORE = 500
+"""Renders of one request for the version before: the recipes of each pair are computed."""
 _BYTES = "application/octet-stream"
 _WORDS = r"^[a-z_]+(,[a-z_]+){0,20}$"
 _NUMBERS = r"^\d{1,16}(,\d{1,16})*$"
@@ -46,6 +49,7 @@ At = Annotated[
     ),
 ]
 Number = Annotated[int, Path(ge=0, lt=2**53)]
+Atlas = Annotated[str, Path(pattern=r"^[0-9]{1,2}x[0-9]{1,2}-[0-9a-f]{12}$")]
 
 
 def map_routers(
@@ -54,7 +58,8 @@ def map_routers(
     """All of them, over what the job database and the outputs have."""
     maps = RenderMaps(campaigns=campaigns, reviews=reviews, codes=codes)
     pictures = picture_routes(Pictures(campaigns, outputs))
-    return [map_routes(maps), filter_routes(maps), pictures]
+    befores = before_routes(Befores(campaigns, maps))
+    return [map_routes(maps), befores, filter_routes(maps), pictures]
 
 
 def map_routes(maps: RenderMaps) -> APIRouter:
@@ -95,10 +100,26 @@ def map_routes(maps: RenderMaps) -> APIRouter:
         stage: AtStage = Stage.FINAL,
     ) -> Json:
         """Some renders by their numbers, with commas between, as they are at this moment."""
-        wanted = list(dict.fromkeys(int(number) for number in numbers.split(",")))
-        if len(wanted) > MOST_CELLS:
-            raise RequestError(f"Ask for at most {MOST_CELLS:,} renders at a time.")
+        wanted = _some(numbers, MOST_CELLS)
         return maps.some(maps.campaign(project, name, version, stage), wanted)
+
+    return routes
+
+
+def before_routes(befores: Befores) -> APIRouter:
+    routes = api_router("map")
+
+    @routes.get("/campaigns/{name}/map/before", **shows(MapBefore))
+    @needs(Deed.LOOK, in_links=True)
+    def before(
+        name: Name,
+        numbers: Annotated[str, Query(pattern=_NUMBERS, max_length=17 * MOST_BEFORE)],
+        project: Project = "default",
+        version: Version = None,
+        stage: AtStage = Stage.FINAL,
+    ) -> Json:
+        """The same for their counterparts in the version before."""
+        return befores.of(project, name, version, stage, _some(numbers, MOST_BEFORE))
 
     return routes
 
@@ -169,7 +190,24 @@ def picture_routes(pictures: Pictures) -> APIRouter:
         found = make(project, name, number, version, stage)
         return _picture(request, found, is_named=of is not None and found.tag.startswith(of))
 
+    @routes.get("/campaigns/{name}/atlases/{atlas}", **answers_with("image/*"))
+    @needs(Deed.LOOK, in_links=True)
+    def atlas(
+        request: Request, name: Name, atlas: Atlas, project: Project = "default"
+    ) -> Response:
+        """Thumbnails of a campaign's pictures, of one size and in rows from the top left; the name
+        says how many columns and rows there are. It never changes, and may be kept.
+        """
+        return _picture(request, pictures.atlas(project, name, atlas), is_named=True)
+
     return routes
+
+
+def _some(numbers: str, most: int) -> list[int]:
+    wanted = list(dict.fromkeys(int(number) for number in numbers.split(",")))
+    if len(wanted) > most:
+        raise RequestError(f"Ask for at most {most:,} renders at a time.")
+    return wanted
 
 
 def _filter(

@@ -19,6 +19,8 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from actors.pictures.atlas import atlases, thumbnail
+from actors.pictures.files import Pixels
 from farm.app import embedded_farm
 from farm.bench.figures import Json, machine, spread, spreads
 from farm.bench.load import percentile
@@ -28,6 +30,7 @@ from storage.bench.campaigns import add_painted
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.errors import RequestError
+from storage.keys import atlas_key
 
 RENDERS = (100_000, 1_000_000)
 _SIDE = 512  # of the pictures from which thumbnails are made
@@ -45,12 +48,12 @@ _SEEN = """() => {
     });
     return tiles.length > 0 && tiles.every((tile) => {
         const image = tile.querySelector('img');
-        return image?.complete && image.naturalWidth > 0;
+        return tile.querySelector('[data-drawn]') || (image?.complete && image.naturalWidth > 0);
     });
 }"""
 _AT_END = """(last) => {
-    const tile = document.querySelector(`.tile[data-number="${last}"] img`);
-    return tile?.complete && tile.naturalWidth > 0;
+    const tile = document.querySelector(`.tile[data-number="${last}"]`);
+    return tile?.querySelector('[data-drawn]') || tile?.querySelector('img')?.naturalWidth > 0;
 }"""
 
 
@@ -104,14 +107,21 @@ def _fill(settings: Settings, url: str, count: int) -> None:
             }
         )  # fmt: skip
     outputs, noise = settings.open_outputs(), np.random.default_rng(0)
+    small: dict[int, Pixels] = {}
+    places: dict[int, str] = {}
     for k in range(_FILES):
         coarse = noise.integers(0, 255, (16, 16, 3), np.uint8)
-        file = io.BytesIO()
-        Image.fromarray(coarse).resize((_SIDE, _SIDE)).save(file, "PNG", compress_level=1)
+        file, image = io.BytesIO(), Image.fromarray(coarse).resize((_SIDE, _SIDE))
+        image.save(file, "PNG", compress_level=1)
         outputs.put(f"default/{name}/{k}.png", file.getvalue())
+        small[k] = thumbnail(np.asarray(image))
+    for atlas in atlases(small):
+        outputs.put(atlas_key("default", name, atlas.name), atlas.data)
+        places |= atlas.places()
     with closing_engine(settings.database_address) as engine:
         row = Campaigns(engine).get("default", name)
-        add_painted(engine, row.id, row.total, f"default/{name}/{{}}.png", _FILES)
+        thumbnails = [places[k] for k in range(_FILES)]
+        add_painted(engine, row.id, row.total, f"default/{name}/{{}}.png", thumbnails)
 
 
 def _looked(browser: Any, url: str, count: int) -> dict[str, float]:
@@ -162,7 +172,7 @@ def _decisions_lost(page: Any, url: str, count: int) -> int:
     path = f"{url}/api/v1/campaigns/c{count}/reviews"
     before = httpx.get(path, timeout=60).json()["approved"]
     page.goto(f"{url}/campaigns/default/c{count}/review")
-    page.locator(".pane[data-loaded=yes], .table .tile img").first.wait_for()
+    page.locator(".pane[data-loaded=yes], .table .tile :is(img, i)").first.wait_for()
     for _ in range(_DECISIONS):
         page.keyboard.press("p")
         time.sleep(_HELD_KEY_S)

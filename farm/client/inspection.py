@@ -16,7 +16,7 @@ from farm.results.verify import keys_of, line_problems, sampled
 from farm.results.versions import only_present
 from farm.service.views import CampaignStatus
 from storage.errors import NotFound, WorkError
-from storage.keys import is_painted, manifest_key
+from storage.keys import is_atlas, is_painted, manifest_key
 from storage.states import Stage
 
 Tell = Callable[[str, str], None]
@@ -78,9 +78,10 @@ def inspect(client: Client, campaign: str, tell: Tell, *, sample: int = 0) -> In
                 seen.chosen[line["number"]] = line
     if status.finished_at is not None:  # until then, workers have written what no row says yet
         for key in client.files(campaign):
-            if key in known:
+            rest = key.removeprefix(folder)
+            if key in known or is_atlas(rest):  # pages can do without thumbnails
                 continue
-            if is_painted(key.removeprefix(folder), Format):
+            if is_painted(rest, Format):
                 seen.retired += 1
             else:
                 seen.strangers += 1

@@ -16,6 +16,7 @@ from farm.results.pairing import Kind, Pair, pairs
 from farm.results.recipe_changes import cell_label, changes, named
 from farm.results.sheet_cells import Cell, cells_of
 from farm.results.versions import split_version
+from farm.service.update import version_before
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
 from storage.rows import CampaignRow
@@ -110,8 +111,8 @@ class Diffs:
 
     def _before(self, row: CampaignRow) -> CampaignRow:
         known = self._campaigns.versions(row.project, row.name)
-        earlier = [other for other in known if other.version < row.version]
-        if not earlier:
+        earlier = version_before(known, row.version)
+        if earlier is None:
             there = (
                 f"{'is' if len(known) == 1 else 'are'}"
                 f" {', '.join(str(other.version) for other in known)}"
@@ -120,7 +121,7 @@ class Diffs:
                 f"The campaign {row.name} has no version before {row.version}: there {there}. Name"
                 " both versions, or another campaign."
             )
-        return earlier[-1]
+        return earlier
 
     def _cells(self, side: _Side, numbers: Iterable[int | None]) -> Callable[[int], Cell]:
         """What gives the cell of each of these renders."""

@@ -12,7 +12,14 @@ from farm.documents.counting import counted
 from farm.results.manifest import manifest_lines
 from storage.campaigns import Campaigns
 from storage.errors import Conflict
-from storage.keys import campaign_folder, is_painted, without_ending
+from storage.keys import (
+    atlas_key,
+    campaign_folder,
+    campaign_name,
+    is_atlas,
+    is_painted,
+    without_ending,
+)
 from storage.reviews import Reviews
 from storage.rows import CampaignRow
 from storage.store import Outputs
@@ -22,8 +29,8 @@ _AT_ONCE = 1_000
 
 
 class Leftovers:
-    """Finds and removes files that no render of a campaign has any more. Nothing but pictures and
-    previews is ever removed.
+    """Finds and removes files that no render of a campaign has any more. Nothing but pictures,
+    previews and atlases is ever removed.
     """
 
     def __init__(self, *, campaigns: Campaigns, reviews: Reviews, outputs: Outputs) -> None:
@@ -57,11 +64,7 @@ class Leftovers:
 
     def _find(self, campaign: CampaignRow) -> list[str]:
         folder = campaign_folder(campaign.project, campaign.name)
-        there = [
-            key
-            for key in self._outputs.keys(folder)
-            if is_painted(key.removeprefix(f"{folder}/"), Format)
-        ]
+        there = [key for key in self._outputs.keys(folder) if self._counts(campaign, key)]
         rows = [campaign, *self._proofs(campaign)]
         # read after `there`: it may grow meanwhile
         written = {key for row in rows for key in self._written(row)}
@@ -69,6 +72,13 @@ class Leftovers:
         return sorted(
             key for key in there if key not in written and without_ending(key) not in places
         )
+
+    def _counts(self, campaign: CampaignRow, key: str) -> bool:
+        """Whether a file is one of those that are looked at. While chunks are under way, nobody
+        knows which atlases are theirs.
+        """
+        place = key.removeprefix(f"{campaign_folder(campaign.project, campaign.name)}/")
+        return is_painted(place, Format) and (campaign.is_over or not is_atlas(place))
 
     def _proofs(self, campaign: CampaignRow) -> list[CampaignRow]:
         return [self._campaigns.proofs_of(campaign)] if campaign.proofs else []
@@ -78,6 +88,10 @@ class Leftovers:
             if line["key"]:
                 yield line["key"]
             yield from line["previews"]  # one that was stopped has previews alone
+        name = campaign_name(campaign.name)
+        for outcome, _, _ in self._campaigns.outcomes(campaign.id):
+            if outcome.thumbnail is not None:
+                yield atlas_key(campaign.project, name, outcome.thumbnail.partition(":")[0])
 
     def _places(self, campaign: CampaignRow) -> Iterator[str]:
         """The keys of the pictures of all renders, painted or not, without the endings of their

@@ -45,11 +45,27 @@ class MapCounts(View):
     axes: list[list[int]]
 
 
+class MapBefore(View):
+    """Some renders in the version before, in columns: the number of the one with the same values
+    and the same seed, null if there is none; whether its recipe is the same; and of its picture
+    what `MapCells` says.
+    """
+
+    version: int
+    numbers: list[int]
+    before: list[int | None]
+    same: list[bool]
+    files: list[str | None]
+    thumbnails: list[str | None]
+
+
 class MapCells(View):
-    """Some renders as they are now, in columns: the byte of each as in the map, and the first
-    digits of its file's digest, null without a picture.
+    """Some renders as they are now, in columns: the byte of each as in the map, the first digits
+    of its file's digest, and where its thumbnail is: its atlas, its place there from the top left,
+    and its mean colour, like `8x3-0123456789ab:5:a0b1c2`. Both are null without a picture.
     """
 
     numbers: list[int]
     codes: list[int]
     files: list[str | None]
+    thumbnails: list[str | None]

@@ -21,7 +21,7 @@ from storage.campaigns import Campaigns
 from storage.errors import RequestError
 from storage.render_codes import DECILES, ENDED, REASONS, RULES, Codes, RenderCodes
 from storage.reviews import Reviews
-from storage.rows import CampaignRow
+from storage.rows import CampaignRow, RenderOutcome
 from storage.states import Stage
 from storage.verdicts import Verdicts
 
@@ -234,12 +234,16 @@ class RenderMaps:
         deciles = np.zeros(len(wanted), np.uint8)
         deciles[at] = codes.deciles
         files: list[str | None] = [None] * len(wanted)
+        thumbnails = files.copy()
         for outcome in self._campaigns.outcomes_of(campaign.id, list(places)):
             if outcome.key is not None:
-                files[places[outcome.number]] = (outcome.sha256 or outcome.digest)[:_DIGITS]
+                place = places[outcome.number]
+                files[place] = file_digits(outcome)
+                thumbnails[place] = outcome.thumbnail
         reviews = _reviews(verdicts, len(exists))[wanted]
         found: list[int] = packed(states, reviews, deciles).tolist()
-        return {"numbers": wanted.tolist(), "codes": found, "files": files}
+        columns = {"codes": found, "files": files, "thumbnails": thumbnails}
+        return {"numbers": wanted.tolist(), **columns}
 
     def layout(self, campaign: CampaignRow) -> Json:
         """The meaning of a campaign's numbers."""
@@ -336,6 +340,13 @@ class RenderMaps:
             )
             states[list(numbers)] = PLAIN.index("running")
         return states
+
+
+def file_digits(outcome: RenderOutcome | None) -> str | None:
+    """The first digits of the digest of a render's file; None without a picture."""
+    if outcome is None or outcome.key is None:
+        return None
+    return (outcome.sha256 or outcome.digest)[:_DIGITS]
 
 
 def _decided(campaign: CampaignRow) -> int:

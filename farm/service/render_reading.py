@@ -17,7 +17,7 @@ from farm.results.reproduce import campaign_of_recipe
 from farm.service.control import check_number
 from farm.service.neighbours import before_and_after, of_its_seed, of_its_shot, versions_of
 from farm.service.prompt_list import readers_of, tokens_of
-from farm.service.update import before_of
+from farm.service.update import before_of, version_before
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
 from storage.reviews import Reviews
@@ -99,13 +99,13 @@ class RenderReading:
     def _before(self, campaign: CampaignRow, expansion: Expansion, number: int) -> Json | None:
         """The same render in the version before; None if there is none."""
         known = self._campaigns.versions(campaign.project, campaign.name)
-        earlier = [other for other in known if other.version < campaign.version]
-        if not earlier:
+        earlier = version_before(known, campaign.version)
+        if earlier is None:
             return None
-        found = before_of(expansion_of(earlier[-1].spec), expansion, number)
+        found = before_of(expansion_of(earlier.spec), expansion, number)
         if found is None:
             return None
-        return {"version": earlier[-1].version, "number": found[0], "is_same": found[1]}
+        return {"version": earlier.version, "number": found[0], "is_same": found[1]}
 
     def _lines(self, campaign: CampaignRow, number: int) -> Iterable[Line]:
         """The lines of a render that has ended, as a proof first and then as a final."""

@@ -8,6 +8,7 @@ from actors.pictures import files
 from actors.pictures.png import write_png
 from storage.campaigns import Campaigns
 from storage.errors import NotFound
+from storage.keys import atlas_key
 from storage.states import Stage
 from storage.store import Outputs
 
@@ -70,6 +71,11 @@ class Pictures:
                 found = files.preview(picture.pixels)
             self._keep(tag, found)
         return Shown(found, "image/webp", tag)
+
+    def atlas(self, project: str, name: str, atlas: str) -> Shown:
+        """An atlas of a campaign's thumbnails. Raises NotFound if there is none of that name."""
+        self._campaigns.get(project, name)
+        return Shown(self._read(atlas_key(project, name, atlas)), _KINDS["webp"], atlas)
 
     def _file(
         self, project: str, name: str, number: int, version: int | None, stage: Stage

@@ -91,6 +91,11 @@ def counterparts(old: Expansion, new: Expansion, numbers: Iterable[int]) -> dict
     return found
 
 
+def version_before(known: Sequence[CampaignRow], version: int) -> CampaignRow | None:
+    """Of a campaign's versions, oldest first, the one before; None if there is none any more."""
+    return next((other for other in reversed(known) if other.version < version), None)
+
+
 def before_of(old: Expansion, new: Expansion, number: int) -> tuple[int, bool] | None:
     """The number that a render of the new version has in the old one, with the same coordinates
     and seed, and whether it is the same picture; None if it has none.

@@ -79,13 +79,16 @@ def campaign_routes(renderer: Renderer, reading: Reading) -> APIRouter:
         """The parameters of its grid are read by its script."""
         row = reading.status(project, name, version)
         standing = standing_of(row, time.time())
+        versions = reading.versions(project, name)
+        earlier = [one["version"] for one in versions if one["version"] < row["version"]]
         return renderer.page(
             request,
             "campaign.html",
             page="campaigns",
             row=row,
             version=version,
-            versions=reading.versions(project, name),
+            versions=versions,
+            before=max(earlier, default=None),
             stage=stage,
             may_share=may_share(access_of(request), project),
             over=standing.group is Group.ENDED or row["finished_at"] is not None,

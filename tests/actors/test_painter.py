@@ -137,7 +137,55 @@ def test_every_picture_is_written_with_its_recipe_and_told_with_its_hash(outputs
 
 def test_previews_lie_beside_their_picture(outputs):
     Painter("w", FakeEngine(), outputs).paint(job(1, previews=Previews(every=2)))
-    assert sorted(outputs.keys("p")) == ["p/c/final/s/0.png", "p/c/final/s/0.step002.webp"]
+    assert sorted(outputs.keys("p/c/final")) == [
+        "p/c/final/s/0.png",
+        "p/c/final/s/0.step002.webp",
+    ]
+
+
+def thumbnails(outputs, result):
+    """By number, the small copies of a result's pictures."""
+    found = {}
+    for outcome in result.outcomes:
+        atlas, place, colour = outcome.thumbnail.split(":")
+        columns = int(atlas.partition("x")[0])
+        with outputs.open(f"p/c/atlases/{atlas}.webp") as file:
+            pixels = np.asarray(Image.open(file).convert("RGB"))
+        y, x = (8 * part for part in divmod(int(place), columns))
+        found[outcome.number] = pixels[y : y + 8, x : x + 8], bytes.fromhex(colour)
+    return found
+
+
+@pytest.mark.parametrize("look", [Look.NEVER, Look.ALL])
+def test_every_picture_has_a_thumbnail_whether_it_is_painted_or_found(outputs, look):
+    if look is Look.ALL:
+        Painter("w", FakeEngine(), outputs).paint(job(5))
+        for key in list(outputs.keys("p/c/atlases")):
+            outputs.delete(key)
+    result = Painter("x", FakeEngine(), outputs).paint(job(11, lease=4, look=look))
+    assert len(list(outputs.keys("p/c/atlases"))) == 1
+    small = thumbnails(outputs, result)
+    assert small.keys() == set(range(11))
+    for number, (pixels, colour) in small.items():
+        mean = FakeEngine.picture(number).mean((0, 1))
+        assert np.abs(pixels.mean((0, 1)) - mean).max() < 16  # nearer than that of any other
+        assert np.abs(np.array(list(colour)) - mean).max() <= 1
+
+
+def test_a_picture_whose_thumbnail_cannot_be_written_is_painted_all_the_same(outputs):
+    class Full:
+        def __getattr__(self, name):
+            return getattr(outputs, name)
+
+        def put(self, key, data):
+            if "/atlases/" in key:
+                raise OutputsAway("the disk is full")
+            outputs.put(key, data)
+
+    result = Painter("w", FakeEngine(), Full()).paint(job(3))
+    assert (result.failure, len(result.outcomes)) == (None, 3)
+    for outcome in result.outcomes:
+        assert (outcome.state, outcome.thumbnail) == (RenderState.DONE, None)
 
 
 ENCODINGS = [
@@ -169,7 +217,10 @@ def test_every_format_is_written_told_and_taken_over_alike(outputs, encoding):
     engine = FakeEngine()
     again = Painter("x", engine, outputs).paint(replace(wanted, lease=4, look=Look.ALL))
     assert (engine.shapes, again.facts.adopted) == ([], 3)
-    assert again.outcomes == tuple(replace(outcome, seconds=None) for outcome in first.outcomes)
+    # Of pixels that were not kept, the thumbnail is another one.
+    assert [replace(outcome, thumbnail=None) for outcome in again.outcomes] == [
+        replace(outcome, seconds=None, thumbnail=None) for outcome in first.outcomes
+    ]
 
 
 class Watched(FakeEngine):
@@ -275,7 +326,7 @@ def test_numbers_that_are_no_picture_are_told_and_not_written(outputs):
     result = Painter("w", FakeEngine(flat={1}), outputs).paint(job(3))
     assert [outcome.number for outcome in result.outcomes] == [0, 2]
     assert (result.bad_outputs, result.failure) == ((1,), None)
-    assert len(list(outputs.keys("p"))) == 2
+    assert len(list(outputs.keys("p/c/final"))) == 2
 
 
 def test_what_was_painted_before_a_failure_is_told(outputs):

@@ -16,6 +16,7 @@ from PIL import Image
 from sqlalchemy import text
 
 from actors.models.models import SEEDLING
+from actors.painting.thumbnails import Thumbnails
 from actors.pictures.files import pixels_digest, write
 from actors.recipes.encoding import Encoding, Format
 from farm.app import open_app, serve
@@ -47,9 +48,9 @@ def farm(settings):
         yield client
 
 
-def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
+def paint_all(engine, settings, name="spring", *, chunks=None, fail=(), threads=None):
     """What a dispatcher and its workers do, with pictures of one colour each; renders in `fail`
-    fail.
+    fail. With `threads`, thumbnails are made too.
     """
     queue, outputs = Queue(engine), settings.open_outputs()
     row = Campaigns(engine).get("default", name)
@@ -58,7 +59,7 @@ def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
     while (chunks is None or chunks > 0) and (claimed := queue.claim(session, [(row.id, "w")])):
         chunks = None if chunks is None else chunks - 1
         job = chunk_job(row, plan, claimed[0])
-        outcomes = []
+        outcomes, small = [], Thumbnails(job, outputs, threads)
         for picture in job.pictures:
             if picture.number in fail:
                 outcomes.append(
@@ -74,6 +75,7 @@ def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
             pixels = np.full((128, 128, 3), picture.number * 7 % 256, np.uint8)
             data = write(pixels, {}, "", job.encoding)
             outputs.put(picture.key, data)
+            small.add(picture.number, pixels)
             outcomes.append(
                 RenderOutcome(
                     number=picture.number, digest=job.recipe(picture).digest,
@@ -101,7 +103,7 @@ def paint_all(engine, settings, name="spring", *, chunks=None, fail=()):
             lease=job.lease,
             worker="w",
             outcome="painted",
-            outcomes=tuple(outcomes),
+            outcomes=small.noted(outcomes) if threads else tuple(outcomes),
             facts=facts,
         )
         assert Settling(engine).settle(session, [settlement])

@@ -68,6 +68,26 @@ def retired(farm, settings):
     )
 
 
+@pytest.fixture
+def atlas(settings):
+    """Gives the key of the one atlas that only lamps have."""
+
+    def of():
+        store = settings.open_outputs()
+        with closing_engine(settings.database_address) as engine:
+            known = Campaigns(engine)
+            kept = {o.thumbnail for o, _, _ in known.outcomes(known.get("default", "spring").id)}
+        names = {thumbnail.partition(":")[0] for thumbnail in kept}
+        (only,) = (
+            key
+            for key in store.keys("default/spring/atlases")
+            if not any(name in key for name in names)
+        )
+        return only
+
+    return of
+
+
 def test_what_an_update_retired_is_a_count_and_no_fault(farm, settings, retired, command):
     assert command("verify", "spring") == {
         "campaign": "spring",
@@ -83,24 +103,25 @@ def test_what_an_update_retired_is_a_count_and_no_fault(farm, settings, retired,
     assert "`farm clean spring`" in told.stdout
 
 
-def test_clean_removes_them_and_nothing_else(farm, settings, retired, command):
+def test_clean_removes_them_and_nothing_else(farm, settings, retired, atlas, command):
     store = settings.open_outputs()
+    retired = [atlas(), *retired]
     farm.save_manifest("spring")
     for key in (
         "default/spring/notes.txt",
-        retired[0].removesuffix(".png") + "-copy.png",
+        retired[1].removesuffix(".png") + "-copy.png",
         "default/spring-two/final/a_0123456789abcdef/1.png",
     ):
         store.put(key, b"mine")
     before = sorted(store.keys("default"))
     assert command("clean", "spring", "--dry-run") == {
         "campaign": "spring",
-        "files": 6,
+        "files": 7,
         "first": retired[:5],
         "removed": 0,
     }
     assert sorted(store.keys("default")) == before
-    assert command("clean", "spring", "--yes")["removed"] == 6
+    assert command("clean", "spring", "--yes")["removed"] == 7
     assert sorted(store.keys("default")) == [key for key in before if key not in retired]
     assert command("clean", "spring", "--yes")["removed"] == 0
     summary = command("verify", "spring", code=1)
@@ -113,7 +134,7 @@ def test_clean_asks_first(farm, settings, retired, command, monkeypatch):
     refused = CliRunner().invoke(app, ["clean", "spring"])
     assert isinstance(refused.exception, RequestError)
     assert str(refused.exception).startswith(
-        "Remove 6 files of spring that no render has any more?"
+        "Remove 7 files of spring that no render has any more?"
     )
     assert "--yes" in str(refused.exception)
     monkeypatch.setattr("farm.commands.shared.is_interactive", lambda: True)
@@ -154,7 +175,7 @@ def test_files_of_another_format_are_retired_and_can_be_removed(farm, settings, 
     farm.submit(campaign(**NEW, output={"format": "webp"}), update=True)
     paint(settings, "spring")
     assert command("verify", "spring")["retired"] == 6 + 6
-    assert command("clean", "spring", "--yes")["removed"] == 12
+    assert command("clean", "spring", "--yes")["removed"] == 12 + 2  # and their atlases
     assert {key.rpartition(".")[2] for key in settings.open_outputs().keys("default/spring")} == {
         "webp"
     }

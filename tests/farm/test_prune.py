@@ -224,9 +224,7 @@ def test_a_farm_that_has_lost_its_outputs_can_still_forget(farm, painted, monkey
 def test_with_pictures_every_file_that_the_farm_wrote_goes_and_what_people_put_there_stays(
     farm, painted, store, change
 ):
-    files = painted() + [
-        key for key in painted(prompt="a {color} {product} on white") if "/v2/" in key
-    ]
+    files = {*painted(), *painted(prompt="a {color} {product} on white")}
     painted("spring-two")
     store.put("default/spring/notes.txt", b"mine")
     others = sorted(store.keys("default/spring-two"))

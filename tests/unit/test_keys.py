@@ -5,9 +5,12 @@ there.
 import pytest
 
 from storage.keys import (
+    atlas_key,
     campaign_folder,
+    is_atlas,
     is_ours,
     is_painted,
+    is_preview,
     manifest_key,
     picture_key,
     pictures_of,
@@ -63,6 +66,10 @@ def test_a_picture_and_its_previews_are_the_same_up_to_the_ending():
         ("final/mug_red_0123456789abcdef/12.gif", False),
         ("final/mug_red/12.png", False),
         ("final/mug_red_0123456789abcdef/deeper/12.png", False),
+        ("atlases/8x3-0123456789ab.webp", True),
+        ("atlases/8x3-0123456789ab.png", False),
+        ("atlases/8x3-0123456789abc.webp", False),
+        ("v2/atlases/8x3-0123456789ab.webp", False),
         ("manifest.jsonl", False),
         ("notes/final/mug_red_0123456789abcdef/12.png", False),
     ],
@@ -82,6 +89,19 @@ def test_names_that_only_the_farm_gives(place, is_ours):
 )
 def test_only_files_that_the_farm_writes_are_deleted(place, ours):
     assert is_ours(place, ["png"]) is ours
+
+
+def test_an_atlas_lies_in_its_campaigns_folder():
+    key = atlas_key("p", "spring", "8x3-0123456789ab")
+    assert key == "p/spring/atlases/8x3-0123456789ab.webp"
+    assert is_atlas(key.removeprefix("p/spring/"))
+    assert not is_preview("atlases/8x3-0123456789ab.webp", Stage.FINAL)
+
+
+@pytest.mark.parametrize("name", ["", "../../x", "8x3-0123456789ab/..", "8x3-0123456789AB"])
+def test_an_atlas_of_any_other_name_has_no_key(name):
+    with pytest.raises(ValueError, match="no name of an atlas"):
+        atlas_key("p", "spring", name)
 
 
 def test_a_preview_belongs_to_the_picture_beside_it():

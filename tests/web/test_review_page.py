@@ -28,7 +28,7 @@ def opened(look, path=PATH, **options):
 
 def shown(page):
     page.locator("#counts b").wait_for()
-    page.locator(".pane[data-loaded=yes], .table .tile img").first.wait_for()
+    page.locator(".pane[data-loaded=yes], .table .tile :is(img, i)").first.wait_for()
 
 
 def sent(page):

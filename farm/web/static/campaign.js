@@ -1,10 +1,12 @@
 // The page of a campaign: its grid of axes, filters with counts, and all of that in the address.
 
 import { address, ask, askJson, post } from "./api.js";
+import { Before } from "./before.js";
 import { follow, isConnected } from "./events.js";
 import { Bitmap, CODES, WORDS } from "./mapcode.js";
 import { Axes, Matrix, Wall } from "./places.js";
 import { Grid } from "./grid.js";
+import { fill } from "./thumbs.js";
 
 const SIZES = { small: 76, medium: 132, large: 212 };
 const GAP = 6;
@@ -19,6 +21,7 @@ const PATH = `/api/v1/campaigns/${name}`;
 const WHICH = { project, version, stage: stage === "final" ? null : stage };
 
 const cells = new Map(); // by number: code, file, and when that was read
+const before = page.dataset.before ? new Before(PATH, WHICH, Number(page.dataset.before)) : null;
 let axes, grid, shown, bitmap, timer, asking, laid, layings = 0;
 const query = new URLSearchParams(location.search);
 const chosen = {
@@ -58,7 +61,7 @@ function saveAddress(delay = 150) {
   const query = {
     version, stage: WHICH.stage, view: chosen.view, size: chosen.size === "medium" ? null : chosen.size,
     columns: chosen.columns?.join(","), ...filterParameters(),
-    i: chosen.i < 0 ? null : chosen.i, row: chosen.row || null,
+    i: chosen.i < 0 ? null : chosen.i, row: chosen.row || null, before: before?.isShown ? 1 : null,
   };
   history.replaceState(null, "", address(location.pathname, query));
 }
@@ -147,17 +150,35 @@ function fillTile(element, number) {
   element.dataset.drift = code?.decile || "";
   if (code?.state === "none") { element.setAttribute("aria-label", "left out"); element.replaceChildren(); return; }
   const words = axes.words(number).join(", ");
+  if (before?.isShown) { fillBefore(element, number, words); return; }
   element.setAttribute("aria-label", code ? `${words}: ${tell(code)}` : words);
-  const image = element.firstElementChild;
-  if (!cell?.file) { if (image) element.replaceChildren(); return; }
-  if (image?.dataset.file === cell.file) return;
-  const fresh = new Image();
-  fresh.alt = "";
-  fresh.decoding = "async";
-  fresh.dataset.file = cell.file;
-  fresh.src = address(`${PATH}/renders/${number}/picture`, { ...WHICH, size: "small", of: cell.file });
-  element.replaceChildren(fresh);
+  if (!cell?.file) { element.replaceChildren(); return; }
+  const alone = address(`${PATH}/renders/${number}/picture`, { ...WHICH, size: "small", of: cell.file });
+  fill(element, { ...cell, path: PATH, project, alone, width: grid.tileWidth, height: grid.tileHeight });
 }
+
+function fillBefore(element, number, words) {
+  const was = before.get(number);
+  element.className = `tile t-before${was?.isSame ? " same" : ""}`;
+  element.dataset.drift = "";
+  element.setAttribute("aria-label", `${words}: ${before.words(number)}`);
+  if (!was?.file) { element.replaceChildren(); return; }
+  fill(element, { ...was, path: PATH, project, alone: before.alone(was), width: grid.tileWidth, height: grid.tileHeight });
+}
+
+// Shows the version before in the same places, or the present one again.
+async function showBefore(isShown) {
+  if (!before) return;
+  before.isShown = isShown;
+  page.querySelector("[data-before]").setAttribute("aria-pressed", isShown);
+  saveAddress();
+  const numbers = numbersInSight();
+  if (isShown) await before.learn(numbers);
+  grid.redraw(numbers);
+  drawFocus();
+}
+
+function numbersInSight() { return [...grid.tiles.values()].map((element) => Number(element.dataset.number)); }
 
 function tell(code) {
   const parts = [WORDS[code.state]];
@@ -171,7 +192,10 @@ function seen(numbers, rows) {
   saveAddress();
   page.querySelector(".where").textContent = place(rows);
   clearTimeout(timer);
-  timer = setTimeout(() => load(numbers), SETTLE_MS);
+  timer = setTimeout(() => {
+    load(numbers);
+    if (before?.isShown) before.learn(numbers).then(() => grid.redraw(numbers)).catch((error) => say(error.message));
+  }, SETTLE_MS);
 }
 
 function place() {
@@ -195,7 +219,7 @@ async function load(numbers, isAgain = false) {
     const told = await askJson(`${PATH}/map/cells`, { ...WHICH, numbers: wanted.slice(0, 2000).join(",") }, { signal: asking.signal });
     const at = performance.now();
     for (const number of wanted) if (!told.numbers.includes(number)) cells.set(number, { code: 0, file: null, at });
-    told.numbers.forEach((number, k) => cells.set(number, { code: told.codes[k], file: told.files[k], at }));
+    told.numbers.forEach((number, k) => cells.set(number, { code: told.codes[k], file: told.files[k], thumbnail: told.thumbnails[k], at }));
     while (cells.size > MOST_KEPT) cells.delete(cells.keys().next().value);
     grid.redraw(wanted);
     drawFocus();
@@ -347,7 +371,8 @@ function drawFocus() {
   if (grid.focus < 0) return;
   const cell = cells.get(grid.focus);
   bar.querySelector(".what").textContent = axes.words(grid.focus).join(" · ");
-  bar.querySelector(".told").textContent = `No. ${grid.focus}${cell ? ` · ${tell(CODES[cell.code])}` : ""}`;
+  const told = before?.isShown ? before.words(grid.focus) : cell && tell(CODES[cell.code]);
+  bar.querySelector(".told").textContent = `No. ${grid.focus}${told ? ` · ${told}` : ""}`;
   bar.querySelector(".open").href = pathOf(grid.focus);
 }
 
@@ -388,6 +413,7 @@ function watchControls() {
     if (!button) return;
     if (button.dataset.view) { chosen.view = button.dataset.view === "matrix" ? null : button.dataset.view; change(); }
     else if (button.dataset.size) { chosen.size = button.dataset.size; change(); }
+    else if (button.dataset.before) showBefore(!before.isShown).catch((error) => say(error.message));
     else if (button.dataset.strip) strip(button.dataset.strip === "shot");
     else if (button.dataset.order) order(button);
     else if (button.classList.contains("clear")) {
@@ -395,6 +421,10 @@ function watchControls() {
       for (const kind of KINDS) chosen.filters.get(kind).clear();
       change();
     }
+  });
+  grid.box.addEventListener("keydown", (event) => {
+    if (event.key !== "b" || event.ctrlKey || event.altKey || event.metaKey) return;
+    showBefore(!before?.isShown).catch((error) => say(error.message));
   });
   page.querySelector(".jump").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -422,6 +452,7 @@ async function start() {
   watchControls();
   await layOut();
   grid.goToRow(row);
+  if (query.has("before")) await showBefore(true);
   drawFocus();
   let width = grid.box.clientWidth;
   grid.resized = () => {
@@ -441,8 +472,7 @@ async function start() {
     looked = Date.now();
     const isNews = news;
     news = false;
-    const numbers = [...grid.tiles.values()].map((element) => Number(element.dataset.number));
-    load(numbers, isNews);
+    load(numbersInSight(), isNews);
   }, FRESH_MS);
   setInterval(() => {
     if (looked <= counted || document.hidden) return; // no tile was looked at since

@@ -13,7 +13,8 @@ export class CampaignData {
     this.version = version; // none is the present one
     this.path = `/api/v1/campaigns/${campaign}`;
     this.codes = new Uint8Array(0);
-    this.files = new Map(); // by stage and number, the digits of its file; null if there is none
+    // By stage and number, the digits of its file, null if there is none, and its thumbnail.
+    this.files = new Map();
     this.asked = new Map();
     this.about = new Map();
   }
@@ -27,7 +28,13 @@ export class CampaignData {
 
   // --- pictures ---
 
-  file(number, stage) { return this.files.get(`${stage} ${number}`); }
+  file(number, stage) { return this.files.get(`${stage} ${number}`)?.file; }
+
+  // What fills a tile with a small picture.
+  small(number, stage) {
+    const alone = this.picture(number, stage, "small");
+    return { path: this.path, project: this.project, alone, ...this.files.get(`${stage} ${number}`) };
+  }
 
   picture(number, stage, size) {
     return address(`${this.path}/renders/${number}/picture`, {
@@ -51,7 +58,9 @@ export class CampaignData {
 
   learnSome(numbers, stage) {
     const question = askJson(`${this.path}/map/cells`, { project: this.project, version: this.version, stage, numbers: numbers.join() })
-      .then((told) => told.numbers.forEach((number, k) => this.files.set(`${stage} ${number}`, told.files[k])))
+      .then((told) => told.numbers.forEach((number, k) => {
+        this.files.set(`${stage} ${number}`, { file: told.files[k], thumbnail: told.thumbnails[k] });
+      }))
       .finally(() => { for (const number of numbers) this.asked.delete(`${stage} ${number}`); });
     for (const number of numbers) this.asked.set(`${stage} ${number}`, question);
     return question;
@@ -68,7 +77,8 @@ export class CampaignData {
   async details(number) {
     if (!this.about.has(number)) {
       const told = await askJson(`${this.path}/renders/${number}/details`, { project: this.project, version: this.version });
-      for (const picture of told.pictures) this.files.set(`${picture.stage} ${number}`, picture.version);
+      for (const { stage, version } of told.pictures)
+        if (this.file(number, stage) !== version) this.files.set(`${stage} ${number}`, { file: version });
       this.about.set(number, told);
       if (this.about.size > KEPT) this.about.delete(this.about.keys().next().value);
     }

@@ -7,6 +7,7 @@ import { follow, isConnected } from "./events.js";
 import { facts } from "./facts.js";
 import { Grid } from "./grid.js";
 import { Order } from "./order.js";
+import { fill } from "./thumbs.js";
 import { Viewer } from "./viewer.js";
 
 const page = byId("review"), { project, campaign, person } = page.dataset;
@@ -101,11 +102,8 @@ function fillTile(tile, number) {
   tile.className = `tile v-${verdict}${state === "held" ? " t-held" : ""}${number === focus ? " at" : ""}`;
   tile.setAttribute("aria-label", `Render ${number}, ${state === "held" ? "held, " : ""}${verdict}`);
   tile.setAttribute("aria-selected", number === focus);
-  const file = data.file(number, chosen.stage);
-  if (!file) { tile.replaceChildren(); return; }
-  const source = data.picture(number, chosen.stage, "small");
-  if (tile.firstChild?.getAttribute("src") === source) return;
-  tile.replaceChildren(h("img", { src: source, alt: "", draggable: "false", loading: "lazy" }));
+  if (!data.file(number, chosen.stage)) { tile.replaceChildren(); return; }
+  fill(tile, { ...data.small(number, chosen.stage), width: grid.tileWidth, height: grid.tileHeight });
 }
 
 // --- one picture ---
