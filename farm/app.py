@@ -161,6 +161,7 @@ def open_app(
             shown=allowed or (),
         )
         app.state.connections, app.state.listeners = connections, listeners
+        app.state.proxies = settings.proxies
         yield app
 
 

@@ -347,7 +347,8 @@ def read_settings(**given: Any) -> Settings:
     except SettingsError as exc:  # says which variable, and nothing that a person could use
         raise RequestError(
             f"A setting cannot be read as JSON: {exc}. FARM_SHARES and FARM_QUOTAS are written"
-            ' like {"acme": 2}, FARM_REFERENCE_BUCKETS and FARM_ALLOWED_PATHS like ["brand"].'
+            ' like {"acme": 2}, FARM_PROXIES, FARM_REFERENCE_BUCKETS and FARM_ALLOWED_PATHS like'
+            ' ["brand"].'
         ) from exc
     except ValidationError as exc:
         first = exc.errors()[0]

@@ -53,6 +53,10 @@ class LoggingIn(BaseSettings):
         description="Where browsers find the farm, if a proxy stands before it: https://….",
         pattern=_ADDRESS,
     )
+    proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (),
+        description="Own proxies before the farm, by address or network, as a JSON list.",
+    )
     oidc_issuer: str | None = Field(
         None,
         description="The OpenID provider that people log in with, by its own name: https://….",

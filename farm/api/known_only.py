@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from farm.api.askers import asker_of
 from farm.api.cookies import COOKIE, LOGIN_PATH, is_open, wants_page
 from farm.api.errors import refusal, refusal_of
 from farm.api.needs import beyond_link
@@ -68,7 +69,7 @@ class KnownOnly:
             return
         scope.setdefault("state", {})["access"] = access
         shown = access.token if access.link is None else access.link.id
-        author.set(Author(name=access.person, token_id=shown, address=_address(scope)))
+        author.set(Author(name=access.person, token_id=shown, address=asker_of(scope)))
         if access.token is None:
             await self._app(scope, receive, send)
         else:
@@ -86,7 +87,7 @@ class KnownOnly:
         reader = None if secret is None else digest_of(secret)
         try:
             access = await to_thread.run_sync(
-                lambda: self._identities.of(secret, address=_address(request.scope))
+                lambda: self._identities.of(secret, address=asker_of(request.scope))
             )
         except Unauthenticated:
             self._readers.pop(reader, None)
@@ -132,9 +133,3 @@ def _shown(request: Request) -> str | None:
 
 def _is_own(request: Request) -> bool:
     return _OWN_HOST.fullmatch(request.headers.get("host", "")) is not None
-
-
-def _address(scope: Scope) -> str | None:
-    """Of the other end of the connection: what headers say of it anybody can write."""
-    client = scope.get("client")
-    return None if client is None else str(client[0])

@@ -25,8 +25,8 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn's types are not 
 
 @contextmanager
 def serve(app: FastAPI, port: int, host: str = HOST) -> Iterator[str]:
-    """Serve an application from a thread, with the bounds of its `state.connections`; gives its
-    address on this machine. Port 0 takes a free one.
+    """Serve an application from a thread, with the bounds of its `state.connections`, believing
+    its `state.proxies` who asks; gives its address on this machine. Port 0 takes a free one.
     """
     # The protocol is named because asyncio sends at once only through sockets that name it: else
     # each answer waits 40 ms for an acknowledgement between its head and its body.
@@ -43,6 +43,7 @@ def serve(app: FastAPI, port: int, host: str = HOST) -> Iterator[str]:
             " --port or FARM_PORT."
         ) from exc
     protocol = partial(Connection, app.state.connections)
+    proxies = [str(network) for network in app.state.proxies]
     server = _Server(
         uvicorn.Config(
             app,
@@ -51,7 +52,8 @@ def serve(app: FastAPI, port: int, host: str = HOST) -> Iterator[str]:
             backlog=ACCEPTED,
             log_config=None,
             access_log=False,
-            proxy_headers=False,  # anybody can write those
+            proxy_headers=bool(proxies),  # anybody else can write those
+            forwarded_allow_ips=proxies,
             lifespan="off",
         )
     )

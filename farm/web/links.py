@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from farm.api.askers import asker_of
 from farm.api.cookies import COOKIE, SHARE_PATH
 from farm.api.errors import status_of
 from farm.api.needs import open_to_all
@@ -34,7 +35,7 @@ def link_page_routes(renderer: Renderer, logins: LoginService, address: str | No
     async def open_link(request: Request) -> Response:
         form = parse_qs((await request.body())[:_MOST_BYTES].decode(errors="replace"))
         secret, words = (form.get(name, [""])[0].strip() for name in ("link", "passphrase"))
-        asker = request.client.host if request.client else None
+        asker = asker_of(request.scope)
         try:
             begun, lasts_s, to = await run_in_threadpool(
                 logins.begin_by_link, secret.rpartition("#")[2], words, asker

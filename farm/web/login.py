@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
+from farm.api.askers import asker_of
 from farm.api.cookies import COOKIE, LOGIN_PATH, LOGOUT_PATH
 from farm.api.needs import needs, open_to_all
 from farm.service.access import Deed
@@ -40,7 +41,7 @@ def login_routes(
     async def log_in(request: Request) -> Response:
         form = parse_qs((await request.body())[:_MOST_BYTES].decode(errors="replace"))
         to, token = own_path(form.get("to", ["/"])[0]), form.get("token", [""])[0].strip()
-        asker = request.client.host if request.client else None
+        asker = asker_of(request.scope)
         try:
             secret, lasts_s = await run_in_threadpool(logins.begin, token, asker)
         except Unauthenticated:
