@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 
 from sqlalchemy import Engine, delete, insert, select
 
@@ -36,16 +37,14 @@ class Logins:
             connection.execute(insert(logins).values(row))
         return secret, lasts_s
 
-    def find(self, secret: str) -> tuple[str, str] | None:
-        """The name and the digest of the token that a login began with; None if it has ended."""
-        if not secret:
-            return None
-        query = select(logins.c.token, logins.c.digest).where(
-            logins.c.secret == _kept(secret), logins.c.expires_at > db_time()
-        )
+    def find(self, secrets_: Collection[str]) -> dict[str, tuple[str, str]]:
+        """Of those of these logins that have not ended, by secret, the name and the digest of the
+        token that each began with.
+        """
+        kept = {_kept(secret): secret for secret in secrets_ if secret}
+        query = select(logins).where(logins.c.secret.in_(kept), logins.c.expires_at > db_time())
         with self._reader.connect() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else (row.token, row.digest)
+            return {kept[r.secret]: (r.token, r.digest) for r in connection.execute(query)}
 
     def end(self, secret: str) -> None:
         with self._engine.begin() as connection:

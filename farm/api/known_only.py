@@ -15,7 +15,7 @@ from farm.api.needs import beyond_link
 from farm.api.open_answers import OpenAnswers
 from farm.service.access import Access, Deed
 from farm.service.identity import Identities
-from farm.service.logins import LoginService
+from farm.service.logins import LOGIN, LoginService
 from farm.service.secrets import digest_of
 from storage.author import Author, author
 from storage.errors import DatabaseError, NotAllowed, SeedbedError, Unauthenticated
@@ -70,10 +70,11 @@ class KnownOnly:
         scope.setdefault("state", {})["access"] = access
         shown = access.token if access.link is None else access.link.id
         author.set(Author(name=access.person, token_id=shown, address=asker_of(scope)))
-        if access.token is None:
+        held = scope["state"].get("login", access.token)
+        if held is None:
             await self._app(scope, receive, send)
         else:
-            await self._answers.answer(self._app, access.token, scope, receive, send)
+            await self._answers.answer(self._app, held, scope, receive, send)
 
     async def _who(self, secret: str | None, request: Request) -> Access:
         own = self._identities.own(secret)
@@ -83,6 +84,7 @@ class KnownOnly:
         if cookie is not None:
             access = await to_thread.run_sync(self._logins.of, cookie)
             request.state.is_logged_in = True
+            request.state.login = LOGIN + cookie
             return access
         reader = None if secret is None else digest_of(secret)
         try:

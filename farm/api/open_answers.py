@@ -18,7 +18,7 @@ from storage.errors import SeedbedError
 LOOK_S = 1.0
 
 Now = Callable[[Collection[str]], Mapping[str, Access]]
-"""The tokens, of these, that are still valid, with what their holders may do."""
+"""The tokens and logins, of these, that are still valid, with what their holders may do."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -48,7 +48,9 @@ class OpenAnswers:
     async def answer(
         self, app: ASGIApp, token: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Have a request answered; it is broken off if the token loses the right to it."""
+        """Have a request answered; it is broken off if the token or login loses the right to
+        it.
+        """
         with anyio.CancelScope() as cancelling:
             one = _Answer(token=token, state=scope["state"], scope=cancelling)
 

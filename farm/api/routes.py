@@ -53,7 +53,7 @@ def make_api(
     )
     api.add_middleware(SteadyOnly, rate=rate)
     api.add_middleware(
-        KnownOnly, identities=identities, answers=OpenAnswers(identities.now), logins=logins
+        KnownOnly, identities=identities, answers=OpenAnswers(logins.now), logins=logins
     )
     api.add_middleware(OwnPagesOnly)
     api.add_middleware(SmallBodiesOnly, limit=MAX_BODY_BYTES)

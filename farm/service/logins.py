@@ -2,6 +2,8 @@
 never longer than by the token itself.
 """
 
+from collections.abc import Collection
+
 from farm.service.access import OPENID, Access
 from farm.service.identity import Identities
 from farm.service.links import LinkService
@@ -11,6 +13,8 @@ from storage.logins import Logins
 
 PROVIDED_S = 12 * 3600.0
 """How long a login by an OpenID provider lasts, which does not say when it has let somebody go."""
+LOGIN = "login:"
+"""Before the secret of a login, as no token's id begins."""
 _LINK = "link:"  # before the id of a link, as no token's id or name begins
 
 
@@ -62,11 +66,21 @@ class LoginService:
         """Whoever logged in with this secret, with the roles that they have now. Raises
         Unauthenticated if that has ended, or the token is not valid any more.
         """
-        found = self._logins.find(secret)
-        access = None if found is None else self._by_digest(*found)
+        access = self.now([LOGIN + secret]).get(LOGIN + secret)
         if access is None:
             raise Unauthenticated("This login has ended: log in again.")
         return access
+
+    def now(self, ids: Collection[str]) -> dict[str, Access]:
+        """Whoever these let in, with the roles that they have now: tokens by their ids, and logins
+        by LOGIN and their secrets. Those that have ended are left out.
+        """
+        tokens = [name for name in ids if not name.startswith(LOGIN)]
+        found = self._identities.now(tokens) if tokens else {}
+        begun = self._logins.find([n.removeprefix(LOGIN) for n in ids if n.startswith(LOGIN)])
+        held = {shown: self._by_digest(*shown) for shown in set(begun.values())}
+        logged_in = {LOGIN + secret: held[shown] for secret, shown in begun.items()}
+        return found | {name: access for name, access in logged_in.items() if access is not None}
 
     def _by_digest(self, name: str, digest: str) -> Access | None:
         if name.startswith(OPENID):

@@ -30,7 +30,7 @@ SUBJECTS = [
 FILLED = {
     "name": "spring", "number": "0", "digest": "a" * 64, "token": "abcdefghij", "project": OWN,
     "kind": "models", "registered": "tiny", "step": "1", "key": f"{OWN}/spring/final/x/1.png",
-    "link": "abcdefghij",
+    "link": "abcdefghij", "atlas": "1x1-0123456789ab",
 }  # fmt: skip
 HEAD = """# Who is let in by each route: `in`, 401 for whoever is not known, 403 for a role that is
 # too low, 404 for a project in which they have no role. `own:` is a role in the project that is

@@ -28,7 +28,9 @@ AT = "/api/v1/campaigns/spring"
 PAGE = f"/campaigns/{OWN}/spring"
 DECISION = {"client": "page", "sequence": 0, "verdict": "approved", "numbers": [0]}
 OPENED = {
+    "GET /api/v1/campaigns/{name}/atlases/{atlas}",
     "GET /api/v1/campaigns/{name}/map",
+    "GET /api/v1/campaigns/{name}/map/before",
     "GET /api/v1/campaigns/{name}/map/cells",
     "GET /api/v1/campaigns/{name}/map/counts",
     "GET /api/v1/campaigns/{name}/map/layout",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from farm.api.needs import Admitted, Need, declared_need
 from farm.api.open_answers import OpenAnswers
@@ -285,26 +286,64 @@ def test_an_answer_under_way_is_broken_off_once_the_right_to_it_is_lost(need, pr
     assert holders.looks >= 1
 
 
-def test_a_stream_is_cut_for_whoever_reads_it(settings, engine, give, tokens, monkeypatch):
-    """Over HTTP, with the lines of a manifest that does not end."""
-    mira, go_on = give("mira", acme="viewer"), threading.Event()
+STREAM = "/api/v1/campaigns/spring/files?project=acme"
 
-    def endless(*_):
+
+@pytest.fixture
+def endless(monkeypatch):
+    """The lines of a list that does not end, over HTTP: the fourth has something done, and the
+    stream must break off.
+    """
+    go_on = threading.Event()
+
+    def lines(*_):
         while True:
             yield b'{"n": 1}\n'
             go_on.wait(0.01)
 
-    monkeypatch.setattr("farm.service.reading.Reading.files", endless)
+    monkeypatch.setattr("farm.service.reading.Reading.files", lines)
     monkeypatch.setattr("farm.api.open_answers.LOOK_S", 0.01)
-    path = "/api/v1/campaigns/spring/files?project=acme"
 
-    def read(url):
-        with httpx.stream("GET", url + path, headers=shown(mira), timeout=60) as answer:
+    def read(http, then):
+        with http.stream("GET", STREAM, timeout=60) as answer:
             for count, _ in enumerate(answer.iter_lines()):
                 if count == 3:
-                    tokens.revoke(mira.id)
+                    then()
+
+    def broken_off(http, then):
+        with pytest.raises(httpx.RemoteProtocolError):
+            read(http, then)
+        assert http.get(STREAM).status_code == 401
+
+    return broken_off
+
+
+def test_a_stream_is_cut_for_whoever_reads_it(settings, give, tokens, endless):
+    mira = give("mira", acme="viewer")
+    with (
+        open_app(settings) as app,
+        serve(app, 0) as url,
+        httpx.Client(base_url=url, headers=shown(mira)) as http,
+    ):
+        endless(http, lambda: tokens.revoke(mira.id))
+
+
+def test_a_stream_ends_with_the_login_that_asked_for_it(settings, engine, give, tokens, endless):
+    """However that ends: by the person, by time, or with the token."""
+    mira = give("mira", acme="viewer")
+
+    def expire():
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE logins SET expires_at = 1"))
 
     with open_app(settings) as app, serve(app, 0) as url:
-        with pytest.raises(httpx.RemoteProtocolError):
-            read(url)
-        assert httpx.get(url + path, headers=shown(mira)).status_code == 401
+        for end in ("logout", "expired", "revoked"):
+            with httpx.Client(base_url=url) as http, httpx.Client(base_url=url) as same:
+                http.post("/login", data={"token": mira.text})
+                same.cookies = http.cookies
+                ways = {
+                    "logout": lambda one=same: one.post("/logout"),
+                    "expired": expire,
+                    "revoked": lambda: tokens.revoke(mira.id),
+                }
+                endless(http, ways[end])

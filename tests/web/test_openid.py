@@ -17,6 +17,7 @@ from farm.web.provider import Provider, person_in
 from storage.database import closing_engine
 from storage.errors import RequestError, Unauthenticated
 from storage.projects import Projects
+from tests.farm.test_tokens import endless  # noqa: F401
 from tests.web.conftest import served
 from tests.web.looking import axe_problems
 from tests.web.openid_provider import CLIENT, SECRET, running
@@ -99,6 +100,20 @@ def test_a_role_that_is_taken_away_ends_the_login(settings, url):
         assert http.get("/api/v1/campaigns").status_code == 200
         give(settings, "acme", None)
         assert http.get("/api/v1/campaigns").status_code == 401
+
+
+@pytest.mark.parametrize("ends", ["role", "logout"])
+def test_a_stream_under_way_ends_with_the_login(tmp_path, provider, endless, ends):  # noqa: F811
+    settings = settings_for(tmp_path, provider.issuer)
+    with served(settings) as url, browser(url) as http, browser(url) as same:
+        give(settings, "acme", "viewer")
+        go(http)
+        same.cookies = http.cookies
+        ways = {
+            "role": lambda: give(settings, "acme", None),
+            "logout": lambda: same.post("/logout"),
+        }
+        endless(http, ways[ends])
 
 
 def test_a_login_lasts_half_a_day_and_ends_with_its_provider(tmp_path, settings, provider):
