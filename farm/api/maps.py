@@ -15,7 +15,8 @@ from farm.campaign.map_code import REVIEWS, STATES
 from farm.service.access import Deed
 from farm.service.map_before import Befores
 from farm.service.map_views import MapBefore, MapCells, MapCounts, MapLayout
-from farm.service.render_map import Filter, RenderMaps
+from farm.service.render_map import Filter
+from farm.service.render_maps import RenderMaps
 from farm.service.thumbnails import Pictures, Shown
 from storage.campaigns import Campaigns
 from storage.errors import RequestError

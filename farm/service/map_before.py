@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from farm.service.render_map import RenderMaps, file_digits
+from farm.service.render_maps import RenderMaps, file_digits
 from farm.service.update import before_of, version_before
 from storage.campaigns import Campaigns
 from storage.errors import NotFound

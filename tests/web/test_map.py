@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from farm.campaign.map_code import unpacked
-from farm.service.render_map import RenderMaps
+from farm.service.render_maps import RenderMaps
 from storage.campaigns import Campaigns
 from storage.database import closing_engine
 from storage.render_codes import RenderCodes
@@ -170,11 +170,66 @@ def test_a_large_map_is_read_seldom_while_workers_change_it_but_at_once_after_a_
     first = maps.of(row)
     assert maps.of(replace(row, done=1)) is first  # a second of reading is done every ten
     client.approve("spring", [0])
-    assert maps.of(replace(row, done=1)) is not first
+    second = maps.of(replace(row, done=1))
+    assert (first.reviews[0], second.reviews[0], Slow.reads) == (0, 1, 1)
     now[0] += 11
-    maps.of(replace(row, done=2))
-    assert Slow.reads == 3
-    assert maps.of(replace(row, done=2)) is maps.of(replace(row, done=2))
+    unfinished = replace(row, done=2, finished_at=None)
+    maps.of(unfinished)
+    assert Slow.reads == 2
+    assert maps.of(unfinished) is maps.of(unfinished)
+
+
+def same(one, other):
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        for name in ("exists", "states", "reviews", "deciles", "reasons", "rules")
+    )
+
+
+def test_after_decisions_a_map_is_what_it_would_be_if_all_were_read(client, settings, database):
+    """Only what they are about is read: a held render among them gets another state."""
+    many(client, settings, products=5, places=4, seeds=10)
+    campaigns, reviews = Campaigns(database), Reviews(database)
+
+    class Counting(RenderCodes):
+        reads = 0
+
+        def read(self, *arguments):
+            Counting.reads += 1
+            return super().read(*arguments)
+
+    def maps_of(codes):
+        return RenderMaps(campaigns=campaigns, reviews=reviews, codes=codes)
+
+    maps = maps_of(Counting(database))
+    first = maps.of(campaigns.get("default", "spring"))
+    assert Counting.reads == 1
+    for decide in (
+        lambda: client.approve("spring", [0, 3, 102]),
+        lambda: client.reject("spring", [101, 150], reason="texture"),
+        lambda: client.reject("spring", list(range(20, 90))),
+        lambda: client.undo("spring"),
+        lambda: client.approve("spring", [n for n in range(200) if n % 100 != 1]),
+    ):
+        decide()
+        row = campaigns.get("default", "spring")
+        assert same(maps.of(row), maps_of(RenderCodes(database)).of(row))
+    assert Counting.reads == 1
+    assert not same(first, maps.of(row))
+
+
+def test_very_many_decided_renders_are_read_with_all_others(
+    client, settings, database, monkeypatch
+):
+    monkeypatch.setattr("farm.service.render_maps.MOST_PATCHED", 3)
+    many(client, settings, products=5, places=4, seeds=10)
+    campaigns, reviews = Campaigns(database), Reviews(database)
+    maps = RenderMaps(campaigns=campaigns, reviews=reviews, codes=RenderCodes(database))
+    maps.of(campaigns.get("default", "spring"))
+    client.approve("spring", list(range(10)))
+    row = campaigns.get("default", "spring")
+    fresh = RenderMaps(campaigns=campaigns, reviews=reviews, codes=RenderCodes(database))
+    assert same(maps.of(row), fresh.of(row))
 
 
 def test_a_map_is_sent_compressed(client, settings, http):

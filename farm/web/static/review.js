@@ -15,6 +15,7 @@ const HAS_PROOFS = page.dataset.proofs === "yes", MAY = page.dataset.may === "ye
 const HELD_KEY_MS = 95; // a held key decides ten times a second
 const LOOK_MS = [3000, 12000]; // between looks at the farm, for a few pictures and for very many
 const MANY = 200_000;
+const STRIP = 72; // pixels of a tile in the strip of seeds, as look.css has it
 const AHEAD = 6; // pictures that are fetched before somebody comes to them
 const WORDS = ["undecided", "approved", "rejected"];
 
@@ -185,11 +186,13 @@ function drawStrip(details) {
 
 function seedOf({ number, seed, version }) {
   const file = data.file(number, chosen.stage), isThere = hasPicture(number) && file;
-  return h("button", {
+  const button = h("button", {
     type: "button", class: `tile v-${review(number)}`, "aria-current": number === focus && "true",
     "aria-label": `Seed ${seed}${version > 1 ? `, version ${version}` : ""}, ${isThere ? review(number) : "not painted"}`,
     disabled: !isThere, onclick: () => show(number),
-  }, isThere ? h("img", { src: data.picture(number, chosen.stage, "small"), alt: "" }) : null);
+  });
+  if (isThere) fill(button, { ...data.small(number, chosen.stage), width: STRIP, height: STRIP });
+  return button;
 }
 
 // --- comparing ---
