@@ -65,10 +65,11 @@ def _atlas(thumbnails: Mapping[int, Pixels]) -> Atlas:
         row, column = divmod(place, columns)
         y, x = row * height, column * width
         canvas[y : y + height, x : x + width] = tile
+    means = np.asarray(Image.fromarray(canvas).reduce((width, height))).reshape(-1, 3)
     data = webp(canvas)
     return Atlas(
         name=f"{columns}x{rows}-{hashlib.sha256(data).hexdigest()[:12]}",
         data=data,
         numbers=tuple(thumbnails),
-        colours=tuple(bytes(tile.mean((0, 1)).astype(np.uint8)).hex() for tile in tiles),
+        colours=tuple(mean.tobytes().hex() for mean in means[: len(tiles)]),
     )
