@@ -32,6 +32,7 @@ from farm.api.maps import map_routers
 from farm.api.models import model_routes
 from farm.api.operations import operation_routes
 from farm.api.outputs import output_routes
+from farm.api.pauses import short_pauses
 from farm.api.prompts import prompt_routes
 from farm.api.registry import registry_routes
 from farm.api.renders import render_routers
@@ -187,6 +188,7 @@ def embedded_farm(
             open_app(settings, host, own_token) as app,
             serve(app, port, host) as url,
             Home(settings.home).published(url),
+            short_pauses(),
         ):
             try:
                 yield RunningFarm(url, keeper)
