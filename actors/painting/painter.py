@@ -80,7 +80,8 @@ class Painter:
         painting_failed = chunk.paint()
         written, writing_failed = writing.finish()
         result = chunk.result(written, painting_failed or writing_failed)
-        outcomes = thumbnails.noted(result.outcomes)
+        # Outputs that have just failed are not waited for again.
+        outcomes = result.outcomes if writing_failed else thumbnails.noted(result.outcomes)
         facts = replace(result.facts, outputs=self._timings.take())
         result = replace(result, outcomes=outcomes, facts=facts)
         self._end(result)

@@ -188,6 +188,25 @@ def test_a_picture_whose_thumbnail_cannot_be_written_is_painted_all_the_same(out
         assert (outcome.state, outcome.thumbnail) == (RenderState.DONE, None)
 
 
+def test_outputs_that_have_just_failed_are_not_asked_for_thumbnails(outputs):
+    asked = []
+
+    class Away:
+        def __getattr__(self, name):
+            return getattr(outputs, name)
+
+        def put(self, key, data):
+            asked.append(key)
+            if key.endswith("/2.png"):
+                raise OutputsAway("the server is busy")
+            outputs.put(key, data)
+
+    result = Painter("w", FakeEngine(), Away()).paint(job(3))
+    assert result.failure.kind is FailureKind.SHORTAGE
+    assert [outcome.thumbnail for outcome in result.outcomes] == [None, None]
+    assert not any("/atlases/" in key for key in asked)
+
+
 ENCODINGS = [
     Encoding(),
     Encoding(format=Format.WEBP),
