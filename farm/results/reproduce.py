@@ -99,6 +99,7 @@ def read_picture(data: bytes) -> Picture:
             f"The recipe in the file cannot be read ({exc}): it was changed, or written by another"
             " version."
         ) from exc
+    profile_of(record, icc)  # before anything is painted to compare with
     return Picture(pixels=pixels, recipe=recipe, record=record, icc=icc)
 
 

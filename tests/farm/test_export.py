@@ -420,6 +420,9 @@ def test_an_export_in_a_profile_is_written_once_and_made_again_from_its_files(
     for picture in (lost, replace(lost, icc=None), replace(lost, icc=b"x")):
         with pytest.raises(RequestError, match="does not carry the colour profile"):
             compare(picture, repaint)
+    without = encode.write(lost.pixels, lost.record, "", encode.Encoding())
+    with pytest.raises(RequestError, match="does not carry the colour profile"):
+        read_picture(without)  # which is before the picture is painted again
     for data in (plain, first, tagged):
         assert compare(read_picture(data), repaint).verdict is Verdict.IDENTICAL
 
