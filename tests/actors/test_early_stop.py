@@ -82,7 +82,7 @@ def test_pictures_that_drift_are_stopped_and_the_others_packed_anew(outputs):
             assert f"{AWAY:.2f} away from its anchor" in outcome.detail
         else:
             assert (outcome.state, outcome.drift) == (RenderState.DONE, 0.0)
-    kept = set(outputs.keys("p"))
+    kept = set(outputs.keys("p/c/final"))
     looks = {preview_key(picture.key, 2) for picture in drifting(12).pictures}
     assert kept == looks | {outcome.key for outcome in by_number.values() if outcome.key}
 

@@ -14,7 +14,7 @@ from actors.pictures.files import file_pixels_digest
 from farm.campaign.expansion import Expansion
 from farm.campaign.specs import expansion_of
 from storage.events import Events
-from storage.keys import campaign_name, manifest_key
+from storage.keys import atlas_key, campaign_name, is_atlas, manifest_key, place_of
 from storage.reviews import Reviews
 from storage.states import AttemptOutcome, ChunkState, Reason, RenderState, Stage, Verdict
 from storage.tables import attempts, campaigns, chunks, renders, sessions
@@ -337,10 +337,26 @@ def _check_files(
     found.check(sorted(pictures - set(keys)), "files have no row")
     found.check(sorted(set(keys) - pictures), "rows have no file")
     found.check([key for key, times in keys.items() if times > 1], "keys have several rows")
-    found.check(sorted(others - set(manifests)), "files are neither pictures nor manifests")
+    atlases = {key for key in others if is_atlas(place_of(key))}
+    found.check(
+        sorted(others - set(manifests) - atlases), "files are neither pictures nor manifests"
+    )
+    found.check(sorted(_named_atlases(all_campaigns, rows) - atlases), "thumbnails are missing")
     found.check(sorted(set(manifests) - others), "manifests are missing")
     for key in sorted(set(manifests) & others):
         _check_manifest(found, outputs / key, [row for row in rows if _of(manifests[key].id, row)])
+
+
+def _named_atlases(all_campaigns: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> set[str]:
+    """The keys of the atlases that rows of renders name."""
+    campaigns_by_id = {row.id: row for row in all_campaigns}
+    found = set()
+    for row in rows:
+        if row.thumbnail is not None:
+            campaign = campaigns_by_id[row.campaign_id]
+            name, atlas = campaign_name(campaign.name), row.thumbnail.partition(":")[0]
+            found.add(atlas_key(campaign.project, name, atlas))
+    return found
 
 
 def _check_manifest(found: Audit, path: Path, rows: Sequence[Row[Any]]) -> None:

@@ -4,6 +4,7 @@ import boto3
 import pytest
 
 from storage.bench.seaweed import READER_KEY, READER_SECRET, temporary_seaweed
+from storage.keys import atlas_key, is_atlas
 from storage.s3 import S3Outputs
 
 pytestmark = pytest.mark.cluster
@@ -32,11 +33,13 @@ def test_a_server_that_is_killed_in_the_middle_costs_nothing_but_time(farm, serv
     assert process.returncode == 0, (err, farm.log())
     assert (farm.row().done, farm.row().failed) == (48, 0)
 
-    # Every picture has its row, and there is nothing else in the bucket.
-    assert set(S3Outputs("s3://campaigns/brand").keys("default")) == {
-        *(o.key for o in farm.outcomes()),
-        "default/c/manifest.jsonl",
-    }
+    # Every picture has its row, and there is nothing else in the bucket but thumbnails.
+    outcomes, there = farm.outcomes(), set(S3Outputs("s3://campaigns/brand").keys("default"))
+    atlases = {key for key in there if is_atlas(key.removeprefix("default/c/"))}
+    assert there - atlases == {*(o.key for o in outcomes), "default/c/manifest.jsonl"}
+    named = {o.thumbnail.partition(":")[0] for o in outcomes if o.thumbnail}
+    assert named
+    assert {atlas_key("default", "c", name) for name in named} <= atlases
     # Its keys are nowhere to be read.
     said = "".join(path.read_text(errors="replace") for path in (farm.home / "logs").iterdir())
     assert "devsecret123" not in said + err

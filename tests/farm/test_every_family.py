@@ -441,7 +441,9 @@ def test_the_manifest_names_the_previews_that_were_written(
         [],
         [f"step00{step}.webp" for step in (2, 4, 6)],
     ]
-    assert sorted(outputs.keys("p/tiny")) == sorted([low["key"], high["key"], *high["previews"]])
+    assert sorted(outputs.keys("p/tiny/final")) == sorted(
+        [low["key"], high["key"], *high["previews"]]
+    )
 
 
 PREVIEWS = [
