@@ -14,9 +14,9 @@ LONG_S = 0.05
 
 @contextmanager
 def short_pauses(clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
-    """While this lasts, have no collection look at what is in use now, and each long one be the
-    last that looks at what it has found. Cycles among these are given back only at the end; all
-    else is freed as ever, when nothing refers to it.
+    """Leave the objects that exist now to themselves until the end, and after each long collection
+    those that it has found in use. They are freed as ever when nothing refers to them; only cycles
+    among them stay until the end.
     """
     began = 0.0
 

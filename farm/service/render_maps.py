@@ -76,8 +76,8 @@ class _Kept:
     lock: Lock = field(default_factory=Lock)
 
     def may_stay(self, campaign: CampaignRow, stamp: object, now: float) -> bool:
-        """Whether nothing but decisions has changed what was read, or too little time has passed
-        to look.
+        """Whether the rows that were read may be used: only decisions have changed any since, or
+        they were read a short time ago.
         """
         is_over = campaign.finished_at is not None and campaign.finished_at == self.finished_at
         may_wait = now - self.read_at < _FRESH * self.took_s and self.took_s > _LONG_S

@@ -1,13 +1,16 @@
 """Thumbnails on pages: parts of atlases, which many tiles share, or pictures asked for alone."""
 
 import io
+import re
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 
 import numpy as np
 import pytest
 from PIL import Image
 from sqlalchemy import update
 
+from actors.pictures.atlas import SIDE
 from storage.tables import renders
 from tests.campaigns import campaign
 from tests.farm.test_api import paint_all
@@ -85,6 +88,15 @@ def test_large_tiles_are_sharper_than_an_atlas(look, painted):
     page = opened(look, f"{PATH}?size=large")
     page.locator(".tile img").first.wait_for()
     assert page.locator(".tile .thumb").count() == 0
+
+
+def test_scripts_know_the_sizes_that_are_made_and_drawn():
+    static = files("farm.web").joinpath("static")
+    made = f"const SIDE = {SIDE};"
+    assert made in static.joinpath("thumbs.js").read_text()
+    (strip,) = re.findall(r"const STRIP = (\d+);", static.joinpath("review.js").read_text())
+    drawn = f".strip .tile {{ position: relative; flex: 0 0 {strip}px; width: {strip}px;"
+    assert f"{drawn} height: {strip}px;" in static.joinpath("look.css").read_text()
 
 
 def test_the_light_table_shows_parts_too(look, painted):

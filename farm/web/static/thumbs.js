@@ -1,6 +1,8 @@
 // Small pictures. Most are parts of an atlas, one file for those that were painted together; one
 // without an atlas, or larger than its part there, is asked for alone.
 
+import { address } from "./api.js";
+
 const SIDE = 192; // pixels of the longer side in an atlas
 const KEPT = 40; // unpacked atlases
 const atlases = new Map(); // by address, the one that was used last at the end
@@ -16,8 +18,7 @@ export function fill(tile, { path, project, file, thumbnail, alone, width, heigh
   part.dataset.file = file;
   part.style.backgroundColor = `#${colour}`;
   tile.replaceChildren(part);
-  const source = `${path}/atlases/${name}?project=${encodeURIComponent(project)}`;
-  unpacked(source)
+  unpacked(address(`${path}/atlases/${name}`, { project }))
     .then((atlas) => cut(part, atlas, name, Number(place), width, height))
     .catch(() => { if (part.isConnected) fillAlone(tile, file, alone); });
 }
